@@ -1,0 +1,42 @@
+"""What the ledger and the schema can refuse.
+
+* StateError
+  x LeaseLost      another worker acts on the number, or did since
+  x NotFound       no such number, wave, profile or migration
+  x Conflict       the row is not in a state that allows this; says which state it is in
+  x GateClosed     the intent was not committed: hold, window, halt, profile or budget
+  x SchemaTooNew   the database was made by a newer cutover
+  x SchemaTooOld   the database needs `cutover init`
+"""
+
+
+class StateError(Exception):
+    """The database did not take a change."""
+
+
+class LeaseLost(StateError):
+    """Another worker holds this number."""
+
+
+class NotFound(StateError):
+    """There is no such row."""
+
+
+class Conflict(StateError):
+    """The row is not in a state that allows this."""
+
+
+class GateClosed(StateError):
+    """The gate conditions did not hold at the instant of the intent; nothing was sent."""
+
+
+class BudgetSpent(GateClosed):
+    """Only the reserve of register or deregister calls is left in this moving 72 h."""
+
+
+class SchemaTooNew(StateError):
+    """The database was made by a newer cutover."""
+
+
+class SchemaTooOld(StateError):
+    """The database lacks schema revisions; `cutover init` applies them."""

@@ -1,0 +1,403 @@
+"""The tables. Rules that a database can hold are constraints and partial unique indexes here."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from state.sides import AttemptEnd, Disposition, PinProvenance, Released, Side, Status, WaveState
+from state.types import UtcDateTime
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only for INTEGER keys
+
+
+def _one_of(column: str, words: type[Any]) -> str:
+    return f"{column} IN ({', '.join(repr(str(word.value)) for word in words)})"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON()}
+
+
+class Customer(Base):
+    """Whose numbers they are; `hook` names the traffic hook in the admin settings, if the customer has one."""
+
+    __tablename__ = "customers"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    hook: Mapped[str | None] = mapped_column(String(100))
+    traffic: Mapped[str] = mapped_column(String(20), default="advisory")
+
+    __table_args__ = (CheckConstraint("traffic IN ('required', 'advisory')", name="traffic_known"),)
+
+
+class CredentialProfile(Base):
+    """App, secret, verify token and system-user token, used by one or more WABAs. Secrets are sealed rows."""
+
+    __tablename__ = "credential_profiles"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    app_id: Mapped[str] = mapped_column(String(40))
+    halted_at: Mapped[datetime | None]
+    halted_because: Mapped[str | None] = mapped_column(Text)
+
+
+class Waba(Base):
+    __tablename__ = "wabas"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    waba_id: Mapped[str] = mapped_column(String(40), unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    profile_id: Mapped[int] = mapped_column(ForeignKey("credential_profiles.id"))
+
+
+class Instance(Base):
+    """One On-Premises deployment. Commands are names in the admin settings, never commands."""
+
+    __tablename__ = "instances"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    base_url: Mapped[str] = mapped_column(String(500))
+    username: Mapped[str] = mapped_column(String(64))
+    verify_tls: Mapped[bool] = mapped_column(Boolean, default=True)
+    stop_command: Mapped[str | None] = mapped_column(String(100))
+    start_command: Mapped[str | None] = mapped_column(String(100))
+    command_arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Number(Base):
+    __tablename__ = "numbers"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    ref: Mapped[str] = mapped_column(String(20), unique=True)
+    e164: Mapped[str] = mapped_column(String(20), unique=True)
+    phone_number_id: Mapped[str] = mapped_column(String(40), unique=True)
+    waba_pk: Mapped[int] = mapped_column(ForeignKey("wabas.id"))
+    instance_pk: Mapped[int | None] = mapped_column(ForeignKey("instances.id"), unique=True)
+    tags: Mapped[str] = mapped_column(String(500), default="")
+    daily_volume: Mapped[int | None]
+    language: Mapped[str] = mapped_column(String(10), default="en")
+    code_method: Mapped[str] = mapped_column(String(10), default="SMS")
+    storage_region: Mapped[str | None] = mapped_column(String(2))
+    smoke_to: Mapped[str | None] = mapped_column(String(20))
+    forced_itinerary: Mapped[str | None] = mapped_column(String(40))
+    pin_provenance: Mapped[str | None] = mapped_column(String(30))
+    pin_since: Mapped[datetime | None]
+    # A named person's word that On-Premises is off for good: proof where no reading can give it.
+    onprem_off_stated_by: Mapped[str | None] = mapped_column(String(100))
+    onprem_off_stated_at: Mapped[datetime | None]
+    disposition: Mapped[str | None] = mapped_column(String(30))
+    disposition_reason: Mapped[str | None] = mapped_column(Text)
+    disposition_evidence: Mapped[dict[str, Any] | None]
+    disposition_by: Mapped[str | None] = mapped_column(String(100))
+    disposition_at: Mapped[datetime | None]
+    imported_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("code_method IN ('SMS', 'VOICE')", name="code_method_known"),
+        CheckConstraint(
+            f"pin_provenance IS NULL OR {_one_of('pin_provenance', PinProvenance)}", name="pin_provenance_known"
+        ),
+        CheckConstraint(
+            f"disposition IS NULL OR {_one_of('disposition', Disposition)}", name="disposition_known"
+        ),
+    )
+
+
+class Wave(Base):
+    """Numbers moved together, held and released together."""
+
+    __tablename__ = "waves"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    state: Mapped[str] = mapped_column(String(20), default=WaveState.PLANNED)
+    released: Mapped[str] = mapped_column(String(20), default=Released.ALL)
+    window_start: Mapped[datetime | None]
+    window_end: Mapped[datetime | None]
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    canary_size: Mapped[int] = mapped_column(default=0)
+    concurrency: Mapped[int] = mapped_column(default=10)
+    halt_count: Mapped[int | None]
+    halt_share: Mapped[float | None]
+    because: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint(_one_of("state", WaveState), name="state_known"),
+        CheckConstraint(_one_of("released", Released), name="released_known"),
+        CheckConstraint("concurrency > 0", name="concurrency_positive"),
+        CheckConstraint("canary_size >= 0", name="canary_not_negative"),
+        CheckConstraint("window_end IS NULL OR window_start IS NULL OR window_start < window_end", name="window_forward"),
+    )
+
+
+class NumberMigration(Base):
+    """One number's way across: `side` is the fact, `next_step` the cursor, `status` what happens next."""
+
+    __tablename__ = "number_migrations"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    number_pk: Mapped[int] = mapped_column(ForeignKey("numbers.id"), index=True)
+    wave_pk: Mapped[int | None] = mapped_column(ForeignKey("waves.id"), index=True)
+    canary: Mapped[bool] = mapped_column(Boolean, default=False)
+    hold: Mapped[bool] = mapped_column(Boolean, default=False)
+    itinerary: Mapped[str] = mapped_column(String(40))
+    because: Mapped[str] = mapped_column(Text)
+    next_step: Mapped[str | None] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(20), default=Status.READY)
+    side: Mapped[str] = mapped_column(String(20), default=Side.UNKNOWN)
+    side_read_at: Mapped[datetime | None]
+    # Set with the intent of a call that can take the number down, cleared by the reading that finds it up.
+    dark_since: Mapped[datetime | None]
+    dark_by_us: Mapped[bool] = mapped_column(Boolean, default=False)
+    outage_seconds: Mapped[float | None]
+    crossed_at: Mapped[datetime | None]  # the point of no return
+    paused_at: Mapped[datetime | None]
+    sender_gap_seconds: Mapped[float | None]
+    waiting_until: Mapped[datetime | None]
+    waiting_on: Mapped[str | None] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(Text)
+    runbook: Mapped[str | None] = mapped_column(String(200))
+    tries: Mapped[int] = mapped_column(default=0)  # transient failures in a row at this step
+    spend_reserve: Mapped[bool] = mapped_column(Boolean, default=False)
+    epoch: Mapped[int] = mapped_column(default=0)
+    lease_holder: Mapped[str | None] = mapped_column(String(120))
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(_one_of("side", Side), name="side_known"),
+        CheckConstraint(_one_of("status", Status), name="status_known"),
+        CheckConstraint("status != 'blocked' OR runbook IS NOT NULL", name="blocked_names_runbook"),
+        CheckConstraint("status != 'waiting' OR waiting_until IS NOT NULL", name="waiting_has_end"),
+        CheckConstraint("(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"),
+        Index(
+            "uq_number_migrations_one_live_per_number",
+            "number_pk",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_number_migrations_status_waiting_until", "status", "waiting_until"),
+    )
+
+
+class Attempt(Base):
+    """One recorded intent. Its secrets are a sealed row, committed with it and before the call."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"))
+    number: Mapped[int]
+    step: Mapped[str] = mapped_column(String(40))
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    holder: Mapped[str] = mapped_column(String(120))
+    fence: Mapped[int]
+    intent: Mapped[dict[str, Any]]
+    side_before: Mapped[str] = mapped_column(String(20))
+    opened_at: Mapped[datetime]
+    answer_due: Mapped[datetime]
+    settle_by: Mapped[datetime]
+    ended: Mapped[str | None] = mapped_column(String(20))
+    ended_at: Mapped[datetime | None]
+    answer: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (
+        UniqueConstraint("migration_pk", "number"),
+        CheckConstraint(f"ended IS NULL OR {_one_of('ended', AttemptEnd)}", name="ended_known"),
+        CheckConstraint("(ended IS NULL) = (ended_at IS NULL)", name="ended_has_time"),
+        Index(
+            "uq_attempts_one_open_per_migration",
+            "migration_pk",
+            unique=True,
+            sqlite_where=text("ended IS NULL"),
+            postgresql_where=text("ended IS NULL"),
+        ),
+    )
+
+
+class BudgetCall(Base):
+    """A register or deregister call as Meta counts them: by phone number id, over all migrations.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
+    """
+
+    __tablename__ = "budget_calls"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    phone_number_id: Mapped[str] = mapped_column(String(40))
+    call: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]
+    attempt_pk: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"), unique=True)
+    before_import: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    __table_args__ = (
+        CheckConstraint("call IN ('register', 'deregister')", name="call_known"),
+        Index("ix_budget_calls_phone_number_id_call_at", "phone_number_id", "call", "at"),
+    )
+
+
+class Finding(Base):
+    """What a step found out and when: its latest result, or a note it left itself while it could not tell."""
+
+    __tablename__ = "findings"
+
+    migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"), primary_key=True)
+    step: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    at: Mapped[datetime]
+    facts: Mapped[dict[str, Any]]
+
+    __table_args__ = (CheckConstraint("kind IN ('result', 'note')", name="kind_known"),)
+
+
+class Event(Base):
+    """Append-only. Each row's hash covers the one before it, so a missing or changed row shows."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"))
+    seq: Mapped[int]
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(40))
+    facts: Mapped[dict[str, Any]]
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (UniqueConstraint("migration_pk", "seq"),)
+
+
+class Secret(Base):
+    """A sealed value. Deleting `wrapped_key` is destroying it: the ciphertext has no other key."""
+
+    __tablename__ = "secrets"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    owner: Mapped[str] = mapped_column(String(120))
+    name: Mapped[str] = mapped_column(String(60))
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(40))
+    made_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+    shredded_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("(wrapped_key IS NULL) = (shredded_at IS NOT NULL)", name="shredded_has_no_key"),
+        Index(
+            "uq_secrets_one_current_per_name",
+            "owner",
+            "name",
+            unique=True,
+            sqlite_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
+        ),
+    )
+
+
+class Code(Base):
+    """A verification code that somebody typed in. The code itself is a sealed row."""
+
+    __tablename__ = "codes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"), index=True)
+    entered_at: Mapped[datetime]
+    entered_by: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(20), default="entered")
+
+    __table_args__ = (
+        CheckConstraint("state IN ('entered', 'verified', 'refused', 'replaced')", name="state_known"),
+        Index(
+            "uq_codes_one_entered_per_migration",
+            "migration_pk",
+            unique=True,
+            sqlite_where=text("state = 'entered'"),
+            postgresql_where=text("state = 'entered'"),
+        ),
+    )
+
+
+class Message(Base):
+    """A smoke message. Ids and states only: bodies are never stored."""
+
+    __tablename__ = "messages"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"), index=True)
+    correlation: Mapped[str] = mapped_column(String(80), unique=True)
+    wamid: Mapped[str | None] = mapped_column(String(200), unique=True)
+    state: Mapped[str] = mapped_column(String(20), default="intended")
+    at: Mapped[datetime]
+
+
+class Outbox(Base):
+    """What the partner's senders are to be told, in order, until they have answered."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"))
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    event: Mapped[str] = mapped_column(String(30))
+    epoch: Mapped[int]
+    body: Mapped[dict[str, Any]]
+    ask_url: Mapped[str | None] = mapped_column(String(500))
+    answer: Mapped[str | None] = mapped_column(String(20))
+    made_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("answer IS NULL OR answer IN ('done', 'vetoed', 'withdrawn')", name="answer_known"),
+        Index(
+            "ix_outbox_unanswered",
+            "migration_pk",
+            sqlite_where=text("answer IS NULL"),
+            postgresql_where=text("answer IS NULL"),
+        ),
+    )
+
+
+class FieldFact(Base):
+    """What somebody measured at Meta on real numbers; sets a choice that Meta's pages leave open."""
+
+    __tablename__ = "field_facts"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[str] = mapped_column(String(60))
+    measured_at: Mapped[datetime]
+    measured_by: Mapped[str] = mapped_column(String(100))
+    evidence: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,75 @@
+"""Column types and the database's own clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, DateTime, Dialect, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in, aware UTC out. SQLite forgets time zones; a naive value is a bug and is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime may not be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _DatabaseNow(FunctionElement[datetime]):
+    """Now plus some seconds, by the clock of the machine that holds the database."""
+
+    type = UtcDateTime()
+    inherit_cache = False
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = float(seconds)
+
+
+@compiles(_DatabaseNow, "sqlite")
+def _sqlite_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
+    # The same text layout as SQLAlchemy stores, so that comparing as text is comparing in time.
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.seconds:+.3f} seconds') || '000')"
+
+
+@compiles(_DatabaseNow, "postgresql")
+def _postgres_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
+    return f"(clock_timestamp() + interval '{element.seconds:.3f} seconds')"
+
+
+class SqlClock(Protocol):
+    """Where leases and deadlines take their time from."""
+
+    def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]: ...
+
+
+class DatabaseClock:
+    """The database's own clock: workers on several machines need not agree on theirs."""
+
+    def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
+        return _DatabaseNow(plus.total_seconds())
+
+
+class HandedClock:
+    """A clock handed in: rehearsals and tests choose the time."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
+        return literal(self._now() + plus, UtcDateTime())
