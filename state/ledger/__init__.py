@@ -1,0 +1,25 @@
+"""The only writer: guarded updates, one file per aggregate, no read-then-write."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.ledger.attempts import Attempts, NewIntent
+from state.ledger.fleet import Fleet
+from state.ledger.leases import Leases
+from state.ledger.moves import Move, Moves, SideRead
+from state.ledger.people import People
+from state.ledger.waves import Waves
+from state.types import SqlClock
+
+__all__ = ["Attempts", "Fleet", "Leases", "Ledger", "Move", "Moves", "NewIntent", "People", "SideRead", "Waves"]
+
+
+class Ledger:
+    """All the writers on one database, with the clock that dates what they write."""
+
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self.leases = Leases(engine, clock)
+        self.attempts = Attempts(engine, clock)
+        self.moves = Moves(engine, clock)
+        self.people = People(engine, clock)
+        self.fleet = Fleet(engine, clock)
+        self.waves = Waves(engine, clock)

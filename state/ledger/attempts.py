@@ -1,0 +1,268 @@
+"""Intents: committed with their sealed secrets, their place in the budget and their gate, before any call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.errors import BudgetSpent, GateClosed, LeaseLost
+from state.ledger import events
+from state.ledger.sealed import replace_secret
+from state.models import (
+    Attempt,
+    BudgetCall,
+    CredentialProfile,
+    Number,
+    NumberMigration,
+    Outbox,
+    Waba,
+    Wave,
+)
+from state.rows import Lease, OpenAttempt, SealedSecret
+from state.sides import AttemptEnd, Released, Side, Status, WaveState
+from state.types import SqlClock
+
+BUDGET_WINDOW = timedelta(hours=72)
+# Ten calls per number in a moving 72 h, failed ones counted; the eleventh blocks the number for 72 h.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
+BUDGET_CALLS = 10
+BUDGET_RESERVE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewIntent:
+    """What is about to be done, with all that must be on record before it is."""
+
+    step: str
+    facts: Mapping[str, Any]
+    sealed: SealedSecret | None
+    longest: timedelta
+    settle: timedelta
+    lease_margin: timedelta
+    changes_side: bool = False
+    gated: bool = False
+    fits_in: timedelta = timedelta()  # how long the number's cutover may take from here
+    budget: str | None = None
+    announcement: Mapping[str, Any] | None = None
+    closes: OpenAttempt | None = None  # an earlier attempt that is now known to have had no effect
+    witnesses: Mapping[str, Any] | None = None
+
+
+class Attempts:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def open(self, lease: Lease, new: NewIntent) -> OpenAttempt:
+        """Commit an intent. Raises LeaseLost, GateClosed or BudgetSpent; then nothing was written."""
+        async with self._engine.begin() as tx:
+            moved = (await tx.execute(self._guarded(lease, new))).one_or_none()
+            if moved is None:
+                raise await self._why_not(tx, lease, new)
+            if new.closes is not None:
+                await self._close_as_not_done(tx, lease, new, moved)
+            attempt = await self._insert(tx, lease, new, moved)
+        return attempt
+
+    def _guarded(self, lease: Lease, new: NewIntent) -> Any:
+        now = self._clock.now()
+        values: dict[str, Any] = {
+            "attempts": NumberMigration.attempts + 1,
+            "status": Status.RUNNING,
+            "lease_until": self._clock.now(new.longest + new.lease_margin),
+        }
+        if new.changes_side:
+            served = NumberMigration.side.in_([Side.ON_PREMISES, Side.CLOUD])
+            values |= {
+                "side": Side.UNKNOWN,
+                "side_read_at": None,
+                "dark_since": func.coalesce(NumberMigration.dark_since, now),
+                "dark_by_us": or_(NumberMigration.dark_by_us, served),
+                "crossed_at": func.coalesce(NumberMigration.crossed_at, now),
+            }
+        conditions = [*self._lease_holds(lease, new.step)]
+        if new.gated:
+            conditions.append(self.gate_open(new.fits_in))
+        if new.budget is not None:
+            conditions.append(self._budget_left(new.budget))
+        return (
+            update(NumberMigration)
+            .where(*conditions)
+            .values(**values)
+            .returning(NumberMigration.attempts, NumberMigration.number_pk, now.label("now"))
+        )
+
+    def _lease_holds(self, lease: Lease, step: str) -> Sequence[ColumnElement[bool]]:
+        return (
+            NumberMigration.id == lease.migration_id,
+            NumberMigration.fence == lease.fence,
+            NumberMigration.next_step == step,
+            NumberMigration.ended_at.is_(None),
+            NumberMigration.lease_until > self._clock.now(),
+        )
+
+    def gate_open(self, fits_in: timedelta) -> ColumnElement[bool]:
+        """Hold, wave state, release, window and profile halt, all read by the very update that commits the intent."""
+        return and_(NumberMigration.hold.is_(False), self._profile_runs(), self._wave_lets(fits_in))
+
+    def _profile_runs(self) -> ColumnElement[bool]:
+        return (
+            select(CredentialProfile.id)
+            .join(Waba, Waba.profile_id == CredentialProfile.id)
+            .join(Number, Number.waba_pk == Waba.id)
+            .where(Number.id == NumberMigration.number_pk, CredentialProfile.halted_at.is_(None))
+            .correlate(NumberMigration)
+            .exists()
+        )
+
+    def _wave_lets(self, fits_in: timedelta) -> ColumnElement[bool]:
+        let = (
+            select(Wave.id)
+            .where(
+                Wave.id == NumberMigration.wave_pk,
+                Wave.state == WaveState.RUNNING,
+                or_(
+                    Wave.released == Released.ALL,
+                    and_(Wave.released == Released.CANARY, NumberMigration.canary.is_(True)),
+                ),
+                or_(Wave.window_start.is_(None), Wave.window_start <= self._clock.now()),
+                or_(Wave.window_end.is_(None), Wave.window_end >= self._clock.now(fits_in)),
+            )
+            .correlate(NumberMigration)
+            .exists()
+        )
+        return or_(NumberMigration.wave_pk.is_(None), let)
+
+    def _budget_left(self, call: str) -> ColumnElement[bool]:
+        spent = (
+            select(func.count())
+            .select_from(BudgetCall)
+            .join(Number, Number.phone_number_id == BudgetCall.phone_number_id)
+            .where(
+                Number.id == NumberMigration.number_pk,
+                BudgetCall.call == call,
+                BudgetCall.at > self._clock.now(-BUDGET_WINDOW),
+            )
+            .correlate(NumberMigration)
+            .scalar_subquery()
+        )
+        allowed = case(
+            (NumberMigration.spend_reserve.is_(True), literal(BUDGET_CALLS)),
+            else_=literal(BUDGET_CALLS - BUDGET_RESERVE),
+        )
+        return spent < allowed
+
+    async def _why_not(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
+        if (await tx.execute(select(NumberMigration.id).where(*self._lease_holds(lease, new.step)))).first() is None:
+            return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
+        mine = NumberMigration.id == lease.migration_id
+        if new.gated and not (await tx.execute(select(self.gate_open(new.fits_in)).where(mine))).scalar():
+            return GateClosed(await why_gate_closed(tx, lease, self._clock, new.fits_in))
+        return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
+
+    async def _close_as_not_done(
+        self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]
+    ) -> None:
+        assert new.closes is not None
+        closed = await tx.execute(
+            update(Attempt)
+            .where(Attempt.id == new.closes.id, Attempt.ended.is_(None))
+            .values(ended=AttemptEnd.NOT_DONE, ended_at=moved.now, answer=dict(new.witnesses or {}))
+            .returning(Attempt.id)
+        )
+        if closed.one_or_none() is None:
+            raise LeaseLost(f"attempt {new.closes.key} was closed by somebody else")
+        facts = {"attempt": new.closes.number, "step": new.step, "witnesses": dict(new.witnesses or {})}
+        await events.append(tx, lease.migration_id, moved.now, "not_done", facts)
+
+    async def _insert(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> OpenAttempt:
+        key = f"{lease.migration_id}/{new.step}/{moved.attempts}"
+        due = moved.now + new.longest
+        side_before = new.facts.get("side_before", Side.UNKNOWN)
+        values = {
+            "migration_pk": lease.migration_id,
+            "number": moved.attempts,
+            "step": new.step,
+            "key": key,
+            "holder": lease.holder,
+            "fence": lease.fence,
+            "intent": dict(new.facts),
+            "side_before": side_before,
+            "opened_at": moved.now,
+            "answer_due": due,
+            "settle_by": due + new.settle,
+        }
+        attempt_id = (await tx.execute(insert(Attempt).values(**values).returning(Attempt.id))).scalar_one()
+        if new.sealed is not None:
+            await replace_secret(tx, f"attempt:{lease.migration_id}/{moved.attempts}", new.sealed, moved.now)
+        if new.budget is not None:
+            await self._spend(tx, moved, new.budget, attempt_id)
+        if new.announcement is not None:
+            await self._announce(tx, lease, new.announcement, moved)
+        facts = {"attempt": moved.attempts, "step": new.step, "intent": dict(new.facts)}
+        await events.append(tx, lease.migration_id, moved.now, "intent", facts)
+        return OpenAttempt(
+            attempt_id, moved.attempts, new.step, key, new.facts, Side(side_before), moved.now, due, due + new.settle
+        )
+
+    async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:
+        number_id = select(Number.phone_number_id).where(Number.id == moved.number_pk).scalar_subquery()
+        await tx.execute(
+            insert(BudgetCall).values(phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id)
+        )
+
+    async def _announce(
+        self, tx: AsyncConnection, lease: Lease, announcement: Mapping[str, Any], moved: Row[Any]
+    ) -> None:
+        key = f"{lease.migration_id}:{announcement['event']}:{announcement['epoch']}"
+        if (await tx.execute(select(Outbox.id).where(Outbox.key == key))).first() is not None:
+            return  # the same word again, under the same idempotency key
+        await tx.execute(
+            insert(Outbox).values(
+                migration_pk=lease.migration_id,
+                key=key,
+                event=announcement["event"],
+                epoch=announcement["epoch"],
+                body=dict(announcement),
+                made_at=moved.now,
+            )
+        )
+
+
+async def why_gate_closed(tx: AsyncConnection, lease: Lease, clock: SqlClock, fits_in: timedelta) -> str:
+    """One sentence: which of the gate's conditions does not hold now."""
+    asked = (
+        select(
+            NumberMigration.hold,
+            NumberMigration.canary,
+            CredentialProfile.name.label("profile"),
+            CredentialProfile.halted_because,
+            CredentialProfile.halted_at,
+            Wave.name.label("wave"),
+            Wave.state,
+            Wave.released,
+            Wave.because,
+            (Wave.window_start > clock.now()).label("early"),
+            (Wave.window_end < clock.now(fits_in)).label("late"),
+        )
+        .join(Number, Number.id == NumberMigration.number_pk)
+        .join(Waba, Waba.id == Number.waba_pk)
+        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
+        .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
+        .where(NumberMigration.id == lease.migration_id)
+    )
+    row = (await tx.execute(asked)).one()
+    if row.hold:
+        return "the number is on hold; `cutover release` lets it go"
+    if row.halted_at is not None:
+        return f"credential profile {row.profile} is halted: {row.halted_because}"
+    if row.state != WaveState.RUNNING:
+        return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
+    if row.early:
+        return f"the window of wave {row.wave} has not begun"
+    if row.late:
+        return f"the window of wave {row.wave} has no room left for a cutover"
+    return f"wave {row.wave} is released for {row.released} only"

@@ -1,0 +1,108 @@
+"""Waves: made, filled, released, held, halted, stopped. The gate reads these rows at every intent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.errors import Conflict, NotFound
+from state.models import NumberMigration, Wave
+from state.sides import LIVE, Released, Status, WaveState
+from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class NewWave:
+    name: str
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    time_zone: str = "UTC"
+    canary_size: int = 0
+    concurrency: int = 10
+    halt_count: int | None = None
+    halt_share: float | None = None
+    released: Released = Released.ALL
+
+
+class Waves:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def make(self, new: NewWave, migrations: Sequence[int]) -> int:
+        """A wave of these migrations; the first `canary_size` are its canary. Raises Conflict for a known name,
+        or when one of the migrations belongs to another wave or has ended."""
+        async with self._engine.begin() as tx:
+            values = {name: getattr(new, name) for name in NewWave.__slots__}
+            made = insert(Wave).values(**values, state=WaveState.PLANNED, created_at=self._clock.now())
+            try:
+                wave_pk = int((await tx.execute(made.returning(Wave.id))).scalar_one())
+            except IntegrityError as exc:
+                raise Conflict(f"there is a wave {new.name} already, or its window ends before it begins") from exc
+            for place, migration_id in enumerate(migrations):
+                put = await tx.execute(
+                    update(NumberMigration)
+                    .where(
+                        NumberMigration.id == migration_id,
+                        NumberMigration.wave_pk.is_(None),
+                        NumberMigration.status.in_(LIVE),
+                    )
+                    .values(wave_pk=wave_pk, canary=place < new.canary_size)
+                    .returning(NumberMigration.id)
+                )
+                if put.one_or_none() is None:
+                    raise Conflict(f"number migration {migration_id} is in another wave or has ended")
+        return wave_pk
+
+    async def move(
+        self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None
+    ) -> None:
+        """Change a wave's state from one of `allowed`. Raises NotFound or Conflict."""
+        await self._guarded(name, allowed, {"state": to, "because": because})
+
+    async def release(self, name: str, released: Released) -> None:
+        """Let the canary or all pass the gate. Raises Conflict when that much was released before."""
+        narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[released]
+        async with self._engine.begin() as tx:
+            done = await tx.execute(
+                update(Wave).where(Wave.name == name, Wave.released.in_(narrower)).values(released=released).returning(Wave.id)
+            )
+            row = done.one_or_none()
+            if row is None:
+                raise await self._why_not(tx, name)
+            await self._wake(tx, row.id)
+
+    async def wake(self, name: str) -> None:
+        """Let the held numbers of a wave be looked at again now."""
+        async with self._engine.begin() as tx:
+            row = (await tx.execute(select(Wave.id).where(Wave.name == name))).one_or_none()
+            if row is None:
+                raise NotFound(f"there is no wave {name}")
+            await self._wake(tx, row.id)
+
+    async def _wake(self, tx: Any, wave_pk: int) -> None:
+        await tx.execute(
+            update(NumberMigration)
+            .where(NumberMigration.wave_pk == wave_pk, NumberMigration.status == Status.HELD)
+            .values(waiting_until=None)
+        )
+
+    async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
+        async with self._engine.begin() as tx:
+            done = await tx.execute(
+                update(Wave).where(Wave.name == name, Wave.state.in_(allowed)).values(**values).returning(Wave.id)
+            )
+            row = done.one_or_none()
+            if row is None:
+                raise await self._why_not(tx, name)
+            await self._wake(tx, row.id)
+
+    async def _why_not(self, tx: Any, name: str) -> Exception:
+        row = (await tx.execute(select(Wave.state, Wave.released).where(Wave.name == name))).one_or_none()
+        if row is None:
+            return NotFound(f"there is no wave {name}; `cutover status` lists the waves")
+        return Conflict(f"wave {name} is {row.state}, released for {row.released}; nothing was changed")

@@ -1,0 +1,366 @@
+"""Every read: positions for the engine, boards for people, due numbers for sweeps. Frozen rows only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.errors import NotFound
+from state.ledger import events
+from state.ledger.attempts import BUDGET_WINDOW
+from state.models import (
+    Attempt,
+    BudgetCall,
+    Code,
+    CredentialProfile,
+    Customer,
+    Event,
+    FieldFact,
+    Finding,
+    Instance,
+    Message,
+    Number,
+    NumberMigration,
+    Outbox,
+    Secret,
+    Waba,
+    Wave,
+)
+from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, SealedSecret
+from state.sides import Party, PinProvenance, Side, Status, WaveState
+from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRow:
+    id: int
+    name: str
+    state: WaveState
+    released: str
+    window_start: datetime | None
+    window_end: datetime | None
+    time_zone: str
+    canary_size: int
+    concurrency: int
+    halt_count: int | None
+    halt_share: float | None
+    because: str | None
+    numbers: int
+
+
+def _positions() -> Select[*tuple[Any, ...]]:
+    m, n, i = NumberMigration, Number, Instance
+    return (
+        select(
+            m.id.label("migration_id"),
+            n.id.label("number_id"),
+            n.ref,
+            n.e164,
+            n.phone_number_id,
+            Waba.waba_id,
+            Customer.name.label("customer"),
+            Customer.hook,
+            Customer.traffic,
+            CredentialProfile.id.label("profile_id"),
+            CredentialProfile.name.label("profile"),
+            CredentialProfile.app_id,
+            i.id.label("i_id"),
+            i.name.label("i_name"),
+            i.base_url.label("i_base_url"),
+            i.username.label("i_username"),
+            i.verify_tls.label("i_verify_tls"),
+            i.stop_command.label("i_stop_command"),
+            i.start_command.label("i_start_command"),
+            i.command_arguments.label("i_command_arguments"),
+            Wave.name.label("wave"),
+            m.canary,
+            m.itinerary,
+            m.because,
+            m.next_step,
+            m.status,
+            m.hold,
+            m.side,
+            m.side_read_at,
+            m.dark_since,
+            m.dark_by_us,
+            m.outage_seconds,
+            m.crossed_at,
+            m.sender_gap_seconds,
+            m.paused_at,
+            m.waiting_until,
+            m.waiting_on,
+            m.reason,
+            m.runbook,
+            m.tries,
+            m.spend_reserve,
+            m.epoch,
+            m.lease_holder,
+            m.lease_until,
+            m.fence,
+            m.attempts,
+            n.language,
+            n.code_method,
+            n.storage_region,
+            n.smoke_to,
+            n.pin_provenance,
+            n.pin_since,
+            n.onprem_off_stated_by,
+            n.onprem_off_stated_at,
+            n.disposition,
+            m.created_at,
+            m.ended_at,
+        )
+        .select_from(m)
+        .join(n, n.id == m.number_pk)
+        .join(Waba, Waba.id == n.waba_pk)
+        .join(Customer, Customer.id == Waba.customer_id)
+        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
+        .outerjoin(i, i.id == n.instance_pk)
+        .outerjoin(Wave, Wave.id == m.wave_pk)
+    )
+
+
+def _position(row: Mapping[str, Any]) -> Position:
+    own = {name: row[name] for name in Position.__slots__ if name in row and name not in ("instance", "hook_required")}
+    own |= {
+        "status": Status(row["status"]),
+        "side": Side(row["side"]),
+        "waiting_on": Party(row["waiting_on"]) if row["waiting_on"] else None,
+        "pin_provenance": PinProvenance(row["pin_provenance"]) if row["pin_provenance"] else None,
+        "hook_required": row["traffic"] == "required",
+        "instance": _instance(row),
+    }
+    return Position(**own)
+
+
+def _instance(row: Mapping[str, Any]) -> InstanceRow | None:
+    if row["i_id"] is None:
+        return None
+    return InstanceRow(**{name: row[f"i_{name}"] for name in InstanceRow.__slots__})
+
+
+class Queries:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def _rows(self, asked: Select[*tuple[Any, ...]]) -> Sequence[Mapping[str, Any]]:
+        async with self._engine.connect() as connection:
+            found: Sequence[Any] = (await connection.execute(asked)).mappings().all()
+        return found
+
+    async def now(self) -> datetime:
+        """The database's time."""
+        async with self._engine.connect() as connection:
+            return (await connection.execute(select(self._clock.now()))).scalar_one()
+
+    # -- one number migration
+
+    async def position(self, migration_id: int) -> Position:
+        """Raises NotFound."""
+        rows = await self._rows(_positions().where(NumberMigration.id == migration_id))
+        if not rows:
+            raise NotFound(f"there is no number migration {migration_id}")
+        return _position(rows[0])
+
+    async def find(self, named: str) -> Position:
+        """The newest migration of a number named by reference, E.164 or phone number id. Raises NotFound."""
+        named = named.strip()
+        wanted = or_(Number.ref == named.upper(), Number.e164 == named, Number.phone_number_id == named)
+        rows = await self._rows(_positions().where(wanted).order_by(NumberMigration.id.desc()).limit(1))
+        if not rows:
+            raise NotFound("there is no such number; `cutover status` lists the references")
+        return _position(rows[0])
+
+    async def history(self, number_id: int) -> tuple[Position, ...]:
+        """All migrations of a number, oldest first."""
+        rows = await self._rows(_positions().where(Number.id == number_id).order_by(NumberMigration.id))
+        return tuple(_position(row) for row in rows)
+
+    async def open_attempt(self, migration_id: int) -> OpenAttempt | None:
+        asked = select(Attempt.__table__).where(Attempt.migration_pk == migration_id, Attempt.ended.is_(None))
+        rows = await self._rows(asked)
+        if not rows:
+            return None
+        row = rows[0]
+        return OpenAttempt(
+            row["id"],
+            row["number"],
+            row["step"],
+            row["key"],
+            row["intent"],
+            Side(row["side_before"]),
+            row["opened_at"],
+            row["answer_due"],
+            row["settle_by"],
+        )
+
+    async def findings(self, migration_id: int, kind: str = "result") -> dict[str, FindingRow]:
+        asked = select(Finding.step, Finding.at, Finding.facts).where(
+            Finding.migration_pk == migration_id, Finding.kind == kind
+        )
+        return {row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in await self._rows(asked)}
+
+    async def entered_code(self, migration_id: int) -> CodeRow | None:
+        asked = select(Code.id, Code.entered_at, Code.entered_by).where(
+            Code.migration_pk == migration_id, Code.state == "entered"
+        )
+        rows = await self._rows(asked)
+        return CodeRow(**rows[0]) if rows else None
+
+    async def events(self, migration_id: int) -> tuple[EventRow, ...]:
+        asked = (
+            select(Event.seq, Event.at, Event.kind, Event.facts)
+            .where(Event.migration_pk == migration_id)
+            .order_by(Event.seq)
+        )
+        return tuple(EventRow(**row) for row in await self._rows(asked))
+
+    async def broken_link(self, migration_id: int) -> int | None:
+        """Where the event chain of a migration was tampered with, if it was."""
+        async with self._engine.connect() as connection:
+            return await events.first_broken_link(connection, migration_id)
+
+    async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
+        asked = select(Attempt.__table__).where(Attempt.migration_pk == migration_id).order_by(Attempt.number)
+        return tuple(await self._rows(asked))
+
+    async def budget_spent(self, phone_number_id: str, call: str) -> tuple[int, datetime | None]:
+        """Calls of the moving 72 h as Meta counts them, and when the oldest of them falls out."""
+        asked = select(func.count(), func.min(BudgetCall.at)).where(
+            BudgetCall.phone_number_id == phone_number_id,
+            BudgetCall.call == call,
+            BudgetCall.at > self._clock.now(-BUDGET_WINDOW),
+        )
+        async with self._engine.connect() as connection:
+            count, oldest = (await connection.execute(asked)).one()
+        return count, oldest + BUDGET_WINDOW if oldest else None
+
+    async def messages(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
+        asked = select(Message.__table__).where(Message.migration_pk == migration_id).order_by(Message.id)
+        return tuple(await self._rows(asked))
+
+    async def outbox(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
+        asked = select(Outbox.__table__).where(Outbox.migration_pk == migration_id).order_by(Outbox.id)
+        return tuple(await self._rows(asked))
+
+    # -- secrets, sealed
+
+    async def secret(self, owner: str, name: str) -> SealedSecret | None:
+        """The current sealed secret of that name."""
+        asked = select(Secret.name, Secret.ciphertext, Secret.wrapped_key, Secret.key_id).where(
+            Secret.owner == owner,
+            Secret.name == name,
+            Secret.superseded_at.is_(None),
+            Secret.shredded_at.is_(None),
+        )
+        rows = await self._rows(asked)
+        return SealedSecret(**rows[0]) if rows else None
+
+    # -- fleets
+
+    async def field_facts(self) -> dict[str, str]:
+        return {row["name"]: row["value"] for row in await self._rows(select(FieldFact.name, FieldFact.value))}
+
+    async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
+        """The newest migration of every number (of a wave), by reference."""
+        newest = select(func.max(NumberMigration.id)).group_by(NumberMigration.number_pk).scalar_subquery()
+        asked = _positions().where(NumberMigration.id.in_(newest)).order_by(Number.id)
+        if wave is not None:
+            asked = asked.where(Wave.name == wave)
+        return tuple(_position(row) for row in await self._rows(asked))
+
+    async def without_migration(self) -> tuple[Mapping[str, Any], ...]:
+        """Imported numbers that have no migration: those with a disposition from the start."""
+        asked = (
+            select(Number.id, Number.ref, Number.e164, Number.disposition, Number.disposition_reason)
+            .where(~select(NumberMigration.id).where(NumberMigration.number_pk == Number.id).exists())
+            .order_by(Number.id)
+        )
+        return tuple(await self._rows(asked))
+
+    async def due(self, *, wave: str | None = None, limit: int = 500) -> tuple[int, ...]:
+        """Migrations that a mover may take now: ready, waits that are over, leases that ran out, open gates."""
+        now = self._clock.now()
+        m = NumberMigration
+        free = or_(m.lease_until.is_(None), m.lease_until <= now)
+        over = and_(m.status.in_([Status.WAITING, Status.HELD]), or_(m.waiting_until.is_(None), m.waiting_until <= now))
+        asked = (
+            select(m.id)
+            .outerjoin(Wave, Wave.id == m.wave_pk)
+            .where(m.ended_at.is_(None), free, or_(m.status.in_([Status.READY, Status.RUNNING]), over))
+            .order_by(m.id)
+            .limit(limit)
+        )
+        if wave is not None:
+            asked = asked.where(Wave.name == wave)
+        return tuple(row["id"] for row in await self._rows(asked))
+
+    async def next_due_at(self, *, wave: str | None = None) -> datetime | None:
+        """When the next waiting or leased migration comes due, if any does by itself."""
+        m = NumberMigration
+        asked = (
+            select(func.min(func.coalesce(m.lease_until, m.waiting_until)))
+            .outerjoin(Wave, Wave.id == m.wave_pk)
+            .where(m.ended_at.is_(None), m.status.in_([Status.WAITING, Status.HELD, Status.RUNNING]))
+        )
+        if wave is not None:
+            asked = asked.where(Wave.name == wave)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(asked)).scalar_one_or_none()
+
+    async def waves(self) -> tuple[WaveRow, ...]:
+        numbers = (
+            select(func.count())
+            .where(NumberMigration.wave_pk == Wave.id)
+            .correlate(Wave)
+            .scalar_subquery()
+            .label("numbers")
+        )
+        rows = await self._rows(select(Wave.__table__, numbers).order_by(Wave.id))
+        return tuple(
+            WaveRow(**{name: row[name] for name in WaveRow.__slots__} | {"state": WaveState(row["state"])})
+            for row in rows
+        )
+
+    async def wave(self, name: str) -> WaveRow:
+        """Raises NotFound."""
+        for row in await self.waves():
+            if row.name == name:
+                return row
+        raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
+
+    async def profiles(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(await self._rows(select(CredentialProfile.__table__).order_by(CredentialProfile.id)))
+
+    async def wabas(self) -> tuple[Mapping[str, Any], ...]:
+        asked = (
+            select(
+                Waba.waba_id,
+                Customer.name.label("customer"),
+                CredentialProfile.id.label("profile_id"),
+                CredentialProfile.name.label("profile"),
+                CredentialProfile.app_id,
+            )
+            .join(Customer, Customer.id == Waba.customer_id)
+            .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
+            .order_by(Waba.id)
+        )
+        return tuple(await self._rows(asked))
+
+    async def dark(self, older_than: timedelta = timedelta()) -> tuple[Position, ...]:
+        """Numbers on neither side or of unknown side since a call of ours, longest first."""
+        asked = (
+            _positions()
+            .where(
+                NumberMigration.ended_at.is_(None),
+                NumberMigration.dark_since.is_not(None),
+                NumberMigration.dark_since <= self._clock.now(-older_than),
+            )
+            .order_by(NumberMigration.dark_since)
+        )
+        return tuple(_position(row) for row in await self._rows(asked))
+

@@ -1,0 +1,145 @@
+"""Frozen rows that the ledger and the queries hand out. Nobody outside `state` holds a live object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from state.sides import AttemptEnd, Party, PinProvenance, Side, Status
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSecret:
+    """What the vault made of a secret: only this ever reaches a table."""
+
+    name: str
+    ciphertext: bytes
+    wrapped_key: bytes
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    id: int
+    name: str
+    base_url: str
+    username: str
+    verify_tls: bool
+    stop_command: str | None
+    start_command: str | None
+    command_arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One number migration with everything a step may want to know of its number."""
+
+    migration_id: int
+    number_id: int
+    ref: str
+    e164: str
+    phone_number_id: str
+    waba_id: str
+    customer: str
+    hook: str | None
+    hook_required: bool
+    profile_id: int
+    profile: str
+    app_id: str
+    instance: InstanceRow | None
+    wave: str | None
+    canary: bool
+    itinerary: str
+    because: str
+    next_step: str | None
+    status: Status
+    hold: bool
+    side: Side
+    side_read_at: datetime | None
+    dark_since: datetime | None
+    dark_by_us: bool
+    outage_seconds: float | None
+    crossed_at: datetime | None
+    sender_gap_seconds: float | None
+    paused_at: datetime | None
+    waiting_until: datetime | None
+    waiting_on: Party | None
+    reason: str | None
+    runbook: str | None
+    tries: int
+    spend_reserve: bool
+    epoch: int
+    lease_holder: str | None
+    lease_until: datetime | None
+    fence: int
+    attempts: int
+    language: str
+    code_method: str
+    storage_region: str | None
+    smoke_to: str | None
+    pin_provenance: PinProvenance | None
+    pin_since: datetime | None
+    onprem_off_stated_by: str | None
+    onprem_off_stated_at: datetime | None
+    disposition: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act on one number until `until`, by the database's clock, which said `now` when it was taken."""
+
+    migration_id: int
+    holder: str
+    fence: int
+    now: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An intent whose call has not been accounted for."""
+
+    id: int
+    number: int
+    step: str
+    key: str
+    intent: Mapping[str, Any]
+    side_before: Side
+    opened_at: datetime
+    answer_due: datetime
+    settle_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedAttempt:
+    number: int
+    step: str
+    ended: AttemptEnd
+    opened_at: datetime
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A step's latest result or note."""
+
+    step: str
+    at: datetime
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    id: int
+    entered_at: datetime
+    entered_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    seq: int
+    at: datetime
+    kind: str
+    facts: Mapping[str, Any]
