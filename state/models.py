@@ -123,7 +123,8 @@ class Number(Base):
     __table_args__ = (
         CheckConstraint("code_method IN ('SMS', 'VOICE')", name="code_method_known"),
         CheckConstraint(
-            f"pin_provenance IS NULL OR {_one_of('pin_provenance', PinProvenance)}", name="pin_provenance_known"
+            f"pin_provenance IS NULL OR {_one_of('pin_provenance', PinProvenance)}",
+            name="pin_provenance_known",
         ),
         CheckConstraint(
             f"disposition IS NULL OR {_one_of('disposition', Disposition)}", name="disposition_known"
@@ -155,7 +156,9 @@ class Wave(Base):
         CheckConstraint(_one_of("released", Released), name="released_known"),
         CheckConstraint("concurrency > 0", name="concurrency_positive"),
         CheckConstraint("canary_size >= 0", name="canary_not_negative"),
-        CheckConstraint("window_end IS NULL OR window_start IS NULL OR window_start < window_end", name="window_forward"),
+        CheckConstraint(
+            "window_end IS NULL OR window_start IS NULL OR window_start < window_end", name="window_forward"
+        ),
     )
 
 
@@ -201,7 +204,9 @@ class NumberMigration(Base):
         CheckConstraint(_one_of("status", Status), name="status_known"),
         CheckConstraint("status != 'blocked' OR runbook IS NOT NULL", name="blocked_names_runbook"),
         CheckConstraint("status != 'waiting' OR waiting_until IS NOT NULL", name="waiting_has_end"),
-        CheckConstraint("(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"),
+        CheckConstraint(
+            "(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"
+        ),
         Index(
             "uq_number_migrations_one_live_per_number",
             "number_pk",

@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.errors import NotFound
-from state.ledger import events
+from state.ledger import events, gates
 from state.ledger.attempts import BUDGET_WINDOW
 from state.models import (
     Attempt,
@@ -25,11 +25,10 @@ from state.models import (
     Number,
     NumberMigration,
     Outbox,
-    Secret,
     Waba,
     Wave,
 )
-from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, SealedSecret
+from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position
 from state.sides import Party, PinProvenance, Side, Status, WaveState
 from state.types import SqlClock
 
@@ -124,7 +123,11 @@ def _positions() -> Select[*tuple[Any, ...]]:
 
 
 def _position(row: Mapping[str, Any]) -> Position:
-    own = {name: row[name] for name in Position.__slots__ if name in row and name not in ("instance", "hook_required")}
+    own = {
+        name: row[name]
+        for name in Position.__slots__
+        if name in row and name not in ("instance", "hook_required")
+    }
     own |= {
         "status": Status(row["status"]),
         "side": Side(row["side"]),
@@ -202,7 +205,9 @@ class Queries:
         asked = select(Finding.step, Finding.at, Finding.facts).where(
             Finding.migration_pk == migration_id, Finding.kind == kind
         )
-        return {row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in await self._rows(asked)}
+        return {
+            row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in await self._rows(asked)
+        }
 
     async def entered_code(self, migration_id: int) -> CodeRow | None:
         asked = select(Code.id, Code.entered_at, Code.entered_by).where(
@@ -239,6 +244,11 @@ class Queries:
             count, oldest = (await connection.execute(asked)).one()
         return count, oldest + BUDGET_WINDOW if oldest else None
 
+    async def why_gate_closed(self, migration_id: int, fits_in: timedelta) -> str | None:
+        """Which condition keeps the gate of this number shut now, or None."""
+        async with self._engine.connect() as connection:
+            return await gates.why_closed(connection, migration_id, self._clock, fits_in)
+
     async def messages(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
         asked = select(Message.__table__).where(Message.migration_pk == migration_id).order_by(Message.id)
         return tuple(await self._rows(asked))
@@ -247,23 +257,12 @@ class Queries:
         asked = select(Outbox.__table__).where(Outbox.migration_pk == migration_id).order_by(Outbox.id)
         return tuple(await self._rows(asked))
 
-    # -- secrets, sealed
-
-    async def secret(self, owner: str, name: str) -> SealedSecret | None:
-        """The current sealed secret of that name."""
-        asked = select(Secret.name, Secret.ciphertext, Secret.wrapped_key, Secret.key_id).where(
-            Secret.owner == owner,
-            Secret.name == name,
-            Secret.superseded_at.is_(None),
-            Secret.shredded_at.is_(None),
-        )
-        rows = await self._rows(asked)
-        return SealedSecret(**rows[0]) if rows else None
-
     # -- fleets
 
     async def field_facts(self) -> dict[str, str]:
-        return {row["name"]: row["value"] for row in await self._rows(select(FieldFact.name, FieldFact.value))}
+        return {
+            row["name"]: row["value"] for row in await self._rows(select(FieldFact.name, FieldFact.value))
+        }
 
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number (of a wave), by reference."""
@@ -287,7 +286,10 @@ class Queries:
         now = self._clock.now()
         m = NumberMigration
         free = or_(m.lease_until.is_(None), m.lease_until <= now)
-        over = and_(m.status.in_([Status.WAITING, Status.HELD]), or_(m.waiting_until.is_(None), m.waiting_until <= now))
+        over = and_(
+            m.status.in_([Status.WAITING, Status.HELD]),
+            or_(m.waiting_until.is_(None), m.waiting_until <= now),
+        )
         asked = (
             select(m.id)
             .outerjoin(Wave, Wave.id == m.wave_pk)
@@ -363,4 +365,3 @@ class Queries:
             .order_by(NumberMigration.dark_since)
         )
         return tuple(_position(row) for row in await self._rows(asked))
-

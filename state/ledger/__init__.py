@@ -10,7 +10,18 @@ from state.ledger.people import People
 from state.ledger.waves import Waves
 from state.types import SqlClock
 
-__all__ = ["Attempts", "Fleet", "Leases", "Ledger", "Move", "Moves", "NewIntent", "People", "SideRead", "Waves"]
+__all__ = [
+    "Attempts",
+    "Fleet",
+    "Leases",
+    "Ledger",
+    "Move",
+    "Moves",
+    "NewIntent",
+    "People",
+    "SideRead",
+    "Waves",
+]
 
 
 class Ledger:

@@ -5,24 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.errors import BudgetSpent, GateClosed, LeaseLost
-from state.ledger import events
+from state.ledger import events, gates
 from state.ledger.sealed import replace_secret
-from state.models import (
-    Attempt,
-    BudgetCall,
-    CredentialProfile,
-    Number,
-    NumberMigration,
-    Outbox,
-    Waba,
-    Wave,
-)
+from state.models import Attempt, BudgetCall, Number, NumberMigration, Outbox
 from state.rows import Lease, OpenAttempt, SealedSecret
-from state.sides import AttemptEnd, Released, Side, Status, WaveState
+from state.sides import AttemptEnd, Side, Status
 from state.types import SqlClock
 
 BUDGET_WINDOW = timedelta(hours=72)
@@ -85,7 +76,7 @@ class Attempts:
             }
         conditions = [*self._lease_holds(lease, new.step)]
         if new.gated:
-            conditions.append(self.gate_open(new.fits_in))
+            conditions.append(gates.open_for(self._clock, new.fits_in))
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
@@ -103,38 +94,6 @@ class Attempts:
             NumberMigration.ended_at.is_(None),
             NumberMigration.lease_until > self._clock.now(),
         )
-
-    def gate_open(self, fits_in: timedelta) -> ColumnElement[bool]:
-        """Hold, wave state, release, window and profile halt, all read by the very update that commits the intent."""
-        return and_(NumberMigration.hold.is_(False), self._profile_runs(), self._wave_lets(fits_in))
-
-    def _profile_runs(self) -> ColumnElement[bool]:
-        return (
-            select(CredentialProfile.id)
-            .join(Waba, Waba.profile_id == CredentialProfile.id)
-            .join(Number, Number.waba_pk == Waba.id)
-            .where(Number.id == NumberMigration.number_pk, CredentialProfile.halted_at.is_(None))
-            .correlate(NumberMigration)
-            .exists()
-        )
-
-    def _wave_lets(self, fits_in: timedelta) -> ColumnElement[bool]:
-        let = (
-            select(Wave.id)
-            .where(
-                Wave.id == NumberMigration.wave_pk,
-                Wave.state == WaveState.RUNNING,
-                or_(
-                    Wave.released == Released.ALL,
-                    and_(Wave.released == Released.CANARY, NumberMigration.canary.is_(True)),
-                ),
-                or_(Wave.window_start.is_(None), Wave.window_start <= self._clock.now()),
-                or_(Wave.window_end.is_(None), Wave.window_end >= self._clock.now(fits_in)),
-            )
-            .correlate(NumberMigration)
-            .exists()
-        )
-        return or_(NumberMigration.wave_pk.is_(None), let)
 
     def _budget_left(self, call: str) -> ColumnElement[bool]:
         spent = (
@@ -156,12 +115,18 @@ class Attempts:
         return spent < allowed
 
     async def _why_not(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
-        if (await tx.execute(select(NumberMigration.id).where(*self._lease_holds(lease, new.step)))).first() is None:
+        if (
+            await tx.execute(select(NumberMigration.id).where(*self._lease_holds(lease, new.step)))
+        ).first() is None:
             return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
-        mine = NumberMigration.id == lease.migration_id
-        if new.gated and not (await tx.execute(select(self.gate_open(new.fits_in)).where(mine))).scalar():
-            return GateClosed(await why_gate_closed(tx, lease, self._clock, new.fits_in))
-        return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
+        closed = (
+            await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
+        )
+        if closed is not None:
+            return GateClosed(closed)
+        return BudgetSpent(
+            f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h"
+        )
 
     async def _close_as_not_done(
         self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]
@@ -178,7 +143,9 @@ class Attempts:
         facts = {"attempt": new.closes.number, "step": new.step, "witnesses": dict(new.witnesses or {})}
         await events.append(tx, lease.migration_id, moved.now, "not_done", facts)
 
-    async def _insert(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> OpenAttempt:
+    async def _insert(
+        self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]
+    ) -> OpenAttempt:
         key = f"{lease.migration_id}/{new.step}/{moved.attempts}"
         due = moved.now + new.longest
         side_before = new.facts.get("side_before", Side.UNKNOWN)
@@ -205,13 +172,23 @@ class Attempts:
         facts = {"attempt": moved.attempts, "step": new.step, "intent": dict(new.facts)}
         await events.append(tx, lease.migration_id, moved.now, "intent", facts)
         return OpenAttempt(
-            attempt_id, moved.attempts, new.step, key, new.facts, Side(side_before), moved.now, due, due + new.settle
+            attempt_id,
+            moved.attempts,
+            new.step,
+            key,
+            new.facts,
+            Side(side_before),
+            moved.now,
+            due,
+            due + new.settle,
         )
 
     async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:
         number_id = select(Number.phone_number_id).where(Number.id == moved.number_pk).scalar_subquery()
         await tx.execute(
-            insert(BudgetCall).values(phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id)
+            insert(BudgetCall).values(
+                phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id
+            )
         )
 
     async def _announce(
@@ -230,39 +207,3 @@ class Attempts:
                 made_at=moved.now,
             )
         )
-
-
-async def why_gate_closed(tx: AsyncConnection, lease: Lease, clock: SqlClock, fits_in: timedelta) -> str:
-    """One sentence: which of the gate's conditions does not hold now."""
-    asked = (
-        select(
-            NumberMigration.hold,
-            NumberMigration.canary,
-            CredentialProfile.name.label("profile"),
-            CredentialProfile.halted_because,
-            CredentialProfile.halted_at,
-            Wave.name.label("wave"),
-            Wave.state,
-            Wave.released,
-            Wave.because,
-            (Wave.window_start > clock.now()).label("early"),
-            (Wave.window_end < clock.now(fits_in)).label("late"),
-        )
-        .join(Number, Number.id == NumberMigration.number_pk)
-        .join(Waba, Waba.id == Number.waba_pk)
-        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
-        .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
-        .where(NumberMigration.id == lease.migration_id)
-    )
-    row = (await tx.execute(asked)).one()
-    if row.hold:
-        return "the number is on hold; `cutover release` lets it go"
-    if row.halted_at is not None:
-        return f"credential profile {row.profile} is halted: {row.halted_because}"
-    if row.state != WaveState.RUNNING:
-        return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
-    if row.early:
-        return f"the window of wave {row.wave} has not begun"
-    if row.late:
-        return f"the window of wave {row.wave} has no room left for a cutover"
-    return f"wave {row.wave} is released for {row.released} only"

@@ -113,9 +113,7 @@ class Fleet:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             await self._profile(tx, profile, seal, now)
 
-    async def _profile(
-        self, tx: AsyncConnection, new: NewProfile, seal: Sealer, now: datetime
-    ) -> int:
+    async def _profile(self, tx: AsyncConnection, new: NewProfile, seal: Sealer, now: datetime) -> int:
         found = (
             await tx.execute(
                 update(CredentialProfile)
@@ -166,16 +164,28 @@ class Fleet:
         owner = f"number:{number_id}"
         for sealed in seal.number(new, owner):
             await replace_secret(tx, owner, sealed, now)
-        for call, count in (("register", new.register_calls_before), ("deregister", new.deregister_calls_before)):
+        for call, count in (
+            ("register", new.register_calls_before),
+            ("deregister", new.deregister_calls_before),
+        ):
             for _ in range(count):
-                spent = {"phone_number_id": new.phone_number_id, "call": call, "at": now, "before_import": True}
+                spent = {
+                    "phone_number_id": new.phone_number_id,
+                    "call": call,
+                    "at": now,
+                    "before_import": True,
+                }
                 await _insert(tx, BudgetCall, spent)
         return Taken(number_id, instance, ref)
 
     async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
-        found = (await tx.execute(select(Customer.id).where(Customer.name == new.customer))).scalar_one_or_none()
+        found = (
+            await tx.execute(select(Customer.id).where(Customer.name == new.customer))
+        ).scalar_one_or_none()
         traffic = "required" if new.hook_required else "advisory"
-        return found or await _insert(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
+        return found or await _insert(
+            tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic}
+        )
 
     async def _waba(self, tx: AsyncConnection, new: NewNumber, customer: int, profile: int) -> int:
         row = (
@@ -189,9 +199,7 @@ class Fleet:
             tx, Waba, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile}
         )
 
-    async def _instance(
-        self, tx: AsyncConnection, new: NewNumber, now: datetime, seal: Sealer
-    ) -> int | None:
+    async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, seal: Sealer) -> int | None:
         if new.instance is None:
             return None
         values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}

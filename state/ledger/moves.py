@@ -98,7 +98,8 @@ class Moves:
             await self._close_attempt(tx, lease, move, moved.now)
             await self._findings(tx, lease, move, moved.now)
             await self._around(tx, lease, move, moved.number_pk, moved.now)
-            await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move))
+            if move.kind:  # none where it would only repeat the event before it
+                await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move))
         return moved.now  # type: ignore[no-any-return]
 
     def _columns(self, move: Move) -> dict[str, Any]:
@@ -133,6 +134,8 @@ class Moves:
         values: dict[str, Any] = {"side": read.side, "side_read_at": self._clock.now()}
         if read.side in (Side.ON_PREMISES, Side.CLOUD):
             values |= {"dark_since": None, "dark_by_us": False}
+            if read.side is Side.ON_PREMISES:
+                values |= {"crossed_at": None}  # it serves where it was: there is something to abort again
             if read.outage_seconds is not None:
                 values |= {"outage_seconds": read.outage_seconds}
         elif read.side is Side.NEITHER and read.dark_since is not None:
@@ -149,7 +152,9 @@ class Moves:
             .returning(Attempt.id)
         )
         if closed.one_or_none() is None:
-            raise LeaseLost(f"the attempt at {move.step} of migration {lease.migration_id} was closed by another")
+            raise LeaseLost(
+                f"the attempt at {move.step} of migration {lease.migration_id} was closed by another"
+            )
         if move.attempt_end is AttemptEnd.NEVER_LEFT:
             await tx.execute(delete(BudgetCall).where(BudgetCall.attempt_pk == move.attempt))
 
@@ -192,7 +197,9 @@ class Moves:
                 .values(halted_at=at, halted_because=because)
             )
 
-    async def _answer_outbox(self, tx: AsyncConnection, outbox: tuple[str, str, str | None], at: datetime) -> None:
+    async def _answer_outbox(
+        self, tx: AsyncConnection, outbox: tuple[str, str, str | None], at: datetime
+    ) -> None:
         key, answer, ask_url = outbox
         values: dict[str, Any] = {"ask_url": ask_url}
         if answer:

@@ -32,7 +32,9 @@ class People:
     async def reopen(self, migration_id: int, step: str, because: str, by: str) -> None:
         """Put the cursor back on a step of the itinerary."""
         values = {"next_step": step, **_ready()}
-        await self._change(migration_id, values, "reopened", {"to": step, "reason": because, "by": by}, forget=(step,))
+        await self._change(
+            migration_id, values, "reopened", {"to": step, "reason": because, "by": by}, forget=(step,)
+        )
 
     async def ready(self, migration_id: int, because: str, by: str) -> None:
         """Let a blocked or waiting number be looked at again now."""
@@ -66,7 +68,11 @@ class People:
             "reason": because,
         }
         await self._change(
-            migration_id, values, "aborted", {"reason": because, "by": by}, also=(NumberMigration.crossed_at.is_(None),)
+            migration_id,
+            values,
+            "aborted",
+            {"reason": because, "by": by},
+            also=(NumberMigration.crossed_at.is_(None),),
         )
 
     async def enter_code(self, migration_id: int, sealed: SealedSecret, owner: str, by: str) -> None:
@@ -144,9 +150,14 @@ class People:
                     NumberMigration.number_pk == number_id,
                     NumberMigration.ended_at.is_(None),
                     NumberMigration.crossed_at.is_(None),
-                    or_(NumberMigration.lease_until.is_(None), NumberMigration.lease_until <= self._clock.now()),
+                    or_(
+                        NumberMigration.lease_until.is_(None),
+                        NumberMigration.lease_until <= self._clock.now(),
+                    ),
                 )
-                .values(status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None)
+                .values(
+                    status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None
+                )
                 .returning(NumberMigration.id)
             )
             for row in ended:
@@ -201,12 +212,16 @@ class People:
             if done.one_or_none() is None:
                 raise NotFound(f"there is no credential profile {name}")
 
-    async def count_calls_before_import(self, phone_number_id: str, call: str, at: datetime, count: int) -> None:
+    async def count_calls_before_import(
+        self, phone_number_id: str, call: str, at: datetime, count: int
+    ) -> None:
         """Calls made before cutover knew the number; they count against the same 72 h."""
         async with self._engine.begin() as tx:
             for _ in range(count):
                 await tx.execute(
-                    insert(BudgetCall).values(phone_number_id=phone_number_id, call=call, at=at, before_import=True)
+                    insert(BudgetCall).values(
+                        phone_number_id=phone_number_id, call=call, at=at, before_import=True
+                    )
                 )
 
     async def _change(

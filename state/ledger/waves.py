@@ -42,7 +42,9 @@ class Waves:
             try:
                 wave_pk = int((await tx.execute(made.returning(Wave.id))).scalar_one())
             except IntegrityError as exc:
-                raise Conflict(f"there is a wave {new.name} already, or its window ends before it begins") from exc
+                raise Conflict(
+                    f"there is a wave {new.name} already, or its window ends before it begins"
+                ) from exc
             for place, migration_id in enumerate(migrations):
                 put = await tx.execute(
                     update(NumberMigration)
@@ -66,10 +68,15 @@ class Waves:
 
     async def release(self, name: str, released: Released) -> None:
         """Let the canary or all pass the gate. Raises Conflict when that much was released before."""
-        narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[released]
+        narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[
+            released
+        ]
         async with self._engine.begin() as tx:
             done = await tx.execute(
-                update(Wave).where(Wave.name == name, Wave.released.in_(narrower)).values(released=released).returning(Wave.id)
+                update(Wave)
+                .where(Wave.name == name, Wave.released.in_(narrower))
+                .values(released=released)
+                .returning(Wave.id)
             )
             row = done.one_or_none()
             if row is None:
@@ -94,7 +101,10 @@ class Waves:
     async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
         async with self._engine.begin() as tx:
             done = await tx.execute(
-                update(Wave).where(Wave.name == name, Wave.state.in_(allowed)).values(**values).returning(Wave.id)
+                update(Wave)
+                .where(Wave.name == name, Wave.state.in_(allowed))
+                .values(**values)
+                .returning(Wave.id)
             )
             row = done.one_or_none()
             if row is None:

@@ -1,0 +1,390 @@
+"""Lease, check, probe, intent, call, record: one step of one number. The only caller of the ledger's moves."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from migration.clock import Clock
+from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.itinerary import itinerary_named
+from migration.record import Keeper, NumberRecord
+from migration.refusals import Refused, Response, outcome_of
+from migration.step import (
+    Advanced,
+    Blocked,
+    CannotTell,
+    Done,
+    Draft,
+    Evidence,
+    Held,
+    Intent,
+    NotDone,
+    Number,
+    Outcome,
+    Reopen,
+    Waiting,
+)
+from state.errors import BudgetSpent, GateClosed
+from state.ledger import Ledger, NewIntent
+from state.queries import Queries
+from state.rows import Lease, OpenAttempt, Position
+from state.sides import AttemptEnd, Party, Promise, Side
+
+# From the moment an intent is measured to the moment its first byte may leave.
+SEND_WITHIN = timedelta(seconds=5)
+# What a worker may take for reading before it commits an intent.
+READING = timedelta(seconds=45)
+# Between the last moment an answer can come and the moment another worker may take over.
+LEASE_MARGIN = timedelta(seconds=10)
+BACKOFF_CAP = timedelta(minutes=5)
+TRIES_BEFORE_A_PERSON = 8
+
+UNKNOWN_OUTCOME = "runbooks/unknown-outcome.md"
+FAR_SIDE_DOWN = "runbooks/far-side-down.md"
+BUDGET_PAGE = "runbooks/budget-spent.md"
+
+
+class Views(Protocol):
+    """Makes the number that a step sees: clients bound to it, opened nothing yet."""
+
+    async def of(self, position: Position, lease: Lease) -> Number: ...
+
+
+class Engine:
+    def __init__(
+        self,
+        ledger: Ledger,
+        queries: Queries,
+        views: Views,
+        keeper: Keeper,
+        clock: Clock,
+        holder: str,
+        read_sides: Callable[[Number], Awaitable[Evidence]],
+    ) -> None:
+        self._ledger = ledger
+        self._queries = queries
+        self._views = views
+        self._keeper = keeper
+        self._clock = clock
+        self._holder = holder
+        self._read_sides = read_sides
+
+    async def take(self, migration_id: int) -> Outcome:
+        """Take the next step of one number as far as it goes now.
+
+        Raises LeaseLost while another worker holds the number, Conflict when it has ended or is blocked,
+        NotFound. Safe to call again at any time, after any kill.
+        """
+        lease = await self._ledger.leases.acquire(migration_id, self._holder, READING)
+        position = await self._queries.position(migration_id)
+        itinerary = itinerary_named(position.itinerary)
+        leg = itinerary.leg(position.next_step or "")
+        number = await self._views.of(position, lease)
+        record = NumberRecord(self._ledger, self._keeper, itinerary, leg, lease, number)
+        attempt = await self._queries.open_attempt(migration_id)
+        try:
+            if attempt is not None:
+                return await self._settle(record, attempt)
+            return await self._begin(record)
+        except Transient as exc:
+            return await self._later(record, exc, attempt)
+        except CredentialsRefused as exc:
+            return await self._credentials(record, exc, attempt)
+        except Rejected as exc:
+            return await self._refused_reading(record, exc, attempt)
+
+    # -- before a first call
+
+    async def _begin(self, record: NumberRecord) -> Outcome:
+        leg, number = record.leg, record.number
+        step = leg.step
+        if record.still_fresh():
+            return await record.advanced(Evidence(dict(number.found(step.name))), None, kind="still_good")
+        verdict = await self._must_not(record)
+        if verdict is not None:
+            return await self._verdict(record, verdict)
+        if step.promise is Promise.READ:
+            nothing = Intent("", {}, {}, number.now, number.now, 0.0)
+            return await self._looked(record, await step.apply(number, nothing))
+        match await step.probe(number, None):
+            case Done(evidence):
+                return await record.advanced(evidence, None, kind="already_in_place")
+            case CannotTell(recheck_at, reason, seen, on):
+                return await record.outcome(Waiting(recheck_at, on, reason, seen))
+        return await self._attempt(record, await step.prepare(number), None, None)
+
+    async def _looked(self, record: NumberRecord, seen: Evidence | CannotTell | Blocked) -> Outcome:
+        match seen:
+            case Evidence():
+                return await record.advanced(seen, None)
+            case CannotTell(recheck_at, reason, noted, on):
+                return await record.outcome(Waiting(recheck_at, on, reason, noted))
+            case Blocked():
+                return await self._verdict(record, seen)
+
+    async def _must_not(self, record: NumberRecord) -> None | Waiting | Blocked | Held | Reopen:
+        """Gate, stale inputs and the step's own check, in that order: all of them reads."""
+        leg, number = record.leg, record.number
+        if leg.gated:
+            closed = await self._queries.why_gate_closed(number.at.migration_id, leg.fits_in)
+            if closed is not None:
+                return Held(closed)
+        if leg.changes_side:
+            stale = record.stale_input()
+            if stale is not None:
+                return Reopen(stale, f"{stale} is too old for {leg.step.name}")
+        return await leg.step.check(number)
+
+    async def _verdict(
+        self,
+        record: NumberRecord,
+        verdict: Waiting | Blocked | Held | Reopen,
+        attempt: OpenAttempt | None = None,
+    ) -> Outcome:
+        if isinstance(verdict, Blocked) and record.leg.optional:
+            return await record.advanced(Evidence({"skipped": verdict.reason}), attempt, kind="passed_over")
+        return await record.outcome(verdict, attempt, end=AttemptEnd.NOT_DONE if attempt else None)
+
+    # -- the call
+
+    async def _attempt(
+        self,
+        record: NumberRecord,
+        draft: Draft,
+        closes: OpenAttempt | None,
+        witnesses: Mapping[str, Any] | None,
+    ) -> Outcome:
+        leg, number = record.leg, record.number
+        step, at = leg.step, number.at
+        sealed = await self._keeper.seal_intent(at.migration_id, at.attempts + 1, draft.secret)
+        # Measured before the commit: a worker stopped anywhere from here on wakes to a passed deadline.
+        send_by = self._clock.boot() + SEND_WITHIN.total_seconds()
+        new = NewIntent(
+            step=step.name,
+            facts={**draft.facts, "side_before": at.side if closes is None else closes.side_before},
+            sealed=sealed,
+            longest=step.longest_call + SEND_WITHIN,
+            settle=step.settle_for,
+            lease_margin=LEASE_MARGIN,
+            changes_side=leg.changes_side,
+            gated=leg.gated,
+            fits_in=leg.fits_in,
+            budget=step.budget,
+            announcement=draft.announcement,
+            closes=closes,
+            witnesses=witnesses,
+        )
+        try:
+            attempt = await self._ledger.attempts.open(record.lease, new)
+        except BudgetSpent as exc:
+            return await self._budget_spent(record, exc, closes)
+        except GateClosed as exc:
+            return await record.outcome(Held(str(exc)))
+        intent = Intent(
+            attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by
+        )
+        return await self._call(record, attempt, intent)
+
+    async def _call(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent) -> Outcome:
+        number, step = record.number, record.leg.step
+        try:
+            evidence = await step.apply(number, intent)
+        except OutcomeUnknown as exc:
+            return await self._unanswered(record, attempt, intent, str(exc))
+        except Transient as exc:
+            if exc.left:
+                return await self._refused(record, attempt, exc)
+            return await self._never_left(record, attempt, exc)
+        except CredentialsRefused as exc:
+            return await self._credentials(record, exc, attempt)
+        except Rejected as exc:
+            return await self._refused(record, attempt, exc)
+        match evidence:
+            case CannotTell(recheck_at, reason, seen, on):
+                return await record.outcome(Waiting(recheck_at, on, reason, seen))
+            case Blocked():
+                return await record.outcome(evidence, attempt, end=AttemptEnd.REFUSED)
+        return await record.advanced(evidence, attempt)
+
+    async def _unanswered(
+        self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, why: str
+    ) -> Outcome:
+        """No answer: it may have happened. Ask the world at once, because the outage may already be over."""
+        await record.mark("unanswered", {"attempt": attempt.number, "why": why})
+        return await self._probe_open(record, attempt, intent)
+
+    async def _never_left(self, record: NumberRecord, attempt: OpenAttempt, exc: Transient) -> Outcome:
+        outcome = self._backoff(record, exc)
+        return await record.outcome(
+            outcome, attempt, end=AttemptEnd.NEVER_LEFT, side_back=attempt.side_before, failed=True
+        )
+
+    # -- an attempt that has not been accounted for
+
+    async def _settle(self, record: NumberRecord, attempt: OpenAttempt) -> Outcome:
+        secret = await self._keeper.open_intent(record.number.at.migration_id, attempt.number)
+        facts = {name: value for name, value in attempt.intent.items() if name != "side_before"}
+        intent = Intent(attempt.key, facts, secret, attempt.opened_at, attempt.answer_due, 0.0)
+        return await self._probe_open(record, attempt, intent)
+
+    async def _probe_open(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent) -> Outcome:
+        number, step = record.number, record.leg.step
+        now = await self._queries.now()
+        number = record.at_time(now)
+        match await step.probe(number, intent):
+            case Done(evidence):
+                return await record.advanced(evidence, attempt, kind="settled")
+            case NotDone(witnesses):
+                if now < attempt.answer_due:
+                    # The call may still be in flight: absent now is no proof, and a second call would be one too many.
+                    again = min(attempt.answer_due, now + timedelta(seconds=5))
+                    return await record.outcome(
+                        Waiting(again, Party.META, "an earlier call may still be in flight")
+                    )
+                return await self._repeat(record, attempt, intent, witnesses)
+            case CannotTell(recheck_at, reason, seen, on):
+                if now >= attempt.settle_by:
+                    return await record.outcome(
+                        Blocked(f"{step.name}: the outcome is not known: {reason}", UNKNOWN_OUTCOME),
+                        note=seen,
+                    )
+                return await record.outcome(Waiting(recheck_at, on, reason, seen))
+
+    async def _repeat(
+        self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
+    ) -> Outcome:
+        verdict = await self._must_not(record)
+        if verdict is not None:
+            if record.leg.changes_side:
+                evidence = await self._read_sides(record.number)
+                return await record.outcome(
+                    verdict, attempt, end=AttemptEnd.NOT_DONE, side=evidence, answer=witnesses
+                )
+            return await self._verdict(record, verdict, attempt)
+        # The same draft again: what it invented may already be in force at the other side.
+        return await self._attempt(record, Draft(intent.facts, intent.secret), attempt, witnesses)
+
+    # -- refusals
+
+    async def _refused(
+        self, record: NumberRecord, attempt: OpenAttempt, exc: Transient | Rejected
+    ) -> Outcome:
+        """An answer that says no. For a probed call that is not the same as nothing happened: read both sides."""
+        step = record.leg.step
+        side: Evidence | None = None
+        if record.leg.changes_side:
+            side = await self._read_sides(record.number)
+            if side.side is Side.CLOUD and step.name == "register":
+                return await record.advanced(replace(side, facts={**side.facts, "answer": str(exc)}), attempt)
+        outcome = self._response(record, exc)
+        answer = {"refused": str(exc), "code": getattr(exc, "code", None)}
+        if isinstance(outcome, Blocked) and record.leg.optional:
+            return await record.advanced(
+                Evidence({"skipped": outcome.reason}), attempt, kind="passed_over", end=AttemptEnd.REFUSED
+            )
+        return await record.outcome(
+            outcome,
+            attempt,
+            end=AttemptEnd.REFUSED,
+            side=side,
+            answer=answer,
+            failed=isinstance(exc, Transient),
+        )
+
+    async def _refused_reading(
+        self, record: NumberRecord, exc: Rejected, attempt: OpenAttempt | None
+    ) -> Outcome:
+        """A read was refused; an open attempt stays open, for nothing was learnt about it."""
+        outcome = self._response(record, exc)
+        if isinstance(outcome, Blocked) and record.leg.optional and attempt is None:
+            return await record.advanced(Evidence({"skipped": outcome.reason}), None, kind="passed_over")
+        return await record.outcome(outcome)
+
+    def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Outcome:
+        step = record.leg.step.name
+        if isinstance(exc, Transient):
+            return self._backoff(record, exc)
+        told: Response = outcome_of(Refused(step, exc.code, exc.subcode, exc.details, exc.wait))
+        return told.at(record.number.now)
+
+    async def _credentials(
+        self, record: NumberRecord, exc: CredentialsRefused, attempt: OpenAttempt | None
+    ) -> Outcome:
+        """A dead token is nobody's fault but its profile's: halt that one and no other."""
+        if exc.on == "onprem":
+            return await self._refused_login(record, exc, attempt)
+        at = record.number.at
+        because = f"Graph refused the token (code {exc.code})"
+        end = AttemptEnd.REFUSED if attempt is not None else None
+        side = await self._side_without_cloud(record) if attempt is not None else None
+        return await record.outcome(
+            Held(f"credential profile {at.profile} is halted: {because}"),
+            attempt,
+            end=end,
+            side_back=side,
+            halts=(at.profile_id, because),
+        )
+
+    async def _side_without_cloud(self, record: NumberRecord) -> Side | None:
+        # Authentication is checked before anything else, so a refused token cannot have moved the number.
+        return record.number.at.side if record.leg.changes_side else None
+
+    async def _refused_login(
+        self, record: NumberRecord, exc: CredentialsRefused, attempt: OpenAttempt | None
+    ) -> Outcome:
+        name = record.number.at.instance.name if record.number.at.instance else "?"
+        verdict = Blocked(f"instance {name} refuses the login: {exc.details}", "runbooks/onprem-login.md")
+        return await self._verdict(
+            record, verdict, attempt if attempt and not record.leg.changes_side else None
+        )
+
+    # -- waiting
+
+    async def _later(self, record: NumberRecord, exc: Transient, attempt: OpenAttempt | None) -> Outcome:
+        """A read failed, before an intent or while settling one."""
+        outcome = self._backoff(record, exc)
+        if isinstance(outcome, Blocked) and attempt is None and record.leg.optional:
+            return await record.advanced(Evidence({"skipped": outcome.reason}), None, kind="passed_over")
+        if isinstance(outcome, Blocked) and attempt is not None:
+            outcome = Blocked(f"{record.leg.step.name}: the outcome is not known: {exc}", UNKNOWN_OUTCOME)
+        return await record.outcome(outcome, failed=True)
+
+    def _backoff(self, record: NumberRecord, exc: Transient) -> Waiting | Blocked:
+        at = record.number.at
+        tries_allowed = 3 if record.leg.optional else TRIES_BEFORE_A_PERSON
+        if at.tries + 1 >= tries_allowed and at.crossed_at is None and not isinstance(exc, Throttled):
+            return Blocked(f"{record.leg.step.name}: {exc} ({at.tries + 1} tries)", FAR_SIDE_DOWN)
+        wait = min(timedelta(seconds=2.0 ** min(at.tries + 1, 9)), BACKOFF_CAP)
+        if isinstance(exc, Throttled):
+            wait = max(wait, exc.retry_after)
+        return Waiting(record.number.now + wait, Party.META, str(exc))
+
+    async def _budget_spent(
+        self, record: NumberRecord, exc: BudgetSpent, closes: OpenAttempt | None
+    ) -> Outcome:
+        call = record.leg.step.budget or ""
+        _, until = await self._queries.budget_spent(record.number.at.phone_number_id, call)
+        serving = record.number.at.side is Side.ON_PREMISES
+        verdict: Waiting | Blocked = Blocked(str(exc), BUDGET_PAGE)
+        if serving and until is not None:
+            verdict = Waiting(until, Party.OPERATOR, f"{exc}; see {BUDGET_PAGE}")
+        if closes is None:
+            return await record.outcome(verdict)
+        side = await self._read_sides(record.number)
+        return await record.outcome(verdict, closes, end=AttemptEnd.NOT_DONE, side=side)
+
+
+async def run_as_far(engine: Engine, clock: Clock, migration_id: int, *, patience: timedelta) -> Outcome:
+    """Take steps until one does not advance; a wait of at most `patience` is slept out."""
+    while True:
+        outcome = await engine.take(migration_id)
+        match outcome:
+            case Advanced(_, True):
+                return outcome
+            case Advanced() | Reopen():
+                continue
+            case Waiting(until) if until - clock.now() <= patience:
+                await clock.sleep(max((until - clock.now()).total_seconds(), 0.05))
+            case _:
+                return outcome

@@ -1,0 +1,175 @@
+"""The itineraries: which steps a number takes, in which order. Order lives here and nowhere else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from migration.step import Step
+from migration.steps.back_up import BackUp
+from migration.steps.confirm import Confirm
+from migration.steps.deregister_onprem import DeregisterOnPrem
+from migration.steps.drain import Drain
+from migration.steps.pause_sends import PauseSends
+from migration.steps.prove_smoke import ProveSmoke
+from migration.steps.register import Register
+from migration.steps.request_code import RequestCode
+from migration.steps.restore_profile import RestoreProfile
+from migration.steps.resume_sends import ResumeSends
+from migration.steps.secure_pin import SecurePin
+from migration.steps.send_smoke import SendSmoke
+from migration.steps.set_storage import SetStorage
+from migration.steps.snapshot import Snapshot
+from migration.steps.subscribe import Subscribe
+from migration.steps.switch_route import SwitchRoute
+from migration.steps.verify_code import VerifyCode
+
+# What a cutover takes at the most from the pause on: drain, register with its longest call, confirm, route, smoke.
+CUTOVER = timedelta(minutes=3)
+
+
+class Name(StrEnum):
+    """The ways a number can take; README says when each is taken."""
+
+    WITH_BACKUP = "WITH_BACKUP"
+    CODE_FIRST = "CODE_FIRST"
+    CODE_AFTER = "CODE_AFTER"
+    ONBOARD = "ONBOARD"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A step in its place. The same step may be a cutover in one itinerary and a mere fence in another."""
+
+    step: Step
+    optional: bool = False  # as far as the instance answers
+    changes_side: bool = False
+    gated: bool = False
+    fits_in: timedelta = timedelta()  # what the cutover may take from here, for the window
+
+
+@dataclass(frozen=True, slots=True)
+class Itinerary:
+    name: Name
+    legs: tuple[Leg, ...]
+
+    def leg(self, step: str) -> Leg:
+        """Raises KeyError for a step that this itinerary does not have."""
+        for leg in self.legs:
+            if leg.step.name == step:
+                return leg
+        raise KeyError(f"{self.name} has no step {step}")
+
+    def before(self, step: str) -> tuple[Leg, ...]:
+        names = [leg.step.name for leg in self.legs]
+        return self.legs[: names.index(step)]
+
+    def after(self, step: str) -> str | None:
+        """The name of the step that follows, or None at the end."""
+        names = [leg.step.name for leg in self.legs]
+        place = names.index(step) + 1
+        return names[place] if place < len(names) else None
+
+    @property
+    def first(self) -> str:
+        return self.legs[0].step.name
+
+
+def _leg(step: Step, *, optional: bool = False) -> Leg:
+    return Leg(step, optional=optional)
+
+
+def _cutover(step: Step) -> Leg:
+    return Leg(step, changes_side=True, gated=True, fits_in=CUTOVER)
+
+
+def _pause() -> Leg:
+    # The gate stands here too, so that senders are not paused for a number that may not cross.
+    return Leg(PauseSends(), gated=True, fits_in=CUTOVER)
+
+
+def _arrival() -> tuple[Leg, ...]:
+    """From the first look at Cloud to the profile: the same for every way that ends there."""
+    return (
+        _leg(Confirm()),
+        _leg(SwitchRoute()),
+        _leg(SendSmoke()),
+        _leg(ProveSmoke()),
+        _leg(ResumeSends()),
+        _leg(RestoreProfile(), optional=True),
+    )
+
+
+WITH_BACKUP = Itinerary(
+    Name.WITH_BACKUP,
+    (
+        _leg(Snapshot()),
+        _leg(SecurePin()),
+        _leg(BackUp()),
+        _leg(Subscribe()),
+        _leg(SetStorage()),
+        _pause(),
+        _leg(Drain()),
+        _cutover(Register(with_backup=True)),
+        *_arrival(),
+        _leg(DeregisterOnPrem()),
+    ),
+)
+
+CODE_FIRST = Itinerary(
+    Name.CODE_FIRST,
+    (
+        _leg(Snapshot()),
+        _leg(SecurePin()),
+        _leg(BackUp(), optional=True),
+        _leg(Subscribe()),
+        _leg(SetStorage()),
+        _leg(RequestCode()),
+        _leg(VerifyCode()),
+        _pause(),
+        _leg(Drain()),
+        _cutover(DeregisterOnPrem()),
+        _cutover(Register(with_backup=False)),
+        *_arrival(),
+    ),
+)
+
+CODE_AFTER = Itinerary(
+    Name.CODE_AFTER,
+    (
+        _leg(Snapshot(), optional=True),
+        _leg(SecurePin()),
+        _leg(BackUp(), optional=True),
+        _leg(Subscribe()),
+        _leg(SetStorage()),
+        _pause(),
+        _leg(Drain(), optional=True),
+        _cutover(DeregisterOnPrem()),
+        _leg(RequestCode()),
+        _leg(VerifyCode()),
+        _cutover(Register(with_backup=False)),
+        *_arrival(),
+    ),
+)
+
+ONBOARD = Itinerary(
+    Name.ONBOARD,
+    (
+        _leg(Subscribe()),
+        _leg(SetStorage()),
+        _leg(SecurePin()),
+        _leg(RequestCode()),
+        _leg(VerifyCode()),
+        _cutover(Register(with_backup=False)),
+        _leg(Confirm()),
+        _leg(SendSmoke()),
+        _leg(ProveSmoke()),
+        _leg(RestoreProfile(), optional=True),
+    ),
+)
+
+ITINERARIES = {itinerary.name: itinerary for itinerary in (WITH_BACKUP, CODE_FIRST, CODE_AFTER, ONBOARD)}
+
+
+def itinerary_named(name: str) -> Itinerary:
+    """Raises ValueError for a name that is no itinerary."""
+    return ITINERARIES[Name(name)]

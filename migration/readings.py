@@ -1,0 +1,82 @@
+"""Reading both sides, and what their answers together mean. One place, because everything hangs on it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from migration.clients.cloud_models import CloudNumber
+from migration.clients.onprem import OnPremReading, Reading
+from migration.step import Evidence, Number
+from state.sides import Side
+
+# The last On-Premises client version expired on this day; nothing is delivered to or from such numbers since.
+# https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
+SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """One look at each side."""
+
+    cloud: CloudNumber
+    onprem: OnPremReading | None  # None: the number has no instance that we know of
+
+    @property
+    def serving(self) -> bool:
+        return self.onprem is not None and self.onprem.kind is Reading.SERVING
+
+    @property
+    def kind(self) -> str:
+        return self.onprem.kind.value if self.onprem is not None else "no instance"
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "cloud_status": str(self.cloud.status),
+            "cloud_platform": str(self.cloud.platform_type),
+            "onprem": self.kind,
+        }
+
+
+async def read_both(number: Number) -> Both:
+    """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
+    onprem = await number.onprem.reading() if number.onprem is not None else None
+    return Both(await number.cloud.number(number.at.phone_number_id), onprem)
+
+
+def side_of(both: Both, number: Number) -> Side:
+    """What the two answers say together. `unknown` whenever they contradict each other or one is missing."""
+    if both.cloud.registered:
+        # A number lives on one platform: both sides claiming it means one of them lags.
+        return Side.UNKNOWN if both.serving else Side.CLOUD
+    if both.serving:
+        return Side.ON_PREMISES
+    return Side.NEITHER if off_for_sure(both, number) else Side.UNKNOWN
+
+
+def off_for_sure(both: Both, number: Number) -> bool:
+    """Whether On-Premises does not serve, by more than a failure to reach it."""
+    if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:
+        return True
+    if number.at.onprem_off_stated_by is not None:
+        return True
+    return graph_agrees_gone(both) and (both.onprem is None or expired(both, number))
+
+
+def graph_agrees_gone(both: Both) -> bool:
+    """Graph, too, shows no live client: registered nowhere, or the On-Premises connection is down."""
+    return both.cloud.platform_type == "NOT_APPLICABLE" or both.cloud.status != "CONNECTED"
+
+
+def expired(both: Both, number: Number) -> bool:
+    """Whether this client's build has passed its expiry; every build has since the sunset, unless it says otherwise."""
+    told = both.onprem.expires_at if both.onprem is not None else None
+    noted = number.found("snapshot").get("expires_at")
+    if told is None and noted is not None:
+        told = datetime.fromisoformat(str(noted))
+    return number.now >= (told or SUNSET)
+
+
+async def read_sides(number: Number) -> Evidence:
+    """Both sides as evidence, for the engine after a refusal."""
+    both = await read_both(number)
+    return Evidence(both.facts(), side=side_of(both, number))

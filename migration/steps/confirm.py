@@ -1,0 +1,34 @@
+"""See with our own eyes that the number is connected on Cloud. The reading that ends the outage."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.readings import read_both, side_of
+from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.sides import Promise, Side
+
+PATIENCE = timedelta(minutes=5)
+DARK_PAGE = "runbooks/dark-on-both-sides.md"
+
+
+class Confirm(ReadStep):
+    name: ClassVar[str] = "confirm"
+    promise: ClassVar[Promise] = Promise.READ
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta()
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
+        both = await read_both(number)
+        if side_of(both, number) is Side.CLOUD:
+            return Evidence(both.facts(), side=Side.CLOUD)
+        since = number.noted(self.name).get("since") or number.now.isoformat()
+        if number.now - datetime.fromisoformat(since) > PATIENCE:
+            return Blocked(
+                f"register was answered with success, but the number reads {both.facts()}", DARK_PAGE
+            )
+        return CannotTell(number.after(seconds=1), "registered, but not connected yet", {"since": since})

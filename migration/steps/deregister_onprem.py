@@ -1,0 +1,110 @@
+"""Take the number off On-Premises, or make sure that it stays off.
+
+On-Premises has no deregister call: it means stopping the client by a named command and having proof that it is
+gone. After `register` with a backup this is a fence: the move is done, the client is kept from coming back.
+Taken back by: starting the client again, as long as its registration is live.
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.errors import Rejected
+from migration.readings import Both, expired, graph_agrees_gone, read_both
+from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise, Side
+
+STOP_PAGE = "runbooks/stop-by-hand.md"
+BETWEEN_READINGS = timedelta(seconds=2)
+
+
+class DeregisterOnPrem:
+    name: ClassVar[str] = "deregister_onprem"
+    promise: ClassVar[Promise] = Promise.PROBED
+    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Blocked:
+        both = await read_both(number)
+        if _stop_command(number) is not None or _gone(both, number) or _fenced(both):
+            return None
+        if both.kind == "not_serving":
+            return None  # a second reading will prove it
+        return Blocked(f"On-Premises reads {both.kind} and no stop command is named for it", STOP_PAGE)
+
+    async def prepare(self, number: Number) -> Draft:
+        both = await read_both(number)
+        return Draft({"command": _stop_command(number), "onprem_before": both.kind})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        side = None if both.cloud.registered else Side.NEITHER
+        if _gone(both, number) or self._proven(both, number, intent):
+            return Done(Evidence(both.facts(), side=side))
+        if _must_stop(both, number, intent):
+            return NotDone(both.facts())
+        if both.kind == "not_serving":
+            return CannotTell(
+                number.now + BETWEEN_READINGS,
+                "not serving; a second reading will prove it",
+                {**number.noted(self.name), "not_serving_at": number.now.isoformat()},
+            )
+        if _fenced(both):
+            return Done(Evidence(both.facts() | {"kept_off_by": "nobody; the number is on Cloud"}, side=side))
+        if intent is None or both.serving:
+            return NotDone(both.facts())
+        return CannotTell(number.now + BETWEEN_READINGS, f"On-Premises reads {both.kind}")
+
+    def _proven(self, both: Both, number: Number, intent: Intent | None) -> bool:
+        noted = number.noted(self.name)
+        if both.kind == "refused":
+            before = intent.facts.get("onprem_before") if intent is not None else None
+            return "stopped_at" in noted or before in ("serving", "not_serving")
+        first = noted.get("not_serving_at")
+        return (
+            both.kind == "not_serving"
+            and first is not None
+            and number.now - datetime.fromisoformat(first) >= BETWEEN_READINGS
+        )
+
+    async def apply(self, number: Number, intent: Intent) -> CannotTell:
+        instance = number.at.instance
+        assert instance is not None
+        result = await number.commands.run(str(intent.facts["command"]), instance.command_arguments)
+        if not result.ok:
+            raise Rejected(
+                f"the command {intent.facts['command']} failed", None, result.detail, None, None, None
+            )
+        return CannotTell(
+            number.after(seconds=1), "stopped; proof is being read", {"stopped_at": number.now.isoformat()}
+        )
+
+
+def _stop_command(number: Number) -> str | None:
+    return number.at.instance.stop_command if number.at.instance is not None else None
+
+
+def _must_stop(both: Both, number: Number, intent: Intent | None) -> bool:
+    """Before a first attempt, a client with a stop command is stopped even if it is silent already: kept off."""
+    return (
+        intent is None
+        and _stop_command(number) is not None
+        and "stopped_at" not in number.noted("deregister_onprem")
+    )
+
+
+def _gone(both: Both, number: Number) -> bool:
+    """Proof that needs no second reading."""
+    if both.serving:
+        return False
+    if number.at.onprem_off_stated_by is not None:
+        return True
+    if both.onprem is None:
+        return graph_agrees_gone(both)
+    return both.kind != "not_serving" and expired(both, number) and graph_agrees_gone(both)
+
+
+def _fenced(both: Both) -> bool:
+    """The number serves from Cloud, so On-Premises cannot: a number lives on one platform at a time."""
+    return both.cloud.registered and not both.serving

@@ -1,0 +1,44 @@
+"""Wait until the instance has delivered what it still holds: queued callbacks are not in the backup and die with it.
+
+https://developers.facebook.com/docs/whatsapp/api/stats/ (`callback_queue_size`)
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.readings import read_both
+from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.sides import Party, Promise
+
+PATIENCE = timedelta(minutes=10)
+
+
+class Drain(ReadStep):
+    name: ClassVar[str] = "drain"
+    promise: ClassVar[Promise] = Promise.READ
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta()
+    fresh_for: ClassVar[timedelta | None] = timedelta(seconds=30)
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
+        both = await read_both(number)
+        if not both.serving or number.onprem is None:
+            return Evidence({"nothing_to_drain": both.kind})
+        queued = await number.onprem.callback_queue()
+        if queued == 0:
+            return Evidence({"queued": 0})
+        since = number.noted(self.name).get("since") or number.now.isoformat()
+        if number.now - datetime.fromisoformat(since) > PATIENCE:
+            return Blocked(
+                f"{queued} callbacks are still queued after {PATIENCE}", "runbooks/callbacks-do-not-drain.md"
+            )
+        return CannotTell(
+            number.after(seconds=3),
+            f"{queued} callbacks are still queued",
+            {"since": since},
+            on=Party.CUSTOMER,
+        )

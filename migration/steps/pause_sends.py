@@ -1,0 +1,54 @@
+"""Ask the customer's senders to stop sending to this number until a deadline. A pause is a lease.
+
+Before the point of no return the hook may refuse; then nothing is moved. Taken back by: `resume_sends`.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.traffic import PAUSE_LEASE, announce, announcement, ask_again
+from state.sides import Promise, Side
+
+
+class PauseSends:
+    name: ClassVar[str] = "pause_sends"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=30)
+    # Renewed well before the lease of the pause ends, so that register never runs into sends that came back.
+    fresh_for: ClassVar[timedelta | None] = PAUSE_LEASE - timedelta(seconds=90)
+    budget: ClassVar[str | None] = None
+
+    def __init__(self, *, goes_to: Side = Side.CLOUD) -> None:
+        self._goes_to = goes_to
+
+    async def check(self, number: Number) -> None | Blocked:
+        if number.hooks is None and number.at.hook_required:
+            return Blocked(
+                "the customer's traffic hook is required and none is set up", "runbooks/traffic-hook.md"
+            )
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        came_from = Side.ON_PREMISES if self._goes_to is Side.CLOUD else Side.CLOUD
+        return announcement(number, self.name, came_from, self._goes_to)
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if number.hooks is None:
+            return Done(Evidence({"told": "no hook"}))
+        if intent is not None:
+            match await ask_again(number, intent, number.noted(self.name)):
+                case Evidence() as evidence:
+                    return Done(_paused(evidence))
+                case CannotTell() as draining:
+                    return draining
+        return NotDone({"why": "the same word under the same key is harmless"})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell:
+        said = await announce(number, intent, {})
+        return _paused(said) if isinstance(said, Evidence) else said
+
+
+def _paused(evidence: Evidence) -> Evidence:
+    return Evidence(evidence.facts, announced=evidence.announced, paused=True)

@@ -1,0 +1,37 @@
+"""Prove that the number can send: Meta took the message, and its health says that the number may send.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
+The overall value can be BLOCKED for calling alone, so the phone number's own entity decides.
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.sides import Promise
+
+PATIENCE = timedelta(minutes=5)
+SMOKE_PAGE = "runbooks/smoke-failed.md"
+
+
+class ProveSmoke(ReadStep):
+    name: ClassVar[str] = "prove_smoke"
+    promise: ClassVar[Promise] = Promise.READ
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta()
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
+        health = await number.cloud.health(number.at.phone_number_id)
+        sent = number.found("send_smoke").get("sent")
+        can_send = health.messaging
+        if can_send in ("AVAILABLE", "LIMITED"):
+            return Evidence({"accepted": sent, "health": can_send, "delivery": "not witnessed"})
+        since = number.noted(self.name).get("since") or number.now.isoformat()
+        if number.now - datetime.fromisoformat(since) > PATIENCE:
+            return Blocked(f"Meta says the number can not send: {health.why}", SMOKE_PAGE)
+        return CannotTell(number.after(seconds=5), f"health says {can_send}", {"since": since})

@@ -1,0 +1,105 @@
+"""Register the number on Cloud API. This is the cutover.
+
+With a backup in the body the same call takes the number off On-Premises, in up to 15 s, without a code. A wrong
+PIN takes it off On-Premises too and leaves it registered nowhere; that is why `secure_pin` runs just before.
+https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-migration
+
+Taken back by: the `BACK_TO_ONPREM` itinerary, where that is open. A refusal is not "nothing happened".
+"""
+
+import json
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from migration.clients.cloud_models import Backup
+from migration.readings import Both, read_both
+from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.secure_pin import PIN_PAGE
+from state.sides import Promise, Side
+
+# How long Graph may go on showing what was true before a write. Undocumented; docs/unconfirmed.md.
+READS_LAG = timedelta(seconds=60)
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/solution-providers/get-started-for-solution-partners
+EMBEDDED_SIGNUP_DAYS = 14
+
+
+class Register:
+    name: ClassVar[str] = "register"
+    promise: ClassVar[Promise] = Promise.PROBED
+    longest_call: ClassVar[timedelta] = timedelta(seconds=65)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = "register"
+
+    def __init__(self, *, with_backup: bool) -> None:
+        self._with_backup = with_backup
+
+    async def check(self, number: Number) -> None | Blocked:
+        if number.at.pin_provenance is None or await number.secrets.open("pin") is None:
+            return Blocked("the PIN is of unknown provenance; a wrong one takes the number down", PIN_PAGE)
+        if self._with_backup and await number.secrets.open("backup") is None:
+            return Blocked("there is no backup to register with", "runbooks/no-backup.md")
+        return await self._too_late(number)
+
+    async def prepare(self, number: Number) -> Draft:
+        secret = {"pin": await number.secrets.open("pin")}
+        if self._with_backup:
+            secret["backup"] = await number.secrets.open("backup")
+        both = await read_both(number)
+        return Draft(
+            {"has_backup": self._with_backup, "onprem_before": both.kind},
+            {name: value for name, value in secret.items() if value is not None},
+        )
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        if both.cloud.registered and not both.serving:
+            return Done(Evidence(both.facts(), side=Side.CLOUD))
+        if both.cloud.registered:
+            return CannotTell(number.after(seconds=2), "both sides claim the number")
+        if intent is None:
+            return NotDone(both.facts())
+        return self._absent(number, intent, both)
+
+    def _absent(self, number: Number, intent: Intent, both: Both) -> Probe:
+        """Not on Cloud, as far as one read can tell. What would prove that the call had no effect?"""
+        if both.serving:
+            return NotDone(both.facts())  # the side that would have lost the number still serves it
+        if self._with_backup and intent.facts.get("onprem_before") == "serving":
+            # It took On-Premises down: the call was there. Cloud comes up at its end, or reads lag.
+            return CannotTell(number.after(seconds=2), "On-Premises is down and Cloud is not up yet")
+        if number.now >= intent.answer_due + READS_LAG:
+            return NotDone(both.facts() | {"read_at": number.now.isoformat()})
+        return CannotTell(number.after(seconds=2), "no answer, and not on Cloud yet")
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        await number.cloud.register(
+            number.at.phone_number_id, intent.secret["pin"], _backup(intent.secret), send_by=intent.send_by
+        )
+        return Evidence({"accepted": True})
+
+    async def _too_late(self, number: Number) -> None | Blocked:
+        if number.at.itinerary != "ONBOARD":
+            return None
+        onboarded = (await number.cloud.number(number.at.phone_number_id)).last_onboarded_time
+        if onboarded is not None and number.now > onboarded + timedelta(days=EMBEDDED_SIGNUP_DAYS):
+            return Blocked(
+                f"Embedded Signup was {_days(number.now, onboarded)} days ago; it has to be gone through again",
+                "runbooks/embedded-signup-again.md",
+            )
+        return None
+
+
+def _backup(secret: object) -> Backup | None:
+    assert isinstance(secret, dict) or hasattr(secret, "get")
+    sealed = secret.get("backup")
+    if sealed is None:
+        return None
+    told = json.loads(sealed.get_secret_value())
+    return Backup(data=SecretStr(told["data"]), password=SecretStr(told["password"]))
+
+
+def _days(now: datetime, then: datetime) -> int:
+    return (now - then).days

@@ -1,0 +1,70 @@
+"""Ask Meta to send a verification code to the number, by SMS or voice.
+
+Somebody's phone rings, and asking too often locks the number out for a day, so a lost answer counts as sent.
+https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status/request_code/
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
+from state.sides import Party, Promise
+
+# Meta documents no figure for either; both are ours, on the cautious side.
+COOL_DOWN = timedelta(seconds=60)
+MOST_REQUESTS = 3
+
+
+class RequestCode:
+    name: ClassVar[str] = "request_code"
+    promise: ClassVar[Promise] = Promise.AT_MOST_ONCE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Waiting | Blocked:
+        before = number.found(self.name)
+        asked = int(before.get("asked", 0))
+        if asked >= MOST_REQUESTS and await _not_verified(number):
+            return Blocked(
+                f"{asked} codes were asked for and none was verified", "runbooks/code-never-comes.md"
+            )
+        if asked and "asked_at" in before:
+            again = datetime.fromisoformat(before["asked_at"]) + COOL_DOWN
+            if number.now < again:
+                return Waiting(again, Party.US, "cooling down before another code is asked for")
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft(
+            {
+                "method": number.at.code_method,
+                "language": number.at.language,
+                "asked": int(number.found(self.name).get("asked", 0)) + 1,
+            }
+        )
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if not await _not_verified(number):
+            return Done(Evidence({"verified": True}))
+        if intent is None:
+            return NotDone({"verified": False})
+        return Done(Evidence(_asked(intent, lost=True)))
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        await number.cloud.request_code(
+            number.at.phone_number_id,
+            str(intent.facts["method"]),
+            str(intent.facts["language"]),
+            send_by=intent.send_by,
+        )
+        return Evidence(_asked(intent, lost=False))
+
+
+def _asked(intent: Intent, *, lost: bool) -> dict[str, object]:
+    return {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
+
+
+async def _not_verified(number: Number) -> bool:
+    return (await number.cloud.number(number.at.phone_number_id)).code_verification_status != "VERIFIED"

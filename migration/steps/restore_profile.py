@@ -1,0 +1,45 @@
+"""Put back what the move may have cost the business profile: compare with the snapshot, write only differences.
+
+Whether the profile survives is undocumented (docs/unconfirmed.md); Meta's list of what is kept does not name it.
+"""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise
+
+
+class RestoreProfile:
+    name: ClassVar[str] = "restore_profile"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft({"changes": await _missing(number)})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        missing = await _missing(number)
+        if not missing:
+            return Done(Evidence({"changed": []}))
+        return NotDone({"differs": sorted(missing)})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        changes = intent.facts["changes"]
+        await number.cloud.set_profile(number.at.phone_number_id, changes, send_by=intent.send_by)
+        return Evidence({"changed": sorted(changes)})
+
+
+async def _missing(number: Number) -> dict[str, Any]:
+    """Fields that the snapshot had and Cloud now shows otherwise."""
+    before: dict[str, Any] = dict(number.found("snapshot").get("profile") or {})
+    if not before:
+        return {}
+    now = (await number.cloud.profile(number.at.phone_number_id)).as_facts()
+    return {name: value for name, value in before.items() if value and now.get(name) != value}

@@ -1,0 +1,72 @@
+"""Know the two-step PIN for certain, by setting it ourselves wherever that is possible.
+
+A wrong PIN on `register` takes On-Premises down and brings nothing up, so a PIN of unknown provenance is never
+sent: https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-migration
+Setting it replaces whatever was set before; repeating it with the same PIN changes nothing.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from migration.readings import read_both
+from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import PinProvenance, Promise
+
+PIN_PAGE = "runbooks/pin-unknown.md"
+
+
+class SecurePin:
+    name: ClassVar[str] = "secure_pin"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = timedelta(seconds=60)
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Blocked:
+        known = number.at.pin_provenance is not None
+        refused = number.facts.get("graph_pin_while_not_on_cloud") == "refused"
+        if not known and refused and not (await read_both(number)).serving:
+            return Blocked("no PIN is known and nothing that could set one answers", PIN_PAGE)
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        serving = (await read_both(number)).serving
+        pin = await number.secrets.open("pin") or invented_pin(number)
+        return Draft({"route": "onprem" if serving else "cloud"}, {"pin": pin})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if intent is not None:
+            return NotDone({"why": "no side shows a PIN; setting the same one again is harmless"})
+        provenance = number.at.pin_provenance
+        if provenance is None or (await read_both(number)).serving:
+            return NotDone({"pin": "not set by us just now"})
+        pin = await number.secrets.open("pin")
+        if pin is not None:
+            return Done(Evidence({"provenance": provenance, "kept": True}))
+        if provenance is PinProvenance.TWO_STEP_OFF_STATED:
+            # With two-step off, the PIN sent with `register` becomes the PIN: any will do, but it must be kept.
+            return Done(
+                Evidence({"provenance": provenance, "kept": False}, keep={"pin": invented_pin(number)})
+            )
+        return NotDone({"pin": "lost"})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        pin = intent.secret["pin"]
+        if intent.facts["route"] == "onprem":
+            assert number.onprem is not None
+            await number.onprem.set_two_step(pin, send_by=intent.send_by)
+            return Evidence(
+                {"provenance": PinProvenance.SET_BY_US}, keep={"pin": pin}, pin=PinProvenance.SET_BY_US
+            )
+        await number.cloud.set_pin(number.at.phone_number_id, pin, send_by=intent.send_by)
+        return Evidence(
+            {"provenance": PinProvenance.SET_ON_CLOUD}, keep={"pin": pin}, pin=PinProvenance.SET_ON_CLOUD
+        )
+
+
+def invented_pin(number: Number) -> SecretStr:
+    """Six digits from the handed-in randomness. Uniform: 2**64 values onto a million leave no bias worth naming."""
+    return SecretStr(f"{int.from_bytes(number.randomness(8)) % 1_000_000:06d}")

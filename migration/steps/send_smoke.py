@@ -1,0 +1,52 @@
+"""Send one message from the number on Cloud. At most once: a lost answer may mean that it went out.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages (no idempotency key)
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise
+
+
+class SendSmoke:
+    name: ClassVar[str] = "send_smoke"
+    promise: ClassVar[Promise] = Promise.AT_MOST_ONCE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft({"correlation": f"smoke-{number.randomness(8).hex()}"})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if _recipient(number) is None:
+            return Done(Evidence({"sent": False, "why": "no recipient is named for smoke messages"}))
+        if intent is None:
+            return NotDone({"sent": False})
+        facts = {"sent": "unknown", "why": "the answer was lost; not sent again", **intent.facts}
+        return Done(Evidence(facts, message={"correlation": intent.facts["correlation"], "state": "unknown"}))
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        to = _recipient(number)
+        assert to is not None
+        correlation = str(intent.facts["correlation"])
+        wamid = await number.cloud.send_template(
+            number.at.phone_number_id,
+            to,
+            number.smoke.template,
+            number.smoke.language,
+            correlation,
+            send_by=intent.send_by,
+        )
+        message = {"correlation": correlation, "wamid": wamid, "state": "accepted"}
+        return Evidence({"sent": True, "correlation": correlation, "wamid": wamid}, message=message)
+
+
+def _recipient(number: Number) -> str | None:
+    return number.at.smoke_to or number.smoke.to

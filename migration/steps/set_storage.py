@@ -1,0 +1,39 @@
+"""Set where messages are stored, while that can still be set: only before the number is registered on Cloud.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/local-storage (from Graph v21.0 on)
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise
+
+
+class SetStorage:
+    name: ClassVar[str] = "set_storage"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft({"region": number.at.storage_region})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        wanted = number.at.storage_region
+        if wanted is None:
+            return Done(Evidence({"region": None}))
+        settings = await number.cloud.settings(number.at.phone_number_id)
+        if settings.status == "IN_COUNTRY_STORAGE_ENABLED" and settings.region == wanted:
+            return Done(Evidence({"region": wanted}))
+        return NotDone({"status": settings.status, "region": settings.region})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        region = str(intent.facts["region"])
+        await number.cloud.set_storage(number.at.phone_number_id, region, send_by=intent.send_by)
+        return Evidence({"region": region, "by_us": True})

@@ -1,0 +1,41 @@
+"""Write down what is true before anything is touched: both sides, the profile, the topology.
+
+Changes nothing. The profile is what a register without a backup loses:
+https://developers.facebook.com/documentation/business-messaging/whatsapp/support/migrating-from-onprem-to-cloud
+"""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from migration.readings import read_both, side_of
+from migration.step import Blocked, Evidence, Intent, Number, ReadStep
+from state.sides import Promise
+
+
+class Snapshot(ReadStep):
+    name: ClassVar[str] = "snapshot"
+    promise: ClassVar[Promise] = Promise.READ
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta()
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Blocked:
+        cloud = await number.cloud.number(number.at.phone_number_id)
+        if cloud.is_on_biz_app:
+            # Such a number reads platform_type ON_PREMISE although it never was: cloud-api reference, 1.3.
+            return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
+        return None
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        both = await read_both(number)
+        facts: dict[str, Any] = both.facts() | {
+            "verified_name": both.cloud.verified_name,
+            "code_verification_status": both.cloud.code_verification_status,
+            "quality_rating": both.cloud.quality_rating,
+        }
+        if both.onprem is not None and both.onprem.expires_at is not None:
+            facts["expires_at"] = both.onprem.expires_at.isoformat()
+        if both.serving and number.onprem is not None:
+            facts |= {"profile": (await number.onprem.profile()).as_facts()}
+        return Evidence(facts, side=side_of(both, number))

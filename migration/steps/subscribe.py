@@ -1,0 +1,36 @@
+"""Subscribe our app to the WABA, so that webhooks flow from the first second on Cloud.
+
+A bare POST removes an override that the app already has on this WABA, so it is sent only where the app is not
+subscribed at all: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/override
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise
+
+
+class Subscribe:
+    name: ClassVar[str] = "subscribe"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft()
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        for app in await number.cloud.subscribed_apps(number.at.waba_id):
+            if app.app_id == number.at.app_id:
+                return Done(Evidence({"subscribed": True, "override": app.override_callback_uri is not None}))
+        return NotDone({"subscribed": False})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        await number.cloud.subscribe(number.at.waba_id, send_by=intent.send_by)
+        return Evidence({"subscribed": True, "by_us": True})

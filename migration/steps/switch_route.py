@@ -1,0 +1,46 @@
+"""Tell the customer's senders where the number answers now. Past the point of no return: it is said until heard."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.step import CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.traffic import announce, announcement, ask_again
+from state.sides import Promise, Side
+
+
+class SwitchRoute:
+    name: ClassVar[str] = "switch_route"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(days=7)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+    resumes: ClassVar[bool] = False
+
+    def __init__(self, *, goes_to: Side = Side.CLOUD) -> None:
+        self._goes_to = goes_to
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        came_from = Side.ON_PREMISES if self._goes_to is Side.CLOUD else Side.CLOUD
+        return announcement(number, self.name, came_from, self._goes_to)
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if number.hooks is None:
+            return Done(Evidence({"told": "no hook"}, resumed=self.resumes))
+        if intent is not None:
+            match await ask_again(number, intent, number.noted(self.name)):
+                case Evidence() as evidence:
+                    return Done(self._heard(evidence))
+                case CannotTell() as draining:
+                    return draining
+        return NotDone({"why": "the same word under the same key is harmless"})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell:
+        said = await announce(number, intent, {})
+        return self._heard(said) if isinstance(said, Evidence) else said
+
+    def _heard(self, evidence: Evidence) -> Evidence:
+        return Evidence(evidence.facts, announced=evidence.announced, resumed=self.resumes)

@@ -1,0 +1,51 @@
+"""Give Meta the code that somebody read off a phone and typed in. No worker waits for it: the wait is a row.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
+A code lives "typically 10 minutes" and is good once (Meta's OpenAPI file, v23.0).
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
+from state.sides import Party, Promise
+
+CODE_LIVES = timedelta(minutes=10)
+NO_CODE_PAGE = "runbooks/code-never-comes.md"
+
+
+class VerifyCode:
+    name: ClassVar[str] = "verify_code"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Waiting | Blocked:
+        if number.code is not None or await _verified(number):
+            return None
+        asked_at = number.found("request_code").get("asked_at")
+        until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
+        if asked_at is not None and number.now >= until:
+            return Blocked("no code was entered while it was good", NO_CODE_PAGE)
+        return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
+
+    async def prepare(self, number: Number) -> Draft:
+        code = await number.secrets.opened_code()
+        return Draft({"code_id": number.code.id if number.code else None}, {"code": code} if code else {})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if await _verified(number):
+            return Done(Evidence({"verified": True}, code_verified=True))
+        return NotDone({"verified": False})
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        await number.cloud.verify_code(
+            number.at.phone_number_id, intent.secret["code"], send_by=intent.send_by
+        )
+        return Evidence({"verified": True}, code_verified=True)
+
+
+async def _verified(number: Number) -> bool:
+    return (await number.cloud.number(number.at.phone_number_id)).code_verification_status == "VERIFIED"

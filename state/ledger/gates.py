@@ -1,0 +1,87 @@
+"""The gate before the point of no return: hold, wave, window and profile, as SQL for the very update of an intent."""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from state.models import CredentialProfile, Number, NumberMigration, Waba, Wave
+from state.sides import Released, WaveState
+from state.types import SqlClock
+
+
+def open_for(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
+    """A halted profile stops everything; hold, wave and window stop only what has not crossed yet.
+
+    A number that has crossed may be dark, and holding it there would be the very harm the gate exists to prevent.
+    """
+    not_held = and_(NumberMigration.hold.is_(False), _wave_lets(clock, fits_in))
+    return and_(_profile_runs(), or_(NumberMigration.crossed_at.is_not(None), not_held))
+
+
+def _profile_runs() -> ColumnElement[bool]:
+    return (
+        select(CredentialProfile.id)
+        .join(Waba, Waba.profile_id == CredentialProfile.id)
+        .join(Number, Number.waba_pk == Waba.id)
+        .where(Number.id == NumberMigration.number_pk, CredentialProfile.halted_at.is_(None))
+        .correlate(NumberMigration)
+        .exists()
+    )
+
+
+def _wave_lets(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
+    canary = and_(Wave.released == Released.CANARY, NumberMigration.canary.is_(True))
+    let = (
+        select(Wave.id)
+        .where(
+            Wave.id == NumberMigration.wave_pk,
+            Wave.state == WaveState.RUNNING,
+            or_(Wave.released == Released.ALL, canary),
+            or_(Wave.window_start.is_(None), Wave.window_start <= clock.now()),
+            or_(Wave.window_end.is_(None), Wave.window_end >= clock.now(fits_in)),
+        )
+        .correlate(NumberMigration)
+        .exists()
+    )
+    return or_(NumberMigration.wave_pk.is_(None), let)
+
+
+async def why_closed(
+    connection: AsyncConnection, migration_id: int, clock: SqlClock, fits_in: timedelta
+) -> str | None:
+    """One sentence: which of the gate's conditions does not hold now; None when it is open."""
+    asked = (
+        select(
+            NumberMigration.hold,
+            CredentialProfile.name.label("profile"),
+            CredentialProfile.halted_because,
+            CredentialProfile.halted_at,
+            Wave.name.label("wave"),
+            Wave.state,
+            Wave.released,
+            Wave.because,
+            (Wave.window_start > clock.now()).label("early"),
+            (Wave.window_end < clock.now(fits_in)).label("late"),
+            open_for(clock, fits_in).label("open"),
+        )
+        .join(Number, Number.id == NumberMigration.number_pk)
+        .join(Waba, Waba.id == Number.waba_pk)
+        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
+        .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
+        .where(NumberMigration.id == migration_id)
+    )
+    row = (await connection.execute(asked)).one()
+    if row.open:
+        return None
+    if row.halted_at is not None:
+        return f"credential profile {row.profile} is halted: {row.halted_because}"
+    if row.hold:
+        return "the number is on hold; `cutover release` lets it go"
+    if row.state != WaveState.RUNNING:
+        return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
+    if row.early:
+        return f"the window of wave {row.wave} has not begun"
+    if row.late:
+        return f"the window of wave {row.wave} has no room left for a cutover"
+    return f"wave {row.wave} is released for {row.released} only"

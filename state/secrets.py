@@ -1,0 +1,62 @@
+"""Rows of sealed secrets: put, looked up, re-wrapped under a new master key, shredded. No key is ever here."""
+
+from collections.abc import Callable
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.ledger.sealed import replace_secret
+from state.models import Secret
+from state.rows import SealedSecret
+from state.types import SqlClock
+
+
+class Secrets:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def put(self, owner: str, sealed: SealedSecret) -> None:
+        """Make it the current secret of that owner and name."""
+        async with self._engine.begin() as tx:
+            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            await replace_secret(tx, owner, sealed, now)
+
+    async def get(self, owner: str, name: str) -> SealedSecret | None:
+        asked = select(Secret.name, Secret.ciphertext, Secret.wrapped_key, Secret.key_id).where(
+            Secret.owner == owner,
+            Secret.name == name,
+            Secret.superseded_at.is_(None),
+            Secret.shredded_at.is_(None),
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(asked)).one_or_none()
+        if row is None or row.wrapped_key is None:
+            return None
+        return SealedSecret(row.name, row.ciphertext, row.wrapped_key, row.key_id)
+
+    async def shred(self, owner: str, name: str | None = None) -> int:
+        """Delete the data keys of an owner's secrets (of one name, or all, superseded ones too); how many."""
+        gone = update(Secret).where(Secret.owner == owner, Secret.shredded_at.is_(None))
+        if name is not None:
+            gone = gone.where(Secret.name == name)
+        async with self._engine.begin() as tx:
+            rows = await tx.execute(
+                gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(Secret.id)
+            )
+            return len(rows.all())
+
+    async def rewrap(self, wrap: Callable[[SealedSecret], SealedSecret], *, not_under: str) -> int:
+        """Wrap every data key that is not under master key `not_under` anew; the ciphertexts stay as they are."""
+        async with self._engine.begin() as tx:
+            asked = select(Secret).where(Secret.shredded_at.is_(None), Secret.key_id != not_under)
+            rows = (await tx.execute(asked.with_only_columns(*Secret.__table__.columns))).mappings().all()
+            for row in rows:
+                old = SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"])
+                new = wrap(old)
+                await tx.execute(
+                    update(Secret)
+                    .where(Secret.id == row["id"], Secret.key_id == old.key_id)
+                    .values(wrapped_key=new.wrapped_key, key_id=new.key_id)
+                )
+        return len(rows)
