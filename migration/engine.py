@@ -375,16 +375,3 @@ class Engine:
         return await record.outcome(verdict, closes, end=AttemptEnd.NOT_DONE, side=side)
 
 
-async def run_as_far(engine: Engine, clock: Clock, migration_id: int, *, patience: timedelta) -> Outcome:
-    """Take steps until one does not advance; a wait of at most `patience` is slept out."""
-    while True:
-        outcome = await engine.take(migration_id)
-        match outcome:
-            case Advanced(_, True):
-                return outcome
-            case Advanced() | Reopen():
-                continue
-            case Waiting(until) if until - clock.now() <= patience:
-                await clock.sleep(max((until - clock.now()).total_seconds(), 0.05))
-            case _:
-                return outcome
