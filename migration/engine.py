@@ -11,7 +11,6 @@ from migration.itinerary import itinerary_named
 from migration.record import Keeper, NumberRecord
 from migration.refusals import Refused, Response, outcome_of
 from migration.step import (
-    Advanced,
     Blocked,
     CannotTell,
     Done,
@@ -181,9 +180,7 @@ class Engine:
             return await self._budget_spent(record, exc, closes)
         except GateClosed as exc:
             return await record.outcome(Held(str(exc)))
-        intent = Intent(
-            attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by
-        )
+        intent = Intent(attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by)
         return await self._call(record, attempt, intent)
 
     async def _call(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent) -> Outcome:
@@ -207,9 +204,7 @@ class Engine:
                 return await record.outcome(evidence, attempt, end=AttemptEnd.REFUSED)
         return await record.advanced(evidence, attempt)
 
-    async def _unanswered(
-        self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, why: str
-    ) -> Outcome:
+    async def _unanswered(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, why: str) -> Outcome:
         """No answer: it may have happened. Ask the world at once, because the outage may already be over."""
         await record.mark("unanswered", {"attempt": attempt.number, "why": why})
         return await self._probe_open(record, attempt, intent)
@@ -239,9 +234,7 @@ class Engine:
                 if now < attempt.answer_due:
                     # The call may still be in flight: absent now is no proof, and a second call would be one too many.
                     again = min(attempt.answer_due, now + timedelta(seconds=5))
-                    return await record.outcome(
-                        Waiting(again, Party.META, "an earlier call may still be in flight")
-                    )
+                    return await record.outcome(Waiting(again, Party.META, "an earlier call may still be in flight"))
                 return await self._repeat(record, attempt, intent, witnesses)
             case CannotTell(recheck_at, reason, seen, on):
                 if now >= attempt.settle_by:
@@ -258,18 +251,14 @@ class Engine:
         if verdict is not None:
             if record.leg.changes_side:
                 evidence = await self._read_sides(record.number)
-                return await record.outcome(
-                    verdict, attempt, end=AttemptEnd.NOT_DONE, side=evidence, answer=witnesses
-                )
+                return await record.outcome(verdict, attempt, end=AttemptEnd.NOT_DONE, side=evidence, answer=witnesses)
             return await self._verdict(record, verdict, attempt)
         # The same draft again: what it invented may already be in force at the other side.
         return await self._attempt(record, Draft(intent.facts, intent.secret), attempt, witnesses)
 
     # -- refusals
 
-    async def _refused(
-        self, record: NumberRecord, attempt: OpenAttempt, exc: Transient | Rejected
-    ) -> Outcome:
+    async def _refused(self, record: NumberRecord, attempt: OpenAttempt, exc: Transient | Rejected) -> Outcome:
         """An answer that says no. For a probed call that is not the same as nothing happened: read both sides."""
         step = record.leg.step
         side: Evidence | None = None
@@ -292,25 +281,21 @@ class Engine:
             failed=isinstance(exc, Transient),
         )
 
-    async def _refused_reading(
-        self, record: NumberRecord, exc: Rejected, attempt: OpenAttempt | None
-    ) -> Outcome:
+    async def _refused_reading(self, record: NumberRecord, exc: Rejected, attempt: OpenAttempt | None) -> Outcome:
         """A read was refused; an open attempt stays open, for nothing was learnt about it."""
         outcome = self._response(record, exc)
         if isinstance(outcome, Blocked) and record.leg.optional and attempt is None:
             return await record.advanced(Evidence({"skipped": outcome.reason}), None, kind="passed_over")
         return await record.outcome(outcome)
 
-    def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Outcome:
+    def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Waiting | Blocked | Reopen:
         step = record.leg.step.name
         if isinstance(exc, Transient):
             return self._backoff(record, exc)
         told: Response = outcome_of(Refused(step, exc.code, exc.subcode, exc.details, exc.wait))
         return told.at(record.number.now)
 
-    async def _credentials(
-        self, record: NumberRecord, exc: CredentialsRefused, attempt: OpenAttempt | None
-    ) -> Outcome:
+    async def _credentials(self, record: NumberRecord, exc: CredentialsRefused, attempt: OpenAttempt | None) -> Outcome:
         """A dead token is nobody's fault but its profile's: halt that one and no other."""
         if exc.on == "onprem":
             return await self._refused_login(record, exc, attempt)
@@ -335,9 +320,7 @@ class Engine:
     ) -> Outcome:
         name = record.number.at.instance.name if record.number.at.instance else "?"
         verdict = Blocked(f"instance {name} refuses the login: {exc.details}", "runbooks/onprem-login.md")
-        return await self._verdict(
-            record, verdict, attempt if attempt and not record.leg.changes_side else None
-        )
+        return await self._verdict(record, verdict, attempt if attempt and not record.leg.changes_side else None)
 
     # -- waiting
 
@@ -360,9 +343,7 @@ class Engine:
             wait = max(wait, exc.retry_after)
         return Waiting(record.number.now + wait, Party.META, str(exc))
 
-    async def _budget_spent(
-        self, record: NumberRecord, exc: BudgetSpent, closes: OpenAttempt | None
-    ) -> Outcome:
+    async def _budget_spent(self, record: NumberRecord, exc: BudgetSpent, closes: OpenAttempt | None) -> Outcome:
         call = record.leg.step.budget or ""
         _, until = await self._queries.budget_spent(record.number.at.phone_number_id, call)
         serving = record.number.at.side is Side.ON_PREMISES
@@ -373,5 +354,3 @@ class Engine:
             return await record.outcome(verdict)
         side = await self._read_sides(record.number)
         return await record.outcome(verdict, closes, end=AttemptEnd.NOT_DONE, side=side)
-
-

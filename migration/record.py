@@ -138,9 +138,7 @@ class NumberRecord:
     def _told(self, move: Move, verdict: Waiting | Blocked | Held | Reopen) -> Move:
         match verdict:
             case Waiting(until, on, reason, seen):
-                return replace(
-                    move, status=Status.WAITING, until=until, on=on, reason=reason, note=seen or move.note
-                )
+                return replace(move, status=Status.WAITING, until=until, on=on, reason=reason, note=seen or move.note)
             case Blocked(reason, runbook):
                 return replace(move, status=Status.BLOCKED, on=Party.OPERATOR, reason=reason, runbook=runbook)
             case Held(reason):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migration.step import Blocked, Outcome, Reopen, Waiting
+from migration.step import Blocked, Reopen, Waiting
 from state.sides import Party
 
 
@@ -23,9 +23,7 @@ class Refused:
 
     @property
     def told(self) -> str:
-        number = (
-            f" ({self.code}{f'/{self.subcode}' if self.subcode else ''})" if self.code is not None else ""
-        )
+        number = f" ({self.code}{f'/{self.subcode}' if self.subcode else ''})" if self.code is not None else ""
         return f"{self.step} was refused{number}: {self.details}"
 
 
@@ -52,7 +50,7 @@ class Response:
     rule: WaitFor | GoBackTo | Stop
     refused: Refused
 
-    def at(self, now: datetime) -> Outcome:
+    def at(self, now: datetime) -> Waiting | Blocked | Reopen:
         match self.rule:
             case WaitFor(how_long, on):
                 return Waiting(now + max(how_long, self.refused.wait or timedelta()), on, self.refused.told)
@@ -131,6 +129,4 @@ def outcome_of(refused: Refused) -> Response:
 def runbooks() -> frozenset[str]:
     """Every page that this table can send a person to."""
     stops = {rule.runbook for rule in TABLE.values() if isinstance(rule, Stop)}
-    return frozenset(
-        stops | set(STEP_PAGES.values()) | {REFUSED_PAGE.runbook, "runbooks/terms-of-service.md"}
-    )
+    return frozenset(stops | set(STEP_PAGES.values()) | {REFUSED_PAGE.runbook, "runbooks/terms-of-service.md"})

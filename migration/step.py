@@ -70,9 +70,7 @@ class Evidence:
     facts: Mapping[str, Any] = field(default_factory=dict)
     side: Side | None = None
     keep: Mapping[str, SecretStr] = field(default_factory=dict)  # sealed as the number's own secrets
-    keep_twice: Mapping[str, SecretStr] = field(
-        default_factory=dict
-    )  # a backup: two places, read back, compared
+    keep_twice: Mapping[str, SecretStr] = field(default_factory=dict)  # a backup: two places, read back, compared
     pin: PinProvenance | None = None
     code_verified: bool = False
     message: Mapping[str, Any] | None = None

@@ -101,6 +101,7 @@ class Number(Base):
     phone_number_id: Mapped[str] = mapped_column(String(40), unique=True)
     waba_pk: Mapped[int] = mapped_column(ForeignKey("wabas.id"))
     instance_pk: Mapped[int | None] = mapped_column(ForeignKey("instances.id"), unique=True)
+    wave_name: Mapped[str | None] = mapped_column(String(100))  # the wave its migration is put into when it starts
     tags: Mapped[str] = mapped_column(String(500), default="")
     daily_volume: Mapped[int | None]
     language: Mapped[str] = mapped_column(String(10), default="en")
@@ -126,9 +127,7 @@ class Number(Base):
             f"pin_provenance IS NULL OR {_one_of('pin_provenance', PinProvenance)}",
             name="pin_provenance_known",
         ),
-        CheckConstraint(
-            f"disposition IS NULL OR {_one_of('disposition', Disposition)}", name="disposition_known"
-        ),
+        CheckConstraint(f"disposition IS NULL OR {_one_of('disposition', Disposition)}", name="disposition_known"),
     )
 
 
@@ -204,9 +203,7 @@ class NumberMigration(Base):
         CheckConstraint(_one_of("status", Status), name="status_known"),
         CheckConstraint("status != 'blocked' OR runbook IS NOT NULL", name="blocked_names_runbook"),
         CheckConstraint("status != 'waiting' OR waiting_until IS NOT NULL", name="waiting_has_end"),
-        CheckConstraint(
-            "(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"
-        ),
+        CheckConstraint("(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"),
         Index(
             "uq_number_migrations_one_live_per_number",
             "number_pk",

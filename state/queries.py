@@ -28,7 +28,7 @@ from state.models import (
     Waba,
     Wave,
 )
-from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position
+from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, UndecidedRow
 from state.sides import Party, PinProvenance, Side, Status, WaveState
 from state.types import SqlClock
 
@@ -50,6 +50,10 @@ class WaveRow:
     numbers: int
 
 
+def _instance_columns() -> list[Any]:
+    return [getattr(Instance, name).label(f"i_{name}") for name in InstanceRow.__slots__]
+
+
 def _positions() -> Select[*tuple[Any, ...]]:
     m, n, i = NumberMigration, Number, Instance
     return (
@@ -66,14 +70,7 @@ def _positions() -> Select[*tuple[Any, ...]]:
             CredentialProfile.id.label("profile_id"),
             CredentialProfile.name.label("profile"),
             CredentialProfile.app_id,
-            i.id.label("i_id"),
-            i.name.label("i_name"),
-            i.base_url.label("i_base_url"),
-            i.username.label("i_username"),
-            i.verify_tls.label("i_verify_tls"),
-            i.stop_command.label("i_stop_command"),
-            i.start_command.label("i_start_command"),
-            i.command_arguments.label("i_command_arguments"),
+            *_instance_columns(),
             Wave.name.label("wave"),
             m.canary,
             m.itinerary,
@@ -123,11 +120,7 @@ def _positions() -> Select[*tuple[Any, ...]]:
 
 
 def _position(row: Mapping[str, Any]) -> Position:
-    own = {
-        name: row[name]
-        for name in Position.__slots__
-        if name in row and name not in ("instance", "hook_required")
-    }
+    own = {name: row[name] for name in Position.__slots__ if name in row and name not in ("instance", "hook_required")}
     own |= {
         "status": Status(row["status"]),
         "side": Side(row["side"]),
@@ -205,9 +198,7 @@ class Queries:
         asked = select(Finding.step, Finding.at, Finding.facts).where(
             Finding.migration_pk == migration_id, Finding.kind == kind
         )
-        return {
-            row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in await self._rows(asked)
-        }
+        return {row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in await self._rows(asked)}
 
     async def entered_code(self, migration_id: int) -> CodeRow | None:
         asked = select(Code.id, Code.entered_at, Code.entered_by).where(
@@ -242,7 +233,7 @@ class Queries:
         )
         async with self._engine.connect() as connection:
             count, oldest = (await connection.execute(asked)).one()
-        return count, oldest + BUDGET_WINDOW if oldest else None
+        return count, None if count == 0 else oldest + BUDGET_WINDOW
 
     async def why_gate_closed(self, migration_id: int, fits_in: timedelta) -> str | None:
         """Which condition keeps the gate of this number shut now, or None."""
@@ -260,9 +251,7 @@ class Queries:
     # -- fleets
 
     async def field_facts(self) -> dict[str, str]:
-        return {
-            row["name"]: row["value"] for row in await self._rows(select(FieldFact.name, FieldFact.value))
-        }
+        return {row["name"]: row["value"] for row in await self._rows(select(FieldFact.name, FieldFact.value))}
 
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number (of a wave), by reference."""
@@ -280,6 +269,33 @@ class Queries:
             .order_by(Number.id)
         )
         return tuple(await self._rows(asked))
+
+    async def without_way(self) -> tuple[UndecidedRow, ...]:
+        """Imported numbers that have neither a migration nor a disposition: an import was cut off before them."""
+        asked = (
+            select(
+                Number.id.label("number_id"),
+                Number.ref,
+                Number.phone_number_id,
+                Number.forced_itinerary.label("forced"),
+                CredentialProfile.id.label("profile_id"),
+                CredentialProfile.name.label("profile"),
+                *_instance_columns(),
+            )
+            .join(Waba, Waba.id == Number.waba_pk)
+            .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
+            .outerjoin(Instance, Instance.id == Number.instance_pk)
+            .where(
+                Number.disposition.is_(None),
+                ~select(NumberMigration.id).where(NumberMigration.number_pk == Number.id).exists(),
+            )
+            .order_by(Number.id)
+        )
+        own = [name for name in UndecidedRow.__slots__ if name != "instance"]
+        return tuple(
+            UndecidedRow(**{name: row[name] for name in own}, instance=_instance(row))
+            for row in await self._rows(asked)
+        )
 
     async def due(self, *, wave: str | None = None, limit: int = 500) -> tuple[int, ...]:
         """Migrations that a mover may take now: ready, waits that are over, leases that ran out, open gates."""

@@ -87,6 +87,19 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class UndecidedRow:
+    """An imported number that no census has looked at yet."""
+
+    number_id: int
+    ref: str
+    phone_number_id: str
+    forced: str | None
+    profile_id: int
+    profile: str
+    instance: InstanceRow | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to act on one number until `until`, by the database's clock, which said `now` when it was taken."""
 

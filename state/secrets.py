@@ -41,9 +41,7 @@ class Secrets:
         if name is not None:
             gone = gone.where(Secret.name == name)
         async with self._engine.begin() as tx:
-            rows = await tx.execute(
-                gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(Secret.id)
-            )
+            rows = await tx.execute(gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(Secret.id))
             return len(rows.all())
 
     async def rewrap(self, wrap: Callable[[SealedSecret], SealedSecret], *, not_under: str) -> int:

@@ -28,7 +28,5 @@ class Confirm(ReadStep):
             return Evidence(both.facts(), side=Side.CLOUD)
         since = number.noted(self.name).get("since") or number.now.isoformat()
         if number.now - datetime.fromisoformat(since) > PATIENCE:
-            return Blocked(
-                f"register was answered with success, but the number reads {both.facts()}", DARK_PAGE
-            )
+            return Blocked(f"register was answered with success, but the number reads {both.facts()}", DARK_PAGE)
         return CannotTell(number.after(seconds=1), "registered, but not connected yet", {"since": since})

@@ -73,9 +73,7 @@ class DeregisterOnPrem:
         assert instance is not None
         result = await number.commands.run(str(intent.facts["command"]), instance.command_arguments)
         if not result.ok:
-            raise Rejected(
-                f"the command {intent.facts['command']} failed", None, result.detail, None, None, None
-            )
+            raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail, None, None, None)
         return CannotTell(
             number.after(seconds=1), "stopped; proof is being read", {"stopped_at": number.now.isoformat()}
         )
@@ -88,9 +86,7 @@ def _stop_command(number: Number) -> str | None:
 def _must_stop(both: Both, number: Number, intent: Intent | None) -> bool:
     """Before a first attempt, a client with a stop command is stopped even if it is silent already: kept off."""
     return (
-        intent is None
-        and _stop_command(number) is not None
-        and "stopped_at" not in number.noted("deregister_onprem")
+        intent is None and _stop_command(number) is not None and "stopped_at" not in number.noted("deregister_onprem")
     )
 
 

@@ -25,9 +25,7 @@ class PauseSends:
 
     async def check(self, number: Number) -> None | Blocked:
         if number.hooks is None and number.at.hook_required:
-            return Blocked(
-                "the customer's traffic hook is required and none is set up", "runbooks/traffic-hook.md"
-            )
+            return Blocked("the customer's traffic hook is required and none is set up", "runbooks/traffic-hook.md")
         return None
 
     async def prepare(self, number: Number) -> Draft:

@@ -27,9 +27,7 @@ class RequestCode:
         before = number.found(self.name)
         asked = int(before.get("asked", 0))
         if asked >= MOST_REQUESTS and await _not_verified(number):
-            return Blocked(
-                f"{asked} codes were asked for and none was verified", "runbooks/code-never-comes.md"
-            )
+            return Blocked(f"{asked} codes were asked for and none was verified", "runbooks/code-never-comes.md")
         if asked and "asked_at" in before:
             again = datetime.fromisoformat(before["asked_at"]) + COOL_DOWN
             if number.now < again:

@@ -48,9 +48,7 @@ class SecurePin:
             return Done(Evidence({"provenance": provenance, "kept": True}))
         if provenance is PinProvenance.TWO_STEP_OFF_STATED:
             # With two-step off, the PIN sent with `register` becomes the PIN: any will do, but it must be kept.
-            return Done(
-                Evidence({"provenance": provenance, "kept": False}, keep={"pin": invented_pin(number)})
-            )
+            return Done(Evidence({"provenance": provenance, "kept": False}, keep={"pin": invented_pin(number)}))
         return NotDone({"pin": "lost"})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
@@ -58,13 +56,9 @@ class SecurePin:
         if intent.facts["route"] == "onprem":
             assert number.onprem is not None
             await number.onprem.set_two_step(pin, send_by=intent.send_by)
-            return Evidence(
-                {"provenance": PinProvenance.SET_BY_US}, keep={"pin": pin}, pin=PinProvenance.SET_BY_US
-            )
+            return Evidence({"provenance": PinProvenance.SET_BY_US}, keep={"pin": pin}, pin=PinProvenance.SET_BY_US)
         await number.cloud.set_pin(number.at.phone_number_id, pin, send_by=intent.send_by)
-        return Evidence(
-            {"provenance": PinProvenance.SET_ON_CLOUD}, keep={"pin": pin}, pin=PinProvenance.SET_ON_CLOUD
-        )
+        return Evidence({"provenance": PinProvenance.SET_ON_CLOUD}, keep={"pin": pin}, pin=PinProvenance.SET_ON_CLOUD)
 
 
 def invented_pin(number: Number) -> SecretStr:

@@ -41,9 +41,7 @@ class VerifyCode:
         return NotDone({"verified": False})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        await number.cloud.verify_code(
-            number.at.phone_number_id, intent.secret["code"], send_by=intent.send_by
-        )
+        await number.cloud.verify_code(number.at.phone_number_id, intent.secret["code"], send_by=intent.send_by)
         return Evidence({"verified": True}, code_verified=True)
 
 

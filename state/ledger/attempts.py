@@ -115,22 +115,14 @@ class Attempts:
         return spent < allowed
 
     async def _why_not(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
-        if (
-            await tx.execute(select(NumberMigration.id).where(*self._lease_holds(lease, new.step)))
-        ).first() is None:
+        if (await tx.execute(select(NumberMigration.id).where(*self._lease_holds(lease, new.step)))).first() is None:
             return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
-        closed = (
-            await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
-        )
+        closed = await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
         if closed is not None:
             return GateClosed(closed)
-        return BudgetSpent(
-            f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h"
-        )
+        return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
 
-    async def _close_as_not_done(
-        self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]
-    ) -> None:
+    async def _close_as_not_done(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> None:
         assert new.closes is not None
         closed = await tx.execute(
             update(Attempt)
@@ -143,9 +135,7 @@ class Attempts:
         facts = {"attempt": new.closes.number, "step": new.step, "witnesses": dict(new.witnesses or {})}
         await events.append(tx, lease.migration_id, moved.now, "not_done", facts)
 
-    async def _insert(
-        self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]
-    ) -> OpenAttempt:
+    async def _insert(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> OpenAttempt:
         key = f"{lease.migration_id}/{new.step}/{moved.attempts}"
         due = moved.now + new.longest
         side_before = new.facts.get("side_before", Side.UNKNOWN)
@@ -186,9 +176,7 @@ class Attempts:
     async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:
         number_id = select(Number.phone_number_id).where(Number.id == moved.number_pk).scalar_subquery()
         await tx.execute(
-            insert(BudgetCall).values(
-                phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id
-            )
+            insert(BudgetCall).values(phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id)
         )
 
     async def _announce(

@@ -14,24 +14,17 @@ from state.models import Event
 GENESIS = "0" * 64
 
 
-def digest(
-    previous: str, migration_id: int, seq: int, at: datetime, kind: str, facts: Mapping[str, Any]
-) -> str:
+def digest(previous: str, migration_id: int, seq: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> str:
     """SHA-256 over the row and the hash before it."""
     body = [previous, migration_id, seq, at.astimezone(UTC).isoformat(), kind, facts]
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-async def append(
-    tx: AsyncConnection, migration_id: int, at: datetime, kind: str, facts: Mapping[str, Any]
-) -> None:
+async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> None:
     """Add one row. The caller's transaction has already updated the migration's row, which serialises writers."""
     last = (
         await tx.execute(
-            select(Event.seq, Event.hash)
-            .where(Event.migration_pk == migration_id)
-            .order_by(Event.seq.desc())
-            .limit(1)
+            select(Event.seq, Event.hash).where(Event.migration_pk == migration_id).order_by(Event.seq.desc()).limit(1)
         )
     ).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
@@ -52,9 +45,7 @@ async def append(
 async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | None:
     """The sequence number of the first event that does not follow from the one before it, or None."""
     previous, expected = GENESIS, 1
-    rows = await tx.execute(
-        select(Event.__table__).where(Event.migration_pk == migration_id).order_by(Event.seq)
-    )
+    rows = await tx.execute(select(Event.__table__).where(Event.migration_pk == migration_id).order_by(Event.seq))
     for row in rows.mappings():
         told = digest(previous, migration_id, row["seq"], row["at"], row["kind"], row["facts"])
         if row["seq"] != expected or row["previous"] != previous or row["hash"] != told:

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.errors import Conflict
 from state.ledger.sealed import replace_secret
-from state.models import BudgetCall, CredentialProfile, Customer, Instance, Number, Waba
+from state.models import BudgetCall, CredentialProfile, Customer, Instance, Number, Waba, Wave
 from state.rows import SealedSecret
-from state.sides import PinProvenance
+from state.sides import PinProvenance, WaveState
 from state.types import SqlClock
 
 
@@ -54,6 +54,7 @@ class NewNumber:
     smoke_to: str | None
     itinerary: str | None
     has_pin: bool
+    wave: str | None = None
     line: int = 0  # of the file it came from
     register_calls_before: int = 0
     deregister_calls_before: int = 0
@@ -97,6 +98,8 @@ class Fleet:
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             known = {profile.name: await self._profile(tx, profile, seal, now) for profile in profiles}
+            for wave in dict.fromkeys(new.wave for new in numbers if new.wave is not None):
+                await self._wave(tx, wave, now)
             first = (await tx.execute(select(func.count()).select_from(Number))).scalar_one() + 1
             for place, new in enumerate(numbers):
                 try:
@@ -106,6 +109,13 @@ class Fleet:
                         f"line {new.line}: a number with this E.164, phone number id or instance is already imported"
                     ) from exc
         return tuple(taken)
+
+    async def _wave(self, tx: AsyncConnection, name: str, now: datetime) -> None:
+        row = (await tx.execute(select(Wave.state).where(Wave.name == name))).one_or_none()
+        if row is None:
+            await _insert(tx, Wave, {"name": name, "created_at": now})
+        elif row.state != WaveState.PLANNED:
+            raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
 
     async def replace_profile_secrets(self, profile: NewProfile, seal: Sealer) -> None:
         """Seal the secrets of a profile anew, as the admin settings have them now."""
@@ -149,6 +159,7 @@ class Fleet:
                 "phone_number_id": new.phone_number_id,
                 "waba_pk": waba,
                 "instance_pk": instance,
+                "wave_name": new.wave,
                 "tags": new.tags,
                 "daily_volume": new.daily_volume,
                 "language": new.language,
@@ -179,25 +190,17 @@ class Fleet:
         return Taken(number_id, instance, ref)
 
     async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
-        found = (
-            await tx.execute(select(Customer.id).where(Customer.name == new.customer))
-        ).scalar_one_or_none()
+        found = (await tx.execute(select(Customer.id).where(Customer.name == new.customer))).scalar_one_or_none()
         traffic = "required" if new.hook_required else "advisory"
-        return found or await _insert(
-            tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic}
-        )
+        return found or await _insert(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
 
     async def _waba(self, tx: AsyncConnection, new: NewNumber, customer: int, profile: int) -> int:
-        row = (
-            await tx.execute(select(Waba.id, Waba.customer_id).where(Waba.waba_id == new.waba_id))
-        ).one_or_none()
+        row = (await tx.execute(select(Waba.id, Waba.customer_id).where(Waba.waba_id == new.waba_id))).one_or_none()
         if row is not None and row.customer_id != customer:
             raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
         if row is not None:
             return int(row.id)
-        return await _insert(
-            tx, Waba, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile}
-        )
+        return await _insert(tx, Waba, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
 
     async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, seal: Sealer) -> int | None:
         if new.instance is None:

@@ -47,9 +47,7 @@ def _wave_lets(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
     return or_(NumberMigration.wave_pk.is_(None), let)
 
 
-async def why_closed(
-    connection: AsyncConnection, migration_id: int, clock: SqlClock, fits_in: timedelta
-) -> str | None:
+async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlClock, fits_in: timedelta) -> str | None:
     """One sentence: which of the gate's conditions does not hold now; None when it is open."""
     asked = (
         select(

@@ -152,9 +152,7 @@ class Moves:
             .returning(Attempt.id)
         )
         if closed.one_or_none() is None:
-            raise LeaseLost(
-                f"the attempt at {move.step} of migration {lease.migration_id} was closed by another"
-            )
+            raise LeaseLost(f"the attempt at {move.step} of migration {lease.migration_id} was closed by another")
         if move.attempt_end is AttemptEnd.NEVER_LEFT:
             await tx.execute(delete(BudgetCall).where(BudgetCall.attempt_pk == move.attempt))
 
@@ -174,15 +172,11 @@ class Moves:
         if move.result is not None:
             await tx.execute(delete(Finding).where(mine, Finding.step == move.step, Finding.kind == "note"))
 
-    async def _around(
-        self, tx: AsyncConnection, lease: Lease, move: Move, number_pk: int, at: datetime
-    ) -> None:
+    async def _around(self, tx: AsyncConnection, lease: Lease, move: Move, number_pk: int, at: datetime) -> None:
         for owner, sealed in move.sealed:
             await replace_secret(tx, owner, sealed, at)
         if move.pin is not None:
-            await tx.execute(
-                update(Number).where(Number.id == number_pk).values(pin_provenance=move.pin, pin_since=at)
-            )
+            await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=move.pin, pin_since=at))
         if move.code is not None:
             await tx.execute(update(Code).where(Code.id == move.code[0]).values(state=move.code[1]))
         if move.message is not None:
@@ -197,9 +191,7 @@ class Moves:
                 .values(halted_at=at, halted_because=because)
             )
 
-    async def _answer_outbox(
-        self, tx: AsyncConnection, outbox: tuple[str, str, str | None], at: datetime
-    ) -> None:
+    async def _answer_outbox(self, tx: AsyncConnection, outbox: tuple[str, str, str | None], at: datetime) -> None:
         key, answer, ask_url = outbox
         values: dict[str, Any] = {"ask_url": ask_url}
         if answer:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import events
 from state.ledger.sealed import replace_secret
-from state.models import Attempt, BudgetCall, Code, CredentialProfile, Finding, Number, NumberMigration
+from state.models import Attempt, BudgetCall, Code, CredentialProfile, Finding, Number, NumberMigration, Wave
 from state.rows import SealedSecret
 from state.sides import LIVE, Disposition, PinProvenance, Side, Status
 from state.types import SqlClock
@@ -32,9 +32,7 @@ class People:
     async def reopen(self, migration_id: int, step: str, because: str, by: str) -> None:
         """Put the cursor back on a step of the itinerary."""
         values = {"next_step": step, **_ready()}
-        await self._change(
-            migration_id, values, "reopened", {"to": step, "reason": because, "by": by}, forget=(step,)
-        )
+        await self._change(migration_id, values, "reopened", {"to": step, "reason": because, "by": by}, forget=(step,))
 
     async def ready(self, migration_id: int, because: str, by: str) -> None:
         """Let a blocked or waiting number be looked at again now."""
@@ -80,9 +78,7 @@ class People:
         async with self._engine.begin() as tx:
             now = await self._guard(tx, migration_id, {}, even_open=True, even_leased=True)
             await tx.execute(
-                update(Code)
-                .where(Code.migration_pk == migration_id, Code.state == "entered")
-                .values(state="replaced")
+                update(Code).where(Code.migration_pk == migration_id, Code.state == "entered").values(state="replaced")
             )
             await tx.execute(
                 insert(Code).values(migration_pk=migration_id, entered_at=now, entered_by=by, state="entered")
@@ -118,9 +114,7 @@ class People:
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             await tx.execute(
-                update(Number)
-                .where(Number.id == number_id)
-                .values(onprem_off_stated_by=by, onprem_off_stated_at=now)
+                update(Number).where(Number.id == number_id).values(onprem_off_stated_by=by, onprem_off_stated_at=now)
             )
             await self._note_on_live(tx, number_id, now, "onprem_off_stated", {"by": by})
 
@@ -155,9 +149,7 @@ class People:
                         NumberMigration.lease_until <= self._clock.now(),
                     ),
                 )
-                .values(
-                    status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None
-                )
+                .values(status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None)
                 .returning(NumberMigration.id)
             )
             for row in ended:
@@ -172,10 +164,12 @@ class People:
         first: str,
         because: str,
         side: Side,
-        wave_pk: int | None = None,
         dark_since: datetime | None = None,
     ) -> int:
-        """Begin a migration of a number that has none live. Raises Conflict when it has."""
+        """Begin a migration of a number that has none live, in the wave that the number was imported for.
+
+        Raises Conflict when the number has a live one.
+        """
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             live = select(NumberMigration.id).where(
@@ -183,9 +177,10 @@ class People:
             )
             if (await tx.execute(live)).first() is not None:
                 raise Conflict("the number has a live migration")
+            wave = select(Wave.id).join(Number, Number.wave_name == Wave.name).where(Number.id == number_id)
             new = insert(NumberMigration).values(
                 number_pk=number_id,
-                wave_pk=wave_pk,
+                wave_pk=wave.scalar_subquery(),
                 itinerary=itinerary,
                 because=because,
                 next_step=first,
@@ -212,16 +207,12 @@ class People:
             if done.one_or_none() is None:
                 raise NotFound(f"there is no credential profile {name}")
 
-    async def count_calls_before_import(
-        self, phone_number_id: str, call: str, at: datetime, count: int
-    ) -> None:
+    async def count_calls_before_import(self, phone_number_id: str, call: str, at: datetime, count: int) -> None:
         """Calls made before cutover knew the number; they count against the same 72 h."""
         async with self._engine.begin() as tx:
             for _ in range(count):
                 await tx.execute(
-                    insert(BudgetCall).values(
-                        phone_number_id=phone_number_id, call=call, at=at, before_import=True
-                    )
+                    insert(BudgetCall).values(phone_number_id=phone_number_id, call=call, at=at, before_import=True)
                 )
 
     async def _change(
@@ -237,15 +228,11 @@ class People:
         also: tuple[ColumnElement[bool], ...] = (),
     ) -> None:
         async with self._engine.begin() as tx:
-            now = await self._guard(
-                tx, migration_id, values, even_open=even_open, even_leased=even_leased, also=also
-            )
+            now = await self._guard(tx, migration_id, values, even_open=even_open, even_leased=even_leased, also=also)
             if forget is True:
                 await tx.execute(delete(Finding).where(Finding.migration_pk == migration_id))
             for step in forget if isinstance(forget, tuple) else ():
-                await tx.execute(
-                    delete(Finding).where(Finding.migration_pk == migration_id, Finding.step == step)
-                )
+                await tx.execute(delete(Finding).where(Finding.migration_pk == migration_id, Finding.step == step))
             await events.append(tx, migration_id, now, kind, facts)
 
     async def _guard(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.errors import Conflict, NotFound
 from state.models import NumberMigration, Wave
@@ -42,35 +42,43 @@ class Waves:
             try:
                 wave_pk = int((await tx.execute(made.returning(Wave.id))).scalar_one())
             except IntegrityError as exc:
-                raise Conflict(
-                    f"there is a wave {new.name} already, or its window ends before it begins"
-                ) from exc
+                raise Conflict(f"there is a wave {new.name} already, or its window ends before it begins") from exc
             for place, migration_id in enumerate(migrations):
-                put = await tx.execute(
-                    update(NumberMigration)
-                    .where(
-                        NumberMigration.id == migration_id,
-                        NumberMigration.wave_pk.is_(None),
-                        NumberMigration.status.in_(LIVE),
-                    )
-                    .values(wave_pk=wave_pk, canary=place < new.canary_size)
-                    .returning(NumberMigration.id)
-                )
-                if put.one_or_none() is None:
-                    raise Conflict(f"number migration {migration_id} is in another wave or has ended")
+                await self._put(tx, wave_pk, migration_id, canary=place < new.canary_size)
         return wave_pk
 
-    async def move(
-        self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None
-    ) -> None:
+    async def add(self, name: str, migrations: Sequence[int]) -> None:
+        """Put more numbers into a wave that has not begun. Raises NotFound or Conflict."""
+        async with self._engine.begin() as tx:
+            row = (await tx.execute(select(Wave.id, Wave.state).where(Wave.name == name))).one_or_none()
+            if row is None:
+                raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
+            if row.state != WaveState.PLANNED:
+                raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
+            for migration_id in migrations:
+                await self._put(tx, row.id, migration_id, canary=False)
+
+    async def _put(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
+        put = await tx.execute(
+            update(NumberMigration)
+            .where(
+                NumberMigration.id == migration_id,
+                NumberMigration.wave_pk.is_(None),
+                NumberMigration.status.in_(LIVE),
+            )
+            .values(wave_pk=wave_pk, canary=canary)
+            .returning(NumberMigration.id)
+        )
+        if put.one_or_none() is None:
+            raise Conflict(f"number migration {migration_id} is in another wave or has ended")
+
+    async def move(self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None) -> None:
         """Change a wave's state from one of `allowed`. Raises NotFound or Conflict."""
         await self._guarded(name, allowed, {"state": to, "because": because})
 
     async def release(self, name: str, released: Released) -> None:
         """Let the canary or all pass the gate. Raises Conflict when that much was released before."""
-        narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[
-            released
-        ]
+        narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[released]
         async with self._engine.begin() as tx:
             done = await tx.execute(
                 update(Wave)
@@ -91,7 +99,7 @@ class Waves:
                 raise NotFound(f"there is no wave {name}")
             await self._wake(tx, row.id)
 
-    async def _wake(self, tx: Any, wave_pk: int) -> None:
+    async def _wake(self, tx: AsyncConnection, wave_pk: int) -> None:
         await tx.execute(
             update(NumberMigration)
             .where(NumberMigration.wave_pk == wave_pk, NumberMigration.status == Status.HELD)
@@ -101,17 +109,14 @@ class Waves:
     async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
         async with self._engine.begin() as tx:
             done = await tx.execute(
-                update(Wave)
-                .where(Wave.name == name, Wave.state.in_(allowed))
-                .values(**values)
-                .returning(Wave.id)
+                update(Wave).where(Wave.name == name, Wave.state.in_(allowed)).values(**values).returning(Wave.id)
             )
             row = done.one_or_none()
             if row is None:
                 raise await self._why_not(tx, name)
             await self._wake(tx, row.id)
 
-    async def _why_not(self, tx: Any, name: str) -> Exception:
+    async def _why_not(self, tx: AsyncConnection, name: str) -> Exception:
         row = (await tx.execute(select(Wave.state, Wave.released).where(Wave.name == name))).one_or_none()
         if row is None:
             return NotFound(f"there is no wave {name}; `cutover status` lists the waves")

@@ -1,0 +1,92 @@
+"""Commands that stop or start instances: named in the admin file, arguments validated, no shell."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from migration.errors import Rejected, WriteRefused
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+class NamedCommand(BaseModel):
+    """`argv` with `{name}` places; `arguments` gives the pattern that each must match as a whole."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    argv: tuple[str, ...] = Field(min_length=1)
+    arguments: Mapping[str, str] = {}
+    timeout_s: float = Field(30.0, gt=0, le=50)
+
+    @field_validator("arguments")
+    @classmethod
+    def _patterns(cls, patterns: Mapping[str, str]) -> Mapping[str, str]:
+        for name, pattern in patterns.items():
+            try:
+                re.compile(pattern)
+            except re.error as exc:
+                raise ValueError(f"the pattern of {name} is not a regular expression: {exc}") from exc
+        return patterns
+
+    def filled(self, given: Mapping[str, str]) -> list[str]:
+        """Raises Rejected for a missing argument or one that does not match its pattern."""
+        for place in {name for part in self.argv for name in _PLACE.findall(part)}:
+            pattern = self.arguments.get(place)
+            if pattern is None or place not in given:
+                raise Rejected("a named command", None, f"the argument {place} is not given or has no pattern")
+            if re.fullmatch(pattern, given[place]) is None:
+                raise Rejected("a named command", None, f"the argument {place} does not match {pattern}")
+        return [_PLACE.sub(lambda found: given[found.group(1)], part) for part in self.argv]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    ok: bool
+    detail: str
+
+
+class NamedCommands:
+    def __init__(self, known: Mapping[str, NamedCommand], *, refuse: bool = False) -> None:
+        self._known = known
+        self._refuse = refuse
+
+    async def run(self, name: str, arguments: Mapping[str, str]) -> CommandResult:
+        """Run it to its end; a command that takes too long is killed with its children and counts as failed.
+
+        Raises Rejected for a name that the admin file does not have.
+        """
+        command = self._known.get(name)
+        if command is None:
+            raise Rejected(f"command {name}", None, f"the admin file names no command {name}")
+        argv = command.filled(arguments)
+        if self._refuse:
+            raise WriteRefused(f"a dry run stops before the command {name}")
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            return CommandResult(False, f"{argv[0]} cannot be run: {exc.strerror}")
+        return await _ended(child, command.timeout_s)
+
+
+async def _ended(child: asyncio.subprocess.Process, timeout_s: float) -> CommandResult:
+    try:
+        _, err = await asyncio.wait_for(child.communicate(), timeout_s)
+    except TimeoutError:
+        os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
+        return CommandResult(False, f"not done after {timeout_s:g} s; killed")
+    said = err.decode(errors="replace").strip().splitlines()
+    if child.returncode == 0:
+        return CommandResult(True, "done")
+    return CommandResult(False, f"exit code {child.returncode}: {said[-1] if said else 'no words'}"[:200])

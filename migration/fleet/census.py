@@ -1,0 +1,101 @@
+"""Look at both sides of imported numbers and begin the migration of each, or write down why it has none."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from migration.clients.cloud_models import CloudNumber
+from migration.clients.onprem import OnPremApi, Reading
+from migration.errors import MigrationError
+from migration.fleet.decide import Ended, Look, Way, decide
+from migration.itinerary import itinerary_named
+from state.ledger import Ledger
+
+AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number to look at: its row, its instance and what Graph said of it."""
+
+    number_id: int
+    ref: str
+    forced: str | None
+    cloud: CloudNumber
+    onprem: OnPremApi | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What became of one number; `migration_id` is None when it has a disposition instead."""
+
+    ref: str
+    way: Way | Ended
+    migration_id: int | None
+    onprem: str
+
+
+class Census:
+    def __init__(
+        self,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        randomness: Callable[[int], bytes],
+        code_while_on_premises: str | None,
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._randomness = randomness
+        self._code_fact = code_while_on_premises
+
+    async def take(
+        self, numbers: Sequence[Known], by: str, tick: Callable[[], None] = lambda: None
+    ) -> tuple[Counted, ...]:
+        """Each number once; safe to repeat for those that have no migration yet."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(known: Known) -> Counted:
+            async with room:
+                counted = await self._one(known, by)
+            tick()
+            return counted
+
+        return tuple(await asyncio.gather(*(one(known) for known in numbers)))
+
+    async def _one(self, known: Known, by: str) -> Counted:
+        look = await self.look(known)
+        way = decide(look, self._now(), known.forced)
+        seen = look.onprem.kind.value if look.onprem is not None else "no instance"
+        if isinstance(way, Ended):
+            evidence = {"status": look.cloud.status, "platform_type": look.cloud.platform_type, "onprem": seen}
+            await self._ledger.people.dispose(known.number_id, way.disposition, way.reason, evidence, by)
+            return Counted(known.ref, way, None, seen)
+        migration_id = await self._ledger.people.start(
+            known.number_id,
+            itinerary=way.itinerary,
+            first=itinerary_named(way.itinerary).first,
+            because=way.because,
+            side=way.side,
+            dark_since=self._now() if way.dark_on_arrival else None,
+        )
+        return Counted(known.ref, way, migration_id, seen)
+
+    async def look(self, known: Known) -> Look:
+        """Read only: a trial backup is thrown away as soon as it is known to work."""
+        reading = await known.onprem.reading() if known.onprem is not None else None
+        works = None
+        if known.onprem is not None and reading is not None and reading.kind is Reading.SERVING:
+            works = await self._backup_works(known.onprem)
+        return Look(known.cloud, reading, works, self._code_fact)
+
+    async def _backup_works(self, onprem: OnPremApi) -> bool:
+        password = base64.urlsafe_b64encode(self._randomness(24)).decode()
+        try:
+            await onprem.backup(SecretStr(password))
+        except MigrationError:
+            return False
+        return True

@@ -1,0 +1,138 @@
+"""Taking a fleet in: check the file, check it against Graph, write it in one transaction, look at every number."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from migration.bootstrap import App
+from migration.clients.cloud import CloudApi
+from migration.clients.cloud_models import CloudNumber
+from migration.errors import CredentialsRefused, Rejected
+from migration.fleet.census import Census, Counted, Known
+from migration.fleet.inventory import BadRow, Inventory, Row, read_inventory
+from migration.keeper import VaultKeeper
+from migration.settings import Admin, ProfileSettings
+from state.ledger.fleet import NewNumber, NewProfile
+from state.rows import SealedSecret
+
+
+class BadInventory(Exception):
+    """Nothing was written. `bad` has every row that is wrong and why."""
+
+    def __init__(self, path: Path, bad: Sequence[BadRow]) -> None:
+        super().__init__(str(path), tuple(bad))
+        self.path = path
+        self.bad = tuple(bad)
+
+
+@dataclass(slots=True)
+class RowSealer:
+    """Seals the secrets of rows as they get their ids."""
+
+    keeper: VaultKeeper
+    profiles: Mapping[str, Mapping[str, SecretStr]]
+    rows: Mapping[int, Row] = field(default_factory=dict)  # by line
+
+    def profile(self, name: str, owner: str) -> Sequence[SealedSecret]:
+        return [self.keeper.sealed(owner, what, value) for what, value in self.profiles[name].items()]
+
+    def number(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
+        pin = self.rows[new.line].pin
+        return [self.keeper.sealed(owner, "pin", pin)] if pin is not None else []
+
+    def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
+        password = self.rows[new.line].password
+        return [self.keeper.sealed(owner, "password", password)] if password is not None else []
+
+
+async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int], None]) -> tuple[Counted, ...]:
+    """Raises BadInventory, Conflict, CredentialsRefused, Transient: then nothing was written.
+
+    `tick(done, of)` is told how many numbers have been looked at.
+    """
+    inventory = read_inventory(path, app.admin)
+    if inventory.bad:
+        raise BadInventory(path, inventory.bad)
+    names = sorted({row.new.profile for row in inventory.rows})
+    told = {name: profile_secrets(name, app.admin, app.settings.admin_path.parent) for name in names}
+    clouds = {name: _cloud(app, told[name]) for name in names}
+    seen = await _seen_by_graph(inventory, clouds, path)
+    sealer = RowSealer(app.keeper, told, {row.new.line: row for row in inventory.rows})
+    profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in names]
+    await app.ledger.fleet.take_in(profiles, [row.new for row in inventory.rows], sealer)
+    return await begin_migrations(app, seen, by, tick)
+
+
+def profile_secrets(name: str, admin: Admin, folder: Path) -> dict[str, SecretStr]:
+    """The secrets of a credential profile, from where the admin file says they are. Raises BadSetting."""
+    settings: ProfileSettings = admin.profiles[name]
+    found = {"token": settings.token.read(f"profile {name}, token", folder)}
+    for what in ("app_secret", "verify_token"):
+        ref = getattr(settings, what)
+        if ref is not None:
+            found[what] = ref.read(f"profile {name}, {what}", folder)
+    return found
+
+
+def _cloud(app: App, secrets: Mapping[str, SecretStr]) -> CloudApi:
+    wires = app.far.wires
+    return CloudApi(wires.graph, wires.fresh, app.far.graph_base, secrets["token"], secrets.get("app_secret"))
+
+
+async def _seen_by_graph(inventory: Inventory, clouds: Mapping[str, CloudApi], path: Path) -> dict[str, CloudNumber]:
+    """Every number as its WABA lists it: one paged read a WABA, not one a number."""
+    seen: dict[str, CloudNumber] = {}
+    bad: list[BadRow] = []
+    wabas = {(row.new.profile, row.new.waba_id) for row in inventory.rows}
+    for profile, waba_id in sorted(wabas):
+        lines = [row.new for row in inventory.rows if (row.new.profile, row.new.waba_id) == (profile, waba_id)]
+        try:
+            listed = {number.id: number for number in await clouds[profile].numbers(waba_id)}
+        except CredentialsRefused:
+            raise
+        except Rejected as exc:
+            bad.append(BadRow(lines[0].line, "waba_id", f"profile {profile} may not read it: {exc.details}"))
+            continue
+        for new in lines:
+            bad += _against_graph(new, listed.get(new.phone_number_id))
+        seen |= listed
+    if bad:
+        raise BadInventory(path, bad)
+    return seen
+
+
+def _against_graph(new: NewNumber, number: CloudNumber | None) -> list[BadRow]:
+    if number is None:
+        reason = f"WABA {new.waba_id} has no number {new.phone_number_id}"
+        return [BadRow(new.line, "phone_number_id", reason)]
+    shown = "".join(filter(str.isdigit, number.display_phone_number))
+    if shown and shown != new.e164.lstrip("+"):
+        return [BadRow(new.line, "e164", f"Graph shows another number for {new.phone_number_id}")]
+    return []
+
+
+async def begin_migrations(
+    app: App, seen: Mapping[str, CloudNumber], by: str, tick: Callable[[int, int], None]
+) -> tuple[Counted, ...]:
+    """Begin the migration of every number that has neither one nor a disposition.
+
+    Takes up where an import was cut off after its rows were written.
+    """
+    known = []
+    for row in await app.queries.without_way():
+        cloud = seen.get(row.phone_number_id)
+        if cloud is None:
+            cloud = await (await app.far.cloud(row.profile_id, row.profile)).number(row.phone_number_id)
+        known.append(Known(row.number_id, row.ref, row.forced, cloud, await app.far.onprem(row.instance)))
+    done = 0
+
+    def ticked() -> None:
+        nonlocal done
+        done += 1
+        tick(done, len(known))
+
+    facts = await app.queries.field_facts()
+    census = Census(app.ledger, app.clock.now, app.randomness, facts.get("code_while_on_premises"))
+    return await census.take(known, by, ticked)
