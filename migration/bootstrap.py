@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,7 +30,7 @@ from migration.vault import BackupShelf, Vault
 from state.database import open_database
 from state.ledger import Ledger
 from state.queries import Queries
-from state.rows import InstanceRow, Lease, Position
+from state.rows import InstanceRow, Position
 from state.schema import check_schema
 from state.secrets import Secrets
 from state.types import DatabaseClock, SqlClock
@@ -95,7 +96,7 @@ class Far:
     keeper: VaultKeeper
     admin: Admin
     settings: Settings
-    dry_run: bool = False
+    commands: NamedCommands
     sessions: dict[int, Session] = field(default_factory=dict)
 
     @property
@@ -136,9 +137,6 @@ class Far:
         secret = found.secret.read(f"hook {name}", self.settings.admin_path.parent)
         return TrafficHooks(self.wires.graph, found.url, secret)
 
-    def commands(self) -> NamedCommands:
-        return NamedCommands(self.admin.commands, refuse=self.dry_run)
-
 
 class NumberViews:
     """The number that a step sees."""
@@ -149,16 +147,16 @@ class NumberViews:
         self._keeper = keeper
         self._randomness = randomness
 
-    async def of(self, position: Position, lease: Lease) -> Number:
+    async def of(self, position: Position, now: datetime) -> Number:
         code = await self._queries.entered_code(position.migration_id)
         smoke = self._far.admin.smoke
         return Number(
             at=position,
-            now=lease.now,
+            now=now,
             cloud=await self._far.cloud(position.profile_id, position.profile),
             onprem=await self._far.onprem(position.instance),
             hooks=self._far.hooks(position.hook),
-            commands=self._far.commands(),
+            commands=self._far.commands,
             secrets=NumberSecrets(self._keeper, position.number_id, has_code=code is not None),
             results=await self._queries.findings(position.migration_id),
             notes=await self._queries.findings(position.migration_id, "note"),
@@ -205,6 +203,7 @@ async def open_app(
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     randomness: Randomness = secrets.token_bytes,
     holder: str | None = None,
+    commands: NamedCommands | None = None,
 ) -> AsyncIterator[App]:
     """Open the database and build the rest. Raises BadSetting, SchemaTooNew, SchemaTooOld."""
     clock = clock or SystemClock()
@@ -220,7 +219,7 @@ async def open_app(
         keeper = VaultKeeper(vault, rows, BackupShelf(settings.shelf))
         wires = Wires(clock, dry_run=dry_run, transport=transport)
         stack.push_async_callback(wires.aclose)
-        far = Far(wires, keeper, admin, settings, dry_run)
+        far = Far(wires, keeper, admin, settings, commands or NamedCommands(admin.commands, refuse=dry_run))
         views = NumberViews(far, queries, keeper, randomness)
         engine = Engine(ledger, queries, views, keeper, clock, holder, read_sides)
         mover = Mover(engine, queries, clock)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from migration.clock import Clock
@@ -47,7 +47,7 @@ BUDGET_PAGE = "runbooks/budget-spent.md"
 class Views(Protocol):
     """Makes the number that a step sees: clients bound to it, opened nothing yet."""
 
-    async def of(self, position: Position, lease: Lease) -> Number: ...
+    async def of(self, position: Position, now: datetime) -> Number: ...
 
 
 class Engine:
@@ -79,7 +79,7 @@ class Engine:
         position = await self._queries.position(migration_id)
         itinerary = itinerary_named(position.itinerary)
         leg = itinerary.leg(position.next_step or "")
-        number = await self._views.of(position, lease)
+        number = await self._views.of(position, lease.now)
         record = NumberRecord(self._ledger, self._keeper, itinerary, leg, lease, number)
         attempt = await self._queries.open_attempt(migration_id)
         try:

@@ -1,7 +1,5 @@
 """Moves numbers: one as far as it can go now, many at once until nothing is due. No Prefect in here."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,17 +11,6 @@ from state.queries import Queries
 
 # A wait this short is slept by the mover; a longer one ends its run and is a row until it is over.
 SHORT_WAIT = timedelta(seconds=30)
-SWEEP_EVERY = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Where one number stands after a run, in words for a person."""
-
-    migration_id: int
-    ref: str
-    said: str
-    moved: bool  # the itinerary ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +47,6 @@ class Mover:
                 case _:
                     return outcome
 
-    async def stopped(self, migration_id: int, outcome: Outcome | Busy) -> Stopped:
-        """What to show for a finished run of one number."""
-        at = await self._queries.position(migration_id)
-        return Stopped(migration_id, at.ref, sentence(outcome), at.ended_at is not None)
-
 
 def sentence(outcome: Outcome | Busy) -> str:
     """One line: what the last step said."""
@@ -83,20 +65,3 @@ def sentence(outcome: Outcome | Busy) -> str:
             return f"back to {step}: {because}"
         case Busy(reason):
             return f"busy: {reason}"
-
-
-RunOne = Callable[[int], Awaitable[object]]
-
-
-async def run_all(migration_ids: Sequence[int], run_one: RunOne, *, concurrency: int) -> None:
-    """Run each, at most `concurrency` at a time. One number's error does not stop the others; the first is raised."""
-    room = asyncio.Semaphore(concurrency)
-
-    async def bounded(migration_id: int) -> None:
-        async with room:
-            await run_one(migration_id)
-
-    results = await asyncio.gather(*(bounded(one) for one in migration_ids), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result

@@ -6,7 +6,7 @@ from typing import Any
 
 from migration.clients.cloud_models import CloudNumber
 from migration.clients.onprem import OnPremReading, Reading
-from migration.step import Evidence, Number
+from migration.step import Blocked, Evidence, Number
 from state.sides import Side
 
 # The last On-Premises client version expired on this day; nothing is delivered to or from such numbers since.
@@ -80,3 +80,17 @@ async def read_sides(number: Number) -> Evidence:
     """Both sides as evidence, for the engine after a refusal."""
     both = await read_both(number)
     return Evidence(both.facts(), side=side_of(both, number))
+
+
+# Numbers that Graph shows like this are not ours to move; a person decides what becomes of them.
+NOT_MOVABLE = {"BANNED", "DELETED", "MIGRATED"}
+
+
+def not_movable(cloud: CloudNumber) -> Blocked | None:
+    """Why this number must not be touched, if Graph says so."""
+    if cloud.is_on_biz_app:
+        # Such a number reads platform_type ON_PREMISE although it never was: field reports of 2026.
+        return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
+    if cloud.status in NOT_MOVABLE:
+        return Blocked(f"Graph shows the number {cloud.status}", "runbooks/not-movable.md")
+    return None

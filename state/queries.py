@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.errors import NotFound
@@ -30,7 +30,7 @@ from state.models import (
 )
 from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, UndecidedRow
 from state.sides import Party, PinProvenance, Side, Status, WaveState
-from state.types import SqlClock
+from state.types import SqlClock, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,14 +298,20 @@ class Queries:
         )
 
     async def due(self, *, wave: str | None = None, limit: int = 500) -> tuple[int, ...]:
-        """Migrations that a mover may take now: ready, waits that are over, leases that ran out, open gates."""
-        now = self._clock.now()
+        """Migrations that a mover may take now: ready, waits that are over, leases that ran out, gates to look at."""
+        return await self._due(self._clock.now(), wave, limit)
+
+    async def due_by(self, when: datetime, *, wave: str | None = None, limit: int = 10_000) -> tuple[int, ...]:
+        """Migrations that are due now or will be by `when` if nobody does anything; held ones are not among them."""
+        return await self._due(literal(when, UtcDateTime()), wave, limit, held=False)
+
+    async def _due(
+        self, by: ColumnElement[datetime], wave: str | None, limit: int, *, held: bool = True
+    ) -> tuple[int, ...]:
         m = NumberMigration
-        free = or_(m.lease_until.is_(None), m.lease_until <= now)
-        over = and_(
-            m.status.in_([Status.WAITING, Status.HELD]),
-            or_(m.waiting_until.is_(None), m.waiting_until <= now),
-        )
+        free = or_(m.lease_until.is_(None), m.lease_until <= by)
+        waits = [Status.WAITING, Status.HELD] if held else [Status.WAITING]
+        over = and_(m.status.in_(waits), or_(m.waiting_until.is_(None), m.waiting_until <= by))
         asked = (
             select(m.id)
             .outerjoin(Wave, Wave.id == m.wave_pk)
@@ -316,19 +322,6 @@ class Queries:
         if wave is not None:
             asked = asked.where(Wave.name == wave)
         return tuple(row["id"] for row in await self._rows(asked))
-
-    async def next_due_at(self, *, wave: str | None = None) -> datetime | None:
-        """When the next waiting or leased migration comes due, if any does by itself."""
-        m = NumberMigration
-        asked = (
-            select(func.min(func.coalesce(m.lease_until, m.waiting_until)))
-            .outerjoin(Wave, Wave.id == m.wave_pk)
-            .where(m.ended_at.is_(None), m.status.in_([Status.WAITING, Status.HELD, Status.RUNNING]))
-        )
-        if wave is not None:
-            asked = asked.where(Wave.name == wave)
-        async with self._engine.connect() as connection:
-            return (await connection.execute(asked)).scalar_one_or_none()
 
     async def waves(self) -> tuple[WaveRow, ...]:
         numbers = (

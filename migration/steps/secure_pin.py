@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.readings import read_both
+from migration.readings import not_movable, read_both
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import PinProvenance, Promise
 
@@ -26,9 +26,13 @@ class SecurePin:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
+        both = await read_both(number)
+        stop = not_movable(both.cloud)  # said here too: not every itinerary begins with a snapshot that must pass
+        if stop is not None:
+            return stop
         known = number.at.pin_provenance is not None
         refused = number.facts.get("graph_pin_while_not_on_cloud") == "refused"
-        if not known and refused and not (await read_both(number)).serving:
+        if not known and refused and not both.serving:
             return Blocked("no PIN is known and nothing that could set one answers", PIN_PAGE)
         return None
 

@@ -7,7 +7,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from migration.readings import read_both, side_of
+from migration.readings import not_movable, read_both, side_of
 from migration.step import Blocked, Evidence, Intent, Number, ReadStep
 from state.sides import Promise
 
@@ -21,11 +21,7 @@ class Snapshot(ReadStep):
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        cloud = await number.cloud.number(number.at.phone_number_id)
-        if cloud.is_on_biz_app:
-            # Such a number reads platform_type ON_PREMISE although it never was: cloud-api reference, 1.3.
-            return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
-        return None
+        return not_movable(await number.cloud.number(number.at.phone_number_id))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         both = await read_both(number)

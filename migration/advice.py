@@ -1,0 +1,83 @@
+"""Where one number stands and what to type next, in words. The same words in `status`, `show`, `demo` and the UI."""
+
+from datetime import datetime
+
+from migration.clients.masking import masked
+from state.rows import Position
+from state.sides import Party, Side, Status
+
+
+def who(at: Position) -> str:
+    """Reference and masked number, as every message names it."""
+    return f"{at.ref} ({masked(at.e164)})"
+
+
+def true_status(at: Position, now: datetime) -> Status:
+    """What the status means now: a run whose lease has ended is nobody's any more, so it is ready."""
+    if at.status is Status.RUNNING and (at.lease_until is None or at.lease_until <= now):
+        return Status.READY
+    return at.status
+
+
+def dark_for(at: Position, now: datetime) -> float | None:
+    """Seconds since the number may have been on neither side; None while it is on one."""
+    if at.dark_since is None or at.side in (Side.CLOUD, Side.ON_PREMISES):
+        return None
+    return max((now - at.dark_since).total_seconds(), 0.0)
+
+
+def outage(at: Position, now: datetime) -> str:
+    """The outage of our making, or that the number came dark."""
+    dark = dark_for(at, now)
+    if dark is not None:
+        return f"{'DARK' if at.dark_by_us else 'dark on arrival'} {spoken(dark)}"
+    return f"{at.outage_seconds:.1f} s" if at.outage_seconds is not None else "-"
+
+
+def spoken(seconds: float) -> str:
+    """`95` becomes `1 min 35 s`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def whose_move(at: Position, now: datetime) -> str:
+    status = true_status(at, now)
+    if at.ended_at is not None:
+        return "-"
+    if status in (Status.READY, Status.RUNNING):
+        return Party.US.value
+    return at.waiting_on.value if at.waiting_on else Party.OPERATOR.value
+
+
+def next_command(at: Position, now: datetime) -> str:
+    """What an operator types next, or nothing where there is nothing to type."""
+    status = true_status(at, now)
+    if at.ended_at is not None:
+        return "-"
+    if status is Status.BLOCKED:
+        return f"cutover runbook {page(at.runbook)} {at.ref}"
+    if status is Status.WAITING and at.next_step == "verify_code":
+        return f"cutover enter-code {at.ref}"
+    if status is Status.HELD:
+        return f"cutover release {at.ref}" if at.hold or at.wave is None else f"cutover status {at.wave}"
+    if status is Status.READY:
+        return f"cutover run {at.wave or at.ref}"
+    return f"cutover show {at.ref}"
+
+
+def page(runbook: str | None) -> str:
+    """`runbooks/wrong-pin.md` becomes `wrong-pin`, the name that `cutover runbook` takes."""
+    return (runbook or "runbooks/refused.md").removeprefix("runbooks/").removesuffix(".md")
+
+
+def line(at: Position, now: datetime) -> str:
+    """One sentence: what is true and why."""
+    status = true_status(at, now)
+    reason = f": {at.reason}" if at.reason and at.ended_at is None else ""
+    return f"{who(at)} is {status} at {at.next_step or 'its end'}, side {at.side}{reason}"

@@ -1,0 +1,1 @@
+"""The `cutover` command: one file per verb."""

@@ -1,0 +1,148 @@
+"""How every verb speaks: one line per fact, JSON on request, typed exit codes, never a traceback for what is known."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from enum import IntEnum
+from getpass import getuser
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from migration.bootstrap import App, open_app
+from migration.errors import CredentialsRefused, MigrationError
+from migration.fleet.importing import BadInventory
+from migration.settings import read_settings
+from state.errors import LeaseLost, NotFound, StateError
+
+
+class Exit(IntEnum):
+    """docs/commands.md lists them too."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2
+    NOT_ALL_MOVED = 3
+    NO_SUCH = 10
+    HELD_BY_ANOTHER = 11
+    CREDENTIALS = 12
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document on the last line.")]
+Show = Annotated[bool, typer.Option("--show-numbers", help="Print phone numbers in full.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, as_json: bool = False) -> None:
+    """A line for a person; to stderr when stdout is for JSON."""
+    (err if as_json else out).print(text, markup=False)
+
+
+def give(document: Any) -> None:
+    """The JSON document of a verb."""
+    sys.stdout.write(json.dumps(document, default=_plain) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    out.print(made, markup=False)
+
+
+@contextmanager
+def progress(what: str, *, as_json: bool) -> Iterator[Progress]:
+    """A bar on stderr; silent when that is not a terminal."""
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=err, transient=True, disable=as_json or not err.is_terminal) as bar:
+        yield bar
+
+
+def who_asks() -> str:
+    """The person at the keyboard, for the record."""
+    return os.environ.get("CUTOVER_OPERATOR") or getuser()
+
+
+@asynccontextmanager
+async def app_of(*, dry_run: bool = False) -> AsyncIterator[App]:
+    async with open_app(read_settings(), dry_run=dry_run) as app:
+        yield app
+
+
+def run(work: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a verb to its exit code. The outermost edge: what is known becomes one line, what is not stays loud."""
+    raise typer.Exit(_run(work))
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        return asyncio.run(work)
+    except BadInventory as exc:
+        for bad in exc.bad:
+            _complain(f"{exc.path}: {bad}")
+        _complain(
+            f"{len(exc.bad)} wrong; nothing was imported. Correct the file and run `cutover import {exc.path}` again"
+        )
+        return Exit.ERROR
+    except NotFound as exc:
+        return _failed(exc, Exit.NO_SUCH)
+    except LeaseLost as exc:
+        return _failed(exc, Exit.HELD_BY_ANOTHER)
+    except CredentialsRefused as exc:
+        return _failed(exc, Exit.CREDENTIALS, "; see `cutover runbook token-refused`" if exc.on == "graph" else "")
+    except (StateError, MigrationError) as exc:
+        return _failed(exc, Exit.ERROR)
+    except (DBAPIError, SQLAlchemyError, ConnectionError) as exc:
+        said = str(getattr(exc, "orig", None) or exc).splitlines()[0]
+        _complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
+        return Exit.ERROR
+    except KeyboardInterrupt:
+        _complain("stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there")
+        return 130
+
+
+def _failed(exc: Exception, code: Exit, more: str = "") -> int:
+    _complain(f"{exc}{more}")
+    return code
+
+
+def _complain(text: str) -> None:
+    err.print(f"cutover: {text}", markup=False)
+
+
+def usage(text: str) -> NoReturn:
+    """What was typed makes no sense."""
+    _complain(text)
+    raise typer.Exit(Exit.USAGE)
+
+
+def facts(title: str, told: Mapping[str, object]) -> None:
+    """`name  value` lines."""
+    width = max((len(name) for name in told), default=0)
+    out.print(title, style="bold", markup=False)
+    for name, value in told.items():
+        if value not in (None, ""):
+            out.print(f"  {name:<{width}}  {value}", markup=False)

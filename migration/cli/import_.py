@@ -1,0 +1,58 @@
+"""`cutover import`: an inventory becomes numbers with a way chosen for each, all of it or nothing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migration.cli.console import Exit, Json, app_of, give, progress, run, say, table, usage, who_asks
+from migration.fleet.census import Counted
+from migration.fleet.decide import Way
+from migration.fleet.importing import import_fleet
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV file, one number a row; docs/inventory.md lists the columns.")],
+    as_json: Json = False,
+) -> None:
+    """Take a fleet in: check the file, check it against Graph, write all of it or nothing, choose each way."""
+    if not file.is_file():
+        usage(f"there is no file {file}")
+    run(_import(file, as_json))
+
+
+async def _import(file: Path, as_json: bool) -> int:
+    async with app_of() as app:
+        with progress("looking at both sides", as_json=as_json) as bar:
+            task = bar.add_task("", total=None)
+            counted = await import_fleet(
+                app, file, who_asks(), lambda done, of: bar.update(task, completed=done, total=of)
+            )
+    if as_json:
+        give({"imported": len(counted), "numbers": [_told(one) for one in counted]})
+        return Exit.DONE
+    rows = [(one.ref, _way(one), _because(one)) for one in counted]
+    table(f"{len(counted)} numbers imported", ("number", "way", "because"), rows)
+    say("Next: `cutover preflight`, then `cutover run`.")
+    return Exit.DONE
+
+
+def _way(one: Counted) -> str:
+    return one.way.itinerary.value if isinstance(one.way, Way) else one.way.disposition.value
+
+
+def _because(one: Counted) -> str:
+    if isinstance(one.way, Way):
+        return one.way.because + ("; dark on arrival" if one.way.dark_on_arrival else "")
+    return one.way.reason
+
+
+def _told(one: Counted) -> dict[str, object]:
+    told: dict[str, object] = {"ref": one.ref, "because": _because(one), "onprem": one.onprem}
+    if isinstance(one.way, Way):
+        return told | {
+            "itinerary": one.way.itinerary.value,
+            "side": one.way.side.value,
+            "dark_on_arrival": one.way.dark_on_arrival,
+        }
+    return told | {"disposition": one.way.disposition.value}

@@ -1,0 +1,131 @@
+"""`cutover run`: move numbers from here, with no Prefect server at all."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress, TaskID
+
+from migration.actions import begin_wave
+from migration.advice import line, next_command, true_status
+from migration.bootstrap import App
+from migration.cli.console import Exit, Json, app_of, give, progress, run, say, usage
+from migration.cli.status import described
+from migration.waves.loop import Slice, WaveLoop
+from state.errors import NotFound
+from state.rows import Position
+from state.sides import Side, Status
+
+FULL_CONCURRENCY = 20
+
+
+def run_(
+    what: Annotated[
+        str | None, typer.Argument(help="A wave, or one number; without it, every number that is due.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=200, help="How many numbers at once; default: the wave's own, or 20.")
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Go on while something comes due within so many seconds.")
+    ] = 30.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what each number's next step is, and change nothing anywhere.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Move numbers as far as they can go now. Safe to stop and to run again at any time."""
+    run(_plan(what, as_json) if dry_run else _run(what, concurrency, timedelta(seconds=patience), as_json))
+
+
+async def chosen(app: App, what: str | None) -> tuple[Slice, list[Position]]:
+    if what is None:
+        return Slice(), list(await app.queries.board())
+    if what in {row.name for row in await app.queries.waves()}:
+        return Slice(wave=what), list(await app.queries.board(wave=what))
+    try:
+        at = await app.queries.find(what)
+    except NotFound as exc:
+        raise NotFound(f"there is no wave and no number {what}; `cutover status` lists both") from exc
+    return Slice(only={at.migration_id}), [at]
+
+
+async def _plan(what: str | None, as_json: bool) -> int:
+    async with app_of(dry_run=True) as app:
+        _, board = await chosen(app, what)
+        now = await app.queries.now()
+    if as_json:
+        give({"dry_run": True, "numbers": [described(at, now, False) for at in board]})
+        return Exit.DONE
+    for at in board:
+        say(line(at, now))
+    say("Nothing was changed.")
+    return Exit.DONE
+
+
+async def _run(what: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
+    async with app_of() as app:
+        picked, board = await chosen(app, what)
+        if not board:
+            usage("there are no numbers to move; `cutover import FILE` takes some in")
+        if picked.wave is not None:
+            row = await begin_wave(app, picked.wave)
+            concurrency = concurrency or row.concurrency
+        stop = _stop_on_signal()
+        loop = WaveLoop(
+            app, app.mover.run_one, concurrency=concurrency or FULL_CONCURRENCY, patience=patience, stop=stop
+        )
+        with progress("moving", as_json=as_json) as bar:
+            task = bar.add_task("", total=len(board))
+            await loop.run(picked, lambda: _tick(app, what, bar, task))
+        _, board = await chosen(app, what)
+        return await _report(app, board, as_json, stopped=stop.is_set())
+
+
+def _stop_on_signal() -> asyncio.Event:
+    """The first Ctrl-C lets running steps end; the second one does not wait."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked)
+    return stop
+
+
+async def _tick(app: App, what: str | None, bar: Progress, task: TaskID) -> None:
+    if bar.disable:
+        return
+    _, board = await chosen(app, what)
+    ended = sum(1 for at in board if at.ended_at is not None)
+    steps = Counter(at.next_step for at in board if at.status is Status.RUNNING)
+    bar.update(task, completed=ended, description=", ".join(f"{n} {step}" for step, n in steps.most_common(4)))
+
+
+async def _report(app: App, board: Sequence[Position], as_json: bool, *, stopped: bool) -> int:
+    now = await app.queries.now()
+    left = [at for at in board if at.ended_at is None]
+    if as_json:
+        give({"numbers": [described(at, now, False) for at in board], "not_moved": len(left), "stopped": stopped})
+    else:
+        _say_left(left, now)
+        on_cloud = sum(1 for at in board if at.side is Side.CLOUD)
+        say(f"{on_cloud} of {len(board)} numbers are on Cloud; {len(left)} are not at their end.")
+        if stopped:
+            say("Stopped by hand; `cutover run` goes on from here.")
+    return Exit.NOT_ALL_MOVED if left else Exit.DONE
+
+
+def _say_left(left: Sequence[Position], now: Any) -> None:
+    for at in left:
+        advice = next_command(at, now)
+        more = f"  next: {advice}" if true_status(at, now) is not Status.READY else ""
+        say(line(at, now) + more)

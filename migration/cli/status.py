@@ -1,0 +1,122 @@
+"""`cutover status`: what is true of every number, what is down and since when, whose move it is."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from migration.advice import dark_for, next_command, outage, true_status, whose_move
+from migration.cli.console import Exit, Json, Show, app_of, give, run, say, table
+from migration.clients.masking import masked
+from state.queries import WaveRow
+from state.rows import Position
+
+
+def status(
+    wave: Annotated[str | None, typer.Argument(help="Only the numbers of this wave.")] = None,
+    as_json: Json = False,
+    show_numbers: Show = False,
+) -> None:
+    """Show every number: side, status, outage, whose move, what to type next."""
+    run(_status(wave, as_json, show_numbers))
+
+
+async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
+    async with app_of(dry_run=True) as app:
+        if wave is not None:
+            await app.queries.wave(wave)
+        board = await app.queries.board(wave=wave)
+        others = await app.queries.without_migration() if wave is None else ()
+        waves = [row for row in await app.queries.waves() if wave in (None, row.name)]
+        profiles = [row for row in await app.queries.profiles() if row["halted_at"] is not None]
+        now = await app.queries.now()
+    if as_json:
+        give(_document(board, others, waves, now, show_numbers))
+        return Exit.DONE
+    _print(board, others, waves, now, show_numbers)
+    for row in profiles:
+        say(f"credential profile {row['name']} is halted: {row['halted_because']}; see `cutover runbook token-refused`")
+    return Exit.DONE
+
+
+def _document(
+    board: Sequence[Position], others: Sequence[Any], waves: Sequence[WaveRow], now: datetime, show: bool
+) -> dict[str, Any]:
+    return {
+        "now": now,
+        "numbers": [described(at, now, show) for at in board],
+        "ended_otherwise": [
+            {"ref": row["ref"], "disposition": row["disposition"], "reason": row["disposition_reason"]}
+            for row in others
+        ],
+        "waves": [
+            {"name": w.name, "state": w.state, "released": w.released, "numbers": w.numbers, "because": w.because}
+            for w in waves
+        ],
+    }
+
+
+def described(at: Position, now: datetime, show: bool) -> dict[str, Any]:
+    """One number as JSON."""
+    return {
+        "ref": at.ref,
+        "number": at.e164 if show else masked(at.e164),
+        "customer": at.customer,
+        "wave": at.wave,
+        "itinerary": at.itinerary,
+        "side": at.side,
+        "status": true_status(at, now),
+        "next_step": at.next_step,
+        "dark_s": dark_for(at, now),
+        "dark_by_us": at.dark_by_us,
+        "outage_s": at.outage_seconds,
+        "sender_gap_s": at.sender_gap_seconds,
+        "on": whose_move(at, now),
+        "until": at.waiting_until,
+        "reason": at.reason,
+        "runbook": at.runbook,
+        "next_command": next_command(at, now),
+    }
+
+
+def _print(
+    board: Sequence[Position], others: Sequence[Any], waves: Sequence[WaveRow], now: datetime, show: bool
+) -> None:
+    if not board and not others:
+        say("There are no numbers. Next: `cutover import FILE`.")
+        return
+    rows = [
+        (
+            at.ref,
+            at.e164 if show else masked(at.e164),
+            at.itinerary,
+            at.side.value,
+            true_status(at, now).value,
+            at.next_step or "-",
+            outage(at, now),
+            whose_move(at, now),
+            next_command(at, now),
+        )
+        for at in sorted(board, key=lambda at: (-(dark_for(at, now) or 0.0), at.number_id))
+    ]
+    columns = ("number", "", "itinerary", "side", "status", "step", "outage", "move", "next command")
+    table("", columns, rows)
+    for row in others:
+        say(
+            f"{row['ref']}  {row['disposition'] or 'no migration yet: `cutover preflight`'}  {row['disposition_reason'] or ''}"
+        )
+    for wave in waves:
+        said = f": {wave.because}" if wave.because else ""
+        say(f"wave {wave.name}: {wave.state}, {wave.numbers} numbers, released for {wave.released}{said}")
+    _sums(board, now)
+
+
+def _sums(board: Sequence[Position], now: datetime) -> None:
+    sides = Counter(at.side.value for at in board)
+    dark = [at for at in board if at.dark_by_us and dark_for(at, now) is not None]
+    said = ", ".join(
+        f"{count} on {side}" if side != "neither" else f"{count} on neither side" for side, count in sides.items()
+    )
+    say(f"{len(board)} numbers: {said or 'none'}. Dark by us: {len(dark)}.")

@@ -1,0 +1,30 @@
+"""What a check is and what it may say."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from migration.step import Number
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    WARN = "warn"  # it would go through; somebody should know
+    FAIL = "fail"  # it would stop, or worse
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one check found. `runbook` where a person has to act."""
+
+    check: str
+    verdict: Verdict
+    said: str
+    runbook: str | None = None
+
+
+class Check(Protocol):
+    name: ClassVar[str]
+
+    async def look(self, number: Number) -> Checked | None:
+        """None where the check does not apply to this number. Changes nothing; raises what clients raise."""
