@@ -9,6 +9,7 @@ from migration.clients.cloud import CloudApi
 from migration.clients.cloud_models import TokenFacts
 from migration.errors import CredentialsRefused, MigrationError
 from migration.fleet.importing import RowSealer, profile_secrets
+from migration.itinerary import ITINERARIES, itinerary_named
 from state.errors import Conflict, NotFound
 from state.ledger.fleet import NewProfile
 from state.queries import WaveRow
@@ -76,3 +77,19 @@ async def renew_profile(app: App, name: str) -> TokenFacts:
     await app.ledger.fleet.replace_profile_secrets(new, RowSealer(app.keeper, {name: secrets}))
     await app.ledger.people.unhalt_profile(name)
     return facts
+
+
+async def switch_way(app: App, named: str, itinerary: str, because: str, by: str) -> Position:
+    """Put a number on another itinerary, at its first step. Refused while an attempt is open, or once it has crossed.
+
+    Raises NotFound, Conflict, LeaseLost, Refused; then nothing was changed.
+    """
+    at = await app.queries.find(named)
+    try:
+        way = itinerary_named(itinerary.upper())
+    except ValueError as exc:
+        raise Refused(f"there is no itinerary {itinerary}; there are {', '.join(ITINERARIES)}") from exc
+    if at.itinerary == way.name:
+        raise Refused(f"{at.ref} is on {way.name} already")
+    await app.ledger.people.switch(at.migration_id, way.name, way.first, because, by)
+    return await app.queries.position(at.migration_id)

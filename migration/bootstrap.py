@@ -222,7 +222,7 @@ async def open_app(
         far = Far(wires, keeper, admin, settings, commands or NamedCommands(admin.commands, refuse=dry_run))
         views = NumberViews(far, queries, keeper, randomness)
         engine = Engine(ledger, queries, views, keeper, clock, holder, read_sides)
-        mover = Mover(engine, queries, clock)
+        mover = Mover(engine, clock)
         yield App(
             settings,
             admin,

@@ -7,7 +7,6 @@ from migration.clock import Clock
 from migration.engine import Engine
 from migration.step import Advanced, Blocked, Held, Outcome, Reopen, Waiting
 from state.errors import Conflict, LeaseLost
-from state.queries import Queries
 
 # A wait this short is slept by the mover; a longer one ends its run and is a row until it is over.
 SHORT_WAIT = timedelta(seconds=30)
@@ -21,31 +20,41 @@ class Busy:
 
 
 class Mover:
-    def __init__(self, engine: Engine, queries: Queries, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
-        self._queries = queries
         self._clock = clock
 
-    async def take(self, migration_id: int) -> Outcome:
+    async def run_step(self, migration_id: int) -> Outcome | Busy:
         """One step."""
-        return await self._engine.take(migration_id)
+        try:
+            return await self._engine.take(migration_id)
+        except (LeaseLost, Conflict) as exc:
+            return Busy(str(exc))
 
-    async def run_one(self, migration_id: int, *, patience: timedelta = SHORT_WAIT) -> Outcome | Busy:
+    async def run_one(self, migration_id: int) -> Outcome | Busy:
         """Take steps until one does not advance. Safe to run again at any time, from anywhere."""
         while True:
-            try:
-                outcome = await self._engine.take(migration_id)
-            except (LeaseLost, Conflict) as exc:
-                return Busy(str(exc))
-            match outcome:
-                case Advanced(ended=True):
-                    return outcome
-                case Advanced() | Reopen():
-                    continue
-                case Waiting(until=until) if until - self._clock.now() <= patience:
-                    await self._clock.sleep(max((until - self._clock.now()).total_seconds(), 0.05))
-                case _:
-                    return outcome
+            outcome = await self.run_step(migration_id)
+            if self.stops(outcome):
+                return outcome
+            await self.wait(outcome)
+
+    def stops(self, outcome: Outcome | Busy) -> bool:
+        """Whether a run ends here: at the end, or at a wait that is longer than a mover sleeps."""
+        match outcome:
+            case Advanced(ended=ended):
+                return ended
+            case Reopen():
+                return False
+            case Waiting(until=until):
+                return until - self._clock.now() > SHORT_WAIT
+            case _:
+                return True
+
+    async def wait(self, outcome: Outcome | Busy) -> None:
+        """Sleep out a short wait."""
+        if isinstance(outcome, Waiting):
+            await self._clock.sleep(max((outcome.until - self._clock.now()).total_seconds(), 0.05))
 
 
 def sentence(outcome: Outcome | Busy) -> str:

@@ -297,16 +297,25 @@ class Queries:
             for row in await self._rows(asked)
         )
 
-    async def due(self, *, wave: str | None = None, limit: int = 500) -> tuple[int, ...]:
-        """Migrations that a mover may take now: ready, waits that are over, leases that ran out, gates to look at."""
-        return await self._due(self._clock.now(), wave, limit)
+    async def due(self, *, wave: str | None = None, limit: int = 500, begun: bool = False) -> tuple[int, ...]:
+        """Migrations that a mover may take now: ready, waits that are over, leases that ran out, gates to look at.
+
+        `begun`: leave out the numbers of waves that nobody has begun yet.
+        """
+        return await self._due(self._clock.now(), wave, limit, begun=begun)
 
     async def due_by(self, when: datetime, *, wave: str | None = None, limit: int = 10_000) -> tuple[int, ...]:
         """Migrations that are due now or will be by `when` if nobody does anything; held ones are not among them."""
         return await self._due(literal(when, UtcDateTime()), wave, limit, held=False)
 
     async def _due(
-        self, by: ColumnElement[datetime], wave: str | None, limit: int, *, held: bool = True
+        self,
+        by: ColumnElement[datetime],
+        wave: str | None,
+        limit: int,
+        *,
+        held: bool = True,
+        begun: bool = False,
     ) -> tuple[int, ...]:
         m = NumberMigration
         free = or_(m.lease_until.is_(None), m.lease_until <= by)
@@ -321,6 +330,8 @@ class Queries:
         )
         if wave is not None:
             asked = asked.where(Wave.name == wave)
+        if begun:
+            asked = asked.where(or_(m.wave_pk.is_(None), Wave.state != WaveState.PLANNED))
         return tuple(row["id"] for row in await self._rows(asked))
 
     async def waves(self) -> tuple[WaveRow, ...]:

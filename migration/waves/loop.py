@@ -14,6 +14,7 @@ from state.errors import Conflict
 from state.sides import WaveState
 
 SWEEP_EVERY = timedelta(seconds=2)
+MOST_A_RUN = 500  # the server drops task runs beyond that: docs/decisions.md
 RunOne = Callable[[int], Awaitable[object]]
 
 

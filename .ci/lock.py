@@ -1,0 +1,76 @@
+"""Write requirements.lock: what pip picks for pyproject.toml with the dev extra, on every supported Python.
+
+    .venv/bin/python .ci/lock.py             the newest of everything
+    .venv/bin/python .ci/lock.py --keep      stay with the versions of the present lock where they still fit
+
+Nothing is installed: pip only resolves. A package that not every Python needs carries a marker.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+LOCK = TOP / "requirements.lock"
+PYTHONS = ("3.11", "3.12", "3.13")
+HEAD = "# Made by `make lock` from pyproject.toml; not written by hand.\n"
+
+
+def wanted() -> list[str]:
+    """Everything that set-up installs: the package's needs, the dev extra, and what builds the package."""
+    told = tomllib.loads((TOP / "pyproject.toml").read_text())
+    project = told["project"]
+    dev = project["optional-dependencies"]["dev"]
+    return [*project["dependencies"], *dev, *told["build-system"]["requires"]]
+
+
+def resolved(python: str, constraints: Path | None) -> dict[str, str]:
+    """Name to version, as pip would install them on that Python."""
+    with tempfile.TemporaryDirectory() as room:
+        report = Path(room, "report.json")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
+        command += ["--report", str(report), "--target", str(Path(room, "none"))]
+        command += ["--python-version", python, "--only-binary", ":all:"]
+        command += ["--constraint", str(constraints)] if constraints else []
+        subprocess.run([*command, *wanted()], check=True)
+        found = json.loads(report.read_text())["install"]
+    return {_canonical(each["metadata"]["name"]): each["metadata"]["version"] for each in found}
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def lines(by_python: dict[str, dict[str, str]]) -> list[str]:
+    """One line a package and version; a marker where not every Python has it."""
+    having: dict[tuple[str, str], list[str]] = {}
+    for python, found in by_python.items():
+        for pin in found.items():
+            having.setdefault(pin, []).append(python)
+    return [f"{name}=={version}{_marker(pythons)}" for (name, version), pythons in sorted(having.items())]
+
+
+def _marker(pythons: list[str]) -> str:
+    """The Pythons that need a package are always the older or the newer ones of those supported."""
+    if pythons == list(PYTHONS):
+        return ""
+    if pythons[-1] == PYTHONS[-1]:
+        return f'; python_version >= "{pythons[0]}"'
+    if pythons[0] == PYTHONS[0]:
+        return f'; python_version < "{PYTHONS[len(pythons)]}"'
+    raise SystemExit(f"a package is needed on {pythons} only: write its marker by hand")
+
+
+def main() -> None:
+    constraints = LOCK if "--keep" in sys.argv[1:] else None
+    text = HEAD + "\n".join(lines({python: resolved(python, constraints) for python in PYTHONS})) + "\n"
+    LOCK.write_text(text)
+    print(f"{LOCK.name}: {text.count('==')} packages for Python {', '.join(PYTHONS)}")
+
+
+if __name__ == "__main__":
+    main()

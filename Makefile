@@ -1,0 +1,71 @@
+# The whole interface of this repository. `make` alone says what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.set-up
+# Prefect and cutover settings of whoever types `make` must not reach the tests.
+CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check lint types contracts bench crash lock revision browser clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## the virtual environment in .venv with the locked dependencies
+
+# Done again when the lock or the package's own description changes; otherwise it costs nothing.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cutover needs Python 3.11 or newer: make PYTHON=python3.12 setup"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup ## a mixed fleet moved in the sandbox by the real flows, with a report
+	$(BIN)/cutover demo
+
+test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 10 minutes
+	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: setup browser ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
+	$(CLEAN) $(BIN)/pytest -m slow
+
+check: lint types contracts ## the fast part of `make test`: under a minute
+	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not postgres" --ignore=tests/flows --ignore=tests/journeys
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+contracts: setup
+	$(BIN)/lint-imports --no-logo
+
+bench: setup ## what a step, a reading and a wave cost on this machine
+	$(BIN)/python -m bench
+
+crash: setup ## the crash matrix: every step killed at every commit and resumed
+	$(CLEAN) $(BIN)/pytest -n 2 tests -k "killed or crash"
+
+# Debian's own browser: the tests need one and pip has none that runs without downloading more.
+browser:
+	@command -v chromium >/dev/null || { \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends chromium; }
+
+lock: setup ## requirements.lock made anew from pyproject.toml; KEEP=1 stays with today's versions where they fit
+	$(BIN)/python .ci/lock.py $(if $(KEEP),--keep)
+
+revision: setup ## a schema revision from what changed in state/models.py: make revision NAME=add_x
+	@test -n "$(NAME)" || { echo "say what it does: make revision NAME=add_x"; exit 2; }
+	@room=$$(mktemp -d) && url="sqlite+aiosqlite:///$$room/now.db" && \
+	  $(BIN)/alembic -x url="$$url" upgrade head && \
+	  $(BIN)/alembic -x url="$$url" revision --autogenerate --rev-id "$$(date -u +%Y_%m_%d)_$(NAME)" -m "$(NAME)"; \
+	  done=$$?; rm -rf "$$room"; exit $$done
+
+clean: ## what can be made again, but not the virtual environment
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,77 @@
+"""`python -m migration.sandbox`: the sandbox as a server. `docs/sandbox.md` says what it can do.
+
+Exit codes: 0 ended by a signal, 1 cannot listen, 2 wrong arguments or scenario.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from migration.sandbox.app import Sandbox
+from migration.sandbox.kinds import KINDS, BadSpec
+from migration.sandbox.scenario import BadScenario, shipped
+from migration.sandbox.server import serve
+from migration.sandbox.switches import BadSwitch
+from migration.sandbox.world import WORLDS
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m migration.sandbox", description=__doc__)
+    made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    made.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    made.add_argument(
+        "--numbers", type=int, default=10, help="how many, where no scenario says (default: 10)"
+    )
+    made.add_argument("--seed", type=int, default=None, help="the same seed makes the same fleet")
+    made.add_argument("--world", choices=WORLDS, default="closing", help="default: %(default)s")
+    made.add_argument("--kinds", default=None, help=f"taken in turn, with commas between: {', '.join(KINDS)}")
+    made.add_argument("--scenario", default=None, help=f"a YAML file, or one of: {', '.join(shipped())}")
+    made.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    told = parser().parse_args(arguments)
+    try:
+        sandbox = _sandbox(told)
+    except (BadScenario, BadSwitch, BadSpec) as bad:
+        sys.stderr.write(f"{bad}\n")
+        return 2
+    except OSError as bad:
+        sys.stderr.write(f"{told.scenario}: {bad.strerror}\n")
+        return 2
+    try:
+        asyncio.run(serve(sandbox, told.host, told.port))
+    except OSError as bad:
+        sys.stderr.write(f"cannot listen on {told.host}:{told.port}: {bad.strerror}\n")
+        return 1
+    return 0
+
+
+def _sandbox(told: argparse.Namespace) -> Sandbox:
+    """Raises BadScenario, BadSwitch, BadSpec or OSError."""
+    switches = dict(_switch(given) for given in told.switch)
+    if told.scenario is not None:
+        return Sandbox.from_scenario(told.scenario, seed=told.seed, switches=switches, calls_take_time=True)
+    if told.numbers < 1:
+        raise BadSpec("--numbers is 1 or more")
+    return Sandbox.build(
+        numbers=told.numbers,
+        seed=told.seed if told.seed is not None else 1,
+        world=told.world,
+        switches=switches,
+        kinds=told.kinds.split(",") if told.kinds else None,
+        calls_take_time=True,
+    )
+
+
+def _switch(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise BadSwitch(f"--switch takes NAME=VALUE, not {given!r}")
+    return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

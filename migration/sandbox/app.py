@@ -1,0 +1,238 @@
+"""The sandbox as one object: a world, its faults, and the door that every request comes through."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from migration.sandbox import fleet, graph, onprem, oracle
+from migration.sandbox.calls import Call
+from migration.sandbox.errors import NobodyThere
+from migration.sandbox.faults import Fault, Faults
+from migration.sandbox.kinds import DEFAULT_KINDS, NumberSpec, spec_of
+from migration.sandbox.number import SimNumber
+from migration.sandbox.scenario import Scenario, load
+from migration.sandbox.switches import Switches, with_values
+from migration.sandbox.transport import SandboxTransport
+from migration.sandbox.wire import Answer, Drop, Request, Target, answer_json
+from migration.sandbox.world import World, WorldKind
+
+SIDES = ("graph", "onprem", "hook", "command")
+HTML = (
+    b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sandbox:
+    def __init__(self, world: World, token: str) -> None:
+        self.world = world
+        self.token = token
+        self.faults = Faults()
+
+    # -- making one
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        numbers: int = 1,
+        seed: int = 1,
+        world: WorldKind = "closing",
+        now: Callable[[], datetime] = utc_now,
+        switches: Mapping[str, Any] | None = None,
+        kinds: Sequence[str] | None = None,
+        calls_take_time: bool = False,
+    ) -> "Sandbox":
+        """`numbers` numbers; their kinds come from `kinds` in turn, from the first again after the last."""
+        turn = tuple(kinds or DEFAULT_KINDS[world])
+        specs = [spec_of({"kind": turn[at % len(turn)]}) for at in range(numbers)]
+        return cls._of(specs, seed, world, now, with_values(Switches(), switches or {}), calls_take_time)
+
+    @classmethod
+    def _of(
+        cls,
+        specs: Sequence[NumberSpec],
+        seed: int,
+        kind: WorldKind,
+        now: Callable[[], datetime],
+        switches: Switches,
+        calls_take_time: bool,
+    ) -> "Sandbox":
+        made = World(now, seed=seed, kind=kind, switches=switches, calls_take_time=calls_take_time)
+        builder = fleet.Builder(made)
+        builder.build(specs)
+        return cls(made, builder.token)
+
+    @classmethod
+    def from_scenario(
+        cls,
+        path: str | Path | Scenario,
+        now: Callable[[], datetime] = utc_now,
+        *,
+        seed: int | None = None,
+        switches: Mapping[str, Any] | None = None,
+        calls_take_time: bool = False,
+    ) -> "Sandbox":
+        """A fleet and its troubles from a YAML file. Raises BadScenario. The clock begins at its `now`."""
+        told = path if isinstance(path, Scenario) else load(path)
+        made = cls._of(
+            [spec for spec, _ in told.numbers],
+            told.seed if seed is None else seed,
+            told.world,
+            _beginning_at(told.now, now),
+            with_values(Switches(), told.switches | dict(switches or {})),
+            calls_take_time,
+        )
+        made.faults.extend(told.faults)
+        for number, (_, faults) in zip(made.world.numbers.values(), told.numbers, strict=True):
+            made.faults.extend(dict(fault) | {"e164": number.e164} for fault in faults)
+        return made
+
+    # -- what tests and operators use
+
+    def manifest(self, base: str = "http://sandbox") -> dict[str, Any]:
+        return fleet.manifest(self.world, self.token, base)
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """For an `httpx.AsyncClient`: any host; which side answers is told by the path."""
+        return SandboxTransport(self.handle)
+
+    def stop_instance(self, instance_id: str) -> bool:
+        """What the named stop command does; False where it fails."""
+        return self._command(instance_id, "stop")
+
+    def start_instance(self, instance_id: str) -> bool:
+        return self._command(instance_id, "start")
+
+    def _command(self, instance_id: str, what: str) -> bool:
+        if instance_id not in self.world.instances:
+            raise KeyError(instance_id)
+        body = json.dumps({"do": what}).encode()
+        return self.handle(Request("POST", f"/_sandbox/instances/{instance_id}", body=body)).status == 200
+
+    def sms(self, e164: str) -> list[str]:
+        """Codes that have arrived, newest last."""
+        return self.world.number(e164).phone.arrived(self.world.now())
+
+    def mutations(self, e164: str, sides: Sequence[str] = SIDES) -> tuple[str, ...]:
+        """Writes about this number that reached the far side, in order, whether they were refused or not.
+
+        `login` and `backup` change nothing out there and are not writes; calls on a WABA are about no number.
+        """
+        wanted = "+" + e164.strip().lstrip("+")
+        return tuple(
+            call.call
+            for call in self.world.calls
+            if call.write and call.e164 == wanted and call.side in sides and call.status
+        )
+
+    # -- the door
+
+    def handle(self, request: Request) -> Answer:
+        """One request in, one answer out. Never raises."""
+        target = self._identify(request)
+        if target is None:
+            return oracle.answer(self, request)
+        fault = self.faults.strike(target.call, target.number.e164 if target.number is not None else None)
+        answer = self._struck(target, fault) if fault is not None else _run(target)
+        self._record(request, target, answer)
+        return answer
+
+    def _identify(self, request: Request) -> Target | None:
+        first = request.path.lstrip("/").partition("/")[0]
+        if first == "_sandbox":
+            return oracle.identify(self, request)
+        if first == "onprem":
+            return onprem.identify(self.world, request)
+        return graph.identify(self.world, request)
+
+    def _struck(self, target: Target, fault: Fault) -> Answer:
+        """A call that meets a fault: before its effect, after it, or instead of it."""
+        if fault.kind in ("refuse", "reset_before"):
+            return Answer(0, drop="refused" if fault.kind == "refuse" else "reset")
+        if fault.kind == "lag" and target.number is not None:
+            return self._lag(target, target.number, fault)
+        real = _run(target) if fault.effect else Answer(0)
+        if real.drop is not None:
+            return real  # nobody was there to be struck
+        match fault.kind:
+            case "lost_answer" | "truncated":
+                drop: Drop = "no_answer" if fault.kind == "lost_answer" else "cut"
+                real.drop = drop
+                return real
+            case "slow":
+                real = real if fault.effect else answer_json({}, 504)
+                real.takes_s += fault.seconds
+                return real
+            case "429" | "500":
+                said = _error(target, int(fault.kind))
+            case "html":
+                said = Answer(502, HTML, {"content-type": "text/html; charset=utf-8"})
+            case _:
+                said = Answer(real.status or 200)
+        said.effect, said.takes_s = real.effect, real.takes_s
+        return said
+
+    def _lag(self, target: Target, number: SimNumber, fault: Fault) -> Answer:
+        before = self.world.shown(number)
+        answer = _run(target)
+        until = self.world.now().timestamp() + fault.seconds
+        number.lagging_view, number.lagging_until = before, datetime.fromtimestamp(until, UTC)
+        return answer
+
+    def _record(self, request: Request, target: Target, answer: Answer) -> None:
+        number, log = target.number, self.world.log
+        log.append(
+            Call(
+                seq=len(log) + 1,
+                at=self.world.now(),
+                side=target.side,
+                method=request.method,
+                path=request.path,
+                phone_number_id=number.phone_number_id if number is not None else None,
+                e164=number.e164 if number is not None else None,
+                call=target.call,
+                write=target.write,
+                status=answer.status,
+                code=answer.code,
+                effect=answer.effect and target.write,
+                answered=answer.drop is None,
+            )
+        )
+
+
+def _run(target: Target) -> Answer:
+    try:
+        return target.run()
+    except NobodyThere:
+        return Answer(0, drop="refused")
+
+
+def _error(target: Target, status: int) -> Answer:
+    """What either API says when it is out of order or out of patience."""
+    if target.side == "onprem":
+        error = (
+            {"code": 1015, "title": "Too many requests"}
+            if status == 429
+            else {"code": 1000, "title": "Generic error"}
+        )
+        return answer_json(
+            {"errors": [error | {"details": "Try again"}], "meta": {}}, status, code=int(str(error["code"]))
+        )
+    code = 130429 if status == 429 else 131000
+    error = {"message": f"(#{code}) Try again", "type": "OAuthException", "code": code}
+    return answer_json({"error": error}, status, code=code)
+
+
+def _beginning_at(start: datetime | None, now: Callable[[], datetime]) -> Callable[[], datetime]:
+    if start is None:
+        return now
+    first = now()
+    return lambda: start + (now() - first)

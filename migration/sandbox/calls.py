@@ -1,0 +1,86 @@
+"""The record of every call that reached the sandbox, in order. Never a secret in it.
+
+Above 10,000 rows the older half goes to a file, so memory stays flat however long a rehearsal runs.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import IO, Any, Literal
+
+Side = Literal["graph", "onprem", "hook", "command"]
+IN_MEMORY = 10_000
+INDEX_EVERY = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `effect`: it did what it asks for. `answered`: its answer was sent back whole."""
+
+    seq: int
+    at: datetime
+    side: Side
+    method: str
+    path: str
+    phone_number_id: str | None
+    e164: str | None
+    call: str
+    write: bool
+    status: int
+    code: int | None
+    effect: bool
+    answered: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"at": self.at.isoformat()}
+
+
+class CallLog:
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+        self._in_memory = in_memory
+        self._recent: list[Call] = []
+        self._spilled = 0
+        self._file: IO[str] | None = None
+        self._offsets: list[int] = []  # where every INDEX_EVERY-th spilled row begins
+
+    def __len__(self) -> int:
+        return self._spilled + len(self._recent)
+
+    def append(self, call: Call) -> None:
+        self._recent.append(call)
+        if len(self._recent) > self._in_memory:
+            self._spill(len(self._recent) // 2)
+
+    def since(self, seq: int, limit: int | None = None) -> list[Call]:
+        """Calls after number `seq`; numbers begin at 1 and have no gaps."""
+        found: list[Call] = []
+        if seq < self._spilled:
+            found.extend(call for call in self._from_file(seq) if call.seq > seq)
+        found.extend(self._recent[max(0, seq - self._spilled) :])
+        return found if limit is None else found[:limit]
+
+    def clear(self) -> None:
+        """Close and forget the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _spill(self, count: int) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  lives as long as the log
+        self._file.seek(0, 2)
+        for call in self._recent[:count]:
+            if self._spilled % INDEX_EVERY == 0:
+                self._offsets.append(self._file.tell())
+            self._file.write(json.dumps(call.as_json()) + "\n")
+            self._spilled += 1
+        del self._recent[:count]
+
+    def _from_file(self, seq: int) -> Iterator[Call]:
+        assert self._file is not None
+        self._file.seek(self._offsets[seq // INDEX_EVERY])
+        for line in self._file:
+            row = json.loads(line)
+            yield Call(**(row | {"at": datetime.fromisoformat(row["at"])}))

@@ -1,0 +1,122 @@
+"""What both APIs answer when they refuse, as data. Words are ours; codes and statuses are theirs.
+
+Graph: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+On-Premises: https://developers.facebook.com/docs/whatsapp/on-premises/errors
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# code -> (HTTP status of an older copy of Meta's table that still had that column, title)
+GRAPH: Mapping[int, tuple[int, str]] = {
+    0: (401, "We were unable to authenticate the app user."),
+    1: (400, "Invalid request or possible server error."),
+    2: (503, "Service temporarily unavailable."),
+    3: (500, "Capability or permissions issue."),
+    4: (429, "Application request limit reached"),
+    10: (403, "Application does not have permission for this action"),
+    33: (400, "The business phone number has been deleted."),
+    100: (400, "Invalid parameter"),
+    190: (401, "Invalid OAuth access token."),
+    200: (403, "Permissions error"),
+    368: (403, "Temporarily blocked for policies violations"),
+    2500: (400, "Unknown path components"),
+    80007: (429, "Rate limit issues"),
+    80008: (400, "There have been too many calls to this WhatsApp Business account."),
+    130429: (429, "Rate limit hit"),
+    131000: (500, "Something went wrong"),
+    131005: (403, "Access denied"),
+    131008: (400, "Required parameter is missing"),
+    131009: (400, "Parameter value is not valid"),
+    131021: (400, "Recipient cannot be sender"),
+    131026: (400, "Message undeliverable"),
+    131031: (403, "Account has been locked"),
+    131042: (400, "Business eligibility payment issue"),
+    131047: (400, "Re-engagement message"),
+    131051: (400, "Unsupported message type"),
+    131056: (429, "(Business Account, Consumer Account) pair rate limit hit"),
+    131057: (500, "Account in maintenance mode"),
+    132001: (404, "Template name does not exist in the translation"),
+    133000: (500, "Incomplete deregistration"),
+    133002: (400, "Backup blob decryption error"),
+    133004: (503, "Server temporarily unavailable"),
+    133005: (400, "Two step verification PIN mismatch"),
+    133006: (400, "Phone number re-verification needed"),
+    133008: (400, "Too many two step verification PIN guesses"),
+    133009: (400, "Two step verification PIN guessed too fast"),
+    133010: (400, "Account not registered"),
+    133015: (400, "Please wait a few minutes before attempting to register this phone number"),
+    133016: (400, "Account register deregister rate limit exceeded"),
+    136024: (400, "Request code error"),
+    136025: (400, "Verify code error"),
+}
+
+ONPREM: Mapping[int, tuple[int, str]] = {
+    1000: (500, "Generic error"),
+    1004: (400, "Resource already exists"),
+    1005: (401, "Access denied"),
+    1006: (404, "Resource not found"),
+    1008: (400, "Required parameter is missing"),
+    1009: (400, "Parameter value is not valid"),
+    1011: (503, "Service not ready"),
+    1014: (500, "Internal error"),
+    1015: (429, "Too many requests"),
+    1016: (503, "System overloaded"),
+    1022: (400, "Webhooks URL not configured"),
+    1024: (400, "Password change required"),
+    1031: (403, "Sender account locked"),
+    2001: (400, "Template is missing"),
+}
+
+
+class Refusal(Exception):
+    """Graph refuses."""
+
+    def __init__(
+        self,
+        code: int,
+        details: str | None = None,
+        *,
+        message: str | None = None,
+        subcode: int | None = None,
+        status: int | None = None,
+        kind: str = "OAuthException",
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, details)
+        self.code = code
+        self.details = details
+        self.message = message or GRAPH.get(code, (400, "Unknown error"))[1]
+        self.subcode = subcode
+        self.status = status or GRAPH.get(code, (400, ""))[0]
+        self.kind = kind
+        self.extra = dict(extra or {})
+
+
+class OnPremRefusal(Exception):
+    """An On-Premises client refuses."""
+
+    def __init__(self, code: int, details: str, status: int | None = None) -> None:
+        super().__init__(code, details)
+        self.code = code
+        self.details = details
+        self.title = ONPREM[code][1]
+        self.status = status or ONPREM[code][0]
+
+
+class NobodyThere(Exception):
+    """Nothing listens at this address: the host is gone or the client is stopped."""
+
+
+def unknown_object(object_id: str) -> Refusal:
+    """Absent or not visible: Graph does not tell which."""
+    return Refusal(
+        100,
+        message=f"Unsupported request. Object with ID '{object_id}' does not exist, cannot be loaded due to "
+        "missing permissions, or does not support this operation",
+        subcode=33,
+        kind="GraphMethodException",
+    )
+
+
+COREAPP_DOWN = "Connection timed out. Please check if wacore is running"

@@ -1,0 +1,234 @@
+"""Makes a fleet from a seed: numbers, deployments, accounts. The same seed makes the same fleet."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from migration.sandbox.instance import Callbacks, Instance, User
+from migration.sandbox.kinds import NumberSpec
+from migration.sandbox.number import SimNumber
+from migration.sandbox.onprem import DEFAULT_PASSWORD
+from migration.sandbox.senders import Sender
+from migration.sandbox.world import App, Template, Token, Waba, World
+
+NUMBERS_PER_WABA = 10
+# The last On-Premises client version expired on this day.
+# https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
+SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
+# How long a living client's build still has.
+STILL_GOOD = timedelta(days=180)
+# (country and network, digits that follow): mobile ranges of the length their country uses.
+RANGES = (
+    ("5511", "9########"),
+    ("49151", "########"),
+    ("447700", "######"),
+    ("9198", "########"),
+    ("5255", "########"),
+    ("346", "########"),
+    ("659", "#######"),
+    ("336", "########"),
+)
+NAMES = (
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Dogwood",
+    "Elm",
+    "Fir",
+    "Hazel",
+    "Juniper",
+    "Larch",
+    "Maple",
+    "Oak",
+    "Pine",
+)
+TRADES = (
+    "Bakery",
+    "Books",
+    "Clinic",
+    "Courier",
+    "Florist",
+    "Garage",
+    "Hotel",
+    "Market",
+    "Pharmacy",
+    "Travel",
+)
+
+
+class Builder:
+    """Adds numbers to an empty world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._random = random.Random(f"{world.seed}:fleet")
+        self._taken: set[str] = set()
+        self._rows: list[tuple[SimNumber, Instance | None]] = []
+        self.token = ""
+        self._start()
+
+    def _start(self) -> None:
+        """One app, one system user, one business."""
+        world = self._world
+        app = App(
+            id=self._digits(15, "9"),
+            name="Fleet",
+            secret=f"{self._random.getrandbits(128):032x}",
+            business_id=self._digits(15, "2"),
+            verify_token=f"verify-{self._random.getrandbits(64):016x}",
+        )
+        world.apps[app.id] = app
+        self.token = f"EAAG{self._random.getrandbits(256):064x}"
+        world.tokens[self.token] = Token(self.token, app.id, user_id=self._digits(15, "1"))
+
+    def build(self, specs: Sequence[NumberSpec]) -> list[SimNumber]:
+        return [self._number(at, spec) for at, spec in enumerate(specs)]
+
+    # -- parts
+
+    def _digits(self, length: int, first: str) -> str:
+        """An id nobody has yet. Ids are strings: they are longer than what a float can hold."""
+        while True:
+            made = first + "".join(self._random.choices("0123456789", k=length - len(first)))
+            if made not in self._taken:
+                self._taken.add(made)
+                return made
+
+    def _e164(self) -> str:
+        while True:
+            prefix, rest = self._random.choice(RANGES)
+            made = "+" + prefix + "".join(self._random.choice("0123456789") if x == "#" else x for x in rest)
+            if made not in self._taken:
+                self._taken.add(made)
+                return made
+
+    def _waba(self, at: int) -> Waba:
+        wabas = list(self._world.wabas.values())
+        if at % NUMBERS_PER_WABA:
+            return wabas[-1]
+        app = next(iter(self._world.apps.values()))
+        waba = Waba(self._digits(16, "10"), f"WABA {len(wabas) + 1}", app.business_id)
+        for name, language in (("hello_world", "en_US"), ("hello_world", "en"), ("smoke_test", "en")):
+            waba.templates.append(Template(self._digits(16, "7"), name, language))
+        self._world.wabas[waba.id] = waba
+        return waba
+
+    def _number(self, at: int, spec: NumberSpec) -> SimNumber:
+        world, now = self._world, self._world.now()
+        e164, phone_number_id = self._e164(), self._digits(16, "10")
+        name = f"{self._random.choice(NAMES)} {self._random.choice(TRADES)} {at + 1}"
+        pin = f"{self._random.randrange(1_000_000):06d}"
+        client = self._client(spec, e164, now) if spec.client != "none" else None
+        number = SimNumber(
+            e164=e164,
+            phone_number_id=phone_number_id,
+            waba_id=self._waba(at).id,
+            name=name,
+            kind=spec.kind,
+            sender=Sender(now, behaviour=spec.senders),
+            platform=spec.platform,
+            pin=None if spec.pin == "none" else pin,
+            partner_knows_pin=spec.pin == "known",
+            on_business_app=spec.on_business_app,
+            banned=spec.banned,
+            deleted=spec.deleted,
+            official=spec.official,
+            tos_missing=spec.tos_missing,
+            health_problem=spec.health_problem,
+        )
+        self._verification(number, spec, now)
+        if client is not None:
+            number.live_instance = client.id
+        self._profile(number, client, spec)
+        world.add(number, client)
+        number.sender.route = "cloud" if number.side == "cloud" else "on_premises"
+        number.sender.running = number.side != "neither"  # nobody sends to a number that is dark
+        return number
+
+    def _verification(self, number: SimNumber, spec: NumberSpec, now: datetime) -> None:
+        if spec.signed_up_days_ago is not None:
+            number.onboarded_at = now - timedelta(days=spec.signed_up_days_ago)
+        if spec.verified:
+            number.code_status, number.verified_at = "VERIFIED", number.onboarded_at or now
+        number.phone.takes = "voice" if spec.code_method == "voice" else "both"
+        number.phone.lose = spec.lost_codes
+        if spec.code_while_on_premises != "as_switch":
+            number.code_while_on_premises = spec.code_while_on_premises
+
+    def _profile(self, number: SimNumber, client: Instance | None, spec: NumberSpec) -> None:
+        if not spec.profile:
+            return
+        profile = {
+            "address": f"{self._random.randrange(1, 200)} Station Road",
+            "description": f"{number.name}, open every day",
+            "email": f"hello@n{number.phone_number_id}.example",
+            "vertical": "RETAIL",
+            "websites": [f"https://n{number.phone_number_id}.example"],
+        }
+        about = "Write to us"
+        if client is None:
+            number.profile = profile | {"about": about}
+            return
+        client.profile, client.about, client.photo = profile, about, b"\xff\xd8\xff\xe0sandbox"
+
+    def _client(self, spec: NumberSpec, e164: str, now: datetime) -> Instance:
+        password = f"Adm1n!{self._random.getrandbits(48):012x}"
+        shipped = DEFAULT_PASSWORD if spec.first_login else password
+        client = Instance(
+            id=f"i-{self._random.getrandbits(40):010x}",
+            e164=e164,
+            users={"admin": User(shipped, admin=True, must_change=spec.first_login)},
+            expires_at=self._expiry(spec, now),
+            callbacks=Callbacks(now, stuck=spec.callbacks == "stuck"),
+            coreapp_up=spec.client != "coreapp_down",
+            backup_works=spec.backup == "works",
+            stop_works=spec.stop_command == "works",
+            topology=spec.topology,
+            shards=spec.shards,
+        )
+        if spec.client in ("gone", "stopped"):
+            client.host = "gone" if spec.client == "gone" else "stopped"
+        if spec.callbacks != "empty":
+            client.callbacks.size = float(self._random.randrange(5, 20))
+        return client
+
+    def _expiry(self, spec: NumberSpec, now: datetime) -> datetime:
+        """After the sunset every build has expired; before it, only where the kind says so."""
+        if spec.client == "expired" or self._world.kind == "after-sunset":
+            return SUNSET if now > SUNSET else now - timedelta(days=1)
+        return now + STILL_GOOD
+
+
+def manifest(world: World, token: str, base: str) -> dict[str, Any]:
+    """What a partner knows of its fleet, with addresses under `base`. An unknown PIN is null."""
+    base = base.rstrip("/")
+    app = world.apps[world.tokens[token].app_id]
+    return {
+        "graph_url": base,
+        "token": token,
+        "app_id": app.id,
+        "app_secret": app.secret,
+        "verify_token": app.verify_token,
+        "sandbox_url": base,
+        "hook_url": f"{base}/_sandbox/senders/hook",
+        "hook_secret": world.hook.secret,
+        "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
+        "numbers": [_row(world, number, base) for number in world.numbers.values()],
+    }
+
+
+def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
+    client = world.instance_of(number)
+    return {
+        "e164": number.e164,
+        "phone_number_id": number.phone_number_id,
+        "waba_id": number.waba_id,
+        "onprem_url": f"{base}/onprem/{client.id}" if client is not None else None,
+        "username": "admin" if client is not None else None,
+        "password": client.users["admin"].password if client is not None else None,
+        "pin": number.pin if number.partner_knows_pin else None,
+        "instance": client.id if client is not None else None,
+        "name": number.name,
+        "kind": number.kind,
+    }

@@ -1,0 +1,115 @@
+"""Who may call what on Graph, and which version answers.
+
+An expired version is served by the oldest living one: https://developers.facebook.com/docs/graph-api/guides/versioning
+"""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from migration.sandbox.errors import Refusal, unknown_object
+from migration.sandbox.number import SimNumber
+from migration.sandbox.wire import Request
+from migration.sandbox.world import Token, Waba, World
+
+VERSION = re.compile(r"v(\d+)\.(\d+)")
+# (version, the day its service ends) https://developers.facebook.com/docs/graph-api/changelog/versions/
+VERSIONS: tuple[tuple[int, datetime | None], ...] = (
+    (20, datetime(2026, 9, 24, tzinfo=UTC)),
+    (21, datetime(2027, 1, 21, tzinfo=UTC)),
+    (22, datetime(2027, 5, 20, tzinfo=UTC)),
+    (23, datetime(2027, 10, 8, tzinfo=UTC)),
+    (24, datetime(2028, 2, 18, tzinfo=UTC)),
+    (25, datetime(2028, 7, 29, tzinfo=UTC)),
+    (26, None),
+)
+APP_VERSION = 25  # what an unversioned call gets: set in the app's dashboard
+
+
+def served_version(asked: str | None, now: datetime) -> str:
+    """The version that answers: the one asked for, or the nearest that is alive."""
+    alive = [number for number, until in VERSIONS if until is None or now < until]
+    wanted = VERSION.fullmatch(asked) if asked is not None else None
+    number = int(wanted.group(1)) if wanted is not None else APP_VERSION
+    return f"v{min(max(number, alive[0]), alive[-1])}.0"
+
+
+@dataclass
+class Ask:
+    """One Graph call on its way to its handler."""
+
+    world: World
+    request: Request
+    path: list[str] = field(default_factory=list)
+    version: str | None = None
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        return self.request.params()
+
+    @property
+    def token(self) -> str | None:
+        return self.request.bearer or self.params.get("access_token")
+
+    def authorize(self, *scopes: str) -> Token:
+        """The token, alive and with these scopes. Raises Refusal."""
+        token = self._known()
+        if token.expires_at is not None and self.world.now() >= token.expires_at:
+            raise _bad_token("Error validating access token: Session has expired.", 463)
+        if token.revoked:
+            raise _bad_token("Error validating access token: The session has been invalidated.", 460)
+        missing = [scope for scope in scopes if scope not in token.scopes]
+        if missing:
+            raise Refusal(200, message=f"(#200) Requires {missing[0]} permission")
+        self._proof(token)
+        return token
+
+    def _known(self) -> Token:
+        if self.token is None:
+            if self.request.method == "GET":
+                raise Refusal(200, message="Provide valid app ID")
+            raise _bad_token("An access token is required to request this resource.", None, code=104)
+        token = self.world.tokens.get(self.token)
+        if token is None:
+            raise _bad_token("Invalid OAuth access token - Cannot parse access token", None)
+        return token
+
+    def _proof(self, token: Token) -> None:
+        """`appsecret_proof` is checked where it is sent."""
+        proof = self.params.get("appsecret_proof")
+        if proof is None:
+            return
+        secret = self.world.apps[token.app_id].secret
+        wanted = hmac.new(secret.encode(), token.value.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(wanted, str(proof)):
+            text = "Invalid appsecret_proof provided in the API argument"
+            raise Refusal(100, message=text, kind="GraphMethodException")
+
+    def phone(self, token: Token, phone_number_id: str) -> SimNumber:
+        """Raises Refusal 100/33 where it is absent or not this token's."""
+        number = self.world.by_phone_id(phone_number_id)
+        if not self._sees(token, self.world.wabas[number.waba_id]):
+            raise unknown_object(phone_number_id)
+        return number
+
+    def waba(self, token: Token, waba_id: str) -> Waba:
+        """Raises Refusal: 100/33 where it is absent, 200 where the token was not given access."""
+        waba = self.world.wabas.get(waba_id)
+        if waba is None:
+            raise unknown_object(waba_id)
+        if not self._sees(token, waba):
+            raise Refusal(200, message="(#200) You do not have permission to access this WhatsApp account.")
+        return waba
+
+    def _sees(self, token: Token, waba: Waba) -> bool:
+        if waba.business_id != self.world.apps[token.app_id].business_id:
+            return False
+        return token.wabas is None or waba.id in token.wabas
+
+
+def _bad_token(text: str, subcode: int | None, code: int = 190) -> Refusal:
+    return Refusal(code, message=text, subcode=subcode, status=401)

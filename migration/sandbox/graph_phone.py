@@ -1,0 +1,217 @@
+"""Graph calls on one phone number."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from migration.sandbox import graph_fields as fields
+from migration.sandbox import messaging, registering, verifying
+from migration.sandbox.errors import Refusal
+from migration.sandbox.graph_access import Ask
+from migration.sandbox.number import SimNumber
+from migration.sandbox.wire import Answer, answer_json
+from migration.sandbox.world import SCOPES, World
+
+MANAGE, MESSAGING = SCOPES
+PROFILE_FIELDS = ("about", "address", "description", "email", "profile_picture_url", "websites", "vertical")
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/business-profiles
+LONGEST: Mapping[str, int] = {"about": 139, "address": 256, "description": 512, "email": 128}
+MOST_WEBSITES = 2
+VERTICALS = frozenset(
+    [
+        "ALCOHOL",
+        "APPAREL",
+        "AUTO",
+        "BEAUTY",
+        "EDU",
+        "ENTERTAIN",
+        "EVENT_PLAN",
+        "FINANCE",
+        "GOVT",
+        "GROCERY",
+        "HEALTH",
+        "HOTEL",
+        "NONPROFIT",
+        "ONLINE_GAMBLING",
+        "OTC_DRUGS",
+        "OTHER",
+        "PHYSICAL_GAMBLING",
+        "PROF_SERVICES",
+        "RESTAURANT",
+        "RETAIL",
+        "TRAVEL",
+        "UNDEFINED",
+    ]
+)
+
+
+def _number(ask: Ask, *scopes: str) -> SimNumber:
+    return ask.phone(ask.authorize(*scopes), ask.path[0])
+
+
+def success(world: World, takes_s: float = 0.0) -> Answer:
+    answer = answer_json({"success": "true" if world.switches.success_as == "string" else True}, effect=True)
+    answer.takes_s = takes_s
+    return answer
+
+
+def _read(ask: Ask) -> Answer:
+    number = _number(ask, MANAGE)
+    if number.deleted:
+        raise Refusal(33)
+    return answer_json(fields.render_phone(ask.world, number, ask.params.get("fields")))
+
+
+def _change_name(ask: Ask) -> str:
+    return "set_webhook" if "webhook_configuration" in ask.params else "set_pin"
+
+
+def _change(ask: Ask) -> Answer:
+    """The PIN, or the number's own callback URL."""
+    number = _number(ask, MANAGE)
+    override = ask.params.get("webhook_configuration")
+    if override is None:
+        if "pin" not in ask.params:
+            raise Refusal(100, "Param pin is required.")
+        verifying.set_pin(ask.world, number, ask.params["pin"])
+    elif isinstance(override, Mapping) and override.get("override_callback_uri"):
+        number.webhook = {name: str(value) for name, value in override.items()}
+    else:
+        number.webhook = {}
+    return success(ask.world)
+
+
+def _register(ask: Ask) -> Answer:
+    number = _number(ask, MANAGE, MESSAGING)
+    return success(ask.world, registering.register(ask.world, number, ask.params))
+
+
+def _deregister(ask: Ask) -> Answer:
+    registering.deregister(ask.world, _number(ask, MANAGE))
+    return success(ask.world)
+
+
+def _request_code(ask: Ask) -> Answer:
+    params = ask.params
+    verifying.request_code(ask.world, _number(ask, MANAGE), params.get("code_method"), params.get("language"))
+    return success(ask.world)
+
+
+def _verify_code(ask: Ask) -> Answer:
+    verifying.verify_code(ask.world, _number(ask, MANAGE), ask.params.get("code"))
+    return success(ask.world)
+
+
+def _messages(ask: Ask) -> Answer:
+    number = _number(ask, MESSAGING)
+    if ask.params.get("status") == "read":
+        return success(ask.world)
+    return answer_json(messaging.send(ask.world, number, ask.params), effect=True)
+
+
+# -- settings and local storage
+
+
+def _settings(ask: Ask) -> Answer:
+    number = _number(ask, MANAGE)
+    storage: dict[str, Any] = {"status": number.storage.status}
+    if number.storage.region is not None:
+        storage["data_localization_region"] = number.storage.region
+    return answer_json(
+        {
+            "calling": {"status": "DISABLED"},
+            "storage_configuration": storage,
+            "payload_encryption": {"status": "DISABLED"},
+            "user_identity_change": {"enable_identity_key_check": number.identity_check},
+            "id": number.phone_number_id,
+        }
+    )
+
+
+def _set_settings(ask: Ask) -> Answer:
+    number = _number(ask, MANAGE)
+    storage = ask.params.get("storage_configuration")
+    identity = ask.params.get("user_identity_change")
+    if not isinstance(storage, Mapping) and not isinstance(identity, Mapping):
+        raise Refusal(100, "No known setting is in the body.")
+    if isinstance(identity, Mapping):
+        number.identity_check = bool(identity.get("enable_identity_key_check"))
+    if isinstance(storage, Mapping):
+        _store(ask.world, number, storage)
+    return success(ask.world)
+
+
+def _store(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:
+    """Settable only while the number is not registered on Cloud (from v21.0 on). Raises Refusal.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/local-storage
+    """
+    if number.platform == "CLOUD_API":
+        raise Refusal(100, "Local storage cannot be changed while the number is registered.")
+    if number.side == "on_premises" and world.switches.storage_while_on_premises == "refused":
+        raise Refusal(100, "Local storage cannot be changed while the number is on On-Premises API.")
+    match storage.get("status"):
+        case "IN_COUNTRY_STORAGE_ENABLED":
+            region = storage.get("data_localization_region")
+            if region not in registering.REGIONS:
+                raise Refusal(100, "Param data_localization_region is not a supported region.")
+            number.storage.status, number.storage.region = "IN_COUNTRY_STORAGE_ENABLED", str(region)
+        case "IN_COUNTRY_STORAGE_DISABLED" | "DEFAULT":
+            number.storage.status, number.storage.region = "DEFAULT", None
+        case other:
+            raise Refusal(100, f"{other!r} is not a storage status.")
+
+
+# -- business profile
+
+
+def _profile(ask: Ask) -> Answer:
+    number = _number(ask, MESSAGING)
+    wanted = fields.parse(ask.params["fields"]) if ask.params.get("fields") else {"about": {}}
+    for name in wanted:
+        if name not in (*PROFILE_FIELDS, "id", "messaging_product"):
+            raise fields.nonexistent(name)
+    known = {name: number.profile[name] for name in wanted if number.profile.get(name)}
+    return answer_json({"data": [known | {"messaging_product": "whatsapp"}]})
+
+
+def _set_profile(ask: Ask) -> Answer:
+    number, params = _number(ask, MESSAGING), ask.params
+    if params.get("messaging_product") != "whatsapp":
+        raise Refusal(100, "The parameter messaging_product is required.")
+    _fits(params)
+    for name in PROFILE_FIELDS:
+        if name in params and name != "profile_picture_url":
+            number.profile[name] = params[name]
+    if params.get("profile_picture_handle"):
+        number.profile["profile_picture_url"] = f"https://pps.example/{number.phone_number_id}.jpg"
+    return success(ask.world)
+
+
+def _fits(params: Mapping[str, Any]) -> None:
+    for name, longest in LONGEST.items():
+        if len(str(params.get(name, ""))) > longest:
+            raise Refusal(100, f"Param {name} must be at most {longest} characters.")
+    if "about" in params and not params["about"]:
+        raise Refusal(100, "Param about must not be empty.")
+    websites = params.get("websites") or []
+    if not isinstance(websites, list) or len(websites) > MOST_WEBSITES:
+        raise Refusal(100, f"Param websites must be a list of at most {MOST_WEBSITES}.")
+    if any(not str(site).startswith(("http://", "https://")) for site in websites):
+        raise Refusal(100, "Param websites must be URLs with a scheme.")
+    if params.get("vertical") and params["vertical"] not in VERTICALS:
+        raise Refusal(100, "Param vertical is not one of the known values.")
+
+
+PHONE_CALLS: Mapping[tuple[str, str], tuple[str | Callable[[Ask], str], bool, Callable[[Ask], Answer]]] = {
+    ("GET", ""): ("get.number", False, _read),
+    ("POST", ""): (_change_name, True, _change),
+    ("POST", "register"): ("register", True, _register),
+    ("POST", "deregister"): ("deregister", True, _deregister),
+    ("POST", "request_code"): ("request_code", True, _request_code),
+    ("POST", "verify_code"): ("verify_code", True, _verify_code),
+    ("POST", "messages"): ("messages", True, _messages),
+    ("GET", "settings"): ("get.settings", False, _settings),
+    ("POST", "settings"): ("set_storage", True, _set_settings),
+    ("GET", "whatsapp_business_profile"): ("get.profile", False, _profile),
+    ("POST", "whatsapp_business_profile"): ("profile", True, _set_profile),
+}

@@ -1,0 +1,117 @@
+"""Kinds of numbers: what a fleet is made of, as data. A scenario may change any part of a kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSpec:
+    """One number as a scenario describes it."""
+
+    kind: str = "healthy"
+    platform: Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"] = "ON_PREMISE"
+    client: Literal["running", "stopped", "gone", "coreapp_down", "expired", "none"] = "running"
+    verified: bool = False
+    pin: Literal["known", "unknown", "none"] = "known"
+    """Whether two-step is on, and whether the partner knows the PIN."""
+    backup: Literal["works", "fails"] = "works"
+    callbacks: Literal["empty", "some", "stuck"] = "empty"
+    code_method: Literal["sms", "voice"] = "sms"
+    """voice: a landline, to which no SMS comes."""
+    code_while_on_premises: Literal["accepted", "refused", "as_switch"] = "as_switch"
+    lost_codes: int = 0
+    """How many of the first codes get lost."""
+    stop_command: Literal["works", "fails"] = "works"
+    signed_up_days_ago: int | None = None
+    """Days since Embedded Signup; None: the number did not come through it."""
+    on_business_app: bool = False
+    official: bool = False
+    banned: bool = False
+    deleted: bool = False
+    tos_missing: bool = False
+    first_login: bool = False
+    """The client still has the password it was shipped with."""
+    topology: Literal["single", "ha", "multiconnect"] = "single"
+    shards: int = 1
+    senders: Literal["obey", "ignore", "veto", "drain"] = "obey"
+    profile: bool = True
+    health_problem: int | None = None
+
+
+_HEALTHY = NumberSpec()
+_DARK = replace(_HEALTHY, kind="dark", platform="NOT_APPLICABLE", client="none", profile=False)
+
+KINDS: Mapping[str, NumberSpec] = {
+    one.kind: one
+    for one in (
+        _HEALTHY,
+        replace(
+            _HEALTHY, kind="business_app", client="none", on_business_app=True, pin="none", profile=False
+        ),
+        replace(_DARK, kind="new", signed_up_days_ago=3, verified=True, pin="none"),
+        replace(_HEALTHY, kind="on_cloud", platform="CLOUD_API", client="none", verified=True),
+        replace(_HEALTHY, kind="host_gone", client="gone"),
+        replace(_HEALTHY, kind="stopped", client="stopped"),
+        replace(_HEALTHY, kind="expired", client="expired"),
+        _DARK,
+        replace(_HEALTHY, kind="banned", banned=True),
+        replace(_HEALTHY, kind="deleted", deleted=True),
+        replace(_HEALTHY, kind="callbacks_stuck", callbacks="stuck"),
+        replace(_HEALTHY, kind="pin_unknown", pin="unknown"),
+        replace(_HEALTHY, kind="verified", verified=True),
+        replace(_HEALTHY, kind="landline", code_method="voice"),
+        replace(_HEALTHY, kind="no_backup", backup="fails"),
+        replace(_HEALTHY, kind="code_refused", backup="fails", code_while_on_premises="refused"),
+        replace(_HEALTHY, kind="first_code_lost", backup="fails", lost_codes=1),
+        replace(_HEALTHY, kind="stop_fails", stop_command="fails"),
+        replace(_HEALTHY, kind="coreapp_down", client="coreapp_down"),
+        replace(_HEALTHY, kind="first_login", first_login=True),
+        replace(_HEALTHY, kind="high_availability", topology="ha"),
+        replace(_HEALTHY, kind="multiconnect", topology="multiconnect", shards=2),
+        replace(_HEALTHY, kind="official", official=True),
+        replace(_HEALTHY, kind="tos_missing", tos_missing=True),
+        replace(_HEALTHY, kind="payment_problem", health_problem=141006),
+    )
+}
+
+# What a fleet is made of where nobody says: by world.
+DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
+    "open": ("healthy",),
+    "closing": ("healthy",),
+    "after-sunset": ("expired", "host_gone", "dark"),
+}
+
+_TYPES: Mapping[str, Any] = get_type_hints(NumberSpec)
+
+
+class BadSpec(ValueError):
+    """A kind, or a part of one, that does not exist."""
+
+
+def spec_of(row: Mapping[str, Any]) -> NumberSpec:
+    """A kind with changes, as a scenario writes it. Raises BadSpec."""
+    kind = str(row.get("kind", "healthy"))
+    if kind not in KINDS:
+        raise BadSpec(f"no kind is called {kind!r}; there are: {', '.join(KINDS)}")
+    changes = {name: _value(name, value) for name, value in row.items() if name != "kind"}
+    return replace(KINDS[kind], **changes)
+
+
+def _value(name: str, value: Any) -> Any:
+    if name not in {field.name for field in fields(NumberSpec)}:
+        raise BadSpec(f"a number has no {name!r}")
+    kind = _TYPES[name]
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise BadSpec(f"{name} is {' or '.join(map(str, get_args(kind)))}, not {value!r}")
+        return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise BadSpec(f"{name} is true or false, not {value!r}")
+        return value
+    if value is None and type(None) in get_args(kind):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadSpec(f"{name} is a whole number from 0 on, not {value!r}")
+    return value

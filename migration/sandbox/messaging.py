@@ -1,0 +1,137 @@
+"""Messages: out of both sides, and in from consumers. What is sent into the gap between the sides is dropped.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/support/migrating-from-onprem-to-cloud
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from migration.sandbox.deployments import needs_coreapp
+from migration.sandbox.errors import OnPremRefusal, Refusal
+from migration.sandbox.instance import Instance
+from migration.sandbox.number import SimNumber
+from migration.sandbox.world import World
+
+# A consumer's message opens the service window for this long.
+WINDOW = timedelta(hours=24)
+TYPES = frozenset(
+    [
+        "text",
+        "template",
+        "image",
+        "audio",
+        "video",
+        "document",
+        "sticker",
+        "location",
+        "contacts",
+        "interactive",
+        "reaction",
+    ]
+)
+LONGEST_TEXT = 4096
+# A callback queue of this size makes the client answer 1016 (a BSP's report).
+OVERLOADED = 100_000
+
+
+def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes a message for sending from Cloud; gives the answer. Raises Refusal."""
+    at = world.now()
+    to = _recipient(body)
+    if number.deleted:
+        raise Refusal(33)
+    if number.banned:
+        raise Refusal(131031)
+    if number.side != "cloud":
+        raise Refusal(133010, message="(#133010) Account not registered")
+    if number.maintenance_until is not None and at < number.maintenance_until:
+        raise Refusal(131057, "The business account is in maintenance mode.")
+    if to == number.digits:
+        raise Refusal(131021)
+    if body["type"] == "template":
+        _known_template(world, number, body["template"])
+    elif not window_open(world, number, to) and world.switches.text_outside_window == "sync":
+        raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
+    _note_correlation(number, body)
+    wamid = "wamid." + world.draw(number).randbytes(18).hex().upper()
+    return {
+        "messaging_product": "whatsapp",
+        "contacts": [{"input": str(body["to"]), "wa_id": to}],
+        "messages": [{"id": wamid, "message_status": "accepted"}],
+    }
+
+
+def _recipient(body: Mapping[str, Any]) -> str:
+    if body.get("messaging_product") != "whatsapp":
+        raise Refusal(100, "The parameter messaging_product is required.")
+    kind = body.get("type", "text")
+    if kind not in TYPES:
+        raise Refusal(131051, f"{kind} is not a message type.")
+    if not body.get("to"):
+        raise Refusal(131008, "Parameter to is required.")
+    content = body.get(kind)
+    if not isinstance(content, Mapping) and kind != "contacts":
+        raise Refusal(131008, f"Parameter {kind} is required.")
+    if kind == "text" and not 0 < len(str(dict(content or {}).get("body", ""))) <= LONGEST_TEXT:
+        raise Refusal(100, f"Param text['body'] must have 1 to {LONGEST_TEXT} characters.")
+    digits = "".join(char for char in str(body["to"]) if char.isdigit())
+    if not 6 <= len(digits) <= 15:
+        raise Refusal(131009, "Parameter to is not a phone number.")
+    return digits
+
+
+def _known_template(world: World, number: SimNumber, template: Mapping[str, Any]) -> None:
+    language = template.get("language")
+    code = language.get("code") if isinstance(language, Mapping) else None
+    for known in world.wabas[number.waba_id].templates:
+        if (known.name, known.language) == (template.get("name"), code):
+            return
+    raise Refusal(132001, f"template name ({template.get('name')}) does not exist in {code}")
+
+
+def _note_correlation(number: SimNumber, body: Mapping[str, Any]) -> None:
+    """The same opaque data twice: somebody sent a message again whose first answer was lost."""
+    correlation = body.get("biz_opaque_callback_data")
+    if correlation is None:
+        return
+    if correlation in number.correlations:
+        number.double_effects += 1
+    number.correlations.add(str(correlation))
+
+
+def window_open(world: World, number: SimNumber, consumer: str) -> bool:
+    wrote = number.windows.get(consumer)
+    return wrote is not None and world.now() - wrote < WINDOW
+
+
+def send_onprem(world: World, instance: Instance, body: Mapping[str, Any]) -> str:
+    """Takes a message for sending from On-Premises; gives its id. Raises OnPremRefusal."""
+    needs_coreapp(world, instance)
+    if instance.callbacks.settle(world.now()) >= OVERLOADED:
+        raise OnPremRefusal(1016, "The callback queue is too long")
+    if not body.get("to"):
+        raise OnPremRefusal(1008, "Parameter 'to' is mandatory")
+    if not world.connected(instance):
+        raise OnPremRefusal(1011, "Client is not connected to WhatsApp")
+    number = world.number_of(instance)
+    assert number is not None
+    instance.messages += 1
+    instance.callbacks.add(world.now())  # its delivery status goes to the partner's webhook
+    return "gBEG" + world.draw(number).randbytes(16).hex().upper()
+
+
+def inbound(world: World, number: SimNumber, consumer: str) -> str | None:
+    """A consumer writes to the number: the side that gets it, or None where it is silently dropped."""
+    world.settle(number)
+    at = world.now()
+    number.windows["".join(char for char in consumer if char.isdigit())] = at
+    if number.side == "on_premises":
+        instance = world.instances[str(number.live_instance)]
+        instance.callbacks.add(at)
+        return "on_premises"
+    heard = number.side == "cloud" and bool(world.wabas[number.waba_id].subscriptions)
+    if heard:
+        return "cloud"
+    number.dropped_inbound += 1  # on neither side, or on Cloud with no app subscribed to hear of it
+    return None

@@ -1,0 +1,168 @@
+"""The sandbox as a server: HTTP/1.1 on asyncio and httptools, so that a connection can be cut anywhere.
+
+Here time is real: `slow` faults and the seconds of `register` are waited for.
+"""
+
+import asyncio
+import json
+import signal
+import socket
+import struct
+import sys
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httptools
+
+from migration.sandbox.wire import Answer, Request
+
+if TYPE_CHECKING:
+    from migration.sandbox.app import Sandbox
+
+# Meta takes webhooks of 3 MB; nothing a client sends here is larger than a picture.
+LARGEST_BODY = 16 * 1024 * 1024
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Connection(asyncio.Protocol):
+    """One client. Requests of a connection are answered in order."""
+
+    def __init__(self, sandbox: "Sandbox", tasks: set[asyncio.Task[None]]) -> None:
+        self._sandbox = sandbox
+        self._tasks = tasks
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: list[tuple[Request, bool]] = []
+        self._busy = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+
+    # -- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(400)
+
+    # -- httptools
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > LARGEST_BODY:
+            self._refuse(413)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        base = f"http://{self._headers.get('host', 'localhost')}"
+        method = self._parser.get_method().decode()
+        request = Request.of(
+            method, self._target.decode("latin-1"), self._headers, b"".join(self._body), base
+        )
+        self._waiting.append((request, self._parser.should_keep_alive()))
+        self._reset()
+        self._next()
+
+    # -- answering
+
+    def _next(self) -> None:
+        while self._waiting and not self._busy:
+            request, keep = self._waiting.pop(0)
+            answer = self._sandbox.handle(request)
+            if answer.takes_s > 0:
+                self._busy = True
+                task = asyncio.create_task(self._later(answer, keep))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                self._send(answer, keep)
+
+    async def _later(self, answer: Answer, keep: bool) -> None:
+        """The effect is the world's already; only the answer is late, and its caller may be gone by then."""
+        await asyncio.sleep(answer.takes_s)
+        self._busy = False
+        self._send(answer, keep)
+        self._next()
+
+    def _send(self, answer: Answer, keep: bool) -> None:
+        if self._transport is None:
+            return
+        match answer.drop:
+            case "refused" | "reset":
+                _reset_on_close(self._transport)
+                self._transport.abort()
+            case "no_answer":
+                self._transport.close()
+            case "cut":
+                self._transport.write(_encode(answer, keep=False, body=answer.body[: len(answer.body) // 2]))
+                self._transport.close()
+            case None:
+                self._transport.write(_encode(answer, keep, answer.body))
+                if not keep:
+                    self._transport.close()
+
+    def _refuse(self, status: int) -> None:
+        if self._transport is not None:
+            self._transport.write(_encode(Answer(status), keep=False, body=b""))
+            self._transport.close()
+
+
+def _encode(answer: Answer, keep: bool, body: bytes) -> bytes:
+    """The length told is that of the whole body, also where only a part of it is sent."""
+    lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    lines.append(f"content-length: {len(answer.body)}")
+    if not keep:
+        lines.append("connection: close")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+def _reset_on_close(transport: asyncio.Transport) -> None:
+    """With a linger time of nothing, closing sends RST instead of FIN."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def serve(sandbox: "Sandbox", host: str = "127.0.0.1", port: int = 0) -> None:
+    """Serves until SIGTERM or SIGINT. Prints the manifest as one line of JSON when it is ready."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+    server = await loop.create_server(lambda: Connection(sandbox, tasks), host, port)
+    bound = server.sockets[0].getsockname()[1]
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    shown = f"[{host}]" if ":" in host else host
+    sys.stdout.write(json.dumps(sandbox.manifest(f"http://{shown}:{bound}")) + "\n")
+    sys.stdout.flush()
+    await stop.wait()
+    server.close()
+    for task in list(tasks):
+        task.cancel()
+    sandbox.world.log.clear()

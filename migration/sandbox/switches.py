@@ -1,0 +1,157 @@
+"""Every behaviour of the far side that Meta does not document, as a named switch.
+
+A switch is a question that no page answers; its values are the plausible answers. Software is right when
+it is right under every value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+YesNo = Literal["yes", "no"]
+Taken = Literal["accepted", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    # -- PIN
+    pin_while_not_on_cloud: Taken = "accepted"
+    """Whether `POST /{phone} {pin}` sets the PIN of a number that is not registered on Cloud."""
+    pin_refused_code: Literal[133010, 100] = 133010
+    """What that call answers where it is refused."""
+    wrong_pin_code: Literal[133005, 131031] = 133005
+    """The code of a wrong PIN on `register`; the error page gives both."""
+    wrong_pin_drops_onprem: YesNo = "yes"
+    """Documented as yes: a wrong PIN still takes the On-Premises deployment down."""
+    platform_after_wrong_pin: Literal["NOT_APPLICABLE", "ON_PREMISE"] = "NOT_APPLICABLE"
+    """What `platform_type` shows for a number that a wrong PIN took down."""
+    restart_heals_wrong_pin: YesNo = "no"
+    """Whether the client connects again when it is restarted after a wrong PIN."""
+    pin_guesses: int = 5
+    """Wrong PINs after which `register` answers 133008 and the number is locked."""
+    pin_lock_s: float = 12 * 3600
+    """How long 133008 lasts, in seconds."""
+    pin_too_fast_s: float = 60
+    """Two wrong PINs within this many seconds give 133009 for as long again. 0: never."""
+
+    # -- register
+    already_registered: Literal["success", 100] = "success"
+    """`register` with the right PIN for a number that is on Cloud already."""
+    success_as: Literal["bool", "string"] = "bool"
+    """Whether success is `true` or `"true"`; older samples show the string."""
+    register_seconds: float = 0
+    """The longest the move inside `register` takes; up to 15 s are documented. Only a server lets it pass."""
+    read_lag_s: float = 0
+    """For how many seconds reads still show what was true before a write."""
+    refused_register_drops_onprem: YesNo = "no"
+    """Whether a `register` refused for another reason than the PIN takes On-Premises down as well."""
+    dark_verified_registers: YesNo = "yes"
+    """Whether a verified number that is on neither side registers without another code."""
+    failed_registers_count: YesNo = "yes"
+    """Whether refused calls count to the ten in 72 hours."""
+    profile_survives: YesNo = "yes"
+    """Whether the business profile survives a move with backup. Without one it is lost (documented)."""
+    deregister_then_133015: bool = False
+    """Whether `register` within five minutes of `deregister` answers 133015."""
+    tos_code: Literal[100, 200, 133004] = 100
+    """The code with which `register` says that the terms of service were not accepted."""
+
+    # -- backup
+    old_backup_accepted: YesNo = "no"
+    """Whether `register` takes a backup older than `old_backup_hours`."""
+    old_backup_hours: float = 24
+    """From what age on a backup is old, in hours."""
+    bad_backup_code: Literal[100, 133002] = 100
+    """The code of a backup that does not open, or is of another number."""
+    bad_backup_drops_onprem: YesNo = "no"
+    """Whether such a backup takes On-Premises down."""
+
+    # -- code
+    code_while_on_premises: Taken = "accepted"
+    """Whether `request_code` works while the client serves the number (refused: 136024 with 2388091)."""
+    verify_wrong_code: Literal[136025, 100] = 136025
+    """The code of a wrong or used-up verification code."""
+    code_minutes: float = 10
+    """How long a code lives."""
+    codes_a_day: int = 10
+    """Codes per number in 24 hours, before 136024 with 2388367."""
+    code_delay_s: float = 0
+    """Seconds until a code arrives."""
+    sms_to_landline: Literal["lost", "refused"] = "lost"
+    """What becomes of a code sent by SMS to a number that only takes calls."""
+
+    # -- On-Premises
+    health_after_move: Literal["disconnected", "unregistered", "connection_refused"] = "disconnected"
+    """How the old client shows that its number went to Cloud."""
+    status_when_stopped: Literal["DISCONNECTED", "CONNECTED"] = "DISCONNECTED"
+    """What Graph's `status` shows while the client of an On-Premises number is down."""
+    platform_when_expired: Literal["ON_PREMISE", "NOT_APPLICABLE"] = "ON_PREMISE"
+    """What `platform_type` shows for a number whose client expired or whose host is gone."""
+    expired_client: Literal["serves_local", "coreapp_1014", "refuses_all"] = "serves_local"
+    """What an expired client still answers."""
+    expired_backup: Taken = "refused"
+    """Whether an expired client that serves local calls still makes a backup."""
+    account_block_status: Literal[403, 401, 400] = 403
+    """The HTTP status of 1005 `biz_link_on_prem_reg_blocked`."""
+    restore_registers: Literal["open_world", "always", "never"] = "open_world"
+    """Whether a restore on a clean node brings back a number that had left On-Premises."""
+    meta_version: Literal["v", "plain"] = "plain"
+    """Whether `meta.version` begins with a v; both were seen."""
+
+    # -- Cloud
+    storage_while_on_premises: Taken = "accepted"
+    """Whether local storage can be set while the number is on On-Premises."""
+    text_outside_window: Literal["async", "sync"] = "async"
+    """Whether 131047 comes as a failed status later or at once."""
+    http_status: Literal["documented", "all_400"] = "documented"
+    """Whether errors carry the HTTP status of the old table, or 400 as most field reports show."""
+
+
+TYPES: Mapping[str, Any] = get_type_hints(Switches)
+
+
+class BadSwitch(ValueError):
+    """A switch that does not exist, or a value it does not have."""
+
+
+def with_values(switches: Switches, values: Mapping[str, Any]) -> Switches:
+    """The same switches with some set. Text is read as the switch's own type. Raises BadSwitch."""
+    return replace(switches, **{name: _read(name, value) for name, value in values.items()})
+
+
+def names() -> tuple[str, ...]:
+    return tuple(field.name for field in fields(Switches))
+
+
+def _read(name: str, value: Any) -> Any:
+    kind = TYPES.get(name)
+    if kind is None:
+        raise BadSwitch(f"no switch is called {name!r}; there are: {', '.join(names())}")
+    if get_origin(kind) is Literal:
+        return _one_of(name, value, get_args(kind))
+    if kind is bool:
+        return _boolean(name, value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise BadSwitch(f"switch {name} takes a number from 0 on, not {value!r}")
+    return int(number) if kind is int else number
+
+
+def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    # YAML reads a bare yes or no as a truth value.
+    text = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+    for one in allowed:
+        if str(one) == str(text):
+            return one
+    raise BadSwitch(f"switch {name} takes {' or '.join(str(one) for one in allowed)}, not {value!r}")
+
+
+def _boolean(name: str, value: Any) -> bool:
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        return known[str(value).lower()]
+    except KeyError:
+        raise BadSwitch(f"switch {name} takes true or false, not {value!r}") from None

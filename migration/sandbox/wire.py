@@ -1,0 +1,121 @@
+"""A request and an answer as both APIs see them, whatever carried them here."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote
+
+from migration.sandbox.calls import Side
+from migration.sandbox.number import SimNumber
+
+Drop = Literal["refused", "reset", "no_answer", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path` is decoded and has no query; `headers` have lower-case names; `base` is scheme and host."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    base: str = "http://sandbox"
+
+    @classmethod
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes, base: str) -> "Request":
+        path, _, query = target.partition("?")
+        return cls(method.upper(), unquote(path), query, headers, body, base)
+
+    @property
+    def parts(self) -> list[str]:
+        """Pieces of the path; a trailing slash makes no difference."""
+        return [part for part in self.path.split("/") if part]
+
+    def queried(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    def json(self) -> Any:
+        """The body as JSON, or None where it is none."""
+        if not self.body:
+            return None
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def params(self) -> dict[str, Any]:
+        """Query, form and JSON alike, as Graph takes them; the body wins."""
+        found: dict[str, Any] = dict(self.queried())
+        kind = self.headers.get("content-type", "")
+        if "application/x-www-form-urlencoded" in kind:
+            form = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+            found |= {name: _structured(value) for name, value in form}
+        elif "multipart/form-data" in kind:
+            found |= {name: _structured(value) for name, value in _multipart(kind, self.body).items()}
+        else:
+            told = self.json()
+            if isinstance(told, dict):
+                found |= told
+        return {name: _structured(value) for name, value in found.items()}
+
+    @property
+    def bearer(self) -> str | None:
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" and token else None
+
+
+def _structured(value: Any) -> Any:
+    """Graph takes JSON inside form fields and query parameters."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _multipart(kind: str, body: bytes) -> dict[str, str]:
+    """Plain fields of a multipart form (`curl -F`); files are left out."""
+    _, _, boundary = kind.partition("boundary=")
+    found: dict[str, str] = {}
+    for part in body.split(b"--" + boundary.strip('"').encode())[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        told = head.decode("utf-8", "replace")
+        _, has_name, rest = told.partition('name="')
+        if has_name and "filename=" not in told:
+            found[rest.partition('"')[0]] = content.removesuffix(b"\r\n").decode("utf-8", "replace")
+    return found
+
+
+@dataclass(slots=True)
+class Answer:
+    """`takes_s`: how long the caller waits for it. `drop`: how the connection ends instead of it."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    effect: bool = False
+    code: int | None = None
+    takes_s: float = 0.0
+    drop: Drop | None = None
+
+
+def answer_json(payload: Any, status: int = 200, *, effect: bool = False, code: int | None = None) -> Answer:
+    body = json.dumps(payload, separators=(",", ":")).encode()
+    return Answer(status, body, {"content-type": "application/json; charset=UTF-8"}, effect, code)
+
+
+@dataclass(slots=True)
+class Target:
+    """A request understood: what it is called, whom it is about, and what answers it.
+
+    `late`: identified although no handler exists; recorded all the same.
+    """
+
+    side: Side
+    call: str
+    run: Callable[[], Answer]
+    write: bool = False
+    number: SimNumber | None = None

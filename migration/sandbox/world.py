@@ -1,0 +1,297 @@
+"""The world both APIs look at: numbers, deployments, accounts, and the rule that a number is on one platform.
+
+No HTTP in here. Time is handed in and nothing runs in the background: what should have happened since the
+last look (a client's build expired, a move inside `register` ended) is settled when a number is looked at,
+each at its own time.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from migration.sandbox.calls import Call, CallLog
+from migration.sandbox.errors import unknown_object
+from migration.sandbox.instance import Instance
+from migration.sandbox.number import Side, SimNumber, View
+from migration.sandbox.senders import Hook
+from migration.sandbox.switches import Switches
+
+WorldKind = Literal["open", "closing", "after-sunset"]
+WORLDS = ("open", "closing", "after-sunset")
+# A number that came through Embedded Signup has to be registered within this time.
+SIGNUP_DAYS = 14
+SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
+
+
+@dataclass(slots=True)
+class Subscription:
+    app_id: str
+    override: str | None = None
+
+
+@dataclass(slots=True)
+class Template:
+    id: str
+    name: str
+    language: str
+    category: str = "UTILITY"
+    status: str = "APPROVED"
+
+
+@dataclass(slots=True, eq=False)
+class Waba:
+    id: str
+    name: str
+    business_id: str
+    phone_number_ids: list[str] = field(default_factory=list)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    templates: list[Template] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class App:
+    id: str
+    name: str
+    secret: str
+    business_id: str
+    verify_token: str
+    callback_url: str | None = None
+
+
+@dataclass(slots=True)
+class Token:
+    """`wabas` None: every account of its business. `expires_at` None: never."""
+
+    value: str
+    app_id: str
+    scopes: tuple[str, ...] = SCOPES
+    expires_at: datetime | None = None
+    wabas: frozenset[str] | None = None
+    revoked: bool = False
+    user_id: str = "122100000000000"
+
+
+class World:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        *,
+        seed: int = 1,
+        kind: WorldKind = "closing",
+        switches: Switches | None = None,
+        calls_take_time: bool = False,
+    ) -> None:
+        self._clock = now
+        self._ahead = timedelta()
+        self.seed = seed
+        self.kind: WorldKind = kind
+        self.switches = switches or Switches()
+        self.calls_take_time = calls_take_time
+        self.numbers: dict[str, SimNumber] = {}
+        self.by_id: dict[str, SimNumber] = {}
+        self.instances: dict[str, Instance] = {}
+        self.wabas: dict[str, Waba] = {}
+        self.apps: dict[str, App] = {}
+        self.tokens: dict[str, Token] = {}
+        self.hook = Hook(secret=f"hook-{random.Random(f'{seed}:hook').getrandbits(96):024x}")
+        self.log = CallLog()
+
+    # -- time and chance
+
+    def now(self) -> datetime:
+        return self._clock() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on."""
+        self._ahead += timedelta(seconds=seconds)
+
+    def draw(self, number: SimNumber) -> random.Random:
+        """Randomness of one number, the same whatever happened to others in between."""
+        number.draws += 1
+        return random.Random(f"{self.seed}:{number.e164}:{number.draws}")
+
+    # -- looking
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.log.since(0)
+
+    def number(self, e164: str) -> SimNumber:
+        """The number as it is now. Raises KeyError."""
+        found = self.numbers["+" + e164.strip().lstrip("+")]
+        self.settle(found)
+        found.sender.catch_up(self.now(), found.side)
+        return found
+
+    def by_phone_id(self, phone_number_id: str) -> SimNumber:
+        """Raises Refusal when Graph has no such object."""
+        found = self.by_id.get(phone_number_id)
+        if found is None:
+            raise unknown_object(phone_number_id)
+        self.settle(found)
+        return found
+
+    def instance_of(self, number: SimNumber) -> Instance | None:
+        return self.instances.get(number.instance_id) if number.instance_id is not None else None
+
+    def number_of(self, instance: Instance) -> SimNumber | None:
+        found = self.numbers.get(instance.e164)
+        if found is not None:
+            self.settle(found)
+        return found
+
+    def connected(self, instance: Instance) -> bool:
+        """Whether this deployment is the one that serves its number."""
+        number = self.number_of(instance)
+        return number is not None and number.side == "on_premises" and number.live_instance == instance.id
+
+    # -- what is true, from the facts
+
+    def side_of(self, number: SimNumber, at: datetime) -> Side:
+        if number.banned or number.deleted or number.moving_until is not None:
+            return "neither"
+        if number.platform == "CLOUD_API":
+            return "cloud"
+        live = self.instances.get(number.live_instance) if number.live_instance is not None else None
+        if number.platform == "ON_PREMISE" and live is not None and not number.cut_off and live.running(at):
+            return "on_premises"
+        return "neither"
+
+    def view_of(self, number: SimNumber, at: datetime) -> View:
+        """What Graph is going to show, once its reads have caught up."""
+        platform = number.platform
+        client = self.instance_of(number)
+        gone = client is not None and (client.host == "gone" or client.expired(at))
+        if platform == "ON_PREMISE" and gone:
+            platform = self.switches.platform_when_expired
+        return View(platform, self._status(number), number.code_status, number.pin is not None)
+
+    def _status(self, number: SimNumber) -> str:
+        if number.deleted:
+            return "DELETED"
+        if number.banned:
+            return "BANNED"
+        if number.side != "neither":
+            return "CONNECTED"
+        if number.onboarded_at is not None and not number.registered:
+            return "PENDING"
+        if number.platform == "ON_PREMISE" and not number.on_business_app and not number.cut_off:
+            return self.switches.status_when_stopped
+        return "DISCONNECTED"
+
+    def instance_state(self, number: SimNumber, at: datetime) -> str:
+        client = self.instance_of(number)
+        if client is None:
+            return "none"
+        if client.host != "up":
+            return "host_gone" if client.host == "gone" else "stopped"
+        if client.expired(at):
+            return "expired"
+        if not client.coreapp_up:
+            return "coreapp_down"
+        return "connected" if number.side == "on_premises" else "disconnected"
+
+    def shown(self, number: SimNumber) -> View:
+        """What a read shows now: reads may lag behind writes."""
+        now = self.now()
+        if (
+            number.lagging_until is not None
+            and number.lagging_view is not None
+            and now < number.lagging_until
+        ):
+            return number.lagging_view
+        back_then = now - timedelta(seconds=self.switches.read_lag_s)
+        for at, view in reversed(number.history):
+            if at <= back_then:
+                return view
+        return number.history[0][1]
+
+    # -- changing
+
+    @contextmanager
+    def changing(self, number: SimNumber, at: datetime | None = None) -> Iterator[datetime]:
+        """Whatever may move a number to another side happens in here, so that no second of it is lost."""
+        when = at or self.now()
+        number.sender.catch_up(when, number.side)
+        yield when
+        self.note(number, when)
+
+    def note(self, number: SimNumber, at: datetime) -> None:
+        number.side = self.side_of(number, at)
+        number.outage.note(number.side, at)
+        number.instance = self.instance_state(number, at)
+        number.status = self._status(number)
+        view = self.view_of(number, at)
+        if not number.history or number.history[-1][1] != view:
+            number.history.append((at, view))
+            del number.history[:-12]
+
+    def settle(self, number: SimNumber) -> None:
+        """Let happen what was due by now."""
+        now = self.now()
+        while (due := self._next_due(number, now)) is not None:
+            at, happen = due
+            with self.changing(number, at):
+                happen(number)
+
+    def _next_due(
+        self, number: SimNumber, now: datetime
+    ) -> tuple[datetime, Callable[[SimNumber], None]] | None:
+        due: list[tuple[datetime, Callable[[SimNumber], None]]] = []
+        if number.moving_until is not None:
+            due.append((number.moving_until, self._arrive))
+        client = self.instance_of(number)
+        if client is not None and number.instance in ("connected", "disconnected", "coreapp_down"):
+            due.append((client.expires_at, lambda _: None))  # its state speaks for itself
+        if number.onboarded_at is not None and number.code_status == "VERIFIED" and not number.registered:
+            # Who verifies again later starts no new 14 days: undocumented; signup is what they count from.
+            due.append((number.onboarded_at + timedelta(days=SIGNUP_DAYS), _verification_lapses))
+        return min((one for one in due if one[0] <= now), key=lambda one: one[0], default=None)
+
+    def _arrive(self, number: SimNumber) -> None:
+        """The move inside `register` ends: the number is up on Cloud."""
+        number.moving_until, number.platform, number.live_instance = None, "CLOUD_API", None
+        if number.moving_profile is not None:
+            number.profile, number.moving_profile = number.moving_profile, None
+
+    # -- building
+
+    def add(self, number: SimNumber, instance: Instance | None = None) -> None:
+        self.numbers[number.e164] = number
+        self.by_id[number.phone_number_id] = number
+        self.wabas[number.waba_id].phone_number_ids.append(number.phone_number_id)
+        if instance is not None:
+            self.instances[instance.id] = instance
+            number.instance_id = instance.id
+        self.note(number, self.now())
+
+    def describe(self, number: SimNumber) -> dict[str, Any]:
+        """The truth about a number, for the oracle."""
+        self.number(number.e164)
+        return {
+            "e164": number.e164,
+            "phone_number_id": number.phone_number_id,
+            "waba_id": number.waba_id,
+            "kind": number.kind,
+            "platform": number.platform,
+            "side": number.side,
+            "status": number.status,
+            "instance": number.instance,
+            "outage_s": number.outage_s,
+            "dark_since": number.dark_since.isoformat() if number.dark_since is not None else None,
+            "registers": number.registers,
+            "registered": number.registered,
+            "deregisters": number.deregisters,
+            "wrong_pins": number.wrong_pins,
+            "double_effects": number.double_effects,
+            "sends_to_dead_side": number.sends_to_dead_side,
+            "dropped_inbound": number.dropped_inbound,
+            "sender_gap_s": number.sender_gap_s,
+        }
+
+
+def _verification_lapses(number: SimNumber) -> None:
+    number.code_status = "EXPIRED"
