@@ -56,6 +56,7 @@ def _act(world: World, instance: Instance, number: SimNumber, what: str) -> None
         case "wipe":
             # A clean node in the old one's place: the client runs and holds no registration.
             instance.host, instance.coreapp_up, instance.registered = "up", True, False
+            instance.moved = instance.needs_restart = False
             instance.tokens.clear()
             instance.callbacks = Callbacks(world.now())
         case "backup_fails" | "backup_works":

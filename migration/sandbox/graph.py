@@ -148,7 +148,7 @@ def _numbers(ask: Ask) -> Answer:
 
 def _page(ask: Ask, keys: list[str], row: Callable[[int], dict[str, Any]]) -> Answer:
     """Cursors are opaque, `next` is absolute and absent on the last page."""
-    limit = max(1, min(int(ask.params.get("limit", LIMIT)), MOST))
+    limit = _limit(ask.params.get("limit", LIMIT))
     start = 0
     if "after" in ask.params:
         start = _at(keys, ask.params["after"]) + 1
@@ -164,6 +164,13 @@ def _page(ask: Ask, keys: list[str], row: Callable[[int], dict[str, Any]]) -> An
     if start > 0:
         paging["previous"] = _link(ask, limit, before=first)
     return answer_json({"data": rows, "paging": paging})
+
+
+def _limit(given: Any) -> int:
+    """Anything above the most is taken as the most. Raises Refusal."""
+    if not str(given).isdigit():
+        raise Refusal(100, message="(#100) param limit must be non-negative")
+    return max(1, min(int(given), MOST))
 
 
 def _cursor(key: str) -> str:

@@ -1,5 +1,6 @@
 """Whole numbers from import to their end: what the other side saw, in order."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -8,27 +9,82 @@ from migration.step import Advanced
 from state.sides import Side, Status
 from tests.conftest import MakeRig
 
-STORIES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
-    "WITH_BACKUP": (
-        {"kinds": ["healthy"]},
-        "WITH_BACKUP",
-        ["onprem.two_step", "onprem.backup", "subscribe", "onprem.two_step", "register", "messages", "stop"],
+
+@dataclass(frozen=True)
+class Story:
+    """A number, the way it must be given, and every write about it that must reach the far side, in order."""
+
+    itinerary: str
+    calls: list[str]
+    how: dict[str, Any]
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+STORIES = {
+    "with backup": Story(
+        "WITH_BACKUP", ["onprem.two_step", "register", "messages", "command.stop"], {"kinds": ["healthy"]}
     ),
+    "with backup and a traffic hook": Story(
+        "WITH_BACKUP",
+        ["onprem.two_step", "pause_sends", "register", "switch_route", "messages", "resume_sends", "command.stop"],
+        {"kinds": ["healthy"]},
+        {"hook": "senders"},
+    ),
+    "code first": Story(
+        "CODE_FIRST",
+        [
+            "onprem.two_step",
+            "request_code",
+            "verify_code",
+            "command.stop",
+            "register",
+            "messages",
+            "profile",
+        ],
+        {"kinds": ["no_backup"]},
+    ),
+    "code first, verified already": Story(
+        "CODE_FIRST",
+        ["onprem.two_step", "command.stop", "register", "messages", "profile"],
+        {"kinds": ["verified"]},
+        {"itinerary": "CODE_FIRST"},
+    ),
+    "code after, codes refused while On-Premises": Story(
+        "CODE_AFTER",
+        ["onprem.two_step", "command.stop", "request_code", "verify_code", "register", "messages", "profile"],
+        {"kinds": ["code_refused"]},
+        {"itinerary": "CODE_AFTER"},
+    ),
+    "code after, dark on arrival": Story(
+        "CODE_AFTER", ["set_pin", "request_code", "verify_code", "register", "messages"], {"kinds": ["dark"]}
+    ),
+    "code after, host gone": Story(
+        "CODE_AFTER",
+        ["set_pin", "command.stop", "request_code", "verify_code", "register", "messages"],
+        {"kinds": ["host_gone"]},
+    ),
+    "code after, a year after the sunset": Story(
+        "CODE_AFTER",
+        ["set_pin", "command.stop", "request_code", "verify_code", "register", "messages"],
+        {"kinds": ["expired"], "world": "after-sunset"},
+    ),
+    "onboard": Story("ONBOARD", ["set_pin", "register", "messages"], {"kinds": ["new"]}),
 }
 
 
-@pytest.mark.parametrize("story", STORIES)
-async def test_calls_in_order(rig: MakeRig, story: str) -> None:
-    how, itinerary, expected = STORIES[story]
-    told = await rig(**how)
+@pytest.mark.parametrize("name", STORIES)
+async def test_the_far_side_sees_exactly_these_writes(rig: MakeRig, name: str) -> None:
+    story = STORIES[name]
+    told = await rig(**story.how)
     async with told.worker() as app:
-        (at,) = await told.imported(app)
-        assert at.itinerary == itinerary
+        (at,) = await told.imported(app, **story.columns)
+        assert at.itinerary == story.itinerary
         outcome = await told.drive(app, at.ref)
-        assert outcome == Advanced(outcome.step, ended=True), outcome
+        assert isinstance(outcome, Advanced)
+        assert outcome.ended
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE)
         assert await app.queries.broken_link(at.migration_id) is None
     number = told.number(at)
     assert (number.platform, number.registered, number.double_effects) == ("CLOUD_API", 1, 0)
-    assert told.mutations(at) == expected
+    assert told.mutations(at) == story.calls

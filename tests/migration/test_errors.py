@@ -1,0 +1,67 @@
+"""Errors cross process borders: each class comes through pickle as it was."""
+
+import pickle
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from migration import errors
+from migration.actions import Refused
+from migration.errors import (
+    BadSetting,
+    CredentialsRefused,
+    MigrationError,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Transient,
+    WriteRefused,
+)
+from migration.fleet.importing import BadInventory
+from migration.fleet.inventory import BadRow
+from migration.keeper import BackupNotKept
+from migration.vault import WrongKey
+from state import errors as state_errors
+
+WAIT = timedelta(minutes=7)
+EACH: list[Exception] = [
+    MigrationError("it went wrong"),
+    Transient("come back", left=True),
+    Throttled("slower", WAIT),
+    OutcomeUnknown("no answer"),
+    Rejected("refused", 133005, "the PIN is wrong", 2388, WAIT, "trace"),
+    CredentialsRefused("refused", 190, "expired", 463, None, "trace", "onprem"),
+    WriteRefused("a dry run"),
+    BadSetting("no key"),
+    WrongKey("another key"),
+    Refused("no sense"),
+    BackupNotKept("lost"),
+    BadInventory(Path("fleet.csv"), [BadRow(2, "e164", "wrong")]),
+    *(
+        made("said")
+        for made in vars(state_errors).values()
+        if isinstance(made, type) and issubclass(made, state_errors.StateError)
+    ),
+]
+
+
+@pytest.mark.parametrize("error", EACH, ids=lambda error: type(error).__name__)
+def test_comes_through_pickle_whole(error: Exception) -> None:
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error)
+    assert back.args == error.args
+    assert vars(back) == vars(error)
+    assert str(back) == str(error)
+
+
+def test_no_class_is_forgotten() -> None:
+    known = {
+        made for made in vars(errors).values() if isinstance(made, type) and issubclass(made, errors.MigrationError)
+    }
+    assert known <= {type(error) for error in EACH}
+
+
+def test_the_message_is_one_sentence_and_not_a_tuple() -> None:
+    assert str(Throttled("slower", WAIT)) == "slower"
+    assert str(Rejected("refused", 1, "why")) == "refused"

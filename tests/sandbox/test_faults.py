@@ -1,0 +1,112 @@
+"""Faults: before the effect, after it, or instead of it; and what the record says of them."""
+
+import httpx
+import pytest
+from tests.sandbox.far import Far, code_of
+
+from migration.sandbox.faults import BadFault
+
+
+@pytest.mark.parametrize(("kind", "raised"), [("refuse", httpx.ConnectError), ("reset_before", httpx.ReadError)])
+async def test_before_the_effect_nothing_happens(kind: str, raised: type[Exception]) -> None:
+    far = Far.of()
+    backup = await far.backup()
+    far.sandbox.faults.add(route="register", kind=kind)
+    with pytest.raises(raised):
+        await far.register(backup=backup)
+    assert (far.number.side, far.number.registers, far.sandbox.mutations(far.e164)) == ("on_premises", 0, ())
+    assert (await far.register(backup=backup)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "truncated"])
+async def test_after_the_effect_only_the_answer_is_lost(kind: str) -> None:
+    far = Far.of()
+    backup = await far.backup()
+    far.sandbox.faults.add(route="register", e164=far.e164, kind=kind, times=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await far.register(backup=backup)
+    last = far.sandbox.world.calls[-1]
+    assert (last.call, last.effect, last.answered, last.status) == ("register", True, False, 200)
+    assert (far.number.side, far.number.registered) == ("cloud", 1)
+
+
+@pytest.mark.parametrize("kind", ["500", "html"])
+@pytest.mark.parametrize("effect", [True, False])
+async def test_a_broken_answer_with_or_without_effect(kind: str, effect: bool) -> None:
+    far = Far.of()
+    backup = await far.backup()
+    far.sandbox.faults.add(route="register", kind=kind, effect=effect)
+    answer = await far.register(backup=backup)
+    assert answer.status_code in (500, 502)
+    assert (far.number.side == "cloud") is effect
+    assert far.sandbox.world.calls[-1].effect is effect
+
+
+async def test_an_empty_answer_has_its_effect() -> None:
+    far = Far.of()
+    backup = await far.backup()
+    far.sandbox.faults.add(route="register", kind="empty")
+    assert (await far.register(backup=backup)).content == b""
+    assert far.number.side == "cloud"
+
+
+async def test_too_many_requests_in_the_words_of_either_side() -> None:
+    far = Far.of()
+    await far.health()
+    far.sandbox.faults.add(route="*", kind="429", times=2)
+    graph, onprem = await far.phone("GET"), await far.onprem("GET", "health")
+    assert [(one.status_code, code_of(one)) for one in (graph, onprem)] == [(429, 130429), (429, 1015)]
+
+
+async def test_slow_longer_than_patience_is_a_timeout_with_its_effect() -> None:
+    far = Far.of()
+    backup = await far.backup()
+    far.sandbox.faults.add(route="register", kind="slow", seconds=90)
+    with pytest.raises(httpx.ReadTimeout):
+        await far.register(backup=backup)
+    assert far.number.side == "cloud"
+
+
+async def test_a_lagging_read_after_one_call() -> None:
+    far = Far.of()
+    backup = await far.backup()
+    far.sandbox.faults.add(route="register", kind="lag", seconds=20)
+    await far.register(backup=backup)
+    assert await far.shows("platform_type", "status") == ["ON_PREMISE", "CONNECTED"]
+    far.clock.pass_(seconds=20)
+    assert await far.shows("platform_type") == ["CLOUD_API"]
+
+
+async def test_a_fault_is_for_one_number_after_some_calls_and_so_often() -> None:
+    far = Far.of("healthy", "healthy")
+    far.sandbox.faults.add(route="get.number", kind="500", e164=far.e164, times=2, after=1)
+    assert [(await far.phone("GET")).status_code for _ in range(4)] == [200, 500, 500, 200]
+    far.at = 1
+    assert (await far.phone("GET")).status_code == 200
+
+
+async def test_faults_come_and_go_over_the_oracle() -> None:
+    far = Far.of()
+    told = await far.oracle("POST", "faults", json={"faults": [{"route": "get.number", "kind": "html"}]})
+    assert told["faults"][0]["times"] == 1
+    assert await far.oracle("DELETE", "faults") == {"faults": []}
+    assert (await far.phone("GET")).status_code == 200
+    for bad in ({"faults": [{"kind": "rain"}]}, {"faults": "all"}, {"faults": [{"kind": "500", "who": 1}]}):
+        assert "error" in await far.oracle("POST", "faults", json=bad)
+
+
+def test_a_fault_cannot_lie_about_its_effect() -> None:
+    far = Far.of()
+    with pytest.raises(BadFault, match="cannot choose"):
+        far.sandbox.faults.add(route="register", kind="refuse", effect=True)
+    with pytest.raises(BadFault, match="numbers"):
+        far.sandbox.faults.extend([{"kind": "500", "times": "often"}])
+
+
+async def test_a_hook_can_be_struck_too() -> None:
+    far = Far.of()
+    far.sandbox.faults.add(route="pause_sends", kind="lost_answer")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await far.hook("pause_sends")
+    assert not far.number.sender.running
+    assert (await far.hook("pause_sends")).json() == {"state": "done"}

@@ -1,0 +1,240 @@
+"""Graph on the wire: parameters, fields, paging, errors, tokens, versions, subscriptions, settings, messages."""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+
+import pytest
+from tests.sandbox.far import Clock, Far, code_of
+
+TEXT = {"messaging_product": "whatsapp", "to": "+4915100000000", "type": "text", "text": {"body": "hello"}}
+TEMPLATE = {
+    "messaging_product": "whatsapp",
+    "to": "+4915100000000",
+    "type": "template",
+    "template": {"name": "smoke_test", "language": {"code": "en"}},
+}
+
+
+@pytest.mark.parametrize("how", ["params", "data", "json"])
+async def test_parameters_come_by_query_form_and_json_alike(how: str) -> None:
+    far = Far.of("on_cloud")
+    assert (await far.phone("POST", **{how: {"pin": "012345"}})).status_code == 200
+    assert far.number.pin == "012345"
+
+
+async def test_a_multipart_form_is_taken_too() -> None:
+    far = Far.of("on_cloud")
+    assert (await far.phone("POST", files={"pin": (None, "012345")})).status_code == 200
+    assert far.number.pin == "012345"
+
+
+@pytest.mark.parametrize("path", ["/v25.0/{id}", "/v19.0/{id}/", "/{id}", "/{id}/?fields=id"])
+async def test_any_version_or_none_and_a_trailing_slash(path: str) -> None:
+    far = Far.of()
+    url = path.format(id=far.row["phone_number_id"])
+    answer = await far.client.get(url, params={"access_token": far.manifest["token"]})
+    assert answer.json()["id"] == far.row["phone_number_id"]
+
+
+async def test_an_expired_version_is_served_by_the_oldest_living_one() -> None:
+    far = Far.of(clock=Clock(datetime(2026, 11, 23, tzinfo=UTC)))
+    served = {}
+    for asked in ("v20.0", "v21.0", "v25.0", "v99.0"):
+        headers = {"Authorization": f"Bearer {far.manifest['token']}"}
+        answer = await far.client.get(f"/{asked}/{far.row['phone_number_id']}", headers=headers)
+        served[asked] = answer.headers["facebook-api-version"]
+    assert served == {"v20.0": "v21.0", "v21.0": "v21.0", "v25.0": "v25.0", "v99.0": "v26.0"}
+
+
+async def test_every_reply_tells_usage() -> None:
+    far = Far.of()
+    for answer in (await far.phone("GET"), await far.graph("GET", "404404")):
+        assert {"x-app-usage", "x-business-use-case-usage", "x-fb-trace-id"} <= set(answer.headers)
+
+
+async def test_a_field_that_does_not_exist_fails_the_whole_call() -> None:
+    far = Far.of()
+    answer = await far.phone("GET", params={"fields": "id,shoe_size"})
+    assert (answer.status_code, code_of(answer)) == (400, 100)
+    assert "shoe_size" in answer.json()["error"]["message"]
+
+
+async def test_fields_nest() -> None:
+    far = Far.of("on_cloud")
+    told = (await far.phone("GET", params={"fields": "whatsapp_business_profile{about},status"})).json()
+    assert told["whatsapp_business_profile"] == {"about": "Write to us"}
+    told = (await far.waba("GET", params={"fields": "name,phone_numbers{status}"})).json()
+    assert told["phone_numbers"]["data"] == [{"status": "CONNECTED", "id": far.row["phone_number_id"]}]
+
+
+async def test_pages_have_opaque_cursors_and_the_last_has_no_next() -> None:
+    far = Far.of(*["healthy"] * 10)
+    seen, url = [], f"/v25.0/{far.row['waba_id']}/phone_numbers?limit=4&fields=id"
+    while url:
+        page = (await far.client.get(url, headers={"Authorization": f"Bearer {far.manifest['token']}"})).json()
+        seen.append([row["id"] for row in page["data"]])
+        url = page["paging"].get("next")
+    assert [len(page) for page in seen] == [4, 4, 2]
+    assert len({one for page in seen for one in page}) == 10
+    assert code_of(await far.waba("GET", "phone_numbers?after=nonsense")) == 100
+    assert code_of(await far.waba("GET", "phone_numbers?limit=many")) == 100
+
+
+async def test_an_unknown_object_is_100_33() -> None:
+    far = Far.of()
+    for path in ("1234567890123456", "1234567890123456/register", "nonsense"):
+        error = (await far.graph("GET" if "/" not in path else "POST", path)).json()["error"]
+        assert (error["code"], error["error_subcode"], error["type"]) == (100, 33, "GraphMethodException")
+    assert code_of(await far.phone("POST", "migrate")) == 2500
+
+
+async def test_tokens_expire_are_revoked_and_lack_things() -> None:
+    far = Far.of()
+    token = far.sandbox.world.tokens[far.manifest["token"]]
+    token.expires_at = far.clock.at.replace(hour=21)
+    assert (await far.phone("GET")).status_code == 200
+    token.wabas = frozenset()
+    assert code_of(await far.waba("GET", "phone_numbers")) == 200
+    assert code_of(await far.phone("GET")) == 100
+    token.wabas, token.scopes = None, ("whatsapp_business_management",)
+    assert code_of(await far.register()) == 200
+    far.clock.pass_(hours=1)
+    answer = await far.phone("GET")
+    assert (answer.status_code, code_of(answer), answer.json()["error"]["error_subcode"]) == (401, 190, 463)
+    token.expires_at, token.revoked = None, True
+    assert (await far.phone("GET")).json()["error"]["error_subcode"] == 460
+    assert code_of(await far.client.get(f"/v25.0/{far.row['phone_number_id']}")) == 200
+
+
+async def test_a_proof_is_checked_where_it_is_sent() -> None:
+    far = Far.of()
+    told = far.manifest
+    good = hmac.new(told["app_secret"].encode(), told["token"].encode(), hashlib.sha256).hexdigest()
+    assert (await far.phone("GET", params={"appsecret_proof": good})).status_code == 200
+    assert code_of(await far.phone("GET", params={"appsecret_proof": "0" * 64})) == 100
+
+
+async def test_debug_token_tells_what_a_token_may() -> None:
+    far = Far.of()
+    app_token = f"{far.manifest['app_id']}|{far.manifest['app_secret']}"
+    params = {"input_token": far.manifest["token"], "access_token": app_token}
+    data = (await far.client.get("/v25.0/debug_token", params=params)).json()["data"]
+    assert (data["is_valid"], data["app_id"], data["expires_at"]) == (True, far.manifest["app_id"], 0)
+    assert [one["scope"] for one in data["granular_scopes"]] == data["scopes"]
+    params["input_token"] = "other"
+    data = (await far.client.get("/v25.0/debug_token", params=params)).json()["data"]
+    assert not data["is_valid"]
+
+
+async def test_a_bare_subscription_removes_an_override() -> None:
+    far = Far.of()
+    assert (await far.waba("GET", "subscribed_apps")).json() == {"data": []}
+    override = {"override_callback_uri": "https://hooks.example/wa", "verify_token": "t"}
+    assert code_of(await far.waba("POST", "subscribed_apps", json=override)) == 100
+    await far.waba("POST", "subscribed_apps")
+    await far.waba("POST", "subscribed_apps", json=override)
+    [row] = (await far.waba("GET", "subscribed_apps")).json()["data"]
+    assert row["override_callback_uri"] == "https://hooks.example/wa"
+    assert row["whatsapp_business_api_data"]["id"] == far.manifest["app_id"]
+    await far.waba("POST", "subscribed_apps")
+    [row] = (await far.waba("GET", "subscribed_apps")).json()["data"]
+    assert "override_callback_uri" not in row
+    await far.waba("DELETE", "subscribed_apps")
+    assert (await far.waba("GET", "subscribed_apps")).json() == {"data": []}
+
+
+async def test_storage_is_set_only_before_registration() -> None:
+    far = Far.of()
+    wanted = {"storage_configuration": {"status": "IN_COUNTRY_STORAGE_ENABLED", "data_localization_region": "BR"}}
+    assert (await far.phone("POST", "settings", json=wanted)).status_code == 200
+    told = (await far.phone("GET", "settings")).json()["storage_configuration"]
+    assert told == wanted["storage_configuration"]
+    await far.register(backup=await far.backup())
+    assert code_of(await far.phone("POST", "settings", json=wanted)) == 100
+    await far.phone("POST", "deregister")
+    assert (await far.phone("GET", "settings")).json()["storage_configuration"] == {"status": "DEFAULT"}
+    far = Far.of(storage_while_on_premises="refused")
+    assert code_of(await far.phone("POST", "settings", json=wanted)) == 100
+
+
+async def test_messages_go_out_only_from_cloud() -> None:
+    far = Far.of()
+    assert code_of(await far.phone("POST", "messages", json=TEMPLATE)) == 133010
+    await far.register(backup=await far.backup())
+    answer = (await far.phone("POST", "messages", json=TEMPLATE)).json()
+    assert answer["messages"][0]["id"].startswith("wamid.")
+    assert answer["contacts"] == [{"input": "+4915100000000", "wa_id": "4915100000000"}]
+
+
+async def test_a_message_sent_twice_is_seen() -> None:
+    far = Far.of("on_cloud")
+    for _ in range(2):
+        await far.phone("POST", "messages", json=TEMPLATE | {"biz_opaque_callback_data": "smoke-1"})
+    assert far.number.double_effects == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"messaging_product": "sms"}, 100),
+        ({"type": "smoke"}, 131051),
+        ({"to": ""}, 131008),
+        ({"to": "12"}, 131009),
+        ({"text": None}, 131008),
+        ({"text": {"body": "x" * 4097}}, 100),
+        ({"type": "template", "template": {"name": "none", "language": {"code": "en"}}}, 132001),
+    ],
+)
+async def test_a_message_that_cannot_be_sent_says_why(change: dict[str, object], code: int) -> None:
+    assert code_of(await Far.of("on_cloud").phone("POST", "messages", json=TEXT | change)) == code
+
+
+async def test_outside_the_window_text_may_be_refused_at_once() -> None:
+    far = Far.of("on_cloud", text_outside_window="sync")
+    assert code_of(await far.phone("POST", "messages", json=TEXT)) == 131047
+    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": TEXT["to"]})
+    assert (await far.phone("POST", "messages", json=TEXT)).status_code == 200
+    far.clock.pass_(hours=24)
+    assert code_of(await far.phone("POST", "messages", json=TEXT)) == 131047
+
+
+async def test_the_profile_is_read_and_written() -> None:
+    far = Far.of("on_cloud")
+    told = {"messaging_product": "whatsapp", "about": "Open", "websites": ["https://a.example"]}
+    assert (await far.phone("POST", "whatsapp_business_profile", json=told)).status_code == 200
+    [row] = (await far.phone("GET", "whatsapp_business_profile?fields=about,websites")).json()["data"]
+    assert row == told
+    for bad in ({"about": "x" * 140}, {"websites": ["a.example"]}, {"vertical": "SPACE"}, {"websites": ["x"] * 3}):
+        body = {"messaging_product": "whatsapp"} | bad
+        assert code_of(await far.phone("POST", "whatsapp_business_profile", json=body)) == 100
+
+
+async def test_health_is_told_by_entity() -> None:
+    far = Far.of("healthy", "on_cloud", "payment_problem")
+    [health] = await far.shows("health_status")
+    assert health["entities"][0]["can_send_message"] == "BLOCKED"
+    far.at = 1
+    [health] = await far.shows("health_status")
+    assert health["can_send_message"] == "AVAILABLE"
+    assert [one["entity_type"] for one in health["entities"]] == ["PHONE_NUMBER", "WABA", "BUSINESS", "APP"]
+    far.at = 2
+    await far.register(backup=await far.backup())
+    [health] = await far.shows("health_status")
+    assert health["entities"][1]["errors"][0]["error_code"] == 141006
+
+
+async def test_errors_may_all_be_400() -> None:
+    far = Far.of(http_status="all_400")
+    far.sandbox.world.tokens[far.manifest["token"]].scopes = ()
+    answer = await far.phone("GET")
+    assert (answer.status_code, code_of(answer)) == (400, 200)
+
+
+async def test_a_number_can_have_a_callback_of_its_own() -> None:
+    far = Far.of()
+    told = {"webhook_configuration": {"override_callback_uri": "https://one.example/wa", "verify_token": "t"}}
+    await far.phone("POST", json=told)
+    [shown] = await far.shows("webhook_configuration")
+    assert shown["phone_number"] == "https://one.example/wa"
+    assert far.sandbox.mutations(far.e164) == ("set_webhook",)

@@ -1,0 +1,119 @@
+"""The oracle and the controls, and the record they read from."""
+
+import json
+from datetime import UTC, datetime
+
+from tests.sandbox.far import CODE, Far
+
+from migration.sandbox.calls import Call, CallLog
+
+
+async def test_the_record_has_every_call_and_no_secret() -> None:
+    far = Far.of("no_backup")
+    await far.health()
+    await far.verify()
+    await far.register()
+    told = await far.oracle("GET", "calls?since=1")
+    assert [row["call"] for row in told["calls"]] == ["onprem.health", "request_code", "verify_code", "register"]
+    assert [row["seq"] for row in told["calls"]] == [2, 3, 4, 5]
+    assert set(told["calls"][0]) == set(
+        "seq at side method path phone_number_id e164 call write status code effect answered".split()
+    )
+    text = json.dumps(told)
+    for secret in (far.manifest["token"], far.row["pin"], far.row["password"], far.tokens[far.e164]):
+        assert str(secret) not in text
+
+
+async def test_the_world_is_told_as_it_is() -> None:
+    far = Far.of("healthy", "dark")
+    told = await far.oracle("GET", "world")
+    assert told["now"] == far.clock.at.isoformat()
+    first, second = told["numbers"]
+    assert (first["platform"], first["instance"], first["outage_s"]) == ("ON_PREMISE", "connected", None)
+    assert (second["instance"], second["dark_since"]) == ("none", far.clock.at.isoformat())
+
+
+async def test_the_clock_goes_only_forward() -> None:
+    far = Far.of()
+    await far.oracle("POST", "clock", json={"advance_s": 90})
+    assert (far.sandbox.world.now() - far.clock.at).total_seconds() == 90
+    for bad in ({"advance_s": -1}, {"advance_s": "1"}, {"advance_s": True}, {}, []):
+        assert "error" in await far.oracle("POST", "clock", json=bad)
+
+
+async def test_what_consumers_write_into_the_gap_is_dropped_and_counted() -> None:
+    far = Far.of("no_backup")
+    assert (await write(far)) == "on_premises"
+    far.sandbox.stop_instance(far.row["instance"])
+    assert (await write(far)) is None
+    await far.verify()
+    await far.register()
+    assert (await write(far)) is None  # nobody is subscribed to hear of it
+    await far.waba("POST", "subscribed_apps")
+    assert (await write(far)) == "cloud"
+    assert far.number.dropped_inbound == 2
+
+
+async def write(far: Far) -> str | None:
+    told: str | None = (await far.oracle("POST", "inbound", json={"e164": far.e164}))["delivered_to"]
+    return told
+
+
+async def test_the_outage_is_the_sum_of_what_ended() -> None:
+    far = Far.of("no_backup")
+    far.sandbox.stop_instance(far.row["instance"])
+    far.clock.pass_(seconds=20)
+    far.sandbox.start_instance(far.row["instance"])
+    far.clock.pass_(seconds=100)
+    far.sandbox.stop_instance(far.row["instance"])
+    far.clock.pass_(seconds=5)
+    assert far.number.outage_s == 20
+    await far.verify()
+    await far.register()
+    assert (far.number.outage_s, far.number.dark_since) == (25, None)
+
+
+async def test_the_manifest_can_be_had_again() -> None:
+    far = Far.of("healthy", "dark", "pin_unknown")
+    told = await far.oracle("GET", "fleet")
+    assert told == far.manifest
+    assert [row["kind"] for row in told["numbers"]] == ["healthy", "dark", "pin_unknown"]
+    assert [row["onprem_url"] is None for row in told["numbers"]] == [False, True, False]
+    assert [row["pin"] is None for row in told["numbers"]] == [False, False, True]
+
+
+async def test_wrong_questions_are_answered() -> None:
+    far = Far.of()
+    for method, path in (
+        ("GET", "nothing"),
+        ("GET", "sms?e164=123"),
+        ("GET", "calls?since=x"),
+        ("POST", "instances/none"),
+        ("GET", ""),
+    ):
+        assert "error" in await far.oracle(method, path)
+    assert "error" in await far.oracle("POST", f"instances/{far.row['instance']}", json={"do": "fly"})
+
+
+async def test_sms_takes_the_number_with_its_plus_or_without() -> None:
+    far = Far.of("dark")
+    await far.phone("POST", "request_code", json=CODE)
+    for e164 in (far.e164, far.e164[1:], f"%2B{far.e164[1:]}"):
+        [code] = (await far.oracle("GET", f"sms?e164={e164}"))["codes"]
+        assert (code["code"], code["arrived"]) == (far.sandbox.sms(far.e164)[0], True)
+
+
+def test_a_long_record_spills_to_a_file_and_reads_back() -> None:
+    log = CallLog(in_memory=10)
+    rows = [
+        Call(at, datetime(2026, 1, 1, tzinfo=UTC), "graph", "GET", f"/{at}", None, None, "get.number", False, 200, None, False, True)
+        for at in range(1, 2501)
+    ]
+    for row in rows:
+        log.append(row)
+    assert len(log) == 2500
+    assert log.since(0) == rows
+    assert log.since(1500, limit=3) == rows[1500:1503]
+    assert log.since(2499) == rows[2499:]
+    assert log.since(2500) == []
+    log.clear()

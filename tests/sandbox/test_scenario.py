@@ -1,0 +1,111 @@
+"""Scenario files: what ships is sound, and a mistake is told with its line."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import phonenumbers
+import pytest
+
+from migration.sandbox import Sandbox
+from migration.sandbox.kinds import KINDS
+from migration.sandbox.scenario import BadScenario, load, read, shipped
+from migration.sandbox.switches import BadSwitch, Switches, names, with_values
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_scenario_makes_a_fleet(name: str) -> None:
+    sandbox = Sandbox.from_scenario(name)
+    assert sandbox.manifest("http://x")["numbers"]
+    assert load(name).about
+
+
+def test_the_demo_is_24_numbers_of_these_kinds() -> None:
+    rows = Sandbox.from_scenario("demo").manifest("http://x")["numbers"]
+    assert Counter(row["kind"] for row in rows) == {
+        "healthy": 9,
+        "no_backup": 4,
+        "host_gone": 3,
+        "dark": 2,
+        "code_refused": 1,
+        "new": 3,
+        "on_cloud": 1,
+        "business_app": 1,
+    }
+
+
+def test_a_scenario_says_where_its_clock_begins(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text("now: 2026-11-23T20:00:00Z\nnumbers: [{kind: dark}]\n")
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    sandbox = Sandbox.from_scenario(path, now=lambda: at)
+    assert sandbox.world.now() == datetime(2026, 11, 23, 20, tzinfo=UTC)
+    at += timedelta(seconds=5)
+    assert sandbox.world.now() == datetime(2026, 11, 23, 20, 0, 5, tzinfo=UTC)
+
+
+def test_faults_of_a_row_are_each_number_s_own() -> None:
+    sandbox = Sandbox.from_scenario("demo")
+    [fault] = sandbox.faults
+    assert (fault.e164, fault.route, fault.kind) == (list(sandbox.world.numbers)[8], "register", "lost_answer")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("world: flat\nnumbers: [{}]", 1, "world is open, closing, after-sunset"),
+        ("world: open\nseed: x\nnumbers: [{}]", 2, "seed is a whole number"),
+        ("numbers:\n  - {kind: healthy}\n  - {kind: rusty}", 3, "no kind is called 'rusty'"),
+        ("numbers:\n  - {count: 0}", 2, "count is a whole number from 1"),
+        ("numbers:\n  - {pin: maybe}", 2, "pin is known or unknown or none"),
+        ("numbers:\n  - {verified: 1}", 2, "verified is true or false"),
+        ("numbers:\n  - {colour: red}", 2, "a number has no 'colour'"),
+        ("numbers: [{}]\nswitches:\n  read_lag: 5", 3, "no switch is called 'read_lag'"),
+        ("numbers: [{}]\nswitches: {success_as: int}", 2, "success_as takes bool or string"),
+        ("numbers: [{}]\nfaults:\n  - {route: register, kind: rain}", 3, "kind is one of"),
+        ("numbers: [{}]\nfaults: none", 2, "faults is not a list"),
+        ("numbers: [{}]\nnow: yesterday", 2, "now is a time with its zone"),
+        ("numbers: [{}]\nnow: 2026-11-23T20:00:00", 2, "now is a time with its zone"),
+        ("numbers: [{}]\nnow: 2026-02-31T20:00:00Z", 2, "day"),
+        ("numbers: [{}]\nweather: bad", 2, "no 'weather'"),
+        ("numbers: [{}]\nnumbers: [{}]", 2, "twice"),
+        ("numbers: [{]", 1, ""),
+        ("- 1", 1, "not a mapping"),
+        ("", 1, "not a mapping"),
+        ("world: open", 1, "no numbers"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(text: str, line: int, what: str) -> None:
+    with pytest.raises(BadScenario) as told:
+        read(text, "night.yaml")
+    assert told.value.line == line
+    assert str(told.value).startswith(f"night.yaml:{line}: ")
+    assert what in str(told.value)
+
+
+def test_switches_take_text_as_their_own_type() -> None:
+    told = with_values(Switches(), {"read_lag_s": "2.5", "bad_backup_code": "133002", "profile_survives": False})
+    assert (told.read_lag_s, told.bad_backup_code, told.profile_survives) == (2.5, 133002, "no")
+    for name, value in (("read_lag_s", "-1"), ("codes_a_day", "many"), ("deregister_then_133015", "maybe")):
+        with pytest.raises(BadSwitch):
+            with_values(Switches(), {name: value})
+    assert "register_seconds" in names()
+
+
+def test_every_number_is_possible_and_every_id_is_one_of_a_kind() -> None:
+    sandbox = Sandbox.build(numbers=400, seed=3, kinds=list(KINDS))
+    rows = sandbox.manifest("http://x")["numbers"]
+    for row in rows:
+        assert phonenumbers.is_possible_number(phonenumbers.parse(row["e164"]))
+        assert len(row["phone_number_id"]) == 16
+    assert len({row["e164"] for row in rows}) == len({row["phone_number_id"] for row in rows}) == 400
+    assert len(sandbox.manifest("http://x")["wabas"]) == 40
+
+
+def test_the_same_seed_makes_the_same_fleet() -> None:
+    def at() -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    first, again = (Sandbox.build(numbers=20, seed=5, now=at).manifest("http://x") for _ in range(2))
+    assert first == again
+    assert first != Sandbox.build(numbers=20, seed=6, now=at).manifest("http://x")
