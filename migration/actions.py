@@ -3,6 +3,7 @@
 import re
 
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from migration.bootstrap import App
 from migration.clients.cloud import CloudApi
@@ -10,7 +11,7 @@ from migration.clients.cloud_models import TokenFacts
 from migration.errors import CredentialsRefused, MigrationError
 from migration.fleet.importing import RowSealer, profile_secrets
 from migration.itinerary import ITINERARIES, itinerary_named
-from state.errors import Conflict, NotFound
+from state.errors import Conflict, NotFound, StateError
 from state.ledger.fleet import NewProfile
 from state.queries import WaveRow
 from state.rows import Position
@@ -21,6 +22,8 @@ class Refused(MigrationError):
     """What was asked for makes no sense as things are; nothing was changed."""
 
 
+# What an entry point turns into one line; anything else is ours to mend and stays loud.
+KNOWN: tuple[type[Exception], ...] = (MigrationError, StateError, SQLAlchemyError, ConnectionError)
 CODE = re.compile(r"\d{6}")
 
 

@@ -3,6 +3,7 @@
 import typer
 
 from migration.cli import (
+    deploy,
     enter_code,
     import_,
     init,
@@ -12,6 +13,7 @@ from migration.cli import (
     sandbox,
     show,
     status,
+    worker,
 )
 
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
@@ -29,6 +31,8 @@ app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("enter-code")(enter_code.enter_code_)
 app.command("profile")(profile.profile)
+app.command("deploy")(deploy.deploy)
+app.command("worker")(worker.worker)
 app.command(
     "sandbox", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )(sandbox.sandbox)

@@ -18,7 +18,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from migration.bootstrap import App, open_app
-from migration.errors import CredentialsRefused, MigrationError
+from migration.errors import BadSetting, CredentialsRefused, MigrationError
 from migration.fleet.importing import BadInventory
 from migration.settings import read_settings
 from state.errors import LeaseLost, NotFound, StateError
@@ -131,6 +131,14 @@ def _failed(exc: Exception, code: Exit, more: str = "") -> int:
 
 def _complain(text: str) -> None:
     err.print(f"cutover: {text}", markup=False)
+
+
+def prefect_api() -> str:
+    """Where the Prefect server is. Raises BadSetting: without it Prefect would make up one that forgets its runs."""
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not url:
+        raise BadSetting("PREFECT_API_URL is not set, for example http://127.0.0.1:4200/api; docs/prefect.md")
+    return url
 
 
 def usage(text: str) -> NoReturn:

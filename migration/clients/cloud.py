@@ -6,11 +6,11 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp (field
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from migration.clients.cloud_models import (
     NUMBER_FIELDS,
@@ -28,6 +28,7 @@ from migration.clients.codes import graph_error
 from migration.clients.transport import NEVER_LEFT, ORDINARY, REGISTER, SEND_BY
 from migration.errors import OutcomeUnknown, Rejected, Transient
 
+M = TypeVar("M", bound=BaseModel)
 PAGE = 100  # the most that phone_numbers gives at once
 
 
@@ -51,7 +52,7 @@ class CloudApi:
     # -- reading
 
     async def number(self, phone_number_id: str) -> CloudNumber:
-        return CloudNumber.model_validate(await self._read(_path(phone_number_id), fields=NUMBER_FIELDS))
+        return _as(CloudNumber, await self._read(_path(phone_number_id), fields=NUMBER_FIELDS))
 
     async def numbers(self, waba_id: str) -> tuple[CloudNumber, ...]:
         """All numbers of a WABA, page by page; the end is where `next` is absent."""
@@ -59,7 +60,7 @@ class CloudApi:
         asked: dict[str, str] = {"fields": NUMBER_FIELDS, "limit": str(PAGE)}
         while True:
             body = await self._read(f"{_path(waba_id)}/phone_numbers", **asked)
-            found += [CloudNumber.model_validate(row) for row in body.get("data", [])]
+            found += [_as(CloudNumber, row) for row in body.get("data", [])]
             paging = body.get("paging") or {}
             after = (paging.get("cursors") or {}).get("after")
             if "next" not in paging or after is None:
@@ -69,13 +70,14 @@ class CloudApi:
 
     async def waba(self, waba_id: str) -> Waba:
         fields = "id,name,account_review_status,business_verification_status"
-        return Waba.model_validate(await self._read(_path(waba_id), fields=fields))
+        return _as(Waba, await self._read(_path(waba_id), fields=fields))
 
     async def subscribed_apps(self, waba_id: str) -> tuple[SubscribedApp, ...]:
         body = await self._read(f"{_path(waba_id)}/subscribed_apps")
         return tuple(
             SubscribedApp(
-                app_id=str((row.get("whatsapp_business_api_data") or {}).get("id", "")),
+                # Nested on Meta's page, flat in its OpenAPI file; missing ours would lead to a bare POST over an override.
+                app_id=str((row.get("whatsapp_business_api_data") or row).get("id", "")),
                 override_callback_uri=row.get("override_callback_uri"),
             )
             for row in body.get("data", [])
@@ -83,13 +85,13 @@ class CloudApi:
 
     async def settings(self, phone_number_id: str) -> StorageSettings:
         body = await self._read(f"{_path(phone_number_id)}/settings")
-        return StorageSettings.model_validate(body.get("storage_configuration") or {})
+        return _as(StorageSettings, body.get("storage_configuration") or {})
 
     async def profile(self, phone_number_id: str) -> Profile:
         path = f"{_path(phone_number_id)}/whatsapp_business_profile"
         body = await self._read(path, fields=",".join(PROFILE_FIELDS))
         rows = body.get("data") or [{}]
-        return Profile.model_validate(rows[0])
+        return _as(Profile, rows[0])
 
     async def health(self, phone_number_id: str) -> Health:
         body = await self._read(_path(phone_number_id), fields="health_status")
@@ -98,7 +100,7 @@ class CloudApi:
     async def debug_token(self) -> TokenFacts:
         """What Graph says about our own token: its app, scopes and end."""
         body = await self._read("/debug_token", input_token=self._token.get_secret_value())
-        return TokenFacts.model_validate(body.get("data") or {})
+        return _as(TokenFacts, body.get("data") or {})
 
     # -- writing
 
@@ -158,7 +160,10 @@ class CloudApi:
         answer = await self._write(
             f"{_path(phone_number_id)}/messages", body, send_by=send_by, succeeds_with="messages"
         )
-        return str(answer["messages"][0]["id"])
+        try:
+            return str(answer["messages"][0]["id"])
+        except (LookupError, TypeError) as exc:
+            raise OutcomeUnknown("POST /messages: answered without a message id") from exc
 
     async def set_profile(self, phone_number_id: str, changes: Mapping[str, Any], *, send_by: float) -> None:
         body = {"messaging_product": "whatsapp", **changes}
@@ -252,8 +257,17 @@ def _path(node: str) -> str:
     return "/" + quote(node, safe="")
 
 
+def _as(kind: type[M], told: Any) -> M:
+    """An answer as what it should be; one that is something else is no answer, and is asked for again."""
+    try:
+        return kind.model_validate(told)
+    except ValidationError as exc:
+        where = ".".join(str(part) for part in exc.errors()[0]["loc"]) or "it"
+        raise Transient(f"Graph's {kind.__name__} cannot be read: {where}", True) from None
+
+
 def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
-    except (ValueError, ValidationError):
+    except ValueError:
         return None

@@ -72,12 +72,14 @@ def _details(told: Mapping[str, Any]) -> str:
 def regain(headers: Mapping[str, str]) -> timedelta | None:
     """The longest `estimated_time_to_regain_access`, which Meta gives in minutes."""
     try:
-        usage = json.loads(headers.get("x-business-use-case-usage", "null")) or {}
+        usage = json.loads(headers.get("x-business-use-case-usage", "null"))
     except ValueError:
         return None
+    told = usage.values() if isinstance(usage, Mapping) else ()
     minutes = [
-        int(one.get("estimated_time_to_regain_access") or 0)
-        for many in usage.values()
+        _int(one.get("estimated_time_to_regain_access")) or 0
+        for many in told
+        if isinstance(many, list)
         for one in many
         if isinstance(one, Mapping)
     ]

@@ -4,13 +4,17 @@ import asyncio
 import os
 import re
 import signal
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from migration.errors import Rejected, WriteRefused
 
+LONGEST_WORDS = 100_000  # bytes of what a failed command says that are looked at
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -66,27 +70,31 @@ class NamedCommands:
         argv = command.filled(arguments)
         if self._refuse:
             raise WriteRefused(f"a dry run stops before the command {name}")
-        try:
-            child = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as exc:
-            return CommandResult(False, f"{argv[0]} cannot be run: {exc.strerror}")
-        return await _ended(child, command.timeout_s)
+        # A file, not a pipe: what a command leaves running may keep a pipe open for ever.
+        with tempfile.TemporaryFile() as said:
+            try:
+                child = await asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=said,
+                    start_new_session=True,
+                )
+            except OSError as exc:
+                return CommandResult(False, f"{argv[0]} cannot be run: {exc.strerror}")
+            return await _ended(child, command.timeout_s, said)
 
 
-async def _ended(child: asyncio.subprocess.Process, timeout_s: float) -> CommandResult:
+async def _ended(child: asyncio.subprocess.Process, timeout_s: float, said: IO[bytes]) -> CommandResult:
     try:
-        _, err = await asyncio.wait_for(child.communicate(), timeout_s)
+        code = await asyncio.wait_for(child.wait(), timeout_s)
     except TimeoutError:
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         await child.wait()
         return CommandResult(False, f"not done after {timeout_s:g} s; killed")
-    said = err.decode(errors="replace").strip().splitlines()
-    if child.returncode == 0:
+    if code == 0:
         return CommandResult(True, "done")
-    return CommandResult(False, f"exit code {child.returncode}: {said[-1] if said else 'no words'}"[:200])
+    said.seek(0)
+    words = said.read(LONGEST_WORDS).decode(errors="replace").strip().splitlines()
+    return CommandResult(False, f"exit code {code}: {words[-1] if words else 'no words'}"[:200])

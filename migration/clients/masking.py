@@ -2,7 +2,8 @@
 
 import re
 
-_NUMBER = re.compile(r"(?<![\d/-])\+?\d{8,15}(?![\d-])")
+# As dialled, or after a plus with the spaces, brackets and dashes that Graph's `display_phone_number` has.
+_NUMBER = re.compile(r"(?<![\d/-])\+?\d{8,15}(?![\d-])|\+\d(?:[ ().-]{0,2}\d){6,14}(?!\d)")
 
 
 def masked(e164: str) -> str:
@@ -12,4 +13,4 @@ def masked(e164: str) -> str:
 
 def without_numbers(text: str) -> str:
     """Any free text of the far side with everything that could be a phone number masked."""
-    return _NUMBER.sub(lambda found: masked(found.group()), text)
+    return _NUMBER.sub(lambda found: masked(re.sub(r"[^+\d]", "", found.group())), text)

@@ -23,6 +23,8 @@ from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown,
 FIRST_LOGIN = 1024
 # A token lives 7 days; renewed a day early. https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
 TOKEN_LIFE = timedelta(days=6)
+# How httpcore says that a connection was closed before the first byte of an answer.
+SHUT_AT_ONCE = "without sending a response"
 
 
 class Reading(StrEnum):
@@ -98,7 +100,7 @@ class OnPremApi:
 
     async def login(self) -> None:
         """Prove that the login works. Raises CredentialsRefused, or Transient when nobody answers."""
-        await self._fresh_token(None)
+        await self._fresh_token(self._session.token)
 
     async def health(self) -> dict[str, Any]:
         return await self._get("/v1/health", timeout=READING)
@@ -220,6 +222,10 @@ class OnPremApi:
         refused = envelope_error(f"{self._name}: {call}", answer.status_code, body, write=write)
         if refused is not None:
             raise refused
+        if body is None and answer.content.strip() not in (b"", b"null"):
+            # Somebody else's page, as of a proxy that wants a login: it says nothing about the call.
+            said = f"{self._name}: {call}: HTTP {answer.status_code} without a readable body"
+            raise OutcomeUnknown(said) if write else Transient(said, True)
         return body if isinstance(body, dict) else {}
 
     # -- the login
@@ -252,10 +258,13 @@ class OnPremApi:
             raise _login_refused(call, self._username, refused)
         if refused is not None:
             raise refused
-        users = body.get("users") if isinstance(body, dict) else None
-        if not users or not users[0].get("token"):
+        try:
+            token = body["users"][0]["token"]  # type: ignore[index]
+        except (LookupError, TypeError):
+            token = None
+        if not token:
             raise Transient(f"{call}: answered without a token", True)
-        return SecretStr(str(users[0]["token"]))
+        return SecretStr(str(token))
 
 
 def _login_refused(call: str, username: str, refused: MigrationError | None) -> CredentialsRefused:
@@ -277,8 +286,10 @@ def _nobody_listens(exc: BaseException | None) -> bool:
     """Refused, or closed before a single byte: a stopped container behind a port that still stands does the latter."""
     seen = exc
     while seen is not None:
-        if isinstance(seen, ConnectionRefusedError | httpx.RemoteProtocolError):
+        if isinstance(seen, ConnectionRefusedError):
             return True
+        if isinstance(seen, httpx.RemoteProtocolError) and SHUT_AT_ONCE in str(seen):
+            return True  # not one that broke off within its answer: somebody is there
         if isinstance(seen, BaseExceptionGroup) and any(_nobody_listens(one) for one in seen.exceptions):
             return True
         if isinstance(seen, httpx.ConnectError) and "refused" in without_numbers(str(seen)).lower():

@@ -168,7 +168,7 @@ def _page(ask: Ask, keys: list[str], row: Callable[[int], dict[str, Any]]) -> An
 
 def _limit(given: Any) -> int:
     """Anything above the most is taken as the most. Raises Refusal."""
-    if not str(given).isdigit():
+    if not str(given).isdecimal():
         raise Refusal(100, message="(#100) param limit must be non-negative")
     return max(1, min(int(given), MOST))
 
@@ -179,7 +179,7 @@ def _cursor(key: str) -> str:
 
 def _at(keys: list[str], cursor: Any) -> int:
     by_cursor = {_cursor(key): at for at, key in enumerate(keys)}
-    if cursor not in by_cursor:
+    if str(cursor) not in by_cursor:
         raise Refusal(100, message="(#100) The cursor is not valid")
     return by_cursor[str(cursor)]
 

@@ -53,7 +53,8 @@ class Ask:
 
     @property
     def token(self) -> str | None:
-        return self.request.bearer or self.params.get("access_token")
+        given = self.request.bearer or self.params.get("access_token")
+        return None if given is None else str(given)
 
     def authorize(self, *scopes: str) -> Token:
         """The token, alive and with these scopes. Raises Refusal."""

@@ -152,7 +152,7 @@ def _store(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:
     match storage.get("status"):
         case "IN_COUNTRY_STORAGE_ENABLED":
             region = storage.get("data_localization_region")
-            if region not in registering.REGIONS:
+            if not isinstance(region, str) or region not in registering.REGIONS:
                 raise Refusal(100, "Param data_localization_region is not a supported region.")
             number.storage.status, number.storage.region = "IN_COUNTRY_STORAGE_ENABLED", str(region)
         case "IN_COUNTRY_STORAGE_DISABLED" | "DEFAULT":
@@ -198,7 +198,7 @@ def _fits(params: Mapping[str, Any]) -> None:
         raise Refusal(100, f"Param websites must be a list of at most {MOST_WEBSITES}.")
     if any(not str(site).startswith(("http://", "https://")) for site in websites):
         raise Refusal(100, "Param websites must be URLs with a scheme.")
-    if params.get("vertical") and params["vertical"] not in VERTICALS:
+    if params.get("vertical") and str(params["vertical"]) not in VERTICALS:
         raise Refusal(100, "Param vertical is not one of the known values.")
 
 

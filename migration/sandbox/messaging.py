@@ -49,7 +49,7 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         raise Refusal(131057, "The business account is in maintenance mode.")
     if to == number.digits:
         raise Refusal(131021)
-    if body["type"] == "template":
+    if body.get("type") == "template":
         _known_template(world, number, body["template"])
     elif not window_open(world, number, to) and world.switches.text_outside_window == "sync":
         raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
@@ -66,7 +66,7 @@ def _recipient(body: Mapping[str, Any]) -> str:
     if body.get("messaging_product") != "whatsapp":
         raise Refusal(100, "The parameter messaging_product is required.")
     kind = body.get("type", "text")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise Refusal(131051, f"{kind} is not a message type.")
     if not body.get("to"):
         raise Refusal(131008, "Parameter to is required.")

@@ -65,7 +65,7 @@ def _whole(request: Request, name: str) -> int | None:
     value = request.queried().get(name)
     if value is None:
         return None
-    if not value.isdigit():
+    if not value.isdecimal():
         raise Wrong(400, f"{name} is not a whole number")
     return int(value)
 
@@ -149,12 +149,15 @@ def _set_senders(sandbox: "Sandbox", request: Request) -> Any:
     behaviour = told.get("behaviour", "obey")
     if behaviour not in BEHAVIOURS:
         raise Wrong(400, f"behaviour is one of {', '.join(BEHAVIOURS)}")
+    drain_s = told.get("drain_s")
+    if drain_s is not None and (isinstance(drain_s, bool) or not isinstance(drain_s, int | float)):
+        raise Wrong(400, "drain_s is a number of seconds")
     world = sandbox.world
     chosen = [_e164(sandbox, told["e164"])] if told.get("e164") else list(world.numbers)
     for e164 in chosen:
         sender = world.number(e164).sender
         sender.behaviour = behaviour
-        sender.drain_s = float(told.get("drain_s", sender.drain_s))
+        sender.drain_s = sender.drain_s if drain_s is None else float(drain_s)
     return {"changed": len(chosen)}
 
 
@@ -183,7 +186,7 @@ def _hook(sandbox: "Sandbox", request: Request, told: dict[str, Any]) -> Answer:
     if not hook.signed(request.body, request.headers.get("x-cutover-signature-256", "")):
         return answer_json({"error": "the signature is wrong"}, 401)
     key = request.headers.get("idempotency-key")
-    if not key or told.get("event") not in EVENTS or told.get("e164") not in sandbox.world.numbers:
+    if not key or told.get("event") not in EVENTS or str(told.get("e164")) not in sandbox.world.numbers:
         return answer_json({"error": "an Idempotency-Key, a known event and a known e164 are needed"}, 400)
     given = hook.answers.get(key)
     if given is not None:
@@ -197,7 +200,7 @@ def _hook(sandbox: "Sandbox", request: Request, told: dict[str, Any]) -> Answer:
 
 def _obey(sandbox: "Sandbox", request: Request, key: str, told: dict[str, Any]) -> HookAnswer:
     world = sandbox.world
-    number = world.number(told["e164"])  # its sender has caught up to now
+    number = world.number(str(told["e164"]))  # its sender has caught up to now
     sender, now = number.sender, world.now()
     match told["event"]:
         case "pause_sends":

@@ -85,7 +85,7 @@ def _body(attempt: Attempt) -> Refusal | None:
     if backup is not None and not _is_backup(backup):
         return Refusal(100, "Param backup must have data and password.")
     region = body.get("data_localization_region")
-    if region is not None and region not in REGIONS:
+    if region is not None and (not isinstance(region, str) or region not in REGIONS):
         return Refusal(100, "Param data_localization_region is not a supported region.")
     return None
 

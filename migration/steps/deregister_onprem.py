@@ -42,7 +42,9 @@ class DeregisterOnPrem:
         side = None if both.cloud.registered else Side.NEITHER
         if _gone(both, number) or self._proven(both, number, intent):
             return Done(Evidence(both.facts(), side=side))
-        if _must_stop(both, number, intent):
+        if intent is None and number.found(self.name) and not both.serving:
+            return Done(Evidence(both.facts(), side=side))  # proved before, in this migration; passed again
+        if _must_stop(number, intent):
             return NotDone(both.facts())
         if both.kind == "not_serving":
             return CannotTell(
@@ -83,7 +85,7 @@ def _stop_command(number: Number) -> str | None:
     return number.at.instance.stop_command if number.at.instance is not None else None
 
 
-def _must_stop(both: Both, number: Number, intent: Intent | None) -> bool:
+def _must_stop(number: Number, intent: Intent | None) -> bool:
     """Before a first attempt, a client with a stop command is stopped even if it is silent already: kept off."""
     return (
         intent is None and _stop_command(number) is not None and "stopped_at" not in number.noted("deregister_onprem")

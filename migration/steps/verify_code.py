@@ -7,7 +7,7 @@ A code lives "typically 10 minutes" and is good once (Meta's OpenAPI file, v23.0
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
+from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
 from state.sides import Party, Promise
 
 CODE_LIVES = timedelta(minutes=10)
@@ -22,12 +22,15 @@ class VerifyCode:
     fresh_for: ClassVar[timedelta | None] = None
     budget: ClassVar[str | None] = None
 
-    async def check(self, number: Number) -> None | Waiting | Blocked:
+    async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
         if number.code is not None or await _verified(number):
             return None
-        asked_at = number.found("request_code").get("asked_at")
+        asked = number.found("request_code")
+        asked_at = asked.get("asked_at")
         until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
         if asked_at is not None and number.now >= until:
+            if asked.get("answer_lost"):
+                return Reopen("request_code", "no code came, and whether one was ever asked for is not known")
             return Blocked("no code was entered while it was good", NO_CODE_PAGE)
         return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
 

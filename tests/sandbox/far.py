@@ -131,7 +131,7 @@ class Far:
         body = json.dumps(told | more).encode()
         secret = secret or self.manifest["hook_secret"]
         headers = {
-            "Idempotency-Key": key or f"m-1:{event}:{epoch}",
+            "Idempotency-Key": f"m-1:{event}:{epoch}" if key is None else key,
             "X-Cutover-Signature-256": "sha256="
             + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
         }

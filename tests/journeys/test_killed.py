@@ -1,0 +1,126 @@
+"""Every step killed at every commit and at every send, and taken up by another worker.
+
+`make test` runs every lane on SQLite and the first lane on PostgreSQL; `make crash` runs all of both.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migration.sandbox.calls import Call
+from state.sides import Side, Status
+from tests.rig import Killed, Rig, Scythe, make_rig
+
+LANES = 6
+
+
+@dataclass(frozen=True)
+class Story:
+    how: dict[str, Any]
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+STORIES = {
+    "with backup": Story({"kinds": ["healthy"]}, {"hook": "senders"}),
+    "code first": Story({"kinds": ["no_backup"]}, {"hook": "senders"}),
+    "code after": Story({"kinds": ["code_refused"]}, {"itinerary": "CODE_AFTER"}),
+    "dark on arrival": Story({"kinds": ["dark"]}),
+    "onboard": Story({"kinds": ["new"]}),
+}
+KILLS = ("at_commit", "before_send", "after_send")
+
+
+class Databases:
+    """A fresh database for every kill of a test, of the kind that the test is for."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path, template: Path, server: Any) -> None:
+        self._request = request
+        self._folder = folder
+        self._template = template
+        self._server = server
+        self._made = 0
+
+    async def fresh(self) -> str:
+        self._made += 1
+        if self._server is None:
+            path = self._folder / f"{self._made}.db"
+            path.write_bytes(self._template.read_bytes())
+            return f"sqlite+aiosqlite:///{path}"
+        name = await asyncio.to_thread(self._server.new_database, "upgraded")
+        self._request.addfinalizer(lambda: self._server.drop(name))
+        return str(self._server.url(name))
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest, kind: str, tmp_path: Path, sqlite_template: Path) -> Databases:
+    server = request.getfixturevalue("postgres_server") if kind == "postgresql" else None
+    return Databases(request, tmp_path, sqlite_template, server)
+
+
+def _lanes() -> list[Any]:
+    lanes = [pytest.param("sqlite", lane, id=f"sqlite-{lane}") for lane in range(LANES)]
+    for lane in range(LANES):
+        marks = [pytest.mark.postgres] + ([pytest.mark.slow] if lane else [])
+        lanes.append(pytest.param("postgresql", lane, id=f"postgresql-{lane}", marks=marks))
+    return lanes
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize(("kind", "lane"), _lanes())
+async def test_killed_anywhere_it_still_moves_once(
+    databases: Databases, tmp_path: Path, kind: str, lane: int, story: str, kill: str
+) -> None:
+    nth = lane + 1
+    while await _killed_at(await databases.fresh(), tmp_path / f"home{nth}", STORIES[story], kill, nth):
+        nth += LANES
+
+
+async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) -> bool:
+    """Tell the story with one kill. False when there was no nth place to be killed at."""
+    rig = await make_rig(folder, url, **story.how)
+    async with rig.worker() as app:
+        (at,) = await rig.imported(app, **story.columns)
+    rig.scythe = Scythe(**{kill: nth})
+    try:
+        async with rig.worker() as app:
+            await rig.drive(app, at.ref)
+    except Killed:
+        pass
+    struck = rig.scythe.struck
+    rig.scythe = Scythe()
+    async with rig.worker() as app:
+        await rig.drive(app, at.ref)
+        at = await app.queries.position(at.migration_id)
+        where = f"killed {kill} {nth}: {at.status} at {at.next_step}: {at.reason}"
+        assert (at.side, at.status) == (Side.CLOUD, Status.DONE), where
+        assert await app.queries.open_attempt(at.migration_id) is None, where
+        assert await app.queries.broken_link(at.migration_id) is None, where
+        assert at.dark_since is None, where
+    _promises_kept(rig, rig.sandbox.mutations(at.e164), at.e164, where)
+    return struck
+
+
+def _promises_kept(rig: Rig, calls: tuple[str, ...], e164: str, where: str) -> None:
+    """What each step declares about repeating, on what the far side saw."""
+    seen = Counter(calls)
+    number = rig.sandbox.world.number(e164)
+    assert (seen["register"], number.registered) == (1, 1), where  # probed: exactly once
+    assert seen["command.stop"] <= 1, where
+    assert seen["messages"] <= 1, where  # at most once
+    assert (number.double_effects, number.wrong_pins) == (0, 0), where
+    assert _code_requests_are_apart(rig.sandbox.world.calls), where
+    for repeatable in ("onprem.two_step", "set_pin", "profile", "pause_sends", "switch_route", "resume_sends"):
+        assert seen[repeatable] <= 3, where
+
+
+def _code_requests_are_apart(calls: list[Call]) -> bool:
+    """At most one per cool-down."""
+    times = [call.at for call in calls if call.call == "request_code"]
+    return all((later - earlier).total_seconds() >= 60 for earlier, later in zip(times, times[1:], strict=False))
+
+

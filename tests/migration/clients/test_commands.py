@@ -1,0 +1,140 @@
+"""Named commands: arguments checked as a whole, no shell, an end for everything, nothing left running."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import ValidationError
+
+from migration.clients.commands import CommandResult, NamedCommand, NamedCommands
+from migration.errors import Rejected, WriteRefused
+
+PYTHON = sys.executable
+
+
+def named(*argv: str, timeout_s: float = 30.0, **arguments: str) -> NamedCommands:
+    return NamedCommands({"stop": NamedCommand(argv=argv, arguments=arguments, timeout_s=timeout_s)})
+
+
+def script(folder: Path, text: str) -> str:
+    path = folder / "script.py"
+    path.write_text(text)
+    return str(path)
+
+
+async def test_a_command_runs_with_its_arguments_filled_in(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write('|'.join(sys.argv[2:]))")
+    commands = named(PYTHON, told, str(out), "--name={container}", "{container}", container="[a-z0-9-]+")
+    assert await commands.run("stop", {"container": "wa-1", "unused": "x"}) == CommandResult(True, "done")
+    assert out.read_text() == "--name=wa-1|wa-1"
+
+
+async def test_there_is_no_shell(tmp_path: Path) -> None:
+    out, touched = tmp_path / "out", tmp_path / "touched"
+    told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
+    argument = f"$(touch {touched}); touch {touched} && `touch {touched}`"
+    assert (await named(PYTHON, told, str(out), "{x}", x=".*").run("stop", {"x": argument})).ok
+    assert out.read_text() == argument
+    assert not touched.exists()
+
+
+async def test_an_argument_is_not_filled_in_twice(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
+    await named(PYTHON, told, str(out), "{a}", a=".*", b=".*").run("stop", {"a": "{b}", "b": "secret"})
+    assert out.read_text() == "{b}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"container": ""}, {"container": "wa-1; reboot"}, {"container": "wa-1\n"}, {"container": "-WA"}, {"x": "wa-1"}],
+)
+async def test_an_argument_that_is_not_as_the_admin_file_says_stops_it(given: Mapping[str, str]) -> None:
+    with pytest.raises(Rejected):
+        await named("true", "{container}", container="[a-z0-9][a-z0-9-]*").run("stop", given)
+
+
+async def test_a_place_without_a_pattern_is_never_filled_in() -> None:
+    with pytest.raises(Rejected):
+        await named("true", "{container}").run("stop", {"container": "wa-1"})
+
+
+async def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(Rejected) as raised:
+        await named("true").run("halt", {})
+    assert raised.value.details == "the admin file names no command halt"
+
+
+async def test_a_dry_run_stops_before_it(tmp_path: Path) -> None:
+    command = NamedCommand(argv=("touch", str(tmp_path / "touched")))
+    with pytest.raises(WriteRefused):
+        await NamedCommands({"stop": command}, refuse=True).run("stop", {})
+    assert not (tmp_path / "touched").exists()
+
+
+async def test_a_failure_comes_with_its_code_and_its_last_word(tmp_path: Path) -> None:
+    told = script(tmp_path, "import sys; print('first\\nno such container', file=sys.stderr); sys.exit(3)")
+    result = await named(PYTHON, told).run("stop", {})
+    assert result == CommandResult(False, "exit code 3: no such container")
+
+
+async def test_a_program_that_is_not_there_is_a_failure() -> None:
+    assert not (await named("/no/such/program").run("stop", {})).ok
+
+
+CHILDREN = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open(sys.argv[1], "w").write(str(child.pid))
+child.wait()
+"""
+
+
+async def test_what_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    commands = named(PYTHON, script(tmp_path, CHILDREN), str(pid), timeout_s=1.0)
+    result = await commands.run("stop", {})
+    assert result == CommandResult(False, "not done after 1 s; killed")
+    assert gone(int(pid.read_text()))
+
+
+DAEMON = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+open(sys.argv[1], "w").write(str(child.pid))
+"""
+
+
+async def test_a_daemon_that_keeps_stderr_open_does_not_break_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    commands = named(PYTHON, script(tmp_path, DAEMON), str(pid), timeout_s=0.5)
+    try:
+        assert await commands.run("stop", {}) == CommandResult(True, "done")
+    finally:
+        psutil.Process(int(pid.read_text())).kill()
+
+
+def gone(pid: int) -> bool:
+    """Also a dead one that nobody has waited for yet."""
+    try:
+        psutil.Process(pid).wait(5)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+@pytest.mark.parametrize("arguments", [{"x": "["}, {"x": "(?P<"}])
+def test_a_bad_pattern_is_found_when_the_admin_file_is_read(arguments: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="not a regular expression"):
+        NamedCommand(argv=("true",), arguments=arguments)
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, 51])
+def test_a_command_has_an_end_within_its_step(timeout_s: float) -> None:
+    with pytest.raises(ValidationError):
+        NamedCommand(argv=("true",), timeout_s=timeout_s)

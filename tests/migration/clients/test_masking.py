@@ -1,0 +1,33 @@
+"""Phone numbers in words that others may read."""
+
+import pytest
+
+from migration.clients.masking import masked, without_numbers
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("+15550104321", "+155•••4321"), ("15550104321", "1555•••4321"), ("+1555", "•••"), ("", "•••")],
+)
+def test_enough_to_recognise_and_not_to_dial(number: str, shown: str) -> None:
+    assert masked(number) == shown
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+15550104321", "15550104321", "+5511912345678", "+1 555 010 4321", "+55 11 91234-5678", "+49 (151) 2345 6789"],
+)
+@pytest.mark.parametrize("text", ["{}", "the number {} is not yours", "({})", "{}.", "to={},", "n:{}"])
+def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
+    told = without_numbers(text.format(number))
+    assert number not in told
+    assert "•••" in told
+    assert number[-4:].replace("-", "") in told.replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["code 133005", "wait 300 seconds", "2025-09-01T08:00:00", "at 2025-10-23 08:00", "HTTP 502", "/v25.0/106540352242922/register"],
+)
+def test_what_is_no_number_stays(text: str) -> None:
+    assert without_numbers(text) == text

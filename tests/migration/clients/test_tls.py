@@ -1,0 +1,93 @@
+"""A certificate of the client's own making is accepted only where the inventory says so: over real TLS."""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr
+
+from migration.bootstrap import Wires
+from migration.clients.onprem import OnPremApi, Reading, Session
+from migration.clock import SystemClock
+
+BODY = b'{"health": {"gateway_status": "connected"}, "users": [{"token": "t"}]}'
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ANSWER)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificate(tmp_path)) as listener:
+        # The refusals of this test are the server's failed handshakes too; they are no news.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        yield f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+
+
+@pytest.fixture
+async def wires() -> AsyncIterator[Wires]:
+    made = Wires(SystemClock())
+    yield made
+    await made.aclose()
+
+
+async def test_it_is_refused_unless_the_inventory_says_so(url: str, wires: Wires) -> None:
+    for verify, kind in ((True, Reading.UNREACHABLE), (False, Reading.SERVING)):
+        http = wires.onprem(verify_tls=verify)
+        client = OnPremApi(http, url, "admin", SecretStr("secret"), Session(), "client-1")
+        assert (await client.reading()).kind is kind
+
+
+async def test_graph_is_never_talked_to_without_looking_at_its_certificate(url: str, wires: Wires) -> None:
+    for http in (wires.graph, wires.fresh()):
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await http.get(url)
+        await http.aclose()

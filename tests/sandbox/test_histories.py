@@ -1,0 +1,255 @@
+"""Whatever anybody calls in whatever order: one platform at a time, no call breaks the sandbox, a seed tells it again."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sandbox.far import CODE, Clock, Far
+
+from migration.sandbox.kinds import KINDS
+from migration.sandbox.wire import Request
+
+PINS = ("right", "000000", "12", None)
+BACKUPS = ("none", "fresh", "kept", "garbled")
+
+steps = st.one_of(
+    st.tuples(st.just("register"), st.sampled_from(PINS), st.sampled_from(BACKUPS)),
+    st.tuples(st.sampled_from(["deregister", "request_code", "verify", "wrong_code", "set_pin", "message", "wait"])),
+    st.tuples(st.sampled_from(["back_up", "restore", "account", "verify_account", "two_step", "two_step_off"])),
+    st.tuples(st.just("do"), st.sampled_from(["stop", "start", "wipe", "gone", "back", "coreapp_down", "coreapp_up"])),
+    st.tuples(st.just("fault"), st.sampled_from(["lost_answer", "500", "reset_before", "lag"])),
+)
+stories = st.lists(steps, max_size=25)
+worlds = st.sampled_from(["open", "closing", "after-sunset"])
+kinds = st.sampled_from(sorted(KINDS))
+switches = st.fixed_dictionaries(
+    {
+        "restore_registers": st.sampled_from(["always", "open_world"]),
+        "wrong_pin_drops_onprem": st.sampled_from(["yes", "no"]),
+        "restart_heals_wrong_pin": st.sampled_from(["yes", "no"]),
+        "health_after_move": st.sampled_from(["disconnected", "unregistered", "connection_refused"]),
+        "platform_after_wrong_pin": st.sampled_from(["NOT_APPLICABLE", "ON_PREMISE"]),
+        "register_seconds": st.sampled_from([0, 8]),
+    }
+)
+
+
+class Story:
+    """Tells a history to a sandbox, one raw request after another."""
+
+    def __init__(self, kind: str, world: Any, chosen: dict[str, Any]) -> None:
+        self.far = Far.of(kind, world=world, clock=Clock(), **chosen)
+        self.far.sandbox.world.calls_take_time = True
+        self.kept: dict[str, str] | None = None
+        self.token = ""
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        told = {"authorization": f"Bearer {self.far.manifest['token']}"} | headers
+        raw = json.dumps(body).encode() if body is not None else b""
+        answer = self.far.sandbox.handle(Request.of(method, path, told, raw, "http://sandbox"))
+        try:
+            return json.loads(answer.body) if answer.drop is None else {}
+        except ValueError:
+            return {}
+
+    def phone(self, edge: str, body: Any = None) -> Any:
+        return self.send("POST", f"/{self.far.row['phone_number_id']}/{edge}".rstrip("/"), body)
+
+    def onprem(self, method: str, path: str, body: Any = None) -> Any:
+        if self.far.row["instance"] is None:
+            return {}
+        client = self.far.sandbox.world.instances[self.far.row["instance"]]
+        ends = self.far.sandbox.world.now().replace(year=2099)
+        client.tokens["t"] = ("admin", ends)
+        return self.send(method, f"/onprem/{client.id}/v1/{path}", body, authorization="Bearer t") or {}
+
+    def take(self, step: tuple[Any, ...]) -> None:
+        match step:
+            case ("register", pin, backup):
+                self._register(pin, backup)
+            case ("wait",):
+                self.far.clock.pass_(seconds=9)
+            case ("verify",):
+                codes = self.far.sandbox.sms(self.far.e164)
+                self.phone("verify_code", {"code": codes[-1] if codes else "1"})
+            case ("wrong_code",):
+                self.phone("verify_code", {"code": "none"})
+            case ("request_code",):
+                self.phone("request_code", CODE)
+            case ("deregister",):
+                self.phone("deregister")
+            case ("set_pin",):
+                self.phone("", {"pin": "314159"})
+            case ("message",):
+                self.phone("messages", {"messaging_product": "whatsapp", "to": "+491511", "text": {"body": "x"}})
+            case ("back_up",):
+                self.kept = self._back_up() or self.kept
+            case ("restore",):
+                self.onprem("POST", "settings/restore", self.kept or {})
+            case ("do", what):
+                self.send("POST", f"/_sandbox/instances/{self.far.row['instance']}", {"do": what})
+            case ("fault", kind):
+                self.far.sandbox.faults.add(route="register", kind=kind)
+            case (other,):
+                self._registration(other)
+
+    def _registration(self, what: str) -> None:
+        number, e164 = self.far.number, self.far.e164
+        match what:
+            case "account":
+                body = {"cc": e164[1:3], "phone_number": e164[3:], "method": "sms", "cert": "x", "pin": number.pin}
+                self.onprem("POST", "account", body)
+            case "verify_account":
+                codes = self.far.sandbox.sms(e164)
+                self.onprem("POST", "account/verify", {"code": codes[-1] if codes else ""})
+            case "two_step":
+                self.onprem("POST", "settings/account/two-step", {"pin": "271828"})
+            case "two_step_off":
+                self.onprem("DELETE", "settings/account/two-step")
+
+    def _back_up(self) -> dict[str, str] | None:
+        told = self.onprem("POST", "settings/backup", {"password": "w"})
+        return {"data": told["settings"]["data"], "password": "w"} if "settings" in told else None
+
+    def _register(self, pin: str | None, backup: str) -> None:
+        body: dict[str, Any] = {"messaging_product": "whatsapp"}
+        body["pin"] = self.far.number.pin or "161803" if pin == "right" else pin
+        taken = {"none": None, "fresh": self._back_up(), "kept": self.kept, "garbled": self.kept}[backup]
+        if taken is not None:
+            body["backup"] = taken | ({"data": taken["data"][::-1]} if backup == "garbled" else {})
+        self.phone("register", body)
+
+    def witnesses(self) -> tuple[bool, bool]:
+        """Whether On-Premises says that it serves, and whether Graph says that Cloud does. Both as a client reads them."""
+        health = self.onprem("GET", "health").get("health", {})
+        states = {health.get("gateway_status")} | {node.get("gateway_status") for node in health.values() if isinstance(node, dict)}
+        shown = self.send("GET", f"/{self.far.row['phone_number_id']}?fields=platform_type,status")
+        return "connected" in states, (shown.get("platform_type"), shown.get("status")) == ("CLOUD_API", "CONNECTED")
+
+
+@settings(max_examples=150, deadline=None)
+@given(story=stories, world=worlds, kind=kinds, chosen=switches)
+def test_no_history_leaves_a_number_on_two_platforms(
+    story: list[tuple[Any, ...]], world: str, kind: str, chosen: dict[str, Any]
+) -> None:
+    told = Story(kind, world, chosen)
+    for step in story:
+        told.take(step)
+        number = told.far.number
+        lagging = number.lagging_until is not None and told.far.clock.at < number.lagging_until
+        onprem, cloud = told.witnesses()
+        assert not (onprem and cloud) or lagging
+        assert onprem <= (number.platform == "ON_PREMISE")
+        if not lagging:
+            assert onprem == (number.side == "on_premises")
+            assert cloud == (number.side == "cloud")
+        assert (number.dark_since is None) == (number.side != "neither")
+        assert number.registered <= number.registers
+        assert len(number.register_budget.calls) <= 10
+
+
+@settings(max_examples=40, deadline=None)
+@given(story=stories, kind=kinds)
+def test_the_same_seed_and_story_make_the_same_history(story: list[tuple[Any, ...]], kind: str) -> None:
+    histories = []
+    for _ in range(2):
+        told = Story(kind, "closing", {"register_seconds": 5})
+        answers = []
+        for step in story:
+            told.take(step)
+            answers.append(told.witnesses())
+        record = json.dumps([call.as_json() for call in told.far.sandbox.world.calls])
+        histories.append((answers, record, told.far.sandbox.world.describe(told.far.number)))
+    assert histories[0] == histories[1]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = (
+    "pin messaging_product backup code code_method language to type text template fields limit after status deadline"
+    " storage_configuration user_identity_change webhook_configuration websites about email override_callback_uri"
+    " verify_token password data cc phone_number method cert shards contacts username event e164 do faults kind vertical"
+    " data_localization_region access_token input_token client_id before name drain_s behaviour advance_s new_password"
+).split()
+WHOLE = {
+    "messaging_product": "whatsapp",
+    "pin": "123456",
+    "to": "+4915112345678",
+    "type": "text",
+    "text": {"body": "x"},
+    "template": {"name": "smoke_test", "language": {"code": "en"}},
+    "code_method": "SMS",
+    "language": "en",
+}
+bodies = st.dictionaries(st.sampled_from(NAMES), json_values, max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "PATCH", "PUT"]),
+    edge=st.sampled_from(
+        "register deregister request_code verify_code messages settings whatsapp_business_profile phone_numbers"
+        " subscribed_apps message_templates assigned_users subscriptions x".split()
+    )
+    | st.just(""),
+    node=st.sampled_from(["phone", "waba", "app", "debug_token", "0"]),
+    body=bodies | json_values,
+    as_query=st.booleans(),
+)
+def test_nothing_that_can_be_sent_to_graph_breaks_it(
+    method: str, edge: str, node: str, body: Any, as_query: bool
+) -> None:
+    story = Story("on_cloud", "closing", {})
+    row, told = story.far.row, story.far.manifest
+    ids = {"phone": row["phone_number_id"], "waba": row["waba_id"], "app": told["app_id"]}
+    path = f"/v25.0/{ids.get(node, node)}/{edge}"
+    if as_query and isinstance(body, dict):
+        path += "?" + "&".join(f"{name}={json.dumps(value)}" for name, value in body.items())
+        body = None
+    if isinstance(body, dict):
+        body = WHOLE | body  # so that it gets past the first check
+    answer = story.send(method, path, body)
+    assert isinstance(answer, dict)
+    assert story.far.sandbox.world.calls[-1].status in range(200, 504)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "PATCH", "PUT"]),
+    path=st.sampled_from(
+        "users/login users/logout users users/admin users/x health support settings/application account"
+        " settings/business/profile settings/profile/about settings/profile/photo account/verify account/shards"
+        " settings/account/two-step settings/backup settings/restore stats/app metrics messages messages/1 contacts"
+        " media media/1 nothing".split()
+    ),
+    kind=st.sampled_from(["healthy", "multiconnect", "coreapp_down", "expired"]),
+    world=st.sampled_from(["open", "closing"]),
+    body=bodies | json_values,
+)
+def test_nothing_that_can_be_sent_to_a_client_breaks_it(
+    method: str, path: str, kind: str, world: str, body: Any
+) -> None:
+    story = Story(kind, world, {})
+    story.onprem(method, path, body)
+    assert story.far.sandbox.world.calls[-1].status in range(200, 504)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE"]),
+    path=st.sampled_from("calls world sms fleet senders faults clock inbound senders/hook instances/x x".split()),
+    body=bodies | json_values,
+)
+def test_nothing_that_can_be_sent_to_the_oracle_breaks_it(method: str, path: str, body: Any) -> None:
+    Story("healthy", "closing", {}).send(method, f"/_sandbox/{path}", body)
+
+
+@settings(max_examples=100, deadline=None)
+@given(body=bodies)
+async def test_nothing_that_is_signed_breaks_the_hook(body: dict[str, Any]) -> None:
+    far = Far.of()
+    assert (await far.hook(**({"event": "pause_sends", "key": "k"} | body))).status_code in (200, 400)

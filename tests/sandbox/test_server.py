@@ -1,0 +1,115 @@
+"""The sandbox as a process of its own: its manifest line, real connections that break, real waiting, a clean end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "migration.sandbox", *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+def client(told: dict[str, Any]) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {told['token']}"}
+    return httpx.Client(base_url=told["graph_url"], headers=headers, timeout=20)
+
+
+def registering(number: dict[str, Any]) -> dict[str, str]:
+    return {"messaging_product": "whatsapp", "pin": number["pin"]}
+
+
+def test_a_server_moves_numbers_breaks_connections_and_ends_cleanly() -> None:
+    with served("--numbers", "4", "--kinds", "verified,host_gone", "--seed", "3", "--switch", "register_seconds=1") as (
+        process,
+        told,
+    ):
+        first, gone, third, _ = told["numbers"]
+        with client(told) as graph:
+            graph.post("/_sandbox/faults", json={"faults": [{"route": "get.number", "kind": "truncated"}]})
+            with pytest.raises(httpx.RemoteProtocolError):
+                graph.get(f"/v25.0/{first['phone_number_id']}")
+            with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+                graph.post(f"{gone['onprem_url']}/v1/users/login", auth=("admin", gone["password"]))
+            graph.post("/_sandbox/faults", json={"faults": [{"route": "register", "kind": "lost_answer"}]})
+            with pytest.raises(httpx.RemoteProtocolError):
+                graph.post(f"/v25.0/{first['phone_number_id']}/register", json=registering(first))
+            graph.post("/_sandbox/faults", json={"faults": [{"route": "register", "kind": "reset_before"}]})
+            with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+                graph.post(f"/v25.0/{third['phone_number_id']}/register", json=registering(third))
+            began = time.monotonic()
+            answer = graph.post(f"/v25.0/{third['phone_number_id']}/register", json=registering(third))
+            assert answer.json() == {"success": True}
+            assert time.monotonic() - began >= 0.4
+            world = graph.get("/_sandbox/world").json()["numbers"]
+        assert [row["platform"] for row in world] == ["CLOUD_API", "ON_PREMISE", "CLOUD_API", "ON_PREMISE"]
+        assert [row["registered"] for row in world] == [1, 0, 1, 0]
+        assert 0.4 <= world[2]["outage_s"] <= 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+
+
+def test_an_impatient_client_changes_nothing_about_the_move() -> None:
+    with served("--numbers", "1", "--kinds", "verified", "--switch", "register_seconds=1") as (_, told):
+        [number] = told["numbers"]
+        with client(told) as graph:
+            with pytest.raises(httpx.ReadTimeout):
+                graph.post(f"/{number['phone_number_id']}/register", json=registering(number), timeout=0.1)
+            assert graph.get("/_sandbox/world").json()["numbers"][0]["side"] == "neither"
+            deadline = time.monotonic() + 5
+            while graph.get("/_sandbox/world").json()["numbers"][0]["side"] != "cloud":
+                assert time.monotonic() < deadline
+
+
+def test_the_control_command_stops_and_starts() -> None:
+    with served("--numbers", "2", "--kinds", "healthy,stop_fails") as (_, told):
+        first, second = told["numbers"]
+
+        def control(what: str, instance: str, url: str = told["sandbox_url"]) -> int:
+            command = [sys.executable, "-m", "migration.sandbox.control", "--url", url, what, instance]
+            return subprocess.run(command, capture_output=True, check=False).returncode
+
+        assert control("stop", first["instance"]) == 0
+        with client(told) as graph:
+            assert [row["instance"] for row in graph.get("/_sandbox/world").json()["numbers"]] == ["stopped", "connected"]
+        assert control("start", first["instance"]) == 0
+        assert control("stop", second["instance"]) == 1
+        assert control("stop", "none") == 1
+        assert control("stop", first["instance"], "http://127.0.0.1:1") == 1
+        assert control("stop", first["instance"], "file:///etc") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--switch", "colour=red"], "no switch is called 'colour'"),
+        (["--switch", "colour"], "NAME=VALUE"),
+        (["--kinds", "rusty"], "no kind is called 'rusty'"),
+        (["--scenario", "/nowhere.yaml"], "No such file"),
+        (["--numbers", "0"], "1 or more"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line(arguments: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "migration.sandbox", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
