@@ -47,45 +47,53 @@ class Wires:
         clock: Clock,
         *,
         dry_run: bool = False,
-        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        transport: Callable[[ssl.SSLContext | None], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self._clock = clock
         self._dry_run = dry_run
-        self._make = transport
-        self._trusting = ssl.create_default_context()
+        self._make = transport or self._real
+        self._checked: ssl.SSLContext | None = None
+        self._unchecked: ssl.SSLContext | None = None
+        if transport is None:
+            self._checked, self._unchecked = _tls()
         # httpx writes each URL to its log, and some of ours carry a token to be looked at.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        self.graph = self._client(self._trusting)
-        self._onprem = {True: self.graph, False: self._client(_unverified())}
+        self.graph = self._client(self._checked)
+        self._self_signed = self._client(self._unchecked)
 
     def fresh(self) -> httpx.AsyncClient:
         """A client whose first call opens a connection of its own."""
-        return self._client(self._trusting)
+        return self._client(self._checked)
 
     def onprem(self, *, verify_tls: bool) -> httpx.AsyncClient:
-        return self._onprem[verify_tls]
+        return self.graph if verify_tls else self._self_signed
 
-    def _client(self, context: ssl.SSLContext) -> httpx.AsyncClient:
-        inner = self._make() if self._make else httpx.AsyncHTTPTransport(verify=context, limits=LIMITS)
-        guarded: httpx.AsyncBaseTransport = GuardedTransport(inner, self._clock.boot)
+    def _client(self, tls: ssl.SSLContext | None) -> httpx.AsyncClient:
+        guarded: httpx.AsyncBaseTransport = GuardedTransport(self._make(tls), self._clock.boot)
         if self._dry_run:
             guarded = RefusingTransport(guarded)
         return httpx.AsyncClient(transport=guarded, trust_env=False, follow_redirects=False)
 
+    @staticmethod
+    def _real(tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
+        assert tls is not None
+        return httpx.AsyncHTTPTransport(verify=tls, limits=LIMITS)
+
     async def aclose(self) -> None:
         await self.graph.aclose()
-        await self._onprem[False].aclose()
+        await self._self_signed.aclose()
 
 
-def _unverified() -> ssl.SSLContext:
-    """The client ships with a self-signed certificate; taken as it is only where the inventory says so.
+def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """One that checks certificates and one that does not.
 
+    The client ships with a self-signed certificate; taken as it is only where the inventory says so:
     https://developers.facebook.com/docs/whatsapp/api/users/login
     """
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    return ssl.create_default_context(), unchecked
 
 
 @dataclass(slots=True)
@@ -200,7 +208,7 @@ async def open_app(
     dry_run: bool = False,
     clock: Clock | None = None,
     sql_clock: SqlClock | None = None,
-    transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    transport: Callable[[ssl.SSLContext | None], httpx.AsyncBaseTransport] | None = None,
     randomness: Randomness = secrets.token_bytes,
     holder: str | None = None,
     commands: NamedCommands | None = None,

@@ -9,7 +9,7 @@ from migration.clock import Clock
 from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.itinerary import itinerary_named
 from migration.record import Keeper, NumberRecord
-from migration.refusals import Refused, Response, outcome_of
+from migration.refusals import WRONG_PIN_PAGE, Refused, Response, outcome_of
 from migration.step import (
     Blocked,
     CannotTell,
@@ -279,6 +279,8 @@ class Engine:
             side=side,
             answer=answer,
             failed=isinstance(exc, Transient),
+            # A PIN that Meta has refused is of unknown provenance from now on, whoever set it.
+            forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,
         )
 
     async def _refused_reading(self, record: NumberRecord, exc: Rejected, attempt: OpenAttempt | None) -> Outcome:

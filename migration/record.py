@@ -114,6 +114,7 @@ class NumberRecord:
         note: Mapping[str, Any] | None = None,
         failed: bool = False,
         halts: tuple[int, str] | None = None,
+        forget_pin: bool = False,
     ) -> Outcome:
         """The step did not advance: say why, until when and whose move it is."""
         step, at = self.leg.step.name, self.number.at
@@ -131,6 +132,7 @@ class NumberRecord:
             note=note,
             code=self._code("refused") if refused_code else None,
             halts_profile=halts,
+            forget_pin=forget_pin,
         )
         await self.ledger.moves.record(self.lease, self._told(move, verdict))
         return verdict

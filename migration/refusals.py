@@ -61,7 +61,8 @@ class Response:
 
 
 ANY = "*"
-WRONG_PIN = Stop("runbooks/wrong-pin.md")
+WRONG_PIN_PAGE = "runbooks/wrong-pin.md"
+WRONG_PIN = Stop(WRONG_PIN_PAGE)
 CODE_PAGE = Stop("runbooks/code-never-comes.md")
 REFUSED_PAGE = Stop("runbooks/refused.md")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
@@ -54,7 +55,9 @@ def _instance_columns() -> list[Any]:
     return [getattr(Instance, name).label(f"i_{name}") for name in InstanceRow.__slots__]
 
 
+@cache
 def _positions() -> Select[*tuple[Any, ...]]:
+    """Built once: it is asked for several times a step."""
     m, n, i = NumberMigration, Number, Instance
     return (
         select(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, DateTime, Dialect, literal
+from sqlalchemy import ColumnElement, DateTime, Dialect, Float, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -34,22 +34,22 @@ class _DatabaseNow(FunctionElement[datetime]):
     """Now plus some seconds, by the clock of the machine that holds the database."""
 
     type = UtcDateTime()
-    inherit_cache = False
+    inherit_cache = True
 
     def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds = float(seconds)
+        super().__init__(literal(float(seconds), Float()))
 
 
 @compiles(_DatabaseNow, "sqlite")
 def _sqlite_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
     # The same text layout as SQLAlchemy stores, so that comparing as text is comparing in time.
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.seconds:+.3f} seconds') || '000')"
+    plus = compiler.process(element.clauses, **kw)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {plus})) || '000')"
 
 
 @compiles(_DatabaseNow, "postgresql")
 def _postgres_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
-    return f"(clock_timestamp() + interval '{element.seconds:.3f} seconds')"
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
 
 
 class SqlClock(Protocol):

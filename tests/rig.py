@@ -141,7 +141,7 @@ class Rig:
             dry_run=dry_run,
             clock=self.clock,
             sql_clock=HandedClock(self.clock.now),
-            transport=lambda: Wire(self),
+            transport=lambda _tls: Wire(self),
             randomness=dice.randbytes,
             holder=f"worker-{self.workers}",
             commands=SandboxCommands(self),

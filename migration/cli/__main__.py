@@ -3,6 +3,7 @@
 import typer
 
 from migration.cli import (
+    demo,
     deploy,
     enter_code,
     import_,
@@ -31,6 +32,7 @@ app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("enter-code")(enter_code.enter_code_)
 app.command("profile")(profile.profile)
+app.command("demo")(demo.demo)
 app.command("deploy")(deploy.deploy)
 app.command("worker")(worker.worker)
 app.command(

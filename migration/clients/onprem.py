@@ -138,7 +138,7 @@ class OnPremApi:
         told = await self._send("POST", "/v1/settings/backup", body, send_by=None, timeout=BACKUP)
         data = (told.get("settings") or {}).get("data")
         if not isinstance(data, str) or not data:
-            raise Rejected(f"{self._name}: the backup came back empty", None, "the backup came back empty")
+            raise Transient(f"{self._name}: the backup came back empty", True)
         return SecretStr(data)
 
     async def restore(self, data: SecretStr, password: SecretStr, *, send_by: float) -> None:

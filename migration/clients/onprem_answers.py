@@ -13,6 +13,8 @@ from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled
 COME_BACK = frozenset({1011, 1014, 1017, 1018, 1023})
 # 1015 too many requests, 1016 overloaded, 429 rate limit.
 BUSY = frozenset({429, 1015, 1016})
+# 500 and 1000, "generic error": whether anything was done is anybody's guess.
+SAYS_NOTHING = frozenset({500, 1000})
 BUSY_FOR = timedelta(seconds=15)
 
 UP = frozenset({"connected"})
@@ -37,6 +39,8 @@ def envelope_error(call: str, status: int, body: Any, *, write: bool) -> Migrati
         return Throttled(f"{call}: {details} ({code})", BUSY_FOR)
     if code in COME_BACK:
         return Transient(f"{call}: {details} ({code})", True)
+    if code in SAYS_NOTHING:
+        return OutcomeUnknown(f"{call}: {details}") if write else Transient(f"{call}: {details} ({code})", True)
     return Rejected(f"{call}: {details}", code, details)
 
 

@@ -20,9 +20,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m migration.sandbox", description=__doc__)
     made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     made.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
-    made.add_argument(
-        "--numbers", type=int, default=10, help="how many, where no scenario says (default: 10)"
-    )
+    made.add_argument("--numbers", type=int, default=10, help="how many, where no scenario says (default: 10)")
     made.add_argument("--seed", type=int, default=None, help="the same seed makes the same fleet")
     made.add_argument("--world", choices=WORLDS, default="closing", help="default: %(default)s")
     made.add_argument("--kinds", default=None, help=f"taken in turn, with commas between: {', '.join(KINDS)}")

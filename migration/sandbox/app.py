@@ -21,9 +21,7 @@ from migration.sandbox.wire import Answer, Drop, Request, Target, answer_json
 from migration.sandbox.world import World, WorldKind
 
 SIDES = ("graph", "onprem", "hook", "command")
-HTML = (
-    b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
-)
+HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
 
 
 def utc_now() -> datetime:
@@ -219,9 +217,7 @@ def _error(target: Target, status: int) -> Answer:
     """What either API says when it is out of order or out of patience."""
     if target.side == "onprem":
         error = (
-            {"code": 1015, "title": "Too many requests"}
-            if status == 429
-            else {"code": 1000, "title": "Generic error"}
+            {"code": 1015, "title": "Too many requests"} if status == 429 else {"code": 1000, "title": "Generic error"}
         )
         return answer_json(
             {"errors": [error | {"details": "Try again"}], "meta": {}}, status, code=int(str(error["code"]))

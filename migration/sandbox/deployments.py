@@ -10,7 +10,7 @@ from migration.sandbox import backups
 from migration.sandbox.errors import COREAPP_DOWN, NobodyThere, OnPremRefusal
 from migration.sandbox.instance import Callbacks, Instance
 from migration.sandbox.number import SimNumber
-from migration.sandbox.registering import PIN
+from migration.sandbox.register_checks import PIN
 from migration.sandbox.verifying import send_code
 from migration.sandbox.world import World
 
@@ -64,11 +64,7 @@ def _act(world: World, instance: Instance, number: SimNumber, what: str) -> None
 
 
 def _reconnect(world: World, number: SimNumber, instance: Instance) -> None:
-    if (
-        number.cut_off
-        and world.switches.restart_heals_wrong_pin == "yes"
-        and number.live_instance == instance.id
-    ):
+    if number.cut_off and world.switches.restart_heals_wrong_pin == "yes" and number.live_instance == instance.id:
         number.cut_off, number.platform = False, "ON_PREMISE"
 
 
@@ -113,9 +109,7 @@ def back_up(world: World, instance: Instance, password: Any) -> str:
         raise OnPremRefusal(1014, "Client is not registered and running")
     number = world.number_of(instance)
     assert number is not None
-    contents = backups.Contents(
-        instance.e164, instance.id, world.now(), instance.shards, cloud_profile(instance)
-    )
+    contents = backups.Contents(instance.e164, instance.id, world.now(), instance.shards, cloud_profile(instance))
     return backups.seal(contents, password, world.draw(number).randbytes(backups.SALT))
 
 
@@ -129,9 +123,7 @@ def restore(world: World, instance: Instance, data: Any, password: Any) -> None:
     except backups.CannotOpen:
         raise OnPremRefusal(1009, "The backup could not be decrypted") from None
     if contents.shards != instance.shards:
-        raise OnPremRefusal(
-            1009, f"The backup is of {contents.shards} shards, this node has {instance.shards}"
-        )
+        raise OnPremRefusal(1009, f"The backup is of {contents.shards} shards, this node has {instance.shards}")
     number = world.number_of(instance)
     if number is None or contents.e164 != number.e164:
         raise OnPremRefusal(1009, "The backup is of another number")
@@ -161,9 +153,7 @@ def register_account(world: World, instance: Instance, body: dict[str, Any]) -> 
         if not body.get(name):
             raise OnPremRefusal(1008, f"Parameter '{name}' is mandatory")
     if world.kind != "open":
-        raise OnPremRefusal(
-            1005, "Unknown error: biz_link_on_prem_reg_blocked", world.switches.account_block_status
-        )
+        raise OnPremRefusal(1005, "Unknown error: biz_link_on_prem_reg_blocked", world.switches.account_block_status)
     wanted = f"+{body['cc']}{body['phone_number']}"
     if world.connected(instance) and wanted == instance.e164:
         return True

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from migration.sandbox.accounts import App, Template, Token, Waba
 from migration.sandbox.instance import Callbacks, Instance, User
 from migration.sandbox.kinds import NumberSpec
 from migration.sandbox.number import SimNumber
 from migration.sandbox.onprem import DEFAULT_PASSWORD
 from migration.sandbox.senders import Sender
-from migration.sandbox.world import App, Template, Token, Waba, World
+from migration.sandbox.world import World
 
 NUMBERS_PER_WABA = 10
 # The last On-Premises client version expired on this day.
@@ -129,7 +130,7 @@ class Builder:
             sender=Sender(now, behaviour=spec.senders),
             platform=spec.platform,
             pin=None if spec.pin == "none" else pin,
-            partner_knows_pin=spec.pin == "known",
+            pin_on_file=_on_file(spec, pin),
             on_business_app=spec.on_business_app,
             banned=spec.banned,
             deleted=spec.deleted,
@@ -200,8 +201,18 @@ class Builder:
         return now + STILL_GOOD
 
 
+def _on_file(spec: NumberSpec, pin: str) -> str | None:
+    match spec.pin:
+        case "known":
+            return pin
+        case "wrong":
+            return f"{(int(pin) + 1) % 1_000_000:06d}"
+        case _:
+            return None
+
+
 def manifest(world: World, token: str, base: str) -> dict[str, Any]:
-    """What a partner knows of its fleet, with addresses under `base`. An unknown PIN is null."""
+    """What a partner has on file of its fleet, with addresses under `base`. An unknown PIN is null."""
     base = base.rstrip("/")
     app = world.apps[world.tokens[token].app_id]
     return {
@@ -227,7 +238,7 @@ def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
         "onprem_url": f"{base}/onprem/{client.id}" if client is not None else None,
         "username": "admin" if client is not None else None,
         "password": client.users["admin"].password if client is not None else None,
-        "pin": number.pin if number.partner_knows_pin else None,
+        "pin": number.pin_on_file,
         "instance": client.id if client is not None else None,
         "name": number.name,
         "kind": number.kind,

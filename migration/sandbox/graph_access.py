@@ -6,15 +6,17 @@ An expired version is served by the oldest living one: https://developers.facebo
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from migration.sandbox.accounts import Token, Waba
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.number import SimNumber
-from migration.sandbox.wire import Request
-from migration.sandbox.world import Token, Waba, World
+from migration.sandbox.wire import Answer, Request, answer_json
+from migration.sandbox.world import World
 
 VERSION = re.compile(r"v(\d+)\.(\d+)")
 # (version, the day its service ends) https://developers.facebook.com/docs/graph-api/changelog/versions/
@@ -114,3 +116,15 @@ class Ask:
 
 def _bad_token(text: str, subcode: int | None, code: int = 190) -> Refusal:
     return Refusal(code, message=text, subcode=subcode, status=401)
+
+
+Handler = Callable[[Ask], Answer]
+# (short name, or what makes it of the parameters; whether it writes; handler)
+Entry = tuple[str | Callable[[Ask], str], bool, Handler]
+
+
+def success(world: World, takes_s: float = 0.0) -> Answer:
+    """`true`, or the string that older pages show."""
+    answer = answer_json({"success": "true" if world.switches.success_as == "string" else True}, effect=True)
+    answer.takes_s = takes_s
+    return answer

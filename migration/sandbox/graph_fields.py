@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from migration.sandbox.accounts import Waba
 from migration.sandbox.errors import Refusal
 from migration.sandbox.number import SimNumber
-from migration.sandbox.world import Waba, World
+from migration.sandbox.world import World
 
 # What `can_send_message` problems look like; 141006 is a payment method, 141010 business verification.
 PROBLEMS: Mapping[int, tuple[str, str, str]] = {

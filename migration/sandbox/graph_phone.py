@@ -1,15 +1,17 @@
 """Graph calls on one phone number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from migration.sandbox import graph_fields as fields
 from migration.sandbox import messaging, registering, verifying
+from migration.sandbox.accounts import SCOPES
 from migration.sandbox.errors import Refusal
-from migration.sandbox.graph_access import Ask
+from migration.sandbox.graph_access import Ask, Entry, success
 from migration.sandbox.number import SimNumber
+from migration.sandbox.register_checks import REGIONS
 from migration.sandbox.wire import Answer, answer_json
-from migration.sandbox.world import SCOPES, World
+from migration.sandbox.world import World
 
 MANAGE, MESSAGING = SCOPES
 PROFILE_FIELDS = ("about", "address", "description", "email", "profile_picture_url", "websites", "vertical")
@@ -46,12 +48,6 @@ VERTICALS = frozenset(
 
 def _number(ask: Ask, *scopes: str) -> SimNumber:
     return ask.phone(ask.authorize(*scopes), ask.path[0])
-
-
-def success(world: World, takes_s: float = 0.0) -> Answer:
-    answer = answer_json({"success": "true" if world.switches.success_as == "string" else True}, effect=True)
-    answer.takes_s = takes_s
-    return answer
 
 
 def _read(ask: Ask) -> Answer:
@@ -152,7 +148,7 @@ def _store(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:
     match storage.get("status"):
         case "IN_COUNTRY_STORAGE_ENABLED":
             region = storage.get("data_localization_region")
-            if not isinstance(region, str) or region not in registering.REGIONS:
+            if not isinstance(region, str) or region not in REGIONS:
                 raise Refusal(100, "Param data_localization_region is not a supported region.")
             number.storage.status, number.storage.region = "IN_COUNTRY_STORAGE_ENABLED", str(region)
         case "IN_COUNTRY_STORAGE_DISABLED" | "DEFAULT":
@@ -202,7 +198,7 @@ def _fits(params: Mapping[str, Any]) -> None:
         raise Refusal(100, "Param vertical is not one of the known values.")
 
 
-PHONE_CALLS: Mapping[tuple[str, str], tuple[str | Callable[[Ask], str], bool, Callable[[Ask], Answer]]] = {
+PHONE_CALLS: Mapping[tuple[str, str], Entry] = {
     ("GET", ""): ("get.number", False, _read),
     ("POST", ""): (_change_name, True, _change),
     ("POST", "register"): ("register", True, _register),

@@ -13,8 +13,8 @@ class NumberSpec:
     platform: Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"] = "ON_PREMISE"
     client: Literal["running", "stopped", "gone", "coreapp_down", "expired", "none"] = "running"
     verified: bool = False
-    pin: Literal["known", "unknown", "none"] = "known"
-    """Whether two-step is on, and whether the partner knows the PIN."""
+    pin: Literal["known", "unknown", "wrong", "none"] = "known"
+    """none: two-step is off. wrong: the partner has a PIN on file that was changed since."""
     backup: Literal["works", "fails"] = "works"
     callbacks: Literal["empty", "some", "stuck"] = "empty"
     code_method: Literal["sms", "voice"] = "sms"
@@ -46,9 +46,7 @@ KINDS: Mapping[str, NumberSpec] = {
     one.kind: one
     for one in (
         _HEALTHY,
-        replace(
-            _HEALTHY, kind="business_app", client="none", on_business_app=True, pin="none", profile=False
-        ),
+        replace(_HEALTHY, kind="business_app", client="none", on_business_app=True, pin="none", profile=False),
         replace(_DARK, kind="new", signed_up_days_ago=3, verified=True, pin="none"),
         replace(_HEALTHY, kind="on_cloud", platform="CLOUD_API", client="none", verified=True),
         replace(_HEALTHY, kind="host_gone", client="gone"),
@@ -59,6 +57,7 @@ KINDS: Mapping[str, NumberSpec] = {
         replace(_HEALTHY, kind="deleted", deleted=True),
         replace(_HEALTHY, kind="callbacks_stuck", callbacks="stuck"),
         replace(_HEALTHY, kind="pin_unknown", pin="unknown"),
+        replace(_HEALTHY, kind="pin_wrong", pin="wrong"),
         replace(_HEALTHY, kind="verified", verified=True),
         replace(_HEALTHY, kind="landline", code_method="voice"),
         replace(_HEALTHY, kind="no_backup", backup="fails"),

@@ -60,7 +60,7 @@ class SimNumber:
     code_status: str = "NOT_VERIFIED"
     verified_at: datetime | None = None
     pin: str | None = None
-    partner_knows_pin: bool = True
+    pin_on_file: str | None = None  # what the partner believes the PIN to be
     live_instance: str | None = None  # the one client whose registration Meta honours
     instance_id: str | None = None  # the deployment that belongs to it, whatever its state
     cut_off: bool = False  # Meta refuses its client's connection (after a wrong PIN)

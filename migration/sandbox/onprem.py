@@ -10,35 +10,18 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from migration.sandbox import deployments
 from migration.sandbox.errors import NobodyThere, OnPremRefusal
-from migration.sandbox.instance import TOKEN_LIFE, Instance, User
-from migration.sandbox.onprem_nodes import NODES
+from migration.sandbox.instance import TOKEN_LIFE
+from migration.sandbox.onprem_nodes import NODES, Handler
+from migration.sandbox.onprem_visit import Visit
 from migration.sandbox.wire import Answer, Request, Target
 from migration.sandbox.world import World
 
 DEFAULT_PASSWORD = "secret"
 SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-
-
-@dataclass
-class Visit:
-    """One call to one deployment."""
-
-    world: World
-    instance: Instance
-    request: Request
-    path: tuple[str, ...]
-    user: User | None = None
-
-    @cached_property
-    def body(self) -> dict[str, Any]:
-        told = self.request.json()
-        return told if isinstance(told, dict) else {}
 
 
 def identify(world: World, request: Request) -> Target:
@@ -62,7 +45,6 @@ def _nobody() -> Answer:
     raise NobodyThere
 
 
-Handler = Callable[[Visit], tuple[int, Any]]
 OPEN = frozenset({("users", "login")})
 # `Authorization: Apikey` is taken on these only.
 APIKEY = frozenset({"health", "metrics", "stats"})

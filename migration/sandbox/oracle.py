@@ -110,8 +110,9 @@ def _senders(sandbox: "Sandbox", request: Request) -> Any:
 
 
 def _faults(sandbox: "Sandbox", request: Request) -> Any:
-    rows = _told(request).get("faults")
-    if not isinstance(rows, list):
+    told = _told(request)
+    rows = told.get("faults", [told] if "kind" in told else None)  # a single fault may come without its list
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Wrong(400, "the body has no list of faults")
     try:
         sandbox.faults.extend(rows)
@@ -208,9 +209,7 @@ def _obey(sandbox: "Sandbox", request: Request, key: str, told: dict[str, Any]) 
                 return HookAnswer(409, {"state": "vetoed", "reason": "a campaign is running"})
             if not sender.pause(now, _time(told.get("deadline"))):
                 ticket = world.hook.ticket(key, number.e164)
-                return HookAnswer(
-                    202, {"state": "draining", "ask": f"{request.base}/_sandbox/senders/asks/{ticket}"}
-                )
+                return HookAnswer(202, {"state": "draining", "ask": f"{request.base}/_sandbox/senders/asks/{ticket}"})
         case "switch_route":
             sender.switch(str(told.get("to") or "cloud"))
         case _:

@@ -80,9 +80,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         base = f"http://{self._headers.get('host', 'localhost')}"
         method = self._parser.get_method().decode()
-        request = Request.of(
-            method, self._target.decode("latin-1"), self._headers, b"".join(self._body), base
-        )
+        request = Request.of(method, self._target.decode("latin-1"), self._headers, b"".join(self._body), base)
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._reset()
         self._next()

@@ -27,16 +27,12 @@ def _respond(request: httpx.Request, answer: Answer) -> httpx.Response:
         case "reset":
             raise httpx.ReadError("Connection reset by peer", request=request)
         case "no_answer":
-            raise httpx.RemoteProtocolError(
-                "Server disconnected without sending a response.", request=request
-            )
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
     patience = (request.extensions.get("timeout") or {}).get("read")
     if patience is not None and answer.takes_s > patience:
         raise httpx.ReadTimeout("The read operation timed out", request=request)
     if answer.drop == "cut":
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Cut(answer.body), request=request
-        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Cut(answer.body), request=request)
     return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
 

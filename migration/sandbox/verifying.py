@@ -10,7 +10,7 @@ from typing import Any
 from migration.sandbox.errors import Refusal
 from migration.sandbox.number import SimNumber
 from migration.sandbox.phones import Code
-from migration.sandbox.registering import PIN
+from migration.sandbox.register_checks import PIN
 from migration.sandbox.world import World
 
 METHODS = ("SMS", "VOICE", "IVR")

@@ -8,10 +8,10 @@ each at its own time.
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from migration.sandbox.accounts import App, Token, Waba
 from migration.sandbox.calls import Call, CallLog
 from migration.sandbox.errors import unknown_object
 from migration.sandbox.instance import Instance
@@ -23,55 +23,6 @@ WorldKind = Literal["open", "closing", "after-sunset"]
 WORLDS = ("open", "closing", "after-sunset")
 # A number that came through Embedded Signup has to be registered within this time.
 SIGNUP_DAYS = 14
-SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
-
-
-@dataclass(slots=True)
-class Subscription:
-    app_id: str
-    override: str | None = None
-
-
-@dataclass(slots=True)
-class Template:
-    id: str
-    name: str
-    language: str
-    category: str = "UTILITY"
-    status: str = "APPROVED"
-
-
-@dataclass(slots=True, eq=False)
-class Waba:
-    id: str
-    name: str
-    business_id: str
-    phone_number_ids: list[str] = field(default_factory=list)
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    templates: list[Template] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class App:
-    id: str
-    name: str
-    secret: str
-    business_id: str
-    verify_token: str
-    callback_url: str | None = None
-
-
-@dataclass(slots=True)
-class Token:
-    """`wabas` None: every account of its business. `expires_at` None: never."""
-
-    value: str
-    app_id: str
-    scopes: tuple[str, ...] = SCOPES
-    expires_at: datetime | None = None
-    wabas: frozenset[str] | None = None
-    revoked: bool = False
-    user_id: str = "122100000000000"
 
 
 class World:
@@ -197,11 +148,7 @@ class World:
     def shown(self, number: SimNumber) -> View:
         """What a read shows now: reads may lag behind writes."""
         now = self.now()
-        if (
-            number.lagging_until is not None
-            and number.lagging_view is not None
-            and now < number.lagging_until
-        ):
+        if number.lagging_until is not None and number.lagging_view is not None and now < number.lagging_until:
             return number.lagging_view
         back_then = now - timedelta(seconds=self.switches.read_lag_s)
         for at, view in reversed(number.history):
@@ -237,9 +184,7 @@ class World:
             with self.changing(number, at):
                 happen(number)
 
-    def _next_due(
-        self, number: SimNumber, now: datetime
-    ) -> tuple[datetime, Callable[[SimNumber], None]] | None:
+    def _next_due(self, number: SimNumber, now: datetime) -> tuple[datetime, Callable[[SimNumber], None]] | None:
         due: list[tuple[datetime, Callable[[SimNumber], None]]] = []
         if number.moving_until is not None:
             due.append((number.moving_until, self._arrive))

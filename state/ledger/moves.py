@@ -62,6 +62,7 @@ class Move:
     forget: Sequence[str] = ()  # steps whose results no longer hold
     sealed: Sequence[tuple[str, SealedSecret]] = ()
     pin: PinProvenance | None = None
+    forget_pin: bool = False  # the far side refused it: it is known no longer
     code: tuple[int, str] | None = None
     message: Mapping[str, Any] | None = None
     outbox: tuple[str, str, str | None] | None = None  # key, answer ("" while it drains), ask_url
@@ -177,6 +178,8 @@ class Moves:
             await replace_secret(tx, owner, sealed, at)
         if move.pin is not None:
             await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=move.pin, pin_since=at))
+        if move.forget_pin:
+            await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=None, pin_since=at))
         if move.code is not None:
             await tx.execute(update(Code).where(Code.id == move.code[0]).values(state=move.code[1]))
         if move.message is not None:

@@ -111,9 +111,7 @@ class Far:
         if self.e164 not in self.tokens:
             self.tokens[self.e164] = (await self.login()).json()["users"][0]["token"]
         headers = {"Authorization": f"Bearer {self.tokens[self.e164]}"}
-        return await self.client.request(
-            method, f"{self.row['onprem_url']}/v1/{path}", headers=headers, **how
-        )
+        return await self.client.request(method, f"{self.row['onprem_url']}/v1/{path}", headers=headers, **how)
 
     async def health(self) -> str:
         return str((await self.onprem("GET", "health")).json()["health"]["gateway_status"])
@@ -132,8 +130,7 @@ class Far:
         secret = secret or self.manifest["hook_secret"]
         headers = {
             "Idempotency-Key": f"m-1:{event}:{epoch}" if key is None else key,
-            "X-Cutover-Signature-256": "sha256="
-            + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+            "X-Cutover-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
         }
         return await self.client.post(self.manifest["hook_url"], content=body, headers=headers)
 

@@ -1,6 +1,7 @@
 """Verification codes and the two-step PIN."""
 
 import pytest
+
 from tests.sandbox.far import CODE, Far, code_of
 
 

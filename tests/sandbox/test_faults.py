@@ -2,9 +2,9 @@
 
 import httpx
 import pytest
-from tests.sandbox.far import Far, code_of
 
 from migration.sandbox.faults import BadFault
+from tests.sandbox.far import Far, code_of
 
 
 @pytest.mark.parametrize(("kind", "raised"), [("refuse", httpx.ConnectError), ("reset_before", httpx.ReadError)])
@@ -89,9 +89,16 @@ async def test_faults_come_and_go_over_the_oracle() -> None:
     far = Far.of()
     told = await far.oracle("POST", "faults", json={"faults": [{"route": "get.number", "kind": "html"}]})
     assert told["faults"][0]["times"] == 1
+    told = await far.oracle("POST", "faults", json={"route": "register", "kind": "429"})
+    assert [fault["kind"] for fault in told["faults"]] == ["html", "429"]
     assert await far.oracle("DELETE", "faults") == {"faults": []}
     assert (await far.phone("GET")).status_code == 200
-    for bad in ({"faults": [{"kind": "rain"}]}, {"faults": "all"}, {"faults": [{"kind": "500", "who": 1}]}):
+    for bad in (
+        {"faults": [{"kind": "rain"}]},
+        {"faults": "all"},
+        {"faults": [{"kind": "500", "who": 1}]},
+        {"faults": [1]},
+    ):
         assert "error" in await far.oracle("POST", "faults", json=bad)
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
+
 from tests.sandbox.far import Clock, Far, code_of
 
 TEXT = {"messaging_product": "whatsapp", "to": "+4915100000000", "type": "text", "text": {"body": "hello"}}
@@ -19,7 +21,9 @@ TEMPLATE = {
 @pytest.mark.parametrize("how", ["params", "data", "json"])
 async def test_parameters_come_by_query_form_and_json_alike(how: str) -> None:
     far = Far.of("on_cloud")
-    assert (await far.phone("POST", **{how: {"pin": "012345"}})).status_code == 200
+    assert (
+        await far.graph("POST", far.row["phone_number_id"], **cast(dict[str, Any], {how: {"pin": "012345"}}))
+    ).status_code == 200
     assert far.number.pin == "012345"
 
 

@@ -1,7 +1,11 @@
 """The On-Premises client: users, health, settings, backup, restore, registration, and its ways of not answering."""
 
+from typing import Any
+
 import httpx
 import pytest
+
+from migration.sandbox.world import WorldKind
 from tests.sandbox.far import Clock, Far, code_of
 
 ACCOUNT = {"method": "sms", "cert": "Y2VydA=="}
@@ -203,7 +207,8 @@ async def test_a_build_that_expires_goes_dark_at_that_moment() -> None:
 )
 async def test_what_an_expired_client_still_answers(local: str, login: int | None, health: int | None) -> None:
     clock = Clock(Clock().at.replace(year=2026))
-    far = Far.of("expired", world="after-sunset", clock=clock, expired_client=local, platform_when_expired="NOT_APPLICABLE")
+    unknown: dict[str, Any] = {"expired_client": local, "platform_when_expired": "NOT_APPLICABLE"}
+    far = Far.of("expired", world="after-sunset", clock=clock, **unknown)
     assert await far.shows("platform_type") == ["NOT_APPLICABLE"]
     if login is None:
         with pytest.raises(httpx.ConnectError):
@@ -238,9 +243,17 @@ async def test_in_the_open_world_a_number_goes_back_on_premises() -> None:
     assert far.number.outage_s == 30
 
 
-@pytest.mark.parametrize(("rule", "world", "side"), [("open_world", "open", "on_premises"), ("never", "open", "neither"), ("open_world", "closing", "neither"), ("always", "closing", "on_premises")])
-async def test_a_restore_on_a_clean_node_brings_the_number_back_or_not(rule: str, world: str, side: str) -> None:
-    far = Far.of(world=world, restore_registers=rule)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("rule", "world", "side"),
+    [
+        ("open_world", "open", "on_premises"),
+        ("never", "open", "neither"),
+        ("open_world", "closing", "neither"),
+        ("always", "closing", "on_premises"),
+    ],
+)
+async def test_a_restore_on_a_clean_node_brings_the_number_back_or_not(rule: str, world: WorldKind, side: str) -> None:
+    far = Far.of(world=world, restore_registers=rule)
     backup = await far.backup()
     await far.register(backup=backup)
     await far.phone("POST", "deregister")
@@ -255,9 +268,9 @@ async def test_a_restore_on_a_clean_node_brings_the_number_back_or_not(rule: str
 async def test_a_restore_over_a_running_app_stops_it_until_a_restart() -> None:
     far = Far.of(world="open")
     await far.onprem("POST", "settings/restore", json=await far.backup())
-    assert far.number.side == "neither"
+    assert far.sandbox.world.describe(far.number)["side"] == "neither"
     far.sandbox.start_instance(far.row["instance"])
-    assert far.number.side == "on_premises"
+    assert far.sandbox.world.describe(far.number)["side"] == "on_premises"
 
 
 async def test_callbacks_drain_or_are_stuck() -> None:

@@ -3,9 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from tests.sandbox.far import CODE, Far
-
 from migration.sandbox.calls import Call, CallLog
+from tests.sandbox.far import CODE, Far
 
 
 async def test_the_record_has_every_call_and_no_secret() -> None:
@@ -16,9 +15,21 @@ async def test_the_record_has_every_call_and_no_secret() -> None:
     told = await far.oracle("GET", "calls?since=1")
     assert [row["call"] for row in told["calls"]] == ["onprem.health", "request_code", "verify_code", "register"]
     assert [row["seq"] for row in told["calls"]] == [2, 3, 4, 5]
-    assert set(told["calls"][0]) == set(
-        "seq at side method path phone_number_id e164 call write status code effect answered".split()
-    )
+    assert set(told["calls"][0]) == {
+        "seq",
+        "at",
+        "side",
+        "method",
+        "path",
+        "phone_number_id",
+        "e164",
+        "call",
+        "write",
+        "status",
+        "code",
+        "effect",
+        "answered",
+    }
     text = json.dumps(told)
     for secret in (far.manifest["token"], far.row["pin"], far.row["password"], far.tokens[far.e164]):
         assert str(secret) not in text
@@ -37,7 +48,8 @@ async def test_the_clock_goes_only_forward() -> None:
     far = Far.of()
     await far.oracle("POST", "clock", json={"advance_s": 90})
     assert (far.sandbox.world.now() - far.clock.at).total_seconds() == 90
-    for bad in ({"advance_s": -1}, {"advance_s": "1"}, {"advance_s": True}, {}, []):
+    wrong: tuple[object, ...] = ({"advance_s": -1}, {"advance_s": "1"}, {"advance_s": True}, {}, [])
+    for bad in wrong:
         assert "error" in await far.oracle("POST", "clock", json=bad)
 
 
@@ -104,10 +116,10 @@ async def test_sms_takes_the_number_with_its_plus_or_without() -> None:
 
 
 def test_a_long_record_spills_to_a_file_and_reads_back() -> None:
-    log = CallLog(in_memory=10)
+    log, at = CallLog(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
     rows = [
-        Call(at, datetime(2026, 1, 1, tzinfo=UTC), "graph", "GET", f"/{at}", None, None, "get.number", False, 200, None, False, True)
-        for at in range(1, 2501)
+        Call(seq, at, "graph", "GET", f"/{seq}", None, None, "get.number", False, 200, None, False, True)
+        for seq in range(1, 2501)
     ]
     for row in rows:
         log.append(row)

@@ -1,6 +1,7 @@
 """`register` and `deregister`: the move, its limits, and what a wrong PIN does."""
 
 import pytest
+
 from tests.sandbox.far import CODE, Clock, Far, code_of
 
 
@@ -289,6 +290,13 @@ async def test_a_number_of_a_client_that_expired_registers_with_a_code() -> None
     await far.phone("POST", "verify_code", json={"code": far.sandbox.sms(far.e164)[-1]})
     assert (await far.register()).status_code == 200
     assert far.number.outage_s is None  # dark on arrival: not an outage that anybody here caused
+
+
+async def test_a_pin_on_file_may_be_wrong() -> None:
+    far = Far.of("pin_wrong")
+    assert len(far.row["pin"]) == 6
+    assert code_of(await far.register(backup=await far.backup())) == 133005
+    assert far.number.side == "neither"
 
 
 def wrong(far: Far) -> str:

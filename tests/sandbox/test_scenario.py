@@ -57,7 +57,7 @@ def test_faults_of_a_row_are_each_number_s_own() -> None:
         ("world: open\nseed: x\nnumbers: [{}]", 2, "seed is a whole number"),
         ("numbers:\n  - {kind: healthy}\n  - {kind: rusty}", 3, "no kind is called 'rusty'"),
         ("numbers:\n  - {count: 0}", 2, "count is a whole number from 1"),
-        ("numbers:\n  - {pin: maybe}", 2, "pin is known or unknown or none"),
+        ("numbers:\n  - {pin: maybe}", 2, "pin is known or unknown or wrong or none"),
         ("numbers:\n  - {verified: 1}", 2, "verified is true or false"),
         ("numbers:\n  - {colour: red}", 2, "a number has no 'colour'"),
         ("numbers: [{}]\nswitches:\n  read_lag: 5", 3, "no switch is called 'read_lag'"),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from tests.sandbox.far import Far
 
 
@@ -22,7 +23,7 @@ async def test_senders_that_are_paused_and_switched_lose_nothing() -> None:
     assert (await far.hook("pause_sends")).json() == {"state": "done"}
     far.clock.pass_(seconds=5)
     await far.register(backup=backup)
-    await far.hook("switch_route", **{"from": "on_premises", "to": "cloud"})
+    await far.hook("switch_route", to="cloud")
     far.clock.pass_(seconds=3)
     await far.hook("resume_sends")
     far.clock.pass_(seconds=4)

@@ -89,7 +89,10 @@ def test_the_control_command_stops_and_starts() -> None:
 
         assert control("stop", first["instance"]) == 0
         with client(told) as graph:
-            assert [row["instance"] for row in graph.get("/_sandbox/world").json()["numbers"]] == ["stopped", "connected"]
+            assert [row["instance"] for row in graph.get("/_sandbox/world").json()["numbers"]] == [
+                "stopped",
+                "connected",
+            ]
         assert control("start", first["instance"]) == 0
         assert control("stop", second["instance"]) == 1
         assert control("stop", "none") == 1

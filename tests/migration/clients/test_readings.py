@@ -139,7 +139,7 @@ async def test_a_port_where_nobody_listens_is_refused() -> None:
         (b"", Reading.REFUSED),
         (b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"hea', Reading.UNREACHABLE),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{", Reading.UNREACHABLE),
-        (b"220 smtp.test ESMTP\r\n", Reading.UNREACHABLE),
+        (b"220 smtp.test ESMTP\r\n\r\n", Reading.UNREACHABLE),
     ],
     ids=["not a byte", "half a body", "half a chunk", "another protocol"],
 )

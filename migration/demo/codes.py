@@ -1,0 +1,69 @@
+"""Somebody at the phones: types in each code as it arrives. The first one for one number is typed in wrong."""
+
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from migration.actions import Refused, enter_code
+from migration.bootstrap import App
+from migration.demo.oracle import Oracle
+from migration.demo.prefect_api import PrefectApi
+from state.rows import Position
+from state.sides import Party, Status
+
+FORM = "enter-code/cutover"
+
+
+@dataclass
+class Typist:
+    """Types once per number and wait; through Prefect's form for one number, by the command's own function else."""
+
+    app: App
+    oracle: Oracle
+    prefect: PrefectApi
+    typed: dict[int, set[str]] = field(default_factory=dict)
+    form_runs: list[str] = field(default_factory=list)
+    mistaken: str | None = None
+    asked_in_form: str | None = None
+
+    async def look(self, board: tuple[Position, ...]) -> list[str]:
+        """Type what has arrived. Returns a line for each."""
+        said = [await self._type(at) for at in board if _waits_for_code(at)]
+        return [one for one in said if one is not None]
+
+    async def _type(self, at: Position) -> str | None:
+        code = await self.oracle.code(at.e164)
+        typed = self.typed.setdefault(at.migration_id, set())
+        if code is None or code in typed:
+            return None
+        if self.mistaken is None:
+            self.mistaken = at.ref
+            return await self._mistyped(at, code)
+        if self.mistaken == at.ref and at.tries == 0 and len(typed) == 1 and not await self._was_refused(at):
+            return None  # the wrong one has not been tried yet
+        typed.add(code)
+        if self.asked_in_form is None and self.mistaken != at.ref:
+            self.asked_in_form = at.ref
+            self.form_runs.append(await self.prefect.start(FORM, {"number": at.ref, "code": code}))
+            return f"{at.ref}: the code is typed into Prefect's form"
+        return await self._enter(at, code, "the code is typed in")
+
+    async def _mistyped(self, at: Position, right: str) -> str | None:
+        wrong = f"{(int(right) + 1) % 1_000_000:06d}"
+        self.typed[at.migration_id].add(wrong)
+        return await self._enter(at, wrong, "a code is typed in, and it is wrong")
+
+    async def _was_refused(self, at: Position) -> bool:
+        attempts = await self.app.queries.attempts(at.migration_id)
+        return any(row["step"] == "verify_code" and row["ended"] is not None for row in attempts)
+
+    async def _enter(self, at: Position, code: str, said: str) -> str | None:
+        try:
+            await enter_code(self.app, at.ref, SecretStr(code), "demo")
+        except Refused:
+            return None  # the number went on in this very moment
+        return f"{at.ref}: {said}"
+
+
+def _waits_for_code(at: Position) -> bool:
+    return at.next_step == "verify_code" and at.status is Status.WAITING and at.waiting_on is Party.CUSTOMER

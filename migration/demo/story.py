@@ -1,0 +1,138 @@
+"""The course of the demo: prepare, move, kill a worker in the middle, go on, look at how it ended."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from migration.bootstrap import App, open_app
+from migration.children import Child
+from migration.demo.codes import Typist
+from migration.demo.fleet import WAVE, write_home
+from migration.demo.oracle import Oracle
+from migration.demo.prefect_api import PrefectApi
+from migration.demo.report import Ending, Numbers
+from migration.demo.servers import House
+from migration.waves.schedule import parts_of
+from state.rows import Position
+from state.sides import Status
+
+# Seconds. After a kill the leases of the dead worker run out first: up to 80 s for a `register` that was under way.
+ENOUGH_S = 280
+LOOK_EVERY_S = 0.4
+# While waiting for the moment to kill, which is a call of at most two seconds in the demo's scenario.
+WATCH_EVERY_S = 0.05
+# A number that comes due within this time is waited for, not left to a person.
+SOON = timedelta(minutes=3)
+RUN_WAVE = "run-wave/cutover"
+Say = Callable[[str], None]
+
+
+@dataclass
+class Story:
+    house: House
+    say: Say
+    killed: int = 0
+    before: Numbers = ()
+    runs: list[str] = field(default_factory=list)
+    worker: Child | None = None
+
+    async def tell(self) -> Ending:
+        """All of it. Raises DidNotStart when a part does not come up."""
+        await self._prepare()
+        url = str(self.house.manifest["sandbox_url"])
+        async with (
+            Oracle(url) as oracle,
+            PrefectApi(self.house.prefect_url) as prefect,
+            open_app(self.house.settings) as app,
+        ):
+            await self._move(app, oracle, prefect)
+            return await self._ending(app, oracle)
+
+    # -- before
+
+    async def _prepare(self) -> None:
+        self.say(f"everything is under {self.house.folder}; every figure is from the sandbox")
+        await self.house.start_sandbox()
+        async with Oracle(str(self.house.manifest["sandbox_url"])) as oracle:
+            self.before = await oracle.numbers()
+        self.say(f"sandbox   {self.house.graph_url}: {len(self.before)} numbers")
+        await asyncio.gather(self.house.start_prefect(), self._take_in())
+        self.say(f"prefect   {self.house.prefect_url}")
+        await self.house.cutover("deploy")
+        self.worker = await self.house.start_worker("worker-1")
+        self.say("prefect   deployments are registered, worker-1 is online")
+
+    async def _take_in(self) -> None:
+        inventory = write_home(self.house.home, self.house.manifest)
+        await self.house.cutover("init")
+        await self.house.cutover("import", str(inventory))
+        self.say("import    both sides of every number were read, a way was chosen for each")
+
+    # -- the move
+
+    async def _move(self, app: App, oracle: Oracle, prefect: PrefectApi) -> None:
+        typist = Typist(app, oracle, prefect)
+        async with asyncio.timeout(ENOUGH_S):
+            await self._run_wave(app, prefect)
+            while True:
+                board = await app.queries.board()
+                for said in await typist.look(board):
+                    self.say(f"code      {said}")
+                if not self.killed and await self._in_the_middle(board, oracle):
+                    await self._kill(app, prefect)
+                elif await self._is_over(app, prefect, board):
+                    return
+                await asyncio.sleep(LOOK_EVERY_S if self.killed else WATCH_EVERY_S)
+
+    async def _run_wave(self, app: App, prefect: PrefectApi) -> None:
+        parts = parts_of((await app.queries.wave(WAVE)).numbers)
+        self.runs = [
+            await prefect.start(RUN_WAVE, {"wave": WAVE, "part": part, "parts": parts}) for part in range(parts)
+        ]
+        self.say(f"wave      {WAVE} is started in {parts} Prefect runs")
+
+    async def _in_the_middle(self, board: tuple[Position, ...], oracle: Oracle) -> bool:
+        """Between the first and the last cutover, with one under way."""
+        at_it = [at for at in board if at.next_step == "register" and at.status is Status.RUNNING]
+        before_it = [at for at in board if at.ended_at is None and at.crossed_at is None]
+        if not at_it or not before_it:
+            return False
+        return any(one["call"] == "register" and one["effect"] for one in await oracle.calls())
+
+    async def _kill(self, app: App, prefect: PrefectApi) -> None:
+        assert self.worker is not None
+        family = len(self.worker.family())
+        self.worker.kill()
+        self.killed += 1
+        board = await app.queries.board()
+        moved = sum(1 for at in board if at.ended_at is not None)
+        self.say(f"SIGKILL   worker-1 and its runs, {family} processes; {moved} of {len(board)} numbers had ended")
+        self.worker = await self.house.start_worker("worker-2")
+        self.say("prefect   worker-2 is online; leases of the dead run out before anybody else may act")
+        await self._run_wave(app, prefect)
+
+    async def _is_over(self, app: App, prefect: PrefectApi, board: tuple[Position, ...]) -> bool:
+        """Nothing runs, and nothing will come due without a person. A wave whose runs have ended early is run again."""
+        if all(at.ended_at is not None or at.status is Status.BLOCKED for at in board):
+            return True
+        if not all([await prefect.has_ended(run) for run in self.runs]):
+            return False
+        soon = await app.queries.due_by(await app.queries.now() + SOON)
+        if not soon:
+            return not any(at.next_step == "verify_code" and at.ended_at is None for at in board)
+        await self._run_wave(app, prefect)
+        return False
+
+    # -- after
+
+    async def _ending(self, app: App, oracle: Oracle) -> Ending:
+        return Ending(
+            before=self.before,
+            after=await oracle.numbers(),
+            calls=await oracle.calls(),
+            board=await app.queries.board(),
+            adopted=await app.queries.without_migration(),
+            now=await app.queries.now(),
+            killed=self.killed,
+        )

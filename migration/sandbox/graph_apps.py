@@ -1,0 +1,79 @@
+"""Graph calls on apps and tokens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from migration.sandbox.accounts import Token
+from migration.sandbox.errors import Refusal, unknown_object
+from migration.sandbox.graph_access import Ask, Entry, success
+from migration.sandbox.wire import Answer, answer_json
+from migration.sandbox.world import World
+
+
+def _app(ask: Ask) -> Answer:
+    token = ask.authorize()
+    if token.app_id != ask.path[0]:
+        raise unknown_object(ask.path[0])
+    app = ask.world.apps[token.app_id]
+    return answer_json({"id": app.id, "name": app.name})
+
+
+def debug_token(ask: Ask) -> Answer:
+    """https://developers.facebook.com/docs/graph-api/reference/debug_token"""
+    _inspector(ask)
+    inspected = ask.world.tokens.get(str(ask.params.get("input_token")))
+    if inspected is None:
+        error = {"code": 190, "message": "Invalid OAuth access token data.", "subcode": 467}
+        return answer_json({"data": {"error": error, "is_valid": False, "scopes": []}})
+    return answer_json({"data": _debugged(ask.world, inspected)})
+
+
+def _inspector(ask: Ask) -> None:
+    """An app token `id|secret`, or any living token. Raises Refusal."""
+    app_id, has_secret, secret = str(ask.token or "").partition("|")
+    app = ask.world.apps.get(app_id)
+    if not has_secret or app is None or app.secret != secret:
+        ask.authorize()
+
+
+def _debugged(world: World, token: Token) -> dict[str, Any]:
+    app = world.apps[token.app_id]
+    expired = token.expires_at is not None and world.now() >= token.expires_at
+    targets = {} if token.wabas is None else {"target_ids": sorted(token.wabas)}
+    data: dict[str, Any] = {
+        "app_id": app.id,
+        "type": "SYSTEM_USER",
+        "application": app.name,
+        "data_access_expires_at": 0,
+        "expires_at": int(token.expires_at.timestamp()) if token.expires_at is not None else 0,
+        "is_valid": not (expired or token.revoked),
+        "scopes": list(token.scopes),
+        "granular_scopes": [{"scope": scope} | targets for scope in token.scopes],
+        "user_id": token.user_id,
+    }
+    if not data["is_valid"]:
+        text = "Session has expired." if expired else "The session has been invalidated."
+        data["error"] = {"code": 190, "message": text, "subcode": 463 if expired else 460}
+    return data
+
+
+def access_token(ask: Ask) -> Answer:
+    app = ask.world.apps.get(str(ask.params.get("client_id")))
+    if app is None or app.secret != ask.params.get("client_secret"):
+        raise Refusal(101, message="Error validating application.", status=400)
+    return answer_json({"access_token": f"{app.id}|{app.secret}", "token_type": "bearer"})
+
+
+def _set_subscriptions(ask: Ask) -> Answer:
+    """The app's own callback URL; wants an app token."""
+    app = ask.world.apps[ask.path[0]]
+    if ask.token != f"{app.id}|{app.secret}":
+        raise Refusal(15, message="(#15) This method must be called with an app access_token.", status=400)
+    app.callback_url = str(ask.params.get("callback_url") or "") or None
+    return success(ask.world)
+
+
+APP_CALLS: Mapping[tuple[str, str], Entry] = {
+    ("GET", ""): ("get.app", False, _app),
+    ("POST", "subscriptions"): ("set_subscriptions", True, _set_subscriptions),
+}

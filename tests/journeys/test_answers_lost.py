@@ -1,0 +1,102 @@
+"""Every write meets every fault of the wire; read-after-write lag; every switch of the far side."""
+
+from collections import Counter
+from dataclasses import fields
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from migration.sandbox.switches import Switches
+from migration.step import Blocked
+from state.sides import Side, Status
+from tests.conftest import MakeRig
+
+WRITES = {
+    "healthy": ["onprem.two_step", "onprem.backup", "subscribe", "pause_sends", "register", "switch_route", "messages", "resume_sends"],
+    "no_backup": ["onprem.two_step", "request_code", "verify_code", "register", "profile"],
+    "dark": ["set_pin", "request_code", "verify_code", "register", "messages"],
+}
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "lost_answer"},
+    {"kind": "truncated"},
+    {"kind": "refuse"},
+    {"kind": "reset_before"},
+    {"kind": "500", "effect": True},
+    {"kind": "500", "effect": False},
+    {"kind": "html", "effect": True},
+    {"kind": "html", "effect": False},
+    {"kind": "empty"},
+    {"kind": "429"},
+]
+
+
+def _cases() -> list[Any]:
+    return [
+        pytest.param(kind, write, fault, id=f"{kind}-{write}-{'-'.join(str(v) for v in fault.values())}")
+        for kind, writes in WRITES.items()
+        for write in writes
+        for fault in FAULTS
+    ]
+
+
+@pytest.mark.parametrize(("kind", "write", "fault"), _cases())
+async def test_one_fault_of_the_wire_never_moves_twice(
+    rig: MakeRig, kind: str, write: str, fault: dict[str, Any]
+) -> None:
+    told = await rig(kinds=[kind])
+    async with told.worker() as app:
+        (at,) = await told.imported(app, hook="senders")
+        told.sandbox.faults.add(route=write, e164=None, times=1, **fault)
+        await told.drive(app, at.ref)
+        at = await app.queries.position(at.migration_id)
+        assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
+        assert at.dark_since is None
+    number = told.number(at)
+    seen = Counter(told.mutations(at))
+    assert (number.registered, number.double_effects, number.wrong_pins) == (1, 0, 0)
+    assert seen["register"] <= 2
+    assert seen["messages"] <= (1 if write != "messages" else 2)
+
+
+@pytest.mark.parametrize("lag", [3, 20, 50])
+@pytest.mark.parametrize("kind", WRITES)
+async def test_reads_that_lag_do_not_cause_a_second_register(rig: MakeRig, kind: str, lag: int) -> None:
+    told = await rig(kinds=[kind], switches={"read_lag_s": lag})
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        told.sandbox.faults.add(route="register", e164=None, kind="lost_answer", times=1)
+        await told.drive(app, at.ref)
+        at = await app.queries.position(at.migration_id)
+        assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
+    assert Counter(told.mutations(at))["register"] == 1
+
+
+def _switches() -> list[Any]:
+    hints = get_type_hints(Switches)
+    found = []
+    for one in fields(Switches):
+        values = get_args(hints[one.name]) or ((True, False) if hints[one.name] is bool else ())
+        found += [pytest.param(one.name, value, id=f"{one.name}-{value}") for value in values if value != one.default]
+    return found
+
+
+@pytest.mark.parametrize(("switch", "value"), _switches())
+@pytest.mark.parametrize("kind", ["healthy", "no_backup", "dark", "new", "expired"])
+async def test_right_under_every_value_of_every_switch(rig: MakeRig, kind: str, switch: str, value: Any) -> None:
+    """Either the number is on Cloud after one register with effect, or it is blocked with a page and nothing was lost
+    that was not lost before: never dark by us."""
+    told = await rig(kinds=[kind], switches={switch: value})
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        came_dark = at.dark_since is not None
+        outcome = await told.drive(app, at.ref)
+        at = await app.queries.position(at.migration_id)
+        number = told.number(at)
+        assert number.wrong_pins == 0
+        assert number.double_effects == 0
+        if isinstance(outcome, Blocked):
+            assert came_dark or at.side is Side.ON_PREMISES, f"dark by us: {outcome}"
+            assert outcome.runbook.startswith("runbooks/")
+        else:
+            assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {outcome}"
+            assert number.registered == 1

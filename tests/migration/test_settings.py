@@ -1,0 +1,142 @@
+"""Settings: each mistake is one line that names the place, and no value of a secret."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from migration.errors import BadSetting
+from migration.settings import SecretRef, Settings, read_admin, read_settings
+from migration.vault import MasterKeys, new_master_key, write_private
+
+
+def key_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Settings:
+    path = folder / "master.key"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.chmod(mode)
+    return Settings(home=folder)
+
+
+# -- the key
+
+
+def test_the_key_file_holds_the_key_and_older_ones(tmp_path: Path) -> None:
+    keys = [new_master_key().get_secret_value() for _ in range(3)]
+    told = key_file(tmp_path, "\n".join(keys) + "\n").keys()
+    assert told == MasterKeys(SecretStr(keys[0]), (SecretStr(keys[1]), SecretStr(keys[2])))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620, 0o601])
+def test_a_key_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
+    settings = key_file(tmp_path, new_master_key().get_secret_value(), mode)
+    with pytest.raises(BadSetting, match="chmod 600"):
+        settings.keys()
+
+
+@pytest.mark.parametrize("content", ["", "\n", "  \n\n", b"\xff\xfe\x00"])
+def test_a_damaged_key_file_is_a_bad_setting(tmp_path: Path, content: str | bytes) -> None:
+    settings = key_file(tmp_path, content)
+    with pytest.raises(BadSetting, match=r"master\.key"):
+        settings.keys()
+
+
+def test_no_key_says_what_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="cutover init"):
+        Settings(home=tmp_path).keys()
+
+
+def test_a_folder_in_place_of_the_key_file_is_a_bad_setting(tmp_path: Path) -> None:
+    (tmp_path / "master.key").mkdir(mode=0o700)
+    with pytest.raises(BadSetting, match=r"master\.key"):
+        Settings(home=tmp_path).keys()
+
+
+def test_the_environment_comes_before_the_file_and_brings_older_keys(tmp_path: Path) -> None:
+    first, second = new_master_key(), new_master_key()
+    settings = Settings(home=tmp_path, master_key=first, older_master_keys=f" {second.get_secret_value()} , ")
+    assert settings.keys() == MasterKeys(first, (second,))
+    assert first.get_secret_value() not in repr(settings)
+
+
+def test_older_keys_are_not_shown(tmp_path: Path) -> None:
+    older = new_master_key().get_secret_value()
+    settings = Settings(home=tmp_path, older_master_keys=older)
+    assert older not in repr(settings)
+    assert older not in str(settings)
+
+
+# -- the environment
+
+
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTOVER_GRAPH_VERSION", "latest")
+    with pytest.raises(BadSetting, match="^CUTOVER_GRAPH_VERSION: "):
+        read_settings()
+
+
+# -- the admin file
+
+BAD = {
+    "not TOML": ("[profiles", "is not TOML"),
+    "no such part": ("[profile.main]\napp_id = '1'", "profile: "),
+    "no app": ("[profiles.main]\ntoken = { env = 'T' }", r"profiles\.main\.app_id"),
+    "an app that is no id": ("[profiles.main]\napp_id = 'x'\ntoken = { env = 'T' }", r"profiles\.main\.app_id"),
+    "a token in the file": ("[profiles.main]\napp_id = '1'\ntoken = 'EAAG-secret'", r"profiles\.main\.token"),
+    "a secret in two places": (
+        "[profiles.main]\napp_id = '1'\ntoken = { env = 'T', file = 'f' }",
+        r"profiles\.main\.token.*either",
+    ),
+    "a hook without an address": ("[hooks.a]\nurl = 'ftp://x'\nsecret = { env = 'S' }", r"hooks\.a\.url"),
+    "a command that is a line": ("[commands.stop]\nargv = 'docker stop x'", r"commands\.stop\.argv"),
+    "a command of nothing": ("[commands.stop]\nargv = []", r"commands\.stop\.argv"),
+    "a pattern that is none": ("[commands.stop]\nargv = ['x']\narguments = { a = '[' }", "not a regular expression"),
+}
+
+
+@pytest.mark.parametrize("mistake", BAD)
+def test_a_mistake_in_the_admin_file_is_one_line_with_its_place(tmp_path: Path, mistake: str) -> None:
+    content, said = BAD[mistake]
+    path = tmp_path / "cutover.toml"
+    path.write_text(content)
+    with pytest.raises(BadSetting, match=said) as raised:
+        read_admin(path)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "EAAG-secret" not in str(raised.value)
+
+
+def test_an_admin_file_that_is_not_text_is_a_bad_setting(tmp_path: Path) -> None:
+    path = tmp_path / "cutover.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadSetting, match=r"cutover\.toml"):
+        read_admin(path)
+
+
+def test_no_admin_file_says_what_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="cutover init"):
+        read_admin(tmp_path / "cutover.toml")
+
+
+# -- where secrets are
+
+
+def test_a_secret_comes_from_its_file_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_private(tmp_path / "token", "EAAG-from-file\n")
+    monkeypatch.setenv("A_TOKEN", "EAAG-from-env")
+    assert SecretRef(file=Path("token")).read("it", tmp_path) == SecretStr("EAAG-from-file")
+    assert SecretRef(env="A_TOKEN").read("it", tmp_path) == SecretStr("EAAG-from-env")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
+def test_a_secret_file_with_nothing_in_it_is_a_bad_setting(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(BadSetting, match="profile main, token"):
+        SecretRef(file=Path("token")).read("profile main, token", tmp_path)
+
+
+def test_a_missing_secret_names_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("A_TOKEN", raising=False)
+    with pytest.raises(BadSetting, match="A_TOKEN"):
+        SecretRef(env="A_TOKEN").read("it", tmp_path)
+    with pytest.raises(BadSetting, match="nowhere"):
+        SecretRef(file=Path("nowhere")).read("it", tmp_path)
