@@ -67,9 +67,12 @@ class Scythe:
     commits: int = 0
     sends: int = 0
     struck: bool = False
+    watch: Callable[[], None] | None = None  # called at every commit
 
     def commit(self) -> None:
         self.commits += 1
+        if self.watch is not None:
+            self.watch()
         if self.commits == self.at_commit:
             self.strike()
 

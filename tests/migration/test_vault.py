@@ -24,7 +24,7 @@ NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 
 
 def vault(current: SecretStr | None = None, *older: SecretStr) -> Vault:
-    return Vault(MasterKeys(current or new_master_key(), older))
+    return Vault(MasterKeys(new_master_key() if current is None else current, older))
 
 
 def flipped(told: bytes, at: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -55,6 +56,21 @@ async def test_every_reply_tells_usage() -> None:
     far = Far.of()
     for answer in (await far.phone("GET"), await far.graph("GET", "404404")):
         assert {"x-app-usage", "x-business-use-case-usage", "x-fb-trace-id"} <= set(answer.headers)
+
+
+async def test_a_waba_without_a_registered_number_has_200_management_calls_an_hour() -> None:
+    far = Far.of(management_limits="on")
+    for _ in range(200):
+        assert (await far.phone("GET")).status_code == 200
+    far.clock.pass_(minutes=20)
+    answer = await far.waba("GET", "subscribed_apps")
+    assert (answer.status_code, code_of(answer)) == (400, 80008)
+    [told] = json.loads(answer.headers["x-business-use-case-usage"]).values()
+    assert (told[0]["call_count"], told[0]["estimated_time_to_regain_access"]) == (100, 40)
+    assert (await far.register(backup=await far.backup())).status_code == 200  # not a management call
+    assert (await far.phone("GET")).status_code == 200  # active now: 5,000
+    far.clock.pass_(hours=1)
+    assert (await far.phone("GET")).headers["x-app-usage"].startswith('{"call_count": 0')
 
 
 async def test_a_field_that_does_not_exist_fails_the_whole_call() -> None:
