@@ -62,7 +62,7 @@ def next_command(at: Position, now: datetime) -> str:
         return "-"
     if status is Status.BLOCKED:
         return f"cutover runbook {page(at.runbook)} {at.ref}"
-    if status is Status.WAITING and at.next_step == "verify_code":
+    if status is Status.WAITING and at.next_step in ("verify_code", "verify_code_onprem"):
         return f"cutover enter-code {at.ref}"
     if status is Status.HELD:
         return f"cutover release {at.ref}" if at.hold or at.wave is None else f"cutover status {at.wave}"

@@ -22,6 +22,7 @@ from migration.step import (
     Number,
     Outcome,
     Reopen,
+    Switch,
     Waiting,
 )
 from state.errors import BudgetSpent, GateClosed
@@ -290,7 +291,7 @@ class Engine:
             return await record.advanced(Evidence({"skipped": outcome.reason}), None, kind="passed_over")
         return await record.outcome(outcome)
 
-    def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Waiting | Blocked | Reopen:
+    def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Waiting | Blocked | Reopen | Switch:
         step = record.leg.step.name
         if isinstance(exc, Transient):
             return self._backoff(record, exc)

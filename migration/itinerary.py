@@ -6,22 +6,29 @@ from enum import StrEnum
 
 from migration.step import Step
 from migration.steps.back_up import BackUp
+from migration.steps.code_onprem import RequestCodeOnPrem, VerifyCodeOnPrem
 from migration.steps.confirm import Confirm
+from migration.steps.confirm_onprem import ConfirmOnPrem, SmokeOnPrem
+from migration.steps.deregister_cloud import DeregisterCloud
 from migration.steps.deregister_onprem import DeregisterOnPrem
 from migration.steps.drain import Drain
 from migration.steps.pause_sends import PauseSends
 from migration.steps.prove_smoke import ProveSmoke
+from migration.steps.read_both_sides import ReadBothSides
 from migration.steps.register import Register
 from migration.steps.request_code import RequestCode
+from migration.steps.restore_onprem import RestoreOnPrem
 from migration.steps.restore_profile import RestoreProfile
 from migration.steps.resume_sends import ResumeSends
 from migration.steps.secure_pin import SecurePin
 from migration.steps.send_smoke import SendSmoke
 from migration.steps.set_storage import SetStorage
 from migration.steps.snapshot import Snapshot
+from migration.steps.start_onprem import RestartOnPrem, StartOnPrem
 from migration.steps.subscribe import Subscribe
 from migration.steps.switch_route import SwitchRoute
 from migration.steps.verify_code import VerifyCode
+from state.sides import Side, Status
 
 # What a cutover takes at the most from the pause on: drain, register with its longest call, confirm, route, smoke.
 CUTOVER = timedelta(minutes=3)
@@ -34,6 +41,9 @@ class Name(StrEnum):
     CODE_FIRST = "CODE_FIRST"
     CODE_AFTER = "CODE_AFTER"
     ONBOARD = "ONBOARD"
+    BACK_TO_ONPREM = "BACK_TO_ONPREM"
+    FORWARD_RECOVERY = "FORWARD_RECOVERY"
+    ABORT = "ABORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class Leg:
 class Itinerary:
     name: Name
     legs: tuple[Leg, ...]
+    ends_as: Status = Status.DONE
 
     def leg(self, step: str) -> Leg:
         """Raises KeyError for a step that this itinerary does not have."""
@@ -167,7 +178,40 @@ ONBOARD = Itinerary(
     ),
 )
 
-ITINERARIES = {itinerary.name: itinerary for itinerary in (WITH_BACKUP, CODE_FIRST, CODE_AFTER, ONBOARD)}
+BACK_TO_ONPREM = Itinerary(
+    Name.BACK_TO_ONPREM,
+    (
+        _leg(PauseSends(goes_to=Side.ON_PREMISES)),
+        _cutover(DeregisterCloud()),
+        _leg(StartOnPrem()),
+        Leg(RestoreOnPrem(), changes_side=True, optional=True),
+        _leg(RestartOnPrem(), optional=True),
+        _leg(ConfirmOnPrem(), optional=True),
+        _leg(RequestCodeOnPrem()),
+        Leg(VerifyCodeOnPrem(), changes_side=True),
+        _leg(SmokeOnPrem()),
+        _leg(SwitchRoute(goes_to=Side.ON_PREMISES)),
+        _leg(ResumeSends(goes_to=Side.ON_PREMISES)),
+    ),
+)
+
+FORWARD_RECOVERY = Itinerary(
+    Name.FORWARD_RECOVERY,
+    (
+        _leg(ReadBothSides()),
+        _leg(SecurePin()),
+        _leg(RequestCode()),
+        _leg(VerifyCode()),
+        _cutover(Register(with_backup=False)),
+        *_arrival(),
+    ),
+)
+
+# Before the point of no return there is nothing to take back but the word that senders should wait.
+ABORT = Itinerary(Name.ABORT, (_leg(ResumeSends(goes_to=Side.ON_PREMISES)),), ends_as=Status.ABORTED)
+
+FORWARD = (WITH_BACKUP, CODE_FIRST, CODE_AFTER, ONBOARD)
+ITINERARIES = {one.name: one for one in (*FORWARD, BACK_TO_ONPREM, FORWARD_RECOVERY, ABORT)}
 
 
 def itinerary_named(name: str) -> Itinerary:

@@ -67,6 +67,10 @@ class VaultKeeper:
         if in_database is None or {on_shelf.get_secret_value(), in_database.get_secret_value()} != {told}:
             raise BackupNotKept(f"the {name} of {owner} did not come back as it was stored")
 
+    async def shred_row(self, owner: str, name: str) -> None:
+        """Destroy a secret that is kept in the database only."""
+        await self._secrets.shred(owner, name)
+
     async def shred(self, owner: str, name: str) -> None:
         """Destroy a secret in both places."""
         await self._secrets.shred(owner, name)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from migration.clock import Clock
 from migration.engine import Engine
-from migration.step import Advanced, Blocked, Held, Outcome, Reopen, Waiting
+from migration.step import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.errors import Conflict, LeaseLost
 
 # A wait this short is slept by the mover; a longer one ends its run and is a row until it is over.
@@ -44,7 +44,7 @@ class Mover:
         match outcome:
             case Advanced(ended=ended):
                 return ended
-            case Reopen():
+            case Reopen() | Switch():
                 return False
             case Waiting(until=until):
                 return until - self._clock.now() > SHORT_WAIT
@@ -72,5 +72,7 @@ def sentence(outcome: Outcome | Busy) -> str:
             return f"held: {reason}"
         case Reopen(step, because):
             return f"back to {step}: {because}"
+        case Switch(itinerary, because):
+            return f"on to {itinerary}: {because}"
         case Busy(reason):
             return f"busy: {reason}"

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from migration.itinerary import Itinerary, Leg
-from migration.step import Advanced, Blocked, Evidence, Held, Number, Outcome, Reopen, Waiting
+from migration.itinerary import Itinerary, Leg, itinerary_named
+from migration.step import Advanced, Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
 from state.ledger import Ledger, Move, SideRead
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.sides import AttemptEnd, Party, Side, Status
@@ -81,7 +81,7 @@ class NumberRecord:
             self.lease,
             Move(
                 step=step,
-                status=Status.DONE if to is None else Status.READY,
+                status=self.itinerary.ends_as if to is None else Status.READY,
                 kind=kind,
                 facts=evidence.facts,
                 to=to,
@@ -104,7 +104,7 @@ class NumberRecord:
 
     async def outcome(
         self,
-        verdict: Waiting | Blocked | Held | Reopen,
+        verdict: Waiting | Blocked | Held | Reopen | Switch,
         attempt: OpenAttempt | None = None,
         *,
         end: AttemptEnd | None = None,
@@ -118,7 +118,7 @@ class NumberRecord:
     ) -> Outcome:
         """The step did not advance: say why, until when and whose move it is."""
         step, at = self.leg.step.name, self.number.at
-        refused_code = end is AttemptEnd.REFUSED and step == "verify_code"
+        refused_code = end is AttemptEnd.REFUSED and step in ("verify_code", "verify_code_onprem")
         move = Move(
             step=step,
             status=Status.READY,
@@ -137,7 +137,7 @@ class NumberRecord:
         await self.ledger.moves.record(self.lease, self._told(move, verdict))
         return verdict
 
-    def _told(self, move: Move, verdict: Waiting | Blocked | Held | Reopen) -> Move:
+    def _told(self, move: Move, verdict: Waiting | Blocked | Held | Reopen | Switch) -> Move:
         match verdict:
             case Waiting(until, on, reason, seen):
                 return replace(move, status=Status.WAITING, until=until, on=on, reason=reason, note=seen or move.note)
@@ -153,14 +153,22 @@ class NumberRecord:
                     forget=(step,) if self._has_freshness(step) else (),
                     facts={"because": because},
                 )
+            case Switch(itinerary, because):
+                return self._switched(move, itinerary, because)
+
+    def _switched(self, move: Move, itinerary: str, because: str) -> Move:
+        first = itinerary_named(itinerary).first
+        return replace(move, to=first, itinerary=itinerary, facts={"because": because, "itinerary": itinerary})
 
     def _has_freshness(self, step: str) -> bool:
         return self.itinerary.leg(step).step.fresh_for is not None
 
-    def _kind(self, verdict: Waiting | Blocked | Held | Reopen, attempt: OpenAttempt | None) -> str:
+    def _kind(self, verdict: Waiting | Blocked | Held | Reopen | Switch, attempt: OpenAttempt | None) -> str:
         """The event's kind; none where it would only repeat the last one."""
         if isinstance(verdict, Reopen):
             return "reopened"
+        if isinstance(verdict, Switch):
+            return "switched"
         if attempt is None and verdict.reason == self.number.at.reason:
             return ""
         return type(verdict).__name__.lower()

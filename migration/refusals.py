@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migration.step import Blocked, Reopen, Waiting
+from migration.step import Blocked, Reopen, Switch, Waiting
 from state.sides import Party
 
 
@@ -44,13 +44,21 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchTo:
+    itinerary: str
+
+
+Rule = WaitFor | GoBackTo | Stop | SwitchTo
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """The table's answer, before it is given a time."""
 
-    rule: WaitFor | GoBackTo | Stop
+    rule: Rule
     refused: Refused
 
-    def at(self, now: datetime) -> Waiting | Blocked | Reopen:
+    def at(self, now: datetime) -> Waiting | Blocked | Reopen | Switch:
         match self.rule:
             case WaitFor(how_long, on):
                 return Waiting(now + max(how_long, self.refused.wait or timedelta()), on, self.refused.told)
@@ -58,6 +66,8 @@ class Response:
                 return Reopen(step, self.refused.told)
             case Stop(runbook):
                 return Blocked(self.refused.told, runbook)
+            case SwitchTo(itinerary):
+                return Switch(itinerary, self.refused.told)
 
 
 ANY = "*"
@@ -66,7 +76,7 @@ WRONG_PIN = Stop(WRONG_PIN_PAGE)
 CODE_PAGE = Stop("runbooks/code-never-comes.md")
 REFUSED_PAGE = Stop("runbooks/refused.md")
 
-TABLE: Mapping[tuple[str, int, int | None], WaitFor | GoBackTo | Stop] = {
+TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     # The PIN did not match: On-Premises is probably down by now. Never retried by software.
     ("register", 133005, None): WRONG_PIN,
     # "Account locked, or data check failed, e.g. wrong two-step PIN".
@@ -94,6 +104,11 @@ TABLE: Mapping[tuple[str, int, int | None], WaitFor | GoBackTo | Stop] = {
     ("request_code", 136024, None): CODE_PAGE,
     # The code was wrong or too old: another one has to be typed in.
     ("verify_code", 136025, None): GoBackTo("verify_code"),
+    # `biz_link_on_prem_reg_blocked`: On-Premises takes no number any more; it goes forward again.
+    ("request_code_onprem", 1005, None): SwitchTo("FORWARD_RECOVERY"),
+    ("verify_code_onprem", 1005, None): SwitchTo("FORWARD_RECOVERY"),
+    # A wrong or used-up code; On-Premises documents no code for it, 1009 is its "value invalid".
+    ("verify_code_onprem", 1009, None): GoBackTo("verify_code_onprem"),
     ("send_smoke", 133010, None): WaitFor(timedelta(seconds=5)),  # a short lag right after register
     ("set_storage", 100, None): Stop("runbooks/storage-refused.md"),
 }
@@ -107,6 +122,12 @@ STEP_PAGES: Mapping[str, str] = {
     "request_code": "runbooks/code-never-comes.md",
     "verify_code": "runbooks/code-never-comes.md",
     "deregister_onprem": "runbooks/stop-by-hand.md",
+    "request_code_onprem": "runbooks/code-never-comes.md",
+    "verify_code_onprem": "runbooks/code-never-comes.md",
+    "start_onprem": "runbooks/rollback-number.md",
+    "restart_onprem": "runbooks/rollback-number.md",
+    "restore_onprem": "runbooks/rollback-number.md",
+    "deregister_cloud": "runbooks/rollback-number.md",
     "send_smoke": "runbooks/smoke-failed.md",
     "prove_smoke": "runbooks/smoke-failed.md",
     "set_storage": "runbooks/storage-refused.md",

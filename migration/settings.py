@@ -25,7 +25,8 @@ class Settings(BaseSettings):
     database_url: str | None = None  # default: SQLite in `home`
     admin_file: Path | None = None  # default: cutover.toml in `home`
     master_key: SecretStr | None = None  # default: the key file
-    older_master_keys: str = ""  # comma-separated, to open what was sealed before a rotation
+    # Comma-separated, to open what was sealed before a rotation; keys, so never shown.
+    older_master_keys: str = Field(default="", repr=False)
     key_file: Path | None = None  # default: master.key in `home`
     backup_dir: Path | None = None  # the second place of backups; default: backups in `home`
     graph_url: str = "https://graph.facebook.com"
@@ -58,8 +59,15 @@ class Settings(BaseSettings):
             raise BadSetting(f"there is no master key at {self.key_path}; `cutover init` makes one")
         if self.key_path.stat().st_mode & 0o077:
             raise BadSetting(f"others may read {self.key_path}; `chmod 600 {self.key_path}` and try again")
-        current, *rest = self.key_path.read_text().split()
-        return MasterKeys(SecretStr(current), (*(SecretStr(one) for one in rest), *older))
+        try:
+            found = [SecretStr(one) for one in self.key_path.read_text().split()]
+        except OSError as exc:
+            raise BadSetting(f"{self.key_path} cannot be read: {exc.strerror}") from exc
+        except UnicodeDecodeError:
+            found = []
+        if not found:
+            raise BadSetting(f"{self.key_path} holds no key; put the copy that you kept in its place")
+        return MasterKeys(found[0], (*found[1:], *older))
 
 
 def read_settings() -> Settings:
@@ -96,9 +104,14 @@ class SecretRef(BaseModel):
         assert self.file is not None
         path = folder / self.file
         try:
-            return SecretStr(path.read_text().strip())
+            value = path.read_text().strip()
         except OSError as exc:
             raise BadSetting(f"{what}: {path} cannot be read: {exc.strerror}") from exc
+        except UnicodeDecodeError:
+            raise BadSetting(f"{what}: {path} is not text") from None
+        if not value:
+            raise BadSetting(f"{what}: {path} is empty")
+        return SecretStr(value)
 
 
 class _Part(BaseModel):
@@ -146,7 +159,7 @@ def read_admin(path: Path) -> Admin:
         raise BadSetting(f"there is no admin file {path}; `cutover init` writes one to fill in") from exc
     except OSError as exc:
         raise BadSetting(f"{path} cannot be read: {exc.strerror}") from exc
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise BadSetting(f"{path} is not TOML: {exc}") from exc
     except ValidationError as exc:
         first = exc.errors()[0]

@@ -58,7 +58,15 @@ class Reopen:
     because: str
 
 
-Outcome = Advanced | Waiting | Blocked | Held | Reopen
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """This road has turned out to be closed; the number takes another itinerary, from its first step."""
+
+    itinerary: str
+    because: str
+
+
+Outcome = Advanced | Waiting | Blocked | Held | Reopen | Switch
 
 # -- what a step hands back
 

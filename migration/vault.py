@@ -106,7 +106,7 @@ def _encrypt(key: bytes, plain: bytes, context: str) -> bytes:
 def _decrypt(key: bytes, told: bytes, context: str) -> bytes:
     try:
         return AESGCM(key).decrypt(told[:_NONCE], told[_NONCE:], context.encode())
-    except InvalidTag as exc:
+    except (InvalidTag, ValueError) as exc:  # ValueError: cut shorter than a nonce
         raise WrongKey("a sealed secret does not open: wrong key, or it was changed") from exc
 
 
@@ -122,8 +122,12 @@ class BackupShelf:
         write_private(self._path(place), "\n".join(lines))
 
     def get(self, place: str) -> Sealed:
-        key, wrapped, told = self._path(place).read_text().split("\n")
-        return Sealed(base64.b64decode(told), base64.b64decode(wrapped), key)
+        """Raises WrongKey for a file that is not as it was written."""
+        try:
+            key, wrapped, told = self._path(place).read_text().split("\n")
+            return Sealed(base64.b64decode(told), base64.b64decode(wrapped), key)
+        except ValueError as exc:
+            raise WrongKey(f"{self._path(place)} is damaged; what is sealed in it does not open") from exc
 
     def places(self) -> tuple[str, ...]:
         return tuple(sorted(path.stem for path in self._folder.glob("*.sealed")))

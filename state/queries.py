@@ -29,7 +29,7 @@ from state.models import (
     Waba,
     Wave,
 )
-from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, UndecidedRow
+from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, UndecidedRow, UnplannedRow
 from state.sides import Party, PinProvenance, Side, Status, WaveState
 from state.types import SqlClock, UtcDateTime
 
@@ -171,8 +171,21 @@ class Queries:
         wanted = or_(Number.ref == named.upper(), Number.e164 == named, Number.phone_number_id == named)
         rows = await self._rows(_positions().where(wanted).order_by(NumberMigration.id.desc()).limit(1))
         if not rows:
-            raise NotFound("there is no such number; `cutover status` lists the references")
+            raise await self._why_not_found(named)
         return _position(rows[0])
+
+    async def _why_not_found(self, named: str) -> NotFound:
+        """A number without a migration is known all the same: it ended otherwise, or nobody has looked at it yet."""
+        asked = select(Number.ref, Number.disposition).where(
+            or_(Number.ref == named.upper(), Number.e164 == named, Number.phone_number_id == named)
+        )
+        rows = await self._rows(asked)
+        if not rows:
+            return NotFound("there is no such number; `cutover status` lists the references")
+        ref, ended = rows[0]["ref"], rows[0]["disposition"]
+        if ended is None:
+            return NotFound(f"{ref} has no migration yet; `cutover preflight` chooses its way")
+        return NotFound(f"{ref} was not moved by cutover: {ended.replace('_', ' ')}")
 
     async def history(self, number_id: int) -> tuple[Position, ...]:
         """All migrations of a number, oldest first."""
@@ -272,6 +285,28 @@ class Queries:
             .order_by(Number.id)
         )
         return tuple(await self._rows(asked))
+
+    async def unplanned(self) -> tuple[UnplannedRow, ...]:
+        """Live migrations that have not crossed and are in no wave."""
+        asked = (
+            select(
+                NumberMigration.id.label("migration_id"),
+                Number.ref,
+                Customer.name.label("customer"),
+                Number.tags,
+                Number.daily_volume,
+            )
+            .join(Number, Number.id == NumberMigration.number_pk)
+            .join(Waba, Waba.id == Number.waba_pk)
+            .join(Customer, Customer.id == Waba.customer_id)
+            .where(
+                NumberMigration.ended_at.is_(None),
+                NumberMigration.wave_pk.is_(None),
+                NumberMigration.crossed_at.is_(None),
+            )
+            .order_by(NumberMigration.id)
+        )
+        return tuple(UnplannedRow(**row) for row in await self._rows(asked))
 
     async def without_way(self) -> tuple[UndecidedRow, ...]:
         """Imported numbers that have neither a migration nor a disposition: an import was cut off before them."""

@@ -100,6 +100,17 @@ class UndecidedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UnplannedRow:
+    """A live migration that is in no wave, with what a rule may ask of its number."""
+
+    migration_id: int
+    ref: str
+    customer: str
+    tags: str
+    daily_volume: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to act on one number until `until`, by the database's clock, which said `now` when it was taken."""
 

@@ -44,14 +44,17 @@ class Secrets:
             rows = await tx.execute(gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(Secret.id))
             return len(rows.all())
 
-    async def rewrap(self, wrap: Callable[[SealedSecret], SealedSecret], *, not_under: str) -> int:
-        """Wrap every data key that is not under master key `not_under` anew; the ciphertexts stay as they are."""
+    async def rewrap(self, wrap: Callable[[str, SealedSecret], SealedSecret], *, not_under: str) -> int:
+        """Wrap every data key that is not under master key `not_under` anew; the ciphertexts stay as they are.
+
+        `wrap` is given the owner and the row, which together are the context that a data key is bound to.
+        """
         async with self._engine.begin() as tx:
             asked = select(Secret).where(Secret.shredded_at.is_(None), Secret.key_id != not_under)
             rows = (await tx.execute(asked.with_only_columns(*Secret.__table__.columns))).mappings().all()
             for row in rows:
                 old = SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"])
-                new = wrap(old)
+                new = wrap(row["owner"], old)
                 await tx.execute(
                     update(Secret)
                     .where(Secret.id == row["id"], Secret.key_id == old.key_id)

@@ -68,6 +68,11 @@ class CloudApi:
             # `next` itself is not followed: it may carry the token and another host.
             asked["after"] = after
 
+    async def certificate(self, phone_number_id: str) -> str:
+        """The verified-name certificate that an On-Premises registration needs; empty where there is none."""
+        body = await self._read(_path(phone_number_id), fields="certificate")
+        return str(body.get("certificate") or "")
+
     async def waba(self, waba_id: str) -> Waba:
         fields = "id,name,account_review_status,business_verification_status"
         return _as(Waba, await self._read(_path(waba_id), fields=fields))

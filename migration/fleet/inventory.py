@@ -13,7 +13,7 @@ import phonenumbers
 from pydantic import SecretStr
 
 from migration.clients.masking import masked
-from migration.itinerary import Name
+from migration.itinerary import FORWARD
 from migration.settings import Admin
 from state.ledger.fleet import NewInstance, NewNumber
 
@@ -43,8 +43,23 @@ OPTIONAL = (
 )
 # Where Meta stores messages in a country: documentation/business-messaging/whatsapp/local-storage.
 REGIONS = frozenset(["AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR", "BH", "ZA", "AE", "CA"])
-_ID = re.compile(r"\d{5,20}")
+_ID = re.compile(r"[0-9]{5,20}")
+_PIN = re.compile(r"[0-9]{6}")
+# What the tables hold; PostgreSQL refuses more, and would name no line.
+LONGEST = {
+    "customer": 200,
+    "instance": 200,
+    "onprem_url": 500,
+    "onprem_username": 64,
+    "language": 10,
+    "tags": 500,
+    "wave": 100,
+}
+LONGEST_E164 = 16  # the plus and 15 digits; https://www.itu.int/rec/T-REC-E.164
+MOST_CALLS = 100  # ten are allowed in 72 h; far more is a mistake
+MOST_MESSAGES = 1_000_000_000
 _TOO_MANY = "*"
+IS_POSSIBLE = phonenumbers.ValidationResult.IS_POSSIBLE  # and not only when dialled within its area
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +132,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self._lines: dict[tuple[str, str], int] = {}
-        self._customers: dict[str, tuple[str, int]] = {}
+        self._wabas: dict[tuple[str, str], tuple[str, int]] = {}
 
     def look(self, checked: "_Checked", row: Row) -> None:
         new = row.new
@@ -126,9 +141,12 @@ class _Seen:
         if new.instance is not None:
             self._once(checked, "instance", new.instance.name, new.instance.name)
             self._once(checked, "onprem_url", new.instance.base_url, new.instance.base_url)
-        owner, line = self._customers.setdefault(new.waba_id, (new.customer, checked.line))
-        if owner != new.customer:
-            checked.wrong("customer", f"WABA {new.waba_id} belongs to {owner} in line {line}")
+        for column, value in (("customer", new.customer), ("profile", new.profile)):
+            if not checked.fine(column):
+                continue
+            first, line = self._wabas.setdefault((column, new.waba_id), (value, checked.line))
+            if first != value:
+                checked.wrong(column, f"WABA {new.waba_id} belongs to {first} in line {line}")
 
     def _once(self, checked: "_Checked", column: str, value: str, shown: str) -> None:
         if not value:
@@ -148,9 +166,18 @@ class _Checked:
         self._bad = bad
         if _TOO_MANY in told:
             self.wrong("row", "has more cells than the header")
+        for column, value in self._told.items():
+            if len(value) > LONGEST.get(column, len(value)):
+                self.wrong(column, f"is longer than {LONGEST[column]} characters")
+            if "\0" in value:
+                self.wrong(column, "has a NUL character in it")
 
     def wrong(self, column: str, reason: str) -> None:
         self._bad.append(BadRow(self.line, column, reason))
+
+    def fine(self, column: str) -> bool:
+        """Whether nothing is wrong with this cell so far."""
+        return all((bad.line, bad.column) != (self.line, column) for bad in self._bad)
 
     def row(self) -> Row:
         pin = self._pin()
@@ -167,15 +194,15 @@ class _Checked:
                 language=self._told.get("language") or "en",
                 code_method=self._word("code_method", ("SMS", "VOICE")) or "SMS",
                 tags=self._told.get("tags", ""),
-                daily_volume=self._count("daily_volume"),
+                daily_volume=self._count("daily_volume", MOST_MESSAGES),
                 storage_region=self._word("storage_region", REGIONS),
                 smoke_to=self._e164("smoke_to", required=False) or None,
-                itinerary=self._word("itinerary", [name.value for name in Name]),
+                itinerary=self._word("itinerary", [way.name.value for way in FORWARD]),
                 has_pin=pin is not None,
                 wave=self._told.get("wave") or None,
                 line=self.line,
-                register_calls_before=self._count("register_calls_72h") or 0,
-                deregister_calls_before=self._count("deregister_calls_72h") or 0,
+                register_calls_before=self._count("register_calls_72h", MOST_CALLS) or 0,
+                deregister_calls_before=self._count("deregister_calls_72h", MOST_CALLS) or 0,
             ),
             pin=pin,
             password=SecretStr(self._told["onprem_password"]) if self._told.get("onprem_password") else None,
@@ -201,10 +228,12 @@ class _Checked:
             parsed = phonenumbers.parse(value, None)
         except phonenumbers.NumberParseException:
             parsed = None
-        if parsed is None or not phonenumbers.is_possible_number(parsed):
+        possible = parsed is not None and phonenumbers.is_possible_number_with_reason(parsed) == IS_POSSIBLE
+        plain = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)) if possible else ""
+        if not plain or len(plain) > LONGEST_E164:
             self.wrong(column, f"{masked(value)} is not an E.164 number, as in +15550104321")
             return value
-        return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+        return plain
 
     def _known(self, column: str, known: Mapping[str, object], *, required: bool = False) -> str | None:
         value = self._needed(column) if required else self._told.get(column, "")
@@ -227,16 +256,18 @@ class _Checked:
             self.wrong(column, f"{value!r} is neither yes nor no")
         return default if value == "" else value in ("yes", "true", "1")
 
-    def _count(self, column: str) -> int | None:
+    def _count(self, column: str, most: int) -> int | None:
         value = self._told.get(column, "")
-        if value and not value.isdigit():
-            self.wrong(column, f"{value!r} is not a count")
+        if not value:
             return None
-        return int(value) if value else None
+        if re.fullmatch(r"[0-9]{1,12}", value) is None or int(value) > most:
+            self.wrong(column, f"{value!r} is not a count up to {most}")
+            return None
+        return int(value)
 
     def _pin(self) -> SecretStr | None:
         value = self._told.get("pin", "")
-        if value and re.fullmatch(r"\d{6}", value) is None:
+        if value and _PIN.fullmatch(value) is None:
             self.wrong("pin", "is not six digits")
         return SecretStr(value) if value else None
 

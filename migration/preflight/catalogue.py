@@ -8,7 +8,7 @@ from migration.preflight.instance import Instance
 from migration.preflight.pin import Pin
 from migration.preflight.stop_command import StopCommand
 from migration.preflight.token import Token
-from migration.preflight.way_back import WayBack
+from migration.preflight.way_back import WayBackCheck
 
 CHECKS: tuple[Check, ...] = (
     Token(),
@@ -19,5 +19,5 @@ CHECKS: tuple[Check, ...] = (
     StopCommand(),
     Hook(),
     Subscription(),
-    WayBack(),
+    WayBackCheck(),
 )

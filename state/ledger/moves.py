@@ -71,6 +71,7 @@ class Move:
     sender_gap_seconds: float | None = None
     new_epoch: bool = False
     keep_lease: bool = False
+    itinerary: str | None = None  # the number takes this one from now on; nothing found before counts on it
 
 
 class Moves:
@@ -127,6 +128,8 @@ class Moves:
             values |= {"paused_at": move.paused_at}
         if move.sender_gap_seconds is not None:
             values |= {"sender_gap_seconds": move.sender_gap_seconds, "paused_at": None}
+        if move.itinerary is not None:
+            values |= {"itinerary": move.itinerary, "because": move.facts.get("because", "")}
         if move.new_epoch:
             values |= {"epoch": NumberMigration.epoch + 1}
         return values
@@ -159,6 +162,8 @@ class Moves:
 
     async def _findings(self, tx: AsyncConnection, lease: Lease, move: Move, at: datetime) -> None:
         mine = Finding.migration_pk == lease.migration_id
+        if move.itinerary is not None:
+            await tx.execute(delete(Finding).where(mine))
         for step in move.forget:
             await tx.execute(delete(Finding).where(mine, Finding.step == step))
         for kind, facts in (("result", move.result), ("note", move.note)):

@@ -23,11 +23,24 @@ class People:
         self._engine = engine
         self._clock = clock
 
-    async def switch(self, migration_id: int, itinerary: str, first: str, because: str, by: str) -> None:
-        """Change the itinerary and put the cursor on its first step. Refused while an attempt is open."""
+    async def switch(
+        self,
+        migration_id: int,
+        itinerary: str,
+        first: str,
+        because: str,
+        by: str,
+        *,
+        before_crossing: bool = False,
+    ) -> None:
+        """Change the itinerary and put the cursor on its first step. Refused while an attempt is open.
+
+        `before_crossing`: refused past the point of no return too.
+        """
+        also = (NumberMigration.crossed_at.is_(None),) if before_crossing else ()
         values = {"itinerary": itinerary, "because": because, "next_step": first, **_ready()}
         facts = {"itinerary": itinerary, "because": because, "by": by}
-        await self._change(migration_id, values, "switched", facts, forget=True)
+        await self._change(migration_id, values, "switched", facts, forget=True, also=also)
 
     async def reopen(self, migration_id: int, step: str, because: str, by: str) -> None:
         """Put the cursor back on a step of the itinerary."""
@@ -56,23 +69,6 @@ class People:
                     .values(waiting_until=None, status=Status.READY)
                 )
 
-    async def abort(self, migration_id: int, because: str, by: str) -> None:
-        """End a migration before its point of no return. Refused after it, or while an attempt is open."""
-        values = {
-            "status": Status.ABORTED,
-            "ended_at": self._clock.now(),
-            "next_step": None,
-            "waiting_until": None,
-            "reason": because,
-        }
-        await self._change(
-            migration_id,
-            values,
-            "aborted",
-            {"reason": because, "by": by},
-            also=(NumberMigration.crossed_at.is_(None),),
-        )
-
     async def enter_code(self, migration_id: int, sealed: SealedSecret, owner: str, by: str) -> None:
         """Store a sealed code and wake the number up. A code entered before is replaced."""
         async with self._engine.begin() as tx:
@@ -91,7 +87,7 @@ class People:
                 .where(
                     NumberMigration.id == migration_id,
                     NumberMigration.status.in_([Status.WAITING, Status.BLOCKED]),
-                    NumberMigration.next_step == "verify_code",
+                    NumberMigration.next_step.in_(["verify_code", "verify_code_onprem"]),
                 )
                 .values(**_ready())
             )
@@ -165,6 +161,7 @@ class People:
         because: str,
         side: Side,
         dark_since: datetime | None = None,
+        in_wave: bool = True,
     ) -> int:
         """Begin a migration of a number that has none live, in the wave that the number was imported for.
 
@@ -180,7 +177,7 @@ class People:
             wave = select(Wave.id).join(Number, Number.wave_name == Wave.name).where(Number.id == number_id)
             new = insert(NumberMigration).values(
                 number_pk=number_id,
-                wave_pk=wave.scalar_subquery(),
+                wave_pk=wave.scalar_subquery() if in_wave else None,
                 itinerary=itinerary,
                 because=because,
                 next_step=first,

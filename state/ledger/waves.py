@@ -58,6 +58,46 @@ class Waves:
             for migration_id in migrations:
                 await self._put(tx, row.id, migration_id, canary=False)
 
+    async def settle(self, new: NewWave, migrations: Sequence[int]) -> None:
+        """Give a planned wave new settings and more numbers. Raises NotFound or Conflict."""
+        values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
+        async with self._engine.begin() as tx:
+            done = await tx.execute(
+                update(Wave)
+                .where(Wave.name == new.name, Wave.state == WaveState.PLANNED)
+                .values(**values)
+                .returning(Wave.id)
+            )
+            row = done.one_or_none()
+            if row is None:
+                raise await self._why_not(tx, new.name)
+            for migration_id in migrations:
+                await self._put(tx, row.id, migration_id, canary=False)
+            numbers = select(NumberMigration.id).where(NumberMigration.wave_pk == row.id).order_by(NumberMigration.id)
+            first = [one.id for one in (await tx.execute(numbers)).all()][: new.canary_size]
+            await tx.execute(
+                update(NumberMigration)
+                .where(NumberMigration.wave_pk == row.id)
+                .values(canary=NumberMigration.id.in_(first))
+            )
+
+    async def release_some(self, name: str, migrations: Sequence[int]) -> None:
+        """Let these numbers pass with the canary. Raises NotFound."""
+        async with self._engine.begin() as tx:
+            row = (await tx.execute(select(Wave.id, Wave.released).where(Wave.name == name))).one_or_none()
+            if row is None:
+                raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
+            if row.released == Released.NONE:
+                # Only these: the canary that was planned has not been let go.
+                await tx.execute(update(NumberMigration).where(NumberMigration.wave_pk == row.id).values(canary=False))
+                await tx.execute(update(Wave).where(Wave.id == row.id).values(released=Released.CANARY))
+            await tx.execute(
+                update(NumberMigration)
+                .where(NumberMigration.wave_pk == row.id, NumberMigration.id.in_(migrations))
+                .values(canary=True)
+            )
+            await self._wake(tx, row.id)
+
     async def _put(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
         put = await tx.execute(
             update(NumberMigration)

@@ -1,0 +1,109 @@
+"""Register the number On-Premises with a code, where a restore did not bring it back.
+
+https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
+201: registered already; 202: a code was sent. 1005 `biz_link_on_prem_reg_blocked`: the way back is closed, and the
+number goes forward to Cloud again.
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import phonenumbers
+
+from migration.readings import read_both
+from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
+from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS
+from migration.steps.verify_code import CODE_LIVES
+from state.sides import Party, Promise, Side
+
+NO_CODE_PAGE = "runbooks/code-never-comes.md"
+
+
+class RequestCodeOnPrem:
+    name: ClassVar[str] = "request_code_onprem"
+    promise: ClassVar[Promise] = Promise.AT_MOST_ONCE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Waiting | Blocked:
+        before = number.found(self.name)
+        asked = int(before.get("asked", 0))
+        if (await read_both(number)).serving or not asked:
+            return None
+        if asked >= MOST_REQUESTS:
+            return Blocked(f"{asked} codes were asked for and none was verified", NO_CODE_PAGE)
+        again = datetime.fromisoformat(before["asked_at"]) + COOL_DOWN
+        return Waiting(again, Party.US, "cooling down before another code is asked for") if number.now < again else None
+
+    async def prepare(self, number: Number) -> Draft:
+        parsed = phonenumbers.parse(number.at.e164, None)
+        pin = await number.secrets.open("pin")
+        facts = {
+            "cc": str(parsed.country_code),
+            "method": number.at.code_method,
+            "cert": await number.cloud.certificate(number.at.phone_number_id),
+            "asked": int(number.found(self.name).get("asked", 0)) + 1,
+        }
+        return Draft(facts, {"pin": pin} if pin is not None else {})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if (await read_both(number)).serving:
+            return Done(Evidence({"registered": True}))
+        if intent is None:
+            return NotDone({"registered": False})
+        return Done(Evidence(_asked(intent, lost=True)))
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        assert number.onprem is not None
+        national = number.at.e164.removeprefix("+" + str(intent.facts["cc"]))
+        there = await number.onprem.account(
+            str(intent.facts["cc"]),
+            national,
+            str(intent.facts["method"]),
+            str(intent.facts["cert"]),
+            intent.secret.get("pin"),
+            send_by=intent.send_by,
+        )
+        return Evidence({"registered": True} if there else _asked(intent, lost=False))
+
+
+def _asked(intent: Intent, *, lost: bool) -> dict[str, object]:
+    return {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
+
+
+class VerifyCodeOnPrem:
+    name: ClassVar[str] = "verify_code_onprem"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
+        if number.code is not None or (await read_both(number)).serving:
+            return None
+        asked = number.found("request_code_onprem")
+        asked_at = asked.get("asked_at")
+        until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
+        if asked_at is not None and number.now >= until:
+            if asked.get("answer_lost"):
+                return Reopen("request_code_onprem", "no code came, and whether one was asked for is not known")
+            return Blocked("no code was entered while it was good", NO_CODE_PAGE)
+        return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
+
+    async def prepare(self, number: Number) -> Draft:
+        code = await number.secrets.opened_code()
+        return Draft({"code_id": number.code.id if number.code else None}, {"code": code} if code else {})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        if both.serving:
+            return Done(Evidence(both.facts(), side=Side.ON_PREMISES, code_verified=number.code is not None))
+        return NotDone(both.facts())
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        assert number.onprem is not None
+        await number.onprem.verify(intent.secret["code"], send_by=intent.send_by)
+        return Evidence({"verified": True}, code_verified=True)

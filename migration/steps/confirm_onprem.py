@@ -1,0 +1,41 @@
+"""See that the number serves from On-Premises; the reading that ends the outage of the way back."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from migration.readings import read_both, side_of
+from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.sides import Promise, Side
+
+DARK_PAGE = "runbooks/dark-on-both-sides.md"
+
+
+class ConfirmOnPrem(ReadStep):
+    """Looks for half a minute; where the number does not come up by itself, a code is asked for next."""
+
+    name: ClassVar[str] = "confirm_onprem"
+    promise: ClassVar[Promise] = Promise.READ
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta()
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+    patience: ClassVar[timedelta] = timedelta(seconds=30)
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
+        both = await read_both(number)
+        if side_of(both, number) is Side.ON_PREMISES:
+            return Evidence(both.facts(), side=Side.ON_PREMISES)
+        since = number.noted(self.name).get("since") or number.now.isoformat()
+        if number.now - datetime.fromisoformat(since) > self.patience:
+            return Blocked(f"the number does not serve On-Premises: {both.facts()}", DARK_PAGE)
+        return CannotTell(number.after(seconds=3), "not serving On-Premises yet", {"since": since})
+
+
+class SmokeOnPrem(ConfirmOnPrem):
+    """The last look, after whatever brought the number up: connected, and off Cloud."""
+
+    name: ClassVar[str] = "smoke_onprem"
+    patience: ClassVar[timedelta] = timedelta(minutes=5)

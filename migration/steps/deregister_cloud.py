@@ -1,0 +1,58 @@
+"""Take the number off Cloud: the point of no return of the way back. Acts on Cloud only.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
+Counted to the ten of 72 hours that deregister has of its own. Taken back by: `register`, as in FORWARD_RECOVERY.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.readings import Both, read_both, side_of
+from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.register import READS_LAG
+from migration.way_back import Way, way_back
+from state.sides import Promise, Side
+
+CLOSED_PAGE = "runbooks/way-back-closed.md"
+
+
+class DeregisterCloud:
+    name: ClassVar[str] = "deregister_cloud"
+    promise: ClassVar[Promise] = Promise.PROBED
+    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = "deregister"
+
+    async def check(self, number: Number) -> None | Blocked:
+        if not (await read_both(number)).cloud.registered:
+            return None  # it is off Cloud already; what is left is to bring it up On-Premises
+        found = way_back(number)
+        if found.way is Way.CLOSED:
+            return Blocked(f"the way back is {found}", CLOSED_PAGE)
+        if number.at.pin_provenance is None or await number.secrets.open("pin") is None:
+            return Blocked("no PIN is known, so the number could not come forward again", CLOSED_PAGE)
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft({"onprem_before": (await read_both(number)).kind})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        if not both.cloud.registered and both.cloud.platform_type != "CLOUD_API":
+            return Done(Evidence(both.facts(), side=_side(both, number)))
+        if intent is None:
+            return NotDone(both.facts())
+        if both.cloud.registered and number.now >= intent.answer_due + READS_LAG:
+            return NotDone(both.facts() | {"read_at": number.now.isoformat()})
+        return CannotTell(number.after(seconds=2), "Graph still shows it on Cloud; reads may lag")
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        await number.cloud.deregister(number.at.phone_number_id, send_by=intent.send_by)
+        return Evidence({"accepted": True})
+
+
+def _side(both: Both, number: Number) -> Side:
+    read = side_of(both, number)
+    # Off Cloud by Graph's own word; a silent instance does not serve it either before it is started.
+    return Side.NEITHER if read is Side.UNKNOWN and not both.serving else read

@@ -1,0 +1,49 @@
+"""Put the kept backup into the client: on a clean node it initialises itself and may serve without a code.
+
+https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/backup-and-restore
+Whether that works for a number that was on Cloud since is undocumented (docs/unconfirmed.md); the steps after this
+one look, and ask for a code where it did not.
+"""
+
+import json
+from datetime import timedelta
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from migration.readings import read_both
+from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise, Side
+
+
+class RestoreOnPrem:
+    name: ClassVar[str] = "restore_onprem"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        backup = await number.secrets.open("backup")
+        return Draft({}, {"backup": backup} if backup is not None else {})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        if both.serving:
+            return Done(Evidence(both.facts() | {"restored": False}, side=Side.ON_PREMISES))
+        if intent is None and (self._done_before(number) or await number.secrets.open("backup") is None):
+            return Done(Evidence(both.facts() | {"restored": self._done_before(number)}))
+        return NotDone({"why": "the same backup again is harmless", **both.facts()})
+
+    def _done_before(self, number: Number) -> bool:
+        return bool(number.found(self.name).get("restored"))
+
+    async def apply(self, number: Number, intent: Intent) -> Evidence:
+        assert number.onprem is not None
+        told = json.loads(intent.secret["backup"].get_secret_value())
+        await number.onprem.restore(SecretStr(told["data"]), SecretStr(told["password"]), send_by=intent.send_by)
+        return Evidence({"restored": True})

@@ -1,0 +1,75 @@
+"""Start the On-Premises client by its named command, and again after a restore, which stops a client that had an app.
+
+https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/backup-and-restore
+Starting what runs already changes nothing. Taken back by: the stop command.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from migration.errors import Rejected
+from migration.readings import read_both
+from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.sides import Promise
+
+PAGE = "runbooks/rollback-number.md"
+
+
+class StartOnPrem:
+    name: ClassVar[str] = "start_onprem"
+    promise: ClassVar[Promise] = Promise.REPEATABLE
+    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
+    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
+    fresh_for: ClassVar[timedelta | None] = None
+    budget: ClassVar[str | None] = None
+
+    async def check(self, number: Number) -> None | Blocked:
+        if number.at.instance is None:
+            return Blocked("the number has no On-Premises instance", "runbooks/way-back-closed.md")
+        if _command(number) is None and not await self._answers(number):
+            return Blocked("the client does not answer and no start command is named for it", PAGE)
+        return None
+
+    async def prepare(self, number: Number) -> Draft:
+        return Draft({"command": _command(number)})
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        if await self._answers(number):
+            return Done(Evidence(both.facts()))
+        if intent is not None and "started_at" in number.noted(self.name):
+            return CannotTell(number.after(seconds=2), f"started; On-Premises reads {both.kind}")
+        return NotDone(both.facts())
+
+    async def apply(self, number: Number, intent: Intent) -> CannotTell:
+        instance = number.at.instance
+        assert instance is not None
+        result = await number.commands.run(str(intent.facts["command"]), instance.command_arguments)
+        if not result.ok:
+            raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail)
+        return CannotTell(number.after(seconds=1), "started; it has to answer", {"started_at": number.now.isoformat()})
+
+    async def _answers(self, number: Number) -> bool:
+        return (await read_both(number)).kind in ("serving", "not_serving")
+
+
+class RestartOnPrem(StartOnPrem):
+    """After a restore. Costs nothing where the client serves already or nothing was restored."""
+
+    name: ClassVar[str] = "restart_onprem"
+
+    async def check(self, number: Number) -> None:
+        return None
+
+    async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        both = await read_both(number)
+        restored = bool(number.found("restore_onprem").get("restored"))
+        if both.serving or not restored or _command(number) is None:
+            return Done(Evidence(both.facts()))
+        if "started_at" in number.noted(self.name):
+            return Done(Evidence(both.facts())) if both.kind == "not_serving" else await super().probe(number, intent)
+        return NotDone(both.facts())
+
+
+def _command(number: Number) -> str | None:
+    return number.at.instance.start_command if number.at.instance is not None else None
