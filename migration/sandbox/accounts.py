@@ -1,9 +1,10 @@
 """Businesses' accounts at Meta: WABAs, apps, and the tokens that may act for them. Facts only."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
+HOUR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -21,6 +22,24 @@ class Template:
     status: str = "APPROVED"
 
 
+@dataclass(slots=True)
+class Meter:
+    """Calls by the minute, so that a busy WABA costs no more memory than a quiet one."""
+
+    minutes: dict[datetime, int] = field(default_factory=dict)
+
+    def count(self, at: datetime) -> int:
+        """One more; gives how many there were in the hour up to now."""
+        minute = at.replace(second=0, microsecond=0)
+        if minute not in self.minutes:
+            self.minutes = {when: calls for when, calls in self.minutes.items() if at - when < HOUR}
+        self.minutes[minute] = self.minutes.get(minute, 0) + 1
+        return sum(self.minutes.values())
+
+    def regained_at(self) -> datetime:
+        return min(self.minutes, default=datetime.min.replace(tzinfo=UTC)) + HOUR
+
+
 @dataclass(slots=True, eq=False)
 class Waba:
     id: str
@@ -29,6 +48,7 @@ class Waba:
     phone_number_ids: list[str] = field(default_factory=list)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
 
 
 @dataclass(slots=True)

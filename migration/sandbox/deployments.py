@@ -9,7 +9,7 @@ from typing import Any
 from migration.sandbox import backups
 from migration.sandbox.errors import COREAPP_DOWN, NobodyThere, OnPremRefusal
 from migration.sandbox.instance import Callbacks, Instance
-from migration.sandbox.number import SimNumber
+from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.register_checks import PIN
 from migration.sandbox.verifying import send_code
 from migration.sandbox.world import World
@@ -159,6 +159,8 @@ def register_account(world: World, instance: Instance, body: dict[str, Any]) -> 
         return True
     number = world.numbers.get(wanted)
     if number is None or wanted != instance.e164:
+        raise OnPremRefusal(1009, "The certificate is not of this phone number")
+    if body["cert"] != certificate(number):
         raise OnPremRefusal(1009, "The certificate is not of this phone number")
     if number.pin is not None and str(body.get("pin", "")) != number.pin:
         # Which code this is, is not in any stored page.

@@ -235,7 +235,7 @@ def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
         "e164": number.e164,
         "phone_number_id": number.phone_number_id,
         "waba_id": number.waba_id,
-        "onprem_url": f"{base}/onprem/{client.id}" if client is not None else None,
+        "onprem_url": f"{world.doors.get(client.id, base)}/onprem/{client.id}" if client is not None else None,
         "username": "admin" if client is not None else None,
         "password": client.users["admin"].password if client is not None else None,
         "pin": number.pin_on_file,

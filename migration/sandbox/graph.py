@@ -13,6 +13,7 @@ from migration.sandbox.graph_access import VERSION, Ask, Handler, served_version
 from migration.sandbox.graph_apps import APP_CALLS, access_token, debug_token
 from migration.sandbox.graph_phone import PHONE_CALLS
 from migration.sandbox.graph_waba import WABA_CALLS
+from migration.sandbox.usage import COUNTED, Usage, spend, too_many
 from migration.sandbox.wire import Answer, Request, Target, answer_json
 from migration.sandbox.world import World
 
@@ -26,7 +27,7 @@ def identify(world: World, request: Request) -> Target:
     number = world.by_id.get(parts[0]) if parts else None
     if number is not None:
         world.settle(number)
-    return Target("graph", call, lambda: _answer(ask, run), write, number)
+    return Target("graph", call, lambda: _answer(ask, call, run), write, number)
 
 
 def _find(ask: Ask) -> tuple[str, bool, Handler]:
@@ -51,13 +52,22 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
     return "unknown", method != "GET", _unknown
 
 
-def _answer(ask: Ask, run: Handler) -> Answer:
+def _answer(ask: Ask, call: str, run: Handler) -> Answer:
+    used = _spend(ask, call)
     try:
+        if used.minutes:
+            raise too_many(used)
         answer = run(ask)
     except Refusal as refusal:
         answer = _refuse(ask, refusal)
-    answer.headers |= _headers(ask)
+    answer.headers |= _headers(ask, used)
     return answer
+
+
+def _spend(ask: Ask, call: str) -> Usage:
+    number = ask.world.by_id.get(ask.path[0]) if ask.path else None
+    waba = ask.world.wabas.get(number.waba_id if number is not None else ask.path[0] if ask.path else "")
+    return spend(ask.world, waba) if waba is not None and call in COUNTED else Usage()
 
 
 def _refuse(ask: Ask, refusal: Refusal) -> Answer:
@@ -81,23 +91,21 @@ def _trace(world: World) -> str:
     return "A" + base64.urlsafe_b64encode(digest[:15]).decode().rstrip("=")
 
 
-def _headers(ask: Ask) -> dict[str, str]:
-    usage = json.dumps({"call_count": 1, "total_cputime": 1, "total_time": 1})
+def _headers(ask: Ask, used: Usage) -> dict[str, str]:
+    spent = {"call_count": used.percent, "total_cputime": used.percent, "total_time": used.percent}
     business = next(iter(ask.world.apps.values())).business_id if ask.world.apps else "0"
     per_business = {
         business: [
             {
                 "type": "whatsapp_business_management",
-                "call_count": 1,
-                "total_cputime": 1,
-                "total_time": 1,
-                "estimated_time_to_regain_access": 0,
+                **spent,
+                "estimated_time_to_regain_access": used.minutes,
             }
         ]
     }
     return {
         "facebook-api-version": served_version(ask.version, ask.world.now()),
-        "x-app-usage": usage,
+        "x-app-usage": json.dumps(spent),
         "x-business-use-case-usage": json.dumps(per_business),
         "x-fb-trace-id": _trace(ask.world),
         "x-fb-rev": "1029384756",

@@ -10,7 +10,7 @@ from typing import Any
 
 from migration.sandbox.accounts import Waba
 from migration.sandbox.errors import Refusal
-from migration.sandbox.number import SimNumber
+from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.world import World
 
 # What `can_send_message` problems look like; 141006 is a payment method, 141010 business verification.
@@ -113,7 +113,7 @@ PHONE: Mapping[str, PhoneField] = {
     "last_onboarded_time": lambda _, number: moment(number.onboarded_at),
     "health_status": _health,
     "webhook_configuration": _webhooks,
-    "certificate": lambda _, number: None,
+    "certificate": lambda _, number: certificate(number),
     "new_certificate": lambda _, number: None,
     "search_visibility": lambda _, number: "NON_VISIBLE",
     "country_dial_code": lambda _, number: number.digits[:2],

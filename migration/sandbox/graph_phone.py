@@ -18,32 +18,13 @@ PROFILE_FIELDS = ("about", "address", "description", "email", "profile_picture_u
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-profiles
 LONGEST: Mapping[str, int] = {"about": 139, "address": 256, "description": 512, "email": 128}
 MOST_WEBSITES = 2
-VERTICALS = frozenset(
-    [
-        "ALCOHOL",
-        "APPAREL",
-        "AUTO",
-        "BEAUTY",
-        "EDU",
-        "ENTERTAIN",
-        "EVENT_PLAN",
-        "FINANCE",
-        "GOVT",
-        "GROCERY",
-        "HEALTH",
-        "HOTEL",
-        "NONPROFIT",
-        "ONLINE_GAMBLING",
-        "OTC_DRUGS",
-        "OTHER",
-        "PHYSICAL_GAMBLING",
-        "PROF_SERVICES",
-        "RESTAURANT",
-        "RETAIL",
-        "TRAVEL",
-        "UNDEFINED",
-    ]
-)
+# fmt: off
+VERTICALS = frozenset({
+    "ALCOHOL", "APPAREL", "AUTO", "BEAUTY", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GOVT", "GROCERY",
+    "HEALTH", "HOTEL", "NONPROFIT", "ONLINE_GAMBLING", "OTC_DRUGS", "OTHER", "PHYSICAL_GAMBLING",
+    "PROF_SERVICES", "RESTAURANT", "RETAIL", "TRAVEL", "UNDEFINED"
+})
+# fmt: on
 
 
 def _number(ask: Ask, *scopes: str) -> SimNumber:

@@ -15,21 +15,12 @@ from migration.sandbox.world import World
 
 # A consumer's message opens the service window for this long.
 WINDOW = timedelta(hours=24)
-TYPES = frozenset(
-    [
-        "text",
-        "template",
-        "image",
-        "audio",
-        "video",
-        "document",
-        "sticker",
-        "location",
-        "contacts",
-        "interactive",
-        "reaction",
-    ]
-)
+# fmt: off
+TYPES = frozenset({
+    "text", "template", "image", "audio", "video", "document", "sticker", "location", "contacts", "interactive",
+    "reaction"
+})
+# fmt: on
 LONGEST_TEXT = 4096
 # A callback queue of this size makes the client answer 1016 (a BSP's report).
 OVERLOADED = 100_000

@@ -1,5 +1,6 @@
 """One business phone number as Meta knows it. Facts only: rules are in `world.py` and `registering.py`."""
 
+import base64
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -10,6 +11,11 @@ from migration.sandbox.senders import Sender
 
 Platform = Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"]
 Side = Literal["on_premises", "cloud", "neither"]
+
+
+def certificate(number: "SimNumber") -> str:
+    """The verified-name certificate that an On-Premises registration has to bring along; opaque to its reader."""
+    return base64.b64encode(f"vname1:{number.phone_number_id}:{number.name}".encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,25 +15,12 @@ from migration.sandbox.errors import Refusal
 from migration.sandbox.number import SimNumber
 from migration.sandbox.world import World
 
-PIN = re.compile(r"\d{6}")
-REGIONS = frozenset(
-    [
-        "AU",
-        "ID",
-        "IN",
-        "JP",
-        "SG",
-        "KR",
-        "DE",
-        "CH",
-        "GB",
-        "BR",
-        "BH",
-        "ZA",
-        "AE",
-        "CA",
-    ]
-)
+PIN = re.compile(r"[0-9]{6}")
+# fmt: off
+REGIONS = frozenset({
+    "AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR", "BH", "ZA", "AE", "CA"
+})
+# fmt: on
 # "Please wait 5 minutes": the documented wait of 133015.
 DELETION_TAKES = timedelta(minutes=5)
 

@@ -9,12 +9,14 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import httptools
 
+from migration.sandbox.doors import Doors
 from migration.sandbox.wire import Answer, Request
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ REASONS = {status.value: status.phrase for status in HTTPStatus}
 class Connection(asyncio.Protocol):
     """One client. Requests of a connection are answered in order."""
 
-    def __init__(self, sandbox: "Sandbox", tasks: set[asyncio.Task[None]]) -> None:
+    def __init__(self, sandbox: "Sandbox", tasks: set[asyncio.Task[None]], handled: Callable[[], None]) -> None:
         self._sandbox = sandbox
+        self._handled = handled
         self._tasks = tasks
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -91,6 +94,8 @@ class Connection(asyncio.Protocol):
         while self._waiting and not self._busy:
             request, keep = self._waiting.pop(0)
             answer = self._sandbox.handle(request)
+            if request.method != "GET":
+                self._handled()  # a deployment may have gone up or down
             if answer.takes_s > 0:
                 self._busy = True
                 task = asyncio.create_task(self._later(answer, keep))
@@ -151,7 +156,14 @@ async def serve(sandbox: "Sandbox", host: str = "127.0.0.1", port: int = 0) -> N
     """Serves until SIGTERM or SIGINT. Prints the manifest as one line of JSON when it is ready."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
-    server = await loop.create_server(lambda: Connection(sandbox, tasks), host, port)
+    doors: Doors | None = None
+
+    def handled() -> None:
+        if doors is not None:
+            doors.look()
+
+    server = await loop.create_server(lambda: Connection(sandbox, tasks, handled), host, port)
+    doors = Doors(sandbox.world, host, lambda: Connection(sandbox, tasks, handled))
     bound = server.sockets[0].getsockname()[1]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -161,6 +173,7 @@ async def serve(sandbox: "Sandbox", host: str = "127.0.0.1", port: int = 0) -> N
     sys.stdout.flush()
     await stop.wait()
     server.close()
+    doors.close()
     for task in list(tasks):
         task.cancel()
     sandbox.world.log.clear()

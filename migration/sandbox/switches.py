@@ -101,6 +101,8 @@ class Switches:
     # -- Cloud
     storage_while_on_premises: Taken = "accepted"
     """Whether local storage can be set while the number is on On-Premises."""
+    management_limits: Literal["off", "on"] = "off"
+    """Whether 200 or 5,000 management calls an hour and WABA are the limit (documented), then 80008."""
     text_outside_window: Literal["async", "sync"] = "async"
     """Whether 131047 comes as a failed status later or at once."""
     http_status: Literal["documented", "all_400"] = "documented"

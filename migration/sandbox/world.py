@@ -44,6 +44,7 @@ class World:
         self.numbers: dict[str, SimNumber] = {}
         self.by_id: dict[str, SimNumber] = {}
         self.instances: dict[str, Instance] = {}
+        self.doors: dict[str, str] = {}  # instance -> where it is reached, if not at the sandbox's own address
         self.wabas: dict[str, Waba] = {}
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}

@@ -107,6 +107,15 @@ async def test_graph_may_refuse_a_pin_for_a_number_that_is_not_on_cloud(kind: st
     assert code_of(await far.phone("POST", json={"pin": "135791"})) == 133010
 
 
+async def test_a_client_that_is_not_connected_cannot_set_the_pin() -> None:
+    far = Far.of()
+    await far.register(backup=await far.backup())
+    answer = await far.onprem("POST", "settings/account/two-step", json={"pin": "975310"})
+    assert code_of(answer) == 1014
+    assert far.number.pin == far.row["pin"]
+    assert code_of(await far.onprem("DELETE", "settings/account/two-step")) == 1014
+
+
 async def test_the_pin_set_or_turned_off_on_premises_is_the_pin_of_register() -> None:
     far = Far.of("pin_unknown")
     assert far.row["pin"] is None

@@ -1,0 +1,46 @@
+"""How many management calls are made on a WABA, and when that is too many.
+
+5,000 an hour on an active WABA, 200 on one without a registered number, in a moving hour:
+https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform (rate limits)
+Calling while throttled lengthens the wait: https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+"""
+
+from dataclasses import dataclass
+
+from migration.sandbox.accounts import Waba
+from migration.sandbox.errors import Refusal
+from migration.sandbox.world import World
+
+ACTIVE, INACTIVE = 5_000, 200
+COUNTED = frozenset(
+    {"get.waba", "get.numbers", "get.number", "get.templates", "get.subscribed_apps", "get.assigned_users"}
+)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the usage header tells of one WABA; `minutes` until calls are taken again, 0 while they are."""
+
+    percent: int = 0
+    minutes: int = 0
+
+
+def spend(world: World, waba: Waba) -> Usage:
+    """Count one management call, whether it is going to be taken or not."""
+    if world.switches.management_limits == "off":
+        return Usage(percent=1)
+    now = world.now()
+    calls = waba.meter.count(now)
+    most = ACTIVE if _active(world, waba) else INACTIVE
+    if calls <= most:
+        return Usage(percent=100 * calls // most)
+    left = waba.meter.regained_at() - now
+    return Usage(percent=100 * calls // most, minutes=max(1, -int(-left.total_seconds() // 60)))
+
+
+def _active(world: World, waba: Waba) -> bool:
+    return any(world.by_id[one].platform == "CLOUD_API" for one in waba.phone_number_ids)
+
+
+def too_many(usage: Usage) -> Refusal:
+    return Refusal(80008, f"Try again in {usage.minutes} minutes.")
