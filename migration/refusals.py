@@ -104,14 +104,20 @@ TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     ("request_code", 136024, None): CODE_PAGE,
     # The code was wrong or too old: another one has to be typed in.
     ("verify_code", 136025, None): GoBackTo("verify_code"),
-    # `biz_link_on_prem_reg_blocked`: On-Premises takes no number any more; it goes forward again.
-    ("request_code_onprem", 1005, None): SwitchTo("FORWARD_RECOVERY"),
-    ("verify_code_onprem", 1005, None): SwitchTo("FORWARD_RECOVERY"),
     # A wrong or used-up code; On-Premises documents no code for it, 1009 is its "value invalid".
     ("verify_code_onprem", 1009, None): GoBackTo("verify_code_onprem"),
     ("send_smoke", 133010, None): WaitFor(timedelta(seconds=5)),  # a short lag right after register
     ("set_storage", 100, None): Stop("runbooks/storage-refused.md"),
 }
+
+# Where a code is shared by several causes, or undocumented, and only the text tells: (part of a step's name, words).
+BY_TEXT: tuple[tuple[str, str, Rule], ...] = (
+    # 1005 stands for bad credentials too. On-Premises takes no number any more; it goes forward again.
+    # https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
+    ("onprem", "reg_blocked", SwitchTo("FORWARD_RECOVERY")),
+    # The code of a missing acceptance is undocumented, its text is not: docs/unconfirmed.md.
+    ("", "terms", Stop("runbooks/terms-of-service.md")),
+)
 
 STEP_PAGES: Mapping[str, str] = {
     "secure_pin": "runbooks/pin-unknown.md",
@@ -136,15 +142,15 @@ STEP_PAGES: Mapping[str, str] = {
 
 def outcome_of(refused: Refused) -> Response:
     """The most exact rule there is; a refusal nobody thought of stops the number and names a page."""
+    for part, words, by_text in BY_TEXT:
+        if part in refused.step and words in refused.details.lower():
+            return Response(by_text, refused)
     if refused.code is not None:
         for step in (refused.step, ANY):
             for subcode in (refused.subcode, None):
                 rule = TABLE.get((step, refused.code, subcode))
                 if rule is not None:
                     return Response(rule, refused)
-    if "terms" in refused.details.lower():
-        # The code of a missing ToS acceptance is undocumented, its text is not: docs/unconfirmed.md.
-        return Response(Stop("runbooks/terms-of-service.md"), refused)
     return Response(Stop(STEP_PAGES.get(refused.step, REFUSED_PAGE.runbook)), refused)
 
 

@@ -23,8 +23,10 @@ class WayBack:
         return f"{self.way}: {self.reason}"
 
 
-def way_back(number: Number, expires_at: datetime | None = None) -> WayBack:
-    """From what is known; no call is made. Registration at On-Premises answers 1005 since before the sunset.
+def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool) -> WayBack:
+    """From what is known; no call is made. `verified`: Graph shows the number's code status so.
+
+    Registration at On-Premises answers 1005 since before the sunset.
 
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
     """
@@ -42,6 +44,7 @@ def way_back(number: Number, expires_at: datetime | None = None) -> WayBack:
         return WayBack(
             Way.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"
         )
-    return WayBack(
-        Way.UNKNOWN, "whether On-Premises takes the number again is not measured (field fact onprem_registration)"
-    )
+    if not verified:
+        said = "whether On-Premises takes the number again is not measured, and coming forward again would need a code"
+        return WayBack(Way.CLOSED, said)
+    return WayBack(Way.UNKNOWN, "whether On-Premises takes the number again is not measured (onprem_registration)")

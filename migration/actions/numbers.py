@@ -83,7 +83,8 @@ async def look_back(app: App, named: str) -> Back:
         raise Refused(f"{at.ref} is on its way back already; `cutover run {at.ref}` goes on")
     if side is Side.ON_PREMISES:
         raise Refused(f"{at.ref} never left On-Premises; `cutover abort {at.ref}` ends its migration")
-    found = way_back(view, both.onprem.expires_at if both.onprem is not None else None)
+    expires_at = both.onprem.expires_at if both.onprem is not None else None
+    found = way_back(view, expires_at, verified=both.cloud.code_verification_status == "VERIFIED")
     return Back(at, found, side)
 
 

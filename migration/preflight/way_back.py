@@ -12,5 +12,7 @@ class WayBackCheck:
 
     async def look(self, number: Number) -> Checked | None:
         reading = await number.onprem.reading() if number.onprem is not None else None
-        found = way_back(number, reading.expires_at if reading is not None else None)
+        cloud = await number.cloud.number(number.at.phone_number_id)
+        verified = cloud.code_verification_status == "VERIFIED"
+        found = way_back(number, reading.expires_at if reading is not None else None, verified=verified)
         return Checked(self.name, Verdict.PASS, str(found))

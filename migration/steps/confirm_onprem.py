@@ -7,6 +7,7 @@ from migration.readings import read_both, side_of
 from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
 from state.sides import Promise, Side
 
+NOT_SERVING_FOR = timedelta(seconds=5)
 DARK_PAGE = "runbooks/dark-on-both-sides.md"
 
 
@@ -29,7 +30,9 @@ class ConfirmOnPrem(ReadStep):
         if side_of(both, number) is Side.ON_PREMISES:
             return Evidence(both.facts(), side=Side.ON_PREMISES)
         since = number.noted(self.name).get("since") or number.now.isoformat()
-        if number.now - datetime.fromisoformat(since) > self.patience:
+        # A client that says itself that it is not registered will not change its mind; one that connects may.
+        patience = self.patience if both.kind != "not_serving" else min(self.patience, NOT_SERVING_FOR)
+        if number.now - datetime.fromisoformat(since) > patience:
             return Blocked(f"the number does not serve On-Premises: {both.facts()}", DARK_PAGE)
         return CannotTell(number.after(seconds=3), "not serving On-Premises yet", {"since": since})
 
@@ -38,4 +41,4 @@ class SmokeOnPrem(ConfirmOnPrem):
     """The last look, after whatever brought the number up: connected, and off Cloud."""
 
     name: ClassVar[str] = "smoke_onprem"
-    patience: ClassVar[timedelta] = timedelta(minutes=5)
+    patience: ClassVar[timedelta] = timedelta(minutes=1)

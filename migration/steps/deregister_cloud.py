@@ -25,9 +25,10 @@ class DeregisterCloud:
     budget: ClassVar[str | None] = "deregister"
 
     async def check(self, number: Number) -> None | Blocked:
-        if not (await read_both(number)).cloud.registered:
+        cloud = (await read_both(number)).cloud
+        if not cloud.registered:
             return None  # it is off Cloud already; what is left is to bring it up On-Premises
-        found = way_back(number)
+        found = way_back(number, verified=cloud.code_verification_status == "VERIFIED")
         if found.way is Way.CLOSED:
             return Blocked(f"the way back is {found}", CLOSED_PAGE)
         if number.at.pin_provenance is None or await number.secrets.open("pin") is None:

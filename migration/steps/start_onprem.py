@@ -64,7 +64,7 @@ class RestartOnPrem(StartOnPrem):
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await read_both(number)
         restored = bool(number.found("restore_onprem").get("restored"))
-        if both.serving or not restored or _command(number) is None:
+        if both.serving or not restored or _command(number) is None or number.found(self.name):
             return Done(Evidence(both.facts()))
         if "started_at" in number.noted(self.name):
             return Done(Evidence(both.facts())) if both.kind == "not_serving" else await super().probe(number, intent)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
+from migration.steps.request_code import CODE_LIVES
 from state.sides import Party, Promise
 
-CODE_LIVES = timedelta(minutes=10)
 NO_CODE_PAGE = "runbooks/code-never-comes.md"
 
 
