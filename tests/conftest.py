@@ -46,3 +46,30 @@ def rig(database_url: str, tmp_path: Path) -> MakeRig:
         return await make_rig(tmp_path / "home", database_url, **how)
 
     return made
+
+
+class Databases:
+    """A fresh database for every kill of a test, of the kind that the test is for."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path, template: Path, server: Any) -> None:
+        self._request = request
+        self._folder = folder
+        self._template = template
+        self._server = server
+        self._made = 0
+
+    async def fresh(self) -> str:
+        self._made += 1
+        if self._server is None:
+            path = self._folder / f"{self._made}.db"
+            path.write_bytes(self._template.read_bytes())
+            return f"sqlite+aiosqlite:///{path}"
+        name = await asyncio.to_thread(self._server.new_database, "upgraded")
+        self._request.addfinalizer(lambda: self._server.drop(name))
+        return str(self._server.url(name))
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest, kind: str, tmp_path: Path, sqlite_template: Path) -> Databases:
+    server = request.getfixturevalue("postgres_server") if kind == "postgresql" else None
+    return Databases(request, tmp_path, sqlite_template, server)

@@ -3,7 +3,6 @@
 `make test` runs every lane on SQLite and the first lane on PostgreSQL; `make crash` runs all of both.
 """
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from migration.sandbox.calls import Call
 from state.sides import Side, Status
+from tests.conftest import Databases
 from tests.rig import Killed, Rig, Scythe, make_rig
 
 LANES = 6
@@ -32,33 +32,6 @@ STORIES = {
     "onboard": Story({"kinds": ["new"]}),
 }
 KILLS = ("at_commit", "before_send", "after_send")
-
-
-class Databases:
-    """A fresh database for every kill of a test, of the kind that the test is for."""
-
-    def __init__(self, request: pytest.FixtureRequest, folder: Path, template: Path, server: Any) -> None:
-        self._request = request
-        self._folder = folder
-        self._template = template
-        self._server = server
-        self._made = 0
-
-    async def fresh(self) -> str:
-        self._made += 1
-        if self._server is None:
-            path = self._folder / f"{self._made}.db"
-            path.write_bytes(self._template.read_bytes())
-            return f"sqlite+aiosqlite:///{path}"
-        name = await asyncio.to_thread(self._server.new_database, "upgraded")
-        self._request.addfinalizer(lambda: self._server.drop(name))
-        return str(self._server.url(name))
-
-
-@pytest.fixture
-def databases(request: pytest.FixtureRequest, kind: str, tmp_path: Path, sqlite_template: Path) -> Databases:
-    server = request.getfixturevalue("postgres_server") if kind == "postgresql" else None
-    return Databases(request, tmp_path, sqlite_template, server)
 
 
 def _lanes() -> list[Any]:

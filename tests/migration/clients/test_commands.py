@@ -50,7 +50,14 @@ async def test_an_argument_is_not_filled_in_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"container": ""}, {"container": "wa-1; reboot"}, {"container": "wa-1\n"}, {"container": "-WA"}, {"x": "wa-1"}],
+    [
+        {},
+        {"container": ""},
+        {"container": "wa-1; reboot"},
+        {"container": "wa-1\n"},
+        {"container": "-WA"},
+        {"x": "wa-1"},
+    ],
 )
 async def test_an_argument_that_is_not_as_the_admin_file_says_stops_it(given: Mapping[str, str]) -> None:
     with pytest.raises(Rejected):

@@ -27,7 +27,14 @@ def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["code 133005", "wait 300 seconds", "2025-09-01T08:00:00", "at 2025-10-23 08:00", "HTTP 502", "/v25.0/106540352242922/register"],
+    [
+        "code 133005",
+        "wait 300 seconds",
+        "2025-09-01T08:00:00",
+        "at 2025-10-23 08:00",
+        "HTTP 502",
+        "/v25.0/106540352242922/register",
+    ],
 )
 def test_what_is_no_number_stays(text: str) -> None:
     assert without_numbers(text) == text

@@ -1,0 +1,38 @@
+"""One sandbox for the tests that only read; a desk for each test."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.town import Desk, Sandbox, desk, sandbox
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Sandbox]:
+    with sandbox("--numbers", "3", "--kinds", "healthy,no_backup,on_cloud", "--seed", "5") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, far: Sandbox) -> Path:
+    """A home with the fleet taken in."""
+    made = desk(tmp_path_factory.mktemp("template"), far)
+    assert made.cutover("import", made.inventory()).code == 0
+    return made.home
+
+
+@pytest.fixture
+def empty(tmp_path: Path, far: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk before anything was imported."""
+    for name in ("CUTOVER_DATABASE_URL", "CUTOVER_MASTER_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return desk(tmp_path / "home", far)
+
+
+@pytest.fixture
+def manned(tmp_path: Path, far: Sandbox, template: Path) -> Desk:
+    """A desk with the fleet taken in."""
+    shutil.copytree(template, tmp_path / "home")
+    return desk(tmp_path / "home", far)

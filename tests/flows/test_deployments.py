@@ -1,0 +1,120 @@
+"""What a Prefect server is told, as data."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+from prefect.cli.deploy._models import PrefectYamlModel
+
+from flows.deployments import FLOWS, prefect_file, written
+from migration.waves.schedule import Planned, parts_of, planned_runs
+from state.queries import WaveRow
+from state.sides import WaveState
+
+NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+WAVE = WaveRow(
+    id=3,
+    name="Night, one",
+    state=WaveState.PLANNED,
+    released="all",
+    window_start=NOW + timedelta(hours=2),
+    window_end=None,
+    time_zone="America/Sao_Paulo",
+    canary_size=0,
+    concurrency=10,
+    halt_count=None,
+    halt_share=None,
+    because=None,
+    numbers=30,
+)
+
+
+class Left:
+    """A number of a wave, as far as schedules look at it."""
+
+    def __init__(self, wave: str, ended: datetime | None = None) -> None:
+        self.wave = wave
+        self.ended_at = ended
+
+
+def told(flow: str, planned: tuple[Planned, ...] = ()) -> dict[str, Any]:
+    entrypoint = FLOWS[flow][0]
+    return next(one for one in prefect_file(planned)["deployments"] if one["entrypoint"] == entrypoint)
+
+
+@pytest.mark.parametrize(
+    ("flow", "limit"),
+    [
+        ("migrate-number", {"limit": 10, "collision_strategy": "ENQUEUE"}),
+        ("run-wave", None),
+        ("sweep", {"limit": 1, "collision_strategy": "CANCEL_NEW"}),
+        ("enter-code", None),
+        ("preflight", {"limit": 1, "collision_strategy": "ENQUEUE"}),
+    ],
+)
+def test_limits(flow: str, limit: dict[str, Any] | None) -> None:
+    assert told(flow).get("concurrency_limit") == limit
+
+
+def test_only_sweep_has_a_schedule_of_its_own() -> None:
+    assert told("sweep")["schedules"] == [{"interval": 60, "slug": "sweep"}]
+    assert [flow for flow in FLOWS if told(flow)["schedules"]] == ["sweep"]
+
+
+def test_nothing_of_the_environment_is_written(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTOVER_MASTER_KEY", "a-key-that-must-not-be-there")
+    text = written((), tmp_path).read_text()
+    assert "CUTOVER_" not in text
+    assert "a-key" not in text
+    assert all(one["work_pool"]["job_variables"] == {} for one in yaml.safe_load(text)["deployments"])
+
+
+def test_prefect_reads_the_file_as_it_is_meant(tmp_path: Any) -> None:
+    planned = planned_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    read = PrefectYamlModel.model_validate(yaml.safe_load(written(planned, tmp_path).read_text()))
+    assert [one.entrypoint for one in read.deployments] == [entrypoint for entrypoint, _ in FLOWS.values()]
+    assert read.pull == []
+
+
+def test_a_wave_is_scheduled_in_parts_at_its_own_local_time() -> None:
+    planned = planned_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    schedules = told("run-wave", planned)["schedules"]
+    assert [one["parameters"] for one in schedules] == [
+        {"wave": "Night, one", "part": 0, "parts": 2},
+        {"wave": "Night, one", "part": 1, "parts": 2},
+    ]
+    assert {one["timezone"] for one in schedules} == {"America/Sao_Paulo"}
+    assert all("DTSTART:20261123T190000" in one["rrule"] for one in schedules)  # 22:00 UTC
+    assert [one["slug"] for one in schedules] == ["wave-3-part-0", "wave-3-part-1"]
+
+
+def test_prefect_computes_that_very_moment() -> None:
+    from prefect.server.schemas.schedules import RRuleSchedule
+
+    planned = planned_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    one = told("run-wave", planned)["schedules"][0]
+    schedule = RRuleSchedule(rrule=one["rrule"], timezone=one["timezone"])
+    assert [at.astimezone(UTC) for at in schedule.to_rrule()] == [WAVE.window_start]
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({"state": WaveState.DONE}, [Left(WAVE.name)]),
+        ({"state": WaveState.HELD}, [Left(WAVE.name)]),
+        ({"state": WaveState.STOPPED}, [Left(WAVE.name)]),
+        ({"window_start": None}, [Left(WAVE.name)]),
+        ({"window_start": NOW - timedelta(minutes=1)}, [Left(WAVE.name)]),
+        ({}, [Left(WAVE.name, NOW)]),
+        ({}, [Left("another")]),
+    ],
+)
+def test_a_wave_that_needs_no_run_has_no_schedule(change: dict[str, Any], left: list[Left]) -> None:
+    assert planned_runs([replace(WAVE, **change)], left, NOW) == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("numbers", "parts"), [(1, 1), (20, 1), (21, 2), (300, 2), (301, 3), (500, 4), (10_000, 67)])
+def test_parts(numbers: int, parts: int) -> None:
+    assert parts_of(numbers) == parts

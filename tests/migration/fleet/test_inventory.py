@@ -1,0 +1,251 @@
+"""An inventory file: each mistake is named by line, column and reason, all of them at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from migration.fleet.inventory import OPTIONAL, REQUIRED, BadRow, Inventory, read_inventory
+from migration.settings import Admin
+from state.ledger.fleet import NewInstance
+
+ADMIN = Admin.model_validate(
+    {
+        "profiles": {"main": {"app_id": "77", "token": {"env": "T"}}, "other": {"app_id": "78", "token": {"env": "T"}}},
+        "commands": {
+            "stop": {"argv": ["docker", "stop", "{container}"], "arguments": {"container": "[a-z0-9-]+"}},
+            "start": {"argv": ["docker", "start", "{container}"], "arguments": {"container": "[a-z0-9-]+"}},
+        },
+        "hooks": {"acme": {"url": "https://senders.test", "secret": {"env": "S"}}},
+    }
+)
+GOOD = {
+    "e164": "+4915123456781",
+    "phone_number_id": "106540352242921",
+    "waba_id": "102290129340398",
+    "customer": "Acme",
+    "profile": "main",
+}
+FULL = {
+    "instance": "client-1",
+    "onprem_url": "https://client-1.test:9090/",
+    "onprem_username": "admin",
+    "onprem_password": "Adm1n!secret",
+    "onprem_self_signed": "yes",
+    "stop_command": "stop",
+    "start_command": "start",
+    "command_arguments": "container=client-1; note = a=b",
+    "pin": "012345",
+    "language": "pt_BR",
+    "code_method": "voice",
+    "storage_region": "br",
+    "smoke_to": "+49 151 23456780",
+    "tags": "north;vip",
+    "daily_volume": "1200",
+    "wave": "first",
+    "itinerary": "code_first",
+    "hook": "acme",
+    "hook_required": "true",
+    "register_calls_72h": "2",
+    "deregister_calls_72h": "1",
+}
+
+
+def second(**changes: str) -> dict[str, str]:
+    """Another number of the same customer."""
+    return GOOD | {"e164": "+4915123456782", "phone_number_id": "106540352242922"} | changes
+
+
+def written(folder: Path, *rows: dict[str, str]) -> Path:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
+    path = folder / "fleet.csv"
+    path.write_text("\n".join(",".join(f'"{cell}"' for cell in line) for line in lines))
+    return path
+
+
+def read(folder: Path, *rows: dict[str, str]) -> Inventory:
+    return read_inventory(written(folder, *rows), ADMIN)
+
+
+def told(inventory: Inventory) -> list[tuple[int, str]]:
+    assert inventory.rows == ()
+    return [(bad.line, bad.column) for bad in inventory.bad]
+
+
+def test_the_shortest_row_is_enough(tmp_path: Path) -> None:
+    inventory = read(tmp_path, GOOD)
+    assert inventory.bad == ()
+    new = inventory.rows[0].new
+    assert (new.e164, new.instance, new.language, new.code_method, new.line) == (GOOD["e164"], None, "en", "SMS", 2)
+    assert (new.has_pin, new.wave, new.itinerary, new.storage_region, new.smoke_to) == (False, None, None, None, None)
+
+
+def test_every_optional_column_is_read(tmp_path: Path) -> None:
+    assert set(FULL) == set(OPTIONAL)
+    assert set(GOOD) == set(REQUIRED)
+    inventory = read(tmp_path, GOOD | FULL)
+    assert inventory.bad == ()
+    (row,) = inventory.rows
+    assert (row.pin, row.password) == (SecretStr("012345"), SecretStr("Adm1n!secret"))
+    new = row.new
+    assert new.instance == NewInstance(
+        "client-1",
+        "https://client-1.test:9090",
+        "admin",
+        False,
+        "stop",
+        "start",
+        {"container": "client-1", "note": "a=b"},
+    )
+    assert (new.language, new.code_method, new.storage_region, new.smoke_to) == (
+        "pt_BR",
+        "VOICE",
+        "BR",
+        "+4915123456780",
+    )
+    assert (new.tags, new.daily_volume, new.wave, new.itinerary) == ("north;vip", 1200, "first", "CODE_FIRST")
+    assert (new.hook, new.hook_required, new.has_pin) == ("acme", True, True)
+    assert (new.register_calls_before, new.deregister_calls_before) == (2, 1)
+    assert "012345" not in repr(row)
+    assert "Adm1n!secret" not in repr(row)
+
+
+@pytest.mark.parametrize("column", REQUIRED)
+def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
+    row = {name: value for name, value in GOOD.items() if name != column}
+    assert read(tmp_path, row).bad == (BadRow(1, column, "the column is missing"),)
+
+
+@pytest.mark.parametrize("column", REQUIRED)
+def test_an_empty_cell_is_named(tmp_path: Path, column: str) -> None:
+    assert (2, column) in told(read(tmp_path, GOOD | {column: " "}))
+
+
+ONPREM = {name: FULL[name] for name in ("instance", "onprem_url", "onprem_username", "onprem_password")}
+BAD: dict[str, tuple[dict[str, str], str, str]] = {
+    "no plus": ({"e164": "4915123456781"}, "e164", "is not an E.164 number"),
+    "letters": ({"e164": "not a number"}, "e164", "is not an E.164 number"),
+    "too short": ({"e164": "+4915"}, "e164", "is not an E.164 number"),
+    "too long": ({"e164": "+49151234567812345"}, "e164", "is not an E.164 number"),
+    "only local": ({"e164": "+12530000"}, "e164", "is not an E.164 number"),
+    "no such country": ({"e164": "+99915123456781"}, "e164", "is not an E.164 number"),
+    "smoke number": ({"smoke_to": "me"}, "smoke_to", "is not an E.164 number"),
+    "id with letters": ({"phone_number_id": "10a"}, "phone_number_id", "is not an id of Graph"),
+    "id from a spreadsheet": ({"phone_number_id": "1.0654E+14"}, "phone_number_id", "is not an id of Graph"),
+    "id in other digits": ({"phone_number_id": "١٠٦٥٤٠٣٥٢"}, "phone_number_id", "is not an id of Graph"),
+    "waba id": ({"waba_id": "../1"}, "waba_id", "is not an id of Graph"),
+    "unknown profile": ({"profile": "mian"}, "profile", "names no profile 'mian' (it has: main, other)"),
+    "unknown hook": ({"hook": "acmee"}, "hook", "names no hook 'acmee' (it has: acme)"),
+    "unknown stop command": (ONPREM | {"stop_command": "halt"}, "stop_command", "names no stop command 'halt'"),
+    "unknown start command": (ONPREM | {"start_command": "go"}, "start_command", "names no start command 'go'"),
+    "argument missing": (ONPREM | {"stop_command": "stop"}, "command_arguments", "stop needs container"),
+    "argument not as it should be": (
+        ONPREM | {"stop_command": "stop", "command_arguments": "container=a b"},
+        "command_arguments",
+        "container does not match",
+    ),
+    "argument without a name": (
+        ONPREM | {"command_arguments": "client-1"},
+        "command_arguments",
+        "'client-1' is not name=value",
+    ),
+    "unknown method": ({"code_method": "FAX"}, "code_method", "'FAX' is none of SMS, VOICE"),
+    "unknown region": ({"storage_region": "XX"}, "storage_region", "'XX' is none of"),
+    "unknown itinerary": ({"itinerary": "FASTEST"}, "itinerary", "'FASTEST' is none of"),
+    "neither yes nor no": ({"hook_required": "maybe"}, "hook_required", "neither yes nor no"),
+    "volume": ({"daily_volume": "many"}, "daily_volume", "is not a count"),
+    "negative calls": ({"register_calls_72h": "-1"}, "register_calls_72h", "is not a count"),
+    "calls in other digits": ({"register_calls_72h": "²"}, "register_calls_72h", "is not a count"),
+    "more calls than there can be": ({"deregister_calls_72h": "1000000"}, "deregister_calls_72h", "is not a count"),
+    "volume out of reach": ({"daily_volume": "99999999999"}, "daily_volume", "is not a count"),
+    "short PIN": ({"pin": "12345"}, "pin", "is not six digits"),
+    "PIN in other digits": ({"pin": "١٢٣٤٥٦"}, "pin", "is not six digits"),
+    "address": (ONPREM | {"onprem_url": "client-1:9090"}, "onprem_url", "is not an http(s) address"),
+    "no username": (ONPREM | {"onprem_username": ""}, "onprem_username", "is empty"),
+    "no password": (ONPREM | {"onprem_password": ""}, "onprem_password", "is empty"),
+    "instance without address": ({"instance": "client-1"}, "onprem_url", "is empty, but instance is given"),
+    "command without instance": ({"stop_command": "stop"}, "onprem_url", "is empty, but stop_command is given"),
+    "customer too long": ({"customer": "x" * 201}, "customer", "is longer than 200"),
+    "tags too long": ({"tags": "x" * 501}, "tags", "is longer than 500"),
+    "wave too long": ({"wave": "x" * 101}, "wave", "is longer than 100"),
+    "language too long": ({"language": "english, please"}, "language", "is longer than 10"),
+    "username too long": (ONPREM | {"onprem_username": "x" * 65}, "onprem_username", "is longer than 64"),
+}
+
+
+@pytest.mark.parametrize("mistake", BAD)
+def test_a_mistake_is_named_by_line_column_and_reason(tmp_path: Path, mistake: str) -> None:
+    changes, column, reason = BAD[mistake]
+    inventory = read(tmp_path, second(), GOOD | changes)
+    assert [(bad.line, bad.column) for bad in inventory.bad] == [(3, column)]
+    assert reason in inventory.bad[0].reason
+    assert inventory.rows == ()
+
+
+TWICE: dict[str, tuple[dict[str, str], str]] = {
+    "number": ({"e164": GOOD["e164"]}, "e164"),
+    "number written otherwise": ({"e164": "+49 (151) 2345-6781"}, "e164"),
+    "phone number id": ({"phone_number_id": GOOD["phone_number_id"]}, "phone_number_id"),
+    "instance": (ONPREM | {"onprem_url": "https://x.test"}, "instance"),
+    "address": (ONPREM | {"instance": "x"}, "onprem_url"),
+    "customer of a WABA": ({"customer": "Another"}, "customer"),
+    "profile of a WABA": ({"profile": "other"}, "profile"),
+}
+
+
+@pytest.mark.parametrize("what", TWICE)
+def test_what_may_be_there_once_is_not_there_twice(tmp_path: Path, what: str) -> None:
+    changes, column = TWICE[what]
+    inventory = read(tmp_path, GOOD | ONPREM, second() | changes)
+    assert told(inventory) == [(3, column)]
+    assert "line 2" in inventory.bad[0].reason
+
+
+def test_a_duplicate_is_named_without_the_whole_number(tmp_path: Path) -> None:
+    bad = read(tmp_path, GOOD, second(e164=GOOD["e164"])).bad
+    assert GOOD["e164"] not in str(bad[0])
+    assert GOOD["e164"] not in str(read(tmp_path, GOOD | {"e164": GOOD["e164"] * 2}).bad[0])
+
+
+def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
+    inventory = read(
+        tmp_path,
+        GOOD | {"profile": "x", "pin": "1"},
+        second(),
+        GOOD | {"e164": "+1", "phone_number_id": "106540352242923", "customer": ""},
+    )
+    assert sorted(told(inventory)) == [(2, "pin"), (2, "profile"), (4, "customer"), (4, "e164")]
+
+
+@pytest.mark.parametrize(
+    ("content", "bad"),
+    [
+        ("", [(1, name) for name in REQUIRED]),
+        ("e164,phone_number_id,waba_id,customer,profile\n", [(1, "file")]),
+        ("e164,phone_number_id,waba_id,customer,profile,pim\n", [(1, "pim")]),
+        ("e164,phone_number_id,waba_id,customer,profile,\n", [(1, "(empty)")]),
+        ("e164,phone_number_id,waba_id,customer,profile,profile\n", [(1, "profile"), (1, "profile")]),
+        ('e164,phone_number_id,waba_id,customer,profile\n"+4915', [(1, "file")]),
+        ("e164,phone_number_id,waba_id,customer,profile\n+4915123456781,1065403,10229,Acme,main,more\n", [(2, "row")]),
+    ],
+)
+def test_a_file_that_is_no_inventory(tmp_path: Path, content: str, bad: Any) -> None:
+    path = tmp_path / "fleet.csv"
+    path.write_text(content)
+    assert told(read_inventory(path, ADMIN)) == bad
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00e", b"PK\x03\x04\x00\xf3"])
+def test_a_spreadsheet_is_not_a_csv_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "fleet.csv"
+    path.write_bytes(content)
+    (bad, *_) = read_inventory(path, ADMIN).bad
+    assert bad.line == 1
+
+
+def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_inventory(path, ADMIN).bad == ()

@@ -1,0 +1,131 @@
+"""The gate is read in the very update of an intent: what closes it after `check` still stops the call."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from state.errors import GateClosed
+from state.ledger import Move
+from state.ledger.waves import NewWave
+from state.models import CredentialProfile
+from state.sides import Released, Side, Status, WaveState
+from tests.state.town import MINUTE, START, Town
+
+HOUR = timedelta(hours=1)
+Closing = Callable[[Town, int], Awaitable[None]]
+
+
+async def held(town: Town, migration: int) -> None:
+    await town.ledger.people.hold(migration, True, "tester")
+
+
+async def wave(town: Town, migration: int, state: WaveState = WaveState.RUNNING, **more: object) -> None:
+    await town.ledger.waves.make(NewWave("first", **more), [migration])  # type: ignore[arg-type]
+    if state is not WaveState.PLANNED:
+        await town.ledger.waves.move("first", state, allowed=[WaveState.PLANNED], because="a reason")
+
+
+async def halted_profile(town: Town, migration: int) -> None:
+    halt = update(CredentialProfile).values(halted_at=START, halted_because="token refused")
+    async with town.engine.begin() as tx:
+        await tx.execute(halt)
+
+
+CLOSED: dict[str, tuple[Closing, str]] = {
+    "a hold on the number": (held, "the number is on hold"),
+    "a wave that has not begun": (lambda t, m: wave(t, m, WaveState.PLANNED), "wave first is planned"),
+    "a wave held by a person": (lambda t, m: wave(t, m, WaveState.HELD), "wave first is held: a reason"),
+    "a wave halted by its rule": (lambda t, m: wave(t, m, WaveState.HALTED), "wave first is halted: a reason"),
+    "a stopped wave": (lambda t, m: wave(t, m, WaveState.STOPPED), "wave first is stopped"),
+    "a window that has not begun": (lambda t, m: wave(t, m, window_start=START + HOUR), "has not begun"),
+    "a window with no room left": (
+        lambda t, m: wave(t, m, window_start=START - HOUR, window_end=START + 2 * MINUTE),
+        "no room left",
+    ),
+    "a window that is over": (lambda t, m: wave(t, m, window_end=START - MINUTE), "no room left"),
+    "a wave that is released for nobody": (lambda t, m: wave(t, m, released=Released.NONE), "released for none"),
+    "a canary it does not belong to": (lambda t, m: wave(t, m, released=Released.CANARY), "released for canary"),
+    "a halted credential profile": (halted_profile, "credential profile main is halted: token refused"),
+}
+OPEN: dict[str, Closing] = {
+    "no wave": lambda t, m: t.ledger.people.hold(m, False, "tester"),
+    "a running wave": wave,
+    "a window with room": lambda t, m: wave(t, m, window_start=START, window_end=START + 3 * MINUTE),
+    "the canary": lambda t, m: wave(t, m, released=Released.CANARY, canary_size=1),
+}
+
+
+async def intend(town: Town, migration: int, close: Closing | None = None) -> None:
+    """Take the lease, let the gate change in between, then try the intent that needs three minutes."""
+    lease = await town.lease(migration)
+    if close is not None:
+        await close(town, migration)
+    await town.intend(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+
+
+@pytest.mark.parametrize("why", CLOSED)
+async def test_a_gate_that_closes_after_the_lease_stops_the_intent(town: Town, why: str) -> None:
+    close, said = CLOSED[why]
+    migration = await town.number()
+    lease = await town.lease(migration)
+    await close(town, migration)
+    before = await town.counts()
+    with pytest.raises(GateClosed, match=said):
+        await town.intend(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+    assert await town.counts() == before
+    at = await town.queries.position(migration)
+    assert (at.side, at.crossed_at, at.dark_since) == (Side.ON_PREMISES, None, None)
+    assert said in str(await town.queries.why_gate_closed(migration, 3 * MINUTE))
+
+
+@pytest.mark.parametrize("why", OPEN)
+async def test_an_open_gate_lets_the_intent_through(town: Town, why: str) -> None:
+    migration = await town.number()
+    await intend(town, migration, OPEN[why])
+    at = await town.queries.position(migration)
+    assert (at.side, at.crossed_at, at.dark_since, at.dark_by_us) == (Side.UNKNOWN, START, START, True)
+
+
+async def test_a_step_that_has_no_gate_is_not_stopped(town: Town) -> None:
+    migration = await town.number()
+    lease = await town.lease(migration)
+    await held(town, migration)
+    await town.intend(lease)
+
+
+NOT_AFTER = [why for why in CLOSED if why != "a halted credential profile"]
+
+
+@pytest.mark.parametrize("why", NOT_AFTER)
+async def test_a_number_that_has_crossed_is_not_held_in_the_dark(town: Town, why: str) -> None:
+    migration = await town.number()
+    await intend(town, migration)
+    attempt = await town.queries.open_attempt(migration)
+    assert attempt is not None
+    lease = await town.lease(migration)
+    await town.close(lease, attempt)
+    await intend(town, migration, CLOSED[why][0])
+
+
+async def test_a_refused_token_stops_even_what_has_crossed(town: Town) -> None:
+    migration = await town.number()
+    await intend(town, migration)
+    attempt = await town.queries.open_attempt(migration)
+    assert attempt is not None
+    await town.close(await town.lease(migration), attempt)
+    with pytest.raises(GateClosed):
+        await intend(town, migration, halted_profile)
+
+
+async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_name(town: Town) -> None:
+    migration = await town.number()
+    lease = await town.lease(migration)
+    profile = (await town.queries.position(migration)).profile_id
+    move = Move("register", Status.HELD, "held", until=START + MINUTE, halts_profile=(profile, "token refused"))
+    await town.ledger.moves.record(lease, move)
+    with pytest.raises(GateClosed):
+        await intend(town, migration)
+    await town.ledger.people.unhalt_profile("main")
+    await intend(town, migration)

@@ -1,0 +1,126 @@
+"""A database with numbers in it, a clock that is moved by hand, and the ledger on both."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.database import open_database
+from state.ledger import Ledger, Move, NewIntent
+from state.ledger.fleet import NewNumber, NewProfile
+from state.queries import Queries
+from state.rows import Lease, OpenAttempt, SealedSecret
+from state.sides import AttemptEnd, Side, Status
+from state.types import HandedClock
+
+START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Nothing:
+    """Seals nothing: these rows have no secrets."""
+
+    def profile(self, name: str, owner: str) -> Sequence[SealedSecret]:
+        return []
+
+    def number(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
+        return []
+
+    def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
+        return []
+
+
+def new_number(at: int, **more: Any) -> NewNumber:
+    plain: dict[str, Any] = {
+        "e164": f"+1555010{at:04d}",
+        "phone_number_id": f"{10**14 + at}",
+        "waba_id": "10229",
+        "customer": "Acme",
+        "profile": "main",
+        "hook": None,
+        "hook_required": False,
+        "instance": None,
+        "language": "en",
+        "code_method": "SMS",
+        "tags": "",
+        "daily_volume": None,
+        "storage_region": None,
+        "smoke_to": None,
+        "itinerary": None,
+        "has_pin": False,
+        "line": at + 1,
+    }
+    return NewNumber(**(plain | more))
+
+
+@dataclass
+class Town:
+    engine: AsyncEngine
+    ledger: Ledger
+    queries: Queries
+    now: datetime = START
+
+    def later(self, **how: float) -> None:
+        self.now += timedelta(**how)
+
+    async def number(self, at: int = 1, *, step: str = "register", **more: Any) -> int:
+        """Import a number and begin its migration at `step`."""
+        (taken,) = await self.ledger.fleet.take_in([NewProfile("main", "77")], [new_number(at, **more)], Nothing())
+        return await self.begin(taken.number_id, step=step)
+
+    async def begin(self, number_id: int, *, step: str = "register") -> int:
+        return await self.ledger.people.start(
+            number_id, itinerary="WITH_BACKUP", first=step, because="a test", side=Side.ON_PREMISES
+        )
+
+    async def lease(self, migration: int, holder: str = "worker-1", last: timedelta = MINUTE) -> Lease:
+        return await self.ledger.leases.acquire(migration, holder, last)
+
+    async def intend(self, lease: Lease, step: str = "register", **more: Any) -> OpenAttempt:
+        return await self.ledger.attempts.open(lease, new_intent(step, **more))
+
+    async def close(self, lease: Lease, attempt: OpenAttempt, end: AttemptEnd = AttemptEnd.REFUSED) -> None:
+        """The attempt was answered; the number stays at its step."""
+        move = Move(attempt.step, Status.READY, "refused", attempt=attempt.id, attempt_end=end, answer={})
+        await self.ledger.moves.record(lease, move)
+
+    async def spend(self, migration: int, call: str = "register", times: int = 1) -> None:
+        for _ in range(times):
+            lease = await self.lease(migration)
+            await self.close(lease, await self.intend(lease, budget=call))
+
+    async def sql(self, statement: str, **values: Any) -> list[Any]:
+        async with self.engine.begin() as tx:
+            done = await tx.execute(text(statement), values)
+            return list(done.all()) if done.returns_rows else []
+
+    async def counts(self) -> dict[str, int]:
+        """How many rows each of the tables that a call may touch has."""
+        tables = ("attempts", "budget_calls", "events", "secrets", "outbox", "findings")
+        return {name: (await self.sql(f"SELECT count(*) FROM {name}"))[0][0] for name in tables}
+
+
+def new_intent(step: str = "register", **more: Any) -> NewIntent:
+    plain: dict[str, Any] = {
+        "facts": {"side_before": "on_premises"},
+        "sealed": None,
+        "longest": MINUTE,
+        "settle": MINUTE,
+        "lease_margin": MINUTE,
+    }
+    return NewIntent(step, **(plain | more))
+
+
+@asynccontextmanager
+async def built(database_url: str) -> AsyncIterator[Town]:
+    engine = open_database(database_url)
+    clock = HandedClock(lambda: town.now)
+    town = Town(engine, Ledger(engine, clock), Queries(engine, clock))
+    try:
+        yield town
+    finally:
+        await engine.dispose()
