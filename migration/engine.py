@@ -28,7 +28,7 @@ from migration.step import (
 from state.errors import BudgetSpent, GateClosed
 from state.ledger import Ledger, NewIntent
 from state.queries import Queries
-from state.rows import Lease, OpenAttempt, Position
+from state.rows import OpenAttempt, Position
 from state.sides import AttemptEnd, Party, Promise, Side
 
 # From the moment an intent is measured to the moment its first byte may leave.

@@ -135,7 +135,7 @@ class HookSettings(_Part):
 
 
 class SmokeSettings(_Part):
-    """The message that proves a number can send; without `to` nothing is sent unless the inventory names a recipient."""
+    """The message that proves a number can send; without `to` only numbers with a recipient of their own send one."""
 
     to: str | None = None
     template: str = "hello_world"

@@ -60,7 +60,7 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """This road has turned out to be closed; the number takes another itinerary, from its first step."""
+    """The road has turned out to be closed; the number takes another itinerary, from its first step."""
 
     itinerary: str
     because: str

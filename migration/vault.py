@@ -63,7 +63,8 @@ def _raw(key: SecretStr) -> bytes:
         raw = b""
     if len(raw) != KEY_BYTES:
         raise BadSetting(
-            "the master key is not 32 bytes in base64; `cutover init` makes one, CUTOVER_MASTER_KEY or the key file holds it"
+            "the master key is not 32 bytes in base64; `cutover init` makes one, "
+            "CUTOVER_MASTER_KEY or the key file holds it"
         )
     return raw
 
@@ -148,7 +149,7 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

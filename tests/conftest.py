@@ -40,7 +40,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def rig(database_url: str, tmp_path: Path) -> MakeRig:
-    """Makes the test's rig: `await rig(kinds=["healthy"], world="closing", switches={...})`."""
+    """What makes the test's rig: `await rig(kinds=["healthy"], world="closing", switches={...})`."""
 
     async def made(**how: Any) -> Rig:
         return await make_rig(tmp_path / "home", database_url, **how)

@@ -1,6 +1,7 @@
 """Waves: planned, begun, held, released, stopped."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from migration.actions.refused import Refused
 from migration.bootstrap import App
@@ -36,10 +37,8 @@ async def begin_wave(app: App, name: str) -> WaveRow:
     if row.numbers == 0:
         raise Refused(f"wave {name} is empty; nothing was started")
     if row.state is WaveState.PLANNED:
-        try:
+        with suppress(Conflict):  # somebody else may begin it in this very moment
             await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
-        except Conflict:
-            pass  # somebody else began it in this very moment
         return await app.queries.wave(name)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         because = f": {row.because}" if row.because else ""
@@ -92,8 +91,7 @@ async def _release_some(app: App, name: str, only: Sequence[str]) -> None:
     for named in only:
         at = await app.queries.find(named)
         if at.wave != name:
-            raise Refused(
-                f"{at.ref} is in {'no wave' if at.wave is None else f'wave {at.wave}'}, not in {name}; nothing was changed"
-            )
+            where = f"wave {at.wave}" if at.wave else "no wave"
+            raise Refused(f"{at.ref} is in {where}, not in {name}; nothing was changed")
         picked.append(at.migration_id)
     await app.ledger.waves.release_some(name, picked)

@@ -14,6 +14,9 @@ from state.queries import WaveRow
 from state.rows import Position
 
 
+WORDS = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
+
+
 def status(
     wave: Annotated[str | None, typer.Argument(help="Only the numbers of this wave.")] = None,
     as_json: Json = False,
@@ -116,7 +119,5 @@ def _print(
 def _sums(board: Sequence[Position], now: datetime) -> None:
     sides = Counter(at.side.value for at in board)
     dark = [at for at in board if at.dark_by_us and dark_for(at, now) is not None]
-    said = ", ".join(
-        f"{count} on {side}" if side != "neither" else f"{count} on neither side" for side, count in sides.items()
-    )
+    said = ", ".join(f"{count} on {WORDS.get(side, side)}" for side, count in sides.items())
     say(f"{len(board)} numbers: {said or 'none'}. Dark by us: {len(dark)}.")

@@ -45,7 +45,7 @@ class WaveLoop:
         self._running: dict[int, asyncio.Future[object]] = {}
 
     async def run(self, chosen: Slice, tick: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Until nothing is running, and nothing of the slice comes due within `patience`. `tick` is called now and then.
+        """Until nothing runs and nothing of the slice comes due within `patience`; `tick` is called now and then.
 
         An error of one number (a wrong key, a lost database) ends the loop after the others have stopped.
         """

@@ -55,8 +55,7 @@ class Attempts:
                 raise await self._why_not(tx, lease, new)
             if new.closes is not None:
                 await self._close_as_not_done(tx, lease, new, moved)
-            attempt = await self._insert(tx, lease, new, moved)
-        return attempt
+            return await self._insert(tx, lease, new, moved)
 
     def _guarded(self, lease: Lease, new: NewIntent) -> Any:
         now = self._clock.now()

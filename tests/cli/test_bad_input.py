@@ -238,7 +238,8 @@ def test_nothing_to_run(empty: Desk) -> None:
 def test_a_number_that_another_worker_holds(manned: Desk) -> None:
     with sqlite3.connect(manned.home / "cutover.db") as database:
         database.execute(
-            "UPDATE number_migrations SET status='running', lease_holder='w', lease_until='2099-01-01', next_step='verify_code'"
+            "UPDATE number_migrations SET status='running', lease_holder='w', lease_until='2099-01-01',"
+            " next_step='verify_code'"
         )
     database.close()
     said = manned.cutover("enter-code", "N-0001", "--stdin", typed="123456\n")

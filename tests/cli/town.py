@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from click.testing import Result
 from typer.testing import CliRunner
 
 from migration.cli.__main__ import app
@@ -76,7 +75,7 @@ class Desk:
     env: dict[str, str] = field(default_factory=dict)
 
     def cutover(self, *arguments: str, typed: str | None = None, env: Mapping[str, str] | None = None) -> Said:
-        told: Result = CliRunner().invoke(app, list(arguments), input=typed, env=self.env | dict(env or {}))
+        told = CliRunner().invoke(app, list(arguments), input=typed, env=self.env | dict(env or {}))
         if told.exception is not None and not isinstance(told.exception, SystemExit):
             raise told.exception  # a traceback in an operator's terminal
         assert "Traceback" not in told.output
@@ -107,7 +106,16 @@ def desk(home: Path, far: Sandbox, database: str | None = None) -> Desk:
     assert made.cutover("init").code == 0
     for name in ("token", "app_secret", "hook_secret"):
         (home / name).write_text(far.told[name])
-    stop = f'argv = ["{sys.executable}", "-m", "migration.sandbox.control", "--url", "{far.told["sandbox_url"]}", "stop", "{{instance}}"]'
+    control = [
+        sys.executable,
+        "-m",
+        "migration.sandbox.control",
+        "--url",
+        far.told["sandbox_url"],
+        "stop",
+        "{instance}",
+    ]
+    stop = f"argv = {json.dumps(control)}"
     admin = ADMIN.format(**far.told).replace('[commands.stop]\nargv = ["true"]', f"[commands.stop]\n{stop}")
     (home / "cutover.toml").write_text(admin)
     return made

@@ -7,19 +7,16 @@ from prefect import flow, get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterKey,
-    FlowRunFilter,
-    FlowRunFilterId,
 )
 from prefect.client.schemas.objects import State, StateType
 
-from flows.common import Way, in_task, state_of
+from flows.common import Way, in_task
 from flows.enter_code import GONE, enter_code
 from flows.migrate_number import migrate_number
 from flows.preflight import preflight
 from flows.run_wave import run_wave
 from flows.sweep import sweep
-from migration.mover import Busy
-from migration.step import Advanced, Blocked, Outcome, Reopen
+from migration.step import Outcome
 from state.sides import Party, Side, Status
 from tests.flows.conftest import Place
 
@@ -38,14 +35,6 @@ async def run_of(state: State[Any]) -> Any:
     assert state.state_details.flow_run_id is not None
     async with get_client() as client:
         return await client.read_flow_run(state.state_details.flow_run_id)
-
-
-async def task_names(state: State[Any]) -> list[str]:
-    """Names of the run's tasks in the order they began."""
-    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
-    async with get_client() as client:
-        runs = await client.read_task_runs(flow_run_filter=chosen)
-    return [run.name for run in sorted(runs, key=lambda run: run.start_time)]
 
 
 async def artifact(key: str) -> Any:
@@ -180,21 +169,7 @@ async def test_preflight_reads_only(place: Place) -> None:
     assert "N-0002" in (await artifact("preflight")).data
 
 
-# -- states
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (Advanced("register"), (StateType.COMPLETED, "Completed")),
-        (Reopen("request_code", "expired"), (StateType.COMPLETED, "Completed")),
-        (Blocked("why", "runbooks/refused.md"), (StateType.FAILED, "Blocked")),
-        (Busy("somebody is at it"), (StateType.COMPLETED, "Busy")),
-    ],
-)
-def test_states_are_true(outcome: Outcome | Busy, expected: tuple[StateType, str]) -> None:
-    state = state_of(outcome, "said")
-    assert (state.type, state.name) == expected
+# -- errors
 
 
 async def test_an_error_inside_a_task_is_no_answer() -> None:

@@ -5,6 +5,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,6 @@ def _promises_kept(rig: Rig, calls: tuple[str, ...], e164: str, where: str) -> N
 def _code_requests_are_apart(calls: list[Call]) -> bool:
     """At most one per cool-down."""
     times = [call.at for call in calls if call.call == "request_code"]
-    return all((later - earlier).total_seconds() >= 60 for earlier, later in zip(times, times[1:], strict=False))
+    return all((later - earlier).total_seconds() >= 60 for earlier, later in pairwise(times))
 
 

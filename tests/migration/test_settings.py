@@ -70,7 +70,7 @@ def test_older_keys_are_not_shown(tmp_path: Path) -> None:
 
 def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUTOVER_GRAPH_VERSION", "latest")
-    with pytest.raises(BadSetting, match="^CUTOVER_GRAPH_VERSION: "):
+    with pytest.raises(BadSetting, match=r"^CUTOVER_GRAPH_VERSION: "):
         read_settings()
 
 
@@ -130,7 +130,7 @@ def test_a_secret_comes_from_its_file_or_variable(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
 def test_a_secret_file_with_nothing_in_it_is_a_bad_setting(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
-    with pytest.raises(BadSetting, match="profile main, token"):
+    with pytest.raises(BadSetting, match=r"profile main, token"):
         SecretRef(file=Path("token")).read("profile main, token", tmp_path)
 
 

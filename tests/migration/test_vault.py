@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -64,8 +65,9 @@ def test_a_changed_bit_does_not_open(part: str, at: int) -> None:
     one = vault()
     sealed = one.seal(PIN, context=CONTEXT)
     told = getattr(sealed, part)
+    changed: dict[str, Any] = {part: flipped(told, at % len(told))}
     with pytest.raises(WrongKey):
-        one.open(replace(sealed, **{part: flipped(told, at % len(told))}), context=CONTEXT)
+        one.open(replace(sealed, **changed), context=CONTEXT)
 
 
 @pytest.mark.parametrize("length", [0, 5, 12, 20])

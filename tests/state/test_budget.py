@@ -86,7 +86,7 @@ async def test_a_later_migration_of_the_number_has_the_same_budget(town: Town) -
     await town.spend(migration, times=ALLOWED)
     number_id = (await town.queries.position(migration)).number_id
     town.later(minutes=2)
-    await town.ledger.people.abort(migration, "again", "tester")
+    await town.end(migration)
     await refused(town, await town.begin(number_id))
 
 

@@ -16,7 +16,7 @@ Change = Callable[[Town, int], Awaitable[Any]]
 CHANGES: dict[str, Change] = {
     "switch": lambda t, m: t.ledger.people.switch(m, "CODE_AFTER", "snapshot", "no backup", "tester"),
     "reopen": lambda t, m: t.ledger.people.reopen(m, "back_up", "stale", "tester"),
-    "abort": lambda t, m: t.ledger.people.abort(m, "enough", "tester"),
+    "abort": lambda t, m: t.ledger.people.switch(m, "ABORT", "resume_sends", "enough", "tester", before_crossing=True),
 }
 
 
@@ -48,7 +48,7 @@ async def test_nothing_is_changed_under_a_worker(town: Town, change: str) -> Non
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nothing_is_changed_after_the_end(town: Town, change: str) -> None:
     migration = await town.number()
-    await town.ledger.people.abort(migration, "enough", "tester")
+    await town.end(migration)
     with pytest.raises(Conflict, match="N-0001 is aborted"):
         await CHANGES[change](town, migration)
     with pytest.raises(NotFound):
@@ -63,7 +63,7 @@ async def test_what_may_be_changed_shuts_an_earlier_worker_out(town: Town, chang
     await CHANGES[change](town, migration)
     with pytest.raises(LeaseLost):
         await town.ledger.moves.record(lease, Move("register", Status.READY, "advanced", to="confirm"))
-    kinds = {"switch": "switched", "reopen": "reopened", "abort": "aborted"}
+    kinds = {"switch": "switched", "reopen": "reopened", "abort": "switched"}
     last = (await town.queries.events(migration))[-1]
     assert (last.kind, last.facts["by"]) == (kinds[change], "tester")
 
@@ -93,7 +93,7 @@ async def test_one_number_has_one_live_migration(town: Town) -> None:
     number_id = (await town.queries.position(migration)).number_id
     with pytest.raises(Conflict):
         await town.begin(number_id)
-    await CHANGES["abort"](town, migration)
+    await town.end(migration)
     assert await town.begin(number_id) != migration
 
 

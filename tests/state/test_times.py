@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import literal, select, update
 from sqlalchemy.exc import StatementError
 
+from state.models import NumberMigration
 from state.types import DatabaseClock, UtcDateTime
 from tests.state.town import START, Town
 
@@ -15,10 +16,6 @@ NAIVE = datetime(2025, 9, 1, 8, 0)  # noqa: DTZ001  the very thing that is refus
 async def back(town: Town, value: datetime | None) -> datetime | None:
     await town.number()
     async with town.engine.begin() as tx:
-        from sqlalchemy import update
-
-        from state.models import NumberMigration
-
         await tx.execute(update(NumberMigration).values(paused_at=value))
         return (await tx.execute(select(NumberMigration.paused_at))).scalar_one()
 

@@ -88,6 +88,12 @@ class Town:
         move = Move(attempt.step, Status.READY, "refused", attempt=attempt.id, attempt_end=end, answer={})
         await self.ledger.moves.record(lease, move)
 
+    async def end(self, migration: int) -> None:
+        """The migration is over, wherever it stood."""
+        at = await self.queries.position(migration)
+        lease = await self.lease(migration, "an ender")
+        await self.ledger.moves.record(lease, Move(str(at.next_step), Status.ABORTED, "aborted"))
+
     async def spend(self, migration: int, call: str = "register", times: int = 1) -> None:
         for _ in range(times):
             lease = await self.lease(migration)

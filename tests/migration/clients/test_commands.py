@@ -76,7 +76,7 @@ async def test_an_unknown_name_is_refused() -> None:
 
 
 async def test_a_dry_run_stops_before_it(tmp_path: Path) -> None:
-    command = NamedCommand(argv=("touch", str(tmp_path / "touched")))
+    command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
     with pytest.raises(WriteRefused):
         await NamedCommands({"stop": command}, refuse=True).run("stop", {})
     assert not (tmp_path / "touched").exists()
@@ -131,14 +131,14 @@ def gone(pid: int) -> bool:
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     return True
 
 
 @pytest.mark.parametrize("arguments", [{"x": "["}, {"x": "(?P<"}])
 def test_a_bad_pattern_is_found_when_the_admin_file_is_read(arguments: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="not a regular expression"):
-        NamedCommand(argv=("true",), arguments=arguments)
+        NamedCommand(argv=("true",), arguments=arguments, timeout_s=1.0)
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, 51])

@@ -126,11 +126,9 @@ async def test_past_its_time_no_whole_request_leaves(
     server: Server, clock: tuple[float, ...], headers_left: bool, call: str
 ) -> None:
     api, made = client_of(server.url, ticking(*clock))
+    late = api.register(NUMBER, PIN, None, send_by=5.0) if call == "register" else api.deregister(NUMBER, send_by=5.0)
     with pytest.raises(Transient) as raised:
-        if call == "register":
-            await api.register(NUMBER, PIN, None, send_by=5.0)
-        else:
-            await api.deregister(NUMBER, send_by=5.0)
+        await late
     assert isinstance(raised.value.__cause__, TooLate)
     await closed(made)
     await asyncio.wait_for(server.closed.wait(), 5)

@@ -28,11 +28,11 @@ def look(
     return Look(CloudNumber.model_validate(shown), onprem, backup, fact)
 
 
-VERIFIED = {"code_verification_status": "VERIFIED"}
-LOST = {"status": "DISCONNECTED"}
-NOWHERE = {"platform_type": "NOT_APPLICABLE", "status": "DISCONNECTED"}
-NEW = NOWHERE | {"last_onboarded_time": (NOW - timedelta(days=3)).isoformat()}
-OLD = NOWHERE | {"last_onboarded_time": (NOW - timedelta(days=31)).isoformat()}
+VERIFIED: dict[str, Any] = {"code_verification_status": "VERIFIED"}
+LOST: dict[str, Any] = {"status": "DISCONNECTED"}
+NOWHERE: dict[str, Any] = {"platform_type": "NOT_APPLICABLE", "status": "DISCONNECTED"}
+NEW: dict[str, Any] = NOWHERE | {"last_onboarded_time": (NOW - timedelta(days=3)).isoformat()}
+OLD: dict[str, Any] = NOWHERE | {"last_onboarded_time": (NOW - timedelta(days=31)).isoformat()}
 
 # what was seen, when -> itinerary, side, dark on arrival
 TABLE: list[tuple[Look, datetime, str, Side, bool]] = [

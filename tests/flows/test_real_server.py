@@ -1,0 +1,156 @@
+"""Every flow on a real Prefect server with a process worker, started by the commands that an operator types."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from migration.demo.prefect_api import PrefectApi
+from migration.demo.servers import House
+from state.ledger.waves import NewWave
+from state.sides import Side, Status
+from tests.flows.conftest import Place
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+# Seconds: a run is picked up within two and needs as many again to import Prefect; the machine may be busy.
+ENDS_WITHIN_S = 120
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> AsyncIterator[Place]:
+    """A server, a worker, and four numbers: two healthy ones and two that need a code."""
+    async with House(tmp_path_factory.mktemp("house")) as house:
+        there = Place(house, sqlite_template)
+        await there.fill("--numbers", "4", "--kinds", "healthy,no_backup", wave="")
+        await house.start_prefect()
+        await house.cutover("deploy")
+        await house.start_worker("worker-1")
+        yield there
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(place: Place) -> AsyncIterator[PrefectApi]:
+    async with PrefectApi(place.house.prefect_url) as made:
+        yield made
+
+
+async def ended(api: PrefectApi, deployment: str, **parameters: Any) -> dict[str, Any]:
+    """Start a run on the worker and wait for its end."""
+    run = await api.start(deployment, parameters)
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        while not await api.has_ended(run):
+            await asyncio.sleep(0.5)
+    return await api.run(run)
+
+
+def state(run: dict[str, Any]) -> tuple[str, str]:
+    return run["state_type"], run["state"]["name"]
+
+
+def prefect_says(place: Place) -> str:
+    """All that is in any table of Prefect's database."""
+    with sqlite3.connect(f"file:{place.house.folder}/prefect/prefect.db?mode=ro", uri=True) as database:
+        tables = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
+        return "\n".join(str(row) for name in tables for row in database.execute(f'select * from "{name}"'))  # noqa: S608
+
+
+async def test_a_healthy_number_moves(place: Place, api: PrefectApi) -> None:
+    run = await ended(api, "migrate-number/cutover", number="N-0001")
+    assert state(run) == ("COMPLETED", "Completed")
+    assert run["name"] == "migrate N-0001"
+    assert {at.ref: at.side for at in await place.board()}["N-0001"] is Side.CLOUD
+
+
+async def test_preflight(api: PrefectApi) -> None:
+    run = await ended(api, "preflight/cutover")
+    assert run["state_type"] == "COMPLETED"
+
+
+async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(place: Place, api: PrefectApi) -> None:
+    async with place.app() as app:
+        board = {at.ref: at for at in await app.queries.board()}
+        wave = NewWave("night", window_start=datetime.now(UTC) - timedelta(minutes=1))
+        await app.ledger.waves.make(wave, [board["N-0002"].migration_id, board["N-0003"].migration_id])
+    run = await ended(api, "run-wave/cutover", wave="night", patience_s=5)
+    assert state(run) == ("COMPLETED", "Unfinished")
+    assert run["name"] == "wave night"
+
+    code = await place.code(board["N-0002"].e164)
+    run = await ended(api, "enter-code/cutover", number="N-0002", code=code)
+    assert state(run) == ("COMPLETED", "Completed")
+    await asyncio.sleep(5)  # Prefect's own event log is written late; the promise is for five seconds after the run
+    said = prefect_says(place)
+    assert "N-0002" in said
+    assert code not in said
+    assert all(at.e164 not in said for at in board.values())
+
+    run = await ended(api, "run-wave/cutover", wave="night", patience_s=30)
+    assert state(run) == ("COMPLETED", "Completed")
+    assert {at.ref: at.side for at in await place.board()}["N-0002"] is Side.CLOUD
+
+
+async def test_a_sweep_comes_by_itself(place: Place) -> None:
+    """Nobody starts it: the schedule that `cutover deploy` made does. It finds a number that nobody works at."""
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        while (at := (await place.board())[3]).status is Status.READY:
+            await asyncio.sleep(1)
+    assert at.next_step == "verify_code"
+
+
+async def schedules(api: PrefectApi, deployment: str) -> list[str]:
+    answer = await api._http.get(f"/deployments/name/{deployment}")
+    assert answer.status_code == httpx.codes.OK
+    return sorted(str(one["slug"]) for one in answer.json()["schedules"])
+
+
+async def test_schedules_come_and_go_with_the_waves(place: Place, api: PrefectApi) -> None:
+    async with place.app() as app:
+        board = await app.queries.board()
+        later = NewWave("later", window_start=datetime.now(UTC) + timedelta(days=2), time_zone="Asia/Kolkata")
+        await app.ledger.waves.make(later, [board[3].migration_id])
+        wave_id = (await app.queries.wave("later")).id
+    told = json.loads(await place.house.cutover("deploy", "--json"))
+    assert [one["wave"] for one in told["wave_runs"]] == ["later"]
+    assert await schedules(api, "run-wave/cutover") == [f"wave-{wave_id}-part-0"]
+    assert await schedules(api, "sweep/cutover") == ["sweep"]
+    async with place.app() as app:
+        await app.ledger.waves.move("later", "stopped", allowed=["planned"])
+    await place.house.cutover("deploy")
+    assert await schedules(api, "run-wave/cutover") == []
+
+
+async def test_a_second_sweep_is_cancelled_not_queued(api: PrefectApi) -> None:
+    answer = await api._http.get("/deployments/name/sweep/cutover")
+    told = answer.json()
+    assert told["global_concurrency_limit"]["limit"] == 1
+    assert told["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+
+
+async def test_no_secret_reaches_prefect(place: Place) -> None:
+    said = prefect_says(place)
+    manifest = place.house.manifest
+    secrets = [manifest[name] for name in ("token", "app_secret", "hook_secret")]
+    secrets += [one["password"] for one in manifest["numbers"] if one["password"]]
+    secrets.append((place.house.home / "master.key").read_text().strip())
+    assert [one for one in secrets if one in said] == []
+
+
+async def test_a_prefect_that_does_not_answer_is_one_line(place: Place) -> None:
+    child = await asyncio.create_subprocess_exec(
+        *(place.house.python, "-m", "migration.cli", "deploy"),
+        env=place.house.env | {"PREFECT_API_URL": "http://127.0.0.1:1/api"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await child.communicate()
+    assert child.returncode == 1
+    [line] = err.decode().splitlines()
+    assert "does not answer" in line

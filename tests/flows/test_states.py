@@ -1,0 +1,40 @@
+"""How a run ended is shown as it is: waiting is not failed, blocked is not completed."""
+
+from datetime import UTC, datetime
+
+import pytest
+from prefect.client.schemas.objects import StateType
+
+from flows.common import is_reference, state_of
+from migration.mover import Busy
+from migration.step import Advanced, Blocked, Held, Outcome, Reopen, Waiting
+from state.sides import Party
+
+LATER = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Advanced("register"), (StateType.COMPLETED, "Completed")),
+        (Reopen("request_code", "expired"), (StateType.COMPLETED, "Completed")),
+        (Waiting(LATER, Party.CUSTOMER, "the code"), (StateType.COMPLETED, "Waiting")),
+        (Held("the wave is held"), (StateType.COMPLETED, "Held")),
+        (Blocked("why", "runbooks/refused.md"), (StateType.FAILED, "Blocked")),
+        (Busy("somebody is at it"), (StateType.COMPLETED, "Busy")),
+    ],
+)
+def test_states_are_true(outcome: Outcome | Busy, expected: tuple[StateType, str]) -> None:
+    state = state_of(outcome, "said")
+    assert (state.type, state.name) == expected
+    assert state.message == "said"
+
+
+@pytest.mark.parametrize("named", ["N-0001", "N-12345"])
+def test_references(named: str) -> None:
+    assert is_reference(named)
+
+
+@pytest.mark.parametrize("named", ["N-1", "n-0001", "+447700900123", "N-0001\n", "", None, 1])
+def test_what_is_no_reference(named: object) -> None:
+    assert not is_reference(named)
