@@ -152,6 +152,11 @@ class Rig:
             event.listen(app.database.sync_engine, "commit", lambda _connection: self.scythe.commit())
             yield app
 
+    def graph(self) -> httpx.AsyncClient:
+        """A client of Graph that is nobody of ours: what the partner does by hand."""
+        headers = {"Authorization": f"Bearer {self.sandbox.token}"}
+        return httpx.AsyncClient(transport=self.sandbox.transport(), base_url="http://sandbox", headers=headers)
+
     # -- the fleet
 
     def inventory(self, **columns: str) -> Path:

@@ -3,12 +3,11 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -32,6 +31,8 @@ async def place(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path)
         await there.fill("--numbers", "4", "--kinds", "healthy,no_backup", wave="")
         await house.start_prefect()
         await house.cutover("deploy")
+        async with PrefectApi(house.prefect_url) as api:
+            await let_sweeps_come(api, active=False)  # they would take the numbers from under the other tests
         await house.start_worker("worker-1")
         yield there
 
@@ -45,10 +46,21 @@ async def api(place: Place) -> AsyncIterator[PrefectApi]:
 async def ended(api: PrefectApi, deployment: str, **parameters: Any) -> dict[str, Any]:
     """Start a run on the worker and wait for its end."""
     run = await api.start(deployment, parameters)
-    async with asyncio.timeout(ENDS_WITHIN_S):
-        while not await api.has_ended(run):
-            await asyncio.sleep(0.5)
+    await becomes_true(lambda: api.has_ended(run))
     return await api.run(run)
+
+
+async def becomes_true(asked: Callable[[], Awaitable[bool]]) -> None:
+    until = asyncio.get_running_loop().time() + ENDS_WITHIN_S
+    while not await asked():
+        assert asyncio.get_running_loop().time() < until, "took too long"
+        await asyncio.sleep(0.5)
+
+
+async def let_sweeps_come(api: PrefectApi, *, active: bool) -> None:
+    told = await api.ask("GET", "/deployments/name/sweep/cutover")
+    for one in told["schedules"]:
+        await api.ask("PATCH", f"/deployments/{told['id']}/schedules/{one['id']}", {"active": active})
 
 
 def state(run: dict[str, Any]) -> tuple[str, str]:
@@ -59,7 +71,7 @@ def prefect_says(place: Place) -> str:
     """All that is in any table of Prefect's database."""
     with sqlite3.connect(f"file:{place.house.folder}/prefect/prefect.db?mode=ro", uri=True) as database:
         tables = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
-        return "\n".join(str(row) for name in tables for row in database.execute(f'select * from "{name}"'))  # noqa: S608
+        return "\n".join(str(row) for name in tables for row in database.execute(f'select * from "{name}"'))
 
 
 async def test_a_healthy_number_moves(place: Place, api: PrefectApi) -> None:
@@ -97,18 +109,21 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(place: Pl
     assert {at.ref: at.side for at in await place.board()}["N-0002"] is Side.CLOUD
 
 
-async def test_a_sweep_comes_by_itself(place: Place) -> None:
+async def test_a_sweep_comes_by_itself(place: Place, api: PrefectApi) -> None:
     """Nobody starts it: the schedule that `cutover deploy` made does. It finds a number that nobody works at."""
-    async with asyncio.timeout(ENDS_WITHIN_S):
-        while (at := (await place.board())[3]).status is Status.READY:
-            await asyncio.sleep(1)
-    assert at.next_step == "verify_code"
+    await let_sweeps_come(api, active=True)
+
+    async def waits() -> bool:
+        return (await place.board())[3].status is Status.WAITING
+
+    await becomes_true(waits)
+    await let_sweeps_come(api, active=False)
+    assert (await place.board())[3].next_step == "verify_code"
 
 
 async def schedules(api: PrefectApi, deployment: str) -> list[str]:
-    answer = await api._http.get(f"/deployments/name/{deployment}")
-    assert answer.status_code == httpx.codes.OK
-    return sorted(str(one["slug"]) for one in answer.json()["schedules"])
+    told = await api.ask("GET", f"/deployments/name/{deployment}")
+    return sorted(str(one["slug"]) for one in told["schedules"])
 
 
 async def test_schedules_come_and_go_with_the_waves(place: Place, api: PrefectApi) -> None:
@@ -128,8 +143,7 @@ async def test_schedules_come_and_go_with_the_waves(place: Place, api: PrefectAp
 
 
 async def test_a_second_sweep_is_cancelled_not_queued(api: PrefectApi) -> None:
-    answer = await api._http.get("/deployments/name/sweep/cutover")
-    told = answer.json()
+    told = await api.ask("GET", "/deployments/name/sweep/cutover")
     assert told["global_concurrency_limit"]["limit"] == 1
     assert told["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 

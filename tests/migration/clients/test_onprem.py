@@ -186,8 +186,8 @@ async def test_a_backup_is_the_text_that_came() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"settings": None}, {"settings": {"data": ""}}, {"settings": {"data": 7}}])
-async def test_an_empty_backup_is_a_refusal(body: Any) -> None:
-    with pytest.raises(Rejected, match="came back empty"):
+async def test_an_empty_backup_is_no_backup_and_asked_for_again(body: Any) -> None:
+    with pytest.raises(Transient, match="came back empty"):
         await answering(BACKUP, body)[0].backup(SecretStr("password"))
 
 

@@ -1,0 +1,140 @@
+"""Take a safeguard out of the code and see a test fail: what is tested is there for a reason, and so is its test.
+
+Each case is a copy of the tree with one change, and the tests that must notice it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("flows", "migration", "state", "alembic", "tests", "runbooks", "docs", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Removal:
+    file: str
+    code: str
+    instead: str
+    noticed_by: tuple[str, ...]
+
+
+ITINERARIES = "tests/journeys/test_itineraries.py"
+KILLED = "tests/journeys/test_killed.py"
+LOST = "tests/journeys/test_answers_lost.py"
+LATE = "tests/journeys/test_late.py"
+BACK = "tests/journeys/test_way_back.py"
+PLACE = "tests/removals/test_one_worker.py"
+
+REMOVALS = {
+    "the probe of an unanswered register": Removal(
+        "migration/steps/register.py",
+        "        if both.cloud.registered and not both.serving:\n            return Done(Evidence(both.facts(), side=Side.CLOUD))\n",
+        "",
+        (LOST + "::test_one_fault_of_the_wire_never_moves_twice[sqlite-healthy-register-lost_answer]",),
+    ),
+    "the witnesses of NotDone": Removal(
+        "migration/steps/register.py",
+        "        if both.serving:\n            return NotDone(both.facts())",
+        "        if True:\n            return NotDone(both.facts())",
+        (LOST + "::test_reads_that_lag_do_not_cause_a_second_register[sqlite-dark-100]",),
+    ),
+    "the wait for a call that may still be in flight": Removal(
+        "migration/engine.py", "if now < attempt.answer_due:", "if False:", (PLACE,)
+    ),
+    "the lease guard": Removal(
+        "state/ledger/leases.py",
+        "                or_(\n                    NumberMigration.lease_until.is_(None),",
+        "                or_(\n                    NumberMigration.id > 0,\n                    NumberMigration.lease_until.is_(None),",
+        (PLACE,),
+    ),
+    "the fence on what is recorded": Removal(
+        "state/ledger/moves.py", "                        NumberMigration.fence == lease.fence,\n", "", (PLACE,)
+    ),
+    "the sealed intent": Removal(
+        "migration/keeper.py",
+        "        if not secret:\n            return None\n",
+        "        if secret is not None:\n            return None\n",
+        (KILLED + "::test_killed_anywhere_it_still_moves_once[sqlite-0-with backup-after_send]",),
+    ),
+    "send_by": Removal(
+        "migration/clients/transport.py",
+        "        if self._boot() >= send_by:",
+        "        if False:",
+        (LATE + "::test_an_intent_that_grew_old_is_never_sent",),
+    ),
+    "the gate in the WHERE": Removal(
+        "state/ledger/attempts.py",
+        "        if new.gated:\n            conditions.append(gates.open_for(self._clock, new.fits_in))\n",
+        "",
+        ("tests/state/test_gates.py",),
+    ),
+    "the budget in the WHERE": Removal(
+        "state/ledger/attempts.py",
+        "        if new.budget is not None:\n            conditions.append(self._budget_left(new.budget))\n",
+        "",
+        (PLACE,),
+    ),
+    "the second reading of both sides after a refusal": Removal(
+        "migration/engine.py",
+        "            side = await self._read_sides(record.number)\n            if side.side is Side.CLOUD",
+        "            side = Evidence(side=record.number.at.side)\n            if side.side is Side.CLOUD",
+        (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
+    ),
+    "the override that a bare subscription would remove": Removal(
+        "migration/steps/subscribe.py",
+        "            if app.app_id == number.at.app_id:",
+        "            if False:",
+        (PLACE,),
+    ),
+    "stale inputs before a cutover": Removal(
+        "migration/engine.py", "            if stale is not None:", "            if False:", (PLACE,)
+    ),
+    "the PIN that was refused": Removal(
+        "migration/engine.py",
+        "            forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,\n",
+        "",
+        (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
+    ),
+}
+
+
+def _copy(folder: Path) -> Path:
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    return folder
+
+
+def _run(folder: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    argv = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not postgres", *tests]
+    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REMOVALS)
+def test_a_test_fails_when_it_is_removed(tmp_path: Path, name: str) -> None:
+    removal = REMOVALS[name]
+    folder = _copy(tmp_path)
+    path = folder / removal.file
+    before = path.read_text()
+    assert before.count(removal.code) == 1, f"{removal.file} has changed; say anew what to remove"
+    path.write_text(before.replace(removal.code, removal.instead))
+    done = _run(folder, removal.noticed_by)
+    assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_the_same_tests_pass_when_nothing_is_removed(tmp_path: Path) -> None:
+    tests = tuple(dict.fromkeys(test for removal in REMOVALS.values() for test in removal.noticed_by))
+    done = _run(_copy(tmp_path), tests)
+    assert done.returncode == 0, done.stdout[-3000:]
