@@ -3,17 +3,28 @@
 import typer
 
 from migration.cli import (
+    abort,
+    back_to_onprem,
     demo,
     deploy,
     enter_code,
+    fact,
+    hold,
     import_,
     init,
+    plan,
     preflight,
     profile,
+    release,
+    resolve,
+    rotate_key,
     run,
+    runbook,
     sandbox,
     show,
     status,
+    stop,
+    sweep,
     worker,
 )
 
@@ -27,10 +38,21 @@ app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_
 app.command("init")(init.init)
 app.command("import")(import_.import_)
 app.command("preflight")(preflight.preflight_)
+app.command("plan")(plan.plan)
 app.command("run")(run.run_)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("enter-code")(enter_code.enter_code_)
+app.command("hold")(hold.hold)
+app.command("release")(release.release)
+app.command("stop")(stop.stop)
+app.command("abort")(abort.abort_)
+app.command("resolve")(resolve.resolve)
+app.command("back-to-onprem")(back_to_onprem.back_to_onprem_)
+app.command("runbook")(runbook.runbook)
+app.command("sweep")(sweep.sweep)
+app.command("fact")(fact.fact)
+app.command("rotate-key")(rotate_key.rotate_key)
 app.command("profile")(profile.profile)
 app.command("demo")(demo.demo)
 app.command("deploy")(deploy.deploy)

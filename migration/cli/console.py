@@ -5,17 +5,18 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from enum import IntEnum
 from getpass import getuser
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from migration.bootstrap import App, open_app
 from migration.errors import BadSetting, CredentialsRefused, MigrationError
@@ -64,7 +65,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         made.add_column(column, overflow="fold")
     for row in rows:
         made.add_row(*row)
-    out.print(made, markup=False)
+    # A file or a pipe has no width; folded to a terminal's, a row could not be searched for.
+    Console(highlight=False, width=None if out.is_terminal else 240).print(made, markup=False)
 
 
 @contextmanager
@@ -86,9 +88,21 @@ def who_asks() -> str:
     return os.environ.get("CUTOVER_OPERATOR") or getuser()
 
 
+class Opener(Protocol):
+    def __call__(self, *, dry_run: bool) -> AbstractAsyncContextManager[App]: ...
+
+
+def _open(*, dry_run: bool) -> AbstractAsyncContextManager[App]:
+    return open_app(read_settings(), dry_run=dry_run)
+
+
+# How verbs get the object graph. A rehearsal hands in one with a clock and far sides of its own.
+OPENER: ContextVar[Opener] = ContextVar("opener", default=_open)
+
+
 @asynccontextmanager
 async def app_of(*, dry_run: bool = False) -> AsyncIterator[App]:
-    async with open_app(read_settings(), dry_run=dry_run) as app:
+    async with OPENER.get()(dry_run=dry_run) as app:
         yield app
 
 
@@ -115,13 +129,21 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
         return _failed(exc, Exit.CREDENTIALS, "; see `cutover runbook token-refused`" if exc.on == "graph" else "")
     except (StateError, MigrationError) as exc:
         return _failed(exc, Exit.ERROR)
-    except (DBAPIError, SQLAlchemyError, ConnectionError) as exc:
-        said = str(getattr(exc, "orig", None) or exc).splitlines()[0]
-        _complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
-        return Exit.ERROR
+    except (OSError, SQLAlchemyError) as exc:
+        return _out_of_reach(exc)
     except KeyboardInterrupt:
         _complain("stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there")
         return 130
+
+
+def _out_of_reach(exc: OSError | SQLAlchemyError) -> int:
+    """A file, or the database: asyncpg lets the errors of sockets and name servers through as they are."""
+    if isinstance(exc, OSError) and exc.filename is not None:
+        _complain(f"{exc.filename}: {exc.strerror}")
+        return Exit.ERROR
+    said = (str(getattr(exc, "orig", None) or exc) or type(exc).__name__).splitlines()[0]
+    _complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
+    return Exit.ERROR
 
 
 def _failed(exc: Exception, code: Exit, more: str = "") -> int:

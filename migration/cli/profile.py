@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from migration.actions import renew_profile
-from migration.cli.console import Exit, Json, app_of, give, run, say, table
+from migration.cli.console import Exit, Json, app_of, give, run, say, table, usage
+from state.errors import NotFound
 
 
 def profile(
@@ -16,12 +17,16 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """List credential profiles, or give one its new token."""
+    if new_token and name is None:
+        usage("which profile has a new token? `cutover profile NAME --new-token`")
     run(_renew(name, as_json) if name is not None and new_token else _list(name, as_json))
 
 
 async def _list(name: str | None, as_json: bool) -> int:
     async with app_of(dry_run=True) as app:
         rows = [row for row in await app.queries.profiles() if name in (None, row["name"])]
+    if name is not None and not rows:
+        raise NotFound(f"no number was imported with a profile {name}; `cutover profile` lists them")
     told = [{"name": r["name"], "app_id": r["app_id"], "halted": r["halted_because"]} for r in rows]
     if as_json:
         give({"profiles": told})

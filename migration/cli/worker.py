@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from migration.cli.console import Exit, prefect_api, run, say
 from migration.settings import read_settings
 
 POOL = "cutover"
+LOOK_EVERY_S = 0.5
 # What a worker is started with, unless the environment says otherwise.
 SETTINGS = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",
@@ -46,20 +49,25 @@ def command(limit: int | None, name: str | None) -> list[str]:
 
 
 def _until_it_ends(child: Child) -> int:
+    """A worker that was asked to end gets some time; a server that is gone must not keep it for ever."""
     asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            child.kill()
+            raise KeyboardInterrupt  # the second one does not wait
         asked = True
-        child.signal(signal.SIGTERM)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    code = child.process.wait()
-    child.kill()  # runs that outlived their worker
+    try:
+        while child.runs() and not asked:
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(LOOK_EVERY_S)
+        child.end()  # with the runs that outlived it
+    finally:
+        child.kill()
     if asked:
         say("The worker has ended. What its runs were doing is settled by the next run of the wave, or by a sweep.")
         return Exit.DONE
-    return Exit.DONE if code == 0 else Exit.ERROR
+    return Exit.DONE if child.process.returncode == 0 else Exit.ERROR

@@ -36,21 +36,21 @@ language = "en_US"
 """
 
 
-def write_home(home: Path, manifest: Mapping[str, Any]) -> Path:
+def write_home(home: Path, manifest: Mapping[str, Any], wave: str = WAVE) -> Path:
     """Everything that a partner prepares before `cutover import`. Returns the inventory's path."""
     for name in SECRETS:
         _fresh(home / name, manifest[name])
     stop = [sys.executable, "-m", "migration.sandbox.control", "--url", manifest["sandbox_url"], "stop", "{instance}"]
     told = {name: value for name, value in manifest.items() if isinstance(value, str)}
     _fresh(home / "cutover.toml", ADMIN.format(**told, stop=json.dumps(stop)))
-    return write_inventory(home / "fleet.csv", manifest)
+    return write_inventory(home / "fleet.csv", manifest, wave)
 
 
-def write_inventory(path: Path, manifest: Mapping[str, Any]) -> Path:
+def write_inventory(path: Path, manifest: Mapping[str, Any], wave: str) -> Path:
     _fresh(path, "")  # it holds the instances' passwords
     served = {number["waba_id"] for number in manifest["numbers"] if number["onprem_url"]}
     names = {waba["waba_id"]: f"Customer {place}" for place, waba in enumerate(manifest["wabas"], 1)}
-    rows = [_row(number, names, served) for number in manifest["numbers"]]
+    rows = [_row(number, names, served) | {"wave": wave} for number in manifest["numbers"]]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -66,7 +66,6 @@ def _row(number: Mapping[str, Any], names: Mapping[str, str], served: set[str]) 
         "waba_id": number["waba_id"],
         "customer": names[number["waba_id"]],
         "profile": "main",
-        "wave": WAVE,
         "pin": number["pin"] or "",
         "instance": number["instance"] if here else "",
         "onprem_url": number["onprem_url"] or "",

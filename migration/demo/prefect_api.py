@@ -3,15 +3,18 @@
 https://docs.prefect.io/v3/api-ref/rest-api
 """
 
+import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
 ENDED = frozenset(["COMPLETED", "FAILED", "CANCELLED", "CRASHED"])
 POOL = "cutover"
-PATIENCE_S = 20
+PATIENCE_S = 30
+WAITS_S = (0.5, 1, 2, 4, 8, 8)
 
 
 class PrefectApi:
@@ -33,6 +36,7 @@ class PrefectApi:
             return False
 
     async def worker_is_online(self, name: str) -> bool:
+        """False also while there is no pool yet: the worker itself makes it when it is the first."""
         answer = await self._http.post(f"/work_pools/{POOL}/workers/filter", json={})
         if answer.status_code != httpx.codes.OK:
             return False
@@ -40,18 +44,27 @@ class PrefectApi:
 
     async def start(self, deployment: str, parameters: Mapping[str, Any]) -> str:
         """Start a run now; returns its id. `deployment` is `<flow>/<name>`."""
-        found = await self._http.get(f"/deployments/name/{deployment}")
-        found.raise_for_status()
-        body = {"parameters": dict(parameters)}
-        made = await self._http.post(f"/deployments/{found.json()['id']}/create_flow_run", json=body)
-        made.raise_for_status()
-        return str(made.json()["id"])
+        found = await self.ask("GET", f"/deployments/name/{deployment}")
+        # The key makes the call repeatable.
+        body = {"parameters": dict(parameters), "idempotency_key": uuid4().hex}
+        return str((await self.ask("POST", f"/deployments/{found['id']}/create_flow_run", body))["id"])
 
     async def run(self, run_id: str) -> dict[str, Any]:
-        answer = await self._http.get(f"/flow_runs/{run_id}")
-        answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
+        told: dict[str, Any] = await self.ask("GET", f"/flow_runs/{run_id}")
         return told
 
     async def has_ended(self, run_id: str) -> bool:
         return (await self.run(run_id))["state_type"] in ENDED
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One call that may be repeated: a server on SQLite answers 503 while its database is locked.
+
+        Raises httpx.HTTPStatusError for any other refusal, and for one that does not pass.
+        """
+        for wait_s in WAITS_S:
+            answer = await self._http.request(method, path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(wait_s)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None

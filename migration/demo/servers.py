@@ -60,6 +60,10 @@ class House:
     # -- what children are told
 
     @property
+    def python(self) -> str:
+        return sys.executable
+
+    @property
     def prefect_url(self) -> str:
         return f"http://{HERE}:{self.port}/api"
 
@@ -115,9 +119,9 @@ class House:
         self._children.append(child)
         return child
 
-    async def start_sandbox(self) -> None:
-        """Raises DidNotStart."""
-        child = self._start("sandbox", "migration.sandbox", "--scenario", "demo", "--host", HERE, "--port", "0")
+    async def start_sandbox(self, *fleet: str) -> None:
+        """`fleet`: arguments that say what is in it. Raises DidNotStart."""
+        child = self._start("sandbox", "migration.sandbox", "--host", HERE, "--port", "0", *fleet)
         log = self.folder / "sandbox.log"
         async for _ in self._patience(child, "sandbox"):
             first, newline, _ = log.read_text().partition("\n")

@@ -24,6 +24,9 @@ LOOK_EVERY_S = 0.4
 WATCH_EVERY_S = 0.05
 # A number that comes due within this time is waited for, not left to a person.
 SOON = timedelta(minutes=3)
+CODE_REFUSED = "runbooks/code-refused.md"
+# Numbers that are across before the worker is killed.
+ENOUGH_MOVED = 3
 RUN_WAVE = "run-wave/cutover"
 Say = Callable[[str], None]
 
@@ -35,6 +38,7 @@ class Story:
     killed: int = 0
     before: Numbers = ()
     runs: list[str] = field(default_factory=list)
+    decided: set[str] = field(default_factory=set)
     worker: Child | None = None
 
     async def tell(self) -> Ending:
@@ -53,14 +57,13 @@ class Story:
 
     async def _prepare(self) -> None:
         self.say(f"everything is under {self.house.folder}; every figure is from the sandbox")
-        await self.house.start_sandbox()
+        await self.house.start_sandbox("--scenario", "demo")
         async with Oracle(str(self.house.manifest["sandbox_url"])) as oracle:
             self.before = await oracle.numbers()
         self.say(f"sandbox   {self.house.graph_url}: {len(self.before)} numbers")
         await asyncio.gather(self.house.start_prefect(), self._take_in())
         self.say(f"prefect   {self.house.prefect_url}")
-        await self.house.cutover("deploy")
-        self.worker = await self.house.start_worker("worker-1")
+        self.worker, _ = await asyncio.gather(self.house.start_worker("worker-1"), self.house.cutover("deploy"))
         self.say("prefect   deployments are registered, worker-1 is online")
 
     async def _take_in(self) -> None:
@@ -79,8 +82,9 @@ class Story:
                 board = await app.queries.board()
                 for said in await typist.look(board):
                     self.say(f"code      {said}")
+                await self._decide(board, prefect)
                 if not self.killed and await self._in_the_middle(board, oracle):
-                    await self._kill(app, prefect)
+                    await self._kill(app, oracle, prefect)
                 elif await self._is_over(app, prefect, board):
                     return
                 await asyncio.sleep(LOOK_EVERY_S if self.killed else WATCH_EVERY_S)
@@ -92,22 +96,34 @@ class Story:
         ]
         self.say(f"wave      {WAVE} is started in {parts} Prefect runs")
 
+    async def _decide(self, board: tuple[Position, ...], prefect: PrefectApi) -> None:
+        """What an operator does about a number whose code is refused while it is On-Premises: another itinerary."""
+        for at in board:
+            if at.status is Status.BLOCKED and at.runbook == CODE_REFUSED and at.ref not in self.decided:
+                self.decided.add(at.ref)
+                parameters = {"number": at.ref, "itinerary": "CODE_AFTER"}
+                self.runs.append(await prefect.start("migrate-number/cutover", parameters))
+                self.say(f"operator  {at.ref} goes by CODE_AFTER, chosen in Prefect's form: its code was refused")
+
     async def _in_the_middle(self, board: tuple[Position, ...], oracle: Oracle) -> bool:
         """Between the first and the last cutover, with one under way."""
         at_it = [at for at in board if at.next_step == "register" and at.status is Status.RUNNING]
         before_it = [at for at in board if at.ended_at is None and at.crossed_at is None]
         if not at_it or not before_it:
             return False
-        return any(one["call"] == "register" and one["effect"] for one in await oracle.calls())
+        done = [one for one in await oracle.calls() if one["call"] == "register" and one["effect"]]
+        return len(done) >= ENOUGH_MOVED
 
-    async def _kill(self, app: App, prefect: PrefectApi) -> None:
+    async def _kill(self, app: App, oracle: Oracle, prefect: PrefectApi) -> None:
         assert self.worker is not None
         family = len(self.worker.family())
         self.worker.kill()
         self.killed += 1
-        board = await app.queries.board()
-        moved = sum(1 for at in board if at.ended_at is not None)
-        self.say(f"SIGKILL   worker-1 and its runs, {family} processes; {moved} of {len(board)} numbers had ended")
+        across = sum(1 for one in await oracle.numbers() if one["registered"])
+        left = [at.ref for at in await app.queries.board() if at.next_step == "register"]
+        self.say(
+            f"SIGKILL   worker-1 and its runs, {family} processes; {across} numbers are across, {len(left)} are at it"
+        )
         self.worker = await self.house.start_worker("worker-2")
         self.say("prefect   worker-2 is online; leases of the dead run out before anybody else may act")
         await self._run_wave(app, prefect)

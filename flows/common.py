@@ -1,0 +1,99 @@
+"""What every flow shares: the object graph, true states, parameters that are references and never secrets."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Annotated, Any
+
+from prefect import State, get_client, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import get_run_context
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from migration.bootstrap import App, open_app
+from migration.mover import Busy, sentence
+from migration.settings import read_settings
+from migration.step import Advanced, Blocked, Outcome, Reopen
+
+REFERENCE = r"^N-\d{4,}$"
+
+# A reference, not a phone number: Prefect stores parameters in plain text and shows them.
+Reference = Annotated[
+    str,
+    Field(
+        title="Number",
+        description="Short reference of the number, as `cutover status` prints it, for example N-0001.",
+        pattern=REFERENCE,
+    ),
+]
+WaveName = Annotated[str, Field(title="Wave", description="Name of the wave.", min_length=1, max_length=100)]
+
+
+class Way(StrEnum):
+    """What the form offers; the choice that was made at import is the usual one."""
+
+    AS_PLANNED = "as planned"
+    WITH_BACKUP = "WITH_BACKUP"
+    CODE_FIRST = "CODE_FIRST"
+    CODE_AFTER = "CODE_AFTER"
+    ONBOARD = "ONBOARD"
+
+
+@asynccontextmanager
+async def opened(*, dry_run: bool = False) -> AsyncIterator[App]:
+    """The object graph under the settings of this process: a flow run inherits them from its worker."""
+    async with open_app(read_settings(), dry_run=dry_run) as app:
+        yield app
+
+
+def state_of(outcome: Outcome | Busy, said: str) -> State[Any]:
+    """A Prefect state that is true: waiting is not failed, and blocked is not completed."""
+    match outcome:
+        case Advanced() | Reopen():
+            return Completed(message=said)
+        case Blocked():
+            return Failed(name="Blocked", message=said)
+        case _:
+            return Completed(name=type(outcome).__name__, message=said)
+
+
+async def in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | Busy]]) -> Outcome | Busy:
+    """Run `work` as a Prefect task whose state says how it ended; an error in it is raised here again.
+
+    Raising matters: a loop that took an error for an answer would begin the same number again at once, for ever.
+    """
+    ended: list[Outcome | Busy] = []
+
+    @task(name=name, task_run_name=shown, retries=0, cache_policy=NO_CACHE, persist_result=False)
+    async def taken() -> Any:
+        outcome = await work()
+        ended.append(outcome)
+        return state_of(outcome, sentence(outcome))
+
+    called: Callable[..., Awaitable[State[Any]]] = taken
+    state = await called(return_state=True)
+    if not ended:
+        await state.aresult()  # raises what ended it
+        raise RuntimeError(f"{name} of {shown} ended as {state.name} before it said anything")
+    return ended[0]
+
+
+async def overwrite_parameters(changed: dict[str, Any]) -> None:
+    """Replace this run's parameters in Prefect's record: what was typed there must not stay there."""
+    run = getattr(get_run_context(), "flow_run", None)
+    if run is None:
+        return
+    async with get_client() as client:
+        await client.update_flow_run(run.id, parameters={**run.parameters, **changed})
+
+
+def is_reference(named: Any) -> bool:
+    return isinstance(named, str) and re.fullmatch(REFERENCE, named) is not None
+
+
+def log(lines: Sequence[str]) -> None:
+    logger = get_run_logger()
+    for line in lines:
+        logger.info(line)

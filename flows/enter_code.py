@@ -1,0 +1,43 @@
+"""A code typed into Prefect's form. Single use; overwritten in Prefect's record by the flow's first act."""
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field, SecretStr
+
+from flows.common import Reference, is_reference, log, opened, overwrite_parameters
+from migration.actions import enter_code as store_code
+from migration.advice import who
+
+# No code, so that neither *Retry* nor "run again with these parameters" can type it in for one.
+GONE = "overwritten"
+
+
+# Prefect's own validation would end a run before its first line, and quote what was typed in the log.
+@flow(name="enter-code", flow_run_name="enter code", retries=0, persist_result=False, validate_parameters=False)
+async def enter_code(
+    number: Reference,
+    code: Annotated[
+        SecretStr,
+        Field(
+            title="Code",
+            description="The six digits from the SMS or the call. Overwritten in Prefect's record when the run begins.",
+            json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"},
+        ),
+    ],
+) -> None:
+    """Store the verification code of a number, sealed, and wake the number up."""
+    await overwrite_parameters({"code": GONE} | ({} if is_reference(number) else {"number": GONE}))
+    typed = _sealed(code)
+    if not is_reference(number):
+        raise ValueError("a number is named by its reference, as in N-0001; nothing was stored")
+    if typed.get_secret_value() == GONE:
+        raise ValueError("the code of this run was taken when it first ran; start a new run with a new code")
+    async with opened() as app:
+        at = await store_code(app, number, typed, "Prefect's form")
+        log([f"the code of {who(at)} is stored, sealed; workers take it from here"])
+
+
+def _sealed(code: Any) -> SecretStr:
+    """Unvalidated parameters come as Prefect stored them: plain."""
+    return code if isinstance(code, SecretStr) else SecretStr(str(code))

@@ -1,0 +1,42 @@
+"""Read only: would this wave go through? Writes a table into Prefect and nothing else anywhere."""
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.artifacts import acreate_table_artifact
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.common import log, opened
+from migration.advice import who
+from migration.preflight.check import Verdict
+from migration.preflight.verdict import preflight as look
+
+
+@flow(name="preflight", retries=0, persist_result=False)
+async def preflight(
+    wave: Annotated[str, Field(title="Wave", description="Name of the wave; empty for every number.")] = "",
+) -> Any:
+    """Check every number of a wave against both sides."""
+    async with opened(dry_run=True) as app:
+        if wave:
+            await app.queries.wave(wave)  # raises NotFound
+        board = await app.queries.board(wave=wave or None)
+        reports = await look(app, board)
+    rows = [
+        {
+            "number": who(one.at),
+            "check": c.check,
+            "verdict": c.verdict.value,
+            "said": c.said,
+            "runbook": c.runbook or "",
+        }
+        for one in reports
+        for c in one.checked
+        if c.verdict is not Verdict.PASS or c.check == "way back"
+    ]
+    await acreate_table_artifact(rows, key="preflight", description=f"preflight of {wave or 'every number'}")
+    failed = sum(1 for one in reports if one.verdict is Verdict.FAIL)
+    said = f"{len(reports) - failed} of {len(reports)} numbers would go through"
+    log([said])
+    return Completed(name="Completed" if not failed else "WouldStop", message=said)

@@ -1,0 +1,38 @@
+"""`cutover abort`: end a number's migration before its point of no return."""
+
+from migration.actions import abort, turn_to_abort
+from migration.bootstrap import App
+from migration.cli.console import Exit, Json, app_of, run, who_asks
+from migration.cli.doing import Asked, Because, Confirm, DryRun, NumberArgument, on_number
+from state.rows import Position
+
+
+def abort_(
+    number: NumberArgument,
+    because: Because,
+    confirm: Confirm = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """End a number's migration before its point of no return. The number stays where it serves."""
+    asked = Asked(as_json, dry_run, needs_confirm=True, confirm=confirm)
+    run(_abort(number, because, asked))
+
+
+async def _abort(number: str, because: str, asked: Asked) -> int:
+    async def act(app: App) -> None:
+        # A dry run goes as far as the database: the senders are told by the step that follows.
+        await (turn_to_abort if asked.only_looks else abort)(app, number, because, who_asks())
+
+    code = await on_number(asked, number, _will, act)
+    return code if asked.only_looks or await _ended(number) else Exit.NOT_ALL_MOVED
+
+
+async def _ended(number: str) -> bool:
+    async with app_of(dry_run=True) as app:
+        return (await app.queries.find(number)).ended_at is not None
+
+
+def _will(at: Position) -> str:
+    told = "; its senders, who were asked to wait, are told to go on" if at.paused_at is not None else ""
+    return f"end the migration of {at.ref} for good, side {at.side}{told}"

@@ -1,0 +1,26 @@
+"""`cutover stop`: end a wave for good."""
+
+from typing import Annotated
+
+import typer
+
+from migration.actions import stop_wave
+from migration.cli.console import Json, run
+from migration.cli.doing import Asked, Because, Confirm, DryRun, on_wave
+
+WILL = (
+    "stop the wave for good: no number of it crosses any more. Those that have crossed go on to their end; "
+    "the others stay where they are until `cutover abort` ends them"
+)
+
+
+def stop(
+    wave: Annotated[str, typer.Argument(help="A wave.")],
+    because: Because,
+    confirm: Confirm = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a wave for good; `hold` is what can be taken back."""
+    asked = Asked(as_json, dry_run, needs_confirm=True, confirm=confirm)
+    run(on_wave(asked, wave, WILL, lambda app: stop_wave(app, wave, because)))

@@ -1,0 +1,53 @@
+"""`cutover sweep`: one pass over what is due, without Prefect; what cron would run."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from migration.advice import line, next_command
+from migration.bootstrap import App
+from migration.cli.console import Exit, Json, app_of, give, run, say
+from migration.cli.doing import DryRun
+from migration.cli.status import described
+from migration.waves.loop import MOST_A_RUN, Slice, WaveLoop
+from state.rows import Position
+
+AT_ONCE = 20
+
+
+def sweep(
+    patience: Annotated[
+        float, typer.Option(min=0, max=600, help="Go on while one of them comes due within so many seconds.")
+    ] = 20.0,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Take up every number that is due and that nobody holds. Waves that nobody has begun are left alone."""
+    run(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run))
+
+
+async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
+    async with app_of(dry_run=dry_run) as app:
+        due = (await app.queries.due(begun=True))[:MOST_A_RUN]
+        before = await _look(app, due)
+        if not as_json:
+            say(f"now    {len(due)} numbers are due")
+        if not dry_run and due:
+            loop = WaveLoop(app, app.mover.run_one, concurrency=AT_ONCE, patience=patience)
+            await loop.run(Slice(only=set(due)))
+        after = before if dry_run else await _look(app, due)
+        now = await app.queries.now()
+    if as_json:
+        give({"dry_run": dry_run, "due": len(due), "numbers": [described(at, now, False) for at in after]})
+        return Exit.DONE
+    for at in after:
+        say(f"{'would take' if dry_run else 'after '} {line(at, now)}  next: {next_command(at, now)}")
+    if dry_run:
+        say("Nothing was changed.")
+    return Exit.DONE
+
+
+async def _look(app: App, due: Sequence[int]) -> list[Position]:
+    return [await app.queries.position(one) for one in due]
