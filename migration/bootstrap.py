@@ -125,7 +125,7 @@ class Far:
             return None
         password = await self.keeper.open(f"instance:{instance.id}", "password")
         if password is None:
-            raise BadSetting(f"no password is kept for instance {instance.name}; import it again")
+            raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
         return OnPremApi(
             self.wires.onprem(verify_tls=instance.verify_tls),
             instance.base_url,
@@ -194,6 +194,7 @@ class App:
     mover: Mover
     holder: str
     randomness: Randomness
+    sql_clock: SqlClock
 
 
 def holder_name() -> str:
@@ -247,4 +248,5 @@ async def open_app(
             mover,
             holder,
             randomness,
+            sql_clock,
         )

@@ -32,6 +32,8 @@ from state.sides import Side, Status
 
 # What a cutover takes at the most from the pause on: drain, register with its longest call, confirm, route, smoke.
 CUTOVER = timedelta(minutes=3)
+# Where the code can only come while the number is dark: the life of a code for a person to read it off a phone.
+CUTOVER_WITH_CODE = CUTOVER + timedelta(minutes=10)
 
 
 class Name(StrEnum):
@@ -89,13 +91,13 @@ def _leg(step: Step, *, optional: bool = False) -> Leg:
     return Leg(step, optional=optional)
 
 
-def _cutover(step: Step) -> Leg:
-    return Leg(step, changes_side=True, gated=True, fits_in=CUTOVER)
+def _cutover(step: Step, *, fits_in: timedelta = CUTOVER) -> Leg:
+    return Leg(step, changes_side=True, gated=True, fits_in=fits_in)
 
 
-def _pause() -> Leg:
+def _pause(*, fits_in: timedelta = CUTOVER) -> Leg:
     # The gate stands here too, so that senders are not paused for a number that may not cross.
-    return Leg(PauseSends(), gated=True, fits_in=CUTOVER)
+    return Leg(PauseSends(), gated=True, fits_in=fits_in)
 
 
 def _arrival() -> tuple[Leg, ...]:
@@ -152,9 +154,9 @@ CODE_AFTER = Itinerary(
         _leg(BackUp(), optional=True),
         _leg(Subscribe()),
         _leg(SetStorage()),
-        _pause(),
+        _pause(fits_in=CUTOVER_WITH_CODE),
         _leg(Drain(), optional=True),
-        _cutover(DeregisterOnPrem()),
+        _cutover(DeregisterOnPrem(), fits_in=CUTOVER_WITH_CODE),
         _leg(RequestCode()),
         _leg(VerifyCode()),
         _cutover(Register(with_backup=False)),

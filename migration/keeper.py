@@ -67,6 +67,31 @@ class VaultKeeper:
         if in_database is None or {on_shelf.get_secret_value(), in_database.get_secret_value()} != {told}:
             raise BackupNotKept(f"the {name} of {owner} did not come back as it was stored")
 
+    async def not_under_this_key(self) -> int:
+        """How many data keys, of rows and of files on the shelf, the current master key does not open."""
+        return await self._secrets.not_under(self._vault.key_id) + len(self._old_on_shelf())
+
+    async def rewrap(self) -> int:
+        """Wrap every data key that is under an older master key anew; how many there were.
+
+        Rows in one transaction, then file after file: killed anywhere in between, the older key still opens the rest,
+        and another run does what is left. Raises WrongKey for what none of the keys opens.
+        """
+        rows = await self._secrets.rewrap(self._rewrapped, not_under=self._vault.key_id)
+        places = self._old_on_shelf()
+        for place in places:
+            kind, number, name = place.split("-", 2)  # as `keep_twice` names it
+            self._shelf.put(place, self._vault.rewrap(self._shelf.get(place), context=f"{kind}:{number}/{name}"))
+        return rows + len(places)
+
+    def _rewrapped(self, owner: str, row: SealedSecret) -> SealedSecret:
+        old = Sealed(row.ciphertext, row.wrapped_key, row.key_id)
+        new = self._vault.rewrap(old, context=f"{owner}/{row.name}")
+        return SealedSecret(row.name, new.ciphertext, new.wrapped_key, new.key_id)
+
+    def _old_on_shelf(self) -> tuple[str, ...]:
+        return tuple(place for place in self._shelf.places() if self._shelf.get(place).key_id != self._vault.key_id)
+
     async def shred_row(self, owner: str, name: str) -> None:
         """Destroy a secret that is kept in the database only."""
         await self._secrets.shred(owner, name)

@@ -1,5 +1,6 @@
 """The only place that makes SQLAlchemy engines."""
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import event, make_url
@@ -10,9 +11,15 @@ def open_database(url: str, *, pool_size: int = 5) -> AsyncEngine:
     """An engine for SQLite (WAL, foreign keys on, patient about locks) or PostgreSQL."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30})
+        event.listen(engine.sync_engine, "do_connect", _try_sqlite)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         return engine
     return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+
+def _try_sqlite(_dialect: Any, _record: Any, given: Any, named: Any) -> None:
+    """Fail here where the file cannot be opened: aiosqlite would leave a thread behind that fails once more, aloud."""
+    sqlite3.connect(given[0], timeout=named.get("timeout", 30), uri=named.get("uri", False)).close()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -1,6 +1,6 @@
 """Every read: positions for the engine, boards for people, due numbers for sweeps. Frozen rows only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -269,6 +269,10 @@ class Queries:
     async def field_facts(self) -> dict[str, str]:
         return {row["name"]: row["value"] for row in await self._rows(select(FieldFact.name, FieldFact.value))}
 
+    async def measured(self) -> tuple[Mapping[str, Any], ...]:
+        """Field facts whole: name, value, measured_at, measured_by, evidence."""
+        return tuple(await self._rows(select(FieldFact.__table__).order_by(FieldFact.name)))
+
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number (of a wave), by reference."""
         newest = select(func.max(NumberMigration.id)).group_by(NumberMigration.number_pk).scalar_subquery()
@@ -308,8 +312,13 @@ class Queries:
         )
         return tuple(UnplannedRow(**row) for row in await self._rows(asked))
 
-    async def without_way(self) -> tuple[UndecidedRow, ...]:
-        """Imported numbers that have neither a migration nor a disposition: an import was cut off before them."""
+    async def without_way(self, again: Collection[int] = ()) -> tuple[UndecidedRow, ...]:
+        """Imported numbers that have neither a migration nor a disposition: an import was cut off before them.
+
+        `again`: ids of numbers whose migration has ended and that are to begin anew.
+        """
+        m = NumberMigration
+        live = select(m.id).where(m.number_pk == Number.id, m.ended_at.is_(None)).exists()
         asked = (
             select(
                 Number.id.label("number_id"),
@@ -325,7 +334,7 @@ class Queries:
             .outerjoin(Instance, Instance.id == Number.instance_pk)
             .where(
                 Number.disposition.is_(None),
-                ~select(NumberMigration.id).where(NumberMigration.number_pk == Number.id).exists(),
+                or_(~select(m.id).where(m.number_pk == Number.id).exists(), and_(Number.id.in_(again), ~live)),
             )
             .order_by(Number.id)
         )

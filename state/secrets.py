@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.sealed import replace_secret
@@ -43,6 +43,12 @@ class Secrets:
         async with self._engine.begin() as tx:
             rows = await tx.execute(gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(Secret.id))
             return len(rows.all())
+
+    async def not_under(self, key_id: str) -> int:
+        """How many data keys are wrapped by another master key than this one."""
+        asked = select(func.count()).where(Secret.shredded_at.is_(None), Secret.key_id != key_id)
+        async with self._engine.connect() as connection:
+            return int((await connection.execute(asked)).scalar_one())
 
     async def rewrap(self, wrap: Callable[[str, SealedSecret], SealedSecret], *, not_under: str) -> int:
         """Wrap every data key that is not under master key `not_under` anew; the ciphertexts stay as they are.

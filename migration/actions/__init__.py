@@ -15,6 +15,7 @@ from migration.actions.numbers import (
     spend_reserve,
     state_onprem_off,
     switch_way,
+    turn_to_abort,
 )
 from migration.actions.profiles import renew_profile
 from migration.actions.refused import KNOWN, Refused
@@ -43,4 +44,5 @@ __all__ = [
     "state_onprem_off",
     "stop_wave",
     "switch_way",
+    "turn_to_abort",
 ]

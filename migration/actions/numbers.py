@@ -34,12 +34,12 @@ async def switch_way(app: App, named: str, itinerary: str, because: str, by: str
     return await app.queries.position(at.migration_id)
 
 
-async def hold_number(app: App, named: str, by: str) -> Position:
+async def hold_number(app: App, named: str, by: str, because: str = "") -> Position:
     """Keep a number from crossing. Works while a worker acts: the gate is read at the very intent."""
     at = await _live(app, named)
     if at.hold:
         raise Refused(f"{at.ref} is on hold already")
-    await app.ledger.people.hold(at.migration_id, True, by)
+    await app.ledger.people.hold(at.migration_id, True, by, because)
     return await app.queries.position(at.migration_id)
 
 
@@ -52,13 +52,22 @@ async def release_number(app: App, named: str, by: str) -> Position:
     return await app.queries.position(at.migration_id)
 
 
-async def abort(app: App, named: str, because: str, by: str) -> Outcome | Busy:
-    """End a number before its point of no return: senders that were asked to wait are told to go on.
+async def turn_to_abort(app: App, named: str, because: str, by: str) -> Position:
+    """Put a number on its way to an end before its point of no return. Nothing is said to anybody yet.
 
     Raises Conflict past the point of no return or while the outcome of a call is not known.
     """
     at = await _live(app, named)
     await app.ledger.people.switch(at.migration_id, ABORT.name, ABORT.first, because, by, before_crossing=True)
+    return await app.queries.position(at.migration_id)
+
+
+async def abort(app: App, named: str, because: str, by: str) -> Outcome | Busy:
+    """End a number before its point of no return: senders that were asked to wait are told to go on.
+
+    Raises as `turn_to_abort` does.
+    """
+    at = await turn_to_abort(app, named, because, by)
     return await app.mover.run_one(at.migration_id)
 
 
@@ -163,10 +172,10 @@ async def hand_in_pin(app: App, named: str, pin: SecretStr | None, because: str,
     return await _woken(app, at, because, by)
 
 
-async def spend_reserve(app: App, named: str, by: str) -> Position:
+async def spend_reserve(app: App, named: str, because: str, by: str) -> Position:
     """Let this migration use the last three register or deregister calls of 72 h."""
     at = await _live(app, named)
-    await app.ledger.people.spend_reserve(at.migration_id, by)
+    await app.ledger.people.spend_reserve(at.migration_id, by, because)
     return await app.queries.position(at.migration_id)
 
 

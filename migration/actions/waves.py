@@ -42,7 +42,8 @@ async def begin_wave(app: App, name: str) -> WaveRow:
         return await app.queries.wave(name)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         because = f": {row.because}" if row.because else ""
-        raise Refused(f"wave {name} is {row.state}{because}; `cutover release {name}` lets it go")
+        what = "that is for good" if row.state is WaveState.STOPPED else f"`cutover release {name}` lets it go"
+        raise Refused(f"wave {name} is {row.state}{because}; {what}")
     return row
 
 

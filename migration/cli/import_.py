@@ -8,17 +8,20 @@ import typer
 from migration.cli.console import Exit, Json, app_of, give, progress, run, say, table, usage, who_asks
 from migration.fleet.census import Counted
 from migration.fleet.decide import Way
-from migration.fleet.importing import import_fleet
+from migration.fleet.importing import correct_fleet, import_fleet
 
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A CSV file, one number a row; docs/inventory.md lists the columns.")],
+    correct: Annotated[
+        bool, typer.Option("--correct", help="The numbers are known: take their rows over what was imported before.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take a fleet in: check the file, check it against Graph, write all of it or nothing, choose each way."""
     if not file.is_file():
         usage(f"there is no file {file}")
-    run(_import(file, as_json))
+    run(_correct(file, as_json) if correct else _import(file, as_json))
 
 
 async def _import(file: Path, as_json: bool) -> int:
@@ -34,6 +37,19 @@ async def _import(file: Path, as_json: bool) -> int:
     rows = [(one.ref, _way(one), _because(one)) for one in counted]
     table(f"{len(counted)} numbers imported", ("number", "way", "because"), rows)
     say("Next: `cutover preflight`, then `cutover run`.")
+    return Exit.DONE
+
+
+async def _correct(file: Path, as_json: bool) -> int:
+    async with app_of() as app:
+        corrected, counted = await correct_fleet(app, file, who_asks(), lambda done, of: None)
+    if as_json:
+        give({"corrected": [one.ref for one in corrected], "begun_anew": [_told(one) for one in counted]})
+        return Exit.DONE
+    say(f"{len(corrected)} numbers are corrected: {', '.join(one.ref for one in corrected)}.")
+    if counted:
+        table("begun anew", ("number", "way", "because"), [(one.ref, _way(one), _because(one)) for one in counted])
+    say("Next: what was blocked goes on with `cutover resolve N-0001 --look-again --because TEXT`.")
     return Exit.DONE
 
 

@@ -1,1 +1,1 @@
-"""The far sides: Graph, an On-Premises instance, the partner's senders, named commands. They raise `migration.errors`."""
+"""The far sides: Graph, an On-Premises instance, a partner's senders, named commands. They raise `migration.errors`."""

@@ -81,7 +81,8 @@ class CloudApi:
         body = await self._read(f"{_path(waba_id)}/subscribed_apps")
         return tuple(
             SubscribedApp(
-                # Nested on Meta's page, flat in its OpenAPI file; missing ours would lead to a bare POST over an override.
+                # Nested on Meta's page, flat in its OpenAPI file. Not to see ours would lead to a bare POST, which
+                # removes an override.
                 app_id=str((row.get("whatsapp_business_api_data") or row).get("id", "")),
                 override_callback_uri=row.get("override_callback_uri"),
             )

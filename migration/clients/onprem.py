@@ -259,7 +259,7 @@ class OnPremApi:
         if refused is not None:
             raise refused
         try:
-            token = body["users"][0]["token"]  # type: ignore[index]
+            token = body["users"][0]["token"]
         except (LookupError, TypeError):
             token = None
         if not token:

@@ -9,7 +9,7 @@ from migration.clients.masking import without_numbers
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 
 # https://developers.facebook.com/docs/whatsapp/api/errors
-# 1011 not ready, 1014 Coreapp does not answer, 1017/1018 not the primary, 1023 database: nothing was done, later it may.
+# 1011 not ready, 1014 Coreapp does not answer, 1017/1018 not the primary, 1023 database: nothing was done.
 COME_BACK = frozenset({1011, 1014, 1017, 1018, 1023})
 # 1015 too many requests, 1016 overloaded, 429 rate limit.
 BUSY = frozenset({429, 1015, 1016})

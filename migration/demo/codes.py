@@ -1,6 +1,7 @@
 """Somebody at the phones: types in each code as it arrives. The first one for one number is typed in wrong."""
 
 from dataclasses import dataclass, field
+from time import monotonic
 
 from pydantic import SecretStr
 
@@ -12,6 +13,8 @@ from state.rows import Position
 from state.sides import Party, Status
 
 FORM = "enter-code/cutover"
+# Seconds after which somebody who filled in the form, and sees nothing happen, types the code in at a terminal.
+FORM_TAKES_S = 60
 
 
 @dataclass
@@ -22,9 +25,10 @@ class Typist:
     oracle: Oracle
     prefect: PrefectApi
     typed: dict[int, set[str]] = field(default_factory=dict)
-    form_runs: list[str] = field(default_factory=list)
     mistaken: str | None = None
-    asked_in_form: str | None = None
+    in_form: str | None = None
+    in_form_since: float = 0.0
+    form_open: bool = False  # not before the kill: a run that its worker takes to the grave never begins
 
     async def look(self, board: tuple[Position, ...]) -> list[str]:
         """Type what has arrived. Returns a line for each."""
@@ -34,6 +38,8 @@ class Typist:
     async def _type(self, at: Position) -> str | None:
         code = await self.oracle.code(at.e164)
         typed = self.typed.setdefault(at.migration_id, set())
+        if self.in_form == at.ref and monotonic() - self.in_form_since > FORM_TAKES_S:
+            typed.discard(code or "")
         if code is None or code in typed:
             return None
         if self.mistaken is None:
@@ -41,10 +47,12 @@ class Typist:
             return await self._mistyped(at, code)
         if self.mistaken == at.ref and at.tries == 0 and len(typed) == 1 and not await self._was_refused(at):
             return None  # the wrong one has not been tried yet
+        if not self.form_open and self.mistaken != at.ref:
+            return None
         typed.add(code)
-        if self.asked_in_form is None and self.mistaken != at.ref:
-            self.asked_in_form = at.ref
-            self.form_runs.append(await self.prefect.start(FORM, {"number": at.ref, "code": code}))
+        if self.in_form is None and self.mistaken != at.ref:
+            self.in_form, self.in_form_since = at.ref, monotonic()
+            await self.prefect.start(FORM, {"number": at.ref, "code": code})
             return f"{at.ref}: the code is typed into Prefect's form"
         return await self._enter(at, code, "the code is typed in")
 

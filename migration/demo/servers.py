@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import migration
-from migration.children import Child
+from migration.children import MARK, Child
 from migration.demo.prefect_api import PrefectApi
 from migration.settings import Settings
 
@@ -71,6 +71,7 @@ class House:
     def env(self) -> dict[str, str]:
         """The environment of every child: nothing of the caller's own Prefect or cutover."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CUTOVER_"))}
+        mine |= {MARK: os.environ[MARK]} if MARK in os.environ else {}  # whoever started us finds our children by it
         mine["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), mine.get("PYTHONPATH", "")]))
         return mine | self._prefect | {"CUTOVER_HOME": str(self.home), "CUTOVER_GRAPH_URL": self.graph_url}
 
@@ -158,26 +159,17 @@ class House:
         raise DidNotStart(f"{name} {'is silent' if child.runs() else 'ended'}: {last_line(log)} ({log})")
 
     async def cutover(self, *arguments: str) -> str:
-        """A verb of the real command line, to its end. Raises DidNotStart with what it said."""
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "migration.cli",
-            *arguments,
-            env=self.env,
-            cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            out, err = await child.communicate()
-        finally:
-            if child.returncode is None:
-                child.kill()
-        if child.returncode not in (0, 3):
-            raise DidNotStart(f"cutover {arguments[0]} ended with {child.returncode}: {err.decode().strip()}")
-        return out.decode()
+        """A verb of the real command line, to its end. Returns what it said; raises DidNotStart with it."""
+        name = f"cutover-{arguments[0]}"
+        log = self.folder / f"{name}.log"
+        log.unlink(missing_ok=True)
+        child = self._start(name, "migration.cli", *arguments)  # ended with the house, wherever this is cut off
+        while child.runs():  # noqa: ASYNC110  a process, not an event of ours
+            await asyncio.sleep(ASK_EVERY_S)
+        self._children.remove(child)
+        if child.process.returncode not in (0, 3):
+            raise DidNotStart(f"cutover {arguments[0]} ended with {child.process.returncode}: {last_line(log)}")
+        return log.read_text()
 
 
 def free_port() -> int:

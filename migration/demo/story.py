@@ -85,6 +85,7 @@ class Story:
                 await self._decide(board, prefect)
                 if not self.killed and await self._in_the_middle(board, oracle):
                     await self._kill(app, oracle, prefect)
+                    typist.form_open = True
                 elif await self._is_over(app, prefect, board):
                     return
                 await asyncio.sleep(LOOK_EVERY_S if self.killed else WATCH_EVERY_S)

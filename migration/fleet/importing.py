@@ -1,6 +1,6 @@
 """Taking a fleet in: check the file, check it against Graph, write it in one transaction, look at every number."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from migration.fleet.census import Census, Counted, Known
 from migration.fleet.inventory import BadRow, Inventory, Row, read_inventory
 from migration.keeper import VaultKeeper
 from migration.settings import Admin, ProfileSettings
+from state.ledger.corrections import Corrected
 from state.ledger.fleet import NewNumber, NewProfile
 from state.rows import SealedSecret
 
@@ -52,6 +53,27 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
 
     `tick(done, of)` is told how many numbers have been looked at.
     """
+    rows, seen, sealer = await _checked(app, path)
+    profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in sealer.profiles]
+    await app.ledger.fleet.take_in(profiles, rows, sealer)
+    return await begin_migrations(app, seen, by, tick)
+
+
+async def correct_fleet(
+    app: App, path: Path, by: str, tick: Callable[[int, int], None]
+) -> tuple[tuple[Corrected, ...], tuple[Counted, ...]]:
+    """Take a file over what was imported before. Which numbers were corrected, and which of them begin anew.
+
+    Raises as `import_fleet` does, and then nothing was written.
+    """
+    rows, seen, sealer = await _checked(app, path)
+    corrected = await app.ledger.corrections.correct(rows, sealer)
+    again = {one.number_id for one in corrected if one.again}
+    return corrected, await begin_migrations(app, seen, by, tick, again)
+
+
+async def _checked(app: App, path: Path) -> tuple[list[NewNumber], dict[str, CloudNumber], RowSealer]:
+    """The rows of a file that is right in itself, by the admin file, and by what Graph shows."""
     inventory = read_inventory(path, app.admin)
     if inventory.bad:
         raise BadInventory(path, inventory.bad)
@@ -60,9 +82,7 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
     clouds = {name: _cloud(app, told[name]) for name in names}
     seen = await _seen_by_graph(inventory, clouds, path)
     sealer = RowSealer(app.keeper, told, {row.new.line: row for row in inventory.rows})
-    profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in names]
-    await app.ledger.fleet.take_in(profiles, [row.new for row in inventory.rows], sealer)
-    return await begin_migrations(app, seen, by, tick)
+    return [row.new for row in inventory.rows], seen, sealer
 
 
 def profile_secrets(name: str, admin: Admin, folder: Path) -> dict[str, SecretStr]:
@@ -114,14 +134,18 @@ def _against_graph(new: NewNumber, number: CloudNumber | None) -> list[BadRow]:
 
 
 async def begin_migrations(
-    app: App, seen: Mapping[str, CloudNumber], by: str, tick: Callable[[int, int], None]
+    app: App,
+    seen: Mapping[str, CloudNumber],
+    by: str,
+    tick: Callable[[int, int], None],
+    again: Collection[int] = (),
 ) -> tuple[Counted, ...]:
-    """Begin the migration of every number that has neither one nor a disposition.
+    """Begin the migration of every number that has neither one nor a disposition, and of those in `again`.
 
     Takes up where an import was cut off after its rows were written.
     """
     known = []
-    for row in await app.queries.without_way():
+    for row in await app.queries.without_way(again):
         cloud = seen.get(row.phone_number_id)
         if cloud is None:
             cloud = await (await app.far.cloud(row.profile_id, row.profile)).number(row.phone_number_id)

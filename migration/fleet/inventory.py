@@ -228,8 +228,9 @@ class _Checked:
             parsed = phonenumbers.parse(value, None)
         except phonenumbers.NumberParseException:
             parsed = None
-        possible = parsed is not None and phonenumbers.is_possible_number_with_reason(parsed) == IS_POSSIBLE
-        plain = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)) if possible else ""
+        plain = ""
+        if parsed is not None and phonenumbers.is_possible_number_with_reason(parsed) == IS_POSSIBLE:
+            plain = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
         if not plain or len(plain) > LONGEST_E164:
             self.wrong(column, f"{masked(value)} is not an E.164 number, as in +15550104321")
             return value

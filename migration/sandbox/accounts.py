@@ -51,6 +51,14 @@ class Waba:
     meter: Meter = field(default_factory=Meter)
 
 
+@dataclass(slots=True, eq=False)
+class Business:
+    """A portfolio: it owns WABAs and apps, and sees nobody else's."""
+
+    id: str
+    name: str
+
+
 @dataclass(slots=True)
 class App:
     id: str
@@ -59,6 +67,7 @@ class App:
     business_id: str
     verify_token: str
     callback_url: str | None = None
+    fields: frozenset[str] = frozenset()  # webhook fields it asked for; none named: all
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ GRAPH: Mapping[int, tuple[int, str]] = {
     190: (401, "Invalid OAuth access token."),
     200: (403, "Permissions error"),
     368: (403, "Temporarily blocked for policies violations"),
+    2200: (400, "Callback verification failed"),
     2500: (400, "Unknown path components"),
     80007: (429, "Rate limit issues"),
     80008: (400, "There have been too many calls to this WhatsApp Business account."),

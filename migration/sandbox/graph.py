@@ -56,7 +56,7 @@ def _answer(ask: Ask, call: str, run: Handler) -> Answer:
     used = _spend(ask, call)
     try:
         if used.minutes:
-            raise too_many(used)
+            raise too_many(ask.world, used)
         answer = run(ask)
     except Refusal as refusal:
         answer = _refuse(ask, refusal)

@@ -37,6 +37,40 @@ class Budget:
             self.calls.pop()
 
 
+# "1 message every 6 seconds" to one consumer, and a burst of up to 45 that is borrowed from the future.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform (pair rate)
+PAIR_GAP, PAIR_BURST = timedelta(seconds=6), 45
+# Pairs that are free again are forgotten above this many.
+PAIRS_KEPT = 1_000
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast one number sends: to each consumer, and altogether within one second."""
+
+    free_at: dict[str, datetime] = field(default_factory=dict)  # consumer -> when all that was borrowed is paid back
+    second: datetime | None = None
+    in_second: int = 0
+
+    def to(self, consumer: str, at: datetime) -> bool:
+        """Whether one more message to this consumer is within the pair rate; it is counted if so."""
+        free = max(self.free_at.get(consumer, at), at)
+        if free - at > PAIR_GAP * (PAIR_BURST - 1):
+            return False
+        if len(self.free_at) > PAIRS_KEPT:
+            self.free_at = {who: when for who, when in self.free_at.items() if when > at}
+        self.free_at[consumer] = free + PAIR_GAP
+        return True
+
+    def within(self, most: int, at: datetime) -> bool:
+        """Whether one more message within this second is within the throughput; it is counted if so."""
+        second = at.replace(microsecond=0)
+        if self.second != second:
+            self.second, self.in_second = second, 0
+        self.in_second += 1
+        return self.in_second <= most
+
+
 # The documented hint that the wait is "in the details" says nothing of its form, so the form varies.
 WAITS = (
     "Too many attempts. Try again after {hours} hours.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from migration.sandbox.limits import Budget, PinGuesses
+from migration.sandbox.limits import Budget, Pace, PinGuesses
 from migration.sandbox.phones import Phone
 from migration.sandbox.senders import Sender
 
@@ -86,6 +86,8 @@ class SimNumber:
     incomplete_deregistration: bool = False
     new_name: str | None = None
     new_name_status: str = "NONE"
+    name_approved_at: datetime | None = None
+    name_changes: list[datetime] = field(default_factory=list)
     code_while_on_premises: str | None = None  # overrides the switch
     storage: Storage = field(default_factory=Storage)
     identity_check: bool = False
@@ -98,6 +100,7 @@ class SimNumber:
     outage: Outage = field(default_factory=Outage)
     windows: dict[str, datetime] = field(default_factory=dict)  # consumer -> when they last wrote
     correlations: set[str] = field(default_factory=set)
+    pace: Pace = field(default_factory=Pace)
     history: list[tuple[datetime, View]] = field(default_factory=list)
     lagging_until: datetime | None = None  # a fault: until then reads show `lagging_view`
     lagging_view: View | None = None

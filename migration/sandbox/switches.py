@@ -98,7 +98,29 @@ class Switches:
     meta_version: Literal["v", "plain"] = "plain"
     """Whether `meta.version` begins with a v; both were seen."""
 
+    # -- webhooks
+    webhook_delay_s: float = 0
+    """Seconds that every webhook waits before it is sent."""
+    webhook_jitter_s: float = 0
+    """Up to so many seconds more for each, which also puts them out of order."""
+    webhook_batch_s: float = 0
+    """Updates of this many seconds go out together, up to 1,000 a POST. 0: one update a POST."""
+    webhook_duplicates: float = 0
+    """The share of updates that come twice, from 0 to 1."""
+    webhook_retries: Literal["7d", "36h"] = "7d"
+    """For how long a webhook that is not taken is sent again; Meta's pages disagree."""
+    webhook_handshake: YesNo = "yes"
+    """Whether a new address is asked to verify itself (documented as yes), or taken as it is."""
+    handshake_refused_code: Literal[2200, 100] = 2200
+    """What setting an address answers when that fails."""
+    consumers_read: YesNo = "yes"
+    """Whether the consumers' phones say that a message was read."""
+
     # -- Cloud
+    message_limits: Literal["on", "off"] = "on"
+    """Whether the pair rate (131056) and the throughput (130429) are kept, as documented."""
+    management_limit_code: Literal[80008, 80007, 4] = 80008
+    """The code of too many management calls; the pages name all three."""
     storage_while_on_premises: Taken = "accepted"
     """Whether local storage can be set while the number is on On-Premises."""
     management_limits: Literal["off", "on"] = "off"

@@ -42,5 +42,5 @@ def _active(world: World, waba: Waba) -> bool:
     return any(world.by_id[one].platform == "CLOUD_API" for one in waba.phone_number_ids)
 
 
-def too_many(usage: Usage) -> Refusal:
-    return Refusal(80008, f"Try again in {usage.minutes} minutes.")
+def too_many(world: World, usage: Usage) -> Refusal:
+    return Refusal(world.switches.management_limit_code, f"Try again in {usage.minutes} minutes.")

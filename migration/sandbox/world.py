@@ -11,18 +11,23 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from migration.sandbox.accounts import App, Token, Waba
+from migration.sandbox.accounts import App, Business, Token, Waba
 from migration.sandbox.calls import Call, CallLog
 from migration.sandbox.errors import unknown_object
 from migration.sandbox.instance import Instance
 from migration.sandbox.number import Side, SimNumber, View
 from migration.sandbox.senders import Hook
 from migration.sandbox.switches import Switches
+from migration.sandbox.uploads import Uploads
+from migration.sandbox.webhooks import Outbox
 
 WorldKind = Literal["open", "closing", "after-sunset"]
 WORLDS = ("open", "closing", "after-sunset")
 # A number that came through Embedded Signup has to be registered within this time.
 SIGNUP_DAYS = 14
+# An approved display name has to be registered again within this time, or it is reviewed once more.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/display-names
+NAME_DAYS = 14
 
 
 class World:
@@ -45,10 +50,13 @@ class World:
         self.by_id: dict[str, SimNumber] = {}
         self.instances: dict[str, Instance] = {}
         self.doors: dict[str, str] = {}  # instance -> where it is reached, if not at the sandbox's own address
+        self.businesses: dict[str, Business] = {}
         self.wabas: dict[str, Waba] = {}
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
         self.hook = Hook(secret=f"hook-{random.Random(f'{seed}:hook').getrandbits(96):024x}")
+        self.outbox = Outbox(self.switches, seed)
+        self.uploads = Uploads(seed)
         self.log = CallLog()
 
     # -- time and chance
@@ -192,6 +200,10 @@ class World:
         client = self.instance_of(number)
         if client is not None and number.instance in ("connected", "disconnected", "coreapp_down"):
             due.append((client.expires_at, lambda _: None))  # its state speaks for itself
+        if number.maintenance_until is not None:
+            due.append((number.maintenance_until, _upgraded))
+        if number.name_approved_at is not None:
+            due.append((number.name_approved_at + timedelta(days=NAME_DAYS), _name_lapses))
         if number.onboarded_at is not None and number.code_status == "VERIFIED" and not number.registered:
             # Who verifies again later starts no new 14 days: undocumented; signup is what they count from.
             due.append((number.onboarded_at + timedelta(days=SIGNUP_DAYS), _verification_lapses))
@@ -237,6 +249,14 @@ class World:
             "dropped_inbound": number.dropped_inbound,
             "sender_gap_s": number.sender_gap_s,
         }
+
+
+def _upgraded(number: SimNumber) -> None:
+    number.maintenance_until, number.throughput = None, "HIGH"
+
+
+def _name_lapses(number: SimNumber) -> None:
+    number.name_approved_at, number.new_name_status = None, "EXPIRED"
 
 
 def _verification_lapses(number: SimNumber) -> None:

@@ -13,6 +13,8 @@ from state.sides import WaveState
 ALONE = 20
 # Numbers a run; more would still work up to 500, but shorter runs end sooner after a kill.
 A_RUN = 150
+# How the names of our schedules begin.
+WAVE_SLUG = "wave-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Planned:
     @property
     def slug(self) -> str:
         """Names the schedule; a wave's own name may hold anything, its id does not."""
-        return f"wave-{self.wave_id}-part-{self.part}"
+        return f"{WAVE_SLUG}{self.wave_id}-part-{self.part}"
 
 
 def parts_of(numbers: int) -> int:

@@ -3,6 +3,8 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.attempts import Attempts, NewIntent
+from state.ledger.corrections import Corrections
+from state.ledger.facts import Facts
 from state.ledger.fleet import Fleet
 from state.ledger.leases import Leases
 from state.ledger.moves import Move, Moves, SideRead
@@ -12,6 +14,8 @@ from state.types import SqlClock
 
 __all__ = [
     "Attempts",
+    "Corrections",
+    "Facts",
     "Fleet",
     "Leases",
     "Ledger",
@@ -34,3 +38,5 @@ class Ledger:
         self.people = People(engine, clock)
         self.fleet = Fleet(engine, clock)
         self.waves = Waves(engine, clock)
+        self.corrections = Corrections(engine, clock)
+        self.facts = Facts(engine, clock)

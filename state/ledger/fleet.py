@@ -113,7 +113,7 @@ class Fleet:
     async def _wave(self, tx: AsyncConnection, name: str, now: datetime) -> None:
         row = (await tx.execute(select(Wave.state).where(Wave.name == name))).one_or_none()
         if row is None:
-            await _insert(tx, Wave, {"name": name, "created_at": now})
+            await insert_row(tx, Wave, {"name": name, "created_at": now})
         elif row.state != WaveState.PLANNED:
             raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
 
@@ -132,7 +132,7 @@ class Fleet:
                 .returning(CredentialProfile.id)
             )
         ).scalar_one_or_none()
-        profile_id = found or await _insert(tx, CredentialProfile, {"name": new.name, "app_id": new.app_id})
+        profile_id = found or await insert_row(tx, CredentialProfile, {"name": new.name, "app_id": new.app_id})
         owner = f"profile:{profile_id}"
         for sealed in seal.profile(new.name, owner):
             await replace_secret(tx, owner, sealed, now)
@@ -150,7 +150,7 @@ class Fleet:
         customer = await self._customer(tx, new)
         waba = await self._waba(tx, new, customer, profiles[new.profile])
         instance = await self._instance(tx, new, now, seal)
-        number_id = await _insert(
+        number_id = await insert_row(
             tx,
             Number,
             {
@@ -186,13 +186,13 @@ class Fleet:
                     "at": now,
                     "before_import": True,
                 }
-                await _insert(tx, BudgetCall, spent)
+                await insert_row(tx, BudgetCall, spent)
         return Taken(number_id, instance, ref)
 
     async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
         found = (await tx.execute(select(Customer.id).where(Customer.name == new.customer))).scalar_one_or_none()
         traffic = "required" if new.hook_required else "advisory"
-        return found or await _insert(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
+        return found or await insert_row(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
 
     async def _waba(self, tx: AsyncConnection, new: NewNumber, customer: int, profile: int) -> int:
         row = (await tx.execute(select(Waba.id, Waba.customer_id).where(Waba.waba_id == new.waba_id))).one_or_none()
@@ -200,19 +200,19 @@ class Fleet:
             raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
         if row is not None:
             return int(row.id)
-        return await _insert(tx, Waba, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
+        return await insert_row(tx, Waba, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
 
     async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, seal: Sealer) -> int | None:
         if new.instance is None:
             return None
         values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
         values["command_arguments"] = dict(new.instance.command_arguments)
-        instance_id = await _insert(tx, Instance, values)
+        instance_id = await insert_row(tx, Instance, values)
         owner = f"instance:{instance_id}"
         for sealed in seal.instance(new, owner):
             await replace_secret(tx, owner, sealed, now)
         return instance_id
 
 
-async def _insert(tx: AsyncConnection, table: Any, values: Mapping[str, Any]) -> int:
+async def insert_row(tx: AsyncConnection, table: Any, values: Mapping[str, Any]) -> int:
     return int((await tx.execute(insert(table).values(**values).returning(table.id))).scalar_one())

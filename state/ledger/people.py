@@ -51,16 +51,16 @@ class People:
         """Let a blocked or waiting number be looked at again now."""
         await self._change(migration_id, _ready(), "resolved", {"reason": because, "by": by}, even_open=True)
 
-    async def spend_reserve(self, migration_id: int, by: str) -> None:
+    async def spend_reserve(self, migration_id: int, by: str, because: str = "") -> None:
         """A named person lets this migration use the last three calls of the budget."""
         values = {"spend_reserve": True, **_ready()}
-        await self._change(migration_id, values, "reserve_released", {"by": by}, even_open=True)
+        await self._change(migration_id, values, "reserve_released", _said(by, because), even_open=True)
 
-    async def hold(self, migration_id: int, hold: bool, by: str) -> None:
+    async def hold(self, migration_id: int, hold: bool, by: str, because: str = "") -> None:
         """Hold a number at its gate, or let it go. Works while a worker acts: the gate reads it at the intent."""
         values: dict[str, Any] = {"hold": hold}
         kind = "hold" if hold else "released"
-        await self._change(migration_id, values, kind, {"by": by}, even_open=True, even_leased=True)
+        await self._change(migration_id, values, kind, _said(by, because), even_open=True, even_leased=True)
         if not hold:
             async with self._engine.begin() as tx:
                 await tx.execute(
@@ -117,7 +117,10 @@ class People:
     async def dispose(
         self, number_id: int, disposition: Disposition, reason: str, evidence: Mapping[str, Any], by: str
     ) -> None:
-        """End a number otherwise than by moving it, with reason, evidence and who decided."""
+        """End a number otherwise than by moving it, with reason, evidence and who decided.
+
+        Raises NotFound, LeaseLost while a worker acts on it, Conflict past its point of no return.
+        """
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             found = await tx.execute(
@@ -151,6 +154,11 @@ class People:
             for row in ended:
                 facts = {"disposition": disposition, "reason": reason, "by": by}
                 await events.append(tx, row.id, now, "skipped", facts)
+            left = select(NumberMigration.id).where(
+                NumberMigration.number_pk == number_id, NumberMigration.ended_at.is_(None)
+            )
+            if (migration_id := (await tx.execute(left)).scalar_one_or_none()) is not None:
+                raise await self._why_not(tx, migration_id)  # a live one must not stand beside a disposition
 
     async def start(
         self,
@@ -302,6 +310,10 @@ class People:
         )
         for row in woken:
             await events.append(tx, row.id, now, kind, facts)
+
+
+def _said(by: str, because: str) -> dict[str, str]:
+    return {"by": by, "reason": because} if because else {"by": by}
 
 
 def _ready() -> dict[str, Any]:

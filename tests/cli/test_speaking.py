@@ -106,7 +106,7 @@ def test_a_code_is_taken_and_the_number_goes_on(tmp_path: Path) -> None:
         assert (number["side"], number["status"]) == ("cloud", "done")
 
 
-def test_a_token_refused_at_the_run_halts_its_profile_and_a_new_one_lets_it_go(tmp_path: Path) -> None:
+def test_a_new_token_is_taken_only_when_graph_accepts_it(tmp_path: Path) -> None:
     with sandbox("--numbers", "1", "--seed", "10") as far:
         made = desk(tmp_path / "home", far)
         assert made.cutover("import", made.inventory()).code == 0

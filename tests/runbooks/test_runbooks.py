@@ -26,19 +26,22 @@ ALWAYS = {
 NUMBER, WAVE, TEXT = r"N-0001", r"WAVE", r'"[^"]+"'
 ONE = rf"({NUMBER}|{WAVE})"
 ITINERARY = r"(WITH_BACKUP|CODE_FIRST|CODE_AFTER|ONBOARD|BACK_TO_ONPREM|FORWARD_RECOVERY)"
-REMEDY = rf"--(look-again|onprem-off|pin-handed-in|two-step-off|spend-reserve|switch {ITINERARY})"
+REMEDY = rf"(--(look-again|onprem-off|pin-handed-in|two-step-off|spend-reserve)|--switch {ITINERARY})"
+AGAIN = rf"( --confirm {NUMBER})?"
+PLAN = rf"( --(rule|from|to) {TEXT}| --tz \S+| --(limit|canary|concurrency) \d+)+"
 COMMANDS = [
     r"init|deploy|worker|sweep|rotate-key|sandbox|demo",
-    r"import FILE",
+    r"import FILE( --correct)?",
     rf"(preflight|status)( {WAVE})?",
     rf"run( {ONE})?",
     rf"(show|enter-code) {NUMBER}",
-    rf"hold {ONE}",
+    rf"hold ({ONE}|N-0002)( --because {TEXT})?",
     rf"release ({NUMBER}|{WAVE}( --canary)?)",
+    rf"stop {WAVE} --because {TEXT} --confirm {WAVE}",
     rf"abort {NUMBER} --because {TEXT} --confirm {NUMBER}",
-    rf"resolve {NUMBER} {REMEDY} --because {TEXT}",
+    rf"resolve {NUMBER} {REMEDY} --because {TEXT}{AGAIN}",
     rf"back-to-onprem {NUMBER} --confirm {NUMBER}( --dry-run)?",
-    rf"plan {WAVE} --from \S+ --to \S+ --zone \S+ --canary \d+",
+    rf"plan {WAVE}{PLAN}",
     r"profile NAME --new-token",
     rf"runbook( [a-z-]+( {NUMBER})?)?",
 ]

@@ -118,8 +118,7 @@ async def test_a_kill_while_the_rows_are_written_leaves_none(rig: MakeRig) -> No
             await import_fleet(app, told.inventory(), "tester", tick)
     told.scythe.at_commit = None
     async with told.worker() as app:
-        left = await rows(app)
-        assert left in ({}, left | {"numbers": 2}), "all rows or none"
+        assert await rows(app) == {}
 
 
 @pytest.mark.parametrize("kind", ["healthy", "no_backup", "on_cloud"])

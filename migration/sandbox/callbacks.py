@@ -1,0 +1,225 @@
+"""What the world tells a partner: messages, their statuses and what becomes of an account, each to who listens.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/override (phone, then WABA, then app)
+On-Premises: https://developers.facebook.com/docs/whatsapp/on-premises/webhooks
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from migration.sandbox.accounts import Waba
+from migration.sandbox.instance import Instance
+from migration.sandbox.number import SimNumber
+from migration.sandbox.webhooks import Address, Update
+from migration.sandbox.world import World
+
+# Seconds after a message is taken; ours. A failure comes as late as the first status would.
+SENT_S, DELIVERED_S, READ_S = 0.5, 1.5, 20.0
+TITLES: Mapping[int, str] = {131047: "Re-engagement message", 131026: "Message undeliverable"}
+# Only these follow an override; the rest goes to the app's own address (the page of overrides).
+OVERRIDABLE = "messages"
+
+# -- who listens
+
+
+def addresses(world: World, waba: Waba, field: str, number: SimNumber | None = None) -> Iterator[Address]:
+    """The subscribed apps' addresses for this field. Nothing goes to an app that is not subscribed."""
+    for subscription in waba.subscriptions.values():
+        app = world.apps[subscription.app_id]
+        if app.fields and field not in app.fields:
+            continue
+        url = app.callback_url
+        if field == OVERRIDABLE:
+            url = subscription.override or url
+            if number is not None and number.webhook.get("app_id") == app.id:
+                url = number.webhook["override_callback_uri"]
+        if url:
+            yield Address(url, secret=app.secret)
+
+
+def _client_address(instance: Instance) -> Address | None:
+    """On-Premises has one address a client, in its settings."""
+    settings = instance.application()
+    url = settings["webhooks"].get("url")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        return None
+    first, longest = settings["callback_backoff_delay_ms"], settings["max_callback_backoff_delay_ms"]
+    return Address(url, None, instance.id, _seconds(first, 3.0), _seconds(longest, 900.0))
+
+
+def _seconds(milliseconds: Any, otherwise: float) -> float:
+    """Text or number: both are taken."""
+    try:
+        return max(0.001, float(milliseconds) / 1000)
+    except (TypeError, ValueError):
+        return otherwise
+
+
+def _tell(
+    world: World, number: SimNumber, field: str, value: Mapping[str, Any], at: datetime, *, time: bool = False
+) -> None:
+    waba = world.wabas[number.waba_id]
+    for address in addresses(world, waba, field, number):
+        change = {"value": dict(value), "field": field}
+        world.outbox.put(Update(address, waba.id, change, int(at.timestamp()) if time else None), at)
+
+
+# -- messages on Cloud
+
+
+def _metadata(number: SimNumber) -> dict[str, Any]:
+    return {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": number.digits, "phone_number_id": number.phone_number_id},
+    }
+
+
+def inbound_on_cloud(world: World, number: SimNumber, consumer: str, message_id: str, text: str, at: datetime) -> None:
+    value = _metadata(number) | _inbound(consumer, message_id, text, at)
+    _tell(world, number, "messages", value, at)
+
+
+def _inbound(consumer: str, message_id: str, text: str, at: datetime) -> dict[str, Any]:
+    """The same in both envelopes."""
+    return {
+        "contacts": [{"profile": {"name": f"Consumer {consumer[-4:]}"}, "wa_id": consumer}],
+        "messages": [
+            {
+                "from": consumer,
+                "id": message_id,
+                "timestamp": str(int(at.timestamp())),
+                "type": "text",
+                "text": {"body": text},
+            }
+        ],
+    }
+
+
+def statuses_on_cloud(
+    world: World, number: SimNumber, to: str, message_id: str, at: datetime, opaque: Any, failed: int | None = None
+) -> None:
+    """`sent`, `delivered` and, where the consumer reads, `read`; or `failed` alone."""
+    for status, when in _course(world, at, failed):
+        row: dict[str, Any] = {
+            "id": message_id,
+            "status": status,
+            "timestamp": str(int(when.timestamp())),
+            "recipient_id": to,
+        }
+        if opaque is not None:
+            row["biz_opaque_callback_data"] = str(opaque)
+        if failed is not None:
+            row["errors"] = [_error(failed)]
+        else:
+            row["pricing"] = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
+        _tell(world, number, "messages", _metadata(number) | {"statuses": [row]}, when)
+
+
+def _course(world: World, at: datetime, failed: int | None) -> Iterator[tuple[str, datetime]]:
+    if failed is not None:
+        yield "failed", at + timedelta(seconds=SENT_S)
+        return
+    yield "sent", at + timedelta(seconds=SENT_S)
+    yield "delivered", at + timedelta(seconds=DELIVERED_S)
+    if world.switches.consumers_read == "yes":
+        yield "read", at + timedelta(seconds=READ_S)
+
+
+def _error(code: int) -> dict[str, Any]:
+    page = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
+    title = TITLES.get(code, "Message failed")
+    return {"code": code, "title": title, "message": title, "error_data": {"details": title}, "href": page}
+
+
+# -- messages on On-Premises
+
+
+def on_premises(world: World, instance: Instance, change: Mapping[str, Any], at: datetime) -> bool:
+    """Whether the client has somewhere to send it."""
+    address = _client_address(instance)
+    if address is None:
+        return False
+    world.outbox.put(Update(address, "", change), at)
+    return True
+
+
+def inbound_on_premises(
+    world: World, instance: Instance, consumer: str, message_id: str, text: str, at: datetime
+) -> bool:
+    return on_premises(world, instance, _inbound(consumer, message_id, text, at), at)
+
+
+def statuses_on_premises(world: World, instance: Instance, to: str, message_id: str, at: datetime) -> bool:
+    """Those that the client's settings ask for."""
+    settings = instance.application()
+    wanted = settings["webhooks"].get("message", {})
+    wanted = wanted if isinstance(wanted, dict) else {}
+    told = False
+    for status, when in _course(world, at, None):
+        if wanted.get(status) or (status == "sent" and settings.get("sent_status")):
+            row = {
+                "id": message_id,
+                "recipient_id": to,
+                "status": status,
+                "timestamp": str(int(when.timestamp())),
+                "type": "message",
+            }
+            told = on_premises(world, instance, {"statuses": [row]}, when) or told
+    return told
+
+
+# -- accounts; all of these carry the time in their entry
+
+
+def security(world: World, number: SimNumber, event: str, requester: str | None = None) -> None:
+    """`PIN_CHANGED`, `PIN_RESET_REQUEST`, `PIN_REQUEST_SUCCESS`; only for what is done in WhatsApp Manager.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/security
+    """
+    value = {"display_phone_number": number.digits, "event": event}
+    value |= {"requester": requester} if requester is not None else {}
+    _tell(world, number, "security", value, world.now(), time=True)
+
+
+def throughput_upgraded(world: World, number: SimNumber, at: datetime) -> None:
+    """https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput"""
+    value = {
+        "display_phone_number": number.digits,
+        "event": "THROUGHPUT_UPGRADE",
+        "current_limit": "TIER_UNLIMITED",
+        "max_daily_conversations_per_business": "TIER_UNLIMITED",
+    }
+    _tell(world, number, "phone_number_quality_update", value, at, time=True)
+
+
+def name_decided(world: World, number: SimNumber, decision: str, name: str, reason: str = "NONE") -> None:
+    """`APPROVED`, `REJECTED`: https://developers.facebook.com/documentation/business-messaging/whatsapp/display-names"""
+    value = {
+        "display_phone_number": number.digits,
+        "decision": decision,
+        "requested_verified_name": name,
+        "rejection_reason": reason,
+    }
+    _tell(world, number, "phone_number_name_update", value, world.now(), time=True)
+
+
+def account_updated(world: World, number: SimNumber, event: str, **more: Any) -> None:
+    """https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/account_update"""
+    waba = world.wabas[number.waba_id]
+    info = {"waba_id": waba.id, "owner_business_id": waba.business_id}
+    value = {"event": event, "phone_number": number.digits, "waba_info": info, **more}
+    _tell(world, number, "account_update", value, world.now(), time=True)
+
+
+def picture_lost(world: World, number: SimNumber, at: datetime) -> None:
+    """https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/account_alerts"""
+    alert = {
+        "alert_severity": "WARNING",
+        "alert_status": "ACTIVE",
+        "alert_type": "PROFILE_PICTURE_LOST",
+        "alert_description": "The profile picture of the phone number is gone.",
+    }
+    value = {"entity_type": "PHONE_NUMBER", "entity_id": number.phone_number_id, "alert_info": alert}
+    _tell(world, number, "account_alerts", value, at, time=True)

@@ -1,0 +1,124 @@
+"""Correcting what was imported: a password, an address, a person's wish. All of a file or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.errors import Conflict
+from state.ledger.fleet import NewInstance, NewNumber, Sealer, insert_row
+from state.ledger.sealed import replace_secret
+from state.models import CredentialProfile, Customer, Instance, Number, NumberMigration, Waba
+from state.sides import PinProvenance, Status
+from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """`again`: its migration had been aborted or it had a disposition; it may begin anew."""
+
+    number_id: int
+    ref: str
+    again: bool
+
+
+class Corrections:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def correct(self, numbers: Sequence[NewNumber], seal: Sealer) -> tuple[Corrected, ...]:
+        """Write the rows over what is there, each found by its E.164, in one transaction.
+
+        Ids of Graph may change only where no migration is live. Raises Conflict naming the line; nothing was written.
+        """
+        async with self._engine.begin() as tx:
+            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            try:
+                return tuple([await self._one(tx, new, seal, now) for new in numbers])
+            except IntegrityError as exc:
+                raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
+
+    async def _one(self, tx: AsyncConnection, new: NewNumber, seal: Sealer, now: datetime) -> Corrected:
+        asked = select(
+            Number.id, Number.ref, Number.phone_number_id, Number.instance_pk, Waba.waba_id, Number.disposition
+        )
+        row = (
+            await tx.execute(asked.join(Waba, Waba.id == Number.waba_pk).where(Number.e164 == new.e164))
+        ).one_or_none()
+        if row is None:
+            raise Conflict(f"line {new.line}: this number is not imported yet; leave --correct out for new numbers")
+        last = (
+            await tx.execute(
+                select(NumberMigration.status, NumberMigration.ended_at)
+                .where(NumberMigration.number_pk == row.id)
+                .order_by(NumberMigration.id.desc())
+                .limit(1)
+            )
+        ).one_or_none()
+        moved = (row.phone_number_id, row.waba_id) != (new.phone_number_id, new.waba_id)
+        if moved and last is not None and last.ended_at is None:
+            raise Conflict(
+                f"line {new.line}: {row.ref} is being moved under other ids; `cutover abort {row.ref}` first"
+            )
+        again = row.disposition is not None or (last is not None and last.status in (Status.ABORTED, Status.SKIPPED))
+        values = await self._values(tx, new, now) | ({"disposition": None} if again else {})
+        values["instance_pk"] = await self._instance(tx, row.instance_pk, new, seal, now)
+        await tx.execute(update(Number).where(Number.id == row.id).values(**values))
+        for sealed in seal.number(new, f"number:{row.id}"):
+            await replace_secret(tx, f"number:{row.id}", sealed, now)
+        return Corrected(row.id, row.ref, again)
+
+    async def _values(self, tx: AsyncConnection, new: NewNumber, now: datetime) -> dict[str, Any]:
+        pin = {"pin_provenance": PinProvenance.HANDED_IN, "pin_since": now} if new.has_pin else {}
+        return pin | {
+            "phone_number_id": new.phone_number_id,
+            "waba_pk": await self._waba(tx, new),
+            "wave_name": new.wave,
+            "tags": new.tags,
+            "daily_volume": new.daily_volume,
+            "language": new.language,
+            "code_method": new.code_method,
+            "storage_region": new.storage_region,
+            "smoke_to": new.smoke_to,
+            "forced_itinerary": new.itinerary,
+        }
+
+    async def _waba(self, tx: AsyncConnection, new: NewNumber) -> int:
+        """The WABA, with its customer's hook as the file has it now."""
+        traffic = "required" if new.hook_required else "advisory"
+        hook = update(Customer).where(Customer.name == new.customer).values(hook=new.hook, traffic=traffic)
+        customer = (await tx.execute(hook.returning(Customer.id))).scalar_one_or_none()
+        if customer is None:
+            customer = await insert_row(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
+        row = (await tx.execute(select(Waba.id, Waba.customer_id).where(Waba.waba_id == new.waba_id))).one_or_none()
+        if row is not None and row.customer_id != customer:
+            raise Conflict(f"line {new.line}: WABA {new.waba_id} belongs to another customer than {new.customer}")
+        if row is not None:
+            return int(row.id)
+        profile = select(CredentialProfile.id).where(CredentialProfile.name == new.profile)
+        values = {
+            "waba_id": new.waba_id,
+            "customer_id": customer,
+            "profile_id": (await tx.execute(profile)).scalar_one(),
+        }
+        return await insert_row(tx, Waba, values)
+
+    async def _instance(
+        self, tx: AsyncConnection, instance_id: int | None, new: NewNumber, seal: Sealer, now: datetime
+    ) -> int | None:
+        if new.instance is None:
+            return None
+        values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
+        values["command_arguments"] = dict(new.instance.command_arguments)
+        if instance_id is None:
+            instance_id = await insert_row(tx, Instance, values)
+        else:
+            await tx.execute(update(Instance).where(Instance.id == instance_id).values(**values))
+        for sealed in seal.instance(new, f"instance:{instance_id}"):
+            await replace_secret(tx, f"instance:{instance_id}", sealed, now)
+        return instance_id

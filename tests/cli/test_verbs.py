@@ -1,0 +1,534 @@
+"""The verbs of an operator: what they change, what they refuse, and that a dry run writes nothing anywhere."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from migration.bootstrap import App
+from migration.field_facts import FIELD_FACTS
+from migration.waves.loop import Slice, WaveLoop
+from state.models import Base
+from state.sides import Side, Status
+from tests.operator import Operator, make_operator
+from tests.rig import Killed
+
+HOOK = {"hook": "senders", "start_command": "start"}
+Make = Callable[..., Operator]
+
+
+@pytest.fixture
+def operator(tmp_path: Path, database_url: str) -> Make:
+    """`operator(kinds=[...], world=...)`: a desk with nothing imported, on either database."""
+
+    def made(**how: Any) -> Operator:
+        return asyncio.run(make_operator(tmp_path / "home", database_url, **how))
+
+    return made
+
+
+def everything(desk: Operator) -> dict[str, list[Any]]:
+    """Every row of every table."""
+
+    async def read(app: App) -> dict[str, list[Any]]:
+        async with app.database.connect() as connection:
+            return {
+                table.name: [tuple(row) for row in await connection.execute(text(f"SELECT * FROM {table.name}"))]
+                for table in Base.metadata.sorted_tables
+            }
+
+    return desk.do(read)
+
+
+def files(desk: Operator) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes()
+        for path in desk.rig.folder.parent.rglob("*")
+        if path.is_file() and "-shm" not in path.name
+    }
+
+
+# -- a dry run
+
+DRY = [
+    ("hold", "N-0001"),
+    ("hold", "north", "--because", "storm"),
+    ("release", "N-0002"),
+    ("release", "north"),
+    ("release", "north", "--canary"),
+    ("release", "north", "--only", "N-0001"),
+    ("stop", "north", "--because", "over"),
+    ("abort", "N-0001", "--because", "customer left"),
+    ("back-to-onprem", "N-0003"),
+    ("resolve", "N-0002", "--look-again", "--because", "mended"),
+    ("resolve", "N-0002", "--switch", "CODE_AFTER", "--because", "host gone"),
+    ("resolve", "N-0002", "--switch", "FORWARD_RECOVERY", "--because", "dark"),
+    ("resolve", "N-0002", "--onprem-off", "--because", "saw it"),
+    ("resolve", "N-0002", "--pin-handed-in", "--because", "owner"),
+    ("resolve", "N-0002", "--two-step-off", "--because", "owner"),
+    ("resolve", "N-0002", "--spend-reserve", "--because", "sure"),
+    ("resolve", "N-0002", "--dispose", "churned", "--because", "left"),
+    ("plan", "south", "--canary", "1"),
+    ("plan", "north", "--canary", "1"),
+    ("fact", "onprem_registration", "blocked", "--because", "N-0003 answered 1005"),
+    ("rotate-key",),
+    ("sweep",),
+]
+
+
+@pytest.mark.parametrize("verb", DRY, ids=" ".join)
+def test_a_dry_run_writes_nothing_anywhere(operator: Make, verb: tuple[str, ...]) -> None:
+    desk = operator(kinds=["healthy", "healthy", "verified", "healthy"], world="open")
+    desk.taken_in(**HOOK)
+    assert desk.drive("N-0003").side is Side.CLOUD
+    desk.cutover("hold", "N-0002")
+    desk.drive("N-0002")
+    assert desk.cutover("plan", "north", "--limit", "1", "--released", "none").code == 0
+    rows, before, calls = everything(desk), files(desk), len(desk.rig.sandbox.world.log)
+    writes = [call.call for call in desk.rig.sandbox.world.calls if call.write]
+    said = desk.cutover(*verb, "--dry-run")
+    assert said.code == 0, said.err
+    assert "Nothing was changed." in said.out
+    assert everything(desk) == rows
+    assert files(desk) == before
+    assert [call.call for call in desk.rig.sandbox.world.calls if call.write] == writes
+    if verb[0] != "back-to-onprem":
+        assert len(desk.rig.sandbox.world.log) == calls, "nothing was even asked"
+    told = desk.cutover(*verb, "--dry-run", "--json").document
+    assert told["dry_run"] is True
+    assert everything(desk) == rows
+
+
+IRREVERSIBLE = [verb for verb in DRY if verb[0] in ("stop", "abort", "back-to-onprem")] + [
+    verb for verb in DRY if "--dispose" in verb or "FORWARD_RECOVERY" in verb
+]
+
+
+@pytest.mark.parametrize("verb", IRREVERSIBLE, ids=" ".join)
+def test_what_cannot_be_taken_back_asks_for_the_number_again(operator: Make, verb: tuple[str, ...]) -> None:
+    desk = operator(kinds=["healthy", "healthy", "verified", "healthy"], world="open")
+    desk.taken_in(**HOOK)
+    desk.drive("N-0003")
+    desk.cutover("plan", "north", "--limit", "1")
+    rows = everything(desk)
+    said = desk.cutover(*verb)
+    assert said.code == 2
+    assert f"--confirm {verb[1]}" in said.complaint
+    assert "would" in said.out
+    wrong = desk.cutover(*verb, "--confirm", "N-0004")
+    assert (wrong.code, "is not " + verb[1] in wrong.complaint) == (2, True)
+    assert everything(desk) == rows
+    assert desk.cutover(*verb, "--confirm", verb[1]).code == 0
+    assert everything(desk) != rows
+
+
+# -- numbers
+
+
+def test_abort_tells_the_senders_and_ends(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in(**HOOK)
+    desk.step_to("drain")
+    said = desk.cutover("abort", "N-0001", "--because", "customer left", "--confirm", "n-0001", "--json")
+    assert said.code == 0, said.err
+    assert (said.document["now"]["status"], said.document["after"]["status"]) == ("ready", "aborted")
+    assert desk.calls()[-2:] == ["pause_sends", "resume_sends"]
+    assert desk.sim().platform == "ON_PREMISE"
+    again = desk.cutover("abort", "N-0001", "--because", "x", "--confirm", "N-0001")
+    assert (again.code, again.complaint) == (1, "N-0001 is aborted; nothing was changed")
+
+
+def test_abort_past_the_point_of_no_return_is_refused(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    desk.step_to("confirm")
+    calls = desk.calls()
+    said = desk.cutover("abort", "N-0001", "--because", "late", "--confirm", "N-0001")
+    assert (said.code, "point of no return" in said.complaint) == (1, True)
+    assert desk.calls() == calls
+
+
+def test_back_to_onprem_where_it_is_open(operator: Make) -> None:
+    desk = operator(kinds=["verified"], world="open")
+    desk.taken_in(**HOOK)
+    desk.drive()
+    said = desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
+    assert (said.code, desk.at().side, desk.at().status) == (0, Side.ON_PREMISES, Status.DONE)
+    assert "the way back is unknown" in said.out
+    assert desk.sim().side == "on_premises"
+    again = desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
+    assert (again.code, again.complaint) == (1, "N-0001 is back on On-Premises already; nothing was changed")
+
+
+def test_back_to_onprem_in_a_closed_world(operator: Make) -> None:
+    desk = operator(kinds=["healthy"], world="closing")
+    desk.taken_in()
+    desk.drive()
+    desk.cutover("fact", "onprem_registration", "blocked", "--because", "1005 for N-0001")
+    calls = desk.calls()
+    for more in ([], ["--dry-run"]):
+        said = desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001", *more)
+        assert said.code == 1
+        assert said.complaint.startswith("the way back of N-0001 is closed: On-Premises registration is blocked")
+        assert "stays there" in said.complaint
+    assert desk.calls() == calls
+
+
+def test_back_to_onprem_of_a_number_that_never_moved(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    said = desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
+    assert said.code == 1
+    assert said.complaint == "N-0001 never left On-Premises; `cutover abort N-0001` ends its migration"
+    assert desk.calls() == []
+
+
+def test_hold_and_release_of_a_number(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    assert desk.cutover("hold", "N-0001", "--because", "campaign").code == 0
+    assert desk.cutover("hold", "N-0001").complaint == "N-0001 is on hold already"
+    assert desk.cutover("run", "N-0001", "--patience", "0").code == 3
+    assert "register" not in desk.calls()
+    said = desk.cutover("release", "N-0001", "--json")
+    assert (said.code, said.document["next"]) == (0, "cutover run N-0001")
+    assert desk.cutover("release", "N-0001").complaint == "N-0001 is not on hold"
+    assert desk.cutover("run", "N-0001").code == 0
+    events = desk.do(lambda app: app.queries.events(desk_migration(desk)))
+    assert any(one.kind == "hold" and one.facts["reason"] == "campaign" for one in events)
+
+
+def desk_migration(desk: Operator) -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        (("resolve", "N-0001", "--because", "x"), "give exactly one of"),
+        (("resolve", "N-0001", "--look-again", "--two-step-off", "--because", "x"), "give exactly one of"),
+        (("resolve", "N-0001", "--switch", "BACK_TO_ONPREM", "--because", "x"), "cutover back-to-onprem N-0001"),
+        (("release", "N-0001", "--canary"), "--canary and --only are for waves"),
+        (("release", "north", "--canary", "--only", "N-0001"), "not both"),
+        (("fact", "moon_phase", "full", "--because", "x"), "nothing asks for a fact moon_phase"),
+        (("fact", "onprem_registration", "maybe", "--because", "x"), "is open or blocked, not maybe"),
+        (("fact", "onprem_registration", "open"), "needs its evidence"),
+        (("plan", "N-0007"), "a wave is not called"),
+        (("plan", " "), "a wave is not called"),
+    ],
+    ids=str,
+)
+def test_usage(operator: Make, verb: tuple[str, ...], said: str) -> None:
+    desk = operator()
+    desk.taken_in()
+    told = desk.cutover(*verb)
+    assert (told.code, said in told.complaint) == (2, True), told.err
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "said"),
+    [
+        (("hold", "nowhere"), 10, "there is no wave and no number nowhere"),
+        (("release", "nowhere"), 10, "there is no wave and no number nowhere"),
+        (("stop", "nowhere", "--because", "x", "--confirm", "nowhere"), 10, "there is no wave nowhere"),
+        (("abort", "N-0009", "--because", "x", "--confirm", "N-0009"), 10, "no such number"),
+        (("back-to-onprem", "N-0009", "--confirm", "N-0009"), 10, "no such number"),
+        (("resolve", "N-0009", "--look-again", "--because", "x"), 10, "no such number"),
+        (("resolve", "N-0001", "--look-again", "--because", "x"), 1, "there is nothing to resolve"),
+        (("resolve", "N-0001", "--switch", "SIDEWAYS", "--because", "x"), 1, "there is no itinerary"),
+        (("resolve", "N-0001", "--dispose", "eaten", "--because", "x", "--confirm", "N-0001"), 1, "no disposition"),
+        (("runbook", "no-such-page"), 10, "there is no runbook no-such-page"),
+        (("runbook", "abort", "N-0009"), 10, "no such number"),
+        (("plan", "south", "--rule", "colour=red"), 1, "give tag, customer or volume"),
+        (("plan", "south", "--rule", "tag=nowhere"), 1, "would be empty"),
+        (("plan", "south", "--to", "2020-01-01 00:00"), 1, "the window ends in the past"),
+        (("plan", "south", "--to", "2025-09-01 08:01"), 1, "shorter than one cutover (3 minutes)"),
+        (("plan", "south", "--from", "2025-09-02 09:00", "--to", "2025-09-02 09:02"), 1, "shorter than one cutover"),
+        (("plan", "south", "--to", "2026-01-01", "--tz", "Mars/Olympus"), 1, "there is no time zone Mars/Olympus"),
+        (("plan", "south", "--from", "tomorrow"), 1, "is not a date and time"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_line_and_changes_nothing(operator: Make, verb: tuple[str, ...], code: int, said: str) -> None:
+    desk = operator()
+    desk.taken_in()
+    rows = everything(desk)
+    told = desk.cutover(*verb)
+    assert (told.code, said in told.complaint) == (code, True), told.err
+    assert everything(desk) == rows
+
+
+def test_a_pin_is_asked_for_and_never_shown(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    typed = ("resolve", "N-0001", "--pin-handed-in", "--stdin", "--because", "owner changed it")
+    said = desk.cutover(*typed, typed="482913\n")
+    assert said.code == 0
+    assert "482913" not in said.out + said.err + json.dumps(everything(desk), default=str)
+    assert desk.at().pin_provenance == "handed_in"
+    assert desk.cutover(*typed, typed="48291\n").complaint == "a PIN is six digits; nothing was stored"
+    assert desk.cutover(*typed, typed="\n").code == 2
+
+
+def test_a_number_that_is_disposed_of_while_a_worker_acts(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    desk.do(lambda app: app.ledger.leases.acquire(1, "another worker", timedelta(minutes=1)))
+    rows = everything(desk)
+    said = desk.cutover("resolve", "N-0001", "--dispose", "churned", "--because", "left", "--confirm", "N-0001")
+    assert (said.code, "held by another worker" in said.complaint) == (11, True)
+    assert everything(desk) == rows
+
+
+# -- waves
+
+
+def test_a_second_release_an_empty_wave_and_a_number_of_another_wave(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 3)
+    desk.taken_in()
+    assert desk.cutover("plan", "north", "--limit", "2", "--canary", "1").code == 0
+    assert desk.cutover("plan", "south", "--limit", "1").code == 0
+    assert desk.cutover("plan", "east").complaint.endswith("wave east would be empty")
+    said = desk.cutover("release", "north", "--only", "N-0003")
+    assert (said.code, said.complaint) == (1, "N-0003 is in wave south, not in north; nothing was changed")
+    assert desk.cutover("release", "north", "--canary").code == 0
+    assert "released for canary already" in desk.cutover("release", "north", "--canary").complaint
+    assert desk.cutover("release", "north").code == 0
+    assert desk.cutover("release", "north").code == 1
+    assert desk.cutover("stop", "north", "--because", "over", "--confirm", "north").code == 0
+    assert desk.cutover("run", "north").complaint == "wave north is stopped: over; that is for good"
+    assert desk.cutover("release", "north").complaint == "wave north is stopped; nothing was changed"
+    assert desk.cutover("hold", "north").code == 1
+
+
+def test_a_wave_is_changed_only_where_it_was_asked(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 3)
+    desk.taken_in()
+    window = ("--from", "2025-09-01 22:00", "--to", "2025-09-02 02:00", "--tz", "America/Sao_Paulo")
+    said = desk.cutover("plan", "north", "--limit", "2", "--canary", "1", "--halt-count", "3", *window, "--json")
+    made = said.document["after"]
+    assert (made["numbers"], made["released"], made["window_start"]) == (2, "none", "2025-09-02T01:00:00+00:00")
+    changed = desk.cutover("plan", "north", "--concurrency", "4", "--json").document["after"]
+    assert changed == made | {"concurrency": 4}
+
+
+def test_a_running_wave_hears_hold_release_and_stop(operator: Make) -> None:
+    """The loop runs in one process and the commands come from others; a restart of the loop changes nothing."""
+    desk = operator(kinds=["healthy"] * 4)
+    desk.taken_in()
+    desk.cutover("plan", "north", "--canary", "1", "--concurrency", "2")
+    assert desk.cutover("release", "north", "--canary").code == 0
+    assert desk.cutover("run", "north", "--patience", "0").code == 3
+    assert [desk.at(f"N-000{n}").side for n in (1, 2)] == [Side.CLOUD, Side.ON_PREMISES]
+    heard: list[float] = []
+
+    async def story(app: App) -> None:
+        asked_at = None
+
+        async def tick() -> None:
+            nonlocal asked_at
+            moved = [at for at in await app.queries.board() if at.side is Side.CLOUD]
+            if asked_at is None:
+                asked_at = desk.rig.clock.now()
+                await release()
+            elif len(moved) > 1 and not heard:
+                heard.append((desk.rig.clock.now() - asked_at).total_seconds())
+
+        async def release() -> None:
+            said = await asyncio.to_thread(desk.cutover, "release", "north", "--only", "N-0002")
+            assert said.code == 0, said.err
+
+        loop = WaveLoop(app, app.mover.run_one, concurrency=2, patience=timedelta(seconds=10))
+        await loop.run(Slice(wave="north"), tick)
+
+    desk.do(story)
+    assert desk.at("N-0002").side is Side.CLOUD
+    assert desk.at("N-0003").status is Status.HELD
+    said = desk.cutover("hold", "north", "--because", "storm")
+    assert said.code == 0
+    assert "wave north is held: storm" in desk.cutover("status", "north").out
+    assert desk.cutover("run", "north").complaint == "wave north is held: storm; `cutover release north` lets it go"
+    assert desk.cutover("release", "north").code == 0
+    assert desk.cutover("run", "north").code == 0
+    assert [desk.calls(f"N-000{n}").count("register") for n in (1, 2, 3, 4)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("verb", ["hold", "stop"])
+def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(operator: Make, verb: str) -> None:
+    desk = operator(kinds=["healthy"] * 6)
+    desk.taken_in()
+    desk.cutover("plan", "north", "--concurrency", "1")
+    crossed_at_word: list[int] = []
+
+    def crossed() -> int:
+        return sum("register" in desk.calls(f"N-000{n}") for n in range(1, 7))
+
+    async def story(app: App) -> None:
+        await app.ledger.waves.move("north", to_running, allowed=[planned])
+        began = desk.rig.clock.now()
+
+        async def tick() -> None:
+            board = await app.queries.board()
+            if not crossed_at_word and any(at.side is Side.CLOUD for at in board):
+                more = ("--confirm", "north") if verb == "stop" else ()
+                said = await asyncio.to_thread(desk.cutover, verb, "north", "--because", "storm", *more)
+                assert said.code == 0, said.err
+                crossed_at_word.append(await asyncio.to_thread(crossed))
+                assert desk.rig.clock.now() >= began
+
+        loop = WaveLoop(app, app.mover.run_one, concurrency=1, patience=timedelta(seconds=10))
+        await loop.run(Slice(wave="north"), tick)
+
+    from state.sides import WaveState
+
+    to_running, planned = WaveState.RUNNING, WaveState.PLANNED
+    desk.do(story)
+    assert crossed_at_word
+    assert crossed() <= crossed_at_word[0] + 1, "at most the one whose intent was committed already"
+    assert crossed() < 6
+    assert all(desk.sim(f"N-000{n}").side in ("cloud", "on_premises") for n in range(1, 7))
+
+
+# -- sweep, facts, keys, runbooks
+
+
+def test_a_sweep_takes_up_what_is_due_and_leaves_planned_waves_alone(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 2)
+    desk.taken_in()
+    desk.cutover("plan", "north", "--limit", "1")
+    said = desk.cutover("sweep", "--json")
+    assert (said.code, said.document["due"]) == (0, 1)
+    assert [desk.at(ref).side for ref in ("N-0001", "N-0002")] == [Side.ON_PREMISES, Side.CLOUD]
+    assert desk.cutover("sweep").out.startswith("now    0 numbers are due")
+
+
+def test_a_fact_is_dated_and_says_who_measured(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    assert desk.cutover("fact", "--json").document["facts"][0]["value"] is None
+    for value in ("accepted", "refused"):
+        assert desk.cutover("fact", "code_while_on_premises", value, "--because", f"N-0001: {value}").code == 0
+    told = {one["name"]: one for one in desk.cutover("fact", "--json").document["facts"]}
+    fact = told["code_while_on_premises"]
+    assert (fact["value"], fact["measured_by"], fact["evidence"]) == ("refused", "tester", "N-0001: refused")
+    assert fact["measured_at"].startswith("2025-09-01")
+    assert "N-0001: refused" not in desk.cutover("fact", "onprem_registration").out
+
+
+def test_every_fact_that_the_code_asks_for_can_be_stated() -> None:
+    root = Path(__file__).parents[2] / "migration"
+    asked = {
+        name
+        for path in root.rglob("*.py")
+        if "sandbox" not in path.parts
+        for name in re.findall(r'(?<!intent\.)\bfacts\.get\("([a-z_]+)"', path.read_text())
+        if path.name not in ("register.py", "deregister_onprem.py")
+    }
+    assert asked == set(FIELD_FACTS)
+
+
+def test_a_rotated_key_opens_everything_and_the_old_one_nothing_new(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    desk.step_to("pause_sends")
+    key_file = desk.rig.folder / "master.key"
+    old = key_file.read_text().split()
+    said = desk.cutover("rotate-key", "--json")
+    assert said.code == 0, said.err
+    new = key_file.read_text().split()
+    assert (new[1:], len(new)) == (old, 2)
+    assert said.document["wrapped"] > 3
+    assert said.document["after"]["under_older_keys"] == 0
+    assert old[0] not in said.out
+    key_file.write_text(new[0] + "\n")
+    assert desk.cutover("run", "N-0001").code == 0, "the new key alone opens token, password, PIN and backup"
+    assert len(list((desk.rig.folder / "backups").glob("*.sealed"))) == 1
+
+
+@pytest.mark.parametrize("commit", [None, 1])
+def test_a_rotation_that_was_cut_off_is_finished_with_the_same_key(operator: Make, commit: int | None) -> None:
+    desk = operator()
+    desk.taken_in()
+    desk.step_to("pause_sends")
+    key_file = desk.rig.folder / "master.key"
+    if commit is None:  # killed between the key file and the rows
+        from migration.vault import new_master_key
+
+        key_file.write_text(new_master_key().get_secret_value() + "\n" + key_file.read_text())
+    else:  # killed between the rows and the shelf
+        desk.rig.scythe.at_commit = desk.rig.scythe.commits + commit
+        with pytest.raises(Killed):
+            desk.cutover("rotate-key")
+        desk.rig.scythe.at_commit = None
+    keys = key_file.read_text().split()
+    assert len(keys) == 2
+    assert desk.cutover("status").code == 0
+    said = desk.cutover("rotate-key", "--json")
+    assert (said.code, said.document["after"]["under_older_keys"]) == (0, 0)
+    assert key_file.read_text().split() == keys
+    key_file.write_text(keys[0] + "\n")
+    assert desk.cutover("run", "N-0001").code == 0
+
+
+def test_a_key_from_the_environment_is_not_made_here(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    key = (desk.rig.folder / "master.key").read_text().strip()
+    desk.env["CUTOVER_MASTER_KEY"] = key
+    said = desk.cutover("rotate-key")
+    assert (said.code, said.complaint.startswith("the master key comes from CUTOVER_MASTER_KEY")) == (1, True)
+
+
+def test_a_runbook_is_filled_in_for_a_number(operator: Make) -> None:
+    desk = operator(kinds=["healthy", "business_app"])
+    desk.taken_in()
+    desk.cutover("plan", "north")
+    desk.drive("N-0002")
+    said = desk.cutover("runbook", "runbooks/business-app.md", "N-0002")
+    assert said.code == 0
+    assert "cutover abort N-0002" in said.out
+    assert "N-0001" not in said.out
+    truth = said.out.split("## What is true now\n")[1]
+    assert truth.strip().startswith("- N-0002")
+    assert "blocked at snapshot" in truth
+    assert "cutover hold north" in desk.cutover("runbook", "cutover-day", "N-0002").out
+    assert {one["page"] for one in desk.cutover("runbook", "--json").document["pages"]} >= {"abort", "wrong-pin"}
+    assert desk.cutover("runbook", "abort", "--json").document["title"] == "End a number's migration"
+
+
+# -- a corrected inventory
+
+
+def test_a_corrected_row_is_taken_over_and_an_aborted_number_begins_anew(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 2)
+    desk.taken_in()
+    desk.cutover("abort", "N-0001", "--because", "by mistake", "--confirm", "N-0001")
+    path = str(desk.rig.inventory(code_method="VOICE", tags="pilot"))
+    assert desk.cutover("import", path).code == 1
+    said = desk.cutover("import", path, "--correct", "--json")
+    assert said.code == 0, said.err
+    assert said.document["corrected"] == ["N-0001", "N-0002"]
+    assert [one["ref"] for one in said.document["begun_anew"]] == ["N-0001"]
+    assert (desk.at().code_method, desk.at().status) == ("VOICE", Status.READY)
+    assert desk.cutover("run").code == 0
+
+
+def test_a_number_that_is_being_moved_keeps_its_ids(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 2)
+    numbers = desk.rig.sandbox.manifest("http://sandbox")["numbers"]
+    desk.taken_in()
+    from tests.rig import write_inventory
+
+    path = desk.rig.folder / "other.csv"
+    row = dict(numbers[0]) | {"phone_number_id": numbers[1]["phone_number_id"]}
+    write_inventory(path, [row], {})
+    rows = everything(desk)
+    said = desk.cutover("import", str(path), "--correct")
+    assert said.code == 1
+    assert everything(desk) == rows
