@@ -15,7 +15,7 @@ from state.rows import EventRow, Position
 from state.types import DatabaseClock
 
 ROW, LEFT, WIDTH, TOP, LASTS = 15, 168, 620, 56, 14
-SIDES = {"on_premises": "#7a8794", "unknown": "#e0533d", "neither": "#e0533d", "cloud": "#1f9d61"}
+SIDES = {"on_premises": "#7a8794", "unknown": "#e3b341", "neither": "#e0533d", "cloud": "#1f9d61", "new": "#3b4754"}
 CROSSES = ("register", "deregister_onprem")
 
 
@@ -63,7 +63,7 @@ def draw(told: list[tuple[Position, list[EventRow]]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 20} {height}" font-family="ui-monospace,Menlo,monospace" font-size="11">',
         f'<rect width="100%" height="100%" rx="8" fill="#10161d"/>',
         f'<text x="16" y="24" fill="#e8edf2" font-size="14">a fleet of {len(told)} numbers, On-Premises to Cloud, in {seconds:.0f} s (sandbox)</text>',
-        f'<text x="16" y="42" fill="#93a1b0">one worker is killed on the way; grey On-Premises, red on neither side, green Cloud</text>',
+        f'<text x="16" y="42" fill="#93a1b0">grey On-Premises, yellow a call is out, red on neither side, green Cloud; one worker is killed on the way</text>',
         f'<clipPath id="now"><rect x="{LEFT}" y="0" height="{height}" width="{WIDTH}"><animate attributeName="width" from="0" to="{WIDTH}" dur="{LASTS}s" fill="freeze"/></rect></clipPath>',
     ]
     for place, (at, _) in enumerate(told):
@@ -72,9 +72,13 @@ def draw(told: list[tuple[Position, list[EventRow]]]) -> str:
     parts.append('<g clip-path="url(#now)">')
     for place, (at, events) in enumerate(told):
         y = TOP + ROW * place
+        new = at.itinerary == "ONBOARD"  # was nowhere before, so it is not dark
         for bar in bars(events, first, last):
+            side = "new" if new and bar.side == "neither" else bar.side
             x, width = LEFT + bar.begin * WIDTH, max((bar.end - bar.begin) * WIDTH, 1.5)
-            parts.append(f'<rect x="{x:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 5}" rx="2" fill="{SIDES[bar.side]}"/>')
+            parts.append(
+                f'<rect x="{x:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 5}" rx="2" fill="{SIDES[side]}"/>'
+            )
     parts.append("</g>")
     for tick in range(0, int(seconds) + 1, 15):
         x = LEFT + tick / seconds * WIDTH

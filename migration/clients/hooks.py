@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from migration.clients.masking import without_numbers
 from migration.clients.transport import ORDINARY, SEND_BY
 from migration.errors import Rejected, Transient
 
@@ -86,7 +87,7 @@ def _read(answer: httpx.Response) -> HookAnswer:
     if answer.status_code == 202 and told.get("ask"):
         return HookDraining(str(told["ask"]))
     if answer.status_code == 409:
-        return HookVetoed(str(told.get("reason") or "no reason given"))
+        return HookVetoed(without_numbers(str(told.get("reason") or "no reason given")))
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Transient(f"traffic hook: HTTP {answer.status_code}", True)
     details = f"the hook answered HTTP {answer.status_code}"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from migration.clients.cloud_models import CloudNumber
 from migration.clients.onprem import OnPremReading, Reading
 from migration.itinerary import Name
-from migration.readings import SUNSET
+from migration.readings import SUNSET, not_movable
 from state.sides import Disposition, Side
 
 # A number that went through Embedded Signup this recently and never had an instance is new, not stranded. The
@@ -48,6 +48,8 @@ def decide(look: Look, now: datetime, forced: str | None = None) -> Way | Ended:
 
 
 def _side(look: Look, now: datetime) -> tuple[Side, bool]:
+    if not_movable(look.cloud) is not None:
+        return Side.UNKNOWN, False  # it is served, or not, by something that is none of ours
     if look.onprem is not None and look.onprem.kind is Reading.SERVING:
         return Side.ON_PREMISES, False
     if look.onprem is not None and look.onprem.kind is Reading.NOT_SERVING:
@@ -60,6 +62,9 @@ def _side(look: Look, now: datetime) -> tuple[Side, bool]:
 
 
 def _choice(look: Look, now: datetime) -> tuple[Name, str]:
+    stop = not_movable(look.cloud)
+    if stop is not None:
+        return Name.CODE_AFTER, f"{stop.reason}; it will stop at its first step, for a person"
     kind = look.onprem.kind if look.onprem is not None else None
     if kind is Reading.SERVING:
         return _while_serving(look)

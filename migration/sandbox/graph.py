@@ -6,15 +6,16 @@ Any `vNN.N` or none in front, a trailing slash or none; parameters from query, f
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from migration.sandbox.errors import Refusal, unknown_object
-from migration.sandbox.graph_access import VERSION, Ask, Handler, served_version
-from migration.sandbox.graph_apps import APP_CALLS, access_token, debug_token
+from migration.sandbox.graph_access import VERSION, Ask, AsksFirst, Handler, served_version
+from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token
 from migration.sandbox.graph_phone import PHONE_CALLS
 from migration.sandbox.graph_waba import WABA_CALLS
-from migration.sandbox.usage import COUNTED, Usage, spend, too_many
-from migration.sandbox.wire import Answer, Request, Target, answer_json
+from migration.sandbox.usage import COUNTED, Usage, spend, too_many, usage_headers
+from migration.sandbox.wire import Answer, Asked, Request, Target, answer_json
 from migration.sandbox.world import World
 
 
@@ -41,6 +42,8 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
     node, edge = path[0], path[1] if len(path) == 2 else ""
     if node in world.wabas:
         tables = [WABA_CALLS]
+    elif node.startswith("upload:"):
+        tables = [UPLOAD_CALLS]
     elif node in world.apps:
         tables = [APP_CALLS]
     else:
@@ -54,14 +57,33 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
 
 def _answer(ask: Ask, call: str, run: Handler) -> Answer:
     used = _spend(ask, call)
-    try:
+
+    def run_it() -> Answer:
         if used.minutes:
             raise too_many(ask.world, used)
-        answer = run(ask)
+        return run(ask)
+
+    return _finished(ask, used, run_it)
+
+
+def _finished(ask: Ask, used: Usage, make: Callable[[], Answer]) -> Answer:
+    """The answer with its headers; one that waits for a handshake is finished when that is over."""
+    try:
+        answer = make()
+    except AsksFirst as asks:
+        then = asks.then
+        return Answer(asks=Asked(asks.handshake, lambda passed: _finished(ask, used, then if passed else _unverified(ask))))
     except Refusal as refusal:
         answer = _refuse(ask, refusal)
-    answer.headers |= _headers(ask, used)
+    answer.headers |= usage_headers(ask.world, used, _business(ask)) | _headers(ask)
     return answer
+
+
+def _unverified(ask: Ask) -> Callable[[], Answer]:
+    def refuse() -> Answer:
+        raise Refusal(ask.world.switches.handshake_refused_code, message="Callback verification failed")
+
+    return refuse
 
 
 def _spend(ask: Ask, call: str) -> Usage:
@@ -91,22 +113,17 @@ def _trace(world: World) -> str:
     return "A" + base64.urlsafe_b64encode(digest[:15]).decode().rstrip("=")
 
 
-def _headers(ask: Ask, used: Usage) -> dict[str, str]:
-    spent = {"call_count": used.percent, "total_cputime": used.percent, "total_time": used.percent}
-    business = next(iter(ask.world.apps.values())).business_id if ask.world.apps else "0"
-    per_business = {
-        business: [
-            {
-                "type": "whatsapp_business_management",
-                **spent,
-                "estimated_time_to_regain_access": used.minutes,
-            }
-        ]
-    }
+def _business(ask: Ask) -> str | None:
+    """Whose usage the headers tell: the owner of the WABA that the call is about."""
+    node = ask.path[0] if ask.path else ""
+    number = ask.world.by_id.get(node)
+    waba = ask.world.wabas.get(number.waba_id if number is not None else node)
+    return waba.business_id if waba is not None else None
+
+
+def _headers(ask: Ask) -> dict[str, str]:
     return {
         "facebook-api-version": served_version(ask.version, ask.world.now()),
-        "x-app-usage": json.dumps(spent),
-        "x-business-use-case-usage": json.dumps(per_business),
         "x-fb-trace-id": _trace(ask.world),
         "x-fb-rev": "1029384756",
     }

@@ -15,6 +15,7 @@ from typing import Any
 from migration.sandbox.accounts import Token, Waba
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.number import SimNumber
+from migration.sandbox.webhooks import Handshake
 from migration.sandbox.wire import Answer, Request, answer_json
 from migration.sandbox.world import World
 
@@ -112,6 +113,38 @@ class Ask:
         if waba.business_id != self.world.apps[token.app_id].business_id:
             return False
         return token.wabas is None or waba.id in token.wabas
+
+
+class AsksFirst(Exception):
+    """The address has to verify itself before `then` makes the change."""
+
+    def __init__(self, handshake: Handshake, then: Callable[[], Answer]) -> None:
+        super().__init__(handshake.url)
+        self.handshake = handshake
+        self.then = then
+
+
+# "https" and a certificate that is publicly valid; a receiver on this machine may do without.
+LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
+
+
+def callback_url(value: Any, longest: int = 2_000) -> str:
+    """Raises Refusal for what cannot be an address of webhooks."""
+    url = str(value)
+    if not url.startswith(("https://", *LOOPBACK)) or len(url) > longest:
+        raise Refusal(100, f"The callback must be an https URL of at most {longest} characters.")
+    return url
+
+
+def verified(ask: "Ask", url: str, verify_token: Any, then: Callable[[], Answer]) -> Answer:
+    """Makes the change, or first has the address verify itself. Raises AsksFirst.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint
+    """
+    if ask.world.switches.webhook_handshake == "no":
+        return then()
+    digest = hashlib.sha256(f"{ask.world.seed}:challenge:{len(ask.world.log)}".encode()).hexdigest()
+    raise AsksFirst(Handshake(url, str(verify_token), str(int(digest[:8], 16))), then)
 
 
 def _bad_token(text: str, subcode: int | None, code: int = 190) -> Refusal:

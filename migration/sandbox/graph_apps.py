@@ -5,7 +5,8 @@ from typing import Any
 
 from migration.sandbox.accounts import Token
 from migration.sandbox.errors import Refusal, unknown_object
-from migration.sandbox.graph_access import Ask, Entry, success
+from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
+from migration.sandbox.uploads import MOST_BYTES, TYPES, Session
 from migration.sandbox.wire import Answer, answer_json
 from migration.sandbox.world import World
 
@@ -69,11 +70,81 @@ def _set_subscriptions(ask: Ask) -> Answer:
     app = ask.world.apps[ask.path[0]]
     if ask.token != f"{app.id}|{app.secret}":
         raise Refusal(15, message="(#15) This method must be called with an app access_token.", status=400)
-    app.callback_url = str(ask.params.get("callback_url") or "") or None
-    return success(ask.world)
+    given = ask.params.get("callback_url")
+    if not given:
+        app.callback_url = None
+        return success(ask.world)
+    url = callback_url(given)
+    fields = frozenset(str(ask.params.get("fields") or "").replace(" ", "").split(",")) - {""}
+
+    def change() -> Answer:
+        app.callback_url, app.fields = url, fields
+        return success(ask.world)
+
+    return verified(ask, url, ask.params.get("verify_token"), change)
+
+
+def _subscriptions(ask: Ask) -> Answer:
+    app = ask.world.apps[ask.path[0]]
+    if ask.token != f"{app.id}|{app.secret}":
+        raise Refusal(15, message="(#15) This method must be called with an app access_token.", status=400)
+    if app.callback_url is None:
+        return answer_json({"data": []})
+    fields = [{"name": name, "version": "v25.0"} for name in sorted(app.fields)]
+    row = {"object": "whatsapp_business_account", "callback_url": app.callback_url, "active": True, "fields": fields}
+    return answer_json({"data": [row]})
+
+
+# -- pictures: https://developers.facebook.com/docs/graph-api/guides/upload
+
+
+def _begin_upload(ask: Ask) -> Answer:
+    """Step 1: a session. `file_length` in bytes."""
+    token = ask.authorize()
+    if token.app_id != ask.path[0]:
+        raise unknown_object(ask.path[0])
+    length, kind = str(ask.params.get("file_length", "")), str(ask.params.get("file_type", ""))
+    if not length.isdecimal() or not 0 < int(length) <= MOST_BYTES:
+        raise Refusal(100, "Param file_length must be a positive number of bytes.")
+    if kind not in TYPES:
+        raise Refusal(100, "Param file_type is not a supported type.")
+    return answer_json({"id": ask.world.uploads.begin(token.app_id, int(length), kind).id}, effect=True)
+
+
+def _session(ask: Ask) -> Session:
+    """The session, to who began it."""
+    token = ask.authorize()
+    session = ask.world.uploads.sessions.get(ask.path[0])
+    if session is None or session.app_id != token.app_id:
+        raise unknown_object(ask.path[0])
+    return session
+
+
+def _upload(ask: Ask) -> Answer:
+    """Step 2: bytes from `file_offset` on; the last of them give the handle `h`."""
+    session = _session(ask)
+    if ask.request.headers.get("file_offset", "0") != str(session.offset):
+        raise Refusal(100, f"Header file_offset must be {session.offset}.")
+    size = len(ask.request.body)
+    if not size or session.offset + size > session.length:
+        raise Refusal(100, "The file is not as long as it was said to be.")
+    handle = ask.world.uploads.add(session, size)
+    told = {"id": session.id, "file_offset": session.offset} if handle is None else {"h": handle}
+    return answer_json(told, effect=True)
+
+
+def _upload_state(ask: Ask) -> Answer:
+    session = _session(ask)
+    return answer_json({"id": session.id, "file_offset": session.offset})
 
 
 APP_CALLS: Mapping[tuple[str, str], Entry] = {
     ("GET", ""): ("get.app", False, _app),
+    ("GET", "subscriptions"): ("get.subscriptions", False, _subscriptions),
     ("POST", "subscriptions"): ("set_subscriptions", True, _set_subscriptions),
+    ("POST", "uploads"): ("upload.begin", True, _begin_upload),
+}
+UPLOAD_CALLS: Mapping[tuple[str, str], Entry] = {
+    ("GET", ""): ("get.upload", False, _upload_state),
+    ("POST", ""): ("upload", True, _upload),
 }

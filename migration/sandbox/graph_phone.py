@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from migration.sandbox import graph_fields as fields
-from migration.sandbox import messaging, registering, verifying
+from migration.sandbox import messaging, naming, registering, verifying
 from migration.sandbox.accounts import SCOPES
 from migration.sandbox.errors import Refusal
-from migration.sandbox.graph_access import Ask, Entry, success
+from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
 from migration.sandbox.number import SimNumber
 from migration.sandbox.register_checks import REGIONS
 from migration.sandbox.wire import Answer, answer_json
@@ -39,22 +39,39 @@ def _read(ask: Ask) -> Answer:
 
 
 def _change_name(ask: Ask) -> str:
-    return "set_webhook" if "webhook_configuration" in ask.params else "set_pin"
+    if "webhook_configuration" in ask.params:
+        return "set_webhook"
+    return "set_name" if "new_display_name" in ask.params else "set_pin"
 
 
 def _change(ask: Ask) -> Answer:
-    """The PIN, or the number's own callback URL."""
+    """The PIN, a new display name, or the number's own callback URL."""
     number = _number(ask, MANAGE)
-    override = ask.params.get("webhook_configuration")
-    if override is None:
-        if "pin" not in ask.params:
-            raise Refusal(100, "Param pin is required.")
+    if "webhook_configuration" in ask.params:
+        return _set_webhook(ask, number, ask.params["webhook_configuration"])
+    if "new_display_name" in ask.params:
+        naming.ask_for(ask.world, number, ask.params["new_display_name"])
+    elif "pin" in ask.params:
         verifying.set_pin(ask.world, number, ask.params["pin"])
-    elif isinstance(override, Mapping) and override.get("override_callback_uri"):
-        number.webhook = {name: str(value) for name, value in override.items()}
     else:
-        number.webhook = {}
+        raise Refusal(100, "Param pin is required.")
     return success(ask.world)
+
+
+def _set_webhook(ask: Ask, number: SimNumber, override: Any) -> Answer:
+    """An empty address removes it: .../whatsapp/webhooks/override"""
+    given = override.get("override_callback_uri") if isinstance(override, Mapping) else None
+    if not given:
+        number.webhook = {}
+        return success(ask.world)
+    url, app_id = callback_url(given), ask.authorize().app_id
+
+    def change() -> Answer:
+        number.webhook = {"override_callback_uri": url, "app_id": app_id}
+        return success(ask.world)
+
+    assert isinstance(override, Mapping)
+    return verified(ask, url, override.get("verify_token"), change)
 
 
 def _register(ask: Ask) -> Answer:
@@ -156,10 +173,13 @@ def _set_profile(ask: Ask) -> Answer:
     if params.get("messaging_product") != "whatsapp":
         raise Refusal(100, "The parameter messaging_product is required.")
     _fits(params)
+    handle = params.get("profile_picture_handle")
+    if handle and str(handle) not in ask.world.uploads.handles:
+        raise Refusal(100, "Param profile_picture_handle is not the handle of an upload.")
     for name in PROFILE_FIELDS:
         if name in params and name != "profile_picture_url":
             number.profile[name] = params[name]
-    if params.get("profile_picture_handle"):
+    if handle:
         number.profile["profile_picture_url"] = f"https://pps.example/{number.phone_number_id}.jpg"
     return success(ask.world)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from migration.sandbox import graph_fields as fields
 from migration.sandbox.accounts import SCOPES, Subscription
 from migration.sandbox.errors import Refusal
-from migration.sandbox.graph_access import Ask, Entry, served_version, success
+from migration.sandbox.graph_access import Ask, Entry, callback_url, served_version, success, verified
 from migration.sandbox.wire import Answer, answer_json
 
 MANAGE = SCOPES[0]
@@ -99,11 +99,16 @@ def _subscribe(ask: Ask) -> Answer:
     if override is not None:
         if token.app_id not in waba.subscriptions:
             raise Refusal(100, "Before override the current callback uri, your app must be subscribed.")
-        if not str(override).startswith("https://") or len(str(override)) > LONGEST_OVERRIDE:
-            raise Refusal(100, "Param override_callback_uri must be an https URL of at most 200 characters.")
+        url = callback_url(override, LONGEST_OVERRIDE)
         if not ask.params.get("verify_token"):
             raise Refusal(100, "Param verify_token is required.")
-    waba.subscriptions[token.app_id] = Subscription(token.app_id, override)
+
+        def change() -> Answer:
+            waba.subscriptions[token.app_id] = Subscription(token.app_id, url)
+            return success(ask.world)
+
+        return verified(ask, url, ask.params["verify_token"], change)
+    waba.subscriptions[token.app_id] = Subscription(token.app_id)
     return success(ask.world)
 
 

@@ -3,10 +3,12 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/migrating-from-onprem-to-cloud
 """
 
+import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from migration.sandbox import callbacks
 from migration.sandbox.deployments import needs_coreapp
 from migration.sandbox.errors import OnPremRefusal, Refusal
 from migration.sandbox.instance import Instance
@@ -22,6 +24,7 @@ TYPES = frozenset({
 })
 # fmt: on
 LONGEST_TEXT = 4096
+STANDARD_MPS, HIGH_MPS, COEXISTENCE_MPS = 80, 1_000, 20
 # A callback queue of this size makes the client answer 1016 (a BSP's report).
 OVERLOADED = 100_000
 
@@ -40,17 +43,38 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         raise Refusal(131057, "The business account is in maintenance mode.")
     if to == number.digits:
         raise Refusal(131021)
+    failed = None
     if body.get("type") == "template":
         _known_template(world, number, body["template"])
-    elif not window_open(world, number, to) and world.switches.text_outside_window == "sync":
-        raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
+    elif not window_open(world, number, to):
+        if world.switches.text_outside_window == "sync":
+            raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
+        failed = 131047
+    _pace(world, number, to, at)
     _note_correlation(number, body)
     wamid = "wamid." + world.draw(number).randbytes(18).hex().upper()
+    callbacks.statuses_on_cloud(world, number, to, wamid, at, body.get("biz_opaque_callback_data"), failed)
     return {
         "messaging_product": "whatsapp",
         "contacts": [{"input": str(body["to"]), "wa_id": to}],
         "messages": [{"id": wamid, "message_status": "accepted"}],
     }
+
+
+def most_per_second(number: SimNumber) -> int:
+    """Messages a second: https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput"""
+    if number.on_business_app:
+        return COEXISTENCE_MPS
+    return HIGH_MPS if number.throughput == "HIGH" else STANDARD_MPS
+
+
+def _pace(world: World, number: SimNumber, to: str, at: datetime) -> None:
+    if world.switches.message_limits == "off":
+        return
+    if not number.pace.within(most_per_second(number), at):
+        raise Refusal(130429, "Cloud API message throughput has been reached.")
+    if not number.pace.to(to, at):
+        raise Refusal(131056, "Too many messages were sent from this number to the same recipient.")
 
 
 def _recipient(body: Mapping[str, Any]) -> str:
@@ -99,7 +123,7 @@ def window_open(world: World, number: SimNumber, consumer: str) -> bool:
 def send_onprem(world: World, instance: Instance, body: Mapping[str, Any]) -> str:
     """Takes a message for sending from On-Premises; gives its id. Raises OnPremRefusal."""
     needs_coreapp(world, instance)
-    if instance.callbacks.settle(world.now()) >= OVERLOADED:
+    if queued(world, instance) >= OVERLOADED:
         raise OnPremRefusal(1016, "The callback queue is too long")
     if not body.get("to"):
         raise OnPremRefusal(1008, "Parameter 'to' is mandatory")
@@ -108,21 +132,34 @@ def send_onprem(world: World, instance: Instance, body: Mapping[str, Any]) -> st
     number = world.number_of(instance)
     assert number is not None
     instance.messages += 1
-    instance.callbacks.add(world.now())  # its delivery status goes to the partner's webhook
-    return "gBEG" + world.draw(number).randbytes(16).hex().upper()
+    message_id = "gBEG" + world.draw(number).randbytes(16).hex().upper()
+    to = "".join(char for char in str(body["to"]) if char.isdigit())
+    if not callbacks.statuses_on_premises(world, instance, to, message_id, world.now()):
+        instance.callbacks.add(world.now())  # its delivery status goes to a webhook that nobody listens to here
+    return message_id
 
 
-def inbound(world: World, number: SimNumber, consumer: str) -> str | None:
+def queued(world: World, instance: Instance) -> int:
+    """`callback_queue_size`: what the partner's webhook has not taken yet."""
+    return instance.callbacks.settle(world.now()) + world.outbox.waiting(instance.id)
+
+
+def inbound(world: World, number: SimNumber, consumer: str, text: str = "Hello") -> str | None:
     """A consumer writes to the number: the side that gets it, or None where it is silently dropped."""
     world.settle(number)
     at = world.now()
-    number.windows["".join(char for char in consumer if char.isdigit())] = at
+    digits = "".join(char for char in consumer if char.isdigit())
+    number.windows[digits] = at
+    number.inbound += 1
+    message_id = hashlib.sha256(f"{world.seed}:{number.e164}:inbound:{number.inbound}".encode()).hexdigest()[:36].upper()
     if number.side == "on_premises":
         instance = world.instances[str(number.live_instance)]
-        instance.callbacks.add(at)
+        if not callbacks.inbound_on_premises(world, instance, digits, f"ABG{message_id}", text, at):
+            instance.callbacks.add(at)
         return "on_premises"
     heard = number.side == "cloud" and bool(world.wabas[number.waba_id].subscriptions)
     if heard:
+        callbacks.inbound_on_cloud(world, number, digits, f"wamid.{message_id}", text, at)
         return "cloud"
     number.dropped_inbound += 1  # on neither side, or on Cloud with no app subscribed to hear of it
     return None

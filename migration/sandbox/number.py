@@ -110,6 +110,7 @@ class SimNumber:
     deregisters: int = 0
     wrong_pins: int = 0
     double_effects: int = 0
+    inbound: int = 0
     dropped_inbound: int = 0
 
     @property

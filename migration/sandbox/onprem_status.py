@@ -6,7 +6,7 @@ https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
 from datetime import UTC
 from typing import Any
 
-from migration.sandbox import deployments
+from migration.sandbox import deployments, messaging
 from migration.sandbox.onprem_visit import Visit
 
 
@@ -77,7 +77,7 @@ def _gauge(text: str, value: float, **labels: str) -> dict[str, Any]:
 
 
 def stats_app(visit: Visit) -> tuple[int, Any]:
-    queued = visit.instance.callbacks.settle(visit.world.now())
+    queued = messaging.queued(visit.world, visit.instance)
     sent = _gauge("Number of callback requests", visit.instance.messages, result="ok", type="status_change")
     app = {"callback_queue_size": _gauge("Callbacks waiting to be sent", queued), "callback_requests": sent}
     return 200, {"stats": {"app": app}}

@@ -4,13 +4,16 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-migrat
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from migration.sandbox import callbacks, naming
 from migration.sandbox.errors import Refusal
 from migration.sandbox.number import SimNumber
 from migration.sandbox.register_checks import CHECKS, Attempt
 from migration.sandbox.world import World
+
+MAINTENANCE = timedelta(seconds=60)
 
 
 def register(world: World, number: SimNumber, body: Mapping[str, Any]) -> float:
@@ -42,9 +45,10 @@ def _succeed(attempt: Attempt) -> float:
     world, number = attempt.world, attempt.number
     number.registered += 1
     number.guesses.forget()
-    _take_name(number)
+    renamed = naming.take_effect(number)
     if number.platform == "CLOUD_API":
-        number.double_effects += 1  # it was there already: a second effect of what should happen once
+        if not renamed:
+            number.double_effects += 1  # it was there already: a second effect of what should happen once
         return 0.0
     seconds = _takes(world, number)
     with world.changing(number, attempt.at):
@@ -72,8 +76,7 @@ def _leave_onprem(attempt: Attempt) -> None:
         if client.host == "up" and world.switches.health_after_move == "connection_refused":
             client.host = "stopped"
         if contents is not None and client.shards >= 2:
-            # Two shards or more come up with high throughput, after up to a minute of maintenance.
-            number.throughput, number.maintenance_until = "HIGH", attempt.at + timedelta(seconds=60)
+            upgrade_throughput(world, number, attempt.at)  # two shards or more come up with high throughput
     number.cut_off, number.deregistered_at = False, None
     region = attempt.body.get("data_localization_region")
     if region is not None:
@@ -82,12 +85,17 @@ def _leave_onprem(attempt: Attempt) -> None:
         number.official = False
     keep = contents is not None and world.switches.profile_survives == "yes"
     number.moving_profile = dict(contents.profile) if keep and contents is not None else {}
+    if client is not None and client.photo is not None and not keep:
+        callbacks.picture_lost(world, number, attempt.at)
 
 
-def _take_name(number: SimNumber) -> None:
-    """An approved new display name takes effect with `register`; one in review does not."""
-    if number.new_name is not None and number.new_name_status == "APPROVED":
-        number.name, number.new_name, number.new_name_status = number.new_name, None, "NONE"
+def upgrade_throughput(world: World, number: SimNumber, at: datetime) -> None:
+    """Up to a minute of maintenance (131057), then the level and its webhook.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput
+    """
+    number.maintenance_until = at + MAINTENANCE
+    callbacks.throughput_upgraded(world, number, number.maintenance_until)
 
 
 def deregister(world: World, number: SimNumber) -> None:

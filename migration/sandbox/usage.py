@@ -5,6 +5,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/about-
 Calling while throttled lengthens the wait: https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 """
 
+import json
 from dataclasses import dataclass
 
 from migration.sandbox.accounts import Waba
@@ -40,6 +41,14 @@ def spend(world: World, waba: Waba) -> Usage:
 
 def _active(world: World, waba: Waba) -> bool:
     return any(world.by_id[one].platform == "CLOUD_API" for one in waba.phone_number_ids)
+
+
+def usage_headers(world: World, used: Usage, business_id: str | None = None) -> dict[str, str]:
+    """On every answer of Graph. Percentages; the wait in minutes. The `type` of WhatsApp is in no stored page."""
+    spent = {"call_count": used.percent, "total_cputime": used.percent, "total_time": used.percent}
+    business = business_id or next(iter(world.businesses), "0")
+    row = {"type": "whatsapp_business_management", **spent, "estimated_time_to_regain_access": used.minutes}
+    return {"x-app-usage": json.dumps(spent), "x-business-use-case-usage": json.dumps({business: [row]})}
 
 
 def too_many(world: World, usage: Usage) -> Refusal:

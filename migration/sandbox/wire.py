@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 from migration.sandbox.calls import Side
 from migration.sandbox.number import SimNumber
+from migration.sandbox.webhooks import Handshake
 
 Drop = Literal["refused", "reset", "no_answer", "cut"]
 
@@ -63,7 +64,7 @@ class Request:
     @property
     def bearer(self) -> str | None:
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and token else None
+        return token.strip() if scheme.lower() in ("bearer", "oauth") and token else None
 
 
 def _structured(value: Any) -> Any:
@@ -89,9 +90,20 @@ def _multipart(kind: str, body: bytes) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer that waits for an address to verify itself: `then` makes it of whether it did."""
+
+    handshake: Handshake
+    then: "Callable[[bool], Answer]"
+
+
 @dataclass(slots=True)
 class Answer:
-    """`takes_s`: how long the caller waits for it. `drop`: how the connection ends instead of it."""
+    """`takes_s`: how long the caller waits for it. `drop`: how the connection ends instead of it.
+
+    `asks`: not an answer yet; its `then` gives it.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -100,6 +112,7 @@ class Answer:
     code: int | None = None
     takes_s: float = 0.0
     drop: Drop | None = None
+    asks: Asked | None = None
 
 
 def answer_json(payload: Any, status: int = 200, *, effect: bool = False, code: int | None = None) -> Answer:

@@ -75,7 +75,7 @@ def chosen_by(rule: Rule, rows: Sequence[UnplannedRow], limit: int | None) -> li
     """
     picked = sorted(
         (row for row in rows if rule.takes(row)),
-        key=lambda row: (row.daily_volume is None, row.daily_volume or 0, row.migration_id),
+        key=lambda row: (row.daily_volume is None, row.daily_volume or 0, len(row.ref), row.ref),
     )
     return picked[:limit] if limit is not None else picked
 

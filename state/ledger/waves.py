@@ -73,7 +73,9 @@ class Waves:
                 raise await self._why_not(tx, new.name)
             for migration_id in migrations:
                 await self._put(tx, row.id, migration_id, canary=False)
-            numbers = select(NumberMigration.id).where(NumberMigration.wave_pk == row.id).order_by(NumberMigration.id)
+            # Those that were the canary stay it, as far as there is room.
+            order = (NumberMigration.canary.desc(), NumberMigration.id)
+            numbers = select(NumberMigration.id).where(NumberMigration.wave_pk == row.id).order_by(*order)
             first = [one.id for one in (await tx.execute(numbers)).all()][: new.canary_size]
             await tx.execute(
                 update(NumberMigration)
@@ -96,7 +98,7 @@ class Waves:
                 .where(NumberMigration.wave_pk == row.id, NumberMigration.id.in_(migrations))
                 .values(canary=True)
             )
-            await self._wake(tx, row.id)
+            await self._wake(tx, row.id, Status.READY)
 
     async def _put(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
         put = await tx.execute(
@@ -129,7 +131,7 @@ class Waves:
             row = done.one_or_none()
             if row is None:
                 raise await self._why_not(tx, name)
-            await self._wake(tx, row.id)
+            await self._wake(tx, row.id, Status.READY)
 
     async def wake(self, name: str) -> None:
         """Let the held numbers of a wave be looked at again now."""
@@ -139,11 +141,12 @@ class Waves:
                 raise NotFound(f"there is no wave {name}")
             await self._wake(tx, row.id)
 
-    async def _wake(self, tx: AsyncConnection, wave_pk: int) -> None:
+    async def _wake(self, tx: AsyncConnection, wave_pk: int, status: Status = Status.HELD) -> None:
+        """`status` ready: a gate was opened, and a loop that was about to end stays for them."""
         await tx.execute(
             update(NumberMigration)
             .where(NumberMigration.wave_pk == wave_pk, NumberMigration.status == Status.HELD)
-            .values(waiting_until=None)
+            .values(waiting_until=None, status=status)
         )
 
     async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
@@ -154,7 +157,7 @@ class Waves:
             row = done.one_or_none()
             if row is None:
                 raise await self._why_not(tx, name)
-            await self._wake(tx, row.id)
+            await self._wake(tx, row.id, Status.READY if values.get("state") == WaveState.RUNNING else Status.HELD)
 
     async def _why_not(self, tx: AsyncConnection, name: str) -> Exception:
         row = (await tx.execute(select(Wave.state, Wave.released).where(Wave.name == name))).one_or_none()

@@ -159,8 +159,8 @@ KIND: dict[str, tuple[str, str, bool]] = dict.fromkeys(KINDS, WITH_BACKUP) | {
     "first_code_lost": ("CODE_FIRST", *ON_PREMISES),
     "coreapp_down": ("CODE_AFTER", *UNKNOWN),
     "first_login": ("WITH_BACKUP", *UNKNOWN),
-    "business_app": ("CODE_AFTER", *NEITHER),  # `snapshot` stops both
-    "banned": ("CODE_AFTER", *NEITHER),
+    "business_app": ("CODE_AFTER", "unknown", False),  # stopped at its first step, for a person
+    "banned": ("CODE_AFTER", "unknown", False),
 }
 
 
