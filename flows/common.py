@@ -80,6 +80,24 @@ async def in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | 
     return ended[0]
 
 
+async def steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
+    """A task for every step, named after it, until one does not advance."""
+    while True:
+        at = await app.queries.position(migration_id)
+        step = at.next_step or "end"
+        outcome = await in_task(step, step, lambda: app.mover.run_step(migration_id))
+        if app.mover.stops(outcome):
+            return outcome
+        await app.mover.wait(outcome)
+
+
+@task(name="validate", task_run_name="validate", retries=0, cache_policy=NO_CACHE, persist_result=False)
+def refuse(said: str) -> None:
+    """The first step of a flow whose fields have rules between them. Raises ValueError when there is something said."""
+    if said:
+        raise ValueError(said)
+
+
 async def overwrite_parameters(changed: dict[str, Any]) -> None:
     """Replace this run's parameters in Prefect's record: what was typed there must not stay there."""
     run = getattr(get_run_context(), "flow_run", None)

@@ -48,6 +48,7 @@ FLOWS: Mapping[str, tuple[str, tuple[int, str] | None]] = {
     "run-wave": ("flows.run_wave.run_wave", None),
     "sweep": ("flows.sweep.sweep", (1, "CANCEL_NEW")),
     "enter-code": ("flows.enter_code.enter_code", None),
+    "back-to-onprem": ("flows.back_to_onprem.back_to_onprem", (10, "ENQUEUE")),
     "preflight": ("flows.preflight.preflight", (1, "ENQUEUE")),
 }
 

@@ -2,18 +2,16 @@
 
 from typing import Annotated, Any
 
-from prefect import State, flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.common import Reference, Way, in_task, log, opened, state_of
+from flows.common import Reference, Way, log, opened, refuse, state_of, steps_in_tasks
 from migration.actions import switch_way
 from migration.advice import line, next_command
 from migration.bootstrap import App
-from migration.mover import Busy, sentence
-from migration.step import Outcome
+from migration.mover import sentence
 
 
 def _name() -> str:
@@ -38,17 +36,11 @@ async def migrate_number(
         if itinerary is not Way.AS_PLANNED:
             await switch_way(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
         at = await app.queries.find(number)
-        outcome = await _steps(app, at.migration_id)
+        outcome = await steps_in_tasks(app, at.migration_id)
         at = await app.queries.position(at.migration_id)
         now = await app.queries.now()
         log([line(at, now), f"next: {next_command(at, now)}"])
         return state_of(outcome, f"{at.ref}: {sentence(outcome)}")
-
-
-@task(name="validate", task_run_name="validate", retries=0, cache_policy=NO_CACHE, persist_result=False)
-def _refuse(said: str) -> None:
-    if said:
-        raise ValueError(said)
 
 
 async def _valid(app: App, number: str, itinerary: Way, dry_run: bool) -> None:
@@ -59,7 +51,7 @@ async def _valid(app: App, number: str, itinerary: Way, dry_run: bool) -> None:
         said = "a dry run changes nothing, so it cannot change the itinerary; choose one of the two"
     elif at.ended_at is not None and not dry_run:
         said = f"{at.ref} is {at.status}; there is nothing to move"
-    _refuse(said)
+    refuse(said)
 
 
 async def _told(app: App, number: str) -> State[Any]:
@@ -67,14 +59,3 @@ async def _told(app: App, number: str) -> State[Any]:
     said = line(at, now)
     log([said, f"next: {next_command(at, now)}", "dry run: nothing was changed"])
     return Completed(name="DryRun", message=said)
-
-
-async def _steps(app: App, migration_id: int) -> Outcome | Busy:
-    """A task for every step, named after it, until one does not advance."""
-    while True:
-        at = await app.queries.position(migration_id)
-        step = at.next_step or "end"
-        outcome = await in_task(step, step, lambda: app.mover.run_step(migration_id))
-        if app.mover.stops(outcome):
-            return outcome
-        await app.mover.wait(outcome)

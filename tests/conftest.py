@@ -38,9 +38,20 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
+def big_matrix_rig(request: pytest.FixtureRequest, tmp_path: Path) -> MakeRig:
+    """As `rig`, for hundreds of stories: `make test` tells them on SQLite, `make test-slow` on PostgreSQL."""
+    url = str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+    async def made(**how: Any) -> Rig:
+        return await make_rig(tmp_path / "home", url, **how)
+
+    return made
+
+
 @pytest.fixture
 def rig(database_url: str, tmp_path: Path) -> MakeRig:
-    """What makes the test's rig: `await rig(kinds=["healthy"], world="closing", switches={...})`."""
+    """A maker of rigs: `await rig(kinds=[...], world=..., switches={...})`."""
 
     async def made(**how: Any) -> Rig:
         return await make_rig(tmp_path / "home", database_url, **how)

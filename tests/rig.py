@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from pydantic import SecretStr
@@ -68,6 +68,13 @@ class Scythe:
     sends: int = 0
     struck: bool = False
     watch: Callable[[], None] | None = None  # called at every commit
+
+    @classmethod
+    def out(cls, kill: str, nth: int) -> "Scythe":
+        """For one of "at_commit", "before_send", "after_send"."""
+        made = cls()
+        setattr(made, kill, nth)
+        return made
 
     def commit(self) -> None:
         self.commits += 1
@@ -279,12 +286,20 @@ language = "en_US"
 """
 
 
+def write_home(folder: Path, told: Mapping[str, Any]) -> None:
+    """An operator's home folder: the admin file and the secrets that it names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("token", "app_secret", "hook_secret"):
+        (folder / name).write_text(told[name])
+    (folder / "cutover.toml").write_text(ADMIN.format(**told))
+
+
 async def make_rig(
     folder: Path,
     database_url: str,
     *,
     kinds: Sequence[str] = ("healthy",),
-    world: str = "closing",
+    world: Literal["open", "closing", "after-sunset"] = "closing",
     switches: Mapping[str, Any] | None = None,
     start: datetime | None = None,
     seed: int = 7,
@@ -294,11 +309,7 @@ async def make_rig(
     sandbox = Sandbox.build(
         numbers=len(kinds), seed=seed, world=world, now=clock.now, switches=dict(switches or {}), kinds=list(kinds)
     )
-    told = sandbox.manifest("http://sandbox")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("token", "app_secret", "hook_secret"):
-        (folder / name).write_text(told[name])
-    (folder / "cutover.toml").write_text(ADMIN.format(**told))
+    write_home(folder, sandbox.manifest("http://sandbox"))
     settings = Settings(home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox")
     return Rig(sandbox, clock, settings, folder, seed=seed)
 

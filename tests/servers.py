@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def child(*argv: str, env: dict[str, str] | None = None, stdout: Any = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+def child(
+    *argv: str, env: dict[str, str] | None = None, stdout: Any = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
     """A child in a process group of its own, which is gone when this ends."""
     told = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
     process = subprocess.Popen(argv, env=told, stdout=stdout, text=True, start_new_session=True)

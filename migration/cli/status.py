@@ -13,7 +13,6 @@ from migration.clients.masking import masked
 from state.queries import WaveRow
 from state.rows import Position
 
-
 WORDS = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
 
 
@@ -107,9 +106,8 @@ def _print(
     columns = ("number", "", "itinerary", "side", "status", "step", "outage", "move", "next command")
     table("", columns, rows)
     for row in others:
-        say(
-            f"{row['ref']}  {row['disposition'] or 'no migration yet: `cutover preflight`'}  {row['disposition_reason'] or ''}"
-        )
+        ended = row["disposition"] or "no migration yet: `cutover preflight`"
+        say(f"{row['ref']}  {ended}  {row['disposition_reason'] or ''}")
     for wave in waves:
         said = f": {wave.because}" if wave.because else ""
         say(f"wave {wave.name}: {wave.state}, {wave.numbers} numbers, released for {wave.released}{said}")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from migration.sandbox.app import Sandbox
+from migration.sandbox.doors import MOST_DOORS
 from migration.sandbox.kinds import KINDS, BadSpec
 from migration.sandbox.scenario import BadScenario, shipped
 from migration.sandbox.server import serve
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--kinds", default=None, help=f"taken in turn, with commas between: {', '.join(KINDS)}")
     made.add_argument("--scenario", default=None, help=f"a YAML file, or one of: {', '.join(shipped())}")
     made.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    made.add_argument("--tls-onprem", action="store_true", help="On-Premises clients answer on self-signed TLS")
     return made
 
 
@@ -39,8 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as bad:
         sys.stderr.write(f"{told.scenario}: {bad.strerror}\n")
         return 2
+    if told.tls_onprem and len(sandbox.world.instances) > MOST_DOORS:
+        sys.stderr.write(f"--tls-onprem is for at most {MOST_DOORS} On-Premises clients\n")
+        return 2
     try:
-        asyncio.run(serve(sandbox, told.host, told.port))
+        asyncio.run(serve(sandbox, told.host, told.port, tls_onprem=told.tls_onprem))
     except OSError as bad:
         sys.stderr.write(f"cannot listen on {told.host}:{told.port}: {bad.strerror}\n")
         return 1

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from migration.sandbox import fleet, graph, onprem, oracle
+from migration.sandbox import deployments, fleet, graph, onprem, oracle
+from migration.sandbox.businesses import BusinessSpec
 from migration.sandbox.calls import Call
 from migration.sandbox.errors import NobodyThere
 from migration.sandbox.faults import Fault, Faults
@@ -17,7 +18,9 @@ from migration.sandbox.number import SimNumber
 from migration.sandbox.scenario import Scenario, load
 from migration.sandbox.switches import Switches, with_values
 from migration.sandbox.transport import SandboxTransport
-from migration.sandbox.wire import Answer, Drop, Request, Target, answer_json
+from migration.sandbox.usage import Usage, usage_headers
+from migration.sandbox.webhooks import Delivery, Handshake
+from migration.sandbox.wire import Answer, Asked, Drop, Request, Target, answer_json
 from migration.sandbox.world import World, WorldKind
 
 SIDES = ("graph", "onprem", "hook", "command")
@@ -33,6 +36,8 @@ class Sandbox:
         self.world = world
         self.token = token
         self.faults = Faults()
+        # In-process: asks an address to verify itself (GET its URL), gives status and body. None: it would.
+        self.verify: Callable[[str], tuple[int, str]] | None = None
 
     # -- making one
 
@@ -62,9 +67,10 @@ class Sandbox:
         now: Callable[[], datetime],
         switches: Switches,
         calls_take_time: bool,
+        businesses: Sequence[BusinessSpec] = (),
     ) -> "Sandbox":
         made = World(now, seed=seed, kind=kind, switches=switches, calls_take_time=calls_take_time)
-        builder = fleet.Builder(made)
+        builder = fleet.Builder(made, businesses)
         builder.build(specs)
         return cls(made, builder.token)
 
@@ -87,6 +93,7 @@ class Sandbox:
             _beginning_at(told.now, now),
             with_values(Switches(), told.switches | dict(switches or {})),
             calls_take_time,
+            told.businesses,
         )
         made.faults.extend(told.faults)
         for number, (_, faults) in zip(made.world.numbers.values(), told.numbers, strict=True):
@@ -135,13 +142,50 @@ class Sandbox:
 
     def handle(self, request: Request) -> Answer:
         """One request in, one answer out. Never raises."""
+        answer = self.begin(request)
+        return answer if answer.asks is None else answer.asks.then(self._verifies(answer.asks.handshake))
+
+    def begin(self, request: Request) -> Answer:
+        """As `handle`; an answer that `asks` is for the caller to finish, once the address has been asked."""
         target = self._identify(request)
         if target is None:
             return oracle.answer(self, request)
         fault = self.faults.strike(target.call, target.number.e164 if target.number is not None else None)
         answer = self._struck(target, fault) if fault is not None else _run(target)
-        self._record(request, target, answer)
-        return answer
+        if (asks := answer.asks) is not None:
+            return Answer(asks=Asked(asks.handshake, lambda passed: self._record(request, target, asks.then(passed))))
+        return self._record(request, target, answer)
+
+    def _verifies(self, handshake: Handshake) -> bool:
+        """Where nobody listens in this process, every address is taken as it is."""
+        if self.verify is None or handshake.is_nobodys:
+            return True
+        return handshake.passed(*self.verify(handshake.target))
+
+    # -- webhooks
+
+    def due(self) -> list[Delivery]:
+        """Webhooks whose time has come. Each has to be settled: `sandbox.settle(one, status)`."""
+        found = []
+        for one in self.world.outbox.take(self.world.now()):
+            if one.address.instance is not None and not deployments.calls_back(self.world, one.address.instance):
+                self.settle(one, None)  # a client that is down posts nothing
+            elif one.address.is_nobodys:
+                self.settle(one, 200)
+            else:
+                found.append(one)
+        return found
+
+    def settle(self, delivery: Delivery, status: int | None) -> None:
+        """The status that the receiver answered; None where it did not, or not in time."""
+        self.world.outbox.settle(delivery, status, self.world.now())
+
+    def deliver(self, post: Callable[[Delivery], int | None]) -> int:
+        """Hands every webhook that is due to `post`, which gives the receiver's status; how many there were."""
+        found = self.due()
+        for one in found:
+            self.settle(one, post(one))
+        return len(found)
 
     def _identify(self, request: Request) -> Target | None:
         first = request.path.lstrip("/").partition("/")[0]
@@ -157,7 +201,7 @@ class Sandbox:
             return Answer(0, drop="refused" if fault.kind == "refuse" else "reset")
         if fault.kind == "lag" and target.number is not None:
             return self._lag(target, target.number, fault)
-        real = _run(target) if fault.effect else Answer(0)
+        real = self._effect(target) if fault.effect else Answer(0)
         if real.drop is not None:
             return real  # nobody was there to be struck
         match fault.kind:
@@ -170,13 +214,22 @@ class Sandbox:
                 real.takes_s += fault.seconds
                 return real
             case "429" | "500":
-                said = _error(target, int(fault.kind))
+                said = self._error(target, int(fault.kind))
             case "html":
                 said = Answer(502, HTML, {"content-type": "text/html; charset=utf-8"})
             case _:
                 said = Answer(real.status or 200)
         said.effect, said.takes_s = real.effect, real.takes_s
         return said
+
+    def _error(self, target: Target, status: int) -> Answer:
+        used = Usage(percent=100, minutes=1) if status == 429 else Usage(percent=1)
+        return _error(target, status, usage_headers(self.world, used))
+
+    def _effect(self, target: Target) -> Answer:
+        """A struck call that sets an address does not wait for it: who struck it asked for the effect."""
+        answer = _run(target)
+        return answer if answer.asks is None else answer.asks.then(True)
 
     def _lag(self, target: Target, number: SimNumber, fault: Fault) -> Answer:
         before = self.world.shown(number)
@@ -185,7 +238,7 @@ class Sandbox:
         number.lagging_view, number.lagging_until = before, datetime.fromtimestamp(until, UTC)
         return answer
 
-    def _record(self, request: Request, target: Target, answer: Answer) -> None:
+    def _record(self, request: Request, target: Target, answer: Answer) -> Answer:
         number, log = target.number, self.world.log
         log.append(
             Call(
@@ -204,6 +257,7 @@ class Sandbox:
                 answered=answer.drop is None,
             )
         )
+        return answer
 
 
 def _run(target: Target) -> Answer:
@@ -213,7 +267,7 @@ def _run(target: Target) -> Answer:
         return Answer(0, drop="refused")
 
 
-def _error(target: Target, status: int) -> Answer:
+def _error(target: Target, status: int, headers: dict[str, str]) -> Answer:
     """What either API says when it is out of order or out of patience."""
     if target.side == "onprem":
         error = (
@@ -224,7 +278,9 @@ def _error(target: Target, status: int) -> Answer:
         )
     code = 130429 if status == 429 else 131000
     error = {"message": f"(#{code}) Try again", "type": "OAuthException", "code": code}
-    return answer_json({"error": error}, status, code=code)
+    answer = answer_json({"error": error}, status, code=code)
+    answer.headers |= headers
+    return answer
 
 
 def _beginning_at(start: datetime | None, now: Callable[[], datetime]) -> Callable[[], datetime]:

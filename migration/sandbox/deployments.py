@@ -79,6 +79,14 @@ def answers(world: World, instance: Instance) -> None:
         raise NobodyThere
 
 
+def calls_back(world: World, instance_id: str) -> bool:
+    """Whether this client posts webhooks now. What is queued when its number moves is undocumented: a switch."""
+    instance = world.instances[instance_id]
+    if instance.host != "up" or not instance.coreapp_up or instance.expired(world.now()):
+        return False
+    return not instance.moved or world.switches.callbacks_after_move == "delivered"
+
+
 def needs_coreapp(world: World, instance: Instance) -> None:
     """Raises 1014 where the Webapp answers alone."""
     dead = instance.expired(world.now()) and world.switches.expired_client == "coreapp_1014"

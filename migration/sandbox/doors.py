@@ -6,8 +6,10 @@ shared port a stopped deployment could only break connections off, which is neit
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from weakref import WeakSet
 
 from migration.sandbox import deployments
@@ -21,9 +23,10 @@ MOST_DOORS = 500
 class Door:
     """One port. It stays bound while it is shut, so that nobody else gets it; connections to it are refused then."""
 
-    def __init__(self, host: str, make: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, host: str, make: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None) -> None:
         self._host = host
         self._make = make
+        self._tls = tls
         self._callers: WeakSet[asyncio.Transport] = WeakSet()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sock = _bound(host, 0)
@@ -57,20 +60,28 @@ class Door:
             task.add_done_callback(self._tasks.discard)
 
     async def _take(self, connection: socket.socket) -> None:
-        with suppress(OSError):  # gone again
-            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(self._make, connection)
+        with suppress(OSError, ssl.SSLError):  # gone again, or not speaking TLS
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.connect_accepted_socket(self._make, connection, ssl=self._tls)
             self._callers.add(transport)
 
 
 class Doors:
     """Opened and shut as the deployments go up and down."""
 
-    def __init__(self, world: World, host: str, make: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        world: World,
+        host: str,
+        make: Callable[[str], asyncio.Protocol],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`make` is told whose door it is. With TLS the fleet has to be small enough for doors of its own."""
         self._world = world
         few = len(world.instances) <= MOST_DOORS
-        self._doors = {name: Door(host, make) for name in world.instances} if few else {}
-        shown = f"[{host}]" if ":" in host else host
-        world.doors.update({name: f"http://{shown}:{door.port}" for name, door in self._doors.items()})
+        self._doors = {name: Door(host, partial(make, name), tls) for name in world.instances} if few else {}
+        scheme, shown = "https" if tls is not None else "http", f"[{host}]" if ":" in host else host
+        world.doors.update({name: f"{scheme}://{shown}:{door.port}" for name, door in self._doors.items()})
         self.look()
 
     def look(self) -> None:

@@ -105,6 +105,15 @@ class OnPremRefusal(Exception):
         self.status = status or ONPREM[code][0]
 
 
+class Wrong(Exception):
+    """A control call that cannot be carried out; the text says why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+
+
 class NobodyThere(Exception):
     """Nothing listens at this address: the host is gone or the client is stopped."""
 

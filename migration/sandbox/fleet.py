@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from migration.sandbox.accounts import App, Template, Token, Waba
+from migration.sandbox.accounts import App, Business, Template, Token, Waba
+from migration.sandbox.businesses import BusinessSpec
 from migration.sandbox.instance import Callbacks, Instance, User
-from migration.sandbox.kinds import NumberSpec
+from migration.sandbox.kinds import BadSpec, NumberSpec
 from migration.sandbox.number import SimNumber
 from migration.sandbox.onprem import DEFAULT_PASSWORD
 from migration.sandbox.senders import Sender
 from migration.sandbox.world import World
 
-NUMBERS_PER_WABA = 10
 # The last On-Premises client version expired on this day.
 # https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
 SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
@@ -61,30 +61,44 @@ TRADES = (
 class Builder:
     """Adds numbers to an empty world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, businesses: Sequence[BusinessSpec] = ()) -> None:
         self._world = world
+        self._specs = tuple(businesses) or (BusinessSpec(),)
+        self._apps: dict[str, App] = {}  # by the business's name
+        self._wabas: dict[str, list[Waba]] = {}
         self._random = random.Random(f"{world.seed}:fleet")
         self._taken: set[str] = set()
         self._rows: list[tuple[SimNumber, Instance | None]] = []
-        self.token = ""
-        self._start()
+        for spec in self._specs:
+            self._found(spec)
+        self.token = next(iter(world.tokens))
 
-    def _start(self) -> None:
-        """One app, one system user, one business."""
+    def _found(self, spec: BusinessSpec) -> None:
+        """A business with one app and one system user."""
         world = self._world
         app = App(
             id=self._digits(15, "9"),
-            name="Fleet",
+            name=spec.name,
             secret=f"{self._random.getrandbits(128):032x}",
             business_id=self._digits(15, "2"),
             verify_token=f"verify-{self._random.getrandbits(64):016x}",
         )
-        world.apps[app.id] = app
-        self.token = f"EAAG{self._random.getrandbits(256):064x}"
-        world.tokens[self.token] = Token(self.token, app.id, user_id=self._digits(15, "1"))
+        world.apps[app.id] = self._apps[spec.name] = app
+        world.businesses[app.business_id] = Business(app.business_id, spec.name)
+        self._wabas[spec.name] = []
+        value = f"EAAG{self._random.getrandbits(256):064x}"
+        token = Token(value, app.id, scopes=spec.token_scopes, user_id=self._digits(15, "1"))
+        if spec.token_expires_in_days is not None:
+            token.expires_at = world.now() + timedelta(days=spec.token_expires_in_days)
+        world.tokens[value] = token
 
     def build(self, specs: Sequence[NumberSpec]) -> list[SimNumber]:
-        return [self._number(at, spec) for at, spec in enumerate(specs)]
+        """Raises BadSpec for a number of a business that is not there."""
+        made = [self._number(at, spec) for at, spec in enumerate(specs)]
+        for spec, token in zip(self._specs, list(self._world.tokens.values()), strict=True):
+            if spec.token_sees_wabas is not None:
+                token.wabas = frozenset(waba.id for waba in self._wabas[spec.name][: spec.token_sees_wabas])
+        return made
 
     # -- parts
 
@@ -104,14 +118,19 @@ class Builder:
                 self._taken.add(made)
                 return made
 
-    def _waba(self, at: int) -> Waba:
-        wabas = list(self._world.wabas.values())
-        if at % NUMBERS_PER_WABA:
+    def _waba(self, name: str) -> Waba:
+        """The business's newest, or one more where that is full."""
+        spec = next((one for one in self._specs if one.name == name), None) if name else self._specs[0]
+        if spec is None:
+            raise BadSpec(f"no business is called {name!r}")
+        wabas = self._wabas[spec.name]
+        if wabas and len(wabas[-1].phone_number_ids) < spec.numbers_per_waba:
             return wabas[-1]
-        app = next(iter(self._world.apps.values()))
-        waba = Waba(self._digits(16, "10"), f"WABA {len(wabas) + 1}", app.business_id)
-        for name, language in (("hello_world", "en_US"), ("hello_world", "en"), ("smoke_test", "en")):
-            waba.templates.append(Template(self._digits(16, "7"), name, language))
+        count = len(self._world.wabas) + 1
+        waba = Waba(self._digits(16, "10"), f"WABA {count}", self._apps[spec.name].business_id)
+        wabas.append(waba)
+        for template, language in (("hello_world", "en_US"), ("hello_world", "en"), ("smoke_test", "en")):
+            waba.templates.append(Template(self._digits(16, "7"), template, language))
         self._world.wabas[waba.id] = waba
         return waba
 
@@ -124,7 +143,7 @@ class Builder:
         number = SimNumber(
             e164=e164,
             phone_number_id=phone_number_id,
-            waba_id=self._waba(at).id,
+            waba_id=self._waba(spec.business).id,
             name=name,
             kind=spec.kind,
             sender=Sender(now, behaviour=spec.senders),
@@ -214,19 +233,28 @@ def _on_file(spec: NumberSpec, pin: str) -> str | None:
 def manifest(world: World, token: str, base: str) -> dict[str, Any]:
     """What a partner has on file of its fleet, with addresses under `base`. An unknown PIN is null."""
     base = base.rstrip("/")
-    app = world.apps[world.tokens[token].app_id]
     return {
         "graph_url": base,
-        "token": token,
-        "app_id": app.id,
-        "app_secret": app.secret,
-        "verify_token": app.verify_token,
+        **_profile(world, token),
         "sandbox_url": base,
         "hook_url": f"{base}/_sandbox/senders/hook",
         "hook_secret": world.hook.secret,
         "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
+        "businesses": [_business(world, one) for one in world.tokens],
         "numbers": [_row(world, number, base) for number in world.numbers.values()],
     }
+
+
+def _profile(world: World, token: str) -> dict[str, Any]:
+    app = world.apps[world.tokens[token].app_id]
+    return {"token": token, "app_id": app.id, "app_secret": app.secret, "verify_token": app.verify_token}
+
+
+def _business(world: World, token: str) -> dict[str, Any]:
+    """What a partner holds of one business."""
+    found = world.businesses[world.apps[world.tokens[token].app_id].business_id]
+    wabas = [{"waba_id": waba.id} for waba in world.wabas.values() if waba.business_id == found.id]
+    return {"business_id": found.id, "name": found.name, **_profile(world, token), "wabas": wabas}
 
 
 def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Any `vNN.N` or none in front, a trailing slash or none; parameters from query, f
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -72,7 +71,9 @@ def _finished(ask: Ask, used: Usage, make: Callable[[], Answer]) -> Answer:
         answer = make()
     except AsksFirst as asks:
         then = asks.then
-        return Answer(asks=Asked(asks.handshake, lambda passed: _finished(ask, used, then if passed else _unverified(ask))))
+        return Answer(
+            asks=Asked(asks.handshake, lambda passed: _finished(ask, used, then if passed else _unverified(ask)))
+        )
     except Refusal as refusal:
         answer = _refuse(ask, refusal)
     answer.headers |= usage_headers(ask.world, used, _business(ask)) | _headers(ask)

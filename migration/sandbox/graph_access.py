@@ -56,7 +56,8 @@ class Ask:
 
     @property
     def token(self) -> str | None:
-        given = self.request.bearer or self.params.get("access_token")
+        # Clients send both when they act as the app for once (pywa does): the parameter wins.
+        given = self.params.get("access_token") or self.request.bearer
         return None if given is None else str(given)
 
     def authorize(self, *scopes: str) -> Token:

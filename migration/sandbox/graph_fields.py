@@ -1,7 +1,6 @@
 """`fields=`: what can be read of a number and of a WABA, by name.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
-https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
 """
 
 from collections.abc import Callable, Mapping
@@ -10,14 +9,16 @@ from typing import Any
 
 from migration.sandbox.accounts import Waba
 from migration.sandbox.errors import Refusal
+from migration.sandbox.health import phone_health, waba_health
 from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.world import World
 
-# What `can_send_message` problems look like; 141006 is a payment method, 141010 business verification.
-PROBLEMS: Mapping[int, tuple[str, str, str]] = {
-    141006: ("BLOCKED", "There is an error with the payment method.", "Add a valid payment method."),
-    141010: ("LIMITED", "The business is not verified.", "Verify the business."),
+# The countries of the sandbox's numbers; all have two digits.
+# fmt: off
+COUNTRIES: Mapping[str, str] = {
+    "55": "BR", "49": "DE", "44": "GB", "91": "IN", "52": "MX", "34": "ES", "65": "SG", "33": "FR"
 }
+# fmt: on
 
 
 def parse(fields: Any) -> dict[str, dict[str, Any]]:
@@ -85,10 +86,6 @@ def moment(at: datetime | None) -> str | None:
     return at.strftime("%Y-%m-%dT%H:%M:%S+0000") if at is not None else None
 
 
-def _health(world: World, number: SimNumber) -> dict[str, Any]:
-    return phone_health(world, number)
-
-
 PHONE: Mapping[str, PhoneField] = {
     "id": lambda _, number: number.phone_number_id,
     "display_phone_number": _display,
@@ -111,12 +108,15 @@ PHONE: Mapping[str, PhoneField] = {
     "messaging_limit_tier": lambda _, number: "TIER_10K",
     "whatsapp_business_manager_messaging_limit": lambda _, number: "TIER_10K",
     "last_onboarded_time": lambda _, number: moment(number.onboarded_at),
-    "health_status": _health,
+    "health_status": phone_health,
     "webhook_configuration": _webhooks,
     "certificate": lambda _, number: certificate(number),
     "new_certificate": lambda _, number: None,
     "search_visibility": lambda _, number: "NON_VISIBLE",
     "country_dial_code": lambda _, number: number.digits[:2],
+    "country_code": lambda _, number: COUNTRIES.get(number.digits[:2]),
+    "conversational_automation": lambda _, number: None,
+    "eligibility_for_api_business_global_search": lambda _, number: "NON_ELIGIBLE_UNDEFINED_COUNTRY",
     "whatsapp_business_profile": lambda _, number: dict(number.profile),
 }
 PHONE_DEFAULTS = ("verified_name", "code_verification_status", "display_phone_number", "quality_rating", "id")
@@ -157,11 +157,17 @@ WABA: Mapping[str, WabaField] = {
     "account_review_status": lambda _, waba: "APPROVED",
     "business_verification_status": lambda _, waba: "verified",
     "ownership_type": lambda _, waba: "SELF",
-    "owner_business_info": lambda _, waba: {"id": waba.business_id, "name": "Partner"},
-    "health_status": lambda world, waba: {
-        "can_send_message": "AVAILABLE",
-        "entities": _accounts(waba, world),
+    "owner_business_info": lambda world, waba: {
+        "id": waba.business_id,
+        "name": world.businesses[waba.business_id].name,
     },
+    "on_behalf_of_business_info": lambda _, waba: None,
+    "primary_business_location": lambda _, waba: None,
+    "is_enabled_for_insights": lambda _, waba: False,
+    "disable_marketing_messages_on_cloud_api": lambda _, waba: False,
+    "marketing_messages_lite_api_status": lambda _, waba: None,
+    "marketing_messages_onboarding_status": lambda _, waba: None,
+    "health_status": waba_health,
     "subscribed_apps": lambda world, waba: {"data": subscribed(world, waba)},
 }
 WABA_DEFAULTS = ("id", "name", "currency", "timezone_id", "message_template_namespace")
@@ -179,7 +185,9 @@ def render_waba(world: World, waba: Waba, fields: Any = None) -> dict[str, Any]:
         make = WABA.get(name)
         if make is None:
             raise nonexistent(name)
-        found[name] = _only(make(world, waba), inner)
+        value = make(world, waba)
+        if value is not None:
+            found[name] = _only(value, inner)
     return found | {"id": waba.id}
 
 
@@ -198,39 +206,3 @@ def subscribed(world: World, waba: Waba) -> list[dict[str, Any]]:
             row["override_callback_uri"] = subscription.override
         rows.append(row)
     return rows
-
-
-# -- health
-
-
-def _accounts(waba: Waba, world: World) -> list[dict[str, Any]]:
-    app = next(iter(waba.subscriptions), None) or next(iter(world.apps))
-    kinds = (("WABA", waba.id), ("BUSINESS", waba.business_id), ("APP", app))
-    return [{"entity_type": kind, "id": one, "can_send_message": "AVAILABLE"} for kind, one in kinds]
-
-
-def phone_health(world: World, number: SimNumber) -> dict[str, Any]:
-    """By entity; the overall value is the worst of them."""
-    phone: dict[str, Any] = {
-        "entity_type": "PHONE_NUMBER",
-        "id": number.phone_number_id,
-        "can_send_message": "AVAILABLE",
-    }
-    entities = [phone, *_accounts(world.wabas[number.waba_id], world)]
-    if world.shown(number).platform != "CLOUD_API" or world.shown(number).status != "CONNECTED":
-        phone["can_send_message"] = "BLOCKED"
-        # Which code health shows here is in no stored page; this is the one that sending gets.
-        phone["errors"] = [_problem(133010, "The number is not registered.", "Register the number.")]
-    if number.health_problem is not None:
-        verdict, text, remedy = PROBLEMS.get(number.health_problem, ("BLOCKED", "Unknown.", "Ask support."))
-        entities[1]["can_send_message"] = verdict
-        entities[1]["errors"] = [_problem(number.health_problem, text, remedy)]
-    worst = max((entity["can_send_message"] for entity in entities), key=_SEVERITY.index)
-    return {"can_send_message": worst, "entities": entities}
-
-
-_SEVERITY = ["AVAILABLE", "LIMITED", "BLOCKED"]
-
-
-def _problem(code: int, text: str, remedy: str) -> dict[str, Any]:
-    return {"error_code": code, "error_description": text, "possible_solution": remedy}

@@ -37,6 +37,8 @@ class NumberSpec:
     senders: Literal["obey", "ignore", "veto", "drain"] = "obey"
     profile: bool = True
     health_problem: int | None = None
+    business: str = ""
+    """Name of the business that it belongs to; empty: the first."""
 
 
 _HEALTHY = NumberSpec()
@@ -71,6 +73,11 @@ KINDS: Mapping[str, NumberSpec] = {
         replace(_HEALTHY, kind="official", official=True),
         replace(_HEALTHY, kind="tos_missing", tos_missing=True),
         replace(_HEALTHY, kind="payment_problem", health_problem=141006),
+        replace(
+            _HEALTHY, kind="sip_problem", platform="CLOUD_API", client="none", verified=True, health_problem=138024
+        ),
+        # On Cloud and in the Business app at once: 20 messages a second, neither registered nor deregistered by API.
+        replace(_HEALTHY, kind="coexistence", platform="CLOUD_API", client="none", verified=True, on_business_app=True),
     )
 }
 
@@ -104,6 +111,10 @@ def _value(name: str, value: Any) -> Any:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise BadSpec(f"{name} is {' or '.join(map(str, get_args(kind)))}, not {value!r}")
+        return value
+    if kind is str:
+        if not isinstance(value, str):
+            raise BadSpec(f"{name} is a text, not {value!r}")
         return value
     if kind is bool:
         if not isinstance(value, bool):

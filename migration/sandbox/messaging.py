@@ -151,7 +151,9 @@ def inbound(world: World, number: SimNumber, consumer: str, text: str = "Hello")
     digits = "".join(char for char in consumer if char.isdigit())
     number.windows[digits] = at
     number.inbound += 1
-    message_id = hashlib.sha256(f"{world.seed}:{number.e164}:inbound:{number.inbound}".encode()).hexdigest()[:36].upper()
+    message_id = (
+        hashlib.sha256(f"{world.seed}:{number.e164}:inbound:{number.inbound}".encode()).hexdigest()[:36].upper()
+    )
     if number.side == "on_premises":
         instance = world.instances[str(number.live_instance)]
         if not callbacks.inbound_on_premises(world, instance, digits, f"ABG{message_id}", text, at):

@@ -1,25 +1,16 @@
 """`/_sandbox/...`: the truth, and the controls. JSON in and out; nothing of Meta's in here."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration.sandbox import deployments, messaging
+from migration.sandbox import deployments, manager, messaging, partner
+from migration.sandbox.errors import Wrong
 from migration.sandbox.faults import BadFault
-from migration.sandbox.senders import BEHAVIOURS, EVENTS, HookAnswer
+from migration.sandbox.senders import BEHAVIOURS, EVENTS
 from migration.sandbox.wire import Answer, Request, Target, answer_json
 
 if TYPE_CHECKING:
     from migration.sandbox.app import Sandbox
-
-
-class Wrong(Exception):
-    """A control call that cannot be carried out; the text says why."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(status, text)
-        self.status = status
-        self.text = text
 
 
 def identify(sandbox: "Sandbox", request: Request) -> Target | None:
@@ -30,7 +21,7 @@ def identify(sandbox: "Sandbox", request: Request) -> Target | None:
         told = told if isinstance(told, dict) else {}
         name = told["event"] if told.get("event") in EVENTS else "hook"
         number = sandbox.world.numbers.get(str(told.get("e164")))
-        return Target("hook", name, lambda: _hook(sandbox, request, told), True, number)
+        return Target("hook", name, lambda: partner.hook(sandbox.world, request, told), True, number)
     if request.method == "POST" and parts[:1] == ["instances"] and len(parts) == 2:
         told = request.json()
         what = str(told.get("do")) if isinstance(told, dict) else "None"
@@ -45,7 +36,7 @@ def answer(sandbox: "Sandbox", request: Request) -> Answer:
     handler = ROUTES.get((request.method, parts[0] if parts else ""))
     try:
         if parts[:2] == ["senders", "asks"] and len(parts) == 3:
-            return _ask(sandbox, parts[2])
+            return partner.asked(sandbox.world, parts[2])
         if handler is None or len(parts) > 1:
             return answer_json({"error": f"the sandbox has no {request.method} {request.path}"}, 404)
         return answer_json(handler(sandbox, request))
@@ -141,8 +132,25 @@ def _clock(sandbox: "Sandbox", request: Request) -> Any:
 def _inbound(sandbox: "Sandbox", request: Request) -> Any:
     told = _told(request)
     number = sandbox.world.number(_e164(sandbox, told.get("e164")))
-    taken = messaging.inbound(sandbox.world, number, str(told.get("from") or "+15005550006"))
-    return {"delivered_to": taken}
+    consumer, text = str(told.get("from") or "+15005550006"), str(told.get("text") or "Hello")
+    return {"delivered_to": messaging.inbound(sandbox.world, number, consumer, text)}
+
+
+def _webhooks(sandbox: "Sandbox", request: Request) -> Any:
+    outbox = sandbox.world.outbox
+    due = outbox.next_due()
+    return {
+        "waiting": len(outbox),
+        "next_due": due.isoformat() if due is not None else None,
+        "counts": dict(outbox.counts),
+        "recent": list(outbox.recent),
+    }
+
+
+def _manager(sandbox: "Sandbox", request: Request) -> Any:
+    told = _told(request)
+    number = sandbox.world.number(_e164(sandbox, told.get("e164")))
+    return manager.act(sandbox.world, number, told)
 
 
 def _set_senders(sandbox: "Sandbox", request: Request) -> Any:
@@ -178,64 +186,6 @@ def _instance(sandbox: "Sandbox", instance_id: str, what: str) -> Answer:
     return answer_json({"instance": client.id, "state": state}, effect=True)
 
 
-# -- the partner's traffic hook
-
-
-def _hook(sandbox: "Sandbox", request: Request, told: dict[str, Any]) -> Answer:
-    """The same key gets the same answer again, and has no second effect."""
-    hook = sandbox.world.hook
-    if not hook.signed(request.body, request.headers.get("x-cutover-signature-256", "")):
-        return answer_json({"error": "the signature is wrong"}, 401)
-    key = request.headers.get("idempotency-key")
-    if not key or told.get("event") not in EVENTS or str(told.get("e164")) not in sandbox.world.numbers:
-        return answer_json({"error": "an Idempotency-Key, a known event and a known e164 are needed"}, 400)
-    given = hook.answers.get(key)
-    if given is not None:
-        return answer_json(given.body, given.status)
-    try:
-        given = hook.answers[key] = _obey(sandbox, request, key, told)
-    except ValueError:
-        return answer_json({"error": "deadline is not an ISO time with its zone"}, 400)
-    return answer_json(given.body, given.status, effect=given.status != 409)
-
-
-def _obey(sandbox: "Sandbox", request: Request, key: str, told: dict[str, Any]) -> HookAnswer:
-    world = sandbox.world
-    number = world.number(str(told["e164"]))  # its sender has caught up to now
-    sender, now = number.sender, world.now()
-    match told["event"]:
-        case "pause_sends":
-            if sender.behaviour == "veto":
-                return HookAnswer(409, {"state": "vetoed", "reason": "a campaign is running"})
-            if not sender.pause(now, _time(told.get("deadline"))):
-                ticket = world.hook.ticket(key, number.e164)
-                return HookAnswer(202, {"state": "draining", "ask": f"{request.base}/_sandbox/senders/asks/{ticket}"})
-        case "switch_route":
-            sender.switch(str(told.get("to") or "cloud"))
-        case _:
-            sender.resume(now)
-    return HookAnswer(200, {"state": "done"})
-
-
-def _time(value: Any) -> datetime | None:
-    """Raises ValueError."""
-    if value is None:
-        return None
-    at = datetime.fromisoformat(str(value))
-    if at.tzinfo is None:
-        raise ValueError
-    return at.astimezone(UTC)
-
-
-def _ask(sandbox: "Sandbox", ticket: str) -> Answer:
-    e164 = sandbox.world.hook.asks.get(ticket)
-    if e164 is None:
-        raise Wrong(404, "nothing was promised under this address")
-    if sandbox.world.number(e164).sender.draining:
-        return answer_json({"state": "draining"}, 202)
-    return answer_json({"state": "done"})
-
-
 ROUTES: dict[tuple[str, str], Callable[["Sandbox", Request], Any]] = {
     ("GET", "calls"): _calls,
     ("GET", "world"): _world,
@@ -248,4 +198,6 @@ ROUTES: dict[tuple[str, str], Callable[["Sandbox", Request], Any]] = {
     ("DELETE", "faults"): _clear_faults,
     ("POST", "clock"): _clock,
     ("POST", "inbound"): _inbound,
+    ("GET", "webhooks"): _webhooks,
+    ("POST", "manager"): _manager,
 }

@@ -2,10 +2,13 @@
 
 world: closing              # open | closing | after-sunset
 seed: 7
+businesses:                 # left out: one; each has an app, a secret and a token of its own
+  - {name: north}
+  - {name: south, numbers_per_waba: 3, token_expires_in_days: 30}
 now: 2026-11-23T20:00:00Z   # where the clock begins; left out: the real time
 switches: {read_lag_s: 5}
 numbers:
-  - {kind: healthy, count: 8}
+  - {kind: healthy, count: 8, business: north}
   - {kind: healthy, faults: [{route: register, kind: lost_answer}]}   # each number of the row gets them
 faults:
   - {route: get.number, kind: "500", times: 3}
@@ -22,10 +25,11 @@ import yaml
 
 from migration.sandbox import faults as fault_rows
 from migration.sandbox import switches as switch_values
+from migration.sandbox.businesses import BusinessSpec, business_of
 from migration.sandbox.kinds import BadSpec, NumberSpec, spec_of
 from migration.sandbox.world import WORLDS, WorldKind
 
-PARTS = ("world", "seed", "now", "switches", "numbers", "faults", "about")
+PARTS = ("world", "seed", "now", "switches", "businesses", "numbers", "faults", "about")
 MOST_NUMBERS = 100_000
 
 
@@ -51,6 +55,7 @@ class Scenario:
     now: datetime | None = None
     about: str = ""
     switches: dict[str, Any] = field(default_factory=dict)
+    businesses: list[BusinessSpec] = field(default_factory=list)
     numbers: list[tuple[NumberSpec, list[dict[str, Any]]]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
 
@@ -126,6 +131,8 @@ class _Reader:
                     told.about = str(self._value(node))
                 case "switches":
                     told.switches = dict(self._switches(node))
+                case "businesses":
+                    told.businesses = self._businesses(node)
                 case "numbers":
                     for row in self._items(node, "numbers"):
                         told.numbers.extend(self._numbers(row))
@@ -135,7 +142,22 @@ class _Reader:
                     raise self._bad(node, f"a scenario has no {name!r}; it has {', '.join(PARTS)}")
         if not told.numbers:
             raise BadScenario(self._source, 1, "the scenario has no numbers")
+        known = {"", *(one.name for one in told.businesses)}
+        for spec, _ in told.numbers:
+            if spec.business not in known:
+                raise BadScenario(self._source, 1, f"no business is called {spec.business!r}")
         return told
+
+    def _businesses(self, node: yaml.Node) -> list[BusinessSpec]:
+        found: list[BusinessSpec] = []
+        for row in self._items(node, "businesses"):
+            try:
+                found.append(business_of({name: self._value(value) for name, value in self._pairs(row, "a business")}))
+            except BadSpec as bad:
+                raise self._bad(row, str(bad)) from None
+            if found[-1].name in {one.name for one in found[:-1]}:
+                raise self._bad(row, f"two businesses are called {found[-1].name!r}")
+        return found
 
     def _world(self, node: yaml.Node) -> WorldKind:
         value = self._value(node)

@@ -7,15 +7,18 @@ import asyncio
 import json
 import signal
 import socket
+import ssl
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Coroutine
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from migration.sandbox import certificates
+from migration.sandbox.courier import LOOK_S, Courier
 from migration.sandbox.doors import Doors
 from migration.sandbox.wire import Answer, Request
 
@@ -30,10 +33,11 @@ REASONS = {status.value: status.phrase for status in HTTPStatus}
 class Connection(asyncio.Protocol):
     """One client. Requests of a connection are answered in order."""
 
-    def __init__(self, sandbox: "Sandbox", tasks: set[asyncio.Task[None]], handled: Callable[[], None]) -> None:
-        self._sandbox = sandbox
-        self._handled = handled
-        self._tasks = tasks
+    def __init__(self, server: "Server", instance: str | None = None) -> None:
+        self._server = server
+        self._sandbox = server.sandbox
+        self._scheme = server.scheme if instance is not None else "http"
+        self._root = f"/onprem/{instance}" if instance is not None else ""
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: list[tuple[Request, bool]] = []
@@ -81,9 +85,11 @@ class Connection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        base = f"http://{self._headers.get('host', 'localhost')}"
-        method = self._parser.get_method().decode()
-        request = Request.of(method, self._target.decode("latin-1"), self._headers, b"".join(self._body), base)
+        base = f"{self._scheme}://{self._headers.get('host', 'localhost')}"
+        method, target = self._parser.get_method().decode(), self._target.decode("latin-1")
+        if self._root and not target.startswith(("/onprem/", "/_sandbox/")):
+            target = self._root + target  # at its own port a client is at home: `/v1/...`, as anywhere else
+        request = Request.of(method, target, self._headers, b"".join(self._body), base)
         self._waiting.append((request, self._parser.should_keep_alive()))
         self._reset()
         self._next()
@@ -93,19 +99,21 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         while self._waiting and not self._busy:
             request, keep = self._waiting.pop(0)
-            answer = self._sandbox.handle(request)
+            answer = self._sandbox.begin(request)
             if request.method != "GET":
-                self._handled()  # a deployment may have gone up or down
-            if answer.takes_s > 0:
+                self._server.look(request)
+            if answer.asks is not None or answer.takes_s > 0:
                 self._busy = True
-                task = asyncio.create_task(self._later(answer, keep))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._server.spawn(self._later(answer, keep))
             else:
                 self._send(answer, keep)
 
     async def _later(self, answer: Answer, keep: bool) -> None:
-        """The effect is the world's already; only the answer is late, and its caller may be gone by then."""
+        """The effect is the world's already, unless an address has to verify itself first; only the answer is late,
+        and its caller may be gone by then."""
+        if answer.asks is not None:
+            answer = answer.asks.then(await self._server.courier.verifies(answer.asks.handshake))
+            self._server.courier.look()
         await asyncio.sleep(answer.takes_s)
         self._busy = False
         self._send(answer, keep)
@@ -152,19 +160,47 @@ def _reset_on_close(transport: asyncio.Transport) -> None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-async def serve(sandbox: "Sandbox", host: str = "127.0.0.1", port: int = 0) -> None:
+class Server:
+    """Everything that listens, and what runs beside it."""
+
+    def __init__(self, sandbox: "Sandbox", host: str, tls: ssl.SSLContext | None = None) -> None:
+        self.sandbox = sandbox
+        self.scheme = "https" if tls is not None else "http"
+        self.courier = Courier(sandbox)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._doors = Doors(sandbox.world, host, lambda instance: Connection(self, instance), tls)
+
+    def look(self, request: Request) -> None:
+        """After a call that may have changed something. Only few calls take a deployment up or down."""
+        if request.path.startswith("/_sandbox/") or request.path.rstrip("/").endswith("/register"):
+            self._doors.look()
+        self.courier.look()
+
+    async def watch(self) -> None:
+        """Deployments also go down by themselves, when their build expires."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._doors.look()
+
+    def spawn(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        self._doors.close()
+        for task in list(self._tasks):
+            task.cancel()
+
+
+async def serve(sandbox: "Sandbox", host: str = "127.0.0.1", port: int = 0, *, tls_onprem: bool = False) -> None:
     """Serves until SIGTERM or SIGINT. Prints the manifest as one line of JSON when it is ready."""
     loop = asyncio.get_running_loop()
-    tasks: set[asyncio.Task[None]] = set()
-    doors: Doors | None = None
-
-    def handled() -> None:
-        if doors is not None:
-            doors.look()
-
-    server = await loop.create_server(lambda: Connection(sandbox, tasks, handled), host, port)
-    doors = Doors(sandbox.world, host, lambda: Connection(sandbox, tasks, handled))
-    bound = server.sockets[0].getsockname()[1]
+    beside = Server(sandbox, host, certificates.context(host) if tls_onprem else None)
+    listener = await loop.create_server(lambda: Connection(beside), host, port)
+    beside.spawn(beside.courier.run())
+    beside.spawn(beside.watch())
+    bound = listener.sockets[0].getsockname()[1]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -172,8 +208,6 @@ async def serve(sandbox: "Sandbox", host: str = "127.0.0.1", port: int = 0) -> N
     sys.stdout.write(json.dumps(sandbox.manifest(f"http://{shown}:{bound}")) + "\n")
     sys.stdout.flush()
     await stop.wait()
-    server.close()
-    doors.close()
-    for task in list(tasks):
-        task.cancel()
+    listener.close()
+    beside.close()
     sandbox.world.log.clear()

@@ -95,6 +95,8 @@ class Switches:
     """The HTTP status of 1005 `biz_link_on_prem_reg_blocked`."""
     restore_registers: Literal["open_world", "always", "never"] = "open_world"
     """Whether a restore on a clean node brings back a number that had left On-Premises."""
+    callbacks_after_move: Literal["lost", "delivered"] = "lost"
+    """What becomes of webhooks that the old client had queued when its number moved."""
     meta_version: Literal["v", "plain"] = "plain"
     """Whether `meta.version` begins with a v; both were seen."""
 

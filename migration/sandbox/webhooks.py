@@ -6,8 +6,8 @@ handshake, up to 1,000 updates in a POST)
 """
 
 import hashlib
-import hmac
 import heapq
+import hmac
 import json
 import random
 from collections import Counter, deque
@@ -45,8 +45,7 @@ class Address:
 
     @property
     def is_nobodys(self) -> bool:
-        host = urlsplit(self.url).hostname or ""
-        return host.endswith(NOBODYS)
+        return _nobodys(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,10 @@ class Handshake:
     def target(self) -> str:
         asked = {"hub.mode": "subscribe", "hub.challenge": self.challenge, "hub.verify_token": self.verify_token}
         return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(asked)}"
+
+    @property
+    def is_nobodys(self) -> bool:
+        return _nobodys(self.url)
 
     def passed(self, status: int, body: str) -> bool:
         return status == 200 and body.strip() == self.challenge
@@ -199,6 +202,14 @@ class Outbox:
         )
 
 
+def _nobodys(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return True  # no address at all
+    return host.endswith(NOBODYS)
+
+
 def _envelope(updates: Sequence[Update]) -> dict[str, Any]:
     """Cloud wraps in `object`, `entry` and `changes`; On-Premises has arrays at the top and says no number.
 
@@ -225,7 +236,9 @@ def _envelope(updates: Sequence[Update]) -> dict[str, Any]:
 def _gap(delivery: Delivery) -> float:
     """Cloud doubles it each time; On-Premises adds the same again (`callback_backoff_delay_ms`)."""
     address = delivery.address
-    grown = address.first_gap_s * (delivery.attempt if address.instance is not None else 2 ** min(delivery.attempt - 1, 30))
+    grown = address.first_gap_s * (
+        delivery.attempt if address.instance is not None else 2 ** min(delivery.attempt - 1, 30)
+    )
     return min(grown, address.longest_gap_s)
 
 

@@ -345,11 +345,11 @@ def test_a_running_wave_hears_hold_release_and_stop(operator: Make) -> None:
 
     desk.do(story)
     assert desk.at("N-0002").side is Side.CLOUD
-    assert heard[0] <= 60, "by the sandbox's clock, with the move itself"
+    assert heard[0] <= 60, "by the clock of the story, the move itself included"
     assert desk.at("N-0003").status is Status.HELD
     said = desk.cutover("hold", "north", "--because", "storm")
     assert said.code == 0
-    assert "wave north is held: storm" in desk.cutover("status", "north").out
+    assert "wave north: held, 4 numbers, released for canary: storm" in desk.cutover("status", "north").out
     assert desk.cutover("run", "north").complaint == "wave north is held: storm; `cutover release north` lets it go"
     assert desk.cutover("release", "north").code == 0
     assert desk.cutover("run", "north").code == 0

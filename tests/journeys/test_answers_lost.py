@@ -12,7 +12,16 @@ from state.sides import Side, Status
 from tests.conftest import MakeRig
 
 WRITES = {
-    "healthy": ["onprem.two_step", "onprem.backup", "subscribe", "pause_sends", "register", "switch_route", "messages", "resume_sends"],
+    "healthy": [
+        "onprem.two_step",
+        "onprem.backup",
+        "subscribe",
+        "pause_sends",
+        "register",
+        "switch_route",
+        "messages",
+        "resume_sends",
+    ],
     "no_backup": ["onprem.two_step", "request_code", "verify_code", "register", "profile"],
     "dark": ["set_pin", "request_code", "verify_code", "register", "messages"],
 }
@@ -41,9 +50,9 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "write", "fault"), _cases())
 async def test_one_fault_of_the_wire_never_moves_twice(
-    rig: MakeRig, kind: str, write: str, fault: dict[str, Any]
+    big_matrix_rig: MakeRig, kind: str, write: str, fault: dict[str, Any]
 ) -> None:
-    told = await rig(kinds=[kind])
+    told = await big_matrix_rig(kinds=[kind])
     async with told.worker() as app:
         (at,) = await told.imported(app, hook="senders")
         told.sandbox.faults.add(route=write, e164=None, times=1, **fault)
@@ -60,8 +69,8 @@ async def test_one_fault_of_the_wire_never_moves_twice(
 
 @pytest.mark.parametrize("lag", [3, 20, 100])
 @pytest.mark.parametrize("kind", WRITES)
-async def test_reads_that_lag_do_not_cause_a_second_register(rig: MakeRig, kind: str, lag: int) -> None:
-    told = await rig(kinds=[kind], switches={"read_lag_s": lag})
+async def test_reads_that_lag_do_not_cause_a_second_register(big_matrix_rig: MakeRig, kind: str, lag: int) -> None:
+    told = await big_matrix_rig(kinds=[kind], switches={"read_lag_s": lag})
     async with told.worker() as app:
         (at,) = await told.imported(app)
         told.sandbox.faults.add(route="register", e164=None, kind="lost_answer", times=1)
@@ -82,10 +91,12 @@ def _switches() -> list[Any]:
 
 @pytest.mark.parametrize(("switch", "value"), _switches())
 @pytest.mark.parametrize("kind", ["healthy", "no_backup", "dark", "new", "expired"])
-async def test_right_under_every_value_of_every_switch(rig: MakeRig, kind: str, switch: str, value: Any) -> None:
+async def test_right_under_every_value_of_every_switch(
+    big_matrix_rig: MakeRig, kind: str, switch: str, value: Any
+) -> None:
     """Either the number is on Cloud after one register with effect, or it is blocked with a page and nothing was lost
     that was not lost before: never dark by us."""
-    told = await rig(kinds=[kind], switches={switch: value})
+    told = await big_matrix_rig(kinds=[kind], switches={switch: value})
     async with told.worker() as app:
         (at,) = await told.imported(app)
         came_dark = at.dark_since is not None

@@ -59,7 +59,7 @@ async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) 
     rig = await make_rig(folder, url, **story.how)
     async with rig.worker() as app:
         (at,) = await rig.imported(app, **story.columns)
-    rig.scythe = Scythe(**{kill: nth})
+    rig.scythe = Scythe.out(kill, nth)
     try:
         async with rig.worker() as app:
             await rig.drive(app, at.ref)
@@ -96,5 +96,3 @@ def _code_requests_are_apart(calls: list[Call]) -> bool:
     """At most one per cool-down."""
     times = [call.at for call in calls if call.call == "request_code"]
     return all((later - earlier).total_seconds() >= 60 for earlier, later in pairwise(times))
-
-

@@ -99,7 +99,7 @@ async def test_a_stopped_process_wakes_and_sends_nothing(sqlite_url: str, tmp_pa
                 said = await asyncio.to_thread(line_of, worker, 30)
                 assert "never left" in said
             assert await _registers(told) == 0
-            while not isinstance(outcome := await app.mover.run_one(at.migration_id), Advanced):
+            while not isinstance(outcome := await app.mover.run_one(at.migration_id), Advanced):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             assert outcome.ended
             assert (await app.queries.position(at.migration_id)).side is Side.CLOUD

@@ -21,6 +21,7 @@ LANES = 6
 KILLS = ("at_commit", "before_send", "after_send")
 HOOK = {"hook": "senders", "start_command": "start"}
 FORWARD_TAIL = ["register", "switch_route", "messages", "resume_sends"]
+LEAVE_CLOUD = ["pause_sends", "deregister", "command.start", "onprem.restore", "command.start", "onprem.account"]
 BACK_TAIL = ["switch_route", "resume_sends"]
 
 
@@ -42,13 +43,12 @@ STORIES = {
     ),
     "open, by code": Story(
         {"kinds": ["verified"], "world": "open", "switches": {"restore_registers": "never"}},
-        ["pause_sends", "deregister", "command.start", "onprem.restore", "command.start", "onprem.account"]
-        + ["onprem.verify", *BACK_TAIL],
+        [*LEAVE_CLOUD, "onprem.verify", *BACK_TAIL],
         Side.ON_PREMISES,
     ),
     "closing: forward again": Story(
         {"kinds": ["verified"], "world": "closing"},
-        ["pause_sends", "deregister", "command.start", "onprem.restore", "command.start", "onprem.account"] + FORWARD_TAIL,
+        [*LEAVE_CLOUD, *FORWARD_TAIL],
         Side.CLOUD,
     ),
 }
@@ -59,9 +59,9 @@ async def _asked_back(rig: Rig, app: App, at: Position) -> Position:
 
 
 @pytest.mark.parametrize("name", STORIES)
-async def test_the_way_back_in_order(rig: MakeRig, name: str) -> None:
+async def test_the_way_back_in_order(big_matrix_rig: MakeRig, name: str) -> None:
     story = STORIES[name]
-    told = await rig(**story.how)
+    told = await big_matrix_rig(**story.how)
     async with told.worker() as app:
         (at,) = await told.imported(app, **HOOK)
         await told.drive(app, at.ref)
@@ -77,8 +77,8 @@ async def test_the_way_back_in_order(rig: MakeRig, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["healthy", "expired"])
-async def test_a_closed_way_is_not_offered_and_changes_nothing(rig: MakeRig, kind: str) -> None:
-    told = await rig(kinds=[kind], world="after-sunset" if kind == "expired" else "closing")
+async def test_a_closed_way_is_not_offered_and_changes_nothing(big_matrix_rig: MakeRig, kind: str) -> None:
+    told = await big_matrix_rig(kinds=[kind], world="after-sunset" if kind == "expired" else "closing")
     async with told.worker() as app:
         (at,) = await told.imported(app, **HOOK)
         await told.drive(app, at.ref)
@@ -91,8 +91,8 @@ async def test_a_closed_way_is_not_offered_and_changes_nothing(rig: MakeRig, kin
 
 @pytest.mark.parametrize("world", ["open", "closing"])
 @pytest.mark.parametrize("step", [leg.step.name for leg in WITH_BACKUP.legs])
-async def test_back_asked_for_at_every_step_ends_on_one_side(rig: MakeRig, world: str, step: str) -> None:
-    told = await rig(kinds=["verified"], world=world)
+async def test_back_asked_for_at_every_step_ends_on_one_side(big_matrix_rig: MakeRig, world: str, step: str) -> None:
+    told = await big_matrix_rig(kinds=["verified"], world=world)
     async with told.worker() as app:
         (at,) = await told.imported(app, **HOOK)
         at = await _stand_at(told, app, at, step)
@@ -105,8 +105,8 @@ async def test_back_asked_for_at_every_step_ends_on_one_side(rig: MakeRig, world
 
 
 @pytest.mark.parametrize("step", [leg.step.name for leg in WITH_BACKUP.legs])
-async def test_abort_asked_for_at_every_step(rig: MakeRig, step: str) -> None:
-    told = await rig(kinds=["healthy"])
+async def test_abort_asked_for_at_every_step(big_matrix_rig: MakeRig, step: str) -> None:
+    told = await big_matrix_rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app, **HOOK)
         at = await _stand_at(told, app, at, step)
@@ -127,9 +127,9 @@ async def test_abort_asked_for_at_every_step(rig: MakeRig, step: str) -> None:
     assert told.number(at).platform == ("CLOUD_API" if crossed else "ON_PREMISE")
 
 
-async def test_a_number_that_a_wrong_pin_took_down_comes_forward(rig: MakeRig) -> None:
+async def test_a_number_that_a_wrong_pin_took_down_comes_forward(big_matrix_rig: MakeRig) -> None:
     """The PIN was changed behind our back between setting it and register."""
-    told = await rig(kinds=["healthy"])
+    told = await big_matrix_rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app, **HOOK)
         at = await _stand_at(told, app, at, "register")
@@ -199,7 +199,7 @@ async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) 
         await rig.drive(app, at.ref)
         await _begin_back(app, at)
     before = len(rig.mutations(at))
-    rig.scythe = Scythe(**{kill: nth})
+    rig.scythe = Scythe.out(kill, nth)
     try:
         async with rig.worker() as app:
             await rig.drive(app, at.ref)

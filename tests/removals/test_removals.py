@@ -34,7 +34,8 @@ PLACE = "tests/removals/test_one_worker.py"
 REMOVALS = {
     "the probe of an unanswered register": Removal(
         "migration/steps/register.py",
-        "        if both.cloud.registered and not both.serving:\n            return Done(Evidence(both.facts(), side=Side.CLOUD))\n",
+        "        if both.cloud.registered and not both.serving:\n"
+        "            return Done(Evidence(both.facts(), side=Side.CLOUD))\n",
         "",
         (LOST + "::test_one_fault_of_the_wire_never_moves_twice[sqlite-healthy-register-lost_answer]",),
     ),
@@ -50,7 +51,8 @@ REMOVALS = {
     "the lease guard": Removal(
         "state/ledger/leases.py",
         "                or_(\n                    NumberMigration.lease_until.is_(None),",
-        "                or_(\n                    NumberMigration.id > 0,\n                    NumberMigration.lease_until.is_(None),",
+        "                or_(\n                    NumberMigration.id > 0,\n"
+        "                    NumberMigration.lease_until.is_(None),",
         (PLACE,),
     ),
     "the fence on what is recorded": Removal(

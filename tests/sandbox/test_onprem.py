@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from migration.sandbox.number import certificate
 from migration.sandbox.world import WorldKind
 from tests.sandbox.far import Clock, Far, code_of
 
@@ -12,7 +13,8 @@ ACCOUNT = {"method": "sms", "cert": "Y2VydA=="}
 
 
 def account(far: Far, **more: str) -> dict[str, str]:
-    return ACCOUNT | {"cc": far.e164[1:3], "phone_number": far.e164[3:]} | more
+    cert = certificate(far.number)
+    return ACCOUNT | {"cc": far.e164[1:3], "phone_number": far.e164[3:], "cert": cert} | more
 
 
 async def test_a_shipped_password_has_to_be_changed_at_first_login() -> None:

@@ -1,0 +1,72 @@
+"""One number's way back to On-Premises, as far as there is one: a Prefect task a step."""
+
+from typing import Annotated, Any
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.common import Reference, log, opened, refuse, state_of, steps_in_tasks
+from migration.actions import Back, look_back
+from migration.actions import back_to_onprem as turn_back
+from migration.advice import line, next_command
+from migration.bootstrap import App
+from migration.itinerary import BACK_TO_ONPREM
+from migration.mover import sentence
+
+WHO = "Prefect's form"
+
+
+def _name() -> str:
+    return f"back to On-Premises {flow_run.parameters.get('number', '?')}"
+
+
+@flow(name="back-to-onprem", flow_run_name=_name, retries=0, persist_result=False)
+async def back_to_onprem(
+    number: Reference,
+    confirm: Annotated[
+        str,
+        Field(
+            title="Confirm",
+            description="The same reference once more: going back is another outage. May stay empty in a dry run.",
+            pattern=r"^(N-\d{4,})?$",
+        ),
+    ] = "",
+    dry_run: Annotated[
+        bool, Field(title="Dry run", description="Only say whether there is a way back; change nothing anywhere.")
+    ] = False,
+) -> Any:
+    """Take one number back to On-Premises, where a way back exists. It is another outage."""
+    refuse("" if dry_run else unconfirmed(number, confirm))
+    async with opened(dry_run=dry_run) as app:
+        back = await look_back(app, number)
+        log([line(back.at, await app.queries.now()), f"the way back is {back.found}"])
+        if dry_run:
+            return _told(back)
+        at = await turn_back(app, back, WHO)
+        return await _moved(app, at.migration_id)
+
+
+def unconfirmed(number: str, confirm: str) -> str:
+    """What is wrong with what was typed again, or nothing."""
+    if confirm == number:
+        return ""
+    if not confirm:
+        return f"going back is another outage: type {number} once more into Confirm; nothing was changed"
+    return f"Confirm says {confirm}, the number is {number}; nothing was changed"
+
+
+def _told(back: Back) -> State[Any]:
+    log(["dry run: nothing was changed"])
+    return Completed(name="DryRun", message=f"{back.at.ref}: the way back is {back.found}")
+
+
+async def _moved(app: App, migration_id: int) -> State[Any]:
+    """The state of the run: what was asked for, what it waits for, or that the number ended on the other side."""
+    outcome = await steps_in_tasks(app, migration_id)
+    at, now = await app.queries.position(migration_id), await app.queries.now()
+    log([line(at, now), f"next: {next_command(at, now)}"])
+    if at.ended_at is not None and at.itinerary != BACK_TO_ONPREM.name:
+        return Failed(name="NotBack", message=f"{at.ref} could not go back; it ended on {at.side} by {at.itinerary}")
+    return state_of(outcome, f"{at.ref}: {sentence(outcome)}")

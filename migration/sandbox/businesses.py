@@ -1,0 +1,53 @@
+"""Businesses of a scenario: each with its app, its WABAs and the token it gave out, and blind for the others.
+
+A credential profile is what a partner holds of one: app id and secret, verify token, system-user token.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from migration.sandbox.accounts import SCOPES
+from migration.sandbox.kinds import BadSpec
+
+MANAGEMENT, MESSAGING = SCOPES
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessSpec:
+    """`token_expires_in_days` None: never. `token_sees_wabas` None: all of the business; else the first so many."""
+
+    name: str = "Fleet"
+    numbers_per_waba: int = 10
+    token_scopes: tuple[str, ...] = SCOPES
+    token_expires_in_days: float | None = None
+    token_sees_wabas: int | None = None
+
+
+def business_of(row: Mapping[str, Any]) -> BusinessSpec:
+    """One row of `businesses:`. Raises BadSpec."""
+    unknown = sorted(set(row) - {one.name for one in fields(BusinessSpec)})
+    if unknown:
+        raise BadSpec(f"a business has no {unknown[0]!r}; it has {', '.join(one.name for one in fields(BusinessSpec))}")
+    if not isinstance(row.get("name"), str) or not row["name"]:
+        raise BadSpec("a business needs a name")
+    return replace(BusinessSpec(), **{name: _value(name, value) for name, value in row.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    match name:
+        case "name":
+            return value
+        case "token_scopes":
+            if not isinstance(value, list) or not set(value) <= set(SCOPES):
+                raise BadSpec(f"token_scopes is a list of {' and '.join(SCOPES)}")
+            return tuple(value)
+        case "token_expires_in_days":
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise BadSpec("token_expires_in_days is a number of days, negative where the token has expired")
+            return value
+        case _:
+            least = 1 if name == "numbers_per_waba" else 0
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise BadSpec(f"{name} is a whole number from {least} on")
+            return value

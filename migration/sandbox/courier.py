@@ -1,0 +1,76 @@
+"""Posts webhooks over real connections, as the world's clock says, and asks new addresses to verify themselves."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from migration.sandbox.webhooks import Delivery, Handshake
+
+if TYPE_CHECKING:
+    from migration.sandbox.app import Sandbox
+
+# Seconds that a receiver has; undocumented. Meta's goal for receivers is a median of 250 ms.
+PATIENCE_S = 10.0
+# "concurrent requests": how many of them is undocumented.
+AT_ONCE = 50
+# The clock may be moved by a control call; it is looked at again after so many seconds whatever happens.
+LOOK_S = 1.0
+
+
+class Courier:
+    def __init__(self, sandbox: "Sandbox") -> None:
+        self._sandbox = sandbox
+        self._http = httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
+        self._wake = asyncio.Event()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._posts: set[asyncio.Task[None]] = set()
+
+    def look(self) -> None:
+        """Something happened that may have made webhooks."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        try:
+            while True:
+                for delivery in self._sandbox.due():
+                    task = asyncio.create_task(self._post(delivery))
+                    self._posts.add(task)
+                    task.add_done_callback(self._posts.discard)
+                await self._until_next()
+        finally:
+            for task in list(self._posts):
+                task.cancel()
+            await self._http.aclose()
+
+    async def _until_next(self) -> None:
+        due = self._sandbox.world.outbox.next_due()
+        left = LOOK_S if due is None else (due - self._sandbox.world.now()).total_seconds()
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), max(0.0, min(left, LOOK_S)))
+        except TimeoutError:
+            return
+
+    async def _post(self, delivery: Delivery) -> None:
+        async with self._room:
+            status = await self._status(delivery)
+        self._sandbox.settle(delivery, status)
+        self.look()
+
+    async def _status(self, delivery: Delivery) -> int | None:
+        try:
+            answer = await self._http.post(delivery.url, content=delivery.body, headers=delivery.headers)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return None
+        return answer.status_code
+
+    async def verifies(self, handshake: Handshake) -> bool:
+        if handshake.is_nobodys:
+            return True
+        try:
+            answer = await self._http.get(handshake.target)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+        return handshake.passed(answer.status_code, answer.text)

@@ -1,0 +1,111 @@
+"""What people do on Meta's pages, in WhatsApp Manager and at Meta itself: no API does it, and partners hear of it.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/account_update
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from migration.sandbox import callbacks, naming, registering
+from migration.sandbox.errors import Refusal, Wrong
+from migration.sandbox.number import SimNumber
+from migration.sandbox.register_checks import PIN
+from migration.sandbox.world import World
+
+Told = Mapping[str, Any]
+
+
+def act(world: World, number: SimNumber, told: Told) -> dict[str, Any]:
+    """Raises Wrong."""
+    what = str(told.get("do"))
+    if what not in ACTIONS:
+        raise Wrong(400, f"do is one of {', '.join(ACTIONS)}")
+    with world.changing(number):
+        ACTIONS[what](world, number, told)
+    return {"done": what, "e164": number.e164}
+
+
+def _set_pin(world: World, number: SimNumber, told: Told) -> None:
+    """In Manager a change asks for nothing here; over there it asks for the old PIN."""
+    if not PIN.fullmatch(str(told.get("pin"))):
+        raise Wrong(400, "pin has six digits")
+    number.pin = str(told["pin"])
+    callbacks.security(world, number, "PIN_CHANGED")
+
+
+def _two_step_off(world: World, number: SimNumber, told: Told) -> None:
+    """By a link in an e-mail; needs neither the PIN nor the On-Premises host."""
+    number.pin = None
+    callbacks.security(world, number, "PIN_RESET_REQUEST", str(told.get("requester") or "1"))
+    callbacks.security(world, number, "PIN_REQUEST_SUCCESS")
+
+
+def _rename(world: World, number: SimNumber, told: Told) -> None:
+    try:
+        naming.ask_for(world, number, told.get("name"))
+    except Refusal as refusal:
+        raise Wrong(409, refusal.details or refusal.message) from None
+
+
+def _decide(*, approved: bool) -> "Act":
+    def decide(world: World, number: SimNumber, told: Told) -> None:
+        if not naming.decide(world, number, approved=approved):
+            raise Wrong(409, "no name is in review")
+
+    return decide
+
+
+def _accept_terms(world: World, number: SimNumber, told: Told) -> None:
+    number.tos_missing = False
+
+
+def _upgrade(world: World, number: SimNumber, told: Told) -> None:
+    """As for a number that has earned high throughput."""
+    if number.platform != "CLOUD_API" or number.on_business_app:
+        raise Wrong(409, "only a number on Cloud that is not in the Business app is upgraded")
+    registering.upgrade_throughput(world, number, world.now())
+
+
+def _ban(world: World, number: SimNumber, told: Told) -> None:
+    number.banned = True
+    ban = {"waba_ban_state": "DISABLE", "waba_ban_date": world.now().strftime("%B %d, %Y")}
+    callbacks.account_updated(world, number, "DISABLED_UPDATE", ban_info=ban)
+
+
+def _reinstate(world: World, number: SimNumber, told: Told) -> None:
+    number.banned = False
+    ban = {"waba_ban_state": "REINSTATE", "waba_ban_date": world.now().strftime("%B %d, %Y")}
+    callbacks.account_updated(world, number, "DISABLED_UPDATE", ban_info=ban)
+
+
+def _remove_partner(world: World, number: SimNumber, told: Told) -> None:
+    """The WABA's owner takes its access away from every token that had it."""
+    callbacks.account_updated(world, number, "PARTNER_REMOVED")
+    for token in world.tokens.values():
+        seen = token.wabas if token.wabas is not None else frozenset(world.wabas)
+        token.wabas = seen - {number.waba_id}
+
+
+def _problem(code: int | None) -> "Act":
+    def change(world: World, number: SimNumber, told: Told) -> None:
+        number.health_problem = code
+
+    return change
+
+
+Act = Callable[[World, SimNumber, Told], None]
+ACTIONS: Mapping[str, Act] = {
+    "set_pin": _set_pin,
+    "two_step_off": _two_step_off,
+    "rename": _rename,
+    "approve_name": _decide(approved=True),
+    "decline_name": _decide(approved=False),
+    "accept_terms": _accept_terms,
+    "upgrade_throughput": _upgrade,
+    "ban": _ban,
+    "reinstate": _reinstate,
+    "remove_partner": _remove_partner,
+    "payment_problem": _problem(141006),
+    "payment_solved": _problem(None),
+}

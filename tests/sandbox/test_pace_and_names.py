@@ -1,0 +1,193 @@
+"""How fast a number may send, coexistence with the Business app, display names, pictures, health by entity."""
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.far import Far, code_of
+
+
+def to(consumer: int) -> dict[str, Any]:
+    template = {"name": "smoke_test", "language": {"code": "en"}}
+    return {"messaging_product": "whatsapp", "to": f"49151{consumer:08d}", "type": "template", "template": template}
+
+
+async def send(far: Far, consumer: int = 1) -> int | None:
+    return code_of(await far.phone("POST", "messages", json=to(consumer)))
+
+
+# -- https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform (pair rate)
+
+
+async def test_a_burst_to_one_consumer_is_borrowed_from_the_future() -> None:
+    far = Far.of("on_cloud")
+    assert [await send(far) for _ in range(46)] == [None] * 45 + [131056]
+    far.clock.pass_(seconds=5)
+    assert await send(far) == 131056
+    far.clock.pass_(seconds=1)
+    assert [await send(far), await send(far)] == [None, 131056]
+    assert await send(far, 2) is None, "the pair rate is of a pair"
+    far.clock.pass_(minutes=10)
+    assert [await send(far) for _ in range(46)] == [None] * 45 + [131056]
+
+
+async def test_one_message_every_six_seconds_is_always_taken() -> None:
+    far = Far.of("on_cloud")
+    for _ in range(120):
+        assert await send(far) is None
+        far.clock.pass_(seconds=6)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("on_cloud", 80), ("coexistence", 20)])
+async def test_a_number_has_a_throughput(kind: str, most: int) -> None:
+    far = Far.of(kind)
+    assert [await send(far, at) for at in range(most + 2)] == [None] * most + [130429, 130429]
+    far.clock.pass_(seconds=1)
+    assert await send(far, 999) is None
+
+
+async def test_high_throughput_and_no_limits_at_all() -> None:
+    far = Far.of("on_cloud")
+    far.number.throughput = "HIGH"
+    assert {await send(far, at) for at in range(200)} == {None}
+    far = Far.of("on_cloud", message_limits="off")
+    assert {await send(far) for _ in range(200)} == {None}
+
+
+# -- coexistence
+
+
+async def test_a_coexistence_number_is_on_cloud_and_leaves_it_by_no_api() -> None:
+    far = Far.of("coexistence")
+    assert await far.shows("platform_type", "status", "is_on_biz_app") == ["CLOUD_API", "CONNECTED", True]
+    assert code_of(await far.register()) == 100
+    assert code_of(await far.phone("POST", "deregister")) == 100
+    assert far.number.side == "cloud"
+
+
+# -- https://developers.facebook.com/documentation/business-messaging/whatsapp/display-names
+
+
+async def review(far: Far, what: str) -> Any:
+    return await far.oracle("POST", "manager", json={"do": what, "e164": far.e164})
+
+
+async def test_an_approved_name_takes_effect_with_a_register_within_fourteen_days() -> None:
+    far = Far.of("on_cloud")
+    assert (await far.phone("POST", json={"new_display_name": "Other Name"})).status_code == 200
+    assert await far.shows("new_display_name", "new_name_status") == ["Other Name", "PENDING_REVIEW"]
+    await far.register()
+    assert await far.shows("verified_name") == [far.row["name"]]
+    await review(far, "approve_name")
+    far.clock.pass_(days=13)
+    await far.register()
+    assert await far.shows("verified_name", "new_name_status") == ["Other Name", "NONE"]
+    assert far.number.double_effects == 1, "the first one changed nothing; the second one had its reason"
+
+
+async def test_after_fourteen_days_the_name_is_reviewed_again() -> None:
+    far = Far.of("on_cloud")
+    await far.phone("POST", json={"new_display_name": "Other Name"})
+    await review(far, "approve_name")
+    far.clock.pass_(days=14)
+    await far.register()
+    assert await far.shows("verified_name", "new_name_status") == [far.row["name"], "EXPIRED"]
+
+
+async def test_a_declined_name_limits_and_ten_changes_are_enough() -> None:
+    far = Far.of("on_cloud", "official")
+    assert "no name is in review" in (await review(far, "approve_name"))["error"]
+    await far.phone("POST", json={"new_display_name": "Other Name"})
+    await review(far, "decline_name")
+    [health] = await far.shows("health_status")
+    assert health["can_send_message"] == "LIMITED"
+    assert health["entities"][0]["additional_info"]
+    for at in range(9):
+        assert (await far.phone("POST", json={"new_display_name": f"Name {at}"})).status_code == 200
+    assert code_of(await far.phone("POST", json={"new_display_name": "One too many"})) == 100
+    far.at = 1
+    assert code_of(await far.phone("POST", json={"new_display_name": "Other Name"})) == 100
+
+
+# -- https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
+
+
+@pytest.mark.parametrize(
+    ("kind", "overall", "entity", "code", "messages"),
+    [
+        ("payment_problem", "BLOCKED", "WABA", 141006, "BLOCKED"),
+        ("sip_problem", "BLOCKED", "PHONE_NUMBER", 138024, "AVAILABLE"),
+    ],
+)
+async def test_health_says_which_entity_is_to_blame(
+    kind: str, overall: str, entity: str, code: int, messages: str
+) -> None:
+    far = Far.of(kind)
+    [health] = await far.shows("health_status")
+    assert [one["entity_type"] for one in health["entities"]] == ["PHONE_NUMBER", "WABA", "BUSINESS", "APP"]
+    assert health["can_send_message"] == overall
+    found = next(one for one in health["entities"] if one["entity_type"] == entity)
+    assert code in [error["error_code"] for error in found["errors"]]
+    assert found["can_send_message"] == messages
+
+
+async def test_a_payment_problem_is_the_whole_accounts_and_can_be_solved() -> None:
+    far = Far.of("on_cloud")
+    await far.oracle("POST", "manager", json={"do": "payment_problem", "e164": far.e164})
+    waba = (await far.waba("GET", params={"fields": "health_status"})).json()["health_status"]
+    assert (waba["can_send_message"], [one["entity_type"] for one in waba["entities"]]) == (
+        "BLOCKED",
+        ["WABA", "BUSINESS", "APP"],
+    )
+    await far.oracle("POST", "manager", json={"do": "payment_solved", "e164": far.e164})
+    assert (await far.shows("health_status"))[0]["can_send_message"] == "AVAILABLE"
+
+
+# -- https://developers.facebook.com/docs/graph-api/guides/upload
+
+
+async def test_a_picture_is_uploaded_in_pieces_and_used_by_its_handle() -> None:
+    far = Far.of("on_cloud")
+    app = far.manifest["app_id"]
+    begin = {"file_length": 6, "file_type": "image/jpeg", "file_name": "shop.jpg"}
+    session = (await far.graph("POST", f"{app}/uploads", params=begin)).json()["id"]
+    oauth = {"Authorization": f"OAuth {far.manifest['token']}"}
+    first = await far.client.post(f"/v25.0/{session}", content=b"abcd", headers=oauth | {"file_offset": "0"})
+    assert first.json() == {"id": session, "file_offset": 4}
+    assert code_of(await far.graph("POST", session, content=b"ab", headers={"file_offset": "0"})) == 100
+    assert code_of(await far.graph("POST", session, content=b"abc", headers={"file_offset": "4"})) == 100
+    assert (await far.graph("GET", session)).json()["file_offset"] == 4
+    handle = (await far.graph("POST", session, content=b"ef", headers={"file_offset": "4"})).json()["h"]
+    profile = {"messaging_product": "whatsapp", "profile_picture_handle": handle}
+    assert (await far.phone("POST", "whatsapp_business_profile", json=profile)).status_code == 200
+    bad = {"messaging_product": "whatsapp", "profile_picture_handle": "4::x", "about": "new"}
+    assert code_of(await far.phone("POST", "whatsapp_business_profile", json=bad)) == 100
+    assert far.number.profile["about"] != "new"
+
+
+@pytest.mark.parametrize("begin", [{"file_length": 0}, {"file_type": "text/plain"}, {"file_length": 10**9}])
+async def test_an_upload_has_a_type_and_a_length(begin: dict[str, Any]) -> None:
+    far = Far.of("on_cloud")
+    told = {"file_length": 6, "file_type": "image/jpeg"} | begin
+    assert code_of(await far.graph("POST", f"{far.manifest['app_id']}/uploads", params=told)) == 100
+
+
+# -- usage headers
+
+
+@pytest.mark.parametrize("kind", ["429", "500", None])
+async def test_every_answer_of_graph_tells_what_is_used(kind: str | None) -> None:
+    far = Far.of("on_cloud")
+    if kind is not None:
+        far.sandbox.faults.add(route="get.number", kind=kind)
+    for path in (far.row["phone_number_id"], "nothing", "debug_token"):
+        answer = await far.graph("GET", path)
+        assert "call_count" in answer.headers["x-app-usage"]
+        assert "estimated_time_to_regain_access" in answer.headers["x-business-use-case-usage"]
+
+
+@pytest.mark.parametrize("code", [80008, 80007, 4])
+async def test_too_many_management_calls_have_any_of_three_codes(code: int) -> None:
+    far = Far.of(management_limits="on", management_limit_code=code)
+    codes = [code_of(await far.phone("GET")) for _ in range(201)]
+    assert codes == [None] * 200 + [code]
