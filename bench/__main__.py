@@ -18,11 +18,11 @@ from bench.table import Row, machine, recorded, shown
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "bench.md"
-PARTS = {"__main__", "table"}  # not benchmarks themselves
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in PARTS)
+    """Files that have a `run()`; others help, or draw."""
+    return sorted(path.stem for path in HERE.glob("*.py") if "\ndef run()" in path.read_text())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

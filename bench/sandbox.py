@@ -1,8 +1,8 @@
 """The sandbox as a server: how soon it is ready, what it answers a second on one core, what memory it takes.
 
-The server is a process of its own on one core, the load comes over loopback from another. Half of the numbers are on
-Cloud, half on On-Premises. Mixed load, each number in turn: reads of numbers and of accounts, PIN changes, messages, and
-logins at On-Premises clients.
+The server is a process of its own on one core, the load comes over loopback from another. Half of the numbers are
+on Cloud, half on On-Premises. Mixed load, each number in turn: reads of numbers and of accounts, PIN changes,
+messages, and logins at On-Premises clients.
 """
 
 import asyncio

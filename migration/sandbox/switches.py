@@ -1,12 +1,37 @@
 """Every behaviour of the far side that Meta does not document, as a named switch.
 
 A switch is a question that no page answers; its values are the plausible answers. Software is right when
-it is right under every value.
+it is right under every value. In brackets: the page that leaves it open, by its key in `PAGES`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+_DOC = "https://developers.facebook.com/documentation/business-messaging/whatsapp"
+_OLD = "https://developers.facebook.com/docs/whatsapp"
+PAGES: Mapping[str, str] = {
+    "2FA": f"{_DOC}/business-phone-numbers/two-step-verification",
+    "ACCOUNT": f"{_OLD}/on-premises/reference/account",
+    "BACKUP": f"{_OLD}/on-premises/reference/settings/backup-and-restore",
+    "CODE": "https://developers.facebook.com/docs/graph-api/reference/"
+    "whats-app-business-account-to-number-current-status/request_code/",
+    "ENDPOINT": f"{_DOC}/webhooks/create-webhook-endpoint",
+    "ERR": f"{_DOC}/support/error-codes",
+    "FIELD": "answers reported in public repositories",
+    "HEALTH": f"{_OLD}/on-premises/reference/health",
+    "HOOKS": f"{_DOC}/webhooks/overview",
+    "LIMITS": f"{_DOC}/about-the-platform",
+    "MIGR": f"{_OLD}/cloud-api/reference/account-migration",
+    "MOVING": f"{_DOC}/support/migrating-from-onprem-to-cloud",
+    "NAMES": f"{_DOC}/display-names",
+    "OPENAPI": "https://github.com/facebook/openapi (business-messaging-api_v23.0.yaml)",
+    "PARTNER": f"{_DOC}/solution-providers/get-started-for-solution-partners",
+    "PHONES": f"{_DOC}/business-phone-numbers/phone-numbers",
+    "REG": f"{_DOC}/business-phone-numbers/registration",
+    "STORAGE": f"{_DOC}/local-storage",
+    "none": "no page says anything about it",
+}
 
 YesNo = Literal["yes", "no"]
 Taken = Literal["accepted", "refused"]
@@ -16,121 +41,121 @@ Taken = Literal["accepted", "refused"]
 class Switches:
     # -- PIN
     pin_while_not_on_cloud: Taken = "accepted"
-    """Whether `POST /{phone} {pin}` sets the PIN of a number that is not registered on Cloud."""
+    """Whether `POST /{phone} {pin}` sets the PIN of a number that is not registered on Cloud. [2FA]"""
     pin_refused_code: Literal[133010, 100] = 133010
-    """What that call answers where it is refused."""
+    """What that call answers where it is refused. [ERR]"""
     wrong_pin_code: Literal[133005, 131031] = 133005
-    """The code of a wrong PIN on `register`; the error page gives both."""
+    """The code of a wrong PIN on `register`; the error page gives both. [ERR]"""
     wrong_pin_drops_onprem: YesNo = "yes"
-    """Documented as yes: a wrong PIN still takes the On-Premises deployment down."""
+    """Documented as yes: a wrong PIN still takes the On-Premises deployment down. [MIGR]"""
     platform_after_wrong_pin: Literal["NOT_APPLICABLE", "ON_PREMISE"] = "NOT_APPLICABLE"
-    """What `platform_type` shows for a number that a wrong PIN took down."""
+    """What `platform_type` shows for a number that a wrong PIN took down. [none]"""
     restart_heals_wrong_pin: YesNo = "no"
-    """Whether the client connects again when it is restarted after a wrong PIN."""
+    """Whether the client connects again when it is restarted after a wrong PIN. [none]"""
     pin_guesses: int = 5
-    """Wrong PINs after which `register` answers 133008 and the number is locked."""
+    """Wrong PINs after which `register` answers 133008 and the number is locked. [ERR]"""
     pin_lock_s: float = 12 * 3600
-    """How long 133008 lasts, in seconds."""
+    """How long 133008 lasts, in seconds. [ERR]"""
     pin_too_fast_s: float = 60
-    """Two wrong PINs within this many seconds give 133009 for as long again. 0: never."""
+    """Two wrong PINs within this many seconds give 133009 for as long again. 0: never. [ERR]"""
 
     # -- register
     already_registered: Literal["success", 100] = "success"
-    """`register` with the right PIN for a number that is on Cloud already."""
+    """`register` with the right PIN for a number that is on Cloud already. [NAMES]"""
     success_as: Literal["bool", "string"] = "bool"
-    """Whether success is `true` or `"true"`; older samples show the string."""
+    """Whether success is `true` or `"true"`; older samples show the string. [MIGR]"""
     register_seconds: float = 0
-    """The longest the move inside `register` takes; up to 15 s are documented. Only a server lets it pass."""
+    """The longest the move inside `register` takes; up to 15 s are documented. Only a server lets it pass. [MIGR]"""
     read_lag_s: float = 0
-    """For how many seconds reads still show what was true before a write."""
+    """For how many seconds reads still show what was true before a write. [none]"""
     refused_register_drops_onprem: YesNo = "no"
-    """Whether a `register` refused for another reason than the PIN takes On-Premises down as well."""
+    """Whether a `register` refused for another reason than the PIN takes On-Premises down as well. [MIGR]"""
     dark_verified_registers: YesNo = "yes"
-    """Whether a verified number that is on neither side registers without another code."""
+    """Whether a verified number that is on neither side registers without another code. [REG]"""
     failed_registers_count: YesNo = "yes"
-    """Whether refused calls count to the ten in 72 hours."""
+    """Whether refused calls count to the ten in 72 hours. [REG]"""
     profile_survives: YesNo = "yes"
-    """Whether the business profile survives a move with backup. Without one it is lost (documented)."""
+    """Whether the business profile survives a move with backup. Without one it is lost (documented). [MIGR]"""
     deregister_then_133015: bool = False
-    """Whether `register` within five minutes of `deregister` answers 133015."""
+    """Whether `register` within five minutes of `deregister` answers 133015. [ERR]"""
     tos_code: Literal[100, 200, 133004] = 100
-    """The code with which `register` says that the terms of service were not accepted."""
+    """The code with which `register` says that the terms of service were not accepted. [PARTNER]"""
 
     # -- backup
     old_backup_accepted: YesNo = "no"
-    """Whether `register` takes a backup older than `old_backup_hours`."""
+    """Whether `register` takes a backup older than `old_backup_hours`. [BACKUP]"""
     old_backup_hours: float = 24
-    """From what age on a backup is old, in hours."""
+    """From what age on a backup is old, in hours. [BACKUP]"""
     bad_backup_code: Literal[100, 133002] = 100
-    """The code of a backup that does not open, or is of another number."""
+    """The code of a backup that does not open, or is of another number. [ERR]"""
     bad_backup_drops_onprem: YesNo = "no"
-    """Whether such a backup takes On-Premises down."""
+    """Whether such a backup takes On-Premises down. [MIGR]"""
 
     # -- code
     code_while_on_premises: Taken = "accepted"
-    """Whether `request_code` works while the client serves the number (refused: 136024 with 2388091)."""
+    """Whether `request_code` works while the client serves the number (refused: 136024 with 2388091). [CODE]"""
     verify_wrong_code: Literal[136025, 100] = 136025
-    """The code of a wrong or used-up verification code."""
+    """The code of a wrong or used-up verification code. [ERR]"""
     code_minutes: float = 10
-    """How long a code lives."""
+    """How long a code lives. [OPENAPI]"""
     codes_a_day: int = 10
-    """Codes per number in 24 hours, before 136024 with 2388367."""
+    """Codes per number in 24 hours, before 136024 with 2388367. [FIELD]"""
     code_delay_s: float = 0
-    """Seconds until a code arrives."""
+    """Seconds until a code arrives. [none]"""
     sms_to_landline: Literal["lost", "refused"] = "lost"
-    """What becomes of a code sent by SMS to a number that only takes calls."""
+    """What becomes of a code sent by SMS to a number that only takes calls. [PHONES]"""
 
     # -- On-Premises
     health_after_move: Literal["disconnected", "unregistered", "connection_refused"] = "disconnected"
-    """How the old client shows that its number went to Cloud."""
+    """How the old client shows that its number went to Cloud. [HEALTH]"""
     status_when_stopped: Literal["DISCONNECTED", "CONNECTED"] = "DISCONNECTED"
-    """What Graph's `status` shows while the client of an On-Premises number is down."""
+    """What Graph's `status` shows while the client of an On-Premises number is down. [PHONES]"""
     platform_when_expired: Literal["ON_PREMISE", "NOT_APPLICABLE"] = "ON_PREMISE"
-    """What `platform_type` shows for a number whose client expired or whose host is gone."""
+    """What `platform_type` shows for a number whose client expired or whose host is gone. [PHONES]"""
     expired_client: Literal["serves_local", "coreapp_1014", "refuses_all"] = "serves_local"
-    """What an expired client still answers."""
+    """What an expired client still answers. [none]"""
     expired_backup: Taken = "refused"
-    """Whether an expired client that serves local calls still makes a backup."""
+    """Whether an expired client that serves local calls still makes a backup. [BACKUP]"""
     account_block_status: Literal[403, 401, 400] = 403
-    """The HTTP status of 1005 `biz_link_on_prem_reg_blocked`."""
+    """The HTTP status of 1005 `biz_link_on_prem_reg_blocked`. [ACCOUNT]"""
     restore_registers: Literal["open_world", "always", "never"] = "open_world"
-    """Whether a restore on a clean node brings back a number that had left On-Premises."""
+    """Whether a restore on a clean node brings back a number that had left On-Premises. [BACKUP]"""
     callbacks_after_move: Literal["lost", "delivered"] = "lost"
-    """What becomes of webhooks that the old client had queued when its number moved."""
+    """What becomes of webhooks that the old client had queued when its number moved. [MOVING]"""
     meta_version: Literal["v", "plain"] = "plain"
-    """Whether `meta.version` begins with a v; both were seen."""
+    """Whether `meta.version` begins with a v; both were seen. [FIELD]"""
 
     # -- webhooks
     webhook_delay_s: float = 0
-    """Seconds that every webhook waits before it is sent."""
+    """Seconds that every webhook waits before it is sent. [HOOKS]"""
     webhook_jitter_s: float = 0
-    """Up to so many seconds more for each, which also puts them out of order."""
+    """Up to so many seconds more for each, which also puts them out of order. [HOOKS]"""
     webhook_batch_s: float = 0
-    """Updates of this many seconds go out together, up to 1,000 a POST. 0: one update a POST."""
+    """Updates of this many seconds go out together, up to 1,000 a POST. 0: one update a POST. [ENDPOINT]"""
     webhook_duplicates: float = 0
-    """The share of updates that come twice, from 0 to 1."""
+    """The share of updates that come twice, from 0 to 1. [HOOKS]"""
     webhook_retries: Literal["7d", "36h"] = "7d"
-    """For how long a webhook that is not taken is sent again; Meta's pages disagree."""
+    """For how long a webhook that is not taken is sent again; Meta's pages disagree. [ENDPOINT]"""
     webhook_handshake: YesNo = "yes"
-    """Whether a new address is asked to verify itself (documented as yes), or taken as it is."""
+    """Whether a new address is asked to verify itself (documented as yes), or taken as it is. [ENDPOINT]"""
     handshake_refused_code: Literal[2200, 100] = 2200
-    """What setting an address answers when that fails."""
+    """What setting an address answers when that fails. [none]"""
     consumers_read: YesNo = "yes"
-    """Whether the consumers' phones say that a message was read."""
+    """Whether the consumers' phones say that a message was read. [none]"""
 
     # -- Cloud
     message_limits: Literal["on", "off"] = "on"
-    """Whether the pair rate (131056) and the throughput (130429) are kept, as documented."""
+    """Whether the pair rate (131056) and the throughput (130429) are kept, as documented. [LIMITS]"""
     management_limit_code: Literal[80008, 80007, 4] = 80008
-    """The code of too many management calls; the pages name all three."""
+    """The code of too many management calls; the pages name all three. [ERR]"""
     storage_while_on_premises: Taken = "accepted"
-    """Whether local storage can be set while the number is on On-Premises."""
+    """Whether local storage can be set while the number is on On-Premises. [STORAGE]"""
     management_limits: Literal["off", "on"] = "off"
-    """Whether 200 or 5,000 management calls an hour and WABA are the limit (documented), then 80008."""
+    """Whether 200 or 5,000 management calls an hour and WABA are the limit (documented), then 80008. [LIMITS]"""
     text_outside_window: Literal["async", "sync"] = "async"
-    """Whether 131047 comes as a failed status later or at once."""
+    """Whether 131047 comes as a failed status later or at once. [ERR]"""
     http_status: Literal["documented", "all_400"] = "documented"
-    """Whether errors carry the HTTP status of the old table, or 400 as most field reports show."""
+    """Whether errors carry the HTTP status of the old table, or 400 as most field reports show. [FIELD]"""
 
 
 TYPES: Mapping[str, Any] = get_type_hints(Switches)

@@ -1,6 +1,6 @@
 """Every step killed at every commit and at every send, and taken up by another worker.
 
-`make test` runs every lane on SQLite and the first lane on PostgreSQL; `make crash` runs all of both.
+`make test` runs every lane on SQLite, `make test-slow` the first lane on PostgreSQL, `make crash` all of both.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ KILLS = ("at_commit", "before_send", "after_send")
 def _lanes() -> list[Any]:
     lanes = [pytest.param("sqlite", lane, id=f"sqlite-{lane}") for lane in range(LANES)]
     for lane in range(LANES):
-        marks = [pytest.mark.postgres] + ([pytest.mark.slow] if lane else [])
+        marks = [pytest.mark.postgres, pytest.mark.crash if lane else pytest.mark.slow]
         lanes.append(pytest.param("postgresql", lane, id=f"postgresql-{lane}", marks=marks))
     return lanes
 

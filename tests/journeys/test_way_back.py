@@ -174,11 +174,14 @@ async def _begin_back(app: App, at: Position) -> None:
 
 
 def _lanes() -> Sequence[Any]:
-    return [
-        pytest.param(kind, lane, id=f"{kind}-{lane}", marks=[] if (kind, lane) == ("sqlite", 0) else [pytest.mark.slow])
-        for kind in ("sqlite", "postgresql")
-        for lane in range(LANES)
-    ]
+    lanes = []
+    for kind in ("sqlite", "postgresql"):
+        for lane in range(LANES):
+            marks = [pytest.mark.crash] if lane else []
+            if kind == "postgresql":
+                marks.append(pytest.mark.postgres if lane else pytest.mark.slow)
+            lanes.append(pytest.param(kind, lane, id=f"{kind}-{lane}", marks=marks))
+    return lanes
 
 
 @pytest.mark.parametrize("kill", KILLS)

@@ -46,7 +46,7 @@ class Walk:
 
     def type(self, what: str, *, code: int | None = 0, answer: str | None = None, place: str = "") -> Said:
         """Type the page's line that holds `what`; `place` is what stands for NAME or FILE."""
-        (line,) = dict.fromkeys(line for line in self.lines if what in line)
+        line = self._named(what)
         self.left = [one for one in self.left if one != line]
         words = [word.strip('"') for word in _split(line)[1:]]
         if place:
@@ -54,6 +54,16 @@ class Walk:
         said = self.desk.cutover(*words, typed=answer)
         assert code is None or said.code == code, f"{line}: {said.code} {said.err}"
         return said
+
+    def _named(self, what: str) -> str:
+        """The line that is this command, that begins with it, or that alone holds it."""
+        for line in self.lines:
+            if line == f"cutover {what}":
+                return line
+        (line,) = [one for one in dict.fromkeys(self.lines) if one.startswith(f"cutover {what} ")] or [
+            one for one in dict.fromkeys(self.lines) if what in one
+        ]
+        return line
 
     def elsewhere(self, what: str) -> None:
         """A command that a test of its own executes."""
