@@ -125,9 +125,9 @@ class SandboxCommands(NamedCommands):
         self._rig.scythe.sending()
         self._rig.commands.append(f"{name} {arguments['instance']}")
         act = self._rig.sandbox.stop_instance if name == "stop" else self._rig.sandbox.start_instance
-        act(arguments["instance"])
+        done = act(arguments["instance"])
         self._rig.scythe.sent()
-        return CommandResult(True, "done")
+        return CommandResult(done, "done" if done else "the command failed")
 
 
 @dataclass

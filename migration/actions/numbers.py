@@ -17,6 +17,14 @@ from state.errors import Conflict
 from state.rows import Position
 from state.sides import Disposition, PinProvenance, Side, Status
 
+NO_CODE_PAGE = "runbooks/code-never-comes.md"
+ASKS_FOR_A_CODE = {
+    "request_code": "request_code",
+    "verify_code": "request_code",
+    "request_code_onprem": "request_code_onprem",
+    "verify_code_onprem": "request_code_onprem",
+}
+
 
 async def switch_way(app: App, named: str, itinerary: str, because: str, by: str) -> Position:
     """Put a number on another itinerary, at its first step. Refused while an attempt is open, or once it has crossed.
@@ -130,7 +138,12 @@ async def look_again(app: App, named: str, because: str, by: str) -> Position:
     at = await _live(app, named)
     if at.status in (Status.READY, Status.RUNNING):
         raise Refused(f"{at.ref} is {at.status}; there is nothing to resolve")
-    await app.ledger.people.ready(at.migration_id, because, by)
+    ask = ASKS_FOR_A_CODE.get(at.next_step or "") if at.runbook == NO_CODE_PAGE else None
+    if ask is not None and await app.queries.open_attempt(at.migration_id) is None:
+        # No code of those that were asked for will come any more; the person who says so allows another one.
+        await app.ledger.people.reopen(at.migration_id, ask, because, by)
+    else:
+        await app.ledger.people.ready(at.migration_id, because, by)
     return await app.queries.position(at.migration_id)
 
 

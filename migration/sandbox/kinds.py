@@ -88,7 +88,7 @@ DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
     "after-sunset": ("expired", "host_gone", "dark"),
 }
 
-_TYPES: Mapping[str, Any] = get_type_hints(NumberSpec)
+TYPES: Mapping[str, Any] = get_type_hints(NumberSpec)
 
 
 class BadSpec(ValueError):
@@ -107,7 +107,7 @@ def spec_of(row: Mapping[str, Any]) -> NumberSpec:
 def _value(name: str, value: Any) -> Any:
     if name not in {field.name for field in fields(NumberSpec)}:
         raise BadSpec(f"a number has no {name!r}")
-    kind = _TYPES[name]
+    kind = TYPES[name]
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise BadSpec(f"{name} is {' or '.join(map(str, get_args(kind)))}, not {value!r}")

@@ -139,7 +139,7 @@ class Switches:
     webhook_handshake: YesNo = "yes"
     """Whether a new address is asked to verify itself (documented as yes), or taken as it is. [ENDPOINT]"""
     handshake_refused_code: Literal[2200, 100] = 2200
-    """What setting an address answers when that fails. [none]"""
+    """What setting an address answers when that fails. [FIELD]"""
     consumers_read: YesNo = "yes"
     """Whether the consumers' phones say that a message was read. [none]"""
 

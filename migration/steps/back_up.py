@@ -7,12 +7,14 @@ It counts as taken when it was sealed, stored in two places, read back, opened a
 
 import base64
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import SecretStr
 
 from migration.clients.onprem import Reading
+from migration.errors import Transient
 from migration.step import Blocked, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import Promise
 
@@ -31,6 +33,9 @@ class BackUp:
         if number.onprem is None:
             return Blocked("the number has no On-Premises instance to back up", NO_BACKUP_PAGE)
         reading = await number.onprem.reading()
+        if reading.kind is Reading.UNREACHABLE:
+            with suppress(Transient):
+                await number.onprem.login()  # a password that is refused is mended otherwise than a host that is gone
         if reading.kind is not Reading.SERVING:
             return Blocked(f"the instance is {reading.kind}: {reading.detail}", NO_BACKUP_PAGE)
         return None

@@ -51,15 +51,16 @@ class WaveLoop:
         """
         try:
             while not self._stop.is_set():
+                await self._halt(chosen.wave)  # first: what the last number did may forbid the next one
                 await self._begin_due(chosen)
                 if tick is not None:
                     await tick()
-                await self._halt(chosen.wave)
                 if not self._running and not await self._more_soon(chosen):
                     return
                 await self._pause()
         finally:
             await self._gather()
+            await self._app.ledger.waves.finish()
 
     async def _begin_due(self, chosen: Slice) -> None:
         room = self._concurrency - len(self._running)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import events
 from state.ledger.sealed import replace_secret
-from state.models import Attempt, BudgetCall, Code, CredentialProfile, Finding, Number, NumberMigration, Wave
+from state.models import Attempt, BudgetCall, Code, CredentialProfile, Finding, Number, NumberMigration, Waba, Wave
 from state.rows import SealedSecret
 from state.sides import LIVE, Disposition, PinProvenance, Side, Status
 from state.types import SqlClock
@@ -209,8 +209,16 @@ class People:
                 .values(halted_at=None, halted_because=None)
                 .returning(CredentialProfile.id)
             )
-            if done.one_or_none() is None:
+            profile = done.scalar_one_or_none()
+            if profile is None:
                 raise NotFound(f"there is no credential profile {name}")
+            # Those that stood at the halted profile are due now, not when they would have looked again.
+            numbers = select(Number.id).join(Waba, Waba.id == Number.waba_pk).where(Waba.profile_id == profile)
+            await tx.execute(
+                update(NumberMigration)
+                .where(NumberMigration.number_pk.in_(numbers), NumberMigration.status == Status.HELD)
+                .values(status=Status.READY, waiting_until=None)
+            )
 
     async def count_calls_before_import(self, phone_number_id: str, call: str, at: datetime, count: int) -> None:
         """Calls made before cutover knew the number; they count against the same 72 h."""

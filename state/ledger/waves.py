@@ -133,6 +133,20 @@ class Waves:
                 raise await self._why_not(tx, name)
             await self._wake(tx, row.id, Status.READY)
 
+    async def finish(self) -> None:
+        """Waves whose every number has ended are done."""
+        numbers = select(NumberMigration.id).where(NumberMigration.wave_pk == Wave.id).correlate(Wave)
+        async with self._engine.begin() as tx:
+            await tx.execute(
+                update(Wave)
+                .where(
+                    Wave.state == WaveState.RUNNING,
+                    numbers.exists(),
+                    ~numbers.where(NumberMigration.ended_at.is_(None)).exists(),
+                )
+                .values(state=WaveState.DONE, because=None)
+            )
+
     async def wake(self, name: str) -> None:
         """Let the held numbers of a wave be looked at again now."""
         async with self._engine.begin() as tx:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from migration.actions import begin_wave
 from migration.vault import new_master_key
 from state.rows import Position
 from state.sides import Side, Status
 from tests.operator import Operator
+from tests.rig import Killed
 from tests.runbooks.walk import Walk
 
 HOOK = {"hook": "senders", "start_command": "start"}
@@ -56,6 +58,11 @@ def untouched(desk: Operator, ref: str = "N-0001") -> None:
     """It serves from On-Premises, and no call that could change that was sent."""
     assert desk.sim(ref).side == "on_premises"
     assert not {"register", "deregister", "command.stop"} & set(desk.calls(ref))
+
+
+def begun(desk: Operator) -> None:
+    """The wave runs, and nobody has moved its numbers yet."""
+    desk.do(lambda app: begin_wave(app, "WAVE"))
 
 
 def dark(walk: Walk) -> Operator:
@@ -115,7 +122,7 @@ def test_callbacks_do_not_drain(page: Callable[[str], Walk]) -> None:
     walk.type("show")
     walk.type("hold")
     untouched(desk)
-    desk.client().callbacks.stuck = False
+    desk.client().callbacks.stuck, desk.client().callbacks.size = False, 0.0
     walk.type("release")
     walk.type("--look-again")
     walk.type("run", code=None)
@@ -189,8 +196,8 @@ def test_cutover_day(page: Callable[[str], Walk]) -> None:
     on_cloud(desk)
     for ref in ("N-0002", "N-0003"):
         untouched(desk, ref)
-    desk.cutover("release", "WAVE")
-    desk.cutover("run", "WAVE")
+    walk.type("release WAVE")
+    walk.type("run")
     for ref in ("N-0001", "N-0002", "N-0003"):
         on_cloud(desk, ref=ref)
     assert "Dark by us: 0" in walk.type("status").out
@@ -200,7 +207,6 @@ def test_cutover_day(page: Callable[[str], Walk]) -> None:
     walk.type("hold")
     assert desk.cutover("run", "WAVE").code == 1
     untouched(desk)
-    walk.elsewhere("cutover release WAVE")  # typed above without the page's words: they are those of the canary too
     walk.end()
 
 
@@ -279,10 +285,8 @@ def test_far_side_down(page: Callable[[str], Walk]) -> None:
     walk = page("far-side-down")
     desk = walk.begin(*["healthy"] * 2)
     walk.wave()
-    desk.cutover("run", "WAVE", "--patience", "0")  # begun; nothing has gone wrong yet
-    desk = walk.begin(*["healthy"] * 2)
-    walk.wave()
     desk.step_to("set_storage")
+    begun(desk)
     desk.rig.sandbox.faults.add("get.number", "500", times=0)
     blocked(desk, "far-side-down")
     walk.type("status")
@@ -320,8 +324,7 @@ def test_first_wave(page: Callable[[str], Walk]) -> None:
     on_cloud(desk)
     on_cloud(desk, ref="N-0002")
     untouched(desk, "N-0003")
-    desk.cutover("release", "WAVE")
-    walk.elsewhere("cutover release WAVE")
+    walk.type("release WAVE")
     walk.type("run")
     on_cloud(desk, ref="N-0003")
     walk.type("status")
@@ -339,6 +342,8 @@ def test_key_lost(page: Callable[[str], Walk]) -> None:
     key_file.unlink()
     assert "there is no master key" in desk.cutover("status").complaint
     key_file.write_text(new_master_key().get_secret_value() + "\n")
+    assert "others may read" in desk.cutover("status").complaint
+    key_file.chmod(0o600)
     assert "see runbooks/key-lost.md" in desk.cutover("run", "N-0001").complaint
     desk.rig.settings = desk.rig.settings.model_copy(update={"older_master_keys": old})
     desk.env["CUTOVER_OLDER_MASTER_KEYS"] = old
@@ -365,11 +370,11 @@ def test_no_backup(page: Callable[[str], Walk]) -> None:
     walk = page("no-backup")
     for mended in ("--look-again", "CODE_FIRST", "CODE_AFTER"):
         desk = walk.begin()
-        desk.client().backup_works = False
+        desk.client().coreapp_up = False
         blocked(desk, "no-backup")
         walk.type("show")
-        untouched(desk)
-        desk.client().backup_works = mended == "--look-again"
+        assert desk.calls().count("register") == 0
+        desk.client().coreapp_up = mended == "--look-again"
         walk.type(mended)
         walk.type("run", code=None)
         assert desk.at().status is not Status.BLOCKED
@@ -468,8 +473,7 @@ def test_rollback_number(page: Callable[[str], Walk]) -> None:
     calls = desk.calls()
     walk.type("--dry-run")
     assert desk.calls() == calls
-    walk.elsewhere("cutover back-to-onprem N-0001 --confirm N-0001")
-    assert desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001").code == 0
+    walk.type("back-to-onprem N-0001 --confirm N-0001")
     walk.type("run", code=None)
     assert (desk.at().side, desk.sim().side) == (Side.ON_PREMISES, "on_premises")
     assert desk.sim().sender.route == "on_premises"
@@ -546,7 +550,7 @@ def test_terms_of_service(page: Callable[[str], Walk]) -> None:
     walk = page("terms-of-service")
     desk = walk.begin("tos_missing", "tos_missing")
     walk.wave("--concurrency", "1")
-    desk.do(lambda app: app.ledger.waves.move("WAVE", _running(), allowed=[_planned()]))
+    begun(desk)
     blocked(desk, "terms-of-service")
     walk.type("hold")
     walk.type("show")
@@ -559,18 +563,6 @@ def test_terms_of_service(page: Callable[[str], Walk]) -> None:
     walk.type("run WAVE")
     on_cloud(desk, ref="N-0002")
     walk.end()
-
-
-def _running() -> Any:
-    from state.sides import WaveState
-
-    return WaveState.RUNNING
-
-
-def _planned() -> Any:
-    from state.sides import WaveState
-
-    return WaveState.PLANNED
 
 
 def test_token_refused(page: Callable[[str], Walk]) -> None:
@@ -613,19 +605,23 @@ def test_traffic_hook(page: Callable[[str], Walk]) -> None:
 def test_unknown_outcome(page: Callable[[str], Walk]) -> None:
     walk = page("unknown-outcome")
     for end in ("--look-again", "--onprem-off"):
-        desk = walk.begin("verified", columns={"itinerary": "CODE_FIRST"})
-        desk.step_to("register" if end == "--look-again" else "deregister_onprem")
+        desk = walk.begin("verified")
+        desk.step_to("register")
         desk.rig.sandbox.faults.add("register", "slow", times=1, effect=False)
-        desk.rig.sandbox.faults.add("get.number", "500", times=0, after=2)
-        desk.rig.sandbox.faults.add("command.stop", "lost_answer", times=1)
+        desk.rig.scythe.after_send = desk.rig.scythe.sends + 1
+        with pytest.raises(Killed):
+            desk.drive()
+        desk.rig.scythe.after_send = None
+        desk.client().host = "gone"
         blocked(desk, "unknown-outcome")
         walk.type("show")
-        desk.rig.sandbox.faults.clear()
+        if end == "--look-again":
+            desk.client().host = "up"
         walk.type(end)
         walk.type("run", code=None)
         desk.drive()
+        on_cloud(desk, registers=2)
         assert desk.sim().double_effects == 0
-        assert desk.at().side is Side.CLOUD
     walk.end()
 
 

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migration.sandbox.kinds import KINDS
+from migration.sandbox.manager import ACTIONS
+from migration.sandbox.webhooks import Delivery
 from migration.sandbox.wire import Request
 from tests.sandbox.far import CODE, Clock, Far
 
@@ -19,6 +21,8 @@ steps = st.one_of(
     st.tuples(st.sampled_from(["back_up", "restore", "account", "verify_account", "two_step", "two_step_off"])),
     st.tuples(st.just("do"), st.sampled_from(["stop", "start", "wipe", "gone", "back", "coreapp_down", "coreapp_up"])),
     st.tuples(st.just("fault"), st.sampled_from(["lost_answer", "500", "reset_before", "lag"])),
+    st.tuples(st.just("manager"), st.sampled_from(sorted(ACTIONS))),
+    st.tuples(st.just("webhooks"), st.sampled_from(["app", "waba", "phone", "client", "inbound", "taken", "refused"])),
 )
 stories = st.lists(steps, max_size=25)
 worlds = st.sampled_from(["open", "closing", "after-sunset"])
@@ -31,6 +35,9 @@ switches = st.fixed_dictionaries(
         "health_after_move": st.sampled_from(["disconnected", "unregistered", "connection_refused"]),
         "platform_after_wrong_pin": st.sampled_from(["NOT_APPLICABLE", "ON_PREMISE"]),
         "register_seconds": st.sampled_from([0, 8]),
+        "callbacks_after_move": st.sampled_from(["lost", "delivered"]),
+        "webhook_duplicates": st.sampled_from([0, 0.5]),
+        "webhook_jitter_s": st.sampled_from([0, 20]),
     }
 )
 
@@ -42,7 +49,7 @@ class Story:
         self.far = Far.of(kind, world=world, clock=Clock(), **chosen)
         self.far.sandbox.world.calls_take_time = True
         self.kept: dict[str, str] | None = None
-        self.token = ""
+        self.heard: list[str] = []
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         told = {"authorization": f"Bearer {self.far.manifest['token']}"} | headers
@@ -78,10 +85,39 @@ class Story:
                 self.kept = self._back_up() or self.kept
             case ("restore",):
                 self.onprem("POST", "settings/restore", self.kept or {})
+            case ("manager", what):
+                self.send(
+                    "POST", "/_sandbox/manager", {"e164": self.far.e164, "do": what, "name": "N N", "pin": "1" * 6}
+                )
+            case ("webhooks", what):
+                self._webhooks(what)
             case (("account" | "verify_account" | "two_step" | "two_step_off") as what,):
                 self._registration(what)
             case (what,):
                 self._graph(what)
+
+    def _webhooks(self, what: str) -> None:
+        manifest, url = self.far.manifest, f"https://{what}.partner.net/hook"
+        override = {"override_callback_uri": url, "verify_token": "v"}
+        match what:
+            case "app":
+                key = f"{manifest['app_id']}|{manifest['app_secret']}"
+                self.send("POST", f"/{manifest['app_id']}/subscriptions", {"callback_url": url, "access_token": key})
+                self.send("POST", f"/{self.far.row['waba_id']}/subscribed_apps")
+            case "waba":
+                self.send("POST", f"/{self.far.row['waba_id']}/subscribed_apps", override)
+            case "phone":
+                self.phone("", {"webhook_configuration": override})
+            case "client":
+                self.onprem("PATCH", "settings/application", {"webhooks": {"url": url}})
+            case "inbound":
+                self.send("POST", "/_sandbox/inbound", {"e164": self.far.e164})
+            case _:
+                self.far.sandbox.deliver(lambda one: self.take_webhook(one, 200 if what == "taken" else 500))
+
+    def take_webhook(self, delivery: Delivery, status: int) -> int:
+        self.heard.append(f"{delivery.url} {delivery.attempt} {delivery.body.decode()}")
+        return status
 
     def _graph(self, what: str) -> None:
         codes = self.far.sandbox.sms(self.far.e164) or ["1"]
@@ -156,13 +192,13 @@ def test_no_history_leaves_a_number_on_two_platforms(
 def test_the_same_seed_and_story_make_the_same_history(story: list[tuple[Any, ...]], kind: str) -> None:
     histories = []
     for _ in range(2):
-        told = Story(kind, "closing", {"register_seconds": 5})
+        told = Story(kind, "closing", {"register_seconds": 5, "webhook_jitter_s": 10, "webhook_duplicates": 0.5})
         answers = []
         for step in story:
             told.take(step)
             answers.append(told.witnesses())
         record = json.dumps([call.as_json() for call in told.far.sandbox.world.calls])
-        histories.append((answers, record, told.far.sandbox.world.describe(told.far.number)))
+        histories.append((answers, record, told.heard, told.far.sandbox.world.describe(told.far.number)))
     assert histories[0] == histories[1]
 
 
@@ -220,6 +256,11 @@ NAMES = [
     "behaviour",
     "advance_s",
     "new_password",
+    "new_display_name",
+    "callback_url",
+    "file_length",
+    "file_type",
+    "profile_picture_handle",
 ]
 WHOLE = {
     "messaging_product": "whatsapp",
@@ -251,6 +292,7 @@ bodies = st.dictionaries(st.sampled_from(NAMES), json_values, max_size=5)
             "message_templates",
             "assigned_users",
             "subscriptions",
+            "uploads",
             "x",
         ]
     )
@@ -324,7 +366,10 @@ def test_nothing_that_can_be_sent_to_a_client_breaks_it(
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE"]),
     path=st.sampled_from(
-        ["calls", "world", "sms", "fleet", "senders", "faults", "clock", "inbound", "senders/hook", "instances/x", "x"]
+        [
+            *("calls", "world", "sms", "fleet", "senders", "faults", "clock", "inbound", "senders/hook", "instances/x"),
+            *("manager", "webhooks", "x"),
+        ]
     ),
     body=bodies | json_values,
 )

@@ -1,0 +1,120 @@
+"""The way back, asked for in Prefect's form: what it refuses first, what it says, and where the number is then."""
+
+import csv
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State, StateType
+
+from flows.back_to_onprem import back_to_onprem, unconfirmed
+from flows.migrate_number import migrate_number
+from migration.demo.fleet import write_home
+from migration.fleet.importing import import_fleet
+from migration.vault import new_master_key, write_private
+from state.sides import Side, Status
+from tests.flows.conftest import Place, harness, place, swept
+
+__all__ = ["harness", "place", "swept"]
+
+# As in tests/flows: one loop for all, and Prefect leaves some sockets to the garbage collector.
+pytestmark = [
+    pytest.mark.usefixtures("harness", "swept"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+FIRST = "N-0001"
+START = """
+[commands.start-instance]
+argv = {argv}
+arguments = {{ instance = "[A-Za-z0-9_-]+" }}
+"""
+
+
+async def moved(place: Place, monkeypatch: pytest.MonkeyPatch, kind: str, world: str) -> None:
+    """One number that went to Cloud, whose client can be started again by a named command."""
+    house = place.house
+    await house.start_sandbox("--numbers", "1", "--kinds", kind, "--world", world)
+    monkeypatch.setenv("CUTOVER_GRAPH_URL", house.graph_url)
+    inventory = write_home(house.home, house.manifest, "")
+    name_start_command(house.home / "cutover.toml", inventory, place.oracle_url)
+    shutil.copy(place.template, house.home / "cutover.db")
+    write_private(house.settings.key_path, new_master_key().get_secret_value())
+    async with place.app() as app:
+        await import_fleet(app, inventory, "tester", lambda done, of: None)
+    await migrate_number(FIRST, return_state=True)
+    assert [one["side"] for one in await place.truth()] == ["cloud"]
+
+
+def name_start_command(admin: Path, inventory: Path, sandbox_url: str) -> None:
+    argv = [sys.executable, "-m", "migration.sandbox.control", "--url", sandbox_url, "start", "{instance}"]
+    with admin.open("a") as file:
+        file.write(START.format(argv=json.dumps(argv)))
+    with inventory.open() as file:
+        rows = [row | {"start_command": "start-instance"} for row in csv.DictReader(file)]
+    with inventory.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+async def back(**asked: Any) -> State[Any]:
+    state: State[Any] = await back_to_onprem(FIRST, return_state=True, **asked)
+    return state
+
+
+async def test_a_number_goes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    await moved(place, monkeypatch, "verified", "open")
+    state = await back(confirm=FIRST)
+    assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
+    assert [one["side"] for one in await place.truth()] == ["on_premises"]
+    [at] = await place.board()
+    assert (at.side, at.status) == (Side.ON_PREMISES, Status.DONE)
+
+    again = await back(confirm=FIRST)
+    assert again.type is StateType.FAILED
+    assert "back on On-Premises already" in str(again.message)
+
+
+async def test_a_number_that_came_forward_again_has_not_gone_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await moved(place, monkeypatch, "verified", "closing")
+    state = await back(confirm=FIRST)
+    assert (state.type, state.name) == (StateType.FAILED, "NotBack"), state.message
+    assert [one["side"] for one in await place.truth()] == ["cloud"]
+
+
+@pytest.mark.parametrize(
+    ("confirm", "said"),
+    [("", "type N-0001 once more into Confirm; nothing was changed"), ("N-0002", "Confirm says N-0002")],
+)
+async def test_what_is_not_confirmed_changes_nothing(place: Place, confirm: str, said: str) -> None:
+    await place.fill("--numbers", "1", wave="")
+    state = await back(confirm=confirm)
+    assert state.type is StateType.FAILED
+    with pytest.raises(ValueError, match=said):
+        await state.aresult()
+    assert await place.writes() == []
+
+
+async def test_a_closed_way_is_refused_and_a_dry_run_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    await moved(place, monkeypatch, "healthy", "closing")
+    before = await place.writes()
+    told = await back(dry_run=True)
+    assert (told.type, told.name) == (StateType.COMPLETED, "DryRun")
+    assert str(told.message).startswith("N-0001: the way back is closed: ")
+    state = await back(confirm=FIRST)
+    assert state.type is StateType.FAILED
+    assert "stays there; nothing was changed" in str(state.message)
+    assert await place.writes() == before
+
+
+async def test_only_the_same_reference_confirms() -> None:
+    assert unconfirmed(FIRST, FIRST) == ""
+    assert all(unconfirmed(FIRST, typed) for typed in ("", "N-0010", "n-0001", "N-0001 "))

@@ -1,0 +1,154 @@
+"""A wave of 300 numbers that its schedule starts, on two workers. One of them is killed, and so is the Prefect server.
+
+Prefect's own database is SQLite in both: its schema needs the extension pg_trgm, which the embedded PostgreSQL lacks.
+"""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+
+from migration.bootstrap import open_app
+from migration.children import Child
+from migration.demo.fleet import write_home
+from migration.demo.oracle import Oracle
+from migration.demo.prefect_api import PrefectApi
+from state.rows import Position
+from state.sides import Side, Status
+from tests.waves.hall import Hall, write_scenario
+
+pytestmark = pytest.mark.slow
+
+NUMBERS = 300
+SEED = 2311
+WAVE = "night"
+ZONE = "America/Sao_Paulo"
+# Time for `cutover deploy` and for workers to come up before the schedule is due.
+LEAD = timedelta(seconds=75)
+# Numbers that are across when the worker dies, and at least as many are not.
+ENOUGH_MOVED = 60
+# Seconds; each is several times what it takes on two cores with nothing else to do.
+BEGINS_WITHIN_S = 240
+ENDS_WITHIN_S = 300
+LOOK_EVERY_S = 0.5
+
+
+@pytest_asyncio.fixture
+async def hall(database_url: str, tmp_path: Path) -> AsyncIterator[Hall]:
+    async with Hall(tmp_path / "house", database_url) as made:
+        yield made
+
+
+async def becomes_true(asked: Callable[[], Awaitable[bool]], within_s: float, what: str) -> None:
+    until = asyncio.get_running_loop().time() + within_s
+    while not await asked():
+        assert asyncio.get_running_loop().time() < until, f"{what}: not within {within_s} s"
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def test_a_scheduled_wave_survives_a_worker_and_the_server(hall: Hall, tmp_path: Path) -> None:
+    await hall.start_sandbox("--scenario", str(write_scenario(tmp_path / "fleet.yaml", NUMBERS, SEED)))
+    inventory = write_home(hall.home, hall.manifest, WAVE)
+    await hall.cutover("init")
+    await asyncio.gather(hall.start_prefect(), hall.cutover("import", str(inventory)))
+    start = await scheduled(hall)
+    workers = await asyncio.gather(hall.start_worker("worker-1"), hall.start_worker("worker-2"))
+    before = await holders(hall)
+    assert before == set(), "nothing moves before the window"
+
+    await becomes_true(lambda: in_the_middle(hall), BEGINS_WITHIN_S, "the wave is in the middle")
+    runs = await wave_runs(hall)
+    assert {run["parameters"]["part"] for run in runs} == {0, 1}
+    assert all(run["auto_scheduled"] for run in runs), "a schedule began them, and nobody else"
+    shared = await holders(hall)
+    assert len(shared) >= 2, "both workers are at it"
+    workers[0].kill()
+    await hall.restart_prefect()
+    assert await left(hall) >= ENOUGH_MOVED
+
+    await becomes_true(lambda: worker_is_through(hall, workers[1]), ENDS_WITHIN_S, "the other worker goes on")
+    await hall.cutover("run", WAVE, "--patience", "100")
+    await the_wave_is_over(hall, start)
+
+
+async def scheduled(hall: Hall) -> datetime:
+    """Give the wave a window that opens soon, and have Prefect told. Returns the moment."""
+    start = (datetime.now(ZoneInfo(ZONE)) + LEAD).replace(microsecond=0)
+    local = f"{start:%Y-%m-%d %H:%M:%S}"
+    await hall.cutover("plan", WAVE, "--from", local, "--tz", ZONE, "--concurrency", "25")
+    told = await hall.cutover("deploy")
+    assert told.count("schedule ") == 2, told
+    return start
+
+
+# -- while it runs
+
+
+async def in_the_middle(hall: Hall) -> bool:
+    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+        return sum(1 for one in await oracle.numbers() if one["registered"]) >= ENOUGH_MOVED
+
+
+async def left(hall: Hall) -> int:
+    return sum(1 for at in await board(hall) if at.ended_at is None)
+
+
+async def wave_runs(hall: Hall) -> list[dict[str, Any]]:
+    async with PrefectApi(hall.prefect_url) as api:
+        asked = {"flows": {"name": {"any_": ["run-wave"]}}}
+        runs: list[dict[str, Any]] = await api.ask("POST", "/flow_runs/filter", asked)
+        return runs
+
+
+async def worker_is_through(hall: Hall, worker: Child) -> bool:
+    """Its part of the wave is at its end, or all of it is."""
+    assert worker.runs(), "the worker that was left alone lives on"
+    ended = Counter(at.migration_id % 2 for at in await board(hall) if at.ended_at is not None)
+    return max(ended.values(), default=0) == NUMBERS // 2
+
+
+async def board(hall: Hall) -> tuple[Position, ...]:
+    async with open_app(hall.settings) as app:
+        return await app.queries.board()
+
+
+async def attempts(hall: Hall) -> dict[str, Sequence[Mapping[str, Any]]]:
+    async with open_app(hall.settings) as app:
+        return {at.ref: await app.queries.attempts(at.migration_id) for at in await app.queries.board()}
+
+
+async def holders(hall: Hall) -> set[str]:
+    return {row["holder"] for rows in (await attempts(hall)).values() for row in rows}
+
+
+# -- when it is over
+
+
+async def the_wave_is_over(hall: Hall, start: datetime) -> None:
+    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+        truth = {one["e164"]: one for one in await oracle.numbers()}
+        calls = await oracle.calls()
+    ours = await board(hall)
+    assert Counter((at.status, at.side) for at in ours) == {(Status.DONE, Side.CLOUD): NUMBERS}
+    assert {at.e164: at.side.value for at in ours} == {e164: one["side"] for e164, one in truth.items()}
+    moved = Counter(one["e164"] for one in calls if one["call"] == "register" and one["effect"])
+    assert moved == dict.fromkeys(truth, 1)
+    assert [one for one in truth.values() if one["double_effects"] or one["wrong_pins"]] == []
+    assert min(datetime.fromisoformat(one["at"]) for one in calls if one["call"] == "register") >= start
+    never_two_at_once(await attempts(hall))
+
+
+def never_two_at_once(told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """No holder's attempt at a number begins before another holder's attempt at it has ended."""
+    for ref, rows in told.items():
+        for earlier, later in itertools.pairwise(rows):
+            if earlier["holder"] != later["holder"]:
+                assert earlier["ended_at"] is not None, ref
+                assert earlier["ended_at"] <= later["opened_at"], ref
