@@ -11,7 +11,7 @@ import httpx
 from migration.sandbox import deployments, fleet, graph, onprem, oracle
 from migration.sandbox.businesses import BusinessSpec
 from migration.sandbox.calls import Call
-from migration.sandbox.errors import NobodyThere
+from migration.sandbox.errors import NobodyThere, Silence
 from migration.sandbox.faults import Fault, Faults
 from migration.sandbox.kinds import DEFAULT_KINDS, NumberSpec, spec_of
 from migration.sandbox.number import SimNumber
@@ -265,6 +265,8 @@ def _run(target: Target) -> Answer:
         return target.run()
     except NobodyThere:
         return Answer(0, drop="refused")
+    except Silence:
+        return Answer(0, drop="silence")
 
 
 def _error(target: Target, status: int, headers: dict[str, str]) -> Answer:

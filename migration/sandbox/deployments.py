@@ -7,7 +7,7 @@ https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/bac
 from typing import Any
 
 from migration.sandbox import backups
-from migration.sandbox.errors import COREAPP_DOWN, NobodyThere, OnPremRefusal
+from migration.sandbox.errors import COREAPP_DOWN, NobodyThere, OnPremRefusal, Silence
 from migration.sandbox.instance import Callbacks, Instance
 from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.register_checks import PIN
@@ -26,6 +26,8 @@ ACTIONS = (
     "wipe",
     "backup_fails",
     "backup_works",
+    "firewall_up",
+    "firewall_down",
 )
 
 
@@ -59,6 +61,8 @@ def _act(world: World, instance: Instance, number: SimNumber, what: str) -> None
             instance.moved = instance.needs_restart = False
             instance.tokens.clear()
             instance.callbacks = Callbacks(world.now())
+        case "firewall_up" | "firewall_down":
+            instance.firewalled = what == "firewall_up"
         case "backup_fails" | "backup_works":
             instance.backup_works = what == "backup_works"
 
@@ -72,7 +76,9 @@ def _reconnect(world: World, number: SimNumber, instance: Instance) -> None:
 
 
 def answers(world: World, instance: Instance) -> None:
-    """Raises NobodyThere where a connection would be refused."""
+    """Raises NobodyThere where a connection would be refused, Silence where it would lead nowhere."""
+    if instance.firewalled:
+        raise Silence
     if instance.host != "up":
         raise NobodyThere
     if instance.expired(world.now()) and world.switches.expired_client == "refuses_all":

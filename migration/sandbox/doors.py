@@ -13,7 +13,7 @@ from functools import partial
 from weakref import WeakSet
 
 from migration.sandbox import deployments
-from migration.sandbox.errors import NobodyThere
+from migration.sandbox.errors import NobodyThere, Silence
 from migration.sandbox.world import World
 
 # Each takes a file descriptor. A larger fleet shares the main port, where a stopped deployment resets connections.
@@ -98,6 +98,8 @@ class Doors:
             deployments.answers(self._world, self._world.instances[name])
         except NobodyThere:
             return False
+        except Silence:
+            return True  # a connection is taken, and nothing ever comes back
         return True
 
     def close(self) -> None:

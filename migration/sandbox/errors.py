@@ -118,6 +118,10 @@ class NobodyThere(Exception):
     """Nothing listens at this address: the host is gone or the client is stopped."""
 
 
+class Silence(Exception):
+    """Somebody may be there, but no answer gets through: a firewall drops it."""
+
+
 def unknown_object(object_id: str) -> Refusal:
     """Absent or not visible: Graph does not tell which."""
     return Refusal(

@@ -173,6 +173,8 @@ class Builder:
             number.code_status, number.verified_at = "VERIFIED", number.onboarded_at or now
         number.phone.takes = "voice" if spec.code_method == "voice" else "both"
         number.phone.lose = spec.lost_codes
+        number.phone.voice_answered_by, number.phone.wrong_number = spec.voice_answered_by, spec.wrong_number
+        number.phone.copies = max(1, spec.code_copies)
         if spec.code_while_on_premises != "as_switch":
             number.code_while_on_premises = spec.code_while_on_premises
 
@@ -204,6 +206,7 @@ class Builder:
             coreapp_up=spec.client != "coreapp_down",
             backup_works=spec.backup == "works",
             stop_works=spec.stop_command == "works",
+            firewalled=spec.firewall,
             topology=spec.topology,
             shards=spec.shards,
         )

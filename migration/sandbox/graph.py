@@ -105,8 +105,23 @@ def _refuse(ask: Ask, refusal: Refusal) -> Answer:
         error["error_data"] = {"messaging_product": "whatsapp", "details": refusal.details}
     error |= refusal.extra
     error["fbtrace_id"] = _trace(ask.world)
+    if ask.world.switches.noise == "on":
+        error = noisy(error, len(ask.world.log))
     all_400 = ask.world.switches.http_status == "all_400" and refusal.status != 401
     return answer_json({"error": error}, 400 if all_400 else refusal.status, code=refusal.code)
+
+
+def noisy(error: dict[str, Any], turn: int) -> dict[str, Any]:
+    """The same refusal as different edges and ages of Graph word it, one after the other."""
+    match turn % 4:
+        case 0:
+            return {name: value for name, value in error.items() if name != "fbtrace_id"}
+        case 1 if isinstance(error.get("error_data"), dict):
+            return error | {"error_data": error["error_data"]["details"]}
+        case 2:
+            return error | {"error_user_title": "Erro", "error_user_msg": "Não foi possível concluir a solicitação."}
+        case _:
+            return error | {"is_transient": False, "error_origin": "sandbox", "support": {"case": None}}
 
 
 def _trace(world: World) -> str:

@@ -59,6 +59,7 @@ class Instance:
     expires_at: datetime
     callbacks: Callbacks
     host: Host = "up"
+    firewalled: bool = False  # nobody gets through to its API, while it serves as before
     coreapp_up: bool = True
     registered: bool = True  # the client holds a registration of its own
     needs_restart: bool = False  # after a restore onto a node that had an app

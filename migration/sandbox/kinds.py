@@ -20,6 +20,12 @@ class NumberSpec:
     code_method: Literal["sms", "voice"] = "sms"
     """voice: a landline, to which no SMS comes."""
     code_while_on_premises: Literal["accepted", "refused", "as_switch"] = "as_switch"
+    voice_answered_by: Literal["person", "ivr"] = "person"
+    """ivr: a machine takes the calls; only a code asked for by IVR is heard."""
+    wrong_number: bool = False
+    """Codes reach somebody else's phone."""
+    code_copies: int = 1
+    """How often the message with a code comes."""
     lost_codes: int = 0
     """How many of the first codes get lost."""
     stop_command: Literal["works", "fails"] = "works"
@@ -32,6 +38,8 @@ class NumberSpec:
     tos_missing: bool = False
     first_login: bool = False
     """The client still has the password it was shipped with."""
+    firewall: bool = False
+    """The client runs and serves, but nobody gets through to its API: silence, proof of nothing."""
     topology: Literal["single", "ha", "multiconnect"] = "single"
     shards: int = 1
     senders: Literal["obey", "ignore", "veto", "drain"] = "obey"
@@ -67,6 +75,7 @@ KINDS: Mapping[str, NumberSpec] = {
         replace(_HEALTHY, kind="first_code_lost", backup="fails", lost_codes=1),
         replace(_HEALTHY, kind="stop_fails", stop_command="fails"),
         replace(_HEALTHY, kind="coreapp_down", client="coreapp_down"),
+        replace(_HEALTHY, kind="firewalled", firewall=True),
         replace(_HEALTHY, kind="first_login", first_login=True),
         replace(_HEALTHY, kind="high_availability", topology="ha"),
         replace(_HEALTHY, kind="multiconnect", topology="multiconnect", shards=2),

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migration.sandbox import deployments, messaging
+from migration.sandbox import callbacks, deployments, messaging
 from migration.sandbox import onprem_settings as settings
 from migration.sandbox import onprem_status as status
 from migration.sandbox.errors import OnPremRefusal
@@ -64,6 +64,20 @@ def _backup(visit: Visit) -> tuple[int, Any]:
 def _restore(visit: Visit) -> tuple[int, Any]:
     deployments.restore(visit.world, visit.instance, visit.body.get("data"), visit.body.get("password"))
     return 200, None
+
+
+# -- garbage collection: https://developers.facebook.com/docs/whatsapp/on-premises/reference/services/message/gc
+
+
+def _collect(visit: Visit) -> tuple[int, Any]:
+    """Begins at once and ends with a webhook that has `services` alone in it."""
+    deployments.needs_coreapp(visit.world, visit.instance)
+    what = visit.path[1]
+    if what not in ("message", "media"):
+        raise OnPremRefusal(1006, "unknown service")
+    done = {what: {"gc": {"messages_deleted" if what == "message" else "media_deleted": 0, "status": "complete"}}}
+    callbacks.on_premises(visit.world, visit.instance, {"services": [done]}, visit.world.now())
+    return 200, {"services": {what: {"gc": {"status": "processing"}}}}
 
 
 # -- messages, contacts, media
@@ -138,6 +152,8 @@ NODES: Mapping[tuple[str, str], tuple[str, bool, bool, Handler]] = {
     ("GET", "users/*"): ("user", False, False, settings.user),
     ("PUT", "users/*"): ("set_user", True, True, settings.set_user),
     ("DELETE", "users/*"): ("delete_user", True, True, settings.delete_user),
+    ("PUT", "services/message/gc"): ("collect", True, True, _collect),
+    ("PUT", "services/media/gc"): ("collect", True, True, _collect),
     ("POST", "messages"): ("messages", True, False, _messages),
     ("PUT", "messages/*"): ("mark_read", True, False, _mark_read),
     ("POST", "contacts"): ("contacts", False, False, _contacts),

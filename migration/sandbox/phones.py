@@ -43,6 +43,12 @@ class Phone:
     """The phone of one number. `lose` codes still to be lost; `takes` what it can receive."""
 
     takes: Literal["both", "voice"] = "both"
+    voice_answered_by: Literal["person", "ivr"] = "person"
+    """A machine that answers calls hears no code; the method IVR is made for it."""
+    wrong_number: bool = False
+    """Codes reach somebody else."""
+    copies: int = 1
+    """How often each message comes; it is the same code."""
     lose: int = 0
     codes: list[Code] = field(default_factory=list)
 
@@ -59,7 +65,9 @@ class Phone:
         return code
 
     def _loses(self, method: str) -> bool:
-        if self.takes == "voice" and method == "SMS":
+        if self.wrong_number or (self.takes == "voice" and method == "SMS"):
+            return True
+        if self.voice_answered_by == "ivr" and method == "VOICE":
             return True
         if self.lose > 0:
             self.lose -= 1
@@ -84,4 +92,4 @@ class Phone:
 
     def arrived(self, at: datetime) -> list[str]:
         """Digits of the codes that have arrived, newest last."""
-        return [code.digits for code in self.codes if code.arrived(at)]
+        return [code.digits for code in self.codes if code.arrived(at) for _ in range(self.copies)]

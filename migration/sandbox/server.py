@@ -126,6 +126,8 @@ class Connection(asyncio.Protocol):
             case "refused" | "reset":
                 _reset_on_close(self._transport)
                 self._transport.abort()
+            case "silence":
+                self._busy = True  # for as long as the caller has patience; later requests wait behind it
             case "no_answer":
                 self._transport.close()
             case "cut":

@@ -154,6 +154,8 @@ class Switches:
     """Whether 200 or 5,000 management calls an hour and WABA are the limit (documented), then 80008. [LIMITS]"""
     text_outside_window: Literal["async", "sync"] = "async"
     """Whether 131047 comes as a failed status later or at once. [ERR]"""
+    noise: Literal["off", "on"] = "off"
+    """Whether errors come in all their variety: `error_data` as text, localised words, no trace id, new keys. [FIELD]"""
     http_status: Literal["documented", "all_400"] = "documented"
     """Whether errors carry the HTTP status of the old table, or 400 as most field reports show. [FIELD]"""
 

@@ -24,6 +24,8 @@ def _respond(request: httpx.Request, answer: Answer) -> httpx.Response:
     match answer.drop:
         case "refused":
             raise httpx.ConnectError("Connection refused", request=request)
+        case "silence":
+            raise httpx.ConnectTimeout("Connection timed out", request=request)
         case "reset":
             raise httpx.ReadError("Connection reset by peer", request=request)
         case "no_answer":

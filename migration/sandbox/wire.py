@@ -10,7 +10,7 @@ from migration.sandbox.calls import Side
 from migration.sandbox.number import SimNumber
 from migration.sandbox.webhooks import Handshake
 
-Drop = Literal["refused", "reset", "no_answer", "cut"]
+Drop = Literal["refused", "silence", "reset", "no_answer", "cut"]
 
 
 @dataclass(frozen=True, slots=True)

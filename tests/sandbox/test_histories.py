@@ -19,7 +19,10 @@ steps = st.one_of(
     st.tuples(st.just("register"), st.sampled_from(PINS), st.sampled_from(BACKUPS)),
     st.tuples(st.sampled_from(["deregister", "request_code", "verify", "wrong_code", "set_pin", "message", "wait"])),
     st.tuples(st.sampled_from(["back_up", "restore", "account", "verify_account", "two_step", "two_step_off"])),
-    st.tuples(st.just("do"), st.sampled_from(["stop", "start", "wipe", "gone", "back", "coreapp_down", "coreapp_up"])),
+    st.tuples(
+        st.just("do"),
+        st.sampled_from(["stop", "start", "wipe", "gone", "back", "coreapp_down", "coreapp_up", "firewall_up"]),
+    ),
     st.tuples(st.just("fault"), st.sampled_from(["lost_answer", "500", "reset_before", "lag"])),
     st.tuples(st.just("manager"), st.sampled_from(sorted(ACTIONS))),
     st.tuples(st.just("webhooks"), st.sampled_from(["app", "waba", "phone", "client", "inbound", "taken", "refused"])),
@@ -85,16 +88,19 @@ class Story:
                 self.kept = self._back_up() or self.kept
             case ("restore",):
                 self.onprem("POST", "settings/restore", self.kept or {})
-            case ("manager", what):
-                self.send(
-                    "POST", "/_sandbox/manager", {"e164": self.far.e164, "do": what, "name": "N N", "pin": "1" * 6}
-                )
-            case ("webhooks", what):
-                self._webhooks(what)
+            case (("manager" | "webhooks") as where, what):
+                self._beside(where, what)
             case (("account" | "verify_account" | "two_step" | "two_step_off") as what,):
                 self._registration(what)
             case (what,):
                 self._graph(what)
+
+    def _beside(self, where: str, what: str) -> None:
+        if where == "webhooks":
+            self._webhooks(what)
+        else:
+            told = {"e164": self.far.e164, "do": what, "name": "N N", "pin": "1" * 6}
+            self.send("POST", "/_sandbox/manager", told)
 
     def _webhooks(self, what: str) -> None:
         manifest, url = self.far.manifest, f"https://{what}.partner.net/hook"
@@ -159,6 +165,9 @@ class Story:
 
     def witnesses(self) -> tuple[bool, bool]:
         """Whether On-Premises says that it serves, and whether Graph says that Cloud does: as a client reads them."""
+        client = self.far.sandbox.world.instances.get(str(self.far.row["instance"]))
+        if client is not None:
+            client.firewalled = False  # for a look; the story puts it up again
         health = self.onprem("GET", "health").get("health", {})
         nodes = [node for node in health.values() if isinstance(node, dict)] or [health]
         states = {node.get("gateway_status") for node in nodes}
