@@ -13,7 +13,8 @@ from migration.actions import back_to_onprem as turn_back
 from migration.advice import line, next_command
 from migration.bootstrap import App
 from migration.itinerary import BACK_TO_ONPREM
-from migration.mover import sentence
+from migration.mover import Busy, sentence
+from migration.step import Outcome
 
 WHO = "Prefect's form"
 
@@ -63,10 +64,14 @@ def _told(back: Back) -> State[Any]:
 
 
 async def _moved(app: App, migration_id: int) -> State[Any]:
-    """The state of the run: what was asked for, what it waits for, or that the number ended on the other side."""
     outcome = await steps_in_tasks(app, migration_id)
     at, now = await app.queries.position(migration_id), await app.queries.now()
     log([line(at, now), f"next: {next_command(at, now)}"])
+    return state_at_end(at, outcome)
+
+
+def state_at_end(at: Any, outcome: Outcome | Busy) -> State[Any]:
+    """What was asked for, what it waits for, or that the number ended on the other side."""
     if at.ended_at is not None and at.itinerary != BACK_TO_ONPREM.name:
         return Failed(name="NotBack", message=f"{at.ref} could not go back; it ended on {at.side} by {at.itinerary}")
     return state_of(outcome, f"{at.ref}: {sentence(outcome)}")

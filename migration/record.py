@@ -13,6 +13,7 @@ from state.ledger import Ledger, Move, SideRead
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.sides import AttemptEnd, Party, Side, Status
 
+SPOKEN = ("pause_sends", "switch_route", "resume_sends")  # words to the customer's traffic hook
 HELD_AGAIN = timedelta(seconds=60)
 
 
@@ -133,6 +134,8 @@ class NumberRecord:
             code=self._code("refused") if refused_code else None,
             halts_profile=halts,
             forget_pin=forget_pin,
+            # What was refused is not asked again under the same key: a hook may answer that one as it did before.
+            new_epoch=end is AttemptEnd.REFUSED and step in SPOKEN,
         )
         await self.ledger.moves.record(self.lease, self._told(move, verdict))
         return verdict

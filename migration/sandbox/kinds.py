@@ -75,18 +75,12 @@ KINDS: Mapping[str, NumberSpec] = {
         replace(_HEALTHY, kind="first_code_lost", backup="fails", lost_codes=1),
         replace(_HEALTHY, kind="stop_fails", stop_command="fails"),
         replace(_HEALTHY, kind="coreapp_down", client="coreapp_down"),
-        replace(_HEALTHY, kind="firewalled", firewall=True),
         replace(_HEALTHY, kind="first_login", first_login=True),
         replace(_HEALTHY, kind="high_availability", topology="ha"),
         replace(_HEALTHY, kind="multiconnect", topology="multiconnect", shards=2),
         replace(_HEALTHY, kind="official", official=True),
         replace(_HEALTHY, kind="tos_missing", tos_missing=True),
         replace(_HEALTHY, kind="payment_problem", health_problem=141006),
-        replace(
-            _HEALTHY, kind="sip_problem", platform="CLOUD_API", client="none", verified=True, health_problem=138024
-        ),
-        # On Cloud and in the Business app at once: 20 messages a second, neither registered nor deregistered by API.
-        replace(_HEALTHY, kind="coexistence", platform="CLOUD_API", client="none", verified=True, on_business_app=True),
     )
 }
 

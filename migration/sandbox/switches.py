@@ -155,7 +155,7 @@ class Switches:
     text_outside_window: Literal["async", "sync"] = "async"
     """Whether 131047 comes as a failed status later or at once. [ERR]"""
     noise: Literal["off", "on"] = "off"
-    """Whether errors come in all their variety: `error_data` as text, localised words, no trace id, new keys. [FIELD]"""
+    """Whether errors vary as seen: `error_data` as text, localised words, no trace id, more keys. [FIELD]"""
     http_status: Literal["documented", "all_400"] = "documented"
     """Whether errors carry the HTTP status of the old table, or 400 as most field reports show. [FIELD]"""
 

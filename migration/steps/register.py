@@ -67,6 +67,9 @@ class Register:
         """Not on Cloud, as far as one read can tell. What would prove that the call had no effect?"""
         if both.serving:
             return NotDone(both.facts())  # the side that would have lost the number still serves it
+        stated = number.at.onprem_off_stated_at
+        if stated is not None and stated > intent.opened_at and number.now >= intent.answer_due + READS_LAG:
+            return NotDone(both.facts() | {"off_stated_by": number.at.onprem_off_stated_by})  # not by our call, then
         if self._with_backup and intent.facts.get("onprem_before") == "serving":
             # It took On-Premises down: the call was there. Cloud comes up at its end, or reads lag.
             return CannotTell(number.after(seconds=2), "On-Premises is down and Cloud is not up yet")

@@ -29,13 +29,21 @@ class Known:
 
 # fmt: off
 PHONE_FIELDS = (
-    "account_mode", "certificate", "country_dial_code", "health_status", "host_platform",
+    "account_mode", "certificate", "country_code", "country_dial_code", "eligibility_for_api_business_global_search",
+    "health_status", "host_platform",
     "is_official_business_account", "is_on_biz_app", "is_pin_enabled", "is_preverified_number", "last_onboarded_time",
     "messaging_limit_tier", "name_status", "new_display_name", "new_name_status", "platform_type", "quality_score",
     "search_visibility", "status", "throughput", "webhook_configuration", "whatsapp_business_manager_messaging_limit",
     "whatsapp_business_profile",
 )
 # fmt: on
+WABA_FIELDS = (
+    "disable_marketing_messages_on_cloud_api",
+    "health_status",
+    "message_template_namespace",
+    "owner_business_info",
+    "status",
+)
 PROFILE = (
     "about",
     "address",
@@ -103,10 +111,7 @@ ANSWERS: tuple[Known, ...] = (
     ),
     Known(
         "GET waba",
-        tuple(
-            f"answer.{name}"
-            for name in ("health_status", "message_template_namespace", "owner_business_info", "status")
-        ),
+        tuple(f"answer.{name}" for name in WABA_FIELDS),
         ("unknown",),
         "fields of the node that the file leaves out: DOC/support/health-status and real answers",
     ),

@@ -60,14 +60,14 @@ async def test_the_canary_goes_first_and_alone(rig: MakeRig) -> None:
 async def test_a_wave_halts_itself_when_too_many_fail(rig: MakeRig) -> None:
     told = await rig(kinds=["healthy"] * 6)
     async with told.worker() as app:
-        board = await told.imported(app)
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
         await app.ledger.waves.make(NewWave("north", halt_count=2), [at.migration_id for at in board])
         for at in board[:2]:
             told.number(at).banned = True
         await begin_wave(app, "north")
         await WaveLoop(app, app.mover.run_one, concurrency=1, patience=SOON).run(Slice(wave="north"))
         row = await app.queries.wave("north")
-        after = await app.queries.board(wave="north")
+        after = sorted(await app.queries.board(wave="north"), key=lambda at: at.migration_id)
         assert row.state is WaveState.HALTED
         assert row.because == "2 numbers failed; the halt rule allows 1"
         assert [at.status for at in after] == [Status.BLOCKED] * 2 + [Status.HELD] * 4

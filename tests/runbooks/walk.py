@@ -52,7 +52,7 @@ class Walk:
         if place:
             words = [place if word in ("NAME", "FILE") else word for word in words]
         said = self.desk.cutover(*words, typed=answer)
-        assert code is None or said.code == code, f"{line}: {said.code} {said.err}"
+        assert code is None or said.code == code, f"{line}: {said.code} {said.err} {said.out}"
         return said
 
     def _named(self, what: str) -> str:

@@ -12,6 +12,7 @@ import httpx
 
 from migration.sandbox import Sandbox
 from migration.sandbox.number import SimNumber
+from migration.sandbox.scenario import read
 from migration.sandbox.world import WorldKind
 
 BASE = "http://sandbox"
@@ -52,6 +53,12 @@ class Far:
             numbers=len(chosen), seed=seed, world=world, now=clock.now, switches=switches, kinds=chosen
         )
         return cls(made, clock)
+
+    @classmethod
+    def told(cls, row: str) -> "Far":
+        """A fleet of one row, as a scenario writes it."""
+        clock = Clock()
+        return cls(Sandbox.from_scenario(read(f"numbers: [{row}]"), now=clock.now), clock)
 
     def __post_init__(self) -> None:
         self.manifest = self.sandbox.manifest(BASE)

@@ -46,12 +46,13 @@ class Endpoint(BaseHTTPRequestHandler):
 
 @contextmanager
 def endpoint(refusals: int = 0) -> Iterator[tuple[str, list[tuple[bytes, dict[str, str]]]]]:
-    kind = type("Ours", (Endpoint,), {"got": [], "refusals": refusals})
+    got: list[tuple[bytes, dict[str, str]]] = []
+    kind = type("Ours", (Endpoint,), {"got": got, "refusals": refusals})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", kind.got
+        yield f"http://127.0.0.1:{server.server_port}/hook", got
     finally:
         server.shutdown()
         server.server_close()

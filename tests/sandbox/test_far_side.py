@@ -3,15 +3,8 @@
 import httpx
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.kinds import spec_of
-from migration.sandbox.scenario import read
-from tests.sandbox.far import CODE, Clock, Far, code_of
-
-
-def of(row: str) -> Far:
-    clock = Clock()
-    return Far(Sandbox.from_scenario(read(f"numbers: [{row}]"), now=clock.now), clock)
+from migration.sandbox.webhooks import Delivery
+from tests.sandbox.far import CODE, Far, code_of
 
 
 async def codes(far: Far, method: str) -> int:
@@ -20,22 +13,22 @@ async def codes(far: Far, method: str) -> int:
 
 
 async def test_a_machine_that_answers_calls_hears_only_a_code_that_is_made_for_it() -> None:
-    far = of("{kind: no_backup, voice_answered_by: ivr}")
+    far = Far.told("{kind: no_backup, voice_answered_by: ivr}")
     assert [await codes(far, method) for method in ("VOICE", "IVR", "SMS")] == [0, 1, 2]
 
 
 async def test_codes_can_come_twice_or_to_somebody_else() -> None:
-    far = of("{kind: no_backup, code_copies: 2}")
+    far = Far.told("{kind: no_backup, code_copies: 2}")
     assert await codes(far, "SMS") == 2
     first, second = far.sandbox.sms(far.e164)
     assert first == second
     assert (await far.phone("POST", "verify_code", json={"code": first})).status_code == 200
     assert code_of(await far.phone("POST", "verify_code", json={"code": second})) == 136025
-    assert await codes(of("{kind: no_backup, wrong_number: true}"), "SMS") == 0
+    assert await codes(Far.told("{kind: no_backup, wrong_number: true}"), "SMS") == 0
 
 
 async def test_behind_a_firewall_a_client_is_silent_and_serves() -> None:
-    far = Far.of("firewalled")
+    far = Far.told("{kind: healthy, firewall: true}")
     with pytest.raises(httpx.ConnectTimeout):
         await far.login()
     assert (far.number.side, far.number.instance) == ("on_premises", "connected")
@@ -45,7 +38,6 @@ async def test_behind_a_firewall_a_client_is_silent_and_serves() -> None:
     await far.oracle("POST", f"instances/{far.row['instance']}", json={"do": "firewall_up"})
     with pytest.raises(httpx.ConnectTimeout):
         await far.health()
-    assert spec_of({"kind": "firewalled"}).firewall
 
 
 @pytest.mark.parametrize("what", ["message", "media"])
@@ -55,7 +47,12 @@ async def test_garbage_is_collected_and_told_with_services_alone(what: str) -> N
     answer = await far.onprem("PUT", f"services/{what}/gc")
     assert answer.json()["services"] == {what: {"gc": {"status": "processing"}}}
     bodies: list[bytes] = []
-    far.sandbox.deliver(lambda one: bodies.append(one.body) or 200)
+
+    def take(delivery: Delivery) -> int:
+        bodies.append(delivery.body)
+        return 200
+
+    far.sandbox.deliver(take)
     assert bodies[0].startswith(b'{"services":[{"')
 
 

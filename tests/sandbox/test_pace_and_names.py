@@ -38,9 +38,12 @@ async def test_one_message_every_six_seconds_is_always_taken() -> None:
         far.clock.pass_(seconds=6)
 
 
-@pytest.mark.parametrize(("kind", "most"), [("on_cloud", 80), ("coexistence", 20)])
-async def test_a_number_has_a_throughput(kind: str, most: int) -> None:
-    far = Far.of(kind)
+COEXISTENCE = "{kind: on_cloud, on_business_app: true}"
+
+
+@pytest.mark.parametrize(("row", "most"), [("{kind: on_cloud}", 80), (COEXISTENCE, 20)])
+async def test_a_number_has_a_throughput(row: str, most: int) -> None:
+    far = Far.told(row)
     assert [await send(far, at) for at in range(most + 2)] == [None] * most + [130429, 130429]
     far.clock.pass_(seconds=1)
     assert await send(far, 999) is None
@@ -58,7 +61,7 @@ async def test_high_throughput_and_no_limits_at_all() -> None:
 
 
 async def test_a_coexistence_number_is_on_cloud_and_leaves_it_by_no_api() -> None:
-    far = Far.of("coexistence")
+    far = Far.told(COEXISTENCE)
     assert await far.shows("platform_type", "status", "is_on_biz_app") == ["CLOUD_API", "CONNECTED", True]
     assert code_of(await far.register()) == 100
     assert code_of(await far.phone("POST", "deregister")) == 100
@@ -113,16 +116,16 @@ async def test_a_declined_name_limits_and_ten_changes_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "overall", "entity", "code", "messages"),
+    ("row", "overall", "entity", "code", "messages"),
     [
-        ("payment_problem", "BLOCKED", "WABA", 141006, "BLOCKED"),
-        ("sip_problem", "BLOCKED", "PHONE_NUMBER", 138024, "AVAILABLE"),
+        ("{kind: payment_problem}", "BLOCKED", "WABA", 141006, "BLOCKED"),
+        ("{kind: on_cloud, health_problem: 138024}", "BLOCKED", "PHONE_NUMBER", 138024, "AVAILABLE"),
     ],
 )
 async def test_health_says_which_entity_is_to_blame(
-    kind: str, overall: str, entity: str, code: int, messages: str
+    row: str, overall: str, entity: str, code: int, messages: str
 ) -> None:
-    far = Far.of(kind)
+    far = Far.told(row)
     [health] = await far.shows("health_status")
     assert [one["entity_type"] for one in health["entities"]] == ["PHONE_NUMBER", "WABA", "BUSINESS", "APP"]
     assert health["can_send_message"] == overall

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 import requests
-from pywa import WhatsApp, types
+from pywa.client import WhatsApp
 from pywa.errors import WhatsAppError
+from pywa.types.others import Industry
 from wabclient import Client
 
 from tests.sandbox.test_server import client, served
@@ -83,9 +84,9 @@ def test_pywa_sends_and_keeps_a_profile(told: dict[str, Any], cloud: WhatsApp) -
     sender = phone(told, "on_cloud")
     sent = cloud.send_message(to="4915112345678", text="Good morning", sender=sender)
     assert sent.id.startswith("wamid.")
-    cloud.update_business_profile(phone_id=sender, about="Open late", industry=types.Industry.RETAIL)
+    cloud.update_business_profile(phone_id=sender, about="Open late", industry=Industry.RETAIL)
     profile = cloud.get_business_profile(phone_id=sender)
-    assert (profile.about, profile.industry) == ("Open late", types.Industry.RETAIL)
+    assert (profile.about, profile.industry) == ("Open late", Industry.RETAIL)
 
 
 def test_pywa_uploads_a_profile_picture(told: dict[str, Any], cloud: WhatsApp) -> None:

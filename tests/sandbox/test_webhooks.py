@@ -250,7 +250,7 @@ async def test_what_is_not_taken_comes_again_with_growing_gaps_for_seven_days() 
     far, receiver = await listening(webhook_retries="7d")
     receiver.status = 503
     await far.oracle("POST", "inbound", json={"e164": far.e164})
-    began, at = far.clock.now(), []
+    began, at = far.clock.now(), list[float]()
     while (due := far.sandbox.world.outbox.next_due()) is not None:
         far.clock.at = max(due, far.clock.at)
         far.sandbox.deliver(receiver.take)

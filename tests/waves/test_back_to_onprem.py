@@ -4,16 +4,18 @@ import csv
 import json
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import State, StateType
 
-from flows.back_to_onprem import back_to_onprem, unconfirmed
+from flows.back_to_onprem import back_to_onprem, state_at_end, unconfirmed
 from flows.migrate_number import migrate_number
 from migration.demo.fleet import write_home
 from migration.fleet.importing import import_fleet
+from migration.step import Advanced
 from migration.vault import new_master_key, write_private
 from state.sides import Side, Status
 from tests.flows.conftest import Place, harness, place, swept
@@ -36,10 +38,19 @@ arguments = {{ instance = "[A-Za-z0-9_-]+" }}
 """
 
 
-async def moved(place: Place, monkeypatch: pytest.MonkeyPatch, kind: str, world: str) -> None:
-    """One number that went to Cloud, whose client can be started again by a named command."""
+# Verified and without a usable backup: its client is stopped first, and then Cloud asks for another code.
+STOPPED = """
+world: open
+switches: {dark_verified_registers: "no"}
+numbers:
+  - {kind: no_backup, verified: true}
+"""
+
+
+async def moved(place: Place, monkeypatch: pytest.MonkeyPatch, *fleet: str) -> None:
+    """One number, taken as far as it goes, whose client can be started again by a named command."""
     house = place.house
-    await house.start_sandbox("--numbers", "1", "--kinds", kind, "--world", world)
+    await house.start_sandbox(*fleet)
     monkeypatch.setenv("CUTOVER_GRAPH_URL", house.graph_url)
     inventory = write_home(house.home, house.manifest, "")
     name_start_command(house.home / "cutover.toml", inventory, place.oracle_url)
@@ -48,7 +59,6 @@ async def moved(place: Place, monkeypatch: pytest.MonkeyPatch, kind: str, world:
     async with place.app() as app:
         await import_fleet(app, inventory, "tester", lambda done, of: None)
     await migrate_number(FIRST, return_state=True)
-    assert [one["side"] for one in await place.truth()] == ["cloud"]
 
 
 def name_start_command(admin: Path, inventory: Path, sandbox_url: str) -> None:
@@ -68,8 +78,13 @@ async def back(**asked: Any) -> State[Any]:
     return state
 
 
-async def test_a_number_goes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    await moved(place, monkeypatch, "verified", "open")
+async def test_a_number_goes_back(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its client was stopped and Cloud does not have it yet: the registration On-Premises is still alive."""
+    (tmp_path / "fleet.yaml").write_text(STOPPED)
+    await moved(place, monkeypatch, "--scenario", str(tmp_path / "fleet.yaml"))
+    assert [one["side"] for one in await place.truth()] == ["neither"]
+    async with place.app() as app:
+        await app.ledger.facts.state("onprem_registration", "open", "tried with one number", "tester")
     state = await back(confirm=FIRST)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
     assert [one["side"] for one in await place.truth()] == ["on_premises"]
@@ -81,13 +96,21 @@ async def test_a_number_goes_back(place: Place, monkeypatch: pytest.MonkeyPatch)
     assert "back on On-Premises already" in str(again.message)
 
 
-async def test_a_number_that_came_forward_again_has_not_gone_back(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await moved(place, monkeypatch, "verified", "closing")
-    state = await back(confirm=FIRST)
-    assert (state.type, state.name) == (StateType.FAILED, "NotBack"), state.message
-    assert [one["side"] for one in await place.truth()] == ["cloud"]
+class At:
+    """A number at its end, as far as the state of a run looks at it."""
+
+    ref, side, ended_at = FIRST, Side.CLOUD, datetime(2026, 11, 23, tzinfo=UTC)
+
+    def __init__(self, itinerary: str) -> None:
+        self.itinerary = itinerary
+
+
+async def test_a_number_that_came_forward_again_has_not_gone_back() -> None:
+    outcome = Advanced("restore_profile", ended=True)
+    state = state_at_end(At("FORWARD_RECOVERY"), outcome)
+    assert (state.type, state.name) == (StateType.FAILED, "NotBack")
+    assert state.message == "N-0001 could not go back; it ended on cloud by FORWARD_RECOVERY"
+    assert state_at_end(At("BACK_TO_ONPREM"), outcome).name == "Completed"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +127,8 @@ async def test_what_is_not_confirmed_changes_nothing(place: Place, confirm: str,
 
 
 async def test_a_closed_way_is_refused_and_a_dry_run_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    await moved(place, monkeypatch, "healthy", "closing")
+    await moved(place, monkeypatch, "--numbers", "1")
+    assert [one["side"] for one in await place.truth()] == ["cloud"]
     before = await place.writes()
     told = await back(dry_run=True)
     assert (told.type, told.name) == (StateType.COMPLETED, "DryRun")

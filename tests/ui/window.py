@@ -1,0 +1,50 @@
+"""A house whose Prefect server shows its pages, and Debian's Chromium in front of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright
+
+from migration.demo.prefect_api import PrefectApi
+from migration.demo.servers import HERE, House
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+# Pictures are build output; nobody compares them.
+PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+PATIENCE_MS = 60_000
+SIZE = (1280, 1100)
+
+
+class Shown(House):
+    async def start_prefect(self) -> None:
+        """With its pages, which the house of a demo leaves out."""
+        child = self._start("prefect", "prefect", "server", "start", "--host", HERE, "--port", str(self.port))
+        async with PrefectApi(self.prefect_url) as api:
+            async for _ in self._patience(child, "prefect"):
+                if await api.healthy():
+                    return
+
+    @property
+    def pages(self) -> str:
+        return f"http://{HERE}:{self.port}"
+
+
+@asynccontextmanager
+async def browser_page() -> AsyncIterator[Page]:
+    """One page of a real browser. Fails where there is no browser: `make browser` installs it."""
+    assert CHROMIUM.exists(), f"there is no {CHROMIUM}; `make browser` installs it"
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        try:
+            page = await browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+            page.set_default_timeout(PATIENCE_MS)
+            yield page
+        finally:
+            await browser.close()
+
+
+async def picture(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
