@@ -1,11 +1,14 @@
 """Is there a way back to On-Premises for this number now, and why or why not? Asked before the cutover and after it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from migration.readings import SUNSET
 from migration.step import Number
+from state.rows import Position
 
 
 class Way(StrEnum):
@@ -23,28 +26,50 @@ class WayBack:
         return f"{self.way}: {self.reason}"
 
 
-def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool) -> WayBack:
-    """From what is known; no call is made. `verified`: Graph shows the number's code status so.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the answer depends on."""
 
-    Registration at On-Premises answers 1005 since before the sunset.
+    instance: bool
+    expires_at: datetime | None
+    fact: str | None  # onprem_registration, as measured: "open", "blocked", or not at all
+    verified: bool  # Graph shows the number's code status so
+
+    @classmethod
+    def of(cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str]) -> "Known":
+        """From what is on record, without a look at either side."""
+        noted = snapshot.get("expires_at")
+        return cls(
+            at.instance is not None,
+            datetime.fromisoformat(str(noted)) if noted else None,
+            facts.get("onprem_registration"),
+            snapshot.get("code_verification_status") == "VERIFIED",
+        )
+
+
+def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool) -> WayBack:
+    """With what was just read of both sides."""
+    known = Known.of(number.at, number.found("snapshot"), number.facts)
+    return judged(replace(known, expires_at=expires_at or known.expires_at, verified=verified), number.now)
+
+
+def judged(known: Known, now: datetime) -> WayBack:
+    """No call is made. Registration at On-Premises answers 1005 since before the sunset.
 
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
     """
-    instance = number.at.instance
-    if instance is None:
+    if not known.instance:
         return WayBack(Way.CLOSED, "the number has no On-Premises instance")
-    noted = number.found("snapshot").get("expires_at")
-    ends = expires_at or (datetime.fromisoformat(str(noted)) if noted else SUNSET)
-    if number.now >= ends:
+    ends = known.expires_at or SUNSET
+    if now >= ends:
         return WayBack(Way.CLOSED, f"its On-Premises client expired on {ends:%Y-%m-%d}")
-    fact = number.facts.get("onprem_registration")
-    if fact == "blocked":
+    if known.fact == "blocked":
         return WayBack(Way.CLOSED, "On-Premises registration is blocked (field fact)")
-    if fact == "open":
+    if known.fact == "open":
         return WayBack(
             Way.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"
         )
-    if not verified:
-        said = "whether On-Premises takes the number again is not measured, and coming forward again would need a code"
+    if not known.verified:
+        said = "not measured whether On-Premises takes it again, and coming forward again would need a code"
         return WayBack(Way.CLOSED, said)
-    return WayBack(Way.UNKNOWN, "whether On-Premises takes the number again is not measured (onprem_registration)")
+    return WayBack(Way.UNKNOWN, "not measured whether On-Premises takes the number again (onprem_registration)")

@@ -1,5 +1,6 @@
 """`cutover preflight`: would these numbers get through? Reads both sides and changes nothing."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -35,7 +36,14 @@ async def _preflight(what: str | None, as_json: bool) -> int:
     else:
         _print(reports)
         say(f"{len(reports) - len(failed)} of {len(reports)} numbers would go through; {len(failed)} would stop.")
+        say(f"Ways back: {_ways_back(reports)}.")
     return Exit.NOT_ALL_MOVED if failed else Exit.DONE
+
+
+def _ways_back(reports: tuple[Report, ...]) -> str:
+    """How many numbers could go back, for whoever approves the wave."""
+    ways = Counter(c.said.partition(":")[0] for one in reports for c in one.checked if c.check == "way back")
+    return ", ".join(f"{count} {way}" for way, count in sorted(ways.items())) or "none"
 
 
 def _told(one: Report) -> dict[str, object]:

@@ -7,6 +7,7 @@ import typer
 from migration.advice import next_command, outage, true_status, who, whose_move
 from migration.cli.console import Exit, Json, Show, app_of, facts, give, run, say, table
 from migration.cli.status import described
+from migration.way_back import Known, judged
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
@@ -28,18 +29,22 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
         now = await app.queries.now()
         events = await app.queries.events(at.migration_id)
         broken = await app.queries.broken_link(at.migration_id)
+        snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
+        known = Known.of(at, snapshot.facts if snapshot is not None else {}, await app.queries.field_facts())
+        back = judged(known, now)
         spent, _ = await app.queries.budget_spent(at.phone_number_id, "register")
     if as_json:
         told = described(at, now, show_numbers) | {
             "because": at.because,
             "register_calls_72h": spent,
+            "way_back": {"way": back.way, "reason": back.reason},
             "history_intact": broken is None,
             "events": [{"seq": e.seq, "at": e.at, "kind": e.kind, "facts": _shown(e.facts)} for e in events],
         }
         give(told)
         return Exit.DONE
     title = f"{at.ref} ({at.e164})" if show_numbers else who(at)
-    facts(title, _facts(at, now, spent))
+    facts(title, _facts(at, now, spent) | {"way back": back, "next command": next_command(at, now)})
     rows = [(f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, _brief(_shown(e.facts))) for e in events]
     table("\nwhat happened (UTC)", ("when", "what", "facts"), rows)
     if broken is not None:
@@ -65,7 +70,6 @@ def _facts(at: Position, now: Any, spent: int) -> dict[str, object]:
         "instance": at.instance.name if at.instance else "none",
         "PIN": at.pin_provenance or "of unknown provenance",
         "register calls": f"{spent} of {BUDGET_CALLS} in 72 h; the last {BUDGET_RESERVE} are a person's",
-        "next command": next_command(at, now),
     }
 
 

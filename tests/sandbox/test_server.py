@@ -84,6 +84,18 @@ def test_an_impatient_client_changes_nothing_about_the_move() -> None:
                 assert time.monotonic() < deadline
 
 
+def test_behind_a_firewall_nobody_answers_and_nobody_refuses() -> None:
+    with served("--numbers", "1") as (_, told), client(told) as graph:
+        [row] = told["numbers"]
+        control = f"/_sandbox/instances/{row['instance']}"
+        graph.post(control, json={"do": "firewall_up"})
+        for base in (row["onprem_url"], f"/onprem/{row['instance']}"):
+            with pytest.raises(httpx.ReadTimeout):
+                graph.post(f"{base}/v1/users/login", auth=("admin", row["password"]), timeout=0.3)
+        graph.post(control, json={"do": "firewall_down"})
+        assert graph.post(f"{row['onprem_url']}/v1/users/login", auth=("admin", row["password"])).status_code == 200
+
+
 def test_the_control_command_stops_and_starts() -> None:
     with served("--numbers", "2", "--kinds", "healthy,stop_fails") as (_, told):
         first, second = told["numbers"]

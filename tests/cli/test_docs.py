@@ -1,0 +1,73 @@
+"""docs/commands.md and docs/inventory.md say what the command line and the importer know, no more and no less."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from migration.cli.__main__ import app
+from migration.cli.console import Exit
+from migration.fleet.inventory import OPTIONAL, REGIONS, REQUIRED, read_inventory
+from migration.settings import Admin
+from state.sides import Disposition
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+COMMANDS = cast("TyperGroup", typer.main.get_command(app)).commands
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row."""
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+
+
+def told() -> dict[str, list[str]]:
+    """Each command of the page with its options."""
+    found = {}
+    for command, options, *_ in rows((DOCS / "commands.md").read_text()):
+        verb = re.match(r"`cutover ([a-z-]+)", command)
+        assert verb is not None, command
+        found[verb[1]] = re.findall(r"--[a-z-]+", options)
+    return found
+
+
+def test_every_command_is_on_the_page_and_none_else() -> None:
+    assert set(told()) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("verb", sorted(set(COMMANDS) - {"sandbox"}))
+def test_every_option_is_on_the_page_and_none_else(verb: str) -> None:
+    parameters: list[Any] = COMMANDS[verb].params
+    options = {name for one in parameters for name in one.opts if name.startswith("--") and name != "--help"}
+    assert set(told()[verb]) == options
+
+
+def test_every_exit_code_is_on_the_page() -> None:
+    text = (DOCS / "commands.md").read_text()
+    assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in Exit)
+    assert all(f"`{word.value}`" in text for word in Disposition)
+
+
+def test_the_columns_of_an_inventory() -> None:
+    needed, _, more = (DOCS / "inventory.md").read_text().partition("## Columns that may be there")
+    assert [row[0].strip("`") for row in rows(needed)] == list(REQUIRED)
+    assert [row[0].strip("`") for row in rows(more)] == list(OPTIONAL)
+    assert all(region in more for region in REGIONS)
+
+
+def test_the_example_is_an_inventory(tmp_path: Path) -> None:
+    example = re.search(r"```csv\n(.*?)```", (DOCS / "inventory.md").read_text(), re.DOTALL)
+    assert example is not None
+    path = tmp_path / "fleet.csv"
+    path.write_text(example[1])
+    command = {"argv": ["true"], "arguments": {"container": "[a-z0-9-]+"}}
+    profile = {"app_id": "1", "token": {"env": "TOKEN"}}
+    admin = Admin.model_validate({"profiles": {"main": profile}, "commands": {"stop-client": command}})
+    inventory = read_inventory(path, admin)
+    assert [str(bad) for bad in inventory.bad] == []
+    assert len(list(csv.DictReader(example[1].splitlines()))) == len(inventory.rows) == 1
