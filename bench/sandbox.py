@@ -22,7 +22,7 @@ from bench.table import Row
 
 KINDS = "on_cloud,healthy"
 CONNECTIONS = 8
-REQUESTS = 6_000
+REQUESTS, STARTS = 6_000, 3
 FEW, MANY, MOST = 500, 2_000, 10_000
 SECONDS_TO_READY, PER_SECOND, MEBIBYTES = 2.0, 500, 200
 # What a request may cost more in a fleet 20 times as large, before something grows with the fleet.
@@ -111,10 +111,20 @@ async def _one(host: str, port: int, share: list[bytes]) -> None:
     await writer.wait_closed()
 
 
+def soonest(numbers: int) -> float:
+    """Seconds until it is ready: the best of some starts, since others may be using the machine."""
+    found = []
+    for _ in range(STARTS):
+        with served(numbers) as (_, _, seconds):
+            found.append(seconds)
+    return min(found)
+
+
 def run() -> Iterator[Row]:
     rates: dict[int, float] = {}
     for numbers in (FEW, MANY, MOST):
-        with served(numbers) as (process, told, ready):
+        ready = soonest(numbers)
+        with served(numbers) as (process, told, _):
             rates[numbers] = asyncio.run(load(told, requests(told, REQUESTS)))
             if numbers != FEW:
                 yield Row(f"sandbox: ready with {numbers:,} numbers", f"{ready:.2f} s", *_ready(numbers, ready))

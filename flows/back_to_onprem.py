@@ -26,19 +26,17 @@ def _name() -> str:
 @flow(name="back-to-onprem", flow_run_name=_name, retries=0, persist_result=False)
 async def back_to_onprem(
     number: Reference,
-    confirm: Annotated[
-        str,
-        Field(
-            title="Confirm",
-            description="The same reference once more: going back is another outage. May stay empty in a dry run.",
-            pattern=r"^(N-\d{4,})?$",
-        ),
-    ] = "",
-    dry_run: Annotated[
-        bool, Field(title="Dry run", description="Only say whether there is a way back; change nothing anywhere.")
-    ] = False,
+    confirm: Annotated[str, Field(pattern=r"^(N-\d{4,})?$")] = "",
+    dry_run: bool = False,
 ) -> Any:
-    """Take one number back to On-Premises, where a way back exists. It is another outage."""
+    """Take one number back to On-Premises, where a way back exists. It is another outage.
+
+    Args:
+        number: Short reference of the number, as `cutover status` prints it, for example N-0001.
+        confirm: The same reference once more, because going back is another outage. May stay empty in a dry run.
+        dry_run: Only say whether there is a way back; change nothing anywhere.
+
+    """
     refuse("" if dry_run else unconfirmed(number, confirm))
     async with opened(dry_run=dry_run) as app:
         back = await look_back(app, number)

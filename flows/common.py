@@ -19,16 +19,11 @@ from migration.step import Advanced, Blocked, Outcome, Reopen
 
 REFERENCE = r"^N-\d{4,}$"
 
+# What a form says beside a field is in the `Args:` of the flow's docstring: Prefect drops an annotation's description.
+
 # A reference, not a phone number: Prefect stores parameters in plain text and shows them.
-Reference = Annotated[
-    str,
-    Field(
-        title="Number",
-        description="Short reference of the number, as `cutover status` prints it, for example N-0001.",
-        pattern=REFERENCE,
-    ),
-]
-WaveName = Annotated[str, Field(title="Wave", description="Name of the wave.", min_length=1, max_length=100)]
+Reference = Annotated[str, Field(pattern=REFERENCE)]
+WaveName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Way(StrEnum):

@@ -17,16 +17,15 @@ GONE = "overwritten"
 @flow(name="enter-code", flow_run_name="enter code", retries=0, persist_result=False, validate_parameters=False)
 async def enter_code(
     number: Reference,
-    code: Annotated[
-        SecretStr,
-        Field(
-            title="Code",
-            description="The six digits from the SMS or the call. Overwritten in Prefect's record when the run begins.",
-            json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"},
-        ),
-    ],
+    code: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"})],
 ) -> None:
-    """Store the verification code of a number, sealed, and wake the number up."""
+    """Store the verification code of a number, sealed, and wake the number up.
+
+    Args:
+        number: Short reference of the number, as `cutover status` prints it, for example N-0001.
+        code: The six digits from the SMS or the call. Overwritten in Prefect's record when the run begins.
+
+    """
     await overwrite_parameters({"code": GONE} | ({} if is_reference(number) else {"number": GONE}))
     typed = _sealed(code)
     if not is_reference(number):

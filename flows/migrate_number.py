@@ -1,11 +1,10 @@
 """One number, as far as it can go now: a Prefect task a step."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field
 
 from flows.common import Reference, Way, log, opened, refuse, state_of, steps_in_tasks
 from migration.actions import switch_way
@@ -21,14 +20,17 @@ def _name() -> str:
 @flow(name="migrate-number", flow_run_name=_name, retries=0, persist_result=False)
 async def migrate_number(
     number: Reference,
-    itinerary: Annotated[
-        Way, Field(title="Itinerary", description="Another way than the planned one is refused once a call is open.")
-    ] = Way.AS_PLANNED,
-    dry_run: Annotated[
-        bool, Field(title="Dry run", description="Only say what the next step is; change nothing anywhere.")
-    ] = False,
+    itinerary: Way = Way.AS_PLANNED,
+    dry_run: bool = False,
 ) -> Any:
-    """Take one number as far as it can go now. Safe to run again at any time."""
+    """Take one number as far as it can go now. Safe to run again at any time.
+
+    Args:
+        number: Short reference of the number, as `cutover status` prints it, for example N-0001.
+        itinerary: Another way than the planned one is refused once a call is open.
+        dry_run: Only say what the next step is; change nothing anywhere.
+
+    """
     async with opened(dry_run=dry_run) as app:
         await _valid(app, number, itinerary, dry_run)
         if dry_run:

@@ -1,11 +1,10 @@
 """Read only: would this wave go through? Writes a table into Prefect and nothing else anywhere."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 from prefect.states import Completed
-from pydantic import Field
 
 from flows.common import log, opened
 from migration.advice import who
@@ -14,10 +13,13 @@ from migration.preflight.verdict import preflight as look
 
 
 @flow(name="preflight", retries=0, persist_result=False)
-async def preflight(
-    wave: Annotated[str, Field(title="Wave", description="Name of the wave; empty for every number.")] = "",
-) -> Any:
-    """Check every number of a wave against both sides."""
+async def preflight(wave: str = "") -> Any:
+    """Check every number of a wave against both sides.
+
+    Args:
+        wave: Name of the wave; empty for every number.
+
+    """
     async with opened(dry_run=True) as app:
         if wave:
             await app.queries.wave(wave)  # raises NotFound

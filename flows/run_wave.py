@@ -33,16 +33,19 @@ def _name() -> str:
 @flow(name="run-wave", flow_run_name=_name, retries=0, persist_result=False)
 async def run_wave(
     wave: WaveName,
-    part: Annotated[int, Field(title="Part", description="Which part of the wave, from 0.", ge=0)] = 0,
-    parts: Annotated[
-        int, Field(title="Parts", description="Into how many runs the wave is cut; a run may have 500 numbers.", ge=1)
-    ] = 1,
-    patience_s: Annotated[
-        float,
-        Field(title="Patience", description="Go on while a number comes due within so many seconds.", ge=0, le=3600),
-    ] = PATIENCE_S,
+    part: Annotated[int, Field(ge=0)] = 0,
+    parts: Annotated[int, Field(ge=1)] = 1,
+    patience_s: Annotated[float, Field(ge=0, le=3600)] = PATIENCE_S,
 ) -> Any:
-    """Move the numbers of a wave as far as they can go now. Safe to run again at any time, next to other runs of it."""
+    """Move the numbers of a wave as far as they can go now. Safe to run again at any time, next to other runs of it.
+
+    Args:
+        wave: Name of the wave.
+        part: Which part of the wave, from 0.
+        parts: Into how many runs the wave is cut; a run may have 500 numbers.
+        patience_s: Go on while a number comes due within so many seconds, from 0 to 3600.
+
+    """
     async with opened() as app:
         await _valid(app, wave, part, parts)
         row = await begin_wave(app, wave)

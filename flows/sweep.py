@@ -16,12 +16,14 @@ AT_ONCE = 20
 
 @flow(name="sweep", flow_run_name="sweep", retries=0, persist_result=False)
 async def sweep(
-    patience_s: Annotated[
-        float,
-        Field(title="Patience", description="Go on while a number comes due within so many seconds.", ge=0, le=600),
-    ] = 20.0,
+    patience_s: Annotated[float, Field(ge=0, le=600)] = 20.0,
 ) -> Any:
-    """Take up every number that is due and that nobody holds."""
+    """Take up every number that is due and that nobody holds.
+
+    Args:
+        patience_s: Go on while a number comes due within so many seconds, from 0 to 600.
+
+    """
     async with opened() as app:
         # Waves that were planned for later are not begun by a sweep; numbers at their gates stay there.
         due = (await app.queries.due(begun=True))[:MOST_A_RUN]

@@ -64,6 +64,12 @@ class Operator:
         """The number as the sandbox knows it."""
         return self.rig.number(self.at(ref))
 
+    def change(self, what: str, value: object, ref: str = "N-0001") -> None:
+        """Something happened to the number at Meta."""
+        sim = self.sim(ref)
+        setattr(sim, what, value)
+        self.rig.sandbox.world.note(sim, self.rig.clock.now())
+
     def client(self, ref: str = "N-0001") -> Any:
         """The number's instance as the sandbox knows it."""
         return self.rig.sandbox.world.instance_of(self.sim(ref))

@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from migration.sandbox import deployments, fleet, graph, onprem, oracle
+from migration.sandbox import deployments, fleet, graph, manifest, onprem, oracle
 from migration.sandbox.businesses import BusinessSpec
 from migration.sandbox.calls import Call
 from migration.sandbox.errors import NobodyThere, Silence
@@ -17,11 +15,13 @@ from migration.sandbox.kinds import DEFAULT_KINDS, NumberSpec, spec_of
 from migration.sandbox.number import SimNumber
 from migration.sandbox.scenario import Scenario, load
 from migration.sandbox.switches import Switches, with_values
-from migration.sandbox.transport import SandboxTransport
 from migration.sandbox.usage import Usage, usage_headers
 from migration.sandbox.webhooks import Delivery, Handshake
 from migration.sandbox.wire import Answer, Asked, Drop, Request, Target, answer_json
 from migration.sandbox.world import World, WorldKind
+
+if TYPE_CHECKING:
+    import httpx
 
 SIDES = ("graph", "onprem", "hook", "command")
 HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
@@ -103,10 +103,12 @@ class Sandbox:
     # -- what tests and operators use
 
     def manifest(self, base: str = "http://sandbox") -> dict[str, Any]:
-        return fleet.manifest(self.world, self.token, base)
+        return manifest.manifest(self.world, self.token, base)
 
-    def transport(self) -> httpx.AsyncBaseTransport:
+    def transport(self) -> "httpx.AsyncBaseTransport":
         """For an `httpx.AsyncClient`: any host; which side answers is told by the path."""
+        from migration.sandbox.transport import SandboxTransport  # noqa: PLC0415  a server is ready sooner without httpx
+
         return SandboxTransport(self.handle)
 
     def stop_instance(self, instance_id: str) -> bool:

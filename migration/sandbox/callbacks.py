@@ -58,12 +58,17 @@ def _seconds(milliseconds: Any, otherwise: float) -> float:
 
 
 def _tell(
-    world: World, number: SimNumber, field: str, value: Mapping[str, Any], at: datetime, *, time: bool = False
+    world: World, number: SimNumber, field: str, value: Mapping[str, Any], at: datetime, *, about: str | None = None
 ) -> None:
+    """`about`: the message or status it is; None for what happens to an account, which carries its time."""
     waba = world.wabas[number.waba_id]
+    time = int(at.timestamp()) if about is None else None
+    if about is None:
+        number.notices += 1
+        about = f"{field}:{number.notices}"
     for address in addresses(world, waba, field, number):
         change = {"value": dict(value), "field": field}
-        world.outbox.put(Update(address, waba.id, change, int(at.timestamp()) if time else None), at)
+        world.outbox.put(Update(address, waba.id, change, f"{number.e164}:{about}", time), at)
 
 
 # -- messages on Cloud
@@ -78,7 +83,7 @@ def _metadata(number: SimNumber) -> dict[str, Any]:
 
 def inbound_on_cloud(world: World, number: SimNumber, consumer: str, message_id: str, text: str, at: datetime) -> None:
     value = _metadata(number) | _inbound(consumer, message_id, text, at)
-    _tell(world, number, "messages", value, at)
+    _tell(world, number, "messages", value, at, about=message_id)
 
 
 def _inbound(consumer: str, message_id: str, text: str, at: datetime) -> dict[str, Any]:
@@ -114,7 +119,8 @@ def statuses_on_cloud(
             row["errors"] = [_error(failed)]
         else:
             row["pricing"] = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
-        _tell(world, number, "messages", _metadata(number) | {"statuses": [row]}, when)
+        value = _metadata(number) | {"statuses": [row]}
+        _tell(world, number, "messages", value, when, about=f"{message_id}:{status}")
 
 
 def _course(world: World, at: datetime, failed: int | None) -> Iterator[tuple[str, datetime]]:
@@ -136,19 +142,19 @@ def _error(code: int) -> dict[str, Any]:
 # -- messages on On-Premises
 
 
-def on_premises(world: World, instance: Instance, change: Mapping[str, Any], at: datetime) -> bool:
+def on_premises(world: World, instance: Instance, change: Mapping[str, Any], at: datetime, about: str) -> bool:
     """Whether the client has somewhere to send it."""
     address = _client_address(instance)
     if address is None:
         return False
-    world.outbox.put(Update(address, "", change), at)
+    world.outbox.put(Update(address, "", change, f"{instance.id}:{about}"), at)
     return True
 
 
 def inbound_on_premises(
     world: World, instance: Instance, consumer: str, message_id: str, text: str, at: datetime
 ) -> bool:
-    return on_premises(world, instance, _inbound(consumer, message_id, text, at), at)
+    return on_premises(world, instance, _inbound(consumer, message_id, text, at), at, message_id)
 
 
 def statuses_on_premises(world: World, instance: Instance, to: str, message_id: str, at: datetime) -> bool:
@@ -166,7 +172,7 @@ def statuses_on_premises(world: World, instance: Instance, to: str, message_id: 
                 "timestamp": str(int(when.timestamp())),
                 "type": "message",
             }
-            told = on_premises(world, instance, {"statuses": [row]}, when) or told
+            told = on_premises(world, instance, {"statuses": [row]}, when, f"{message_id}:{status}") or told
     return told
 
 
@@ -180,7 +186,7 @@ def security(world: World, number: SimNumber, event: str, requester: str | None 
     """
     value = {"display_phone_number": number.digits, "event": event}
     value |= {"requester": requester} if requester is not None else {}
-    _tell(world, number, "security", value, world.now(), time=True)
+    _tell(world, number, "security", value, world.now())
 
 
 def throughput_upgraded(world: World, number: SimNumber, at: datetime) -> None:
@@ -191,7 +197,7 @@ def throughput_upgraded(world: World, number: SimNumber, at: datetime) -> None:
         "current_limit": "TIER_UNLIMITED",
         "max_daily_conversations_per_business": "TIER_UNLIMITED",
     }
-    _tell(world, number, "phone_number_quality_update", value, at, time=True)
+    _tell(world, number, "phone_number_quality_update", value, at)
 
 
 def name_decided(world: World, number: SimNumber, decision: str, name: str, reason: str = "NONE") -> None:
@@ -202,7 +208,7 @@ def name_decided(world: World, number: SimNumber, decision: str, name: str, reas
         "requested_verified_name": name,
         "rejection_reason": reason,
     }
-    _tell(world, number, "phone_number_name_update", value, world.now(), time=True)
+    _tell(world, number, "phone_number_name_update", value, world.now())
 
 
 def account_updated(world: World, number: SimNumber, event: str, **more: Any) -> None:
@@ -210,7 +216,7 @@ def account_updated(world: World, number: SimNumber, event: str, **more: Any) ->
     waba = world.wabas[number.waba_id]
     info = {"waba_id": waba.id, "owner_business_id": waba.business_id}
     value = {"event": event, "phone_number": number.digits, "waba_info": info, **more}
-    _tell(world, number, "account_update", value, world.now(), time=True)
+    _tell(world, number, "account_update", value, world.now())
 
 
 def picture_lost(world: World, number: SimNumber, at: datetime) -> None:
@@ -222,4 +228,4 @@ def picture_lost(world: World, number: SimNumber, at: datetime) -> None:
         "alert_description": "The profile picture of the phone number is gone.",
     }
     value = {"entity_type": "PHONE_NUMBER", "entity_id": number.phone_number_id, "alert_info": alert}
-    _tell(world, number, "account_alerts", value, at, time=True)
+    _tell(world, number, "account_alerts", value, at)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from migration.sandbox.accounts import App, Business, Template, Token, Waba
 from migration.sandbox.businesses import BusinessSpec
@@ -231,46 +230,3 @@ def _on_file(spec: NumberSpec, pin: str) -> str | None:
             return f"{(int(pin) + 1) % 1_000_000:06d}"
         case _:
             return None
-
-
-def manifest(world: World, token: str, base: str) -> dict[str, Any]:
-    """What a partner has on file of its fleet, with addresses under `base`. An unknown PIN is null."""
-    base = base.rstrip("/")
-    return {
-        "graph_url": base,
-        **_profile(world, token),
-        "sandbox_url": base,
-        "hook_url": f"{base}/_sandbox/senders/hook",
-        "hook_secret": world.hook.secret,
-        "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
-        "businesses": [_business(world, one) for one in world.tokens],
-        "numbers": [_row(world, number, base) for number in world.numbers.values()],
-    }
-
-
-def _profile(world: World, token: str) -> dict[str, Any]:
-    app = world.apps[world.tokens[token].app_id]
-    return {"token": token, "app_id": app.id, "app_secret": app.secret, "verify_token": app.verify_token}
-
-
-def _business(world: World, token: str) -> dict[str, Any]:
-    """What a partner holds of one business."""
-    found = world.businesses[world.apps[world.tokens[token].app_id].business_id]
-    wabas = [{"waba_id": waba.id} for waba in world.wabas.values() if waba.business_id == found.id]
-    return {"business_id": found.id, "name": found.name, **_profile(world, token), "wabas": wabas}
-
-
-def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
-    client = world.instance_of(number)
-    return {
-        "e164": number.e164,
-        "phone_number_id": number.phone_number_id,
-        "waba_id": number.waba_id,
-        "onprem_url": f"{world.doors.get(client.id, base)}/onprem/{client.id}" if client is not None else None,
-        "username": "admin" if client is not None else None,
-        "password": client.users["admin"].password if client is not None else None,
-        "pin": number.pin_on_file,
-        "instance": client.id if client is not None else None,
-        "name": number.name,
-        "kind": number.kind,
-    }

@@ -111,6 +111,7 @@ class SimNumber:
     wrong_pins: int = 0
     double_effects: int = 0
     inbound: int = 0
+    notices: int = 0  # webhooks about its account, not its messages
     dropped_inbound: int = 0
 
     @property

@@ -76,7 +76,9 @@ def _collect(visit: Visit) -> tuple[int, Any]:
     if what not in ("message", "media"):
         raise OnPremRefusal(1006, "unknown service")
     done = {what: {"gc": {"messages_deleted" if what == "message" else "media_deleted": 0, "status": "complete"}}}
-    callbacks.on_premises(visit.world, visit.instance, {"services": [done]}, visit.world.now())
+    visit.instance.issued += 1
+    about = f"gc:{visit.instance.issued}"
+    callbacks.on_premises(visit.world, visit.instance, {"services": [done]}, visit.world.now(), about)
     return 200, {"services": {what: {"gc": {"status": "processing"}}}}
 
 

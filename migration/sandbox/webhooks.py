@@ -50,11 +50,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One thing that happened. Cloud: a change of one WABA (`entry`). On-Premises: top-level arrays."""
+    """One thing that happened. Cloud: a change of one WABA (`entry`). On-Premises: top-level arrays.
+
+    `key` is what its luck on the network is drawn from: the same whatever other numbers do.
+    """
 
     address: Address
     entry: str
     change: Mapping[str, Any]
+    key: str
     time: int | None = None
 
 
@@ -118,9 +122,10 @@ class Outbox:
 
     def put(self, update: Update, at: datetime) -> None:
         """To be sent at `at` or, with the switches of the network, later, twice, in company or out of order."""
-        self._push(update, at)
-        if self.switches.webhook_duplicates and self._draw() < self.switches.webhook_duplicates:
-            self._push(update, at)
+        luck = random.Random(f"{self.seed}:webhook:{update.key}")
+        self._push(update, at, luck)
+        if self.switches.webhook_duplicates and luck.random() < self.switches.webhook_duplicates:
+            self._push(update, at, luck)
 
     def next_due(self) -> datetime | None:
         firsts = [heap[0][0] for heap in (self._updates, self._deliveries) if heap]
@@ -161,17 +166,13 @@ class Outbox:
 
     # -- parts
 
-    def _push(self, update: Update, at: datetime) -> None:
+    def _push(self, update: Update, at: datetime, luck: random.Random) -> None:
         number = next(self._numbers)
-        wait = self.switches.webhook_delay_s + self.switches.webhook_jitter_s * self._draw()
+        wait = self.switches.webhook_delay_s + self.switches.webhook_jitter_s * luck.random()
         due = _rounded_up(at + timedelta(seconds=wait), self.switches.webhook_batch_s)
         heapq.heappush(self._updates, (due, number, update))
         if update.address.instance is not None:
             self._waiting[update.address.instance] += 1
-
-    def _draw(self) -> float:
-        """The same for the same story: what it is drawn from is only how many there were."""
-        return random.Random(f"{self.seed}:webhook:{next(self._numbers)}").random()
 
     def _gathered(self, due: Sequence[Update], now: datetime) -> Iterable[Delivery]:
         """Company only where the switch asks for it; one address a POST."""

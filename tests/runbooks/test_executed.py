@@ -1,7 +1,7 @@
-"""Every page's commands are executed in the state that the page is for, and its Check holds on the far side's record."""
+"""Each page's commands are executed in the state that the page is for; its Check holds on the far side's record."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from migration.actions import begin_wave
-from migration.sandbox.number import View
 from migration.vault import new_master_key
 from state.rows import Position
 from state.sides import Side, Status
@@ -22,7 +21,7 @@ WORLD_AFTER = {"world": "after-sunset"}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
-def page(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[Callable[[str], Walk]]:
+def page(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Callable[[str], Walk]:
     """`page("abort")`: a walk whose stories each get a database of their own, of either kind."""
     server = request.getfixturevalue("postgres_server") if request.param == "postgresql" else None
     made: list[Any] = []
@@ -34,10 +33,10 @@ def page(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) 
             shutil.copy(sqlite_template, tmp_path / f"{len(made)}.db")
             return folder, f"sqlite+aiosqlite:///{tmp_path / f'{len(made)}.db'}"
         name = server.new_database("upgraded")
-        request.addfinalizer(lambda: server.drop(name))  # noqa: PT021  as many as there are stories
+        request.addfinalizer(lambda: server.drop(name))
         return folder, server.url(name)
 
-    yield lambda name: Walk(name, fresh)
+    return lambda name: Walk(name, fresh)
 
 
 def on_cloud(desk: Operator, *, registers: int = 1, ref: str = "N-0001") -> None:
@@ -64,13 +63,6 @@ def untouched(desk: Operator, ref: str = "N-0001") -> None:
 def begun(desk: Operator) -> None:
     """The wave runs, and nobody has moved its numbers yet."""
     desk.do(lambda app: begin_wave(app, "WAVE"))
-
-
-def shown_as(desk: Operator, status: str) -> None:
-    """Graph shows the number so from now on."""
-    sim = desk.sim()
-    sim.lagging_view = View(sim.platform, status, sim.code_status, sim.pin is not None)
-    sim.lagging_until = desk.rig.clock.now() + timedelta(days=365)
 
 
 def dark(walk: Walk) -> Operator:
@@ -397,22 +389,22 @@ def test_no_backup(page: Callable[[str], Walk]) -> None:
 def test_not_movable(page: Callable[[str], Walk]) -> None:
     walk = page("not-movable")
     desk = walk.begin()
-    shown_as(desk, "BANNED")
+    desk.change("banned", True)
     blocked(desk, "not-movable")
     walk.type("show")
     walk.type("hold")
     assert desk.calls().count("register") == 0
-    desk.sim().lagging_view = None
+    desk.change("banned", False)
     desk.cutover("release", "N-0001")
     walk.type("--look-again")
     walk.type("run")
     on_cloud(desk)
 
     desk = walk.begin()
-    shown_as(desk, "BANNED")
+    desk.change("banned", True)
     blocked(desk, "not-movable")
     walk.type("abort")
-    desk.sim().lagging_view = None
+    desk.change("banned", False)
     assert "N-0001" in walk.type("import", place=str(desk.rig.folder / "fleet.csv")).out
     desk.drive()
     on_cloud(desk)
@@ -439,7 +431,7 @@ def test_onprem_login(page: Callable[[str], Walk]) -> None:
 
 def test_pin_unknown(page: Callable[[str], Walk]) -> None:
     walk = page("pin-unknown")
-    refused = {"switches": {"pin_while_not_on_cloud": "refused"}, "world": "after-sunset"}
+    refused: dict[str, Any] = {"switches": {"pin_while_not_on_cloud": "refused"}, "world": "after-sunset"}
     for mended in ("--look-again", "--pin-handed-in", "--two-step-off"):
         desk = walk.begin("dark", **refused)
         blocked(desk, "pin-unknown")
@@ -532,7 +524,7 @@ def test_stop_by_hand(page: Callable[[str], Walk]) -> None:
         walk.type("show")
         assert desk.sim().side == "on_premises"
         if proof == "--look-again":
-            desk.sim().cut_off = True  # by hand: its web application still answers, and says that it serves none
+            desk.change("cut_off", True)  # by hand: its web application still answers, and says that it serves none
         else:
             desk.client().host = "stopped"
         walk.type(proof)

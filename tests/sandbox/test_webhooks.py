@@ -310,6 +310,23 @@ async def test_the_same_story_is_told_the_same_way() -> None:
     assert bodies[0] == bodies[1]
 
 
+async def test_what_others_do_changes_nothing_for_a_number() -> None:
+    heard = []
+    for others in (0, 3):
+        far, receiver = await listening("on_cloud", "on_cloud", webhook_jitter_s=30, webhook_duplicates=0.5)
+        for _ in range(4):
+            far.at = 1
+            for _ in range(others):
+                await far.phone("POST", "messages", json=TEMPLATE)
+            far.at = 0
+            await far.phone("POST", "messages", json=TEMPLATE)
+        ours = f'"phone_number_id":"{far.row["phone_number_id"]}"'.encode()
+        receiver.hear(90)
+        heard.append([one.body for one in receiver.got if ours in one.body])
+    assert heard[0] == heard[1]
+    assert len(heard[0]) > 12
+
+
 # -- On-Premises
 
 

@@ -1,15 +1,16 @@
 """A house whose Prefect server shows its pages, and Debian's Chromium in front of them."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import HERE, House
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 # Pictures are build output; nobody compares them.
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -34,12 +35,13 @@ class Shown(House):
 @asynccontextmanager
 async def browser_page() -> AsyncIterator[Page]:
     """One page of a real browser. Fails where there is no browser: `make browser` installs it."""
-    assert CHROMIUM.exists(), f"there is no {CHROMIUM}; `make browser` installs it"
+    assert shutil.which(CHROMIUM), f"there is no {CHROMIUM}; `make browser` installs it"
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             page = await browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
             page.set_default_timeout(PATIENCE_MS)
+            expect.set_options(timeout=PATIENCE_MS)
             yield page
         finally:
             await browser.close()
