@@ -62,7 +62,7 @@ def big_matrix_rig(request: pytest.FixtureRequest, tmp_path: Path) -> MakeRig:
 
 @pytest.fixture
 def rig(database_url: str, tmp_path: Path) -> MakeRig:
-    """A maker of rigs: `await rig(kinds=[...], world=..., switches={...})`."""
+    """Makes the test's rig, from its kinds of numbers, world and switches."""
 
     async def made(**how: Any) -> Rig:
         return await make_rig(tmp_path / "home", database_url, **how)
