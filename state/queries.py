@@ -56,7 +56,7 @@ def _instance_columns() -> list[Any]:
 
 
 @cache
-def _positions() -> Select[*tuple[Any, ...]]:
+def _positions() -> Select[Any]:
     """Built once: it is asked for several times a step."""
     m, n, i = NumberMigration, Number, Instance
     return (
@@ -146,7 +146,7 @@ class Queries:
         self._engine = engine
         self._clock = clock
 
-    async def _rows(self, asked: Select[*tuple[Any, ...]]) -> Sequence[Mapping[str, Any]]:
+    async def _rows(self, asked: Select[Any]) -> Sequence[Mapping[str, Any]]:
         async with self._engine.connect() as connection:
             found: Sequence[Any] = (await connection.execute(asked)).mappings().all()
         return found

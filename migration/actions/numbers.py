@@ -121,6 +121,7 @@ async def back_to_onprem(app: App, back: Back, by: str) -> Position:
         because=because,
         side=back.side,
         in_wave=False,
+        after=at.migration_id,
     )
     return await app.queries.position(started)
 
@@ -159,6 +160,7 @@ async def recover_forward(app: App, named: str, because: str, by: str) -> Positi
         because=because,
         side=Side.UNKNOWN,
         in_wave=False,
+        after=at.migration_id,
     )
     return await app.queries.position(started)
 

@@ -163,7 +163,7 @@ class Moves:
     async def _findings(self, tx: AsyncConnection, lease: Lease, move: Move, at: datetime) -> None:
         mine = Finding.migration_pk == lease.migration_id
         if move.itinerary is not None:
-            await tx.execute(delete(Finding).where(mine))
+            await tx.execute(delete(Finding).where(mine, Finding.step != "snapshot"))  # as it was before all
         for step in move.forget:
             await tx.execute(delete(Finding).where(mine, Finding.step == step))
         for kind, facts in (("result", move.result), ("note", move.note)):

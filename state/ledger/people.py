@@ -170,6 +170,7 @@ class People:
         side: Side,
         dark_since: datetime | None = None,
         in_wave: bool = True,
+        after: int | None = None,
     ) -> int:
         """Begin a migration of a number that has none live, in the wave that the number was imported for.
 
@@ -196,9 +197,21 @@ class People:
                 created_at=now,
             )
             migration_id = int((await tx.execute(new.returning(NumberMigration.id))).scalar_one())
+            if after is not None:
+                await self._carry_snapshot(tx, after, migration_id)
             facts = {"itinerary": itinerary, "because": because, "side": side}
             await events.append(tx, migration_id, now, "started", facts)
         return migration_id
+
+    async def _carry_snapshot(self, tx: AsyncConnection, before: int, migration_id: int) -> None:
+        """What the migration before this one saw first still tells how the number was."""
+        rows = await tx.execute(
+            select(Finding.kind, Finding.at, Finding.facts).where(
+                Finding.migration_pk == before, Finding.step == "snapshot"
+            )
+        )
+        for row in rows.mappings().all():
+            await tx.execute(insert(Finding).values(migration_pk=migration_id, step="snapshot", **row))
 
     async def unhalt_profile(self, name: str) -> None:
         """Let the numbers of a credential profile go on, after its token was replaced."""
@@ -243,7 +256,10 @@ class People:
         async with self._engine.begin() as tx:
             now = await self._guard(tx, migration_id, values, even_open=even_open, even_leased=even_leased, also=also)
             if forget is True:
-                await tx.execute(delete(Finding).where(Finding.migration_pk == migration_id))
+                # The snapshot stays: it says how the number was before anything was touched, whatever way it takes.
+                await tx.execute(
+                    delete(Finding).where(Finding.migration_pk == migration_id, Finding.step != "snapshot")
+                )
             for step in forget if isinstance(forget, tuple) else ():
                 await tx.execute(delete(Finding).where(Finding.migration_pk == migration_id, Finding.step == step))
             await events.append(tx, migration_id, now, kind, facts)

@@ -20,7 +20,7 @@ from tests.rig import Killed, Rig, Scythe, make_rig
 LANES = 6
 KILLS = ("at_commit", "before_send", "after_send")
 HOOK = {"hook": "senders", "start_command": "start"}
-FORWARD_TAIL = ["register", "switch_route", "messages", "resume_sends"]
+FORWARD_TAIL = ["register", "switch_route", "messages", "resume_sends", "profile"]
 LEAVE_CLOUD = ["pause_sends", "deregister", "command.start", "onprem.restore", "command.start", "onprem.account"]
 BACK_TAIL = ["switch_route", "resume_sends"]
 

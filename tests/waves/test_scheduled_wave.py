@@ -31,7 +31,7 @@ SEED = 2311
 WAVE = "night"
 ZONE = "America/Sao_Paulo"
 # Time for `cutover deploy` and for workers to come up before the schedule is due.
-LEAD = timedelta(seconds=75)
+LEAD = timedelta(seconds=90)
 # Numbers that are across when the worker dies, and at least as many are not.
 ENOUGH_MOVED = 60
 # Seconds; each is several times what it takes on two cores with nothing else to do.
