@@ -9,9 +9,9 @@ from migration.errors import WriteRefused
 
 # Graph answers reads and ordinary writes within seconds; the figure is ours (Meta documents none).
 ORDINARY = httpx.Timeout(20.0, connect=5.0)
-# "May take up to 15 seconds"; waited for four times as long, because an early hang-up costs knowing the outcome.
+# "May take up to 15 seconds"; waited for three times as long, because an early hang-up costs knowing the outcome.
 # https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-migration
-REGISTER = httpx.Timeout(60.0, connect=5.0)
+REGISTER = httpx.Timeout(45.0, connect=5.0)
 # A backup of a client under load; ours (Meta documents none).
 BACKUP = httpx.Timeout(50.0, connect=5.0)
 # A health reading is asked for often and inside an outage: a late answer is no answer.

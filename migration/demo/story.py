@@ -17,7 +17,7 @@ from migration.waves.schedule import parts_of
 from state.rows import Position
 from state.sides import Status
 
-# Seconds. After a kill the leases of the dead worker run out first: up to 80 s for a `register` that was under way.
+# Seconds. After a kill the leases of the dead worker run out first: up to 65 s for a `register` that was under way.
 ENOUGH_S = 280
 LOOK_EVERY_S = 0.4
 # While waiting for the moment to kill, which is a call of at most two seconds in the demo's scenario.

@@ -28,7 +28,7 @@ EMBEDDED_SIGNUP_DAYS = 14
 class Register:
     name: ClassVar[str] = "register"
     promise: ClassVar[Promise] = Promise.PROBED
-    longest_call: ClassVar[timedelta] = timedelta(seconds=65)
+    longest_call: ClassVar[timedelta] = timedelta(seconds=50)
     settle_for: ClassVar[timedelta] = timedelta(minutes=5)
     fresh_for: ClassVar[timedelta | None] = None
     budget: ClassVar[str | None] = "register"
