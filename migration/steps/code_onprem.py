@@ -12,10 +12,9 @@ import phonenumbers
 
 from migration.readings import read_both
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
-from migration.steps.request_code import CODE_LIVES, COOL_DOWN, MOST_REQUESTS, outstanding
+from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, asked_for, outstanding
+from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
 from state.sides import Party, Promise, Side
-
-NO_CODE_PAGE = "runbooks/code-never-comes.md"
 
 
 class RequestCodeOnPrem:
@@ -54,7 +53,7 @@ class RequestCodeOnPrem:
             return Done(Evidence(dict(number.found(self.name))))  # passed again; the phone does not ring twice
         if intent is None:
             return NotDone({"registered": False})
-        return Done(Evidence(_asked(intent, lost=True)))
+        return Done(Evidence(asked_for(intent, lost=True)))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None
@@ -67,11 +66,7 @@ class RequestCodeOnPrem:
             intent.secret.get("pin"),
             send_by=intent.send_by,
         )
-        return Evidence({"registered": True} if there else _asked(intent, lost=False))
-
-
-def _asked(intent: Intent, *, lost: bool) -> dict[str, object]:
-    return {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
+        return Evidence({"registered": True} if there else asked_for(intent, lost=False))
 
 
 class VerifyCodeOnPrem:
@@ -85,14 +80,7 @@ class VerifyCodeOnPrem:
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
         if number.code is not None or (await read_both(number)).serving:
             return None
-        asked = number.found("request_code_onprem")
-        asked_at = asked.get("asked_at")
-        until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
-        if asked_at is not None and number.now >= until:
-            if asked.get("answer_lost"):
-                return Reopen("request_code_onprem", "no code came, and whether one was asked for is not known")
-            return Blocked("no code was entered while it was good", NO_CODE_PAGE)
-        return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
+        return wait_for_code(number, "request_code_onprem")
 
     async def prepare(self, number: Number) -> Draft:
         code = await number.secrets.opened_code()

@@ -10,9 +10,9 @@ from typing import ClassVar
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
 from state.sides import Party, Promise
 
-# Meta documents no figure for either; both are ours, on the cautious side.
 # "Typically 10 minutes", and good once (Meta's OpenAPI file, v23.0).
 CODE_LIVES = timedelta(minutes=10)
+# Meta documents no figure for either; both are ours, on the cautious side.
 COOL_DOWN = timedelta(seconds=60)
 MOST_REQUESTS = 3
 
@@ -54,7 +54,7 @@ class RequestCode:
             return Done(Evidence(dict(number.found(self.name))))  # passed again; the phone does not ring twice
         if intent is None:
             return NotDone({"verified": False})
-        return Done(Evidence(_asked(intent, lost=True)))
+        return Done(Evidence(asked_for(intent, lost=True)))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.request_code(
@@ -63,7 +63,7 @@ class RequestCode:
             str(intent.facts["language"]),
             send_by=intent.send_by,
         )
-        return Evidence(_asked(intent, lost=False))
+        return Evidence(asked_for(intent, lost=False))
 
 
 def outstanding(number: Number, requested: str, verified: str) -> bool:
@@ -75,7 +75,8 @@ def outstanding(number: Number, requested: str, verified: str) -> bool:
     return used is None or used.at < datetime.fromisoformat(asked_at)
 
 
-def _asked(intent: Intent, *, lost: bool) -> dict[str, object]:
+def asked_for(intent: Intent, *, lost: bool) -> dict[str, object]:
+    """What is remembered of a request: how many there were, when, and whether the answer to it is known."""
     return {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
 
 

@@ -25,14 +25,7 @@ class VerifyCode:
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
         if number.code is not None or await _verified(number):
             return None
-        asked = number.found("request_code")
-        asked_at = asked.get("asked_at")
-        until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
-        if asked_at is not None and number.now >= until:
-            if asked.get("answer_lost"):
-                return Reopen("request_code", "no code came, and whether one was ever asked for is not known")
-            return Blocked("no code was entered while it was good", NO_CODE_PAGE)
-        return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
+        return wait_for_code(number, "request_code")
 
     async def prepare(self, number: Number) -> Draft:
         code = await number.secrets.opened_code()
@@ -46,6 +39,18 @@ class VerifyCode:
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.verify_code(number.at.phone_number_id, intent.secret["code"], send_by=intent.send_by)
         return Evidence({"verified": True}, code_verified=True)
+
+
+def wait_for_code(number: Number, requested: str) -> Waiting | Blocked | Reopen:
+    """What to do while no code was typed in, on either side: wait as long as one is good, then ask again or stop."""
+    asked = number.found(requested)
+    asked_at = asked.get("asked_at")
+    until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
+    if asked_at is not None and number.now >= until:
+        if asked.get("answer_lost"):
+            return Reopen(requested, "no code came, and whether one was ever asked for is not known")
+        return Blocked("no code was entered while it was good", NO_CODE_PAGE)
+    return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
 
 
 async def _verified(number: Number) -> bool:
