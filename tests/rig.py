@@ -206,18 +206,6 @@ class Rig:
         await enter_code(app, at.ref, SecretStr(codes[-1]), "tester")
         return True
 
-    async def through_a_kill(self, app_of: Callable[[], Any], ref: str) -> bool:
-        """Drive with the scythe out, then let another worker finish. Whether the scythe struck."""
-        try:
-            async with app_of() as app:
-                await self.drive(app, ref)
-        except Killed:
-            pass
-        self.scythe.at_commit = self.scythe.before_send = self.scythe.after_send = None
-        async with self.worker() as app:
-            await self.drive(app, ref)
-        return self.scythe.struck
-
     def mutations(self, at: Position) -> list[str]:
         return list(self.sandbox.mutations(at.e164))
 

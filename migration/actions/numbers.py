@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from migration.actions.refused import Refused
 from migration.bootstrap import App
-from migration.itinerary import ABORT, BACK_TO_ONPREM, FORWARD_RECOVERY, ITINERARIES, itinerary_named
+from migration.itinerary import ABORT, BACK_TO_ONPREM, FORWARD_RECOVERY, ITINERARIES, Itinerary, itinerary_named
 from migration.mover import Busy
 from migration.readings import read_both, side_of
 from migration.step import Outcome
@@ -114,16 +114,7 @@ async def back_to_onprem(app: App, back: Back, by: str) -> Position:
     if at.ended_at is None:
         await app.ledger.people.switch(at.migration_id, BACK_TO_ONPREM.name, BACK_TO_ONPREM.first, because, by)
         return await app.queries.position(at.migration_id)
-    started = await app.ledger.people.start(
-        at.number_id,
-        itinerary=BACK_TO_ONPREM.name,
-        first=BACK_TO_ONPREM.first,
-        because=because,
-        side=back.side,
-        in_wave=False,
-        after=at.migration_id,
-    )
-    return await app.queries.position(started)
+    return await _begin_anew(app, at, BACK_TO_ONPREM, because, back.side)
 
 
 def _instead(back: Back) -> str:
@@ -153,16 +144,7 @@ async def recover_forward(app: App, named: str, because: str, by: str) -> Positi
     at = await _any(app, named)
     if at.ended_at is None:
         return await switch_way(app, named, FORWARD_RECOVERY.name, because, by)
-    started = await app.ledger.people.start(
-        at.number_id,
-        itinerary=FORWARD_RECOVERY.name,
-        first=FORWARD_RECOVERY.first,
-        because=because,
-        side=Side.UNKNOWN,
-        in_wave=False,
-        after=at.migration_id,
-    )
-    return await app.queries.position(started)
+    return await _begin_anew(app, at, FORWARD_RECOVERY, because, Side.UNKNOWN)
 
 
 async def state_onprem_off(app: App, named: str, because: str, by: str) -> Position:
@@ -207,6 +189,20 @@ async def dispose(app: App, named: str, disposition: str, because: str, by: str)
     evidence: Mapping[str, Any] = {"side": at.side, "step": at.next_step, "reason": at.reason}
     await app.ledger.people.dispose(at.number_id, end, because, evidence, by)
     return await app.queries.position(at.migration_id)
+
+
+async def _begin_anew(app: App, at: Position, way: Itinerary, because: str, side: Side) -> Position:
+    """Another migration of a number whose last one has ended, outside the wave that it was in."""
+    started = await app.ledger.people.start(
+        at.number_id,
+        itinerary=way.name,
+        first=way.first,
+        because=because,
+        side=side,
+        in_wave=False,
+        after=at.migration_id,
+    )
+    return await app.queries.position(started)
 
 
 async def _woken(app: App, at: Position, because: str, by: str) -> Position:

@@ -1,6 +1,6 @@
 """Back to On-Premises, forward again, and abort: begun anywhere, killed anywhere, in each of the three worlds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ STORIES = {
 }
 
 
-async def _asked_back(rig: Rig, app: App, at: Position) -> Position:
+async def _asked_back(app: App, at: Position) -> Position:
     return await back_to_onprem(app, await look_back(app, at.ref), "tester")
 
 
@@ -66,7 +66,7 @@ async def test_the_way_back_in_order(big_matrix_rig: MakeRig, name: str) -> None
         (at,) = await told.imported(app, **HOOK)
         await told.drive(app, at.ref)
         before = len(told.mutations(at))
-        at = await _asked_back(told, app, at)
+        at = await _asked_back(app, at)
         await told.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (story.ends, Status.DONE), f"{at.next_step}: {at.reason}"
@@ -84,7 +84,7 @@ async def test_a_closed_way_is_not_offered_and_changes_nothing(big_matrix_rig: M
         await told.drive(app, at.ref)
         calls = told.mutations(at)
         with pytest.raises(Refused, match="closed"):
-            await _asked_back(told, app, at)
+            await _asked_back(app, at)
         assert (await app.queries.find(at.ref)).migration_id == at.migration_id
     assert told.mutations(at) == calls
 
@@ -97,7 +97,7 @@ async def test_back_asked_for_at_every_step_ends_on_one_side(big_matrix_rig: Mak
         (at,) = await told.imported(app, **HOOK)
         at = await _stand_at(told, app, at, step)
         try:
-            at = await _asked_back(told, app, at)
+            at = await _asked_back(app, at)
         except (Refused, StateError):
             assert told.number(at).platform == "ON_PREMISE"  # it never left: abort is what there is
         await told.drive(app, at.ref)
@@ -166,13 +166,6 @@ async def _on_one_side(told: Rig, app: App, at: Position) -> None:
     assert next_command(at, await app.queries.now())
 
 
-Begin = Callable[[App, Position], Any]
-
-
-async def _begin_back(app: App, at: Position) -> None:
-    await back_to_onprem(app, await look_back(app, at.ref), "tester")
-
-
 def _lanes() -> Sequence[Any]:
     lanes = []
     for kind in ("sqlite", "postgresql"):
@@ -200,7 +193,7 @@ async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) 
     async with rig.worker() as app:
         (at,) = await rig.imported(app, **HOOK)
         await rig.drive(app, at.ref)
-        await _begin_back(app, at)
+        await _asked_back(app, at)
     before = len(rig.mutations(at))
     rig.scythe = Scythe.out(kill, nth)
     try:
