@@ -108,10 +108,11 @@ async def app_of(*, dry_run: bool = False) -> AsyncIterator[App]:
 
 def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a verb to its exit code. The outermost edge: what is known becomes one line, what is not stays loud."""
-    raise typer.Exit(_run(work))
+    raise typer.Exit(exit_code(work))
 
 
-def _run(work: Coroutine[Any, Any, int]) -> int:
+def exit_code(work: Coroutine[Any, Any, int]) -> int:
+    """For a verb that goes on after its work in the loop is done."""
     try:
         return asyncio.run(work)
     except BadInventory as exc:

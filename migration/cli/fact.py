@@ -1,6 +1,7 @@
 """`cutover fact`: what was measured at Meta on real numbers."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from migration.bootstrap import App
 from migration.cli.console import Exit, Json, app_of, give, run, say, table, usage, who_asks
 from migration.cli.doing import Asked, DryRun, acting
-from migration.field_facts import FIELD_FACTS
+from migration.field_facts import DECIDES, BadFact, FieldFact, field_facts
 
 
 def fact(
@@ -17,43 +18,56 @@ def fact(
     because: Annotated[
         str | None, typer.Option("--because", help="The evidence: which number, when, what was answered.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List also what only the sandbox has a switch for.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """List field facts, or state one. It counts from now on, for every number."""
-    if name is not None and name not in FIELD_FACTS:
-        usage(f"nothing asks for a fact {name}; there are {', '.join(FIELD_FACTS)}")
     if name is None or value is None:
-        run(_list(name, as_json))
-    if value not in FIELD_FACTS[name].values:
-        usage(f"{name} is {' or '.join(FIELD_FACTS[name].values)}, not {value}")
+        run(_list(None if name is None else _known(name), every, as_json))
+    try:
+        value = _known(name).read(value)
+    except BadFact as bad:
+        usage(str(bad))
     if not (because or "").strip():
         usage("a fact needs its evidence: --because TEXT")
-    run(_state(name, value, because or "", Asked(as_json, dry_run)))
+    run(_state(_known(name), value, because or "", Asked(as_json, dry_run)))
 
 
-async def _list(name: str | None, as_json: bool) -> int:
+def _known(name: str) -> FieldFact:
+    found = field_facts().get(name)
+    if found is None:
+        near = " or ".join(get_close_matches(name, field_facts(), n=3))
+        usage(f"no question is called {name}; {f'perhaps {near}; ' if near else ''}see `cutover fact --all`")
+    return found
+
+
+async def _list(only: FieldFact | None, every: bool, as_json: bool) -> int:
     async with app_of(dry_run=True) as app:
         measured = {row["name"]: row for row in await app.queries.measured()}
-    told = [_told(one, measured.get(one)) for one in FIELD_FACTS if name in (None, one)]
+    listed = [only] if only else [one for one in field_facts().values() if every or one.name in {*DECIDES, *measured}]
+    told = [_told(one, measured.get(one.name)) for one in listed]
     if as_json:
         give({"facts": told})
         return Exit.DONE
     table("", ("fact", "value", "measured", "question", "answers", "what it sets"), [_row(one) for one in told])
-    if name is None:
+    if only is None:
         say("State one: `cutover fact NAME VALUE --because EVIDENCE`.")
+        more = len(field_facts()) - len(listed)
+        if more:
+            say(f"{more} more are not measured and set a switch of the sandbox each: `cutover fact --all`.")
     return Exit.DONE
 
 
-async def _state(name: str, value: str, evidence: str, asked: Asked) -> int:
+async def _state(known: FieldFact, value: str, evidence: str, asked: Asked) -> int:
     async with acting(dry_run=asked.only_looks) as app:
-        before = await _of(app, name)
-        asked.now(_line(name, before), _told(name, before))
-        asked.will(f"take {name} as {value} from now on: it sets {FIELD_FACTS[name].sets}")
-        await app.ledger.facts.state(name, value, evidence, who_asks())
-        after = await _of(app, name)
-        asked.after(_line(name, after), _told(name, after))
-        asked.next("cutover preflight")
+        before = await _of(app, known.name)
+        asked.now(_line(known.name, before), _told(known, before))
+        asked.will(f"take {known.name} as {value} from now on: it sets {known.sets}")
+        await app.ledger.facts.state(known.name, value, evidence, who_asks())
+        after = await _of(app, known.name)
+        asked.after(_line(known.name, after), _told(known, after))
+        asked.next("cutover preflight" if known.name in DECIDES else "cutover sandbox --as-measured")
         return asked.end()
 
 
@@ -61,10 +75,9 @@ async def _of(app: App, name: str) -> Mapping[str, Any] | None:
     return next((row for row in await app.queries.measured() if row["name"] == name), None)
 
 
-def _told(name: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
-    known = FIELD_FACTS[name]
+def _told(known: FieldFact, row: Mapping[str, Any] | None) -> dict[str, Any]:
     measured = {part: row[part] if row else None for part in ("value", "measured_at", "measured_by", "evidence")}
-    return {"name": name, **measured, "asks": known.asks, "values": known.values, "sets": known.sets}
+    return {"name": known.name, **measured, "asks": known.asks, "values": known.values, "sets": known.sets}
 
 
 def _line(name: str, row: Mapping[str, Any] | None) -> str:
@@ -82,6 +95,6 @@ def _row(told: Mapping[str, Any]) -> tuple[str, ...]:
         told["value"] or "not measured",
         when,
         told["asks"],
-        " or ".join(told["values"]),
+        " or ".join(told["values"]) or "a number from 0 on",
         told["sets"],
     )

@@ -1,10 +1,36 @@
 """`cutover sandbox`: the simulator of both APIs, as a server of its own."""
 
+import argparse
+
 import typer
 
-from migration.sandbox.__main__ import main
+from migration.cli.console import Exit, app_of, exit_code, say
+from migration.field_facts import as_switches, as_world
+from migration.sandbox.__main__ import parser, start
 
 
 def sandbox(context: typer.Context) -> None:
     """Serve the sandbox: both APIs, the phone network, a consumer's phone and a partner's senders."""
-    raise typer.Exit(main(context.args) or 0)
+    made = parser("cutover sandbox")
+    made.add_argument(
+        "--as-measured", action="store_true", help="switches as the field facts of this fleet say (`cutover fact`)"
+    )
+    told = made.parse_args(context.args)
+    if told.as_measured and (code := exit_code(_set(told))):
+        raise typer.Exit(code)
+    raise typer.Exit(start(told))
+
+
+async def _set(told: argparse.Namespace) -> int:
+    """What was measured stands behind what was typed: a later `--switch` of the same name wins."""
+    async with app_of(dry_run=True) as app:
+        measured = await app.queries.field_facts()
+    switches, world = as_switches(measured), as_world(measured)
+    if world is not None and told.world is None and told.scenario is None:
+        told.world = world
+    told.switch = [*switches, *told.switch]
+    say(
+        f"as measured: {', '.join(f'{name}={value}' for name, value in measured.items()) or 'nothing yet'}",
+        as_json=True,
+    )
+    return Exit.DONE

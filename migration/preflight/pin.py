@@ -17,7 +17,7 @@ class Pin:
             return Checked(self.name, Verdict.PASS, "we set one at the instance before the move")
         if number.at.pin_provenance is not None:
             return Checked(self.name, Verdict.PASS, f"known: {number.at.pin_provenance}")
-        if number.facts.get("graph_pin_while_not_on_cloud") == "refused":
+        if number.facts.get("pin_while_not_on_cloud") == "refused":
             return Checked(self.name, Verdict.FAIL, "no PIN is known and nothing could set one", PAGE)
         said = "no PIN is known; whether Graph lets us set one now is undocumented and tried before the move"
         return Checked(self.name, Verdict.WARN, said)

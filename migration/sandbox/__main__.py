@@ -17,22 +17,32 @@ from migration.sandbox.switches import BadSwitch
 from migration.sandbox.world import WORLDS
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m migration.sandbox", description=__doc__)
+def parser(prog: str = "python -m migration.sandbox") -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog=prog, description="The sandbox as a server; docs/sandbox.md says what it can do."
+    )
     made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     made.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
-    made.add_argument("--numbers", type=int, default=10, help="how many, where no scenario says (default: 10)")
+    made.add_argument("--numbers", type=int, default=None, help="how many (default: 10)")
     made.add_argument("--seed", type=int, default=None, help="the same seed makes the same fleet")
-    made.add_argument("--world", choices=WORLDS, default="closing", help="default: %(default)s")
+    made.add_argument("--world", choices=WORLDS, default=None, help="default: closing")
     made.add_argument("--kinds", default=None, help=f"taken in turn, with commas between: {', '.join(KINDS)}")
-    made.add_argument("--scenario", default=None, help=f"a YAML file, or one of: {', '.join(shipped())}")
+    made.add_argument(
+        "--scenario",
+        default=None,
+        help=f"a YAML file with its own world and numbers, or one of: {', '.join(shipped())}",
+    )
     made.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     made.add_argument("--tls-onprem", action="store_true", help="On-Premises clients answer on self-signed TLS")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    told = parser().parse_args(arguments)
+    return start(parser().parse_args(arguments))
+
+
+def start(told: argparse.Namespace) -> int:
+    """Serve until a signal comes. Returns the exit code."""
     try:
         sandbox = _sandbox(told)
     except (BadScenario, BadSwitch, BadSpec) as bad:
@@ -56,17 +66,24 @@ def _sandbox(told: argparse.Namespace) -> Sandbox:
     """Raises BadScenario, BadSwitch, BadSpec or OSError."""
     switches = dict(_switch(given) for given in told.switch)
     if told.scenario is not None:
+        _nothing_beside_the_scenario(told)
         return Sandbox.from_scenario(told.scenario, seed=told.seed, switches=switches, calls_take_time=True)
-    if told.numbers < 1:
+    if told.numbers is not None and told.numbers < 1:
         raise BadSpec("--numbers is 1 or more")
     return Sandbox.build(
-        numbers=told.numbers,
+        numbers=told.numbers or 10,
         seed=told.seed if told.seed is not None else 1,
-        world=told.world,
+        world=told.world or "closing",
         switches=switches,
         kinds=told.kinds.split(",") if told.kinds else None,
         calls_take_time=True,
     )
+
+
+def _nothing_beside_the_scenario(told: argparse.Namespace) -> None:
+    for name in ("numbers", "world", "kinds"):
+        if getattr(told, name) is not None:
+            raise BadSpec(f"--{name} stands in the scenario already; leave it out")
 
 
 def _switch(given: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from migration.sandbox.number import SimNumber
+from migration.sandbox.switches import Switches, names
 from migration.sandbox.world import World
 
 
@@ -13,12 +14,20 @@ def manifest(world: World, token: str, base: str) -> dict[str, Any]:
         "graph_url": base,
         **_profile(world, token),
         "sandbox_url": base,
+        "world": world.kind,
+        "switches": _set_otherwise(world.switches),
         "hook_url": f"{base}/_sandbox/senders/hook",
         "hook_secret": world.hook.secret,
         "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
         "businesses": [_business(world, one) for one in world.tokens],
         "numbers": [_row(world, number, base) for number in world.numbers.values()],
     }
+
+
+def _set_otherwise(switches: Switches) -> dict[str, Any]:
+    """Switches that stand otherwise than where nobody says."""
+    plain = Switches()
+    return {name: getattr(switches, name) for name in names() if getattr(switches, name) != getattr(plain, name)}
 
 
 def _profile(world: World, token: str) -> dict[str, Any]:

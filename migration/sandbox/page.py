@@ -3,12 +3,10 @@
 What stands between `<!-- name -->` and `<!-- end of name -->` is made here; the rest is written by hand.
 """
 
-import ast
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -35,24 +33,6 @@ FAULTS: Mapping[str, str] = {
 }
 
 
-def switch_docs() -> dict[str, tuple[str, str, str]]:
-    """Name to (section, text, key of the page), from the source: docstrings of fields are nowhere else."""
-    source = Path(switches.__file__).read_text(encoding="utf-8")
-    lines = source.splitlines()
-    body = next(one for one in ast.parse(source).body if isinstance(one, ast.ClassDef) and one.name == "Switches").body
-    found: dict[str, tuple[str, str, str]] = {}
-    for field, said in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(said, ast.Expr):
-            text = " ".join(str(ast.literal_eval(said.value)).split())
-            question, _, key = text.removesuffix("]").rpartition(" [")
-            found[field.target.id] = (_section(lines, field.lineno), question, key)
-    return found
-
-
-def _section(lines: list[str], before: int) -> str:
-    return next(line.strip()[5:] for line in reversed(lines[:before]) if line.strip().startswith("# -- "))
-
-
 def _values(name: str, default: Any) -> str:
     kind = switches.TYPES[name]
     if get_origin(kind) is not Literal:
@@ -61,7 +41,7 @@ def _values(name: str, default: Any) -> str:
 
 
 def _switches() -> Iterator[str]:
-    told, heading = switch_docs(), ""
+    told, heading = switches.questions(), ""
     defaults = switches.Switches()
     for name in switches.names():
         section, question, key = told[name]

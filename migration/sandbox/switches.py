@@ -4,8 +4,11 @@ A switch is a question that no page answers; its values are the plausible answer
 it is right under every value. In brackets: the page that leaves it open, by its key in `PAGES`.
 """
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 _DOC = "https://developers.facebook.com/documentation/business-messaging/whatsapp"
@@ -174,6 +177,36 @@ def with_values(switches: Switches, values: Mapping[str, Any]) -> Switches:
 
 def names() -> tuple[str, ...]:
     return tuple(field.name for field in fields(Switches))
+
+
+def questions() -> dict[str, tuple[str, str, str]]:
+    """Name to (section, text, key of the page), from the source: docstrings of fields are kept nowhere else."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    lines = source.splitlines()
+    body = next(one for one in ast.parse(source).body if isinstance(one, ast.ClassDef) and one.name == "Switches").body
+    found: dict[str, tuple[str, str, str]] = {}
+    for field, said in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(said, ast.Expr):
+            text = " ".join(str(ast.literal_eval(said.value)).split())
+            question, _, key = text.removesuffix("]").rpartition(" [")
+            found[field.target.id] = (_section(lines, field.lineno), question, key)
+    return found
+
+
+def _section(lines: list[str], before: int) -> str:
+    return next(line.strip()[5:] for line in reversed(lines[:before]) if line.strip().startswith("# -- "))
+
+
+def values_of(name: str) -> tuple[str, ...]:
+    """What a switch may be set to, as text; empty where it takes any number from 0 on."""
+    kind = TYPES[name]
+    return (
+        tuple(str(one) for one in get_args(kind))
+        if get_origin(kind) is Literal
+        else ("true", "false")
+        if kind is bool
+        else ()
+    )
 
 
 def _read(name: str, value: Any) -> Any:

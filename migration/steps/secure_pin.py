@@ -31,7 +31,7 @@ class SecurePin:
         if stop is not None:
             return stop
         known = number.at.pin_provenance is not None
-        refused = number.facts.get("graph_pin_while_not_on_cloud") == "refused"
+        refused = number.facts.get("pin_while_not_on_cloud") == "refused"
         if not known and refused and not both.serving:
             return Blocked("no PIN is known and nothing that could set one answers", PIN_PAGE)
         return None

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from migration.bootstrap import App
-from migration.field_facts import FIELD_FACTS
+from migration.field_facts import DECIDES
 from migration.waves.loop import Slice, WaveLoop
 from state.models import Base
 from state.sides import Side, Status
@@ -212,7 +212,7 @@ def test_hold_and_release_of_a_number(operator: Make) -> None:
         (("resolve", "N-0001", "--switch", "BACK_TO_ONPREM", "--because", "x"), "cutover back-to-onprem N-0001"),
         (("release", "N-0001", "--canary"), "--canary and --only are for waves"),
         (("release", "north", "--canary", "--only", "N-0001"), "not both"),
-        (("fact", "moon_phase", "full", "--because", "x"), "nothing asks for a fact moon_phase"),
+        (("fact", "moon_phase", "full", "--because", "x"), "no question is called moon_phase"),
         (("fact", "onprem_registration", "maybe", "--because", "x"), "is open or blocked, not maybe"),
         (("fact", "onprem_registration", "open"), "needs its evidence"),
         (("plan", "N-0007"), "a wave is not called"),
@@ -427,7 +427,7 @@ def test_every_fact_that_the_code_asks_for_can_be_stated() -> None:
         for name in re.findall(r'(?<!intent\.)\bfacts\.get\("([a-z_]+)"', path.read_text())
         if path.name not in ("register.py", "deregister_onprem.py")
     }
-    assert asked == set(FIELD_FACTS)
+    assert asked == set(DECIDES)
 
 
 def test_a_rotated_key_opens_everything_and_the_old_one_nothing_new(operator: Make) -> None:

@@ -125,6 +125,7 @@ def test_the_control_command_stops_and_starts() -> None:
         (["--kinds", "rusty"], "no kind is called 'rusty'"),
         (["--scenario", "/nowhere.yaml"], "No such file"),
         (["--numbers", "0"], "1 or more"),
+        (["--scenario", "calm", "--world", "open"], "--world stands in the scenario already"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_line(arguments: list[str], said: str) -> None:

@@ -1,0 +1,75 @@
+"""Field facts set the switches of the sandbox: what was measured is what is rehearsed against."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from migration.field_facts import as_switches, as_world, field_facts
+from migration.sandbox import switches
+from tests.cli.town import Desk
+from tests.servers import child, line_of
+
+
+def manifest(desk: Desk, *arguments: str) -> dict[str, Any]:
+    """What a sandbox of this home's own says when it is ready."""
+    with child(sys.executable, "-m", "migration.cli", "sandbox", *arguments, env=desk.env) as process:
+        told: dict[str, Any] = json.loads(line_of(process))
+    return told
+
+
+def test_every_switch_can_be_stated_as_a_fact_and_set_by_it() -> None:
+    assert set(field_facts()) - {"onprem_registration"} == set(switches.names())
+    for known in field_facts().values():
+        for value in known.values or ("3",):
+            measured = {known.name: known.read(value)}
+            told = dict(one.split("=") for one in as_switches(measured))
+            set_so = switches.with_values(switches.Switches(), told)
+            assert as_world(measured) or str(getattr(set_so, known.name)).lower().startswith(value.lower())
+
+
+def test_a_sandbox_as_measured(manned: Desk) -> None:
+    facts = {"platform_when_expired": "NOT_APPLICABLE", "read_lag_s": "12", "onprem_registration": "open"}
+    for name, value in facts.items():
+        said = manned.cutover("fact", name, value, "--because", "seen on N-0001")
+        assert said.code == 0, said.err
+    told = manifest(manned, "--as-measured", "--numbers", "1")
+    assert (told["world"], told["switches"]) == (
+        "open",
+        {"platform_when_expired": "NOT_APPLICABLE", "read_lag_s": 12.0},
+    )
+    # What is typed counts for more than what was measured, and without the option nothing is taken over.
+    typed = manifest(manned, "--as-measured", "--world", "after-sunset", "--switch", "read_lag_s=3")
+    assert (typed["world"], typed["switches"]["read_lag_s"]) == ("after-sunset", 3.0)
+    assert manifest(manned)["switches"] == {}
+
+
+def test_a_measured_sandbox_needs_a_home(manned: Desk) -> None:
+    said = manned.cutover("sandbox", "--as-measured", env={"CUTOVER_HOME": str(manned.home / "nowhere")})
+    assert (said.code, said.out) == (1, "")
+    assert "cutover init" in said.complaint
+
+
+def test_what_is_listed_is_what_the_code_asks_and_what_was_measured(manned: Desk) -> None:
+    first = manned.cutover("fact").out
+    assert "onprem_registration" in first
+    assert "webhook_retries" not in first
+    assert "webhook_retries" in manned.cutover("fact", "--all").out
+    manned.cutover("fact", "webhook_retries", "36h", "--because", "the receiver was down for two days")
+    assert "webhook_retries" in manned.cutover("fact").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("webhook_retries", "8d", "--because", "x"), "webhook_retries is 7d or 36h, not 8d"),
+        (("read_lag_s", "soon", "--because", "x"), "read_lag_s is a number from 0 on, not soon"),
+        (("webhook_retrys", "7d", "--because", "x"), "perhaps webhook_retries"),
+        (("colours",), "no question is called colours; see `cutover fact --all`"),
+    ],
+)
+def test_what_is_no_fact(manned: Desk, words: tuple[str, ...], said: str) -> None:
+    told = manned.cutover("fact", *words)
+    assert told.code == 2
+    assert said in told.complaint
