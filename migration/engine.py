@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from migration.clock import Clock
 from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
-from migration.itinerary import itinerary_named
+from migration.itinerary import Name, itinerary_named
 from migration.record import Keeper, NumberRecord
 from migration.refusals import WRONG_PIN_PAGE, Refused, Response, outcome_of
 from migration.step import (
@@ -33,6 +33,8 @@ from state.sides import AttemptEnd, Party, Promise, Side
 
 # From the moment an intent is measured to the moment its first byte may leave.
 SEND_WITHIN = timedelta(seconds=5)
+# Numbers on these ways are in need: they do not wait until their wave has room for one more.
+FREE = frozenset({Name.ABORT.value, Name.BACK_TO_ONPREM.value, Name.FORWARD_RECOVERY.value})
 # What a worker may take for reading before it commits an intent.
 READING = timedelta(seconds=45)
 # Between the last moment an answer can come and the moment another worker may take over.
@@ -73,10 +75,10 @@ class Engine:
     async def take(self, migration_id: int) -> Outcome:
         """Take the next step of one number as far as it goes now.
 
-        Raises LeaseLost while another worker holds the number, Conflict when it has ended or is blocked,
-        NotFound. Safe to call again at any time, after any kill.
+        Raises LeaseLost while another worker holds the number, NoTurn while its wave moves enough others, Conflict
+        when it has ended or is blocked, NotFound. Safe to call again at any time, after any kill.
         """
-        lease = await self._ledger.leases.acquire(migration_id, self._holder, READING)
+        lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, free=FREE)
         position = await self._queries.position(migration_id)
         itinerary = itinerary_named(position.itinerary)
         leg = itinerary.leg(position.next_step or "")

@@ -32,8 +32,11 @@ from state.sides import Side, Status
 
 # What a cutover takes at the most from the pause on: drain, register with its longest call, confirm, route, smoke.
 CUTOVER = timedelta(minutes=3)
+# The same from the end of the drain on. Senders wait by then: a window that had room at the pause still has it here.
+AFTER_DRAIN = timedelta(minutes=2)
 # Where the code can only come while the number is dark: the life of a code for a person to read it off a phone.
-CUTOVER_WITH_CODE = CUTOVER + timedelta(minutes=10)
+FOR_A_CODE = timedelta(minutes=10)
+CUTOVER_WITH_CODE = CUTOVER + FOR_A_CODE
 
 
 class Name(StrEnum):
@@ -91,7 +94,7 @@ def _leg(step: Step, *, optional: bool = False) -> Leg:
     return Leg(step, optional=optional)
 
 
-def _cutover(step: Step, *, fits_in: timedelta = CUTOVER) -> Leg:
+def _cutover(step: Step, *, fits_in: timedelta = AFTER_DRAIN) -> Leg:
     return Leg(step, changes_side=True, gated=True, fits_in=fits_in)
 
 
@@ -156,7 +159,7 @@ CODE_AFTER = Itinerary(
         _leg(SetStorage()),
         _pause(fits_in=CUTOVER_WITH_CODE),
         _leg(Drain(), optional=True),
-        _cutover(DeregisterOnPrem(), fits_in=CUTOVER_WITH_CODE),
+        _cutover(DeregisterOnPrem(), fits_in=AFTER_DRAIN + FOR_A_CODE),
         _leg(RequestCode()),
         _leg(VerifyCode()),
         _cutover(Register(with_backup=False)),
@@ -172,7 +175,7 @@ ONBOARD = Itinerary(
         _leg(SecurePin()),
         _leg(RequestCode()),
         _leg(VerifyCode()),
-        _cutover(Register(with_backup=False)),
+        _cutover(Register(with_backup=False), fits_in=CUTOVER),
         _leg(Confirm()),
         _leg(SendSmoke()),
         _leg(ProveSmoke()),

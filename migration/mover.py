@@ -1,15 +1,12 @@
 """Moves numbers: one as far as it can go now, many at once until nothing is due. No Prefect in here."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from migration.clock import Clock
 from migration.engine import Engine
 from migration.step import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.errors import Conflict, LeaseLost
-
-# A wait this short is slept by the mover; a longer one ends its run and is a row until it is over.
-SHORT_WAIT = timedelta(seconds=30)
+from state.ledger.turns import SHORT_WAIT
 
 
 @dataclass(frozen=True, slots=True)

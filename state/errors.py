@@ -2,6 +2,7 @@
 
 * StateError
   x LeaseLost      another worker acts on the number, or did since
+    x NoTurn       its wave moves as many numbers as it may
   x NotFound       no such number, wave, profile or migration
   x Conflict       the row is not in a state that allows this; says which state it is in
   x GateClosed     the intent was not committed: hold, window, halt, profile or budget
@@ -16,6 +17,10 @@ class StateError(Exception):
 
 class LeaseLost(StateError):
     """Another worker holds this number."""
+
+
+class NoTurn(LeaseLost):
+    """Other numbers of the wave are being moved; this one comes after one of them."""
 
 
 class NotFound(StateError):

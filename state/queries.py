@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.errors import NotFound
-from state.ledger import events, gates
+from state.ledger import events, gates, halts
 from state.ledger.attempts import BUDGET_WINDOW
 from state.models import (
     Attempt,
@@ -51,6 +51,24 @@ class WaveRow:
     numbers: int
 
 
+@dataclass(frozen=True, slots=True)
+class WavePart:
+    """A wave's numbers, or every `of`-th of them from place `at` on: by place, so that parts are of one size."""
+
+    wave: str
+    at: int = 0
+    of: int = 1
+
+
+def _of(asked: Select[Any], part: WavePart) -> Select[Any]:
+    """Only the numbers of this part."""
+    m = NumberMigration
+    place = func.row_number().over(order_by=m.id).label("place")
+    ranked = select(m.id, place).join(Wave, Wave.id == m.wave_pk).where(Wave.name == part.wave).subquery()
+    mine = select(ranked.c.id).where((ranked.c.place - 1) % part.of == part.at)
+    return asked.where(m.id.in_(mine))
+
+
 def _instance_columns() -> list[Any]:
     return [getattr(Instance, name).label(f"i_{name}") for name in InstanceRow.__slots__]
 
@@ -72,9 +90,14 @@ def _positions() -> Select[Any]:
             Customer.traffic,
             CredentialProfile.id.label("profile_id"),
             CredentialProfile.name.label("profile"),
+            CredentialProfile.halted_at.label("profile_halted_at"),
             CredentialProfile.app_id,
             *_instance_columns(),
             Wave.name.label("wave"),
+            Wave.state.label("wave_state"),
+            Wave.released.label("wave_released"),
+            Wave.window_start,
+            Wave.window_end,
             m.canary,
             m.itinerary,
             m.because,
@@ -344,21 +367,26 @@ class Queries:
             for row in await self._rows(asked)
         )
 
-    async def due(self, *, wave: str | None = None, limit: int = 500, begun: bool = False) -> tuple[int, ...]:
+    async def due(self, part: WavePart | None = None, *, limit: int = 500, begun: bool = False) -> tuple[int, ...]:
         """Migrations that a mover may take now: ready, waits that are over, leases that ran out, gates to look at.
 
         `begun`: leave out the numbers of waves that nobody has begun yet.
         """
-        return await self._due(self._clock.now(), wave, limit, begun=begun)
+        return await self._due(self._clock.now(), part, limit, begun=begun)
 
-    async def due_by(self, when: datetime, *, wave: str | None = None, limit: int = 10_000) -> tuple[int, ...]:
+    async def due_by(self, when: datetime, part: WavePart | None = None, *, limit: int = 10_000) -> tuple[int, ...]:
         """Migrations that are due now or will be by `when` if nobody does anything; held ones are not among them."""
-        return await self._due(literal(when, UtcDateTime()), wave, limit, held=False)
+        return await self._due(literal(when, UtcDateTime()), part, limit, held=False)
+
+    async def at_gate(self, part: WavePart) -> tuple[int, ...]:
+        """Migrations of this part that a gate holds."""
+        m = NumberMigration
+        return tuple(row["id"] for row in await self._rows(_of(select(m.id).where(m.status == Status.HELD), part)))
 
     async def _due(
         self,
         by: ColumnElement[datetime],
-        wave: str | None,
+        part: WavePart | None,
         limit: int,
         *,
         held: bool = True,
@@ -375,11 +403,21 @@ class Queries:
             .order_by(m.id)
             .limit(limit)
         )
-        if wave is not None:
-            asked = asked.where(Wave.name == wave)
+        if part is not None:
+            asked = _of(asked, part)
         if begun:
             asked = asked.where(or_(m.wave_pk.is_(None), Wave.state != WaveState.PLANNED))
         return tuple(row["id"] for row in await self._rows(asked))
+
+    async def to_halt(self) -> tuple[tuple[str, str], ...]:
+        """Running waves whose halt rule is broken: name, and why in words."""
+        asked = select(
+            Wave.name, Wave.halt_count, Wave.halt_share, halts.failures().label("failed"), halts.ends().label("ended")
+        ).where(Wave.state == WaveState.RUNNING, ~halts.within_rule())
+        return tuple(
+            (row["name"], halts.why_halt(row["halt_count"], row["halt_share"], row["failed"], row["ended"]))
+            for row in await self._rows(asked)
+        )
 
     async def waves(self) -> tuple[WaveRow, ...]:
         numbers = (

@@ -45,9 +45,14 @@ class Position:
     hook_required: bool
     profile_id: int
     profile: str
+    profile_halted_at: datetime | None
     app_id: str
     instance: InstanceRow | None
     wave: str | None
+    wave_state: str | None
+    wave_released: str | None
+    window_start: datetime | None
+    window_end: datetime | None
     canary: bool
     itinerary: str
     because: str

@@ -5,16 +5,20 @@ Knows no Prefect: it is given `run_one`, which a flow wraps in a task and `cutov
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from migration.bootstrap import App
-from migration.waves.halt import why_halt
+from migration.mover import Busy
+from migration.step import Held
 from state.errors import Conflict
+from state.queries import WavePart
 from state.sides import WaveState
 
 SWEEP_EVERY = timedelta(seconds=2)
 MOST_A_RUN = 500  # the server drops task runs beyond that: docs/decisions.md
+MOST_DUE = 10_000
 RunOne = Callable[[int], Awaitable[object]]
 
 
@@ -27,22 +31,36 @@ class Slice:
     parts: int = 1
     only: Collection[int] | None = None
 
+    @property
+    def of_wave(self) -> WavePart | None:
+        return WavePart(self.wave, self.part, self.parts) if self.wave is not None else None
+
     def mine(self, migration_id: int) -> bool:
-        if self.only is not None:
-            return migration_id in self.only
-        return migration_id % self.parts == self.part
+        return self.only is None or migration_id in self.only
 
 
 class WaveLoop:
+    """`at_gate`: how long it stays for a wave whose numbers are held, so that a release is heard within seconds."""
+
     def __init__(
-        self, app: App, run_one: RunOne, *, concurrency: int, patience: timedelta, stop: asyncio.Event | None = None
+        self,
+        app: App,
+        run_one: RunOne,
+        *,
+        concurrency: int,
+        patience: timedelta,
+        at_gate: timedelta = timedelta(),
+        stop: asyncio.Event | None = None,
     ) -> None:
         self._app = app
         self._run_one = run_one
         self._concurrency = concurrency
         self._patience = patience
+        self._at_gate = at_gate
         self._stop = stop or asyncio.Event()
         self._running: dict[int, asyncio.Future[object]] = {}
+        self._turned_away: set[int] = set()
+        self._idle_since: datetime | None = None
 
     async def run(self, chosen: Slice, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Until nothing runs and nothing of the slice comes due within `patience`; `tick` is called now and then.
@@ -51,11 +69,11 @@ class WaveLoop:
         """
         try:
             while not self._stop.is_set():
-                await self._halt(chosen.wave)  # first: what the last number did may forbid the next one
+                await self._halt()  # first: what the last number did may forbid the next one
                 await self._begin_due(chosen)
                 if tick is not None:
                     await tick()
-                if not self._running and not await self._more_soon(chosen):
+                if not self._running and not await self._more_soon(chosen) and not await self._held(chosen):
                     return
                 await self._pause()
         finally:
@@ -66,10 +84,10 @@ class WaveLoop:
         room = self._concurrency - len(self._running)
         if room <= 0:
             return
-        for migration_id in await self._app.queries.due(wave=chosen.wave, limit=10_000):
+        for migration_id in await self._app.queries.due(chosen.of_wave, limit=MOST_DUE):
             if room <= 0:
                 break
-            if chosen.mine(migration_id) and migration_id not in self._running:
+            if chosen.mine(migration_id) and migration_id not in {*self._running, *self._turned_away}:
                 self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
                 room -= 1
 
@@ -81,26 +99,48 @@ class WaveLoop:
             )
         else:
             await self._app.clock.sleep(SWEEP_EVERY.total_seconds() / 2)
-        for migration_id, task in list(self._running.items()):
-            if task.done():
-                del self._running[migration_id]
-                task.result()
+        self._note(self._take_done())
+
+    def _take_done(self) -> dict[int, object]:
+        """What the numbers that have stopped said; an error of one is raised here."""
+        done = {one: task for one, task in self._running.items() if task.done()}
+        for migration_id in done:
+            del self._running[migration_id]
+        return {migration_id: task.result() for migration_id, task in done.items()}
+
+    def _note(self, said: dict[int, object]) -> None:
+        """A number that was turned away is not asked about again at once: its wave has no room before another stops."""
+        busy = {migration_id for migration_id, outcome in said.items() if isinstance(outcome, Busy)}
+        if not said or len(busy) < len(said):
+            self._turned_away.clear()
+        self._turned_away |= busy
+        if any(not isinstance(outcome, Busy | Held) for outcome in said.values()):
+            self._idle_since = None
 
     async def _more_soon(self, chosen: Slice) -> bool:
         now = await self._app.queries.now()
-        soon = await self._app.queries.due_by(now + self._patience, wave=chosen.wave)
-        return any(chosen.mine(one) for one in soon)
+        soon = await self._app.queries.due_by(now + self._patience, chosen.of_wave)
+        # Those that were named wait for room in a wave that somebody else moves: that one takes them up.
+        away = self._turned_away if chosen.only is not None else ()
+        return any(chosen.mine(one) and one not in away for one in soon)
 
-    async def _halt(self, wave: str | None) -> None:
-        if wave is None:
-            return
-        row = await self._app.queries.wave(wave)
-        because = why_halt(row, await self._app.queries.board(wave=wave))
-        if because is not None and row.state is WaveState.RUNNING:
-            try:
+    async def _held(self, chosen: Slice) -> bool:
+        """Whether to stay for a release: something is held, the wave is not over, and it has not been too long."""
+        if chosen.of_wave is None or not self._at_gate:
+            return False
+        now, row = await self._app.queries.now(), await self._app.queries.wave(chosen.of_wave.wave)
+        self._idle_since = self._idle_since or now
+        if now - self._idle_since >= self._at_gate or (row.window_end is not None and row.window_end <= now):
+            return False
+        if row.state in (WaveState.STOPPED, WaveState.DONE):
+            return False
+        return bool(await self._app.queries.at_gate(chosen.of_wave))
+
+    async def _halt(self) -> None:
+        """Every running wave whose rule is broken, whoever moved its numbers. Its gates shut with the failure."""
+        for wave, because in await self._app.queries.to_halt():
+            with suppress(Conflict):  # a person or another worker was quicker
                 await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
-            except Conflict:
-                return  # a person or another worker was quicker
 
     async def _gather(self) -> None:
         if self._running:

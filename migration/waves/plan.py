@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migration.errors import MigrationError
-from migration.itinerary import CUTOVER
-from state.rows import UnplannedRow
+from migration.itinerary import itinerary_named
+from state.queries import WaveRow
+from state.rows import Position, UnplannedRow
 
 
 class BadPlan(MigrationError):
@@ -84,28 +85,76 @@ def chosen_by(rule: Rule, rows: Sequence[UnplannedRow], limit: int | None) -> li
 class Window:
     """Aware UTC; either end may be open."""
 
-    start: datetime | None
-    end: datetime | None
-    time_zone: str
+    start: datetime | None = None
+    end: datetime | None = None
+    time_zone: str = "UTC"
+
+    def local(self, at: datetime) -> str:
+        """A moment as people of the zone write it down."""
+        return f"{at.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M} {self.time_zone}"
 
 
-def read_window(start: str | None, end: str | None, time_zone: str, now: datetime) -> Window:
-    """Local times of the zone, as `2026-12-01 22:00`. Raises BadPlan."""
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise BadPlan(f"there is no time zone {time_zone}; give one as in America/Sao_Paulo") from exc
-    begins, ends = _time(start, zone), _time(end, zone)
+def window_of(row: WaveRow) -> Window:
+    return Window(row.window_start, row.window_end, row.time_zone)
+
+
+# Typed for an end of the window, it takes away what the wave has there.
+OPEN = "open"
+
+
+def read_window(start: str | None, end: str | None, time_zone: str | None, kept: Window, now: datetime) -> Window:
+    """What was typed, over what the wave has: local times of the zone, as `2026-12-01 22:00`. Raises BadPlan.
+
+    Another zone moves the local times that are kept into it: 22:00 stays 22:00.
+    """
+    zone = _zone(time_zone or kept.time_zone)
+    begins = _moved(kept.start, kept, zone) if start is None else _time(start, zone)
+    ends = _moved(kept.end, kept, zone) if end is None else _time(end, zone)
+    window = Window(begins, ends, zone.key)
     if ends is not None and ends <= now:
-        raise BadPlan(f"the window ends in the past ({end} {time_zone}); nothing was changed")
-    if ends is not None and ends - max(begins or now, now) < CUTOVER:
-        minutes = int(CUTOVER / timedelta(minutes=1))
-        raise BadPlan(f"the window is shorter than one cutover ({minutes} minutes); nothing was changed")
-    return Window(begins, ends, time_zone)
+        raise BadPlan(f"the window ends in the past ({window.local(ends)}); nothing was changed")
+    if begins is not None and ends is not None and ends <= begins:
+        said = f"the window ends before it begins ({window.local(begins)} to {window.local(ends)})"
+        raise BadPlan(f"{said}; nothing was changed")
+    if begins is not None and begins != kept.start and begins <= now:
+        at_once = "leave --from out" if kept.start is None else f"give --from {OPEN}"
+        said = f"the start {window.local(begins)} is in the past; {at_once} and it may cross at once"
+        raise BadPlan(f"{said}; nothing was changed")
+    return window
 
 
-def _time(text: str | None, zone: ZoneInfo) -> datetime | None:
-    if text is None:
+def check_room(window: Window, numbers: Sequence[Position], now: datetime) -> None:
+    """Raises BadPlan when a cutover of these numbers does not fit into what is left of the window."""
+    if window.end is None:
+        return
+    left = window.end - max(window.start or now, now)
+    long = [one for one in map(cutover_of, numbers) if one > left]
+    if long:
+        minutes = int(max(long) / timedelta(minutes=1))
+        said = f"the window is shorter than one cutover ({minutes} minutes for {len(long)} of {len(numbers)} numbers)"
+        raise BadPlan(f"{said}; nothing was changed")
+
+
+def cutover_of(at: Position) -> timedelta:
+    """What a cutover on this number's way takes at the most."""
+    return max(leg.fits_in for leg in itinerary_named(at.itinerary).legs)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise BadPlan(f"there is no time zone {name}; give one as in America/Sao_Paulo") from exc
+
+
+def _moved(at: datetime | None, kept: Window, zone: ZoneInfo) -> datetime | None:
+    if at is None:
+        return None
+    return at.astimezone(ZoneInfo(kept.time_zone)).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _time(text: str, zone: ZoneInfo) -> datetime | None:
+    if text.strip().lower() == OPEN:
         return None
     try:
         told = datetime.fromisoformat(text)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from migration.advice import later
+from migration.waves.plan import window_of
 from state.queries import WaveRow
 from state.rows import Position
 from state.sides import WaveState
@@ -48,3 +50,36 @@ def planned_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datet
         if row.window_start is not None and row.window_start > now and left[row.name]
         for part in range(parts_of(row.numbers))
     )
+
+
+def unscheduled(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> dict[str, str]:
+    """Waves that nobody will begin by schedule although numbers of theirs are left, each with the reason."""
+    left = {at.wave for at in board if at.ended_at is None}
+    live = [row for row in waves if row.name in left and row.state not in (WaveState.STOPPED, WaveState.DONE)]
+    return {row.name: said for row in live if (said := _why_not(row, now)) is not None}
+
+
+def _why_not(row: WaveRow, now: datetime) -> str | None:
+    ended = window_ended(row, now)
+    if ended is not None:
+        return ended
+    if row.state in (WaveState.HELD, WaveState.HALTED):
+        return f"wave {row.name} is {row.state}; `cutover release {row.name}` lets it go"
+    if row.window_start is None:
+        return f"wave {row.name} has no start; `cutover run {row.name}` begins it"
+    if row.window_start <= now:
+        return f"the window of wave {row.name} has begun; `cutover run {row.name}` goes on with it"
+    return None
+
+
+def window_ended(row: WaveRow, now: datetime) -> str | None:
+    """One line that names the wave, when its window ended and what gives it another; None while it has not ended."""
+    if row.window_end is None or row.window_end > now:
+        return None
+    ended = window_of(row).local(row.window_end)
+    return f"the window of wave {row.name} ended at {ended}; `{later(row.name)}` gives it more time"
+
+
+def scheduled(row: WaveRow, now: datetime) -> bool:
+    """Whether a Prefect server has, or should have, a schedule for this wave: `cutover deploy` makes and removes it."""
+    return row.window_start is not None and row.window_start > now

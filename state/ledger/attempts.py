@@ -63,6 +63,7 @@ class Attempts:
             "attempts": NumberMigration.attempts + 1,
             "status": Status.RUNNING,
             "lease_until": self._clock.now(new.longest + new.lease_margin),
+            "moving_until": self._clock.now(new.longest + new.lease_margin),
         }
         if new.changes_side:
             served = NumberMigration.side.in_([Side.ON_PREMISES, Side.CLOUD])

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from state.ledger import halts
 from state.models import CredentialProfile, Number, NumberMigration, Waba, Wave
 from state.sides import Released, WaveState
 from state.types import SqlClock
@@ -38,6 +39,7 @@ def _wave_lets(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
             Wave.id == NumberMigration.wave_pk,
             Wave.state == WaveState.RUNNING,
             or_(Wave.released == Released.ALL, canary),
+            halts.within_rule(),
             or_(Wave.window_start.is_(None), Wave.window_start <= clock.now()),
             or_(Wave.window_end.is_(None), Wave.window_end >= clock.now(fits_in)),
         )
@@ -59,7 +61,13 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
             Wave.state,
             Wave.released,
             Wave.because,
+            Wave.halt_count,
+            Wave.halt_share,
+            halts.failures().label("failed"),
+            halts.ends().label("ended"),
+            halts.within_rule().label("within_rule"),
             (Wave.window_start > clock.now()).label("early"),
+            (Wave.window_end <= clock.now()).label("over"),
             (Wave.window_end < clock.now(fits_in)).label("late"),
             open_for(clock, fits_in).label("open"),
         )
@@ -78,8 +86,13 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
         return "the number is on hold; `cutover release` lets it go"
     if row.state != WaveState.RUNNING:
         return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
+    if not row.within_rule:
+        because = halts.why_halt(row.halt_count, row.halt_share, row.failed, row.ended)
+        return f"wave {row.wave} is about to be halted: {because}"
     if row.early:
         return f"the window of wave {row.wave} has not begun"
+    if row.over:
+        return f"the window of wave {row.wave} has ended; `cutover plan {row.wave}` gives it another"
     if row.late:
         return f"the window of wave {row.wave} has no room left for a cutover"
     return f"wave {row.wave} is released for {row.released} only"

@@ -1,12 +1,15 @@
 """Who may act on a number, until when. By the database's clock, without a heartbeat."""
 
+from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, Update, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.errors import Conflict, LeaseLost, NotFound
-from state.models import Number, NumberMigration
+from state.errors import Conflict, LeaseLost, NotFound, NoTurn
+from state.ledger import turns
+from state.models import Number, NumberMigration, Wave
 from state.rows import Lease
 from state.sides import Status
 from state.types import SqlClock
@@ -19,39 +22,66 @@ class Leases:
         self._engine = engine
         self._clock = clock
 
-    async def acquire(self, migration_id: int, holder: str, last: timedelta) -> Lease:
-        """Take the number for `last`. Raises LeaseLost while another holds it, Conflict when it ended or is blocked."""
-        now = self._clock.now()
-        taken = (
+    async def acquire(self, migration_id: int, holder: str, last: timedelta, *, free: Collection[str] = ()) -> Lease:
+        """Take the number for `last`; on an itinerary that is `free`, whatever else its wave does.
+
+        Raises LeaseLost while another holds it, NoTurn while its wave moves as many numbers as it may,
+        Conflict when it ended or is blocked, NotFound.
+        """
+        async with self._engine.begin() as tx:
+            taken = self._taken(migration_id, holder, last)
+            row = (await tx.execute(taken.where(turns.has_one(self._clock, free)))).one_or_none()
+            if row is None:
+                row = await self._in_turn(tx, taken, migration_id)
+        if row is None:
+            raise await self._why_not(migration_id, holder)
+        return Lease(migration_id, holder, row.fence, row.now, row.lease_until)
+
+    async def _in_turn(self, tx: AsyncConnection, taken: Any, migration_id: int) -> Any:
+        """Two that begin at once would both count one too few: the wave's row puts one after the other."""
+        mine = select(NumberMigration.wave_pk).where(NumberMigration.id == migration_id).scalar_subquery()
+        await tx.execute(select(Wave.id).where(Wave.id == mine).with_for_update())
+        return (await tx.execute(taken.where(turns.there_is_one(self._clock)))).one_or_none()
+
+    def _taken(self, migration_id: int, holder: str, last: timedelta) -> Any:
+        changed: Update = (
             update(NumberMigration)
-            .where(
-                NumberMigration.id == migration_id,
-                NumberMigration.ended_at.is_(None),
-                NumberMigration.status != Status.BLOCKED,
-                or_(
-                    NumberMigration.lease_until.is_(None),
-                    NumberMigration.lease_until <= now,
-                    NumberMigration.lease_holder == holder,
-                ),
-            )
+            .where(NumberMigration.id == migration_id, *self._free_for(holder))
             .values(
                 lease_holder=holder,
                 lease_until=self._clock.now(last),
+                moving_until=self._clock.now(last),
+                failure_known=False,
                 fence=NumberMigration.fence + 1,
                 status=Status.RUNNING,
             )
-            .returning(NumberMigration.fence, NumberMigration.lease_until, now.label("now"))
         )
-        async with self._engine.begin() as tx:
-            row = (await tx.execute(taken)).one_or_none()
-        if row is None:
-            raise await self._why_not(migration_id)
-        return Lease(migration_id, holder, row.fence, row.now, row.lease_until)
+        return changed.returning(NumberMigration.fence, NumberMigration.lease_until, self._clock.now().label("now"))
 
-    async def _why_not(self, migration_id: int) -> Exception:
+    def _free_for(self, holder: str) -> tuple[ColumnElement[bool], ...]:
+        return (
+            NumberMigration.ended_at.is_(None),
+            NumberMigration.status != Status.BLOCKED,
+            or_(
+                NumberMigration.lease_until.is_(None),
+                NumberMigration.lease_until <= self._clock.now(),
+                NumberMigration.lease_holder == holder,
+            ),
+        )
+
+    async def _why_not(self, migration_id: int, holder: str) -> Exception:
         asked = (
-            select(Number.ref, NumberMigration.status, NumberMigration.ended_at, NumberMigration.lease_holder)
+            select(
+                Number.ref,
+                NumberMigration.status,
+                NumberMigration.ended_at,
+                NumberMigration.lease_holder,
+                Wave.name.label("wave"),
+                Wave.concurrency,
+                *(one.label(f"free_{at}") for at, one in enumerate(self._free_for(holder))),
+            )
             .join(Number, Number.id == NumberMigration.number_pk)
+            .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
             .where(NumberMigration.id == migration_id)
         )
         async with self._engine.connect() as connection:
@@ -60,4 +90,6 @@ class Leases:
             return NotFound(f"there is no number migration {migration_id}")
         if row.ended_at is not None or row.status == Status.BLOCKED:
             return Conflict(f"{row.ref} is {row.status}")
+        if row.wave is not None and row.free_2:
+            return NoTurn(f"{row.ref} waits for its turn: wave {row.wave} moves {row.concurrency} at once")
         return LeaseLost(f"{row.ref} is held by another worker ({row.lease_holder})")

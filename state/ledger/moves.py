@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import case, delete, insert, literal, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.errors import LeaseLost
 from state.ledger import events
 from state.ledger.sealed import replace_secret
+from state.ledger.turns import BETWEEN_STEPS, SHORT_WAIT
 from state.models import (
     Attempt,
     BudgetCall,
@@ -25,7 +26,7 @@ from state.models import (
 )
 from state.rows import Lease, SealedSecret
 from state.sides import ENDED, AttemptEnd, Party, PinProvenance, Side, Status
-from state.types import SqlClock
+from state.types import SqlClock, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Moves:
             "tries": move.tries,
         }
         if not move.keep_lease:
-            values |= {"lease_holder": None, "lease_until": None}
+            values |= {"lease_holder": None, "lease_until": None, "moving_until": self._keeps_turn(move)}
         if move.side is not None:
             values |= self._side_columns(move.side)
         if move.side_back is not None:
@@ -133,6 +134,16 @@ class Moves:
         if move.new_epoch:
             values |= {"epoch": NumberMigration.epoch + 1}
         return values
+
+    def _keeps_turn(self, move: Move) -> Any:
+        """Until when the number keeps its place among those that its wave moves."""
+        stays = self._clock.now(BETWEEN_STEPS)
+        if move.status is Status.READY:
+            return stays
+        if move.status is Status.WAITING:
+            soon = literal(move.until, UtcDateTime()) <= self._clock.now(SHORT_WAIT)
+            return case((soon, stays), else_=None)
+        return None
 
     def _side_columns(self, read: SideRead) -> dict[str, Any]:
         values: dict[str, Any] = {"side": read.side, "side_read_at": self._clock.now()}

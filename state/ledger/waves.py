@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.errors import Conflict, NotFound
+from state.ledger.halts import failed
 from state.models import NumberMigration, Wave
 from state.sides import LIVE, Released, Status, WaveState
 from state.types import SqlClock
@@ -62,13 +63,13 @@ class Waves:
         """Give a planned wave new settings and more numbers. Raises NotFound or Conflict."""
         values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
         async with self._engine.begin() as tx:
-            done = await tx.execute(
-                update(Wave)
-                .where(Wave.name == new.name, Wave.state == WaveState.PLANNED)
-                .values(**values)
-                .returning(Wave.id)
-            )
-            row = done.one_or_none()
+            settled = update(Wave).where(Wave.name == new.name, Wave.state == WaveState.PLANNED).values(**values)
+            try:
+                row = (await tx.execute(settled.returning(Wave.id))).one_or_none()
+            except IntegrityError as exc:
+                raise Conflict(
+                    f"the window of wave {new.name} would end before it begins; nothing was changed"
+                ) from exc
             if row is None:
                 raise await self._why_not(tx, new.name)
             for migration_id in migrations:
@@ -82,6 +83,26 @@ class Waves:
                 .where(NumberMigration.wave_pk == row.id)
                 .values(canary=NumberMigration.id.in_(first))
             )
+
+    async def set_window(self, name: str, start: datetime | None, end: datetime | None, time_zone: str) -> None:
+        """Give a wave that is not over another window, and have its held numbers looked at again.
+
+        Raises NotFound; Conflict for a wave that is stopped or done, or a window that ends before it begins.
+        """
+        live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
+        values = {"window_start": start, "window_end": end, "time_zone": time_zone}
+        changed = update(Wave).where(Wave.name == name, Wave.state.in_(live)).values(**values)
+        async with self._engine.begin() as tx:
+            row = await self._with_window(tx, name, changed.returning(Wave.id, Wave.state))
+            if row is None:
+                raise await self._why_not(tx, name)
+            await self._wake(tx, row.id, Status.READY if row.state == WaveState.RUNNING else Status.HELD)
+
+    async def _with_window(self, tx: AsyncConnection, name: str, change: Any) -> Any:
+        try:
+            return (await tx.execute(change)).one_or_none()
+        except IntegrityError as exc:
+            raise Conflict(f"the window of wave {name} would end before it begins; nothing was changed") from exc
 
     async def release_some(self, name: str, migrations: Sequence[int]) -> None:
         """Let these numbers pass with the canary. Raises NotFound."""
@@ -171,7 +192,17 @@ class Waves:
             row = done.one_or_none()
             if row is None:
                 raise await self._why_not(tx, name)
+            if values.get("state") == WaveState.RUNNING:
+                await self._know_failures(tx, row.id)
             await self._wake(tx, row.id, Status.READY if values.get("state") == WaveState.RUNNING else Status.HELD)
+
+    async def _know_failures(self, tx: AsyncConnection, wave_pk: int) -> None:
+        """Whoever lets a halted wave go on has seen what failed: it halts again for what fails from now on."""
+        await tx.execute(
+            update(NumberMigration)
+            .where(NumberMigration.wave_pk == wave_pk, failed(NumberMigration))
+            .values(failure_known=True)
+        )
 
     async def _why_not(self, tx: AsyncConnection, name: str) -> Exception:
         row = (await tx.execute(select(Wave.state, Wave.released).where(Wave.name == name))).one_or_none()

@@ -1,11 +1,16 @@
 """A wave in the loop: all of it, its window, its halt rule, its end."""
 
+import asyncio
 from datetime import timedelta
+
+from sqlalchemy import func, select
 
 from migration.actions import begin_wave, hold_wave, release_wave
 from migration.bootstrap import App
 from migration.waves.loop import Slice, WaveLoop
 from state.ledger.waves import NewWave
+from state.models import NumberMigration
+from state.queries import WavePart
 from state.sides import Released, Side, Status, WaveState
 from tests.conftest import MakeRig
 
@@ -102,3 +107,120 @@ async def test_a_dead_token_halts_its_profile(rig: MakeRig) -> None:
         after = await app.queries.board()
         assert {(at.status, at.side) for at in after} == {(Status.HELD, Side.ON_PREMISES)}
     assert all("register" not in told.mutations(at) for at in board)
+
+
+async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wave(rig: MakeRig) -> None:
+    """What is taken up by a sweep, or by nobody's name, is still of its wave."""
+    told = await rig(kinds=["healthy"] * 6)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        told.number(board[0]).banned = True
+        await begin_wave(app, "north")
+        due = set(await app.queries.due())
+        await WaveLoop(app, app.mover.run_one, concurrency=20, patience=SOON).run(Slice(only=due))
+        row = await app.queries.wave("north")
+        assert (row.state, row.because) == (WaveState.HALTED, "1 number failed; the halt rule allows 0")
+        failed = next(one.at for one in await app.queries.events(board[0].migration_id) if one.kind == "blocked")
+    assert all(one.at <= failed for one in told.sandbox.world.calls if one.call == "register")
+
+
+async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 9)
+    async with told.worker() as app, told.worker() as other:
+        board = await told.imported(app)
+        await app.ledger.waves.make(NewWave("north", concurrency=2), [at.migration_id for at in board])
+        await begin_wave(app, "north")
+        most = 0
+
+        async def counted() -> None:
+            nonlocal most
+            asked = select(func.count()).where(NumberMigration.moving_until.is_not(None))
+            async with app.database.connect() as connection:
+                most = max(most, (await connection.execute(asked)).scalar_one())
+
+        loops = [
+            WaveLoop(at, at.mover.run_one, concurrency=20, patience=SOON).run(one, counted)
+            for at, one in (
+                (app, Slice(wave="north", part=0, parts=2)),
+                (other, Slice(wave="north", part=1, parts=2)),
+                (app, Slice(only={at.migration_id for at in board})),
+            )
+        ]
+        await asyncio.gather(*loops)
+        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+    assert most == 2
+    assert all(told.mutations(at).count("register") == 1 for at in board)
+
+
+async def test_parts_are_of_one_size_whatever_the_numbers_are_called(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 12)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        mine = [at.migration_id for at in board if at.migration_id % 3 == 0]
+        await app.ledger.waves.make(NewWave("north"), mine)
+        parts = [await app.queries.due(WavePart("north", at, 3)) for at in range(3)]
+    assert sorted(len(part) for part in parts) == [1, 1, 2]
+    assert sorted(one for part in parts for one in part) == mine
+
+
+async def test_a_halted_wave_that_is_released_moves_the_rest(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 4)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        told.number(board[0]).banned = True
+        await begin_wave(app, "north")
+        await _loop(app).run(Slice(wave="north"))
+        assert (await app.queries.wave("north")).state is WaveState.HALTED
+        await release_wave(app, "north", canary=False, only=[])
+        await _loop(app).run(Slice(wave="north"))
+        sides = [at.side for at in sorted(await app.queries.board(), key=lambda at: at.migration_id)]
+        assert (await app.queries.wave("north")).state is WaveState.RUNNING
+    assert sides == [Side.ON_PREMISES] + [Side.CLOUD] * 3
+
+
+async def test_a_loop_at_the_gate_hears_a_release_within_seconds(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 2)
+    async with told.worker() as app:
+        board = await told.imported(app)
+        new = NewWave("north", canary_size=1, released=Released.NONE)
+        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await begin_wave(app, "north")
+        began, released = told.clock.now(), []
+
+        async def tick() -> None:
+            now = told.clock.now()
+            if now - began >= timedelta(minutes=3) and not released:
+                released.append(now)
+                await release_wave(app, "north", canary=False, only=[])
+
+        loop = WaveLoop(app, app.mover.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=10))
+        await loop.run(Slice(wave="north"), tick)
+        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+        crossed = [one.at for one in told.sandbox.world.calls if one.call == "register"]
+    assert len(crossed) == 2
+    assert all(timedelta() <= at - released[0] <= timedelta(seconds=5) for at in crossed)
+
+
+async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_window(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        board = await told.imported(app)
+        new = NewWave("north", released=Released.NONE)
+        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await begin_wave(app, "north")
+
+        async def stayed() -> timedelta:
+            began = told.clock.now()
+            loop = WaveLoop(app, app.mover.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=3))
+            await loop.run(Slice(wave="north"))
+            return told.clock.now() - began
+
+        assert timedelta(minutes=3) <= await stayed() <= timedelta(minutes=4)
+        end = told.clock.now() + timedelta(minutes=2)
+        await app.ledger.waves.set_window("north", None, end, "UTC")
+        assert timedelta(minutes=2) <= await stayed() <= timedelta(minutes=3)
+        await app.ledger.waves.set_window("north", None, None, "UTC")
+        await app.ledger.waves.move("north", WaveState.STOPPED, allowed=[WaveState.RUNNING], because="over")
+        assert await stayed() <= timedelta(minutes=1)

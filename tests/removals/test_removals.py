@@ -50,9 +50,9 @@ REMOVALS = {
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",
-        "                or_(\n                    NumberMigration.lease_until.is_(None),",
-        "                or_(\n                    NumberMigration.id > 0,\n"
-        "                    NumberMigration.lease_until.is_(None),",
+        "            or_(\n                NumberMigration.lease_until.is_(None),",
+        "            or_(\n                NumberMigration.id > 0,\n"
+        "                NumberMigration.lease_until.is_(None),",
         (PLACE,),
     ),
     "the fence on what is recorded": Removal(
@@ -75,6 +75,12 @@ REMOVALS = {
         "        if new.gated:\n            conditions.append(gates.open_for(self._clock, new.fits_in))\n",
         "",
         ("tests/state/test_gates.py",),
+    ),
+    "the halt rule in the gate": Removal(
+        "state/ledger/gates.py", "            halts.within_rule(),\n", "", ("tests/state/test_gates.py",)
+    ),
+    "the turns of a wave": Removal(
+        "state/ledger/turns.py", "moving < Wave.concurrency", "moving >= 0", ("tests/state/test_turns.py",)
     ),
     "the budget in the WHERE": Removal(
         "state/ledger/attempts.py",

@@ -56,8 +56,17 @@ def _catalogue(connection: Connection) -> set[tuple[Any, ...]]:
 
 
 def _parts(sql: str) -> tuple[str, ...]:
-    """The lines of a CREATE, in any order: constraints may be listed in another one."""
-    return tuple(sorted(line.strip().rstrip(",") for line in sql.splitlines() if line.strip()))
+    """The columns and constraints of a CREATE, in any order: an added column stands behind the constraints."""
+    head, _, rest = " ".join(sql.split()).partition("(")
+    inner, _, tail = rest.rpartition(")")
+    parts, depth = [""], 0
+    for character in inner:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return (head.strip(), *sorted(part.strip() for part in parts), tail.strip())
 
 
 async def test_up_down_and_up_again_leave_the_same_tables(empty_url: str) -> None:
