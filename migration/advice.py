@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from migration.clients.masking import masked
+from migration.itinerary import Name
+from state.queries import WaveRow
 from state.rows import Position
-from state.sides import Party, Side, Status
+from state.sides import Party, Released, Side, Status, WaveState
 
 
 def who(at: Position) -> str:
@@ -64,11 +66,56 @@ def next_command(at: Position, now: datetime) -> str:
         return f"cutover runbook {page(at.runbook)} {at.ref}"
     if status is Status.WAITING and at.next_step in ("verify_code", "verify_code_onprem"):
         return f"cutover enter-code {at.ref}"
-    if status is Status.HELD:
-        return f"cutover release {at.ref}" if at.hold or at.wave is None else f"cutover status {at.wave}"
-    if status is Status.READY:
-        return f"cutover run {at.wave or at.ref}"
+    if status in (Status.HELD, Status.READY):
+        return _onward(at, status, now)
     return f"cutover show {at.ref}"
+
+
+def _onward(at: Position, status: Status, now: datetime) -> str:
+    """For a number that may be moved, or that a gate holds: what opens the gate, else what moves it."""
+    if at.profile_halted_at is not None:
+        return f"cutover runbook token-refused {at.ref}"
+    if at.crossed_at is not None or at.itinerary == Name.ABORT:
+        return f"cutover run {at.ref}"  # no hold and no wave keeps it from its end
+    if at.hold:
+        return f"cutover release {at.ref}"
+    shut = _shut(at, now)
+    if shut is not None:
+        return shut
+    if at.wave is None or (status is Status.READY and at.wave_state == WaveState.PLANNED):
+        return f"cutover run {at.ref}"  # advice about one number begins no wave
+    return f"cutover run {at.wave}"
+
+
+def _shut(at: Position, now: datetime) -> str | None:
+    """What lets this number's wave go on, where the wave keeps it."""
+    if at.wave is None:
+        return None
+    if at.wave_state == WaveState.STOPPED:
+        return f'cutover abort {at.ref} --because "..."'
+    if at.window_end is not None and at.window_end <= now:
+        return later(at.wave)
+    released = at.wave_released == Released.ALL or (at.wave_released == Released.CANARY and at.canary)
+    held = at.wave_state in (WaveState.HELD, WaveState.HALTED)
+    if held or (at.status is Status.HELD and not released):
+        return f"cutover release {at.wave}"
+    return None
+
+
+def wave_command(row: WaveRow, now: datetime) -> str:
+    """What an operator types next for a wave, or nothing where it is over."""
+    if row.state in (WaveState.STOPPED, WaveState.DONE):
+        return "-"
+    if row.window_end is not None and row.window_end <= now:
+        return later(row.name)
+    if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
+        return f"cutover release {row.name}"
+    return f"cutover run {row.name}"
+
+
+def later(wave: str) -> str:
+    """For a wave whose window is over."""
+    return f'cutover plan {wave} --to "YYYY-MM-DD HH:MM"'
 
 
 def page(runbook: str | None) -> str:

@@ -1,6 +1,7 @@
 """Is there a way back to On-Premises for this number now, and why or why not? Asked before the cutover and after it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Any
 from migration.readings import SUNSET
 from migration.step import Number
 from state.rows import Position
+from state.sides import Side
 
 
 class Way(StrEnum):
@@ -26,14 +28,21 @@ class WayBack:
         return f"{self.way}: {self.reason}"
 
 
+def summed(found: Iterable[WayBack]) -> str:
+    """`2 closed (its On-Premises client expired on 2025-10-23), 1 unknown (...)`; `none` of no numbers."""
+    counts = sorted(Counter(found).items(), key=lambda one: (list(Way).index(one[0].way), one[0].reason))
+    return ", ".join(f"{count} {back.way} ({back.reason})" for back, count in counts) or "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the answer depends on."""
 
     instance: bool
+    serves: bool  # by our last reading it is On-Premises that serves the number
     expires_at: datetime | None
     fact: str | None  # onprem_registration, as measured: "open", "blocked", or not at all
-    verified: bool  # Graph shows the number's code status so
+    verified: bool | None  # Graph shows the number's code status so; None: nobody has looked yet
 
     @classmethod
     def of(cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str]) -> "Known":
@@ -41,10 +50,18 @@ class Known:
         noted = snapshot.get("expires_at")
         return cls(
             at.instance is not None,
+            at.side is Side.ON_PREMISES,
             datetime.fromisoformat(str(noted)) if noted else None,
             facts.get("onprem_registration"),
-            snapshot.get("code_verification_status") == "VERIFIED",
+            snapshot.get("code_verification_status") == "VERIFIED" if snapshot else None,
         )
+
+    @property
+    def ends(self) -> datetime | None:
+        """When its client ends, or None for one that serves and that nobody has asked yet."""
+        if self.expires_at is None and self.verified is None and self.serves:
+            return None
+        return self.expires_at or SUNSET
 
 
 def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool) -> WayBack:
@@ -60,11 +77,13 @@ def judged(known: Known, now: datetime) -> WayBack:
     """
     if not known.instance:
         return WayBack(Way.CLOSED, "the number has no On-Premises instance")
-    ends = known.expires_at or SUNSET
-    if now >= ends:
+    ends = known.ends
+    if ends is not None and now >= ends:
         return WayBack(Way.CLOSED, f"its On-Premises client expired on {ends:%Y-%m-%d}")
     if known.fact == "blocked":
         return WayBack(Way.CLOSED, "On-Premises registration is blocked (field fact)")
+    if known.verified is None or ends is None:
+        return WayBack(Way.UNKNOWN, "not looked at yet: `cutover preflight` looks")
     if known.fact == "open":
         return WayBack(
             Way.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"

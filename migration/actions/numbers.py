@@ -99,7 +99,7 @@ async def look_back(app: App, named: str) -> Back:
     if at.itinerary == BACK_TO_ONPREM.name and at.ended_at is None:
         raise Refused(f"{at.ref} is on its way back already; `cutover run {at.ref}` goes on")
     if side is Side.ON_PREMISES:
-        raise Refused(f"{at.ref} never left On-Premises; `cutover abort {at.ref}` ends its migration")
+        raise Refused(f"{at.ref} never left On-Premises; nothing was changed{_ends_it(at)}")
     expires_at = both.onprem.expires_at if both.onprem is not None else None
     found = way_back(view, expires_at, verified=both.cloud.code_verification_status == "VERIFIED")
     return Back(at, found, side)
@@ -117,12 +117,18 @@ async def back_to_onprem(app: App, back: Back, by: str) -> Position:
     return await _begin_anew(app, at, BACK_TO_ONPREM, because, back.side)
 
 
+def _ends_it(at: Position) -> str:
+    if at.ended_at is not None:
+        return ""
+    return f'; `cutover abort {at.ref} --because "..." --confirm {at.ref}` ends its migration'
+
+
 def _instead(back: Back) -> str:
     if back.side is Side.CLOUD:
         return "it serves from Cloud and stays there; nothing was changed"
-    return (
-        f"what is possible is forward: `cutover resolve {back.at.ref} --switch FORWARD_RECOVERY`; nothing was changed"
-    )
+    ref = back.at.ref
+    forward = f'cutover resolve {ref} --switch FORWARD_RECOVERY --because "..." --confirm {ref}'
+    return f"what is possible is forward: `{forward}`; nothing was changed"
 
 
 async def look_again(app: App, named: str, because: str, by: str) -> Position:

@@ -2,49 +2,97 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
+from migration.actions.approval import still_here
 from migration.actions.refused import Refused
 from migration.bootstrap import App
-from migration.waves.plan import Rule, chosen_by
+from migration.waves.plan import Rule, Window, check_room, chosen_by, window_of
+from migration.waves.schedule import window_ended
 from state.errors import Conflict
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
+from state.rows import Position
 from state.sides import Released, WaveState
+
+OVER = (WaveState.STOPPED, WaveState.DONE)
 
 
 async def plan_wave(app: App, new: NewWave, rule: Rule, limit: int | None) -> WaveRow:
     """Make a wave of the numbers that the rule picks and that are in none; low volume first.
 
     A planned wave of that name keeps its numbers, takes the new ones in and takes the new settings on.
-    Raises Refused for a wave that has begun, or one that would be empty.
+    Raises Refused for a wave that has begun, or one that would be empty; BadPlan for a window that is too short.
     """
-    there = {row.name: row for row in await app.queries.waves()}
-    picked = chosen_by(rule, await app.queries.unplanned(), limit)
-    if new.name in there:
-        if there[new.name].state is not WaveState.PLANNED:
-            raise Refused(f"wave {new.name} is {there[new.name].state}; nothing was changed")
-        await app.ledger.waves.settle(new, [one.migration_id for one in picked])
-    elif not picked:
+    there = next((row for row in await app.queries.waves() if row.name == new.name), None)
+    if there is not None and there.state is not WaveState.PLANNED:
+        raise Refused(f"wave {new.name} is {there.state}; nothing was changed")
+    picked = [one.migration_id for one in chosen_by(rule, await app.queries.unplanned(), limit)]
+    if there is None and not picked:
         raise Refused(f"no number without a wave matches the rule; wave {new.name} would be empty")
-    else:
-        await app.ledger.waves.make(new, [one.migration_id for one in picked])
+    await _check(app, new, there, picked)
+    put = app.ledger.waves.make if there is None else app.ledger.waves.settle
+    await put(new, picked)
     return await app.queries.wave(new.name)
 
 
-async def begin_wave(app: App, name: str) -> WaveRow:
-    """Let a planned wave run. A running one runs on. Raises NotFound, or Refused for one that was held or stopped."""
+async def _check(app: App, new: NewWave, there: WaveRow | None, picked: Sequence[int]) -> None:
+    """Whether window and canary go with the numbers. What stays as it is was checked when it was typed."""
+    numbers = [at for at in await app.queries.board() if at.wave == new.name or at.migration_id in set(picked)]
+    window = Window(new.window_start, new.window_end, new.time_zone)
+    if picked or there is None or window != window_of(there):
+        check_room(window, still_here(numbers), await app.queries.now())
+    if new.canary_size > len(numbers) and (there is None or new.canary_size != there.canary_size):
+        said = f"a canary of {new.canary_size} is more than the whole of wave {new.name} ({len(numbers)})"
+        raise Refused(f"{said}; nothing was changed")
+
+
+async def move_window(app: App, name: str, window: Window) -> WaveRow:
+    """Give a wave that may have begun another window. Raises Refused for one that is over, BadPlan for a short one."""
     row = await app.queries.wave(name)
-    if row.numbers == 0:
-        raise Refused(f"wave {name} is empty; nothing was started")
-    if row.state is WaveState.PLANNED:
-        with suppress(Conflict):  # somebody else may begin it in this very moment
-            await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
-        return await app.queries.wave(name)
+    if row.state in OVER:
+        raise Refused(f"wave {name} is {row.state}; nothing was changed")
+    check_room(window, still_here(await app.queries.board(wave=name)), await app.queries.now())
+    await app.ledger.waves.set_window(name, window.start, window.end, window.time_zone)
+    return await app.queries.wave(name)
+
+
+async def begin_wave(app: App, name: str) -> WaveRow:
+    """Let a planned wave run. A running one runs on.
+
+    Raises NotFound, or Refused for one that is empty, held, stopped, or whose window has ended.
+    """
+    row = await app.queries.wave(name)
+    board = await app.queries.board(wave=name)
+    refuse_empty(row, board)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         because = f": {row.because}" if row.because else ""
         what = "that is for good" if row.state is WaveState.STOPPED else f"`cutover release {name}` lets it go"
         raise Refused(f"wave {name} is {row.state}{because}; {what}")
-    return row
+    if still_here(board) and not any(at.crossed_at is not None and at.ended_at is None for at in board):
+        refuse_ended(row, await app.queries.now())  # what has crossed has to come to its end, window or not
+    if row.state is WaveState.PLANNED:
+        with suppress(Conflict):  # somebody else may begin it in this very moment
+            await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
+    return await app.queries.wave(name)
+
+
+def refuse_empty(row: WaveRow, board: Sequence[Position]) -> None:
+    """Raises Refused with the command that fills the wave. Its numbers may have begun anew outside it since."""
+    if board:
+        return
+    if row.state is WaveState.PLANNED:
+        what = f"`cutover plan {row.name} --rule RULE` puts numbers into it"
+    else:
+        what = "`cutover plan NAME` makes a new one"
+    raise Refused(f"wave {row.name} is empty; {what}")
+
+
+def refuse_ended(row: WaveRow, now: datetime) -> None:
+    """Raises Refused for a wave whose window is over: nothing of it could cross."""
+    said = window_ended(row, now)
+    if said is not None:
+        raise Refused(said)
 
 
 async def hold_wave(app: App, name: str, because: str) -> WaveRow:
@@ -54,7 +102,7 @@ async def hold_wave(app: App, name: str, because: str) -> WaveRow:
 
 
 async def stop_wave(app: App, name: str, because: str) -> WaveRow:
-    """For good. Numbers that have not crossed stay where they are; they can be put into another wave by hand."""
+    """For good. Numbers that have not crossed stay where they are until each is aborted."""
     live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
     await app.ledger.waves.move(name, WaveState.STOPPED, allowed=live, because=because)
     return await app.queries.wave(name)
@@ -67,8 +115,11 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
     """
     row = await app.queries.wave(name)
     held = row.state in (WaveState.HELD, WaveState.HALTED)
-    if row.state in (WaveState.STOPPED, WaveState.DONE):
+    if row.state in OVER:
         raise Refused(f"wave {name} is {row.state}; nothing was changed")
+    refuse_ended(row, await app.queries.now())
+    if row.released == Released.ALL and (canary or only):
+        raise _released_before(row)  # letting it go on would let all of it go, which is not what was typed
     if only:
         await _release_some(app, name, only)
     else:
@@ -83,16 +134,28 @@ async def _release(app: App, row: WaveRow, released: Released, *, held: bool) ->
     if order.index(released) > order.index(Released(row.released)):
         await app.ledger.waves.release(row.name, released)
     elif not held:
-        raise Conflict(f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed")
+        raise _released_before(row)
 
 
-async def _release_some(app: App, name: str, only: Sequence[str]) -> None:
-    """Makes them part of what is released with the canary."""
+def _released_before(row: WaveRow) -> Conflict:
+    going = row.state in (WaveState.PLANNED, WaveState.RUNNING)
+    what = f"`cutover run {row.name}` moves it" if going else f"`cutover release {row.name}` lets all of it go on"
+    return Conflict(f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed; {what}")
+
+
+async def numbers_of(app: App, name: str, only: Sequence[str]) -> list[Position]:
+    """The numbers named, all of this wave. Raises NotFound, Refused."""
     picked = []
     for named in only:
         at = await app.queries.find(named)
         if at.wave != name:
             where = f"wave {at.wave}" if at.wave else "no wave"
             raise Refused(f"{at.ref} is in {where}, not in {name}; nothing was changed")
-        picked.append(at.migration_id)
-    await app.ledger.waves.release_some(name, picked)
+        picked.append(at)
+    return picked
+
+
+async def _release_some(app: App, name: str, only: Sequence[str]) -> None:
+    """Makes them part of what is released with the canary."""
+    picked = await numbers_of(app, name, only)
+    await app.ledger.waves.release_some(name, [at.migration_id for at in picked])

@@ -1,6 +1,10 @@
 """`cutover`: lists the verbs."""
 
+import sys
+from typing import Any, cast
+
 import typer
+from typer.core import TyperGroup
 
 from migration.cli import (
     abort,
@@ -27,6 +31,7 @@ from migration.cli import (
     sweep,
     worker,
 )
+from migration.cli.console import Exit, complain
 
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
@@ -34,7 +39,33 @@ Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 10 no such numbe
 11 held by another worker, 12 credentials refused.
 """
 
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Whatever click a typer is built on: the parent of the one usage error that it exports.
+(UsageError,) = cast("tuple[type[Exception]]", typer.BadParameter.__bases__)
+
+
+class OneLine(TyperGroup):
+    """What was typed wrongly is told as everything else is: in one line, with exit code 2."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        try:
+            sys.exit(super().main(*args, **more | {"standalone_mode": False}) or Exit.DONE)
+        except UsageError as exc:
+            _refuse(exc)
+        except typer.Abort:
+            complain("nothing was typed; nothing was changed")
+            sys.exit(Exit.ERROR)
+
+
+def _refuse(exc: Any) -> None:
+    """Its text may have several lines, and ends with a full stop or not."""
+    said = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
+    if said:  # of `cutover` alone nothing is left to say: its help was shown
+        _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")
+        complain(f"{said[0].lower()}{said[1:]}; see `{' '.join(filter(None, ('cutover', verb, '--help')))}`")
+    sys.exit(Exit.USAGE)
+
+
+app = typer.Typer(cls=OneLine, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("init")(init.init)
 app.command("import")(import_.import_)
 app.command("preflight")(preflight.preflight_)

@@ -20,11 +20,14 @@ def abort_(
 
 
 async def _abort(number: str, because: str, asked: Asked) -> int:
-    async def act(app: App) -> None:
-        # A dry run goes as far as the database: the senders are told by the step that follows.
-        await (turn_to_abort if asked.only_looks else abort)(app, number, because, who_asks())
+    async def turn(app: App) -> None:
+        await turn_to_abort(app, number, because, who_asks())
 
-    code = await on_number(asked, number, _will, act)
+    async def act(app: App) -> None:
+        await abort(app, number, because, who_asks())
+
+    # A dry run goes as far as the database: the senders are told by the step that follows.
+    code = await on_number(asked, number, _will, turn if asked.only_looks else act, rehearsal=turn)
     return code if asked.only_looks or await _ended(number) else Exit.NOT_ALL_MOVED
 
 

@@ -4,10 +4,9 @@ from migration.actions import Back, back_to_onprem, look_back
 from migration.advice import line, next_command
 from migration.bootstrap import App
 from migration.cli.console import Exit, Json, run, who_asks
-from migration.cli.doing import Asked, Confirm, DryRun, NumberArgument, acting, tell_number
+from migration.cli.doing import Asked, Confirm, DryRun, NumberArgument, acting, carried_out, tell_number
 from migration.cli.status import described
 from migration.mover import sentence
-from migration.way_back import Way
 from state.sides import Side, Status
 
 
@@ -25,9 +24,7 @@ async def _back(number: str, asked: Asked) -> int:
         await tell_number(asked, app, at, asked.now)
         back = await look_back(app, number)
         asked.told["way_back"] = {"way": back.found.way, "reason": back.found.reason, "side": back.side}
-        if back.found.way is not Way.CLOSED:
-            asked.will(_will(back))
-        after = await back_to_onprem(app, back, who_asks())
+        after = await carried_out(asked, app, _will(back), lambda app: back_to_onprem(app, back, who_asks()))
         if asked.only_looks:
             await tell_number(asked, app, after, asked.after)
             return asked.end()

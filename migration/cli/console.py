@@ -59,6 +59,11 @@ def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def many(count: int, what: str = "number") -> str:
+    """`1 number`, `2 numbers`."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -117,8 +122,8 @@ def exit_code(work: Coroutine[Any, Any, int]) -> int:
         return asyncio.run(work)
     except BadInventory as exc:
         for bad in exc.bad:
-            _complain(f"{exc.path}: {bad}")
-        _complain(
+            complain(f"{exc.path}: {bad}")
+        complain(
             f"{len(exc.bad)} wrong; nothing was imported. Correct the file and run `cutover import {exc.path}` again"
         )
         return Exit.ERROR
@@ -133,26 +138,26 @@ def exit_code(work: Coroutine[Any, Any, int]) -> int:
     except (OSError, SQLAlchemyError) as exc:
         return _out_of_reach(exc)
     except KeyboardInterrupt:
-        _complain("stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there")
+        complain("stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there")
         return 130
 
 
 def _out_of_reach(exc: OSError | SQLAlchemyError) -> int:
     """A file, or the database: asyncpg lets the errors of sockets and name servers through as they are."""
     if isinstance(exc, OSError) and exc.filename is not None:
-        _complain(f"{exc.filename}: {exc.strerror}")
+        complain(f"{exc.filename}: {exc.strerror}")
         return Exit.ERROR
     said = (str(getattr(exc, "orig", None) or exc) or type(exc).__name__).splitlines()[0]
-    _complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
+    complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
     return Exit.ERROR
 
 
 def _failed(exc: Exception, code: Exit, more: str = "") -> int:
-    _complain(f"{exc}{more}")
+    complain(f"{exc}{more}")
     return code
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
     err.print(f"cutover: {text}", markup=False)
 
 
@@ -166,7 +171,7 @@ def prefect_api() -> str:
 
 def usage(text: str) -> NoReturn:
     """What was typed makes no sense."""
-    _complain(text)
+    complain(text)
     raise typer.Exit(Exit.USAGE)
 
 

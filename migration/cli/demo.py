@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.console import Exit, Json, err, give, run, say, table, usage
+from migration.cli.console import Exit, Json, complain, give, run, say, table, usage
 from migration.demo.report import COLUMNS, Ending, came_out, rows, summary
 from migration.demo.servers import DidNotStart, House
 from migration.demo.story import Story
@@ -49,18 +49,14 @@ async def _demo(room: Path, as_json: bool) -> int:
     try:
         return await _told(room, as_json)
     except DidNotStart as exc:
-        _complain(str(exc))
+        complain(str(exc))
         return Exit.ERROR
     except TimeoutError:
-        _complain("the demo took too long; `cutover demo --keep` leaves its logs behind")
+        complain("the demo took too long; `cutover demo --keep` leaves its logs behind")
         return Exit.ERROR
     except asyncio.CancelledError:
-        _complain("stopped by hand; everything that was started has ended")
+        complain("stopped by hand; everything that was started has ended")
         return STOPPED
-
-
-def _complain(text: str) -> None:
-    err.print(f"cutover: {text}", markup=False)
 
 
 async def _told(room: Path, as_json: bool) -> int:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
-from migration.cli.console import Exit, Json, give, prefect_api, run, say
+from migration.cli.console import Exit, Json, app_of, give, prefect_api, run, say
+from migration.waves.schedule import unscheduled
 
 
 def deploy(as_json: Json = False) -> None:
@@ -23,11 +24,18 @@ async def _deploy(as_json: bool) -> int:
     if done.returncode != 0:
         return Exit.ERROR
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    told["not_scheduled"] = await not_scheduled()
     if as_json:
         give(told)
     else:
         _print(told)
     return Exit.DONE
+
+
+async def not_scheduled() -> dict[str, str]:
+    """Waves with numbers left that no schedule will begin, and why: silence would look like success."""
+    async with app_of(dry_run=True) as app:
+        return unscheduled(await app.queries.waves(), await app.queries.board(), await app.queries.now())
 
 
 def _child() -> "subprocess.CompletedProcess[str]":
@@ -42,5 +50,7 @@ def _print(told: dict[str, Any]) -> None:
         say(f"deployment   {name}")
     for one in told["wave_runs"]:
         say(f"schedule     wave {one['wave']}, part {one['part'] + 1} of {one['parts']}, at {one['at']}")
+    for because in told["not_scheduled"].values():
+        say(f"no schedule  {because}")
     say(f"file         {told['file']}")
     say("Next: `cutover worker` on every machine that is to move numbers.")

@@ -3,19 +3,21 @@
 A dry run is the same code in a transaction that is never committed, with far sides that take no writes.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from migration.advice import line, next_command
 from migration.bootstrap import App
-from migration.cli.console import Exit, app_of, give, say, usage
+from migration.cli.console import Exit, app_of, give, many, say, usage
 from migration.cli.status import described
 from migration.keeper import VaultKeeper
 from migration.vault import BackupShelf
+from migration.waves.schedule import scheduled
+from migration.way_back import WayBack, summed
 from state.errors import NotFound
 from state.ledger import Ledger
 from state.queries import Queries, WaveRow
@@ -23,8 +25,21 @@ from state.rows import Position
 from state.secrets import Secrets
 from state.trial import trial
 
+T = TypeVar("T")
+Act = Callable[[App], Awaitable[T]]
+
+
+def _said(value: str) -> str:
+    """The history is read by whoever comes next; an empty reason would tell them nothing."""
+    if not value.strip():
+        raise typer.BadParameter("it is empty")
+    return value
+
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do; nothing is written anywhere.")]
-Because = Annotated[str, typer.Option("--because", help="Why: it goes into the history, with your name.")]
+Because = Annotated[
+    str, typer.Option("--because", callback=_said, help="Why: it goes into the history, with your name.")
+]
 Confirm = Annotated[
     str | None,
     typer.Option("--confirm", help="The number (or wave) once more: this cannot be taken back. Without it, a dry run."),
@@ -39,15 +54,22 @@ async def acting(*, dry_run: bool) -> AsyncIterator[App]:
         if not dry_run:
             yield app
             return
-        async with trial(app.database) as database:
-            clock, secrets = app.sql_clock, Secrets(database, app.sql_clock)
-            yield replace(
-                app,
-                ledger=Ledger(database, clock),
-                queries=Queries(database, clock),
-                secrets=secrets,
-                keeper=VaultKeeper(app.vault, secrets, BackupShelf(app.settings.shelf)),
-            )
+        async with rehearsing(app) as tried:
+            yield tried
+
+
+@asynccontextmanager
+async def rehearsing(app: App) -> AsyncIterator[App]:
+    """The same object graph on a transaction that is never committed."""
+    async with trial(app.database) as database:
+        clock, secrets = app.sql_clock, Secrets(database, app.sql_clock)
+        yield replace(
+            app,
+            ledger=Ledger(database, clock),
+            queries=Queries(database, clock),
+            secrets=secrets,
+            keeper=VaultKeeper(app.vault, secrets, BackupShelf(app.settings.shelf)),
+        )
 
 
 @dataclass
@@ -80,8 +102,20 @@ class Asked:
     def after(self, text: str, document: Any) -> None:
         self._said("after" if not self.only_looks else "then", text, document)
 
-    def next(self, command: str) -> None:
-        self._said("next", command, command)
+    def next(self, command: str, *, schedule: bool = False) -> None:
+        """`schedule`: only `cutover deploy` makes, moves and removes what Prefect has for the wave."""
+        if schedule:
+            self.told["schedule"] = "cutover deploy"
+        self._said("next", command + ("; for its schedule in Prefect: cutover deploy" if schedule else ""), command)
+
+    def also(self, text: str) -> None:
+        """More of what is true after, for a person."""
+        if not self.as_json:
+            say(f"{'then' if self.only_looks else 'after':<6} {text}")
+
+    def ways_back(self, found: Sequence[WayBack]) -> None:
+        """For whoever lets these numbers cross: which of them could come back, and why not."""
+        self.told["ways_back"] = summed(found)
 
     def _said(self, name: str, text: str, document: Any) -> None:
         self.told[name] = document
@@ -100,19 +134,34 @@ class Asked:
         return code
 
 
+async def carried_out(asked: Asked, app: App, will: str, act: Act[T], rehearsal: Act[object] | None = None) -> T:
+    """Act, and say before it what it does; what is refused is refused in a rehearsal, before anything is promised.
+
+    `rehearsal`: for an act that does not end at the database, the part of it that does.
+    """
+    if asked.only_looks:
+        done = await act(app)
+        asked.will(will)
+        return done
+    async with rehearsing(app) as tried:
+        await (rehearsal or act)(tried)
+    asked.will(will)
+    return await act(app)
+
+
 async def on_number(
     asked: Asked,
     named: str,
     will: str | Callable[[Position], str],
-    act: Callable[[App], Awaitable[object]],
+    act: Act[object],
+    rehearsal: Act[object] | None = None,
 ) -> int:
     """Now, will, act, after, for one number."""
     async with acting(dry_run=asked.only_looks) as app:
         at = await app.queries.find(named)
         asked.confirmed_for(at.ref, at.e164, at.phone_number_id)
         await tell_number(asked, app, at, asked.now)
-        asked.will(will if isinstance(will, str) else will(at))
-        await act(app)
+        await carried_out(asked, app, will if isinstance(will, str) else will(at), act, rehearsal)
         at = await app.queries.find(named)
         await tell_number(asked, app, at, asked.after)
         asked.next(next_command(at, await app.queries.now()))
@@ -128,11 +177,13 @@ async def tell_number(asked: Asked, app: App, at: Position, say_it: Callable[[st
 def wave_line(row: WaveRow) -> str:
     """One sentence: what is true of the wave."""
     because = f": {row.because}" if row.because else ""
+    canary = f", a canary of {row.canary_size}" if row.canary_size else ""
     window = ""
     if row.window_start is not None or row.window_end is not None:
         ends = [f"{at:%Y-%m-%d %H:%M}" if at is not None else "open" for at in (row.window_start, row.window_end)]
         window = f", window {ends[0]} to {ends[1]} UTC ({row.time_zone})"
-    return f"wave {row.name} is {row.state}{because}; {row.numbers} numbers, released for {row.released}{window}"
+    numbers = many(row.numbers) + canary
+    return f"wave {row.name} is {row.state}{because}; {numbers}, released for {row.released}{window}"
 
 
 def wave_told(row: WaveRow) -> dict[str, Any]:
@@ -140,24 +191,24 @@ def wave_told(row: WaveRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in WaveRow.__slots__}
 
 
-async def on_wave(
-    asked: Asked, name: str, will: str, act: Callable[[App], Awaitable[object]], follow: str | None = None
-) -> int:
+async def on_wave(asked: Asked, name: str, will: str | Act[str], act: Act[WaveRow], follow: str | None = None) -> int:
     """Now, will, act, after, for a wave."""
     async with acting(dry_run=asked.only_looks) as app:
         row = await app.queries.wave(name)
         asked.confirmed_for(row.name)
         asked.now(wave_line(row), wave_told(row))
-        asked.will(will)
-        await act(app)
-        row = await app.queries.wave(name)
-        asked.after(wave_line(row), wave_told(row))
-        asked.next(follow or f"cutover status {row.name}")
+        said = will if isinstance(will, str) else await will(app)
+        after = await carried_out(asked, app, said, act)
+        asked.after(wave_line(after), wave_told(after))
+        now = await app.queries.now()
+        asked.next(follow or f"cutover status {name}", schedule=scheduled(row, now) or scheduled(after, now))
         return asked.end()
 
 
 async def is_wave(name: str) -> bool:
     """Whether a wave is called so; a number otherwise. Raises NotFound when it is neither."""
+    if not name.strip():
+        usage("which number or wave? `cutover status` lists both")
     async with app_of(dry_run=True) as app:
         if name in {row.name for row in await app.queries.waves()}:
             return True

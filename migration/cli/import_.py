@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.console import Exit, Json, app_of, give, progress, run, say, table, usage, who_asks
+from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, table, usage, who_asks
 from migration.fleet.census import Counted
 from migration.fleet.decide import Way
 from migration.fleet.importing import correct_fleet, import_fleet
@@ -35,7 +35,7 @@ async def _import(file: Path, as_json: bool) -> int:
         give({"imported": len(counted), "numbers": [_told(one) for one in counted]})
         return Exit.DONE
     rows = [(one.ref, _way(one), _because(one)) for one in counted]
-    table(f"{len(counted)} numbers imported", ("number", "way", "because"), rows)
+    table(f"{many(len(counted))} imported", ("number", "way", "because"), rows)
     say("Next: `cutover preflight`, then `cutover run`.")
     return Exit.DONE
 
@@ -46,7 +46,7 @@ async def _correct(file: Path, as_json: bool) -> int:
     if as_json:
         give({"corrected": [one.ref for one in corrected], "begun_anew": [_told(one) for one in counted]})
         return Exit.DONE
-    say(f"{len(corrected)} numbers are corrected: {', '.join(one.ref for one in corrected)}.")
+    say(f"{many(len(corrected))} corrected: {', '.join(one.ref for one in corrected)}.")
     if counted:
         table("begun anew", ("number", "way", "because"), [(one.ref, _way(one), _because(one)) for one in counted])
     say("Next: what was blocked goes on with `cutover resolve N-0001 --look-again --because TEXT`.")

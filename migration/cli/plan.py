@@ -2,18 +2,21 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from migration.actions import plan_wave
+from migration.actions import OVER, Refused, let_cross, move_window, plan_wave, ways_back
 from migration.bootstrap import App
-from migration.cli.console import Json, run, usage
-from migration.cli.doing import Asked, DryRun, acting, wave_line, wave_told
-from migration.waves.plan import read_rule, read_window
+from migration.cli.console import Json, many, run, usage
+from migration.cli.doing import Asked, DryRun, acting, carried_out, wave_line, wave_told
+from migration.waves.plan import Rule, Window, read_rule, read_window, window_of
+from migration.waves.schedule import scheduled
+from migration.way_back import summed
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
-from state.sides import Released
+from state.sides import Released, WaveState
 
 LONGEST = 100  # what the table holds
 
@@ -33,6 +36,21 @@ class Wishes:
     halt_share: float | None
     released: Released | None
 
+    def window(self, kept: Window, now: datetime) -> Window:
+        """Raises BadPlan for a window that makes no sense; one that nobody asks to change is left alone."""
+        if self.start is None and self.end is None and self.time_zone is None:
+            return kept
+        return read_window(self.start, self.end, self.time_zone, kept, now)
+
+    def takes(self, there: WaveRow | None) -> int | None:
+        """How many numbers at most: new settings for a wave that is there do not take every number in."""
+        return 0 if there and self.rule is None and self.limit is None else self.limit
+
+    @property
+    def only_window(self) -> bool:
+        typed = {field for field in self.__slots__ if getattr(self, field) is not None}
+        return bool(typed) and typed <= {"start", "end", "time_zone"}
+
 
 def plan(
     wave: Annotated[str, typer.Argument(help="The wave's name.")],
@@ -41,9 +59,13 @@ def plan(
         typer.Option("--rule", help='Which numbers: "tag=north,volume<1000,customer!=Acme".'),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take at most so many; low volume first.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help='No cutover before, as in "2026-12-01 22:00".')] = None,
-    end: Annotated[str | None, typer.Option("--to", help="No cutover begins that cannot end before.")] = None,
-    time_zone: Annotated[str | None, typer.Option("--tz", help="Of --from and --to, as in America/Sao_Paulo.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help='No cutover before, as in "2026-12-01 22:00"; or: open.')
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="No cutover begins that cannot end before; or: open.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option("--tz", help="Of --from and --to, typed now or before, as in America/Sao_Paulo.")
+    ] = None,
     canary: Annotated[int | None, typer.Option(min=0, help="How many numbers go first.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, max=200, help="How many at once; default 10.")] = None,
     halt_count: Annotated[int | None, typer.Option(min=1, help="Halt when so many numbers have failed.")] = None,
@@ -56,7 +78,10 @@ def plan(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Make a wave, or change one that has not begun. Options that are not given stay as they are."""
+    """Make a wave, or change one: all of it before it has begun, its window until it is over.
+
+    Options that are not given stay as they are.
+    """
     wishes = Wishes(rule, limit, start, end, time_zone, canary, concurrency, halt_count, halt_share, released)
     run(_plan(_checked(wave), wishes, Asked(as_json, dry_run)))
 
@@ -71,26 +96,56 @@ async def _plan(name: str, wishes: Wishes, asked: Asked) -> int:
     rule = read_rule(wishes.rule or "")
     async with acting(dry_run=asked.only_looks) as app:
         there = next((row for row in await app.queries.waves() if row.name == name), None)
-        new = await _settings(app, name, wishes, there)
+        now = await app.queries.now()
+        window = wishes.window(window_of(there) if there else Window(), now)
         asked.now(wave_line(there) if there else f"there is no wave {name}", wave_told(there) if there else None)
-        asked.will(f"{'settle' if there else 'make'} wave {name}; nothing crosses before `cutover run` or its schedule")
-        # New settings for a wave that is there do not take every number in that is in none.
-        limit = 0 if there and wishes.rule is None and wishes.limit is None else wishes.limit
-        row = await plan_wave(app, new, rule, limit)
+        if there is None or there.state is WaveState.PLANNED:
+            row = await _settle(app, asked, _settings(name, wishes, window, there), rule, wishes.takes(there))
+        else:
+            row = await _move(app, asked, there, window, wishes)
         asked.after(wave_line(row), wave_told(row))
-        asked.next(f"cutover preflight {name}")
+        await _tell_ways_back(app, asked, row)
+        moved = (there is not None and scheduled(there, now)) or scheduled(row, now)
+        asked.next(_next(row), schedule=moved)
         return asked.end()
 
 
-async def _settings(app: App, name: str, wishes: Wishes, there: WaveRow | None) -> NewWave:
-    """Raises BadPlan for a window that makes no sense."""
+async def _settle(app: App, asked: Asked, new: NewWave, rule: Rule, limit: int | None) -> WaveRow:
+    will = f"settle wave {new.name}; nothing crosses before `cutover run` or its schedule"
+    return await carried_out(asked, app, will, lambda app: plan_wave(app, new, rule, limit))
+
+
+async def _move(app: App, asked: Asked, there: WaveRow, window: Window, wishes: Wishes) -> WaveRow:
+    """A wave that has begun keeps its numbers and settings; at night it is another window that is needed."""
+    if not wishes.only_window:
+        only = "" if there.state in OVER else ": of a wave that has begun, only --from, --to and --tz can be changed"
+        raise Refused(f"wave {there.name} is {there.state}{only}; nothing was changed")
+    will = f"give wave {there.name} this window; what it is released for stays as it is"
+    return await carried_out(asked, app, will, lambda app: move_window(app, there.name, window))
+
+
+async def _tell_ways_back(app: App, asked: Asked, row: WaveRow) -> None:
+    """A wave without a canary is let go by its plan: this is where it is approved."""
+    going = let_cross(row.released, await app.queries.board(wave=row.name))
+    if not going:
+        return
+    found = await ways_back(app, going)
+    asked.ways_back(found)
+    asked.also(f"released for {row.released}: {many(len(going))} may cross in it; ways back: {summed(found)}")
+
+
+def _next(row: WaveRow) -> str:
+    if row.state is WaveState.PLANNED:
+        return f"cutover preflight {row.name}"
+    verb = "run" if row.state is WaveState.RUNNING else "release"
+    return f"cutover {verb} {row.name}"
+
+
+def _settings(name: str, wishes: Wishes, window: Window, there: WaveRow | None) -> NewWave:
     typed = {field: getattr(wishes, field) for field in ("concurrency", "halt_count", "halt_share", "released")}
     settings: dict[str, Any] = {"canary_size": wishes.canary, **typed}
-    if wishes.start is not None or wishes.end is not None or wishes.time_zone is not None:
-        zone = wishes.time_zone or (there.time_zone if there else "UTC")
-        window = read_window(wishes.start, wishes.end, zone, await app.queries.now())
-        settings |= {"window_start": window.start, "window_end": window.end, "time_zone": window.time_zone}
     if there is None and wishes.canary and wishes.released is None:
         settings["released"] = Released.NONE  # a canary is let go by a person, and so is what comes after it
     kept = {part: getattr(there, part) for part in NewWave.__slots__} if there is not None else {"name": name}
+    kept |= {"window_start": window.start, "window_end": window.end, "time_zone": window.time_zone}
     return NewWave(**kept | {part: value for part, value in settings.items() if value is not None})

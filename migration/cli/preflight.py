@@ -1,16 +1,18 @@
 """`cutover preflight`: would these numbers get through? Reads both sides and changes nothing."""
 
-from collections import Counter
 from typing import Annotated
 
 import typer
 
+from migration.actions import refuse_empty
 from migration.advice import who
-from migration.cli.console import Exit, Json, app_of, give, progress, run, say, table, who_asks
+from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, table, who_asks
 from migration.cli.run import chosen
 from migration.fleet.importing import begin_migrations
 from migration.preflight.check import Verdict
 from migration.preflight.verdict import Report, preflight
+from migration.preflight.way_back import WayBackCheck
+from migration.way_back import Way, WayBack, summed
 
 
 def preflight_(
@@ -26,24 +28,27 @@ async def _preflight(what: str | None, as_json: bool) -> int:
         # An import that was cut off left numbers without a way; choosing it only reads the far sides.
         await begin_migrations(app, {}, who_asks(), lambda done, of: None)
     async with app_of(dry_run=True) as app:
-        _, board = await chosen(app, what)
+        picked, board = await chosen(app, what)
+        if picked.wave is not None:
+            refuse_empty(await app.queries.wave(picked.wave), board)
         with progress("checking", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
             reports = await preflight(app, board, lambda: bar.advance(task))
     failed = [one for one in reports if one.verdict is Verdict.FAIL]
     if as_json:
-        give({"numbers": [_told(one) for one in reports], "failed": len(failed)})
+        numbers = [_told(one) for one in reports]
+        give({"numbers": numbers, "failed": len(failed), "ways_back": _ways_back(reports)})
     else:
         _print(reports)
-        say(f"{len(reports) - len(failed)} of {len(reports)} numbers would go through; {len(failed)} would stop.")
+        say(f"{len(reports) - len(failed)} of {many(len(reports))} would go through; {len(failed)} would stop.")
         say(f"Ways back: {_ways_back(reports)}.")
     return Exit.NOT_ALL_MOVED if failed else Exit.DONE
 
 
 def _ways_back(reports: tuple[Report, ...]) -> str:
     """How many numbers could go back, for whoever approves the wave."""
-    ways = Counter(c.said.partition(":")[0] for one in reports for c in one.checked if c.check == "way back")
-    return ", ".join(f"{count} {way}" for way, count in sorted(ways.items())) or "none"
+    said = [c.said.split(": ", 1) for one in reports for c in one.checked if c.check == WayBackCheck.name]
+    return summed(WayBack(Way(way), reason) for way, reason in said)
 
 
 def _told(one: Report) -> dict[str, object]:
@@ -56,7 +61,7 @@ def _print(reports: tuple[Report, ...]) -> None:
     for one in reports:
         worth = [c for c in one.checked if c.verdict is not Verdict.PASS]
         said = "; ".join(f"{c.check}: {c.said}" + (f" ({c.runbook})" if c.runbook else "") for c in worth)
-        back = next((c.said for c in one.checked if c.check == "way back"), "")
+        back = next((c.said for c in one.checked if c.check == WayBackCheck.name), "")
         rows.append((who(one.at), one.at.itinerary, one.verdict.value, said or "-", back))
     if rows:
         table("", ("number", "itinerary", "verdict", "because", "way back"), rows)

@@ -1,14 +1,16 @@
 """`cutover release`: let a number, or more of a wave, pass the gate."""
 
-from collections import Counter
 from typing import Annotated
 
 import typer
 
-from migration.actions import release_number, release_wave
-from migration.cli.console import Json, app_of, run, usage, who_asks
+from migration.actions import let_cross, numbers_of, release_number, release_wave, still_here, ways_back
+from migration.bootstrap import App
+from migration.cli.console import Json, many, run, usage, who_asks
 from migration.cli.doing import Asked, DryRun, is_wave, on_number, on_wave
-from migration.way_back import Known, judged
+from migration.way_back import summed
+from state.rows import Position
+from state.sides import Released
 
 
 def release(
@@ -28,23 +30,30 @@ def release(
 
 async def _release(what: str, only: list[str], asked: Asked, *, canary: bool) -> int:
     if await is_wave(what):
-        part = "its canary" if canary else ", ".join(only) if only else "all its numbers"
-        will = f"let {part} pass the gate, inside the wave's window; ways back: {await ways_back(what)}"
-        follow = f"cutover run {what}"
-        return await on_wave(asked, what, will, lambda app: release_wave(app, what, canary=canary, only=only), follow)
+        return await on_wave(
+            asked,
+            what,
+            lambda app: _approval(asked, app, what, only, canary=canary),
+            lambda app: release_wave(app, what, canary=canary, only=only),
+            f"cutover run {what}",
+        )
     if canary or only:
         usage(f"{what} is a number; --canary and --only are for waves")
     will = "let the number pass its gate; what its wave says still counts"
     return await on_number(asked, what, will, lambda app: release_number(app, what, who_asks()))
 
 
-async def ways_back(wave: str) -> str:
-    """How many numbers of the wave could go back, from what is on record: for whoever lets it go."""
-    async with app_of(dry_run=True) as app:
-        now, measured = await app.queries.now(), await app.queries.field_facts()
-        found: Counter[str] = Counter()
-        for at in await app.queries.board(wave=wave):
-            snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
-            known = Known.of(at, snapshot.facts if snapshot is not None else {}, measured)
-            found[judged(known, now).way.value] += 1
-    return ", ".join(f"{count} {way}" for way, count in sorted(found.items())) or "none"
+async def _approval(asked: Asked, app: App, wave: str, only: list[str], *, canary: bool) -> str:
+    """What whoever lets it go has to know: how many numbers cross by it, and which of them could come back."""
+    going = await _let_go(app, wave, only, canary=canary)
+    found = await ways_back(app, going)
+    asked.ways_back(found)
+    part = "its canary" if canary else ", ".join(only) if only else "all its numbers"
+    said = f"let {part} pass the gate, inside the wave's window: {many(len(going))} still to cross"
+    return f"{said}\nways back: {summed(found)}"
+
+
+async def _let_go(app: App, wave: str, only: list[str], *, canary: bool) -> list[Position]:
+    if only:
+        return still_here(await numbers_of(app, wave, only))
+    return let_cross(Released.CANARY if canary else Released.ALL, await app.queries.board(wave=wave))

@@ -24,7 +24,10 @@ from migration.itinerary import Name
 from state.rows import Position
 
 # Itineraries that have a command of their own, which looks before it leaps.
-ELSEWHERE = {Name.BACK_TO_ONPREM: "back-to-onprem", Name.ABORT: "abort"}
+ELSEWHERE = {
+    Name.BACK_TO_ONPREM: "back-to-onprem {number} --confirm {number}",
+    Name.ABORT: 'abort {number} --because "..." --confirm {number}',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def _asked_pin(*, stdin: bool) -> SecretStr:
 def _switching(number: str, itinerary: str) -> Remedy:
     name = itinerary.upper()
     if name in ELSEWHERE:
-        usage(f"for {name} there is `cutover {ELSEWHERE[Name(name)]} {number} --confirm {number}`")
+        usage(f"for {name} there is `cutover {ELSEWHERE[Name(name)].format(number=number)}`")
     if name == Name.FORWARD_RECOVERY:
         return Remedy(
             "bring the number up on Cloud: both sides are read, a code is asked for where one is needed, register",

@@ -10,12 +10,15 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, TaskID
 
-from migration.actions import begin_wave
+from migration.actions import begin_wave, let_cross, ways_back
 from migration.advice import line, next_command, true_status
 from migration.bootstrap import App
-from migration.cli.console import Exit, Json, app_of, give, progress, run, say, usage
+from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, usage
+from migration.cli.doing import acting, wave_line
 from migration.cli.status import described
 from migration.waves.loop import Slice, WaveLoop
+from migration.waves.schedule import window_ended
+from migration.way_back import summed
 from state.errors import NotFound
 from state.rows import Position
 from state.sides import Side, Status
@@ -43,6 +46,8 @@ def run_(
 
 
 async def chosen(app: App, what: str | None) -> tuple[Slice, list[Position]]:
+    if what is not None and not what.strip():
+        usage("which number or wave? `cutover status` lists both")
     if what is None:
         return Slice(), list(await app.queries.board())
     if what in {row.name for row in await app.queries.waves()}:
@@ -55,26 +60,41 @@ async def chosen(app: App, what: str | None) -> tuple[Slice, list[Position]]:
 
 
 async def _plan(what: str | None, as_json: bool) -> int:
-    async with app_of(dry_run=True) as app:
-        _, board = await chosen(app, what)
+    async with acting(dry_run=True) as app:
+        picked, board = await chosen(app, what)
+        wave = await _approval(app, picked.wave, board) if picked.wave is not None else None
         now = await app.queries.now()
     if as_json:
-        give({"dry_run": True, "numbers": [described(at, now, False) for at in board]})
+        ways = {"ways_back": wave[1]} if wave is not None else {}
+        give({"dry_run": True, "numbers": [described(at, now, False) for at in board]} | ways)
         return Exit.DONE
+    if wave is not None:
+        say(f"{wave[0]}; ways back: {wave[1]}")
     for at in board:
         say(line(at, now))
     say("Nothing was changed.")
     return Exit.DONE
 
 
+async def _approval(app: App, wave: str, board: Sequence[Position]) -> tuple[str, str]:
+    """What would cross, and which of it could come back. Refused where the run itself would be."""
+    row = await app.queries.wave(wave)
+    await begin_wave(app, wave)
+    going = let_cross(row.released, board)
+    return f"{wave_line(row)}; {many(len(going))} would cross in it", summed(await ways_back(app, going))
+
+
 async def _run(what: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
     async with app_of() as app:
         picked, board = await chosen(app, what)
-        if not board:
-            usage("there are no numbers to move; `cutover import FILE` takes some in")
         if picked.wave is not None:
             row = await begin_wave(app, picked.wave)
             concurrency = concurrency or row.concurrency
+            ended = window_ended(row, await app.queries.now())
+            if ended is not None:
+                say(f"{ended}. What has crossed goes on.", as_json=as_json)
+        elif not board:
+            usage("there are no numbers to move; `cutover import FILE` takes some in")
         stop = _stop_on_signal()
         loop = WaveLoop(
             app, app.mover.run_one, concurrency=concurrency or FULL_CONCURRENCY, patience=patience, stop=stop
@@ -118,7 +138,7 @@ async def _report(app: App, board: Sequence[Position], as_json: bool, *, stopped
     else:
         _say_left(left, now)
         on_cloud = sum(1 for at in board if at.side is Side.CLOUD)
-        say(f"{on_cloud} of {len(board)} numbers are on Cloud; {len(left)} are not at their end.")
+        say(f"{on_cloud} of {many(len(board))} on Cloud; {len(left)} not at their end.")
         if stopped:
             say("Stopped by hand; `cutover run` goes on from here.")
     return Exit.NOT_ALL_MOVED if left else Exit.DONE

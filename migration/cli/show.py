@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from migration.actions import way_back_on_record
 from migration.advice import next_command, outage, true_status, who, whose_move
 from migration.cli.console import Exit, Json, Show, app_of, facts, give, run, say, table
 from migration.cli.status import described
-from migration.way_back import Known, judged
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
@@ -29,9 +29,7 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
         now = await app.queries.now()
         events = await app.queries.events(at.migration_id)
         broken = await app.queries.broken_link(at.migration_id)
-        snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
-        known = Known.of(at, snapshot.facts if snapshot is not None else {}, await app.queries.field_facts())
-        back = judged(known, now)
+        back = await way_back_on_record(app, at)
         spent, _ = await app.queries.budget_spent(at.phone_number_id, "register")
     if as_json:
         told = described(at, now, show_numbers) | {

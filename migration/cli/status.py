@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.advice import dark_for, next_command, outage, true_status, whose_move
-from migration.cli.console import Exit, Json, Show, app_of, give, run, say, table
+from migration.advice import dark_for, next_command, outage, true_status, wave_command, whose_move
+from migration.cli.console import Exit, Json, Show, app_of, give, many, run, say, table
 from migration.clients.masking import masked
 from state.queries import WaveRow
 from state.rows import Position
@@ -86,7 +86,7 @@ def described(at: Position, now: datetime, show: bool) -> dict[str, Any]:
 def _print(
     board: Sequence[Position], others: Sequence[Any], waves: Sequence[WaveRow], now: datetime, show: bool
 ) -> None:
-    if not board and not others:
+    if not board and not others and not waves:
         say("There are no numbers. Next: `cutover import FILE`.")
         return
     rows = [
@@ -110,7 +110,8 @@ def _print(
         say(f"{row['ref']}  {ended}  {row['disposition_reason'] or ''}")
     for wave in waves:
         said = f": {wave.because}" if wave.because else ""
-        say(f"wave {wave.name}: {wave.state}, {wave.numbers} numbers, released for {wave.released}{said}")
+        next_one = f"; next: {command}" if (command := wave_command(wave, now)) != "-" else ""
+        say(f"wave {wave.name}: {wave.state}, {many(wave.numbers)}, released for {wave.released}{said}{next_one}")
     _sums(board, now)
 
 
@@ -118,4 +119,4 @@ def _sums(board: Sequence[Position], now: datetime) -> None:
     sides = Counter(at.side.value for at in board)
     dark = [at for at in board if at.dark_by_us and dark_for(at, now) is not None]
     said = ", ".join(f"{count} on {WORDS.get(side, side)}" for side, count in sides.items())
-    say(f"{len(board)} numbers: {said or 'none'}. Dark by us: {len(dark)}.")
+    say(f"{many(len(board))}: {said or 'none'}. Dark by us: {len(dark)}.")

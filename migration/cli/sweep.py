@@ -8,7 +8,7 @@ import typer
 
 from migration.advice import line, next_command
 from migration.bootstrap import App
-from migration.cli.console import Exit, Json, app_of, give, run, say
+from migration.cli.console import Exit, Json, app_of, give, many, run, say
 from migration.cli.doing import DryRun
 from migration.cli.status import described
 from migration.waves.loop import MOST_A_RUN, Slice, WaveLoop
@@ -33,7 +33,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         due = (await app.queries.due(begun=True))[:MOST_A_RUN]
         before = await _look(app, due)
         if not as_json:
-            say(f"now    {len(due)} numbers are due")
+            say(f"now    {many(len(due))} due")
         if not dry_run and due:
             loop = WaveLoop(app, app.mover.run_one, concurrency=AT_ONCE, patience=patience)
             await loop.run(Slice(only=set(due)))

@@ -1,12 +1,26 @@
 """One sandbox for the tests that only read; a desk for each test."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cli.records import Make
 from tests.cli.town import Desk, Sandbox, desk, sandbox
+from tests.operator import Operator, make_operator
+
+
+@pytest.fixture
+def operator(tmp_path: Path, database_url: str) -> Make:
+    """`operator(kinds=[...], world=...)`: a desk with nothing imported, on either database."""
+
+    def made(**how: Any) -> Operator:
+        return asyncio.run(make_operator(tmp_path / "home", database_url, **how))
+
+    return made
 
 
 @pytest.fixture(scope="module")

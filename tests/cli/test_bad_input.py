@@ -217,12 +217,33 @@ def test_what_is_no_code(manned: Desk, typed: str) -> None:
     assert typed.strip() not in said.err
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [("fly",), ("status", "--loud"), ("show",), ("run", "--concurrency", "0"), ("enter-code", "N-0001", "--stdin")],
-)
-def test_usage(manned: Desk, verb: tuple[str, ...]) -> None:
-    assert manned.cutover(*verb, typed="").code == 2
+USAGE = {
+    ("fly",): "no such command 'fly'; see `cutover --help`",
+    ("status", "--loud"): "no such option: --loud; see `cutover status --help`",
+    ("show",): "missing argument 'number'; see `cutover show --help`",
+    ("abort", "N-0001"): "missing option '--because'; see `cutover abort --help`",
+    ("stop", "north"): "missing option '--because'; see `cutover stop --help`",
+    ("run", "--concurrency", "0"): "invalid value for '--concurrency': ",
+    ("run", "--patience", "soon"): "invalid value for '--patience': ",
+    ("plan", "north", "--released", "most"): "invalid value for '--released': 'most' is not one of ",
+    ("plan", "north", "--canary"): "option '--canary' requires an argument; see `cutover",
+    ("hold", "N-0001", "N-0002"): "got unexpected extra argument",
+    ("enter-code", "N-0001", "--stdin"): "no code was given",
+    ("enter-code", "N-0001"): "nothing was typed; nothing was changed",
+}
+
+
+@pytest.mark.parametrize("verb", USAGE, ids=" ".join)
+def test_usage_is_one_line(manned: Desk, verb: tuple[str, ...]) -> None:
+    said = manned.cutover(*verb, typed="")
+    assert said.complaint.startswith(USAGE[verb]), said.err
+    assert said.code == (1 if "nothing was typed" in USAGE[verb] else 2)
+
+
+def test_cutover_alone_shows_its_help(manned: Desk) -> None:
+    said = manned.cutover()
+    assert (said.code, said.err.strip()) == (2, "")
+    assert "preflight" in said.out
 
 
 def test_a_new_token_for_nobody(manned: Desk) -> None:

@@ -3,55 +3,20 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from migration.bootstrap import App
 from migration.field_facts import DECIDES
 from migration.waves.loop import Slice, WaveLoop
-from state.models import Base
 from state.sides import Side, Status
-from tests.operator import Operator, make_operator
+from tests.cli.records import Make, everything, files, sent
+from tests.operator import Operator
 from tests.rig import Killed
 
 HOOK = {"hook": "senders", "start_command": "start"}
-Make = Callable[..., Operator]
-
-
-@pytest.fixture
-def operator(tmp_path: Path, database_url: str) -> Make:
-    """`operator(kinds=[...], world=...)`: a desk with nothing imported, on either database."""
-
-    def made(**how: Any) -> Operator:
-        return asyncio.run(make_operator(tmp_path / "home", database_url, **how))
-
-    return made
-
-
-def everything(desk: Operator) -> dict[str, list[Any]]:
-    """Every row of every table."""
-
-    async def read(app: App) -> dict[str, list[Any]]:
-        async with app.database.connect() as connection:
-            return {
-                table.name: [tuple(row) for row in await connection.execute(text(f"SELECT * FROM {table.name}"))]
-                for table in Base.metadata.sorted_tables
-            }
-
-    return desk.do(read)
-
-
-def files(desk: Operator) -> dict[str, bytes]:
-    return {
-        str(path): path.read_bytes()
-        for path in desk.rig.folder.parent.rglob("*")
-        if path.is_file() and "-shm" not in path.name
-    }
 
 
 # -- a dry run
@@ -185,8 +150,112 @@ def test_back_to_onprem_of_a_number_that_never_moved(operator: Make) -> None:
     desk.taken_in()
     said = desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
     assert said.code == 1
-    assert said.complaint == "N-0001 never left On-Premises; `cutover abort N-0001` ends its migration"
+    assert said.complaint == (
+        "N-0001 never left On-Premises; nothing was changed; "
+        '`cutover abort N-0001 --because "..." --confirm N-0001` ends its migration'
+    )
     assert desk.calls() == []
+
+
+def refused(desk: Operator, *verb: str, code: int = 1) -> str:
+    """The one line of a refusal. No row is another, nothing was sent, and nothing was promised before it."""
+    rows, calls = everything(desk), sent(desk)
+    told = desk.cutover(*verb)
+    assert told.code == code, told.err
+    assert not re.search(r"^(will|after)", told.out, re.MULTILINE), told.out
+    assert (everything(desk), sent(desk)) == (rows, calls)
+    return told.complaint
+
+
+BACK = ("back-to-onprem", "N-0001", "--confirm", "N-0001")
+
+
+def test_a_refused_way_back_changes_nothing(operator: Make) -> None:
+    desk = operator(kinds=["verified", "healthy"], world="open")
+    desk.taken_in(**HOOK)
+    assert refused(desk, *BACK).startswith("N-0001 never left On-Premises; nothing was changed; ")
+    desk.cutover("abort", "N-0002", "--because", "x", "--confirm", "N-0002")
+    never = refused(desk, "back-to-onprem", "N-0002", "--confirm", "N-0002")
+    assert never == "N-0002 never left On-Premises; nothing was changed", "there is no migration left to abort"
+    desk.drive()
+    assert desk.cutover(*BACK).code == 0
+    assert refused(desk, *BACK) == "N-0001 is back on On-Premises already; nothing was changed"
+    assert refused(desk, *BACK, "--dry-run") == "N-0001 is back on On-Premises already; nothing was changed"
+
+
+def test_a_way_back_that_is_closed_changes_nothing(operator: Make) -> None:
+    desk = operator(kinds=["healthy"], world="closing")
+    desk.taken_in()
+    desk.drive()
+    desk.cutover("fact", "onprem_registration", "blocked", "--because", "1005 for N-0001")
+    assert "it serves from Cloud and stays there; nothing was changed" in refused(desk, *BACK)
+    desk.change("platform", "NOT_APPLICABLE")
+    said = refused(desk, *BACK, "--dry-run")
+    assert '`cutover resolve N-0001 --switch FORWARD_RECOVERY --because "..." --confirm N-0001`' in said
+
+
+def test_a_second_hold_and_a_second_release_change_nothing(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    assert refused(desk, "release", "N-0001") == "N-0001 is not on hold"
+    assert desk.cutover("hold", "N-0001").code == 0
+    assert refused(desk, "hold", "N-0001") == "N-0001 is on hold already"
+    assert desk.cutover("abort", "N-0001", "--because", "x", "--confirm", "N-0001").code == 0
+    for verb in ("hold", "release"):
+        assert refused(desk, verb, "N-0001") == "N-0001 is aborted; nothing was changed"
+
+
+HELD_BY_ANOTHER = [
+    ("abort", "N-0001", "--because", "left", "--confirm", "N-0001"),
+    ("abort", "N-0001", "--because", "left", "--dry-run"),
+    ("resolve", "N-0001", "--switch", "CODE_FIRST", "--because", "no backup"),
+    ("resolve", "N-0001", "--switch", "FORWARD_RECOVERY", "--because", "dark", "--confirm", "N-0001"),
+    ("resolve", "N-0001", "--dispose", "churned", "--because", "left", "--confirm", "N-0001"),
+    ("resolve", "N-0001", "--spend-reserve", "--because", "sure"),
+]
+
+
+@pytest.mark.parametrize("verb", HELD_BY_ANOTHER, ids=" ".join)
+def test_a_number_that_another_worker_holds(operator: Make, verb: tuple[str, ...]) -> None:
+    desk = operator()
+    desk.taken_in()
+    desk.do(lambda app: app.ledger.leases.acquire(1, "another worker", timedelta(minutes=1)))
+    assert "N-0001 is held by another worker" in refused(desk, *verb, code=11)
+    desk.rig.clock.advance(61)
+    assert desk.cutover(*verb).code == 0, "its lease has ended"
+
+
+def test_an_abort_past_the_point_of_no_return_promises_nothing(operator: Make) -> None:
+    desk = operator()
+    desk.taken_in()
+    desk.step_to("confirm")
+    assert "point of no return" in refused(desk, "abort", "N-0001", "--because", "late", "--confirm", "N-0001")
+    assert "point of no return" in refused(desk, "abort", "N-0001", "--because", "late", "--dry-run")
+
+
+@pytest.mark.parametrize("because", ["", "  "])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("abort", "N-0001", "--confirm", "N-0001"),
+        ("resolve", "N-0001", "--switch", "CODE_FIRST"),
+        ("stop", "north", "--confirm", "north"),
+    ],
+    ids=" ".join,
+)
+def test_a_reason_is_not_empty(operator: Make, verb: tuple[str, ...], because: str) -> None:
+    desk = operator()
+    desk.taken_in()
+    assert desk.cutover("plan", "north").code == 0
+    said = refused(desk, *verb, "--because", because, code=2)
+    assert said == f"invalid value for '--because': it is empty; see `cutover {verb[0]} --help`"
+
+
+@pytest.mark.parametrize("verb", ["hold", "release", "run", "preflight"])
+def test_a_name_is_not_empty(operator: Make, verb: str) -> None:
+    desk = operator()
+    desk.taken_in()
+    assert refused(desk, verb, "", code=2) == "which number or wave? `cutover status` lists both"
 
 
 def test_hold_and_release_of_a_number(operator: Make) -> None:
@@ -244,7 +313,7 @@ def test_usage(operator: Make, verb: tuple[str, ...], said: str) -> None:
         (("plan", "south", "--rule", "colour=red"), 1, "give tag, customer or volume"),
         (("plan", "south", "--rule", "tag=nowhere"), 1, "would be empty"),
         (("plan", "south", "--to", "2020-01-01 00:00"), 1, "the window ends in the past"),
-        (("plan", "south", "--to", "2025-09-01 08:01"), 1, "shorter than one cutover (3 minutes)"),
+        (("plan", "south", "--to", "2025-09-01 08:01"), 1, "shorter than one cutover (3 minutes for 1 of 1"),
         (("plan", "south", "--from", "2025-09-02 09:00", "--to", "2025-09-02 09:02"), 1, "shorter than one cutover"),
         (("plan", "south", "--to", "2026-01-01", "--tz", "Mars/Olympus"), 1, "there is no time zone Mars/Olympus"),
         (("plan", "south", "--from", "tomorrow"), 1, "is not a date and time"),
@@ -270,16 +339,6 @@ def test_a_pin_is_asked_for_and_never_shown(operator: Make) -> None:
     assert desk.at().pin_provenance == "handed_in"
     assert desk.cutover(*typed, typed="48291\n").complaint == "a PIN is six digits; nothing was stored"
     assert desk.cutover(*typed, typed="\n").code == 2
-
-
-def test_a_number_that_is_disposed_of_while_a_worker_acts(operator: Make) -> None:
-    desk = operator()
-    desk.taken_in()
-    desk.do(lambda app: app.ledger.leases.acquire(1, "another worker", timedelta(minutes=1)))
-    rows = everything(desk)
-    said = desk.cutover("resolve", "N-0001", "--dispose", "churned", "--because", "left", "--confirm", "N-0001")
-    assert (said.code, "held by another worker" in said.complaint) == (11, True)
-    assert everything(desk) == rows
 
 
 # -- waves
@@ -402,7 +461,7 @@ def test_a_sweep_takes_up_what_is_due_and_leaves_planned_waves_alone(operator: M
     said = desk.cutover("sweep", "--json")
     assert (said.code, said.document["due"]) == (0, 1)
     assert [desk.at(ref).side for ref in ("N-0001", "N-0002")] == [Side.ON_PREMISES, Side.CLOUD]
-    assert desk.cutover("sweep").out.startswith("now    0 numbers are due")
+    assert desk.cutover("sweep").out.startswith("now    0 numbers due")
 
 
 def test_a_fact_is_dated_and_says_who_measured(operator: Make) -> None:

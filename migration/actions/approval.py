@@ -1,0 +1,31 @@
+"""What whoever lets numbers cross has to know: which numbers those are, and which of them could go back."""
+
+from collections.abc import Iterable, Sequence
+
+from migration.bootstrap import App
+from migration.way_back import Known, WayBack, judged
+from state.rows import Position
+from state.sides import Released
+
+
+def still_here(board: Iterable[Position]) -> list[Position]:
+    """Those that have neither crossed nor ended."""
+    return [at for at in board if at.crossed_at is None and at.ended_at is None]
+
+
+def let_cross(released: str, board: Iterable[Position]) -> list[Position]:
+    """The numbers of a wave that may still cross when so much of it is released."""
+    if released == Released.NONE:
+        return []
+    return [at for at in still_here(board) if at.canary or released == Released.ALL]
+
+
+async def way_back_on_record(app: App, at: Position) -> WayBack:
+    """As it was last seen: no side is looked at."""
+    snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
+    known = Known.of(at, snapshot.facts if snapshot is not None else {}, await app.queries.field_facts())
+    return judged(known, await app.queries.now())
+
+
+async def ways_back(app: App, numbers: Sequence[Position]) -> list[WayBack]:
+    return [await way_back_on_record(app, at) for at in numbers]

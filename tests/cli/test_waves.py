@@ -1,0 +1,473 @@
+"""A wave's window, canary, release and schedule, as an operator types them; what is refused changes no row."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from migration.actions import begin_wave
+from migration.bootstrap import App
+from migration.itinerary import CUTOVER_WITH_CODE
+from migration.waves.plan import BadPlan, Window, read_window
+from migration.waves.schedule import unscheduled
+from state.ledger.waves import NewWave
+from state.queries import WaveRow
+from state.sides import Released, Side, Status, WaveState
+from tests.cli.records import Make, everything, sent
+from tests.operator import Operator
+
+NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)  # the rig's
+NIGHT = ("--from", "2025-09-01 22:00", "--to", "2025-09-02 02:00")
+
+
+def wave(desk: Operator, name: str = "north") -> WaveRow:
+    return desk.do(lambda app: app.queries.wave(name))
+
+
+def window(desk: Operator, name: str = "north") -> tuple[str, str, str]:
+    row = wave(desk, name)
+    ends = [f"{at:%d %H:%M}" if at is not None else "open" for at in (row.window_start, row.window_end)]
+    return ends[0], ends[1], row.time_zone
+
+
+def planned(operator: Make, *more: str, kinds: Sequence[str] = ("healthy", "healthy"), **how: Any) -> Operator:
+    desk = operator(kinds=kinds, **how)
+    desk.taken_in()
+    said = desk.cutover("plan", "north", *more)
+    assert said.code == 0, said.err
+    return desk
+
+
+def moved_to(desk: Operator, state: WaveState) -> None:
+    """As `run`, `hold` and the halt rule leave it."""
+
+    async def move(app: App) -> None:
+        await begin_wave(app, "north")
+        if state is not WaveState.RUNNING:
+            await app.ledger.waves.move("north", state, allowed=[WaveState.RUNNING], because="storm")
+
+    desk.do(move)
+
+
+# -- the window of a wave that is there
+
+BAD_WINDOWS = {
+    "an end before the start that is kept": (("--to", "2025-09-01 21:00"), "ends before it begins (2025-09-01 22:00"),
+    "an end one minute after it": (("--to", "2025-09-01 22:01"), "shorter than one cutover (3 minutes for 2 of 2"),
+    "a start after the end that is kept": (("--from", "2025-09-02 03:00"), "ends before it begins"),
+    "a start just before it": (("--from", "2025-09-02 01:58"), "shorter than one cutover"),
+    "a start in the past": (("--from", "2025-08-01 22:00"), "2025-08-01 22:00 UTC is in the past; give --from open"),
+    "an end in the past": (("--to", "2025-08-01 22:00"), "ends in the past (2025-08-01 22:00 UTC)"),
+    "a zone that puts the start into the past": (("--tz", "Pacific/Kiritimati"), "is in the past"),
+    "no such zone": (("--tz", "Mars/Olympus"), "there is no time zone Mars/Olympus"),
+    "no time": (("--from", "tomorrow"), "is not a date and time"),
+}
+
+
+@pytest.mark.parametrize("state", [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED])
+@pytest.mark.parametrize("name", BAD_WINDOWS)
+def test_another_window_is_checked_together_with_what_is_kept(operator: Make, name: str, state: WaveState) -> None:
+    typed, said = BAD_WINDOWS[name]
+    desk = planned(operator, *NIGHT)
+    if state is not WaveState.PLANNED:
+        moved_to(desk, state)
+    rows = everything(desk)
+    told = desk.cutover("plan", "north", *typed)
+    assert (told.code, said in told.complaint) == (1, True), told.err
+    assert "will" not in told.out
+    assert everything(desk) == rows
+
+
+def test_a_zone_alone_moves_the_local_times_that_are_kept(operator: Make) -> None:
+    desk = planned(operator, *NIGHT, "--tz", "America/Sao_Paulo")
+    assert window(desk) == ("02 01:00", "02 05:00", "America/Sao_Paulo")
+    assert desk.cutover("plan", "north", "--tz", "Asia/Kolkata").code == 0
+    assert window(desk) == ("01 16:30", "01 20:30", "Asia/Kolkata"), "22:00 to 02:00 there"
+    assert desk.cutover("plan", "north", "--to", "2025-09-02 03:00").code == 0
+    assert window(desk) == ("01 16:30", "01 21:30", "Asia/Kolkata"), "the wave's own zone counts"
+
+
+def test_an_end_of_the_window_can_be_taken_away(operator: Make) -> None:
+    desk = planned(operator, *NIGHT)
+    assert desk.cutover("plan", "north", "--from", "open").code == 0
+    assert window(desk) == ("open", "02 02:00", "UTC")
+    assert desk.cutover("plan", "north", "--to", "open").code == 0
+    assert window(desk) == ("open", "open", "UTC")
+
+
+def test_a_start_in_the_past_is_no_start(operator: Make) -> None:
+    """No schedule would ever begin such a wave, and nothing would say so."""
+    desk = operator(kinds=["healthy"])
+    desk.taken_in()
+    rows = everything(desk)
+    said = desk.cutover("plan", "east", "--from", "2020-01-01 00:00")
+    assert said.code == 1
+    assert said.complaint == (
+        "the start 2020-01-01 00:00 UTC is in the past; leave --from out and it may cross at once; nothing was changed"
+    )
+    assert everything(desk) == rows
+
+
+def test_settings_are_changed_whatever_became_of_the_window(operator: Make) -> None:
+    desk = planned(operator, *NIGHT)
+    desk.rig.clock.advance(86400)
+    assert desk.cutover("plan", "north", "--concurrency", "4").code == 0
+    assert wave(desk).concurrency == 4
+
+
+@pytest.mark.parametrize("state", [WaveState.RUNNING, WaveState.HELD, WaveState.HALTED])
+def test_a_wave_that_has_begun_takes_another_window_and_nothing_else(operator: Make, state: WaveState) -> None:
+    desk = planned(operator, "--to", "2025-09-01 10:00")
+    moved_to(desk, state)
+    rows = everything(desk)
+    for more in (["--concurrency", "4"], ["--to", "2025-09-01 12:00", "--canary", "1"], ["--rule", "tag=x"], []):
+        said = desk.cutover("plan", "north", *more)
+        assert (said.code, f"wave north is {state}: of a wave that has begun, only" in said.complaint) == (1, True)
+        assert everything(desk) == rows
+    said = desk.cutover("plan", "north", "--to", "2025-09-01 12:00", "--json")
+    assert (said.code, said.document["after"]["state"]) == (0, state)
+    assert said.document["next"] == ("cutover run north" if state is WaveState.RUNNING else "cutover release north")
+    assert window(desk) == ("open", "01 12:00", "UTC")
+
+
+def test_a_wave_that_is_over_takes_no_window(operator: Make) -> None:
+    desk = planned(operator)
+    assert desk.cutover("stop", "north", "--because", "over", "--confirm", "north").code == 0
+    rows = everything(desk)
+    said = desk.cutover("plan", "north", "--to", "2025-09-01 12:00")
+    assert (said.code, said.complaint) == (1, "wave north is stopped; nothing was changed")
+    assert everything(desk) == rows
+
+
+def test_more_time_at_night_lets_a_held_number_cross(operator: Make) -> None:
+    desk = planned(operator, "--to", "2025-09-01 08:10")
+    moved_to(desk, WaveState.RUNNING)
+    desk.rig.clock.advance(9 * 60)
+    assert desk.cutover("run", "north", "--patience", "0").code == 3
+    assert "register" not in sent(desk)
+    assert desk.cutover("plan", "north", "--to", "2025-09-01 10:00").code == 0
+    assert desk.cutover("run", "north", "--patience", "0").code == 0
+    assert sent(desk).count("register") == 2
+
+
+# -- a window that has ended since
+
+
+def test_a_window_that_has_ended_is_named_wherever_the_wave_would_go_on(operator: Make) -> None:
+    desk = planned(operator, *NIGHT, "--tz", "America/Sao_Paulo", "--canary", "1")
+    desk.rig.clock.advance(86400)
+    said = 'the window of wave north ended at 2025-09-02 02:00 America/Sao_Paulo; `cutover plan north --to "YYYY-MM-DD'
+    rows = everything(desk)
+    for verb in (
+        ["run", "north"],
+        ["run", "north", "--dry-run"],
+        ["release", "north"],
+        ["release", "north", "--canary"],
+    ):
+        told = desk.cutover(*verb)
+        assert (told.code, told.complaint.startswith(said)) == (1, True), told.err
+        assert everything(desk) == rows
+    assert sent(desk) == []
+    assert 'next: cutover plan north --to "YYYY-MM-DD HH:MM"' in desk.cutover("status", "north").out
+    assert desk.cutover("plan", "north", "--to", "2025-09-03 02:00").code == 0
+    assert desk.cutover("release", "north").code == 0
+    assert desk.cutover("run", "north").code == 0
+    assert sent(desk).count("register") == 2
+
+
+def test_what_has_crossed_comes_to_its_end_after_the_window(operator: Make) -> None:
+    desk = planned(operator, "--to", "2025-09-01 10:00")
+    moved_to(desk, WaveState.RUNNING)
+    desk.step_to("confirm")
+    desk.rig.clock.advance(86400)
+    said = desk.cutover("run", "north", "--patience", "0")
+    assert said.code == 3
+    assert "the window of wave north ended at 2025-09-01 10:00 UTC" in said.out
+    assert [desk.at(ref).side for ref in ("N-0001", "N-0002")] == [Side.CLOUD, Side.ON_PREMISES]
+
+
+# -- how long a cutover takes
+
+
+def test_a_number_that_needs_a_code_while_dark_needs_a_longer_window(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 3)
+    desk.taken_in()
+    assert desk.cutover("resolve", "N-0002", "--switch", "CODE_AFTER", "--because", "host gone").code == 0
+    rows = everything(desk)
+    minutes = int(CUTOVER_WITH_CODE.total_seconds() / 60)
+    said = desk.cutover("plan", "north", "--to", "2025-09-01 08:12")
+    assert (said.code, said.complaint) == (
+        1,
+        f"the window is shorter than one cutover ({minutes} minutes for 1 of 3 numbers); nothing was changed",
+    )
+    assert everything(desk) == rows
+    assert desk.cutover("plan", "north", "--to", "2025-09-01 08:14").code == 0
+    assert "1 of 3 numbers" in desk.cutover("plan", "north", "--to", "2025-09-01 08:12").complaint
+
+
+# -- an empty wave
+
+
+def test_an_empty_wave_says_so_and_what_fills_it(operator: Make) -> None:
+    """Its one number was aborted, and went on outside it."""
+    desk = operator(kinds=["healthy"])
+    desk.taken_in()
+    desk.do(lambda app: app.ledger.waves.make(NewWave("north"), []))
+    said = "wave north is empty; `cutover plan north --rule RULE` puts numbers into it"
+    rows = everything(desk)
+    for verb in (["run", "north"], ["run", "north", "--dry-run"], ["preflight", "north"]):
+        told = desk.cutover(*verb)
+        assert (told.code, told.complaint) == (1, said)
+    with pytest.raises(Exception, match="wave north is empty"):
+        desk.do(lambda app: begin_wave(app, "north"))
+    assert everything(desk) == rows
+    assert "wave north: planned, 0 numbers" in desk.cutover("status", "north").out
+    assert desk.cutover("plan", "north", "--rule", "tag!=x").code == 0
+    assert desk.cutover("run", "north").code == 0
+
+
+def test_a_wave_whose_numbers_began_anew_outside_it_is_empty(operator: Make) -> None:
+    desk = planned(operator, kinds=["verified"], world="open")
+    assert desk.cutover("run", "north").code == 0
+    assert desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001").code in (0, 3)
+    said = desk.cutover("run", "north")
+    assert (said.code, said.complaint) == (1, "wave north is empty; `cutover plan NAME` makes a new one")
+
+
+# -- the approval
+
+UNLOOKED = "not looked at yet: `cutover preflight` looks"
+UNMEASURED = "not measured whether On-Premises takes the number again (onprem_registration)"
+NEEDS_A_CODE = "not measured whether On-Premises takes it again, and coming forward again would need a code"
+
+
+def test_ways_back_are_told_with_reasons_over_what_is_let_go(operator: Make) -> None:
+    desk = planned(operator, "--canary", "1", kinds=["verified", "healthy", "healthy"])
+    told = desk.cutover("release", "north", "--canary", "--dry-run")
+    assert f"ways back: 1 unknown ({UNLOOKED})" in told.out
+    assert "1 number still to cross" in told.out
+    desk.do(lambda app: begin_wave(app, "north"))
+    for ref in ("N-0001", "N-0002"):
+        desk.step_to("secure_pin", ref)
+    expected = {
+        ("--canary",): f"1 unknown ({UNMEASURED})",
+        ("--only", "N-0002"): f"1 closed ({NEEDS_A_CODE})",
+        (): f"1 closed ({NEEDS_A_CODE}), 1 unknown ({UNLOOKED}), 1 unknown ({UNMEASURED})",
+    }
+    for more, said in expected.items():
+        assert desk.cutover("release", "north", *more, "--dry-run", "--json").document["ways_back"] == said
+    assert desk.cutover("release", "north", "--canary").code == 0
+    assert desk.cutover("run", "north").code == 3
+    assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == (
+        f"2 closed ({NEEDS_A_CODE})"
+    ), "the canary has crossed, and the run has looked at the others"
+
+
+def test_what_has_crossed_or_ended_is_not_let_go_again(operator: Make) -> None:
+    desk = planned(operator, "--canary", "1", kinds=["healthy"] * 3)
+    assert desk.cutover("release", "north", "--canary").code == 0
+    moved_to(desk, WaveState.RUNNING)
+    desk.step_to("confirm")
+    assert desk.cutover("abort", "N-0002", "--because", "left", "--confirm", "N-0002").code == 0
+    told = desk.cutover("release", "north")
+    assert f"1 number still to cross\nwill   ways back: 1 unknown ({UNLOOKED})" in told.out
+
+
+def test_preflight_show_and_release_say_the_same_of_a_way_back(operator: Make) -> None:
+    desk = planned(operator, "--released", "none", kinds=["healthy"])
+    assert desk.cutover("show", "N-0001", "--json").document["way_back"] == {"way": "unknown", "reason": UNLOOKED}
+    seen = desk.cutover("preflight", "north", "--json").document["ways_back"]
+    assert seen == f"1 closed ({NEEDS_A_CODE})"
+    desk.do(lambda app: begin_wave(app, "north"))
+    desk.step_to("secure_pin")
+    assert desk.cutover("show", "N-0001", "--json").document["way_back"]["reason"] == NEEDS_A_CODE
+    assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == seen
+    assert f"Ways back: {seen}." in desk.cutover("preflight", "north").out
+
+
+def test_a_wave_without_a_canary_is_approved_by_its_plan(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 2)
+    desk.taken_in()
+    said = f"released for all: 2 numbers may cross in it; ways back: 2 unknown ({UNLOOKED})"
+    assert f"then   {said}" in desk.cutover("plan", "north", "--dry-run").out
+    assert f"after  {said}" in desk.cutover("plan", "north").out
+    assert (
+        f"2 numbers would cross in it; ways back: 2 unknown ({UNLOOKED})"
+        in desk.cutover("run", "north", "--dry-run").out
+    )
+    assert desk.cutover("run", "north", "--dry-run", "--json").document["ways_back"] == f"2 unknown ({UNLOOKED})"
+    desk.cutover("stop", "north", "--because", "x", "--confirm", "north")
+    assert desk.cutover("run", "north", "--dry-run").complaint == "wave north is stopped: x; that is for good"
+
+
+def test_a_plan_that_lets_nothing_go_approves_nothing(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 2)
+    desk.taken_in()
+    assert "ways_back" not in desk.cutover("plan", "north", "--canary", "1", "--json").document
+
+
+# -- canary and release
+
+
+def test_a_canary_is_not_more_than_the_wave(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 3)
+    desk.taken_in()
+    rows = everything(desk)
+    said = desk.cutover("plan", "north", "--limit", "2", "--canary", "3")
+    assert (said.code, said.complaint) == (
+        1,
+        "a canary of 3 is more than the whole of wave north (2); nothing was changed",
+    )
+    assert everything(desk) == rows
+    assert (
+        "2 numbers, a canary of 2, released for none"
+        in desk.cutover("plan", "north", "--limit", "2", "--canary", "2").out
+    )
+    assert desk.cutover("plan", "north", "--canary", "3").code == 1
+    assert desk.cutover("plan", "north", "--limit", "1", "--canary", "3").code == 0
+
+
+def test_a_release_cannot_be_narrower_than_the_one_before(operator: Make) -> None:
+    desk = planned(operator, "--canary", "1")
+    moved_to(desk, WaveState.HELD)
+    desk.do(lambda app: app.ledger.waves.release("north", Released.ALL))
+    rows = everything(desk)
+    for more in (["--canary"], ["--only", "N-0001"]):
+        said = desk.cutover("release", "north", *more)
+        assert (said.code, "released for all already" in said.complaint) == (1, True)
+        assert "`cutover release north` lets all of it go on" in said.complaint
+        assert everything(desk) == rows
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        (("release", "north"), "wave north is planned, released for all already; nothing was changed; `cutover run"),
+        (("release", "north", "--canary"), "wave north is planned, released for all already"),
+        (("stop", "north", "--because", "again", "--confirm", "north"), "wave north is stopped"),
+        (("hold", "north"), "wave north is held"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, tuple) else "",
+)
+def test_a_second_time_changes_nothing(operator: Make, verb: tuple[str, ...], said: str) -> None:
+    desk = planned(operator)
+    if verb[0] != "release":
+        assert desk.cutover(*verb).code == 0
+    rows, calls = everything(desk), sent(desk)
+    told = desk.cutover(*verb)
+    assert (told.code, told.complaint.startswith(said)) == (1, True), told.err
+    assert not any(line.startswith(("will", "would", "after")) for line in told.out.splitlines()), told.out
+    assert (everything(desk), sent(desk)) == (rows, calls)
+
+
+# -- schedules
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("plan", "north", "--concurrency", "4"),
+        ("plan", "north", "--from", "open"),
+        ("hold", "north"),
+        ("release", "north"),
+        ("stop", "north", "--because", "x", "--confirm", "north"),
+    ],
+    ids=" ".join,
+)
+def test_a_wave_with_a_start_names_the_command_that_schedules_it(operator: Make, verb: tuple[str, ...]) -> None:
+    desk = planned(operator, *NIGHT, "--canary", "1")
+    assert "; for its schedule in Prefect: cutover deploy" in desk.cutover(*verb, "--dry-run").out
+    told = desk.cutover(*verb, "--json")
+    assert (told.code, told.document["schedule"]) == (0, "cutover deploy")
+    assert told.document["next"].startswith("cutover ")
+
+
+def test_a_wave_without_a_start_has_no_schedule(operator: Make) -> None:
+    desk = planned(operator, "--to", "2025-09-02 02:00")
+    assert "schedule" not in desk.cutover("hold", "north", "--json").document
+
+
+def test_deploy_names_the_waves_that_no_schedule_begins(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 6)
+    desk.taken_in()
+    tonight, soon = ("--from", "2025-09-01 22:00"), ("--from", "2025-09-01 09:00")
+    waves = {"later": tonight, "begun": soon, "over": (*soon, "--to", "2025-09-01 10:00"), "open": (), "held": tonight}
+    for name, more in waves.items():
+        assert desk.cutover("plan", name, "--limit", "1", *more).code == 0
+    desk.cutover("hold", "held")
+    desk.cutover("plan", "gone", "--limit", "1")
+    desk.cutover("stop", "gone", "--because", "x", "--confirm", "gone")
+    desk.rig.clock.advance(3 * 3600)
+
+    async def asked(app: App) -> dict[str, str]:
+        return unscheduled(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+
+    told = desk.do(asked)
+    assert told == {
+        "begun": "the window of wave begun has begun; `cutover run begun` goes on with it",
+        "over": 'the window of wave over ended at 2025-09-01 10:00 UTC; `cutover plan over --to "YYYY-MM-DD HH:MM"` '
+        "gives it more time",
+        "open": "wave open has no start; `cutover run open` begins it",
+        "held": "wave held is held; `cutover release held` lets it go",
+    }
+
+
+# -- what comes next
+
+
+def next_of(desk: Operator, ref: str) -> str:
+    numbers = {one["ref"]: one for one in desk.cutover("status", "--json").document["numbers"]}
+    return str(numbers[ref]["next_command"])
+
+
+@pytest.mark.parametrize("state", [WaveState.HELD, WaveState.HALTED])
+def test_what_a_wave_keeps_back_names_the_command_that_lets_it_go(operator: Make, state: WaveState) -> None:
+    desk = planned(operator)
+    moved_to(desk, state)
+    desk.cutover("run", "N-0001", "--patience", "0")
+    assert desk.at().status is Status.HELD
+    assert next_of(desk, "N-0001") == "cutover release north"
+    assert "next: cutover release north" in desk.cutover("status", "north").out
+    assert desk.cutover(*next_of(desk, "N-0001").split()[1:]).code == 0
+    assert desk.cutover("run", "north").code == 0
+
+
+def test_a_number_at_its_gate_names_what_opens_it(operator: Make) -> None:
+    desk = planned(operator, "--canary", "1", "--to", "2025-09-01 10:00")
+    desk.cutover("run", "north", "--patience", "0")
+    assert [next_of(desk, ref) for ref in ("N-0001", "N-0002")] == ["cutover release north"] * 2
+    assert desk.cutover("release", "north", "--only", "N-0002").code == 0
+    assert desk.cutover("hold", "N-0002").code == 0
+    desk.cutover("run", "north", "--patience", "0")
+    assert (next_of(desk, "N-0001"), next_of(desk, "N-0002")) == ("cutover release north", "cutover release N-0002")
+    desk.cutover("release", "N-0002")
+    assert next_of(desk, "N-0002") == "cutover run north"
+    desk.rig.clock.advance(2 * 3600)
+    assert next_of(desk, "N-0002") == 'cutover plan north --to "YYYY-MM-DD HH:MM"'
+    desk.cutover("stop", "north", "--because", "x", "--confirm", "north")
+    assert next_of(desk, "N-0002") == 'cutover abort N-0002 --because "..."'
+    assert "next:" not in desk.cutover("status", "north").out
+
+
+def test_advice_about_one_number_begins_no_wave(operator: Make) -> None:
+    desk = planned(operator)
+    release = desk.cutover("hold", "N-0001", "--json").document["next"]
+    assert release == "cutover release N-0001"
+    assert desk.cutover(*release.split()[1:], "--json").document["next"] == "cutover run N-0001"
+    switched = desk.cutover("resolve", "N-0001", "--switch", "CODE_FIRST", "--because", "x", "--json")
+    assert switched.document["next"] == "cutover run N-0001"
+    aborted = desk.cutover("abort", "N-0001", "--because", "x", "--dry-run", "--json")
+    assert aborted.document["next"] == "cutover run N-0001"
+    desk.cutover("run", "N-0001", "--patience", "0")
+    assert wave(desk).state is WaveState.PLANNED
+
+
+# -- pure
+
+
+def test_a_window_that_is_kept_may_have_begun() -> None:
+    kept = Window(datetime(2025, 9, 1, 6, 0, tzinfo=UTC), datetime(2025, 9, 1, 10, 0, tzinfo=UTC))
+    assert read_window(None, "2025-09-01 12:00", None, kept, NOW).start == kept.start
+    with pytest.raises(BadPlan, match="in the past"):
+        read_window("2025-09-01 07:00", None, None, kept, NOW)
