@@ -13,6 +13,10 @@ from state.rows import Position
 from state.sides import Side
 
 
+# Under this name stands what a preflight saw, beside what the steps found.
+PREFLIGHT = "preflight"
+
+
 class Way(StrEnum):
     OPEN = "open"
     CLOSED = "closed"

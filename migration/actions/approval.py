@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from migration.bootstrap import App
-from migration.way_back import Known, WayBack, judged
+from migration.way_back import PREFLIGHT, Known, WayBack, judged
 from state.rows import Position
 from state.sides import Released
 
@@ -21,9 +21,11 @@ def let_cross(released: str, board: Iterable[Position]) -> list[Position]:
 
 
 async def way_back_on_record(app: App, at: Position) -> WayBack:
-    """As it was last seen: no side is looked at."""
+    """As it was last seen, by a preflight or by the number's own first step: no side is looked at."""
     snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
-    known = Known.of(at, snapshot.facts if snapshot is not None else {}, await app.queries.field_facts())
+    looked = (await app.queries.findings(at.migration_id, "note")).get(PREFLIGHT)
+    newest = max((one for one in (snapshot, looked) if one is not None), key=lambda one: one.at, default=None)
+    known = Known.of(at, newest.facts if newest is not None else {}, await app.queries.field_facts())
     return judged(known, await app.queries.now())
 
 

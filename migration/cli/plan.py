@@ -100,7 +100,8 @@ async def _plan(name: str, wishes: Wishes, asked: Asked) -> int:
         window = wishes.window(window_of(there) if there else Window(), now)
         asked.now(wave_line(there) if there else f"there is no wave {name}", wave_told(there) if there else None)
         if there is None or there.state is WaveState.PLANNED:
-            row = await _settle(app, asked, _settings(name, wishes, window, there), rule, wishes.takes(there))
+            what = "make" if there is None else "settle"
+            row = await _settle(app, asked, _settings(name, wishes, window, there), rule, wishes.takes(there), what)
         else:
             row = await _move(app, asked, there, window, wishes)
         asked.after(wave_line(row), wave_told(row))
@@ -110,8 +111,8 @@ async def _plan(name: str, wishes: Wishes, asked: Asked) -> int:
         return asked.end()
 
 
-async def _settle(app: App, asked: Asked, new: NewWave, rule: Rule, limit: int | None) -> WaveRow:
-    will = f"settle wave {new.name}; nothing crosses before `cutover run` or its schedule"
+async def _settle(app: App, asked: Asked, new: NewWave, rule: Rule, limit: int | None, what: str) -> WaveRow:
+    will = f"{what} wave {new.name}; nothing crosses before `cutover run` or its schedule"
     return await carried_out(asked, app, will, lambda app: plan_wave(app, new, rule, limit))
 
 

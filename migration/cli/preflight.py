@@ -1,4 +1,4 @@
-"""`cutover preflight`: would these numbers get through? Reads both sides and changes nothing."""
+"""`cutover preflight`: would these numbers get through? Reads both sides, changes nothing there, keeps what it saw."""
 
 from typing import Annotated
 

@@ -1,8 +1,9 @@
 """What a check is and what it may say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from migration.step import Number
 
@@ -15,12 +16,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What one check found. `runbook` where a person has to act."""
+    """What one check found. `runbook` where a person has to act; `seen` is kept for whoever approves the wave."""
 
     check: str
     verdict: Verdict
     said: str
     runbook: str | None = None
+    seen: Mapping[str, Any] | None = None
 
 
 class Check(Protocol):

@@ -1,4 +1,4 @@
-"""Run the catalogue over numbers. Nothing is written anywhere."""
+"""Run the catalogue over numbers. Nothing is written anywhere but, in our own database, what was seen."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.catalogue import CHECKS
 from migration.preflight.check import Check, Checked, Verdict
 from migration.step import Number
+from migration.way_back import PREFLIGHT
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
@@ -37,6 +38,8 @@ async def preflight(
             view = await app.views.of(at, await app.queries.now())
             checked = [found for check in CHECKS if (found := await _look(check, view)) is not None]
             checked.append(await _budget(app, at))
+            for seen in (found.seen for found in checked if found.seen is not None):
+                await app.ledger.facts.looked(at.migration_id, PREFLIGHT, seen)
         tick()
         return Report(at, tuple(checked))
 

@@ -1,6 +1,6 @@
 """Is there a way back to On-Premises, and why not?"""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from migration.preflight.check import Checked, Verdict
 from migration.step import Number
@@ -14,5 +14,9 @@ class WayBackCheck:
         reading = await number.onprem.reading() if number.onprem is not None else None
         cloud = await number.cloud.number(number.at.phone_number_id)
         verified = cloud.code_verification_status == "VERIFIED"
-        found = way_back(number, reading.expires_at if reading is not None else None, verified=verified)
-        return Checked(self.name, Verdict.PASS, str(found))
+        expires_at = reading.expires_at if reading is not None else None
+        found = way_back(number, expires_at, verified=verified)
+        seen: dict[str, Any] = {"code_verification_status": cloud.code_verification_status}
+        if expires_at is not None:
+            seen["expires_at"] = expires_at.isoformat()
+        return Checked(self.name, Verdict.PASS, str(found), seen=seen)

@@ -1,9 +1,12 @@
-"""Field facts: what somebody measured at Meta, dated, with the evidence. The newest measurement counts."""
+"""Field facts: what somebody measured at Meta, dated, with the evidence. And what a preflight saw of a number."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from state.models import FieldFact
+from state.models import FieldFact, Finding
 from state.types import SqlClock
 
 
@@ -19,5 +22,16 @@ class Facts:
             await tx.execute(
                 insert(FieldFact).values(
                     name=name, value=value, measured_at=self._clock.now(), measured_by=by, evidence=evidence
+                )
+            )
+
+    async def looked(self, migration_id: int, by: str, seen: Mapping[str, Any]) -> None:
+        """Keep what was seen of a number outside its steps; the newest look counts."""
+        async with self._engine.begin() as tx:
+            mine = (Finding.migration_pk == migration_id, Finding.step == by, Finding.kind == "note")
+            await tx.execute(delete(Finding).where(*mine))
+            await tx.execute(
+                insert(Finding).values(
+                    migration_pk=migration_id, step=by, kind="note", at=self._clock.now(), facts=dict(seen)
                 )
             )

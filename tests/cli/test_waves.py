@@ -471,3 +471,13 @@ def test_a_window_that_is_kept_may_have_begun() -> None:
     assert read_window(None, "2025-09-01 12:00", None, kept, NOW).start == kept.start
     with pytest.raises(BadPlan, match="in the past"):
         read_window("2025-09-01 07:00", None, None, kept, NOW)
+
+
+def test_what_preflight_saw_is_what_the_approval_text_says(operator: Make) -> None:
+    desk = operator(kinds=["healthy"], world="open")
+    desk.taken_in()
+    desk.cutover("plan", "north", "--canary", "1")
+    assert "not looked at yet" in desk.cutover("release", "north", "--dry-run").out
+    seen = desk.cutover("preflight", "north", "--json").document["ways_back"]
+    assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == seen
+    assert "not looked at" not in seen
