@@ -1,5 +1,6 @@
 """Reading both sides, and what their answers together mean. One place, because everything hangs on it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -83,6 +84,12 @@ async def read_sides(number: Number) -> Evidence:
 
 
 # Numbers that Graph shows like this are not ours to move; a person decides what becomes of them.
+def graph_sets_no_pin(cloud: CloudNumber, facts: Mapping[str, str]) -> bool:
+    """By the field fact, Graph's PIN call would not set the PIN that `register` of this number has to name."""
+    measured = facts.get("pin_while_not_on_cloud")
+    return measured == "refused" or (measured == "onprem_keeps" and cloud.platform_type == "ON_PREMISE")
+
+
 NOT_MOVABLE = {"BANNED", "DELETED", "MIGRATED"}
 
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from migration.clients.onprem import Reading
 from migration.preflight.check import Checked, Verdict
+from migration.readings import graph_sets_no_pin
 from migration.step import Number
 
 PAGE = "runbooks/pin-unknown.md"
@@ -17,7 +18,7 @@ class Pin:
             return Checked(self.name, Verdict.PASS, "we set one at the instance before the move")
         if number.at.pin_provenance is not None:
             return Checked(self.name, Verdict.PASS, f"known: {number.at.pin_provenance}")
-        if number.facts.get("pin_while_not_on_cloud") == "refused":
+        if graph_sets_no_pin(await number.cloud.number(number.at.phone_number_id), number.facts):
             return Checked(self.name, Verdict.FAIL, "no PIN is known and nothing could set one", PAGE)
         said = "no PIN is known; whether Graph lets us set one now is undocumented and tried before the move"
         return Checked(self.name, Verdict.WARN, said)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.readings import not_movable, read_both
+from migration.readings import graph_sets_no_pin, not_movable, read_both
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import PinProvenance, Promise
 
@@ -31,8 +31,7 @@ class SecurePin:
         if stop is not None:
             return stop
         known = number.at.pin_provenance is not None
-        refused = number.facts.get("pin_while_not_on_cloud") == "refused"
-        if not known and refused and not both.serving:
+        if not known and graph_sets_no_pin(both.cloud, number.facts) and not both.serving:
             return Blocked("no PIN is known and nothing that could set one answers", PIN_PAGE)
         return None
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from migration.field_facts import as_switches, as_world, field_facts
 from migration.sandbox import switches
 from tests.cli.town import Desk
+from tests.operator import Operator
 from tests.servers import child, line_of
 
 
@@ -73,3 +75,16 @@ def test_what_is_no_fact(manned: Desk, words: tuple[str, ...], said: str) -> Non
     told = manned.cutover("fact", *words)
     assert told.code == 2
     assert said in told.complaint
+
+
+@pytest.mark.parametrize(("value", "registers"), [("onprem_keeps", 0), ("refused", 0), ("accepted", 1)])
+def test_a_pin_that_graph_would_not_set_is_not_sent(
+    operator: Callable[..., Operator], value: str, registers: int
+) -> None:
+    """Its host is gone and nobody knows its PIN: what was measured decides whether Graph may be asked to set one."""
+    desk = operator(kinds=["host_gone"], world="after-sunset")
+    desk.taken_in(pin="")
+    assert desk.cutover("fact", "pin_while_not_on_cloud", value, "--because", "tried on a spare number").code == 0
+    at = desk.drive()
+    assert desk.calls().count("register") == registers
+    assert (at.runbook or "").endswith("pin-unknown.md") == (registers == 0)
