@@ -19,11 +19,15 @@ from urllib.parse import urlsplit
 import psutil
 
 from bench.table import Row
+from migration.sandbox import Sandbox
+from migration.sandbox.scenario import read
+from migration.sandbox.wire import Request
 
 KINDS = "on_cloud,healthy"
 CONNECTIONS = 8
 REQUESTS, STARTS = 6_000, 3
 FEW, MANY, MOST = 500, 2_000, 10_000
+SMALL, LARGE = 1_000, 4_000
 SECONDS_TO_READY, PER_SECOND, MEBIBYTES = 2.0, 500, 200
 # What a request may cost more in a fleet 20 times as large, before something grows with the fleet.
 GROWTH = 2.0
@@ -136,9 +140,28 @@ def run() -> Iterator[Row]:
                 used = process.memory_info().rss / 1024 / 1024
                 what = f"sandbox: memory with {numbers:,} numbers after {6 * REQUESTS:,} calls"
                 yield Row(what, f"{used:.0f} MiB", f"under {MEBIBYTES} MiB", used < MEBIBYTES)
+    yield paging()
     ratio = rates[FEW] / rates[MOST]
     what = f"sandbox: what a request costs with {MOST:,} numbers, against {FEW:,}"
     yield Row(what, f"{ratio:.2f} times", f"under {GROWTH:.0f} times", ratio < GROWTH)
+
+
+def paging() -> Row:
+    """All pages of one large account, as somebody reads who follows `next`: what a page costs must not grow."""
+    costs = {}
+    for count in (SMALL, LARGE):
+        account = f"businesses: [{{name: a, numbers_per_waba: {count}}}]\nnumbers: [{{kind: on_cloud, count: {count}}}]"
+        made = Sandbox.from_scenario(read(account))
+        url, pages = f"/{next(iter(made.world.wabas))}/phone_numbers?fields=id,status&limit=100", 0
+        bearer = {"authorization": f"Bearer {made.token}"}
+        began = time.perf_counter()
+        while url:
+            answer = made.handle(Request.of("GET", url, bearer, b"", ""))
+            url, pages = json.loads(answer.body)["paging"].get("next", ""), pages + 1
+        costs[count] = (time.perf_counter() - began) / pages
+    ratio = costs[LARGE] / costs[SMALL]
+    what = f"sandbox: a page of {LARGE:,} numbers in one account, against one of {SMALL:,}"
+    return Row(what, f"{ratio:.2f} times ({1000 * costs[LARGE]:.1f} ms)", f"under {GROWTH:.0f} times", ratio < GROWTH)
 
 
 def _ready(numbers: int, seconds: float) -> tuple[str, bool]:

@@ -122,8 +122,10 @@ class Engine:
                 return await record.advanced(seen, None)
             case CannotTell(recheck_at, reason, noted, on):
                 return await record.outcome(Waiting(recheck_at, on, reason, noted))
-            case Blocked():
+            case Blocked(side=None):
                 return await self._verdict(record, seen)
+            case Blocked(side=side):
+                return await record.outcome(seen, side=Evidence(side=side))
 
     async def _must_not(self, record: NumberRecord) -> None | Waiting | Blocked | Held | Reopen:
         """Gate, stale inputs and the step's own check, in that order: all of them reads."""

@@ -67,6 +67,7 @@ class Itinerary:
     name: Name
     legs: tuple[Leg, ...]
     ends_as: Status = Status.DONE
+    goes_to: Side | None = Side.CLOUD  # None: nowhere, it stays where it is
 
     def leg(self, step: str) -> Leg:
         """Raises KeyError for a step that this itinerary does not have."""
@@ -198,6 +199,7 @@ BACK_TO_ONPREM = Itinerary(
         _leg(SwitchRoute(goes_to=Side.ON_PREMISES)),
         _leg(ResumeSends(goes_to=Side.ON_PREMISES)),
     ),
+    goes_to=Side.ON_PREMISES,
 )
 
 FORWARD_RECOVERY = Itinerary(
@@ -212,8 +214,14 @@ FORWARD_RECOVERY = Itinerary(
     ),
 )
 
-# Before the point of no return there is nothing to take back but the word that senders should wait.
-ABORT = Itinerary(Name.ABORT, (_leg(ResumeSends(goes_to=Side.ON_PREMISES)),), ends_as=Status.ABORTED)
+# Before the point of no return there is nothing to take back but words to senders: that they should wait, and, where
+# an earlier way of the number came to nothing, where to send.
+ABORT = Itinerary(
+    Name.ABORT,
+    (_leg(SwitchRoute(goes_to=None)), _leg(ResumeSends(goes_to=None))),
+    ends_as=Status.ABORTED,
+    goes_to=None,
+)
 
 FORWARD = (WITH_BACKUP, CODE_FIRST, CODE_AFTER, ONBOARD)
 ITINERARIES = {one.name: one for one in (*FORWARD, BACK_TO_ONPREM, FORWARD_RECOVERY, ABORT)}

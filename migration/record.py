@@ -191,7 +191,8 @@ class NumberRecord:
         outage = None
         if back and at.dark_by_us and at.dark_since is not None:
             outage = max((self.number.now - at.dark_since).total_seconds(), 0.0)
-        return SideRead(evidence.side, outage_seconds=outage)
+        undone = back and evidence.side is not self.itinerary.goes_to
+        return SideRead(evidence.side, outage_seconds=outage, undone=undone)
 
     def _code(self, state: str) -> tuple[int, str] | None:
         return (self.number.code.id, state) if self.number.code is not None else None

@@ -37,10 +37,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A person must act; `runbook` is a page under runbooks/."""
+    """A person must act; `runbook` is a page under runbooks/. `side` only from a reading of both sides."""
 
     reason: str
     runbook: str
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)

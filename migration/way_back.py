@@ -12,7 +12,6 @@ from migration.step import Number
 from state.rows import Position
 from state.sides import Side
 
-
 # Under this name stands what a preflight saw, beside what the steps found.
 PREFLIGHT = "preflight"
 

@@ -126,6 +126,7 @@ class Number(Base):
     disposition_by: Mapped[str | None] = mapped_column(String(100))
     disposition_at: Mapped[datetime | None]
     imported_at: Mapped[datetime]
+    route: Mapped[str | None] = mapped_column(String(20))  # where its senders were last told to send, if they were
 
     __table_args__ = (
         CheckConstraint("code_method IN ('SMS', 'VOICE')", name="code_method_known"),

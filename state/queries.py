@@ -132,6 +132,7 @@ def _positions() -> Select[Any]:
             n.onprem_off_stated_by,
             n.onprem_off_stated_at,
             n.disposition,
+            n.route,
             m.created_at,
             m.ended_at,
         )

@@ -87,6 +87,7 @@ class Position:
     onprem_off_stated_by: str | None
     onprem_off_stated_at: datetime | None
     disposition: str | None
+    route: str | None
     created_at: datetime
     ended_at: datetime | None
 

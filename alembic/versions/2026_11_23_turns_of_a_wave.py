@@ -1,4 +1,4 @@
-"""A wave moves so many numbers at once whoever moves them, and does not halt again for failures that are known.
+"""What a wave moves at once whoever moves it, failures that are known, and where senders were last told to send.
 
 Revises: 2026_11_23_first_tables
 """
@@ -16,9 +16,11 @@ TABLE = "number_migrations"
 
 def upgrade() -> None:
     op.add_column(TABLE, sa.Column("moving_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("numbers", sa.Column("route", sa.String(length=20), nullable=True))
     op.add_column(TABLE, sa.Column("failure_known", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     op.drop_column(TABLE, "failure_known")
     op.drop_column(TABLE, "moving_until")
+    op.drop_column("numbers", "route")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging")
 HOUR = timedelta(hours=1)
@@ -27,17 +28,45 @@ class Meter:
     """Calls by the minute, so that a busy WABA costs no more memory than a quiet one."""
 
     minutes: dict[datetime, int] = field(default_factory=dict)
+    blocked_until: datetime | None = None
+    most: int = 0
 
-    def count(self, at: datetime) -> int:
-        """One more; gives how many there were in the hour up to now."""
+    def spend(self, at: datetime, most: int, longer: timedelta) -> bool:
+        """Whether one more call is within `most` an hour; it counts if so.
+
+        The first one too many blocks until enough calls are an hour old; each one after it makes that `longer`.
+        """
+        if most != self.most:
+            self.most, self.blocked_until = most, None
+        if self.blocked_until is not None and at < self.blocked_until:
+            self.blocked_until += longer
+            return False
+        self.blocked_until = None
+        calls = self.calls(at)
+        if calls >= most:
+            self.blocked_until = self._frees(calls - most + 1)
+            return False
+        self.add(at)
+        return True
+
+    def add(self, at: datetime) -> None:
         minute = at.replace(second=0, microsecond=0)
-        if minute not in self.minutes:
-            self.minutes = {when: calls for when, calls in self.minutes.items() if at - when < HOUR}
         self.minutes[minute] = self.minutes.get(minute, 0) + 1
+
+    def calls(self, at: datetime) -> int:
+        """How many were taken in the hour up to now."""
+        first = next(iter(self.minutes), None)
+        if first is not None and at - first >= HOUR:
+            self.minutes = {when: calls for when, calls in self.minutes.items() if at - when < HOUR}
         return sum(self.minutes.values())
 
-    def regained_at(self) -> datetime:
-        return min(self.minutes, default=datetime.min.replace(tzinfo=UTC)) + HOUR
+    def _frees(self, calls: int) -> datetime:
+        """When the oldest so many are an hour old."""
+        for when, count in self.minutes.items():
+            calls -= count
+            if calls <= 0:
+                return when + HOUR
+        return max(self.minutes, default=datetime.min.replace(tzinfo=UTC)) + HOUR
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +78,8 @@ class Waba:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)
     meter: Meter = field(default_factory=Meter)
+    on_cloud: set[str] = field(default_factory=set)  # ids of its registered numbers; one makes it active
+    orders: dict[str, Any] = field(default_factory=dict)  # of its numbers, by how they are sorted; made when asked for
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +88,7 @@ class Business:
 
     id: str
     name: str
+    terms_accepted: bool = True
 
 
 @dataclass(slots=True)
@@ -68,6 +100,9 @@ class App:
     verify_token: str
     callback_url: str | None = None
     fields: frozenset[str] = frozenset()  # webhook fields it asked for; none named: all
+    meter: Meter = field(default_factory=Meter)
+    requires_proof: bool = False
+    other: dict[str, dict[str, Any]] = field(default_factory=dict)  # subscriptions to what is not WhatsApp's
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,22 +10,19 @@ from typing import TYPE_CHECKING, Any
 from migration.sandbox import deployments, fleet, graph, manifest, onprem, oracle
 from migration.sandbox.businesses import BusinessSpec
 from migration.sandbox.calls import Call
-from migration.sandbox.errors import NobodyThere, Silence
-from migration.sandbox.faults import Fault, Faults
+from migration.sandbox.faults import Faults
 from migration.sandbox.kinds import DEFAULT_KINDS, NumberSpec, spec_of
-from migration.sandbox.number import SimNumber
 from migration.sandbox.scenario import Scenario, load
+from migration.sandbox.striking import Broken, broken, run, struck
 from migration.sandbox.switches import Switches, with_values
-from migration.sandbox.usage import Usage, usage_headers
 from migration.sandbox.webhooks import Delivery, Handshake
-from migration.sandbox.wire import Answer, Asked, Drop, Request, Target, answer_json
+from migration.sandbox.wire import Answer, Asked, Request, Target
 from migration.sandbox.world import World, WorldKind
 
 if TYPE_CHECKING:
     import httpx
 
 SIDES = ("graph", "onprem", "hook", "command")
-HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
 
 
 def utc_now() -> datetime:
@@ -35,7 +33,7 @@ class Sandbox:
     def __init__(self, world: World, token: str) -> None:
         self.world = world
         self.token = token
-        self.faults = Faults()
+        self.faults = Faults(world.seed)
         # In-process: asks an address to verify itself (GET its URL), gives status and body. None: it would.
         self.verify: Callable[[str], tuple[int, str]] | None = None
 
@@ -149,14 +147,22 @@ class Sandbox:
 
     def begin(self, request: Request) -> Answer:
         """As `handle`; an answer that `asks` is for the caller to finish, once the address has been asked."""
-        target = self._identify(request)
-        if target is None:
-            return oracle.answer(self, request)
+        try:
+            target = self._identify(request)
+            if target is None:
+                return oracle.answer(self, request)
+        except Exception:  # noqa: BLE001  as in `run`
+            return self._record(request, Target("graph", "unknown", Answer), broken("graph"), None)
         fault = self.faults.strike(target.call, target.number.e164 if target.number is not None else None)
-        answer = self._struck(target, fault) if fault is not None else _run(target)
+        answer = struck(self.world, target, fault) if fault is not None else run(target)
+        kind = fault.kind if fault is not None else None
         if (asks := answer.asks) is not None:
-            return Answer(asks=Asked(asks.handshake, lambda passed: self._record(request, target, asks.then(passed))))
-        return self._record(request, target, answer)
+            return Answer(asks=Asked(asks.handshake, lambda passed: self._asked(request, target, asks, passed)))
+        return self._record(request, target, answer, kind)
+
+    def _asked(self, request: Request, target: Target, asks: Asked, passed: bool) -> Answer:
+        finish = replace(target, run=lambda: asks.then(passed))
+        return self._record(request, target, run(finish), None)
 
     def _verifies(self, handshake: Handshake) -> bool:
         """Where nobody listens in this process, every address is taken as it is."""
@@ -170,7 +176,9 @@ class Sandbox:
         """Webhooks whose time has come. Each has to be settled: `sandbox.settle(one, status)`."""
         found = []
         for one in self.world.outbox.take(self.world.now()):
-            if one.address.instance is not None and not deployments.calls_back(self.world, one.address.instance):
+            if one.address.instance is not None and deployments.lost(self.world, one.address.instance):
+                self.settle(replace(one, until=self.world.now()), None)  # its queue is no more
+            elif one.address.instance is not None and not deployments.calls_back(self.world, one.address.instance):
                 self.settle(one, None)  # a client that is down posts nothing
             elif one.address.is_nobodys:
                 self.settle(one, 200)
@@ -197,50 +205,7 @@ class Sandbox:
             return onprem.identify(self.world, request)
         return graph.identify(self.world, request)
 
-    def _struck(self, target: Target, fault: Fault) -> Answer:
-        """A call that meets a fault: before its effect, after it, or instead of it."""
-        if fault.kind in ("refuse", "reset_before"):
-            return Answer(0, drop="refused" if fault.kind == "refuse" else "reset")
-        if fault.kind == "lag" and target.number is not None:
-            return self._lag(target, target.number, fault)
-        real = self._effect(target) if fault.effect else Answer(0)
-        if real.drop is not None:
-            return real  # nobody was there to be struck
-        match fault.kind:
-            case "lost_answer" | "truncated":
-                drop: Drop = "no_answer" if fault.kind == "lost_answer" else "cut"
-                real.drop = drop
-                return real
-            case "slow":
-                real = real if fault.effect else answer_json({}, 504)
-                real.takes_s += fault.seconds
-                return real
-            case "429" | "500":
-                said = self._error(target, int(fault.kind))
-            case "html":
-                said = Answer(502, HTML, {"content-type": "text/html; charset=utf-8"})
-            case _:
-                said = Answer(real.status or 200)
-        said.effect, said.takes_s = real.effect, real.takes_s
-        return said
-
-    def _error(self, target: Target, status: int) -> Answer:
-        used = Usage(percent=100, minutes=1) if status == 429 else Usage(percent=1)
-        return _error(target, status, usage_headers(self.world, used))
-
-    def _effect(self, target: Target) -> Answer:
-        """A struck call that sets an address does not wait for it: who struck it asked for the effect."""
-        answer = _run(target)
-        return answer if answer.asks is None else answer.asks.then(True)
-
-    def _lag(self, target: Target, number: SimNumber, fault: Fault) -> Answer:
-        before = self.world.shown(number)
-        answer = _run(target)
-        until = self.world.now().timestamp() + fault.seconds
-        number.lagging_view, number.lagging_until = before, datetime.fromtimestamp(until, UTC)
-        return answer
-
-    def _record(self, request: Request, target: Target, answer: Answer) -> Answer:
+    def _record(self, request: Request, target: Target, answer: Answer, fault: str | None) -> Answer:
         number, log = target.number, self.world.log
         log.append(
             Call(
@@ -257,34 +222,10 @@ class Sandbox:
                 code=answer.code,
                 effect=answer.effect and target.write,
                 answered=answer.drop is None,
+                fault="broken" if isinstance(answer, Broken) else fault,
             )
         )
         return answer
-
-
-def _run(target: Target) -> Answer:
-    try:
-        return target.run()
-    except NobodyThere:
-        return Answer(0, drop="refused")
-    except Silence:
-        return Answer(0, drop="silence")
-
-
-def _error(target: Target, status: int, headers: dict[str, str]) -> Answer:
-    """What either API says when it is out of order or out of patience."""
-    if target.side == "onprem":
-        error = (
-            {"code": 1015, "title": "Too many requests"} if status == 429 else {"code": 1000, "title": "Generic error"}
-        )
-        return answer_json(
-            {"errors": [error | {"details": "Try again"}], "meta": {}}, status, code=int(str(error["code"]))
-        )
-    code = 130429 if status == 429 else 131000
-    error = {"message": f"(#{code}) Try again", "type": "OAuthException", "code": code}
-    answer = answer_json({"error": error}, status, code=code)
-    answer.headers |= headers
-    return answer
 
 
 def _beginning_at(start: datetime | None, now: Callable[[], datetime]) -> Callable[[], datetime]:

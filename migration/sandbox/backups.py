@@ -14,11 +14,15 @@ from datetime import datetime
 from typing import Any
 
 MAGIC = b"WABK"  # samples of real backups begin the same way each time
-SALT, MAC = 16, 32
+SALT, MAC, SUM = 16, 32, 8
 
 
 class CannotOpen(Exception):
-    """Garbled, cut short, or sealed under another password."""
+    """Garbled or cut short."""
+
+
+class WrongPassword(CannotOpen):
+    """Whole, and sealed under another password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +48,23 @@ def seal(contents: Contents, password: str, salt: bytes) -> str:
     ).encode()
     key = _key(password, salt)
     cipher = _stream(key, body)
-    return base64.b64encode(MAGIC + salt + hmac.digest(key, cipher, "sha256") + cipher).decode()
+    whole = MAGIC + salt + hmac.digest(key, cipher, "sha256") + cipher
+    return base64.b64encode(whole + _sum(whole)).decode()
 
 
 def open_(data: str, password: str) -> Contents:
-    """Raises CannotOpen."""
+    """Raises CannotOpen; WrongPassword where only that is wrong."""
     try:
         blob = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise CannotOpen from None
+    blob, told_sum = blob[:-SUM], blob[-SUM:]
+    if not blob.startswith(MAGIC) or _sum(blob) != told_sum:
+        raise CannotOpen
     salt, mac, cipher = blob[4 : 4 + SALT], blob[4 + SALT : 4 + SALT + MAC], blob[4 + SALT + MAC :]
     key = _key(password, salt)
-    if not blob.startswith(MAGIC) or not hmac.compare_digest(mac, hmac.digest(key, cipher, "sha256")):
-        raise CannotOpen
+    if not hmac.compare_digest(mac, hmac.digest(key, cipher, "sha256")):
+        raise WrongPassword
     told = json.loads(_stream(key, cipher))
     return Contents(
         told["e164"],
@@ -67,8 +75,12 @@ def open_(data: str, password: str) -> Contents:
     )
 
 
+def _sum(blob: bytes) -> bytes:
+    return hashlib.sha256(blob).digest()[:SUM]
+
+
 def _key(password: str, salt: bytes) -> bytes:
-    return hashlib.sha256(salt + password.encode()).digest()
+    return hashlib.sha256(salt + password.encode("utf-8", "surrogatepass")).digest()
 
 
 def _stream(key: bytes, data: bytes) -> bytes:

@@ -15,13 +15,20 @@ MANAGEMENT, MESSAGING = SCOPES
 
 @dataclass(frozen=True, slots=True)
 class BusinessSpec:
-    """`token_expires_in_days` None: never. `token_sees_wabas` None: all of the business; else the first so many."""
+    """`token_expires_in_days` None: never. `token_sees_wabas` None: all of the business; else the first so many.
+
+    `terms_accepted`: false where nobody of the business has accepted the terms of service, for all of its numbers.
+    `apps`: each with a secret, an address and a token of its own, over the same accounts.
+    """
 
     name: str = "Fleet"
     numbers_per_waba: int = 10
     token_scopes: tuple[str, ...] = SCOPES
     token_expires_in_days: float | None = None
     token_sees_wabas: int | None = None
+    apps: int = 1
+    requires_proof: bool = False
+    terms_accepted: bool = True
 
 
 def business_of(row: Mapping[str, Any]) -> BusinessSpec:
@@ -46,8 +53,12 @@ def _value(name: str, value: Any) -> Any:
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise BadSpec("token_expires_in_days is a number of days, negative where the token has expired")
             return value
+        case "requires_proof" | "terms_accepted":
+            if not isinstance(value, bool):
+                raise BadSpec(f"{name} is true or false")
+            return value
         case _:
-            least = 1 if name == "numbers_per_waba" else 0
+            least = 1 if name in ("numbers_per_waba", "apps") else 0
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise BadSpec(f"{name} is a whole number from {least} on")
             return value

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from migration.sandbox.accounts import Waba
+from migration.sandbox.errors import GRAPH, ONPREM
 from migration.sandbox.instance import Instance
 from migration.sandbox.number import SimNumber
 from migration.sandbox.webhooks import Address, Update
@@ -17,9 +18,9 @@ from migration.sandbox.world import World
 
 # Seconds after a message is taken; ours. A failure comes as late as the first status would.
 SENT_S, DELIVERED_S, READ_S = 0.5, 1.5, 20.0
-TITLES: Mapping[int, str] = {131047: "Re-engagement message", 131026: "Message undeliverable"}
 # Only these follow an override; the rest goes to the app's own address (the page of overrides).
 OVERRIDABLE = "messages"
+ONPREM_ERRORS = "https://developers.facebook.com/docs/whatsapp/on-premises/errors"
 
 # -- who listens
 
@@ -33,20 +34,20 @@ def addresses(world: World, waba: Waba, field: str, number: SimNumber | None = N
         url = app.callback_url
         if field == OVERRIDABLE:
             url = subscription.override or url
-            if number is not None and number.webhook.get("app_id") == app.id:
-                url = number.webhook["override_callback_uri"]
+            if number is not None:
+                url = number.webhooks.get(app.id, url)
         if url:
             yield Address(url, secret=app.secret)
 
 
 def _client_address(instance: Instance) -> Address | None:
     """On-Premises has one address a client, in its settings."""
-    settings = instance.application()
+    settings = instance.in_effect()
     url = settings["webhooks"].get("url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         return None
     first, longest = settings["callback_backoff_delay_ms"], settings["max_callback_backoff_delay_ms"]
-    return Address(url, None, instance.id, _seconds(first, 3.0), _seconds(longest, 900.0))
+    return Address(url, None, instance.queue, _seconds(first, 3.0), _seconds(longest, 900.0))
 
 
 def _seconds(milliseconds: Any, otherwise: float) -> float:
@@ -66,9 +67,10 @@ def _tell(
     if about is None:
         number.notices += 1
         about = f"{field}:{number.notices}"
-    for address in addresses(world, waba, field, number):
+    everybody = tuple(addresses(world, waba, field, number))
+    for address in everybody:
         change = {"value": dict(value), "field": field}
-        world.outbox.put(Update(address, waba.id, change, f"{number.e164}:{about}", time), at)
+        world.outbox.put(Update(address, waba.id, change, f"{number.e164}:{about}", time, everybody), at)
 
 
 # -- messages on Cloud
@@ -135,7 +137,7 @@ def _course(world: World, at: datetime, failed: int | None) -> Iterator[tuple[st
 
 def _error(code: int) -> dict[str, Any]:
     page = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
-    title = TITLES.get(code, "Message failed")
+    title = GRAPH[code][1]
     return {"code": code, "title": title, "message": title, "error_data": {"details": title}, "href": page}
 
 
@@ -157,22 +159,26 @@ def inbound_on_premises(
     return on_premises(world, instance, _inbound(consumer, message_id, text, at), at, message_id)
 
 
-def statuses_on_premises(world: World, instance: Instance, to: str, message_id: str, at: datetime) -> bool:
-    """Those that the client's settings ask for."""
-    settings = instance.application()
+def statuses_on_premises(
+    world: World, instance: Instance, to: str, message_id: str, at: datetime, failed: int | None = None
+) -> bool:
+    """Those that the client's settings ask for; `failed` is always told."""
+    settings = instance.in_effect()
     wanted = settings["webhooks"].get("message", {})
-    wanted = wanted if isinstance(wanted, dict) else {}
     told = False
-    for status, when in _course(world, at, None):
-        if wanted.get(status) or (status == "sent" and settings.get("sent_status")):
-            row = {
-                "id": message_id,
-                "recipient_id": to,
-                "status": status,
-                "timestamp": str(int(when.timestamp())),
-                "type": "message",
-            }
-            told = on_premises(world, instance, {"statuses": [row]}, when, f"{message_id}:{status}") or told
+    for status, when in _course(world, at, failed):
+        if not (status == "failed" or wanted.get(status) or (status == "sent" and settings["sent_status"])):
+            continue
+        row: dict[str, Any] = {
+            "id": message_id,
+            "recipient_id": to,
+            "status": status,
+            "timestamp": str(int(when.timestamp())),
+            "type": "message",
+        }
+        if failed is not None:
+            row["errors"] = [{"code": failed, "title": ONPREM[failed][1], "href": ONPREM_ERRORS}]
+        told = on_premises(world, instance, {"statuses": [row]}, when, f"{message_id}:{status}") or told
     return told
 
 

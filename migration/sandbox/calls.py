@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import IO, Any, Literal
 
 Side = Literal["graph", "onprem", "hook", "command"]
@@ -17,7 +18,10 @@ INDEX_EVERY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `effect`: it did what it asks for. `answered`: its answer was sent back whole."""
+    """One call. `effect`: it did what it asks for. `answered`: its answer was sent back whole.
+
+    `fault`: the kind of fault that struck it; `broken` where the sandbox itself failed.
+    """
 
     seq: int
     at: datetime
@@ -32,6 +36,7 @@ class Call:
     code: int | None
     effect: bool
     answered: bool
+    fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"at": self.at.isoformat()}
@@ -57,9 +62,11 @@ class CallLog:
         """Calls after number `seq`; numbers begin at 1 and have no gaps."""
         found: list[Call] = []
         if seq < self._spilled:
-            found.extend(call for call in self._from_file(seq) if call.seq > seq)
-        found.extend(self._recent[max(0, seq - self._spilled) :])
-        return found if limit is None else found[:limit]
+            most = self._spilled - seq if limit is None else min(limit, self._spilled - seq)
+            found.extend(islice(self._from_file(seq), most))
+        rest = self._recent[max(0, seq - self._spilled) :]
+        found.extend(rest if limit is None else rest[: max(0, limit - len(found))])
+        return found
 
     def clear(self) -> None:
         """Close and forget the file."""
@@ -79,8 +86,11 @@ class CallLog:
         del self._recent[:count]
 
     def _from_file(self, seq: int) -> Iterator[Call]:
+        """The spilled calls after number `seq`; what is not asked for is not read."""
         assert self._file is not None
         self._file.seek(self._offsets[seq // INDEX_EVERY])
-        for line in self._file:
+        for _ in range(seq % INDEX_EVERY):
+            self._file.readline()
+        while line := self._file.readline():
             row = json.loads(line)
             yield Call(**(row | {"at": datetime.fromisoformat(row["at"])}))

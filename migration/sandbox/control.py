@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from migration.sandbox.deployments import ACTIONS
+from migration.sandbox.onprem_hands import ACTIONS
 
 # Seconds; a command answers at once or is not there.
 PATIENCE = 10

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from migration.sandbox.app import Sandbox
 
-# Seconds that a receiver has; undocumented. Meta's goal for receivers is a median of 250 ms.
-PATIENCE_S = 10.0
 # "concurrent requests": how many of them is undocumented.
 AT_ONCE = 50
 # The clock may be moved by a control call; it is looked at again after so many seconds whatever happens.
@@ -50,7 +48,8 @@ class Courier:
         import httpx  # noqa: PLC0415
 
         if self._http is None:
-            self._http = httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
+            patience = self._sandbox.world.switches.webhook_patience_s
+            self._http = httpx.AsyncClient(timeout=patience, trust_env=False, follow_redirects=False)
         return self._http
 
     async def _until_next(self) -> None:

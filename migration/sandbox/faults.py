@@ -1,16 +1,24 @@
-"""Faults as data: what goes wrong, on which route, for whom, how often. The first that matches strikes."""
+"""Faults as data: what goes wrong, on which route, for whom, how often. The first that matches strikes.
 
+With a `share` a fault's luck is drawn from the seed, the number and how often that number has met it before: the
+same for each number, whatever others do in between.
+"""
+
+import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Kind = Literal[
     "refuse",
     "reset_before",
+    "reset_after",
     "lost_answer",
     "slow",
     "429",
     "500",
+    "error",
     "html",
     "truncated",
     "empty",
@@ -21,17 +29,23 @@ KINDS: tuple[str, ...] = get_args(Kind)
 EFFECT: Mapping[str, bool] = {
     "refuse": False,
     "reset_before": False,
+    "reset_after": True,
     "lost_answer": True,
     "slow": True,
     "429": False,
     "500": False,
+    "error": False,
     "html": False,
     "truncated": True,
     "empty": True,
     "lag": True,
 }
-# Only these may say otherwise; for the rest the effect is what their name means.
-CHOOSES = frozenset({"500", "html", "empty", "slow"})
+# Only these may say otherwise; for the rest the effect is what their name means. A gateway may count a call after it
+# went through, so even 429 may.
+CHOOSES = frozenset({"429", "500", "error", "html", "empty", "slow"})
+# What a fault of kind `error` says, in the words of either side.
+SAYS = ("code", "subcode", "status", "details")
+PARTS = ("route", "kind", "e164", "times", "after", "share", "seconds", "effect", *SAYS)
 
 
 class BadFault(ValueError):
@@ -40,17 +54,23 @@ class BadFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """`times` 0 means for ever; `after` calls pass first; `seconds` for slow and lag."""
+    """`times` 0 means for ever; `after` calls pass first; of the rest a `share` is struck; `seconds` for slow, lag."""
 
     route: str
     kind: str
     e164: str | None = None
     times: int = 1
     after: int = 0
+    share: float = 1.0
     seconds: float = 30.0
     effect: bool = True
+    code: int | None = None
+    subcode: int | None = None
+    status: int | None = None
+    details: str | None = None
     hits: int = 0
     passed: int = 0
+    met: Counter[str] = field(default_factory=Counter)  # by number, for its luck
 
     def matches(self, call: str, e164: str | None) -> bool:
         if self.route not in ("*", call):
@@ -61,38 +81,28 @@ class Fault:
     def spent(self) -> bool:
         return self.times != 0 and self.hits >= self.times
 
+    def has_luck(self, seed: int, e164: str | None) -> bool:
+        """Whether this call is not of the share that is struck."""
+        if self.share >= 1.0:
+            return False
+        who = e164 or ""
+        self.met[who] += 1
+        luck = random.Random(f"{seed}:fault:{self.route}:{self.kind}:{who}:{self.met[who]}")
+        return luck.random() >= self.share
+
     def as_json(self) -> dict[str, Any]:
-        return {
-            "route": self.route,
-            "kind": self.kind,
-            "e164": self.e164,
-            "times": self.times,
-            "after": self.after,
-            "seconds": self.seconds,
-            "effect": self.effect,
-            "hits": self.hits,
-        }
+        told = {name: getattr(self, name) for name in PARTS if name not in SAYS or getattr(self, name) is not None}
+        return told | {"hits": self.hits}
 
 
 class Faults:
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, seed: int = 1, faults: Iterable[Fault] = ()) -> None:
+        self._seed = seed
         self._faults = list(faults)
 
-    def add(
-        self,
-        route: str,
-        kind: str,
-        e164: str | None = None,
-        times: int = 1,
-        after: int = 0,
-        seconds: float = 30.0,
-        effect: bool | None = None,
-    ) -> Fault:
-        """Raises BadFault."""
-        fault = read(
-            {"route": route, "kind": kind, "e164": e164, "times": times, "after": after, "seconds": seconds}
-            | ({"effect": effect} if effect is not None else {})
-        )
+    def add(self, route: str, kind: str, e164: str | None = None, **more: Any) -> Fault:
+        """`more`: any other part of a fault. Raises BadFault."""
+        fault = read({"route": route, "kind": kind, "e164": e164} | more)
         self._faults.append(fault)
         return fault
 
@@ -114,6 +124,8 @@ class Faults:
             if fault.passed < fault.after:
                 fault.passed += 1
                 continue
+            if fault.has_luck(self._seed, e164):
+                continue
             fault.hits += 1
             return fault
         return None
@@ -121,17 +133,12 @@ class Faults:
 
 def read(row: Mapping[str, Any]) -> Fault:
     """One fault from JSON or YAML. Raises BadFault."""
-    unknown = set(row) - {"route", "kind", "e164", "times", "after", "seconds", "effect"}
+    unknown = set(row) - set(PARTS)
     if unknown:
-        raise BadFault(f"a fault has no {', '.join(sorted(unknown))}")
+        raise BadFault(f"a fault has no {', '.join(sorted(map(str, unknown)))}")
     kind = str(row.get("kind"))
     if kind not in KINDS:
         raise BadFault(f"a fault's kind is one of {', '.join(KINDS)}, not {row.get('kind')!r}")
-    effect = EFFECT[kind]
-    if row.get("effect") is not None:
-        if kind not in CHOOSES and bool(row["effect"]) != effect:
-            raise BadFault(f"a fault of kind {kind} cannot choose its effect")
-        effect = bool(row["effect"])
     try:
         return Fault(
             route=str(row.get("route") or "*"),
@@ -139,11 +146,44 @@ def read(row: Mapping[str, Any]) -> Fault:
             e164=_plus(row.get("e164")),
             times=int(row.get("times", 1)),
             after=int(row.get("after", 0)),
+            share=_share(row.get("share", 1.0)),
             seconds=float(row.get("seconds", 30.0)),
-            effect=effect,
+            effect=_effect(kind, row.get("effect")),
+            **_said(kind, row),
         )
-    except (TypeError, ValueError):
-        raise BadFault("a fault's times, after and seconds are numbers") from None
+    except (TypeError, ValueError, OverflowError) as bad:
+        if isinstance(bad, BadFault):
+            raise
+        raise BadFault("a fault's times, after, share and seconds are numbers") from None
+
+
+def _effect(kind: str, told: Any) -> bool:
+    if told is None:
+        return EFFECT[kind]
+    if kind not in CHOOSES and bool(told) != EFFECT[kind]:
+        raise BadFault(f"a fault of kind {kind} cannot choose its effect")
+    return bool(told)
+
+
+def _share(told: Any) -> float:
+    share = float(told)
+    if not 0 <= share <= 1:
+        raise BadFault("a fault's share is a number from 0 to 1")
+    return share
+
+
+def _said(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    said = {name: row[name] for name in SAYS if row.get(name) is not None}
+    if kind != "error" and said:
+        raise BadFault(f"a fault of kind {kind} has no {', '.join(said)}; kind error has")
+    if kind == "error" and "code" not in said:
+        raise BadFault("a fault of kind error needs its code")
+    numbers = {name: value for name, value in said.items() if name != "details"}
+    if any(isinstance(value, bool) or not isinstance(value, int) for value in numbers.values()):
+        raise BadFault("a fault's code, subcode and status are whole numbers")
+    if not 400 <= said.get("status", 400) <= 599:
+        raise BadFault("a fault's status is from 400 to 599")
+    return numbers | ({"details": str(said["details"])} if "details" in said else {})
 
 
 def _plus(e164: Any) -> str | None:

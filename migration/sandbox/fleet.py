@@ -2,22 +2,21 @@
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from migration.sandbox.accounts import App, Business, Template, Token, Waba
 from migration.sandbox.businesses import BusinessSpec
-from migration.sandbox.instance import Callbacks, Instance, User
+from migration.sandbox.credentials import another_app, tokens_of
+from migration.sandbox.fleet_clients import made_client, spare_of
+from migration.sandbox.instance import Instance
 from migration.sandbox.kinds import BadSpec, NumberSpec
 from migration.sandbox.number import SimNumber
-from migration.sandbox.onprem import DEFAULT_PASSWORD
+from migration.sandbox.onprem_states import LOCKED
 from migration.sandbox.senders import Sender
 from migration.sandbox.world import World
 
-# The last On-Premises client version expired on this day.
-# https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
-SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
-# How long a living client's build still has.
-STILL_GOOD = timedelta(days=180)
+# Every so many numbers one has an id of 15 digits.
+SHORT_ID = 5
 # (country and network, digits that follow): mobile ranges of the length their country uses.
 RANGES = (
     ("5511", "9########"),
@@ -73,7 +72,7 @@ class Builder:
         self.token = next(iter(world.tokens))
 
     def _found(self, spec: BusinessSpec) -> None:
-        """A business with one app and one system user."""
+        """A business with its apps, and one system user for each."""
         world = self._world
         app = App(
             id=self._digits(15, "9"),
@@ -81,22 +80,26 @@ class Builder:
             secret=f"{self._random.getrandbits(128):032x}",
             business_id=self._digits(15, "2"),
             verify_token=f"verify-{self._random.getrandbits(64):016x}",
+            requires_proof=spec.requires_proof,
         )
         world.apps[app.id] = self._apps[spec.name] = app
-        world.businesses[app.business_id] = Business(app.business_id, spec.name)
+        world.businesses[app.business_id] = Business(app.business_id, spec.name, spec.terms_accepted)
         self._wabas[spec.name] = []
         value = f"EAAG{self._random.getrandbits(256):064x}"
         token = Token(value, app.id, scopes=spec.token_scopes, user_id=self._digits(15, "1"))
         if spec.token_expires_in_days is not None:
             token.expires_at = world.now() + timedelta(days=spec.token_expires_in_days)
         world.tokens[value] = token
+        for at in range(2, spec.apps + 1):
+            another_app(world, app, token, at)
 
     def build(self, specs: Sequence[NumberSpec]) -> list[SimNumber]:
         """Raises BadSpec for a number of a business that is not there."""
         made = [self._number(at, spec) for at, spec in enumerate(specs)]
-        for spec, token in zip(self._specs, list(self._world.tokens.values()), strict=True):
+        for spec in self._specs:
             if spec.token_sees_wabas is not None:
-                token.wabas = frozenset(waba.id for waba in self._wabas[spec.name][: spec.token_sees_wabas])
+                for token in tokens_of(self._world, self._apps[spec.name].business_id):
+                    token.wabas = frozenset(waba.id for waba in self._wabas[spec.name][: spec.token_sees_wabas])
         return made
 
     # -- parts
@@ -136,16 +139,19 @@ class Builder:
     def _number(self, at: int, spec: NumberSpec) -> SimNumber:
         world, now = self._world, self._world.now()
         e164, phone_number_id = self._e164(), self._digits(16, "10")
+        if at % SHORT_ID == SHORT_ID - 1 and phone_number_id[:15] not in self._taken:
+            phone_number_id = phone_number_id[:15]  # ids of older numbers are shorter
+            self._taken.add(phone_number_id)
         name = f"{self._random.choice(NAMES)} {self._random.choice(TRADES)} {at + 1}"
         pin = f"{self._random.randrange(1_000_000):06d}"
-        client = self._client(spec, e164, now) if spec.client != "none" else None
+        client = made_client(world, spec, e164, self._random) if spec.client != "none" else None
         number = SimNumber(
             e164=e164,
             phone_number_id=phone_number_id,
             waba_id=self._waba(spec.business).id,
             name=name,
             kind=spec.kind,
-            sender=Sender(now, behaviour=spec.senders),
+            sender=Sender(now, behaviour=spec.senders, queue=spec.sender_queue),
             platform=spec.platform,
             pin=None if spec.pin == "none" else pin,
             pin_on_file=_on_file(spec, pin),
@@ -154,13 +160,17 @@ class Builder:
             deleted=spec.deleted,
             official=spec.official,
             tos_missing=spec.tos_missing,
-            health_problem=spec.health_problem,
+            health_problem=LOCKED if spec.locked else spec.health_problem,
+            incomplete_deregistration=spec.unfinished == "deregistration",
+            flagged=None if spec.status == "as_it_is" else spec.status,
+            name_status=spec.name_status,
+            quality=spec.quality,
         )
         self._verification(number, spec, now)
         if client is not None:
             number.live_instance = client.id
         self._profile(number, client, spec)
-        world.add(number, client)
+        world.add(number, client, spare_of(world, client) if client is not None and spec.spare_client else None)
         number.sender.route = "cloud" if number.side == "cloud" else "on_premises"
         number.sender.running = number.side != "neither"  # nobody sends to a number that is dark
         return number
@@ -192,34 +202,6 @@ class Builder:
             number.profile = profile | {"about": about}
             return
         client.profile, client.about, client.photo = profile, about, b"\xff\xd8\xff\xe0sandbox"
-
-    def _client(self, spec: NumberSpec, e164: str, now: datetime) -> Instance:
-        password = f"Adm1n!{self._random.getrandbits(48):012x}"
-        shipped = DEFAULT_PASSWORD if spec.first_login else password
-        client = Instance(
-            id=f"i-{self._random.getrandbits(40):010x}",
-            e164=e164,
-            users={"admin": User(shipped, admin=True, must_change=spec.first_login)},
-            expires_at=self._expiry(spec, now),
-            callbacks=Callbacks(now, stuck=spec.callbacks == "stuck"),
-            coreapp_up=spec.client != "coreapp_down",
-            backup_works=spec.backup == "works",
-            stop_works=spec.stop_command == "works",
-            firewalled=spec.firewall,
-            topology=spec.topology,
-            shards=spec.shards,
-        )
-        if spec.client in ("gone", "stopped"):
-            client.host = "gone" if spec.client == "gone" else "stopped"
-        if spec.callbacks != "empty":
-            client.callbacks.size = float(self._random.randrange(5, 20))
-        return client
-
-    def _expiry(self, spec: NumberSpec, now: datetime) -> datetime:
-        """After the sunset every build has expired; before it, only where the kind says so."""
-        if spec.client == "expired" or self._world.kind == "after-sunset":
-            return SUNSET if now > SUNSET else now - timedelta(days=1)
-        return now + STILL_GOOD
 
 
 def _on_file(spec: NumberSpec, pin: str) -> str | None:

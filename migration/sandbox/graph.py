@@ -5,15 +5,18 @@ Any `vNN.N` or none in front, a trailing slash or none; parameters from query, f
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
+from migration.sandbox import noise
+from migration.sandbox.accounts import App
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.graph_access import VERSION, Ask, AsksFirst, Handler, served_version
 from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token
 from migration.sandbox.graph_phone import PHONE_CALLS
 from migration.sandbox.graph_waba import WABA_CALLS
-from migration.sandbox.usage import COUNTED, Usage, spend, too_many, usage_headers
+from migration.sandbox.usage import Usage, spend, usage_headers
 from migration.sandbox.wire import Answer, Asked, Request, Target, answer_json
 from migration.sandbox.world import World
 
@@ -32,6 +35,8 @@ def identify(world: World, request: Request) -> Target:
 
 def _find(ask: Ask) -> tuple[str, bool, Handler]:
     path, method, world = ask.path, ask.request.method, ask.world
+    if _too_new(ask):
+        return "unknown", method != "GET", _unknown
     if path == ["debug_token"]:
         return "get.debug_token", False, debug_token
     if path == ["oauth", "access_token"]:
@@ -58,8 +63,8 @@ def _answer(ask: Ask, call: str, run: Handler) -> Answer:
     used = _spend(ask, call)
 
     def run_it() -> Answer:
-        if used.minutes:
-            raise too_many(ask.world, used)
+        if used.refusal is not None:
+            raise used.refusal
         return run(ask)
 
     return _finished(ask, used, run_it)
@@ -76,7 +81,10 @@ def _finished(ask: Ask, used: Usage, make: Callable[[], Answer]) -> Answer:
         )
     except Refusal as refusal:
         answer = _refuse(ask, refusal)
-    answer.headers |= usage_headers(ask.world, used, _business(ask)) | _headers(ask)
+    else:
+        if ask.world.switches.noise == "on" and answer.status == 200:
+            answer.body = answer_json(noise.success(json.loads(answer.body), len(ask.world.log))).body
+    answer.headers |= usage_headers(used) | _headers(ask)
     return answer
 
 
@@ -88,9 +96,18 @@ def _unverified(ask: Ask) -> Callable[[], Answer]:
 
 
 def _spend(ask: Ask, call: str) -> Usage:
-    number = ask.world.by_id.get(ask.path[0]) if ask.path else None
-    waba = ask.world.wabas.get(number.waba_id if number is not None else ask.path[0] if ask.path else "")
-    return spend(ask.world, waba) if waba is not None and call in COUNTED else Usage()
+    node = ask.path[0] if ask.path else ""
+    number = ask.world.by_id.get(node)
+    waba = ask.world.wabas.get(number.waba_id if number is not None else node)
+    return spend(ask.world, waba, _app(ask), call)
+
+
+def _app(ask: Ask) -> App | None:
+    """The app that asks: its token's, or as which it says it asks."""
+    world, given = ask.world, ask.token or ""
+    token = world.tokens.get(given)
+    named = token.app_id if token is not None else given.partition("|")[0] or str(ask.params.get("client_id"))
+    return world.apps.get(named)
 
 
 def _refuse(ask: Ask, refusal: Refusal) -> Answer:
@@ -106,35 +123,14 @@ def _refuse(ask: Ask, refusal: Refusal) -> Answer:
     error |= refusal.extra
     error["fbtrace_id"] = _trace(ask.world)
     if ask.world.switches.noise == "on":
-        error = noisy(error, len(ask.world.log))
+        error = noise.error(error, len(ask.world.log))
     all_400 = ask.world.switches.http_status == "all_400" and refusal.status != 401
     return answer_json({"error": error}, 400 if all_400 else refusal.status, code=refusal.code)
-
-
-def noisy(error: dict[str, Any], turn: int) -> dict[str, Any]:
-    """The same refusal as different edges and ages of Graph word it, one after the other."""
-    match turn % 4:
-        case 0:
-            return {name: value for name, value in error.items() if name != "fbtrace_id"}
-        case 1 if isinstance(error.get("error_data"), dict):
-            return error | {"error_data": error["error_data"]["details"]}
-        case 2:
-            return error | {"error_user_title": "Erro", "error_user_msg": "Não foi possível concluir a solicitação."}
-        case _:
-            return error | {"is_transient": False, "error_origin": "sandbox", "support": {"case": None}}
 
 
 def _trace(world: World) -> str:
     digest = hashlib.sha256(f"{world.seed}:{len(world.log)}".encode()).digest()
     return "A" + base64.urlsafe_b64encode(digest[:15]).decode().rstrip("=")
-
-
-def _business(ask: Ask) -> str | None:
-    """Whose usage the headers tell: the owner of the WABA that the call is about."""
-    node = ask.path[0] if ask.path else ""
-    number = ask.world.by_id.get(node)
-    waba = ask.world.wabas.get(number.waba_id if number is not None else node)
-    return waba.business_id if waba is not None else None
 
 
 def _headers(ask: Ask) -> dict[str, str]:
@@ -145,7 +141,15 @@ def _headers(ask: Ask) -> dict[str, str]:
     }
 
 
+def _too_new(ask: Ask) -> bool:
+    newest = served_version("v999999.0", ask.world.now())
+    asked = served_version(ask.version, ask.world.now())
+    return asked == newest and ask.version not in (None, newest) and ask.world.switches.unknown_version == "refused"
+
+
 def _unknown(ask: Ask) -> Answer:
+    if _too_new(ask):
+        raise Refusal(2500, message=f"Unknown path components: /{ask.version}")
     if not ask.path:
         raise Refusal(2500, message="An active access token must be used to query information.")
     ask.authorize()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from migration.sandbox.accounts import Token, Waba
+from migration.sandbox.accounts import App, Token, Waba
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.number import SimNumber
 from migration.sandbox.webhooks import Handshake
@@ -69,28 +69,49 @@ class Ask:
             raise _bad_token("Error validating access token: The session has been invalidated.", 460)
         missing = [scope for scope in scopes if scope not in token.scopes]
         if missing:
-            raise Refusal(200, message=f"(#200) Requires {missing[0]} permission")
+            raise self._lacks(missing[0])
         self._proof(token)
         return token
+
+    def app(self) -> App:
+        """Whose token it is. Raises Refusal."""
+        return self.world.apps[self._known().app_id]
+
+    def _lacks(self, scope: str) -> Refusal:
+        code = self.world.switches.missing_scope_code
+        text = f"Requires {scope} permission" if code == 200 else "Application does not have permission for this action"
+        return Refusal(code, message=f"(#{code}) {text}")
 
     def _known(self) -> Token:
         if self.token is None:
             if self.request.method == "GET":
                 raise Refusal(200, message="Provide valid app ID")
             raise _bad_token("An access token is required to request this resource.", None, code=104)
-        token = self.world.tokens.get(self.token)
+        token = self.world.tokens.get(self.token) or self._as_app(self.token)
         if token is None:
             raise _bad_token("Invalid OAuth access token - Cannot parse access token", None)
         return token
 
+    def _as_app(self, given: str) -> Token | None:
+        """An app token, `id|secret`: it acts for the app and may do nothing for any account."""
+        app_id, _, secret = given.partition("|")
+        app = self.world.apps.get(app_id)
+        known = app is not None and hmac.compare_digest(app.secret.encode(), secret.encode("utf-8", "replace"))
+        return Token(given, app_id, scopes=(), wabas=frozenset()) if known else None
+
     def _proof(self, token: Token) -> None:
-        """`appsecret_proof` is checked where it is sent."""
-        proof = self.params.get("appsecret_proof")
+        """`appsecret_proof` is checked where it is sent, and has to be where the app says so.
+
+        https://developers.facebook.com/docs/graph-api/guides/secure-requests; an app token is its own proof.
+        """
+        proof, app = self.params.get("appsecret_proof"), self.world.apps[token.app_id]
         if proof is None:
+            if app.requires_proof and token.value in self.world.tokens:
+                text = "API calls from the server require an appsecret_proof argument"
+                raise Refusal(100, message=text, kind="GraphMethodException")
             return
-        secret = self.world.apps[token.app_id].secret
-        wanted = hmac.new(secret.encode(), token.value.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(wanted, str(proof)):
+        wanted = hmac.new(app.secret.encode(), token.value.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(wanted.encode(), str(proof).encode("utf-8", "replace")):
             text = "Invalid appsecret_proof provided in the API argument"
             raise Refusal(100, message=text, kind="GraphMethodException")
 
@@ -100,6 +121,10 @@ class Ask:
         if not self._sees(token, self.world.wabas[number.waba_id]):
             raise unknown_object(phone_number_id)
         return number
+
+    def number(self, *scopes: str) -> SimNumber:
+        """The number that the call is on, to a token with these scopes. Raises Refusal."""
+        return self.phone(self.authorize(*scopes), self.path[0])
 
     def waba(self, token: Token, waba_id: str) -> Waba:
         """Raises Refusal: 100/33 where it is absent, 200 where the token was not given access."""

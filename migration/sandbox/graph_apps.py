@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from migration.sandbox.accounts import Token
+from migration.sandbox import credentials
+from migration.sandbox.accounts import App, Token
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
 from migration.sandbox.uploads import MOST_BYTES, TYPES, Session
@@ -21,20 +22,12 @@ def _app(ask: Ask) -> Answer:
 
 def debug_token(ask: Ask) -> Answer:
     """https://developers.facebook.com/docs/graph-api/reference/debug_token"""
-    _inspector(ask)
+    ask.authorize()  # an app token, or any living one
     inspected = ask.world.tokens.get(str(ask.params.get("input_token")))
     if inspected is None:
         error = {"code": 190, "message": "Invalid OAuth access token data.", "subcode": 467}
         return answer_json({"data": {"error": error, "is_valid": False, "scopes": []}})
     return answer_json({"data": _debugged(ask.world, inspected)})
-
-
-def _inspector(ask: Ask) -> None:
-    """An app token `id|secret`, or any living token. Raises Refusal."""
-    app_id, has_secret, secret = str(ask.token or "").partition("|")
-    app = ask.world.apps.get(app_id)
-    if not has_secret or app is None or app.secret != secret:
-        ask.authorize()
 
 
 def _debugged(world: World, token: Token) -> dict[str, Any]:
@@ -59,40 +52,76 @@ def _debugged(world: World, token: Token) -> dict[str, Any]:
 
 
 def access_token(ask: Ask) -> Answer:
+    """The app's own token, or a business's for the code that Embedded Signup gave.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/embedded-signup/onboarding-customers-as-a-solution-partner
+    """
     app = ask.world.apps.get(str(ask.params.get("client_id")))
     if app is None or app.secret != ask.params.get("client_secret"):
         raise Refusal(101, message="Error validating application.", status=400)
+    if "code" in ask.params:
+        token = credentials.exchange(ask.world, app, str(ask.params["code"]))
+        return answer_json({"access_token": token.value, "token_type": "bearer"}, effect=True)
     return answer_json({"access_token": f"{app.id}|{app.secret}", "token_type": "bearer"})
 
 
-def _set_subscriptions(ask: Ask) -> Answer:
-    """The app's own callback URL; wants an app token."""
+OURS = "whatsapp_business_account"
+
+
+def _own_app(ask: Ask) -> App:
+    """The app, to itself alone. Raises Refusal."""
     app = ask.world.apps[ask.path[0]]
-    if ask.token != f"{app.id}|{app.secret}":
+    if ask.authorize().value != f"{app.id}|{app.secret}":
         raise Refusal(15, message="(#15) This method must be called with an app access_token.", status=400)
-    given = ask.params.get("callback_url")
-    if not given:
-        app.callback_url = None
-        return success(ask.world)
-    url = callback_url(given)
-    fields = frozenset(str(ask.params.get("fields") or "").replace(" ", "").split(",")) - {""}
+    return app
+
+
+def _set_subscriptions(ask: Ask) -> Answer:
+    """The app's own callback URL, one for each kind of object; wants an app token.
+
+    https://developers.facebook.com/docs/graph-api/reference/app/subscriptions/
+    """
+    app, of = _own_app(ask), ask.params.get("object")
+    if not isinstance(of, str) or not of:
+        raise Refusal(100, message="(#100) The parameter object is required.")
+    url = callback_url(ask.params.get("callback_url"))
+    names = frozenset(str(ask.params.get("fields") or "").replace(" ", "").split(",")) - {""}
 
     def change() -> Answer:
-        app.callback_url, app.fields = url, fields
+        if of == OURS:
+            app.callback_url, app.fields = url, names
+        else:
+            app.other[of] = {"callback_url": url, "fields": names}
         return success(ask.world)
 
     return verified(ask, url, ask.params.get("verify_token"), change)
 
 
 def _subscriptions(ask: Ask) -> Answer:
-    app = ask.world.apps[ask.path[0]]
-    if ask.token != f"{app.id}|{app.secret}":
-        raise Refusal(15, message="(#15) This method must be called with an app access_token.", status=400)
-    if app.callback_url is None:
-        return answer_json({"data": []})
-    fields = [{"name": name, "version": "v25.0"} for name in sorted(app.fields)]
-    row = {"object": "whatsapp_business_account", "callback_url": app.callback_url, "active": True, "fields": fields}
-    return answer_json({"data": [row]})
+    app = _own_app(ask)
+    ours = {OURS: {"callback_url": app.callback_url, "fields": app.fields}} if app.callback_url is not None else {}
+    rows = [
+        {
+            "object": of,
+            "callback_url": told["callback_url"],
+            "active": True,
+            "fields": [{"name": name, "version": "v25.0"} for name in sorted(told["fields"])],
+        }
+        for of, told in (ours | app.other).items()
+    ]
+    return answer_json({"data": rows})
+
+
+def _end_subscriptions(ask: Ask) -> Answer:
+    """Of one kind of object, or of all."""
+    app, of = _own_app(ask), ask.params.get("object")
+    if of is None or of == OURS:
+        app.callback_url, app.fields = None, frozenset()
+    if of is None:
+        app.other.clear()
+    else:
+        app.other.pop(str(of), None)
+    return success(ask.world)
 
 
 # -- pictures: https://developers.facebook.com/docs/graph-api/guides/upload
@@ -142,6 +171,7 @@ APP_CALLS: Mapping[tuple[str, str], Entry] = {
     ("GET", ""): ("get.app", False, _app),
     ("GET", "subscriptions"): ("get.subscriptions", False, _subscriptions),
     ("POST", "subscriptions"): ("set_subscriptions", True, _set_subscriptions),
+    ("DELETE", "subscriptions"): ("end_subscriptions", True, _end_subscriptions),
     ("POST", "uploads"): ("upload.begin", True, _begin_upload),
 }
 UPLOAD_CALLS: Mapping[tuple[str, str], Entry] = {

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from migration.sandbox.accounts import Waba
-from migration.sandbox.errors import Refusal
+from migration.sandbox.accounts import App, Waba
+from migration.sandbox.graph_tree import Shape, Tree, Wanted, names, nonexistent, only, parse
 from migration.sandbox.health import phone_health, waba_health
 from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.world import World
@@ -19,39 +19,6 @@ COUNTRIES: Mapping[str, str] = {
     "55": "BR", "49": "DE", "44": "GB", "91": "IN", "52": "MX", "34": "ES", "65": "SG", "33": "FR"
 }
 # fmt: on
-
-
-def parse(fields: Any) -> dict[str, dict[str, Any]]:
-    """`a,b{c,d}` as a tree. Modifiers such as `.limit(5)` are dropped."""
-    tree, _ = _parse(str(fields), 0)
-    return tree
-
-
-def _parse(text: str, at: int) -> tuple[dict[str, dict[str, Any]], int]:
-    tree: dict[str, dict[str, Any]] = {}
-    name = ""
-    while at < len(text) and text[at] != "}":
-        if text[at] == "{":
-            tree[_bare(name)], at = _parse(text, at + 1)
-            name = ""
-        elif text[at] == ",":
-            if name.strip():
-                tree.setdefault(_bare(name), {})
-            name = ""
-        else:
-            name += text[at]
-        at += 1
-    if name.strip():
-        tree.setdefault(_bare(name), {})
-    return tree, at
-
-
-def _bare(name: str) -> str:
-    return name.strip().partition(".")[0]
-
-
-def nonexistent(name: str) -> Refusal:
-    return Refusal(100, message=f"(#100) Tried accessing nonexisting field ({name})")
 
 
 # -- phone numbers
@@ -68,18 +35,27 @@ def _display(world: World, number: SimNumber) -> str:
     return f"+{digits[:2]} {digits[2:5]} {digits[5:]}"
 
 
+def _status(world: World, number: SimNumber) -> str:
+    """A number that is connected may be flagged, limited or restricted; one that left for another WABA shows that."""
+    shown = world.shown(number).status
+    return number.flagged if number.flagged is not None and shown in ("CONNECTED", "DISCONNECTED") else shown
+
+
 def _webhooks(world: World, number: SimNumber) -> dict[str, str]:
-    waba = world.wabas[number.waba_id]
-    found: dict[str, str] = {}
-    for app in world.apps.values():
-        if app.business_id == waba.business_id and app.callback_url is not None:
-            found["application"] = app.callback_url
-    for subscription in waba.subscriptions.values():
-        if subscription.override is not None:
-            found["whatsapp_business_account"] = subscription.override
-    if number.webhook:
-        found["phone_number"] = number.webhook["override_callback_uri"]
-    return found
+    """As the business's first app sees it."""
+    owner = world.wabas[number.waba_id].business_id
+    return webhooks_of(next(app for app in world.apps.values() if app.business_id == owner), world, number)
+
+
+def webhooks_of(app: App, world: World, number: SimNumber) -> dict[str, str]:
+    """The addresses that one app has at each level; those of others are not shown."""
+    subscription = world.wabas[number.waba_id].subscriptions.get(app.id)
+    levels = {
+        "application": app.callback_url,
+        "whatsapp_business_account": subscription.override if subscription is not None else None,
+        "phone_number": number.webhooks.get(app.id),
+    }
+    return {level: url for level, url in levels.items() if url is not None}
 
 
 def moment(at: datetime | None) -> str | None:
@@ -90,7 +66,7 @@ PHONE: Mapping[str, PhoneField] = {
     "id": lambda _, number: number.phone_number_id,
     "display_phone_number": _display,
     "verified_name": lambda _, number: number.name,
-    "status": lambda world, number: world.shown(number).status,
+    "status": _status,
     "platform_type": lambda world, number: world.shown(number).platform,
     "host_platform": lambda world, number: world.shown(number).platform,
     "code_verification_status": lambda world, number: world.shown(number).code_status,
@@ -100,7 +76,7 @@ PHONE: Mapping[str, PhoneField] = {
     "is_preverified_number": lambda _, number: False,
     "quality_rating": lambda _, number: number.quality,
     "quality_score": lambda _, number: {"score": number.quality},
-    "name_status": lambda _, number: "APPROVED",
+    "name_status": lambda _, number: number.name_status,
     "new_display_name": lambda _, number: number.new_name,
     "new_name_status": lambda _, number: number.new_name_status,
     "account_mode": lambda _, number: "LIVE",
@@ -122,24 +98,36 @@ PHONE: Mapping[str, PhoneField] = {
 PHONE_DEFAULTS = ("verified_name", "code_verification_status", "display_phone_number", "quality_rating", "id")
 
 
-def render_phone(world: World, number: SimNumber, fields: Any = None) -> dict[str, Any]:
-    """Raises Refusal for a field that does not exist."""
-    wanted = parse(fields) if fields else {one: {} for one in PHONE_DEFAULTS}
+# What can be named inside a field; a field that is not here has nothing inside.
+HEALTH: Shape = {
+    "can_send_message": None,
+    "entities": dict.fromkeys(
+        ("entity_type", "id", "can_send_message", "can_receive_call_sip", "additional_info", "errors")
+    ),
+}
+PROFILE_FIELDS = ("about", "address", "description", "email", "profile_picture_url", "websites", "vertical")
+INSIDE_PHONE: Shape = {
+    "throughput": {"level": None},
+    "quality_score": dict.fromkeys(("score", "date", "reasons")),
+    "health_status": HEALTH,
+    "webhook_configuration": dict.fromkeys(("phone_number", "whatsapp_business_account", "application")),
+    "conversational_automation": dict.fromkeys(("enable_welcome_message", "prompts", "commands")),
+    "whatsapp_business_profile": dict.fromkeys((*PROFILE_FIELDS, "id", "messaging_product")),
+}
+
+
+def render_phone(world: World, number: SimNumber, wanted: Tree | None, app: App) -> dict[str, Any]:
+    """To the app that asks. Raises Refusal for a field that does not exist, at whatever depth."""
     found: dict[str, Any] = {}
-    for name, inner in wanted.items():
+    for name, one in (names(*PHONE_DEFAULTS) if wanted is None else wanted).items():
         make = PHONE.get(name)
         if make is None:
             raise nonexistent(name)
-        value = make(world, number)
+        value = webhooks_of(app, world, number) if name == "webhook_configuration" else make(world, number)
+        value = only(value, one.inner, INSIDE_PHONE.get(name))
         if value is not None:
-            found[name] = _only(value, inner)
+            found[name] = value
     return found | {"id": number.phone_number_id}
-
-
-def _only(value: Any, inner: Mapping[str, Any]) -> Any:
-    if inner and isinstance(value, dict):
-        return {name: value[name] for name in inner if name in value}
-    return value
 
 
 # -- WABAs
@@ -173,22 +161,35 @@ WABA: Mapping[str, WabaField] = {
 WABA_DEFAULTS = ("id", "name", "currency", "timezone_id", "message_template_namespace")
 
 
-def render_waba(world: World, waba: Waba, fields: Any = None) -> dict[str, Any]:
-    """Raises Refusal for a field that does not exist."""
+INSIDE_WABA: Shape = {
+    "owner_business_info": {"id": None, "name": None},
+    "on_behalf_of_business_info": dict.fromkeys(("id", "name", "status", "type")),
+    "health_status": HEALTH,
+}
+# An edge read as a field: given what was asked of it, its rows and their paging.
+Expand = Callable[[Wanted], Any]
+
+
+def render_waba(world: World, waba: Waba, fields: Any, edges: Mapping[str, Expand]) -> dict[str, Any]:
+    """Raises Refusal for a field that does not exist, at whatever depth."""
     found: dict[str, Any] = {}
-    for name, inner in (parse(fields) if fields else {one: {} for one in WABA_DEFAULTS}).items():
-        if name == "phone_numbers":
-            numbers = [world.by_phone_id(one) for one in waba.phone_number_ids[:25]]
-            wanted = ",".join(inner) or None
-            found[name] = {"data": [render_phone(world, number, wanted) for number in numbers]}
+    for name, one in (parse(fields) if fields else names(*WABA_DEFAULTS)).items():
+        if name in edges:
+            found[name] = edges[name](one)
             continue
         make = WABA.get(name)
         if make is None:
             raise nonexistent(name)
-        value = make(world, waba)
+        value = only(make(world, waba), one.inner, INSIDE_WABA.get(name))
         if value is not None:
-            found[name] = _only(value, inner)
+            found[name] = value
     return found | {"id": waba.id}
+
+
+SUBSCRIPTION: Shape = {
+    "whatsapp_business_api_data": dict.fromkeys(("id", "link", "name")),
+    "override_callback_uri": None,
+}
 
 
 def subscribed(world: World, waba: Waba) -> list[dict[str, Any]]:

@@ -1,94 +1,68 @@
-"""Graph calls on one WhatsApp Business Account: its numbers, subscriptions and templates. Cursor paging.
+"""Graph calls on one WhatsApp Business Account: its numbers, subscriptions and templates.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/override
 """
 
-import base64
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from migration.sandbox import graph_fields as fields
-from migration.sandbox.accounts import SCOPES, Subscription
+from migration.sandbox.accounts import SCOPES, Subscription, Template, Waba
 from migration.sandbox.errors import Refusal
-from migration.sandbox.graph_access import Ask, Entry, callback_url, served_version, success, verified
+from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
+from migration.sandbox.graph_numbers import numbers
+from migration.sandbox.graph_paging import Edge, Order, page
+from migration.sandbox.graph_tree import Shape, Tree, Wanted, only, parse
 from migration.sandbox.wire import Answer, answer_json
 
 MANAGE = SCOPES[0]
-LIMIT, MOST = 25, 100
 LONGEST_OVERRIDE = 200
+# https://developers.facebook.com/docs/graph-api/reference/whats-app-business-hsm/
+# fmt: off
+TEMPLATE: Shape = dict.fromkeys((
+    "id", "name", "language", "status", "category", "rejected_reason", "parameter_format", "previous_category",
+    "correct_category", "sub_category", "library_template_name", "message_send_ttl_seconds",
+    "cta_url_link_tracking_opted_out"
+)) | {
+    "components": dict.fromkeys(("type", "format", "text", "example", "buttons")),
+    "quality_score": dict.fromkeys(("score", "date", "reasons")),
+}
+# fmt: on
+USER: Shape = dict.fromkeys(("id", "name", "tasks"))
 
 
 def _waba(ask: Ask) -> Answer:
     token = ask.authorize(MANAGE)
     waba = ask.waba(token, ask.path[0])
-    return answer_json(fields.render_waba(ask.world, waba, ask.params.get("fields")))
+    edges: Mapping[str, fields.Expand] = {
+        "phone_numbers": lambda one: numbers(ask, waba, _asks(one), one.inner or None),
+        "message_templates": lambda one: _template_page(ask, waba, _asks(one)),
+        "subscribed_apps": lambda one: {"data": _apps(ask, waba, one.inner)},
+    }
+    return answer_json(fields.render_waba(ask.world, waba, ask.params.get("fields"), edges))
+
+
+def _asks(one: Wanted) -> dict[str, Any]:
+    """Modifiers and braces as the parameters of the edge, so that its links can be followed."""
+    return one.asks | ({"fields": one.text} if one.text else {})
 
 
 def _numbers(ask: Ask) -> Answer:
-    """Newest onboarding first."""
     waba = ask.waba(ask.authorize(MANAGE), ask.path[0])
-    numbers = [ask.world.by_phone_id(one) for one in waba.phone_number_ids]
-    long_ago = datetime(2015, 1, 1, tzinfo=UTC)
-    numbers.sort(key=lambda number: number.onboarded_at or long_ago, reverse=True)
-    wanted = ask.params.get("fields")
-    visible = [number for number in numbers if not number.deleted]
-    return _page(
-        ask,
-        [number.phone_number_id for number in visible],
-        lambda at: fields.render_phone(ask.world, visible[at], wanted),
-    )
-
-
-def _page(ask: Ask, keys: list[str], row: Callable[[int], dict[str, Any]]) -> Answer:
-    """Cursors are opaque, `next` is absolute and absent on the last page."""
-    limit = _limit(ask.params.get("limit", LIMIT))
-    start = 0
-    if "after" in ask.params:
-        start = _at(keys, ask.params["after"]) + 1
-    elif "before" in ask.params:
-        start = max(0, _at(keys, ask.params["before"]) - limit)
-    rows = [row(at) for at in range(start, min(start + limit, len(keys)))]
-    if not rows:
-        return answer_json({"data": []})
-    first, last = _cursor(keys[start]), _cursor(keys[start + len(rows) - 1])
-    paging: dict[str, Any] = {"cursors": {"before": first, "after": last}}
-    if start + limit < len(keys):
-        paging["next"] = _link(ask, limit, after=last)
-    if start > 0:
-        paging["previous"] = _link(ask, limit, before=first)
-    return answer_json({"data": rows, "paging": paging})
-
-
-def _limit(given: Any) -> int:
-    """Anything above the most is taken as the most. Raises Refusal."""
-    if not str(given).isdecimal():
-        raise Refusal(100, message="(#100) param limit must be non-negative")
-    return max(1, min(int(given), MOST))
-
-
-def _cursor(key: str) -> str:
-    return base64.urlsafe_b64encode(f"QVFI{key}".encode()).decode().rstrip("=")
-
-
-def _at(keys: list[str], cursor: Any) -> int:
-    by_cursor = {_cursor(key): at for at, key in enumerate(keys)}
-    if str(cursor) not in by_cursor:
-        raise Refusal(100, message="(#100) The cursor is not valid")
-    return by_cursor[str(cursor)]
-
-
-def _link(ask: Ask, limit: int, **cursor: str) -> str:
-    kept = {name: value for name, value in ask.params.items() if name not in ("after", "before", "limit")}
-    version = ask.version or served_version(None, ask.world.now())
-    query = urlencode(kept | {"access_token": ask.token, "limit": limit} | cursor)
-    return f"{ask.request.base}/{version}/{'/'.join(ask.path)}?{query}"
+    return answer_json(numbers(ask, waba, ask.params))
 
 
 def _subscribed_apps(ask: Ask) -> Answer:
     waba = ask.waba(ask.authorize(MANAGE), ask.path[0])
-    return answer_json({"data": fields.subscribed(ask.world, waba)})
+    return answer_json({"data": _apps(ask, waba, _tree(ask.params))})
+
+
+def _apps(ask: Ask, waba: Waba, wanted: Tree) -> Any:
+    return only(fields.subscribed(ask.world, waba), wanted, fields.SUBSCRIPTION)
+
+
+def _tree(asks: Mapping[str, Any]) -> Tree:
+    return parse(asks["fields"]) if asks.get("fields") else {}
 
 
 def _subscribe(ask: Ask) -> Answer:
@@ -121,26 +95,40 @@ def _unsubscribe(ask: Ask) -> Answer:
 
 def _templates(ask: Ask) -> Answer:
     waba = ask.waba(ask.authorize(MANAGE), ask.path[0])
-    asked = {name: ask.params[name] for name in ("name", "status", "language") if name in ask.params}
-    rows = [
-        {
-            "id": one.id,
-            "name": one.name,
-            "language": one.language,
-            "status": one.status,
-            "category": one.category,
-            "components": [{"type": "BODY", "text": "Hello {{1}}"}],
-        }
-        for one in waba.templates
-    ]
-    rows = [row for row in rows if all(row[name] == value for name, value in asked.items())]
-    return _page(ask, [str(row["id"]) for row in rows], lambda at: rows[at])
+    return answer_json(_template_page(ask, waba, ask.params))
+
+
+def _template_page(ask: Ask, waba: Waba, asks: Mapping[str, Any]) -> dict[str, Any]:
+    rows = {one.id: _template(one) for one in waba.templates}
+    wanted = {name: asks[name] for name in ("name", "status", "language") if name in asks}
+    tree = _tree(asks)
+    only({}, tree, TEMPLATE)  # a field that does not exist is an error also where there is no row
+
+    def visible(one: str) -> bool:
+        return all(rows[one][name] == value for name, value in wanted.items())
+
+    def row(one: str) -> dict[str, Any]:
+        return {**only(rows[one], tree, TEMPLATE), "id": one}
+
+    return page(ask, Edge(f"{waba.id}/message_templates", Order(list(rows)), row, asks, visible))
+
+
+def _template(one: Template) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "language": one.language,
+        "status": one.status,
+        "category": one.category,
+        "components": [{"type": "BODY", "text": "Hello {{1}}"}],
+    }
 
 
 def _assigned_users(ask: Ask) -> Answer:
     token = ask.authorize(MANAGE)
     ask.waba(token, ask.path[0])
-    return answer_json({"data": [{"id": token.user_id, "name": "System user", "tasks": ["MANAGE"]}]})
+    rows = [{"id": token.user_id, "name": "System user", "tasks": ["MANAGE"]}]
+    return answer_json({"data": only(rows, _tree(ask.params), USER)})
 
 
 WABA_CALLS: Mapping[tuple[str, str], Entry] = {

@@ -19,8 +19,22 @@ PROBLEMS: Mapping[int, tuple[str, str, str, str]] = {
     131031: ("WABA", "BLOCKED", "The account is locked.", "Ask for a review in WhatsApp Manager."),
     # Calls over SIP only: the overall value is BLOCKED although messages go out.
     138024: ("PHONE_NUMBER", "AVAILABLE", "Calling over SIP is not set up.", "Set up SIP, or do not call."),
+    138025: ("PHONE_NUMBER", "AVAILABLE", "Calling over SIP is not allowed.", "Ask for calling, or do not call."),
 }
+CALLS_ONLY = (138024, 138025)
 UNKNOWN = ("WABA", "BLOCKED", "Messages cannot be sent.", "Ask support.")
+# What sending meets where health shows BLOCKED: 131042 for payment, 131031 for a locked account. For a problem that
+# no page explains there is only the unknown error.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+STOPS: Mapping[int, int] = {141006: 131042, 131031: 131031}
+
+
+def stops_messages(number: SimNumber) -> int | None:
+    """The code with which a message fails because of what health shows; None where messages go out."""
+    problem = number.health_problem
+    if problem is None or PROBLEMS.get(problem, UNKNOWN)[1] != "BLOCKED":
+        return None
+    return STOPS.get(problem, 131000)
 
 
 def phone_health(world: World, number: SimNumber) -> dict[str, Any]:
@@ -28,8 +42,9 @@ def phone_health(world: World, number: SimNumber) -> dict[str, Any]:
     entities = [phone, *_accounts(world, world.wabas[number.waba_id])]
     shown = world.shown(number)
     if shown.platform != "CLOUD_API" or shown.status != "CONNECTED":
-        # Which code health shows here is in no stored page; this is the one that sending gets.
-        _blame(phone, "BLOCKED", _error(133010, "The number is not registered.", "Register the number."))
+        # Which code health shows here is in no stored page; 133010 is the one that sending gets.
+        error = _error(133010, "The number is not registered.", "Register the number.")
+        _blame(phone, "BLOCKED", error if world.switches.health_unregistered == 133010 else None)
     elif number.new_name_status == "DECLINED":
         phone["can_send_message"] = "LIMITED"
         phone["additional_info"] = ["Your display name has not been approved yet."]
@@ -62,14 +77,15 @@ def _entity(kind: str, node: str) -> dict[str, Any]:
 def _mark(entities: list[dict[str, Any]], code: int) -> None:
     kind, verdict, text, remedy = PROBLEMS.get(code, UNKNOWN)
     entity = next(one for one in entities if one["entity_type"] == kind)
-    if code == 138024:
+    if code in CALLS_ONLY:
         entity["can_receive_call_sip"] = "BLOCKED"
     _blame(entity, verdict, _error(code, text, remedy))
 
 
-def _blame(entity: dict[str, Any], verdict: str, error: dict[str, Any]) -> None:
+def _blame(entity: dict[str, Any], verdict: str, error: dict[str, Any] | None) -> None:
     entity["can_send_message"] = max(entity["can_send_message"], verdict, key=SEVERITY.index)
-    entity.setdefault("errors", []).append(error)
+    if error is not None:
+        entity.setdefault("errors", []).append(error)
 
 
 def _overall(entities: list[dict[str, Any]]) -> dict[str, Any]:

@@ -51,6 +51,11 @@ class Callbacks:
         self.size += count
 
 
+# These settings take effect at the next start: https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/app
+AFTER_RESTART = ("callback_persist", "pass_through", "db_garbagecollector_enable")
+CONCURRENT = "max_concurrent_requests"  # of `webhooks`; as above
+
+
 @dataclass(slots=True, eq=False)
 class Instance:
     id: str
@@ -62,7 +67,13 @@ class Instance:
     firewalled: bool = False  # nobody gets through to its API, while it serves as before
     coreapp_up: bool = True
     registered: bool = True  # the client holds a registration of its own
+    registered_at: datetime | None = None
     needs_restart: bool = False  # after a restore onto a node that had an app
+    upgrading: bool = False  # its database is being changed for a new version
+    offline: bool = False  # its way to WhatsApp is cut, not the one to its API
+    starts_until: datetime | None = None
+    connects_until: datetime | None = None
+    certificate_expired: bool = False
     moved: bool = False  # its number went to Cloud
     backup_works: bool = True
     stop_works: bool = True
@@ -71,12 +82,15 @@ class Instance:
     version: str = "2.53.3"
     api_key: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)  # what differs from the defaults
+    settings_at_start: dict[str, Any] = field(default_factory=dict)  # the same when it was last started
     profile: dict[str, Any] = field(default_factory=dict)
     about: str = ""
     photo: bytes | None = None
     tokens: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)  # a registration under way: e164, code method
     media: dict[str, int] = field(default_factory=dict)  # id -> bytes
+    contacts: dict[str, str] = field(default_factory=dict)  # wa_id -> what the client knows of it
+    queues: int = 0  # callback queues that it lost
     messages: int = 0
     issued: int = 0
 
@@ -90,11 +104,40 @@ class Instance:
             and self.coreapp_up
             and self.registered
             and not self.needs_restart
+            and not self.offline
+            and not self.starting(at)
             and not self.expired(at)
+            and (self.connects_until is None or at >= self.connects_until)
         )
 
+    def starting(self, at: datetime) -> bool:
+        return self.upgrading or (self.starts_until is not None and at < self.starts_until)
+
+    def older_than(self, version: str) -> bool:
+        return _parts(self.version) < _parts(version)
+
+    @property
+    def queue(self) -> str:
+        """Its callback queue by name; one that was lost keeps its own, so that nothing of it is sent any more."""
+        return f"{self.id}#{self.queues}" if self.queues else self.id
+
+    def lose_queue(self, at: datetime) -> None:
+        self.queues += 1
+        self.callbacks = Callbacks(at, stuck=self.callbacks.stuck)
+
     def application(self) -> dict[str, Any]:
+        """The settings as they read."""
         return merged(DEFAULT_SETTINGS, self.settings)
+
+    def in_effect(self) -> dict[str, Any]:
+        """The settings that the client goes by now."""
+        now, then = self.application(), merged(DEFAULT_SETTINGS, self.settings_at_start)
+        now |= {name: then[name] for name in AFTER_RESTART if name in then}
+        return now | {"webhooks": now["webhooks"] | {CONCURRENT: then["webhooks"][CONCURRENT]}}
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Kinds of numbers: what a fleet is made of, as data. A scenario may change any part of a kind."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -11,12 +12,22 @@ class NumberSpec:
 
     kind: str = "healthy"
     platform: Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"] = "ON_PREMISE"
-    client: Literal["running", "stopped", "gone", "coreapp_down", "expired", "none"] = "running"
+    client: Literal["running", "stopped", "gone", "coreapp_down", "uninitialized", "expired", "none"] = "running"
     verified: bool = False
     pin: Literal["known", "unknown", "wrong", "none"] = "known"
     """none: two-step is off. wrong: the partner has a PIN on file that was changed since."""
     backup: Literal["works", "fails"] = "works"
-    callbacks: Literal["empty", "some", "stuck"] = "empty"
+    callbacks: Literal["empty", "some", "stuck", "overloaded"] = "empty"
+    client_version: str = "2.53.3"
+    """Of the client. Before 2.45 `account/shards` needs no certificate, before 2.43 contacts have to be looked up."""
+    registered_days_ago: int = 365
+    """Days since its client was registered; after 7 a change of shards disconnects it."""
+    spare_client: bool = False
+    """A second, clean client for the same number: whoever registers last serves it."""
+    locked: bool = False
+    """Meta has locked the account: it is connected and may not send."""
+    unfinished: Literal["nothing", "deregistration"] = "nothing"
+    """deregistration: an earlier one did not finish; `register` answers 133000 until it is deregistered again."""
     code_method: Literal["sms", "voice"] = "sms"
     """voice: a landline, to which no SMS comes."""
     code_while_on_premises: Literal["accepted", "refused", "as_switch"] = "as_switch"
@@ -43,7 +54,16 @@ class NumberSpec:
     topology: Literal["single", "ha", "multiconnect"] = "single"
     shards: int = 1
     senders: Literal["obey", "ignore", "veto", "drain"] = "obey"
+    sender_queue: Literal["drops", "keeps", "repeats"] = "drops"
+    """What senders do with a message that a dead side did not take: lose it, keep it for later, or keep it and say
+    the last ones before the gap again, too, as those whose answers had not come may not have arrived."""
     profile: bool = True
+    status: Literal["as_it_is", "MIGRATED", "RESTRICTED", "RATE_LIMITED", "FLAGGED"] = "as_it_is"
+    """What Graph shows in place of CONNECTED; only a FLAGGED number goes on sending."""
+    name_status: Literal["APPROVED", "AVAILABLE_WITHOUT_REVIEW", "DECLINED", "EXPIRED", "PENDING_REVIEW", "NONE"] = (
+        "APPROVED"
+    )
+    quality: Literal["GREEN", "YELLOW", "RED", "NA", "UNKNOWN"] = "GREEN"
     health_problem: int | None = None
     business: str = ""
     """Name of the business that it belongs to; empty: the first."""
@@ -91,6 +111,7 @@ DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
     "after-sunset": ("expired", "host_gone", "dark"),
 }
 
+VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 TYPES: Mapping[str, Any] = get_type_hints(NumberSpec)
 
 
@@ -118,6 +139,8 @@ def _value(name: str, value: Any) -> Any:
     if kind is str:
         if not isinstance(value, str):
             raise BadSpec(f"{name} is a text, not {value!r}")
+        if name == "client_version" and not VERSION.fullmatch(value):
+            raise BadSpec(f"{name} is a version such as 2.53.3, not {value!r}")
         return value
     if kind is bool:
         if not isinstance(value, bool):

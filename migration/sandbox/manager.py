@@ -56,8 +56,26 @@ def _decide(*, approved: bool) -> "Act":
     return decide
 
 
+def _sign_up(world: World, number: SimNumber, told: Told) -> None:
+    """The number's owner goes through Embedded Signup (again), which verifies it: 14 days from now.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/solution-providers/get-started-for-solution-partners
+    """
+    if number.side != "neither":
+        raise Wrong(409, "the number is in use")
+    number.onboarded_at = number.verified_at = world.now()
+    number.code_status = "VERIFIED"
+    world.wabas[number.waba_id].orders.clear()
+
+
 def _accept_terms(world: World, number: SimNumber, told: Told) -> None:
-    number.tos_missing = False
+    """Once for a business, so for all of its numbers."""
+    business = world.businesses[world.wabas[number.waba_id].business_id]
+    business.terms_accepted = True
+    for waba in world.wabas.values():
+        if waba.business_id == business.id:
+            for one in waba.phone_number_ids:
+                world.by_id[one].tos_missing = False
 
 
 def _upgrade(world: World, number: SimNumber, told: Told) -> None:
@@ -101,6 +119,7 @@ ACTIONS: Mapping[str, Act] = {
     "rename": _rename,
     "approve_name": _decide(approved=True),
     "decline_name": _decide(approved=False),
+    "sign_up": _sign_up,
     "accept_terms": _accept_terms,
     "upgrade_throughput": _upgrade,
     "ban": _ban,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from migration.sandbox.credentials import tokens_of
+from migration.sandbox.instance import Instance
 from migration.sandbox.number import SimNumber
 from migration.sandbox.switches import Switches, names
 from migration.sandbox.world import World
@@ -19,7 +21,7 @@ def manifest(world: World, token: str, base: str) -> dict[str, Any]:
         "hook_url": f"{base}/_sandbox/senders/hook",
         "hook_secret": world.hook.secret,
         "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
-        "businesses": [_business(world, one) for one in world.tokens],
+        "businesses": [_business(world, one) for one in world.businesses],
         "numbers": [_row(world, number, base) for number in world.numbers.values()],
     }
 
@@ -35,24 +37,36 @@ def _profile(world: World, token: str) -> dict[str, Any]:
     return {"token": token, "app_id": app.id, "app_secret": app.secret, "verify_token": app.verify_token}
 
 
-def _business(world: World, token: str) -> dict[str, Any]:
-    """What a partner holds of one business."""
-    found = world.businesses[world.apps[world.tokens[token].app_id].business_id]
+def _business(world: World, business_id: str) -> dict[str, Any]:
+    """What a partner holds of one business: of its first app, and under `apps` of each."""
+    found = world.businesses[business_id]
     wabas = [{"waba_id": waba.id} for waba in world.wabas.values() if waba.business_id == found.id]
-    return {"business_id": found.id, "name": found.name, **_profile(world, token), "wabas": wabas}
+    apps = [_profile(world, token.value) for token in tokens_of(world, business_id)]
+    return {"business_id": found.id, "name": found.name, **apps[0], "wabas": wabas, "apps": apps}
 
 
 def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
-    client = world.instance_of(number)
+    spare = world.instances.get(number.spare_id or "")
     return {
         "e164": number.e164,
         "phone_number_id": number.phone_number_id,
         "waba_id": number.waba_id,
-        "onprem_url": f"{world.doors.get(client.id, base)}/onprem/{client.id}" if client is not None else None,
-        "username": "admin" if client is not None else None,
-        "password": client.users["admin"].password if client is not None else None,
+        **_client(world, world.instances.get(number.instance_id or ""), base),
         "pin": number.pin_on_file,
-        "instance": client.id if client is not None else None,
         "name": number.name,
         "kind": number.kind,
+        **({"spare": _client(world, spare, base)} if spare is not None else {}),
+    }
+
+
+def _client(world: World, client: Instance | None, base: str) -> dict[str, Any]:
+    """`api_key` opens health, metrics and stats alone."""
+    if client is None:
+        return dict.fromkeys(("onprem_url", "username", "password", "api_key", "instance"))
+    return {
+        "onprem_url": f"{world.doors.get(client.id, base)}/onprem/{client.id}",
+        "username": "admin",
+        "password": client.users["admin"].password,
+        "api_key": client.api_key,
+        "instance": client.id,
     }

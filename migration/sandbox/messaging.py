@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from migration.sandbox import callbacks
+from migration.sandbox import callbacks, health
 from migration.sandbox.deployments import needs_coreapp
 from migration.sandbox.errors import OnPremRefusal, Refusal
 from migration.sandbox.instance import Instance
@@ -24,6 +24,9 @@ TYPES = frozenset({
 })
 # fmt: on
 LONGEST_TEXT = 4096
+# "Must be CONNECTED to send"; which code each other status gets is undocumented, these are what their names mean.
+FLAGS: Mapping[str, int] = {"RATE_LIMITED": 131048, "RESTRICTED": 368}
+LONGEST_OPAQUE = 512
 STANDARD_MPS, HIGH_MPS, COEXISTENCE_MPS = 80, 1_000, 20
 # A callback queue of this size makes the client answer 1016 (a BSP's report).
 OVERLOADED = 100_000
@@ -32,21 +35,18 @@ OVERLOADED = 100_000
 def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, Any]:
     """Takes a message for sending from Cloud; gives the answer. Raises Refusal."""
     at = world.now()
-    to = _recipient(body)
-    if number.deleted:
-        raise Refusal(33)
-    if number.banned:
-        raise Refusal(131031)
-    if number.side != "cloud":
-        raise Refusal(133010, message="(#133010) Account not registered")
+    to = _recipient(world, number, body)
+    _on_cloud(number)
     if number.maintenance_until is not None and at < number.maintenance_until:
         raise Refusal(131057, "The business account is in maintenance mode.")
     if to == number.digits:
         raise Refusal(131021)
-    failed = None
+    failed = health.stops_messages(number)
+    if failed is not None and world.switches.blocked_account == "sync":
+        raise Refusal(failed, "The account cannot send messages.")
     if body.get("type") == "template":
         _known_template(world, number, body["template"])
-    elif not window_open(world, number, to):
+    elif failed is None and not window_open(world, number, to):
         if world.switches.text_outside_window == "sync":
             raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
         failed = 131047
@@ -59,6 +59,30 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         "contacts": [{"input": str(body["to"]), "wa_id": to}],
         "messages": [{"id": wamid, "message_status": "accepted"}],
     }
+
+
+def read_receipt(number: SimNumber, body: Mapping[str, Any]) -> None:
+    """Marks an inbound message as read; only a number that is on Cloud can. Raises Refusal.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/mark-message-as-read
+    """
+    if body.get("messaging_product") != "whatsapp":
+        raise Refusal(100, "The parameter messaging_product is required.")
+    if not isinstance(body.get("message_id"), str) or not body["message_id"]:
+        raise Refusal(131008, "Parameter message_id is required.")
+    _on_cloud(number)
+
+
+def _on_cloud(number: SimNumber) -> None:
+    """133010 is for whatever is done as a number that is not registered. Raises Refusal."""
+    if number.deleted:
+        raise Refusal(33)
+    if number.banned:
+        raise Refusal(131031)
+    if number.side != "cloud" or number.flagged == "MIGRATED":
+        raise Refusal(133010, message="(#133010) Account not registered")
+    if number.flagged is not None and number.flagged in FLAGS:
+        raise Refusal(FLAGS[number.flagged])
 
 
 def most_per_second(number: SimNumber) -> int:
@@ -77,7 +101,7 @@ def _pace(world: World, number: SimNumber, to: str, at: datetime) -> None:
         raise Refusal(131056, "Too many messages were sent from this number to the same recipient.")
 
 
-def _recipient(body: Mapping[str, Any]) -> str:
+def _recipient(world: World, number: SimNumber, body: Mapping[str, Any]) -> str:
     if body.get("messaging_product") != "whatsapp":
         raise Refusal(100, "The parameter messaging_product is required.")
     kind = body.get("type", "text")
@@ -91,8 +115,13 @@ def _recipient(body: Mapping[str, Any]) -> str:
     if kind == "text" and not 0 < len(str(dict(content or {}).get("body", ""))) <= LONGEST_TEXT:
         raise Refusal(100, f"Param text['body'] must have 1 to {LONGEST_TEXT} characters.")
     digits = "".join(char for char in str(body["to"]) if char.isdigit())
+    if world.switches.to_without_plus == "country_added" and not str(body["to"]).lstrip().startswith("+"):
+        digits = number.digits[:2] + digits  # the countries of these numbers have two digits
     if not 6 <= len(digits) <= 15:
         raise Refusal(131009, "Parameter to is not a phone number.")
+    opaque = body.get("biz_opaque_callback_data")
+    if opaque is not None and not (isinstance(opaque, str) and len(opaque) <= LONGEST_OPAQUE):
+        raise Refusal(131009, f"Parameter biz_opaque_callback_data must be a text of at most {LONGEST_OPAQUE}.")
     return digits
 
 
@@ -112,7 +141,7 @@ def _note_correlation(number: SimNumber, body: Mapping[str, Any]) -> None:
         return
     if correlation in number.correlations:
         number.double_effects += 1
-    number.correlations.add(str(correlation))
+    number.correlations.add(correlation)
 
 
 def window_open(world: World, number: SimNumber, consumer: str) -> bool:

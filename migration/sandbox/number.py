@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from migration.sandbox.limits import Budget, Pace, PinGuesses
@@ -11,6 +11,7 @@ from migration.sandbox.senders import Sender
 
 Platform = Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"]
 Side = Literal["on_premises", "cloud", "neither"]
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def certificate(number: "SimNumber") -> str:
@@ -49,6 +50,7 @@ class Outage:
 class Storage:
     status: str = "DEFAULT"
     region: str | None = None
+    retention_minutes: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +71,8 @@ class SimNumber:
     pin_on_file: str | None = None  # what the partner believes the PIN to be
     live_instance: str | None = None  # the one client whose registration Meta honours
     instance_id: str | None = None  # the deployment that belongs to it, whatever its state
+    spare_id: str | None = None  # a second one, clean where the fleet begins
+    looked_at: datetime = NEVER  # up to when its side was worked out
     cut_off: bool = False  # Meta refuses its client's connection (after a wrong PIN)
     moving_until: datetime | None = None  # inside `register`: off On-Premises, not up on Cloud yet
     moving_profile: dict[str, Any] | None = None
@@ -80,6 +84,8 @@ class SimNumber:
     throughput: str = "STANDARD"
     maintenance_until: datetime | None = None
     quality: str = "GREEN"
+    name_status: str = "APPROVED"
+    flagged: str | None = None  # what `status` shows in place of CONNECTED
     health_problem: int | None = None
     onboarded_at: datetime | None = None
     deregistered_at: datetime | None = None
@@ -92,7 +98,7 @@ class SimNumber:
     storage: Storage = field(default_factory=Storage)
     identity_check: bool = False
     profile: dict[str, Any] = field(default_factory=dict)
-    webhook: dict[str, str] = field(default_factory=dict)
+    webhooks: dict[str, str] = field(default_factory=dict)  # app -> the number's own address for its messages
     phone: Phone = field(default_factory=Phone)
     register_budget: Budget = field(default_factory=Budget)
     deregister_budget: Budget = field(default_factory=Budget)

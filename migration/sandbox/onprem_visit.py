@@ -1,8 +1,9 @@
 """One call to one On-Premises deployment, on its way to its node."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from migration.sandbox.instance import Instance, User
 from migration.sandbox.wire import Request
@@ -23,3 +24,17 @@ class Visit:
     def body(self) -> dict[str, Any]:
         told = self.request.json()
         return told if isinstance(told, dict) else {}
+
+
+# Gives an HTTP status and a body without its `meta`, or raises OnPremRefusal.
+Handler = Callable[[Visit], tuple[int, Any]]
+
+
+class Node(NamedTuple):
+    """`coreapp`: the Webapp passes it on, so it answers 1014 while the Coreapp is down."""
+
+    name: str
+    run: Handler
+    writes: bool = False
+    admin: bool = False
+    coreapp: bool = False

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from migration.sandbox import deployments, manager, messaging, partner
+from migration.sandbox import credentials, deployments, manager, messaging, partner, routes
 from migration.sandbox.errors import Wrong
 from migration.sandbox.faults import BadFault
-from migration.sandbox.senders import BEHAVIOURS, EVENTS
+from migration.sandbox.senders import BEHAVIOURS, EVENTS, QUEUES
 from migration.sandbox.wire import Answer, Request, Target, answer_json
 
 if TYPE_CHECKING:
     from migration.sandbox.app import Sandbox
+
+# A hundred years: the calendar has an end, and a rehearsal does not need it.
+FURTHEST_S = 100 * 366 * 86_400
 
 
 def identify(sandbox: "Sandbox", request: Request) -> Target | None:
@@ -105,6 +108,9 @@ def _faults(sandbox: "Sandbox", request: Request) -> Any:
     rows = told.get("faults", [told] if "kind" in told else None)  # a single fault may come without its list
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Wrong(400, "the body has no list of faults")
+    unknown = [row["route"] for row in rows if not routes.known(row.get("route") or routes.ANY)]
+    if unknown:
+        raise Wrong(400, f"no call has the route {unknown[0]!r}; there are: {', '.join(routes.names())}")
     try:
         sandbox.faults.extend(rows)
     except BadFault as bad:
@@ -123,8 +129,8 @@ def _clear_faults(sandbox: "Sandbox", request: Request) -> Any:
 
 def _clock(sandbox: "Sandbox", request: Request) -> Any:
     seconds = _told(request).get("advance_s")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
-        raise Wrong(400, "advance_s has to be a number of seconds, not negative")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= FURTHEST_S:
+        raise Wrong(400, f"advance_s has to be a number of seconds, not negative, at most {FURTHEST_S}")
     sandbox.world.advance(seconds)
     return {"now": sandbox.world.now().isoformat()}
 
@@ -141,6 +147,7 @@ def _webhooks(sandbox: "Sandbox", request: Request) -> Any:
     due = outbox.next_due()
     return {
         "waiting": len(outbox),
+        "under_way": outbox.under_way,
         "next_due": due.isoformat() if due is not None else None,
         "counts": dict(outbox.counts),
         "recent": list(outbox.recent),
@@ -149,6 +156,8 @@ def _webhooks(sandbox: "Sandbox", request: Request) -> Any:
 
 def _manager(sandbox: "Sandbox", request: Request) -> Any:
     told = _told(request)
+    if str(told.get("do")) in credentials.ACTIONS:
+        return credentials.act(sandbox.world, told)
     number = sandbox.world.number(_e164(sandbox, told.get("e164")))
     return manager.act(sandbox.world, number, told)
 
@@ -161,11 +170,14 @@ def _set_senders(sandbox: "Sandbox", request: Request) -> Any:
     drain_s = told.get("drain_s")
     if drain_s is not None and (isinstance(drain_s, bool) or not isinstance(drain_s, int | float)):
         raise Wrong(400, "drain_s is a number of seconds")
+    queue = told.get("queue")
+    if queue is not None and queue not in QUEUES:
+        raise Wrong(400, f"queue is one of {', '.join(QUEUES)}")
     world = sandbox.world
     chosen = [_e164(sandbox, told["e164"])] if told.get("e164") else list(world.numbers)
     for e164 in chosen:
         sender = world.number(e164).sender
-        sender.behaviour = behaviour
+        sender.behaviour, sender.queue = behaviour, queue or sender.queue
         sender.drain_s = sender.drain_s if drain_s is None else float(drain_s)
     return {"changed": len(chosen)}
 
@@ -181,8 +193,7 @@ def _instance(sandbox: "Sandbox", instance_id: str, what: str) -> Answer:
         return answer_json({"error": str(bad)}, 400)
     if not done:
         return answer_json({"error": f"the {what} command failed"}, 409)
-    number = sandbox.world.number_of(client)
-    state = number.instance if number is not None else "none"
+    state = deployments.state(sandbox.world, client).name
     return answer_json({"instance": client.id, "state": state}, effect=True)
 
 

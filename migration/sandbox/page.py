@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from migration.sandbox import faults, kinds, manager, scenario, switches
-from migration.sandbox.deployments import ACTIONS
+from migration.sandbox import credentials, faults, kinds, manager, page_clients, pages, scenario, switches
+from migration.sandbox.onprem_hands import ACTIONS
 from migration.sandbox.register_checks import CHECKS
 
 HEADINGS: Mapping[str, str] = {
@@ -22,10 +22,12 @@ HEADINGS: Mapping[str, str] = {
 FAULTS: Mapping[str, str] = {
     "refuse": "nobody listens",
     "reset_before": "the connection is reset before the request is read",
+    "reset_after": "the connection is reset instead of an answer",
     "lost_answer": "the connection ends without an answer",
     "slow": "the answer takes `seconds`; with `effect: false` it is 504",
     "429": "too many requests",
     "500": "an error of the far side",
+    "error": "the refusal `code`, with `subcode`, `details` and `status` where the fault has them",
     "html": "502 with a page of HTML",
     "truncated": "the answer breaks off in the middle",
     "empty": "an answer without a body",
@@ -50,7 +52,7 @@ def _switches() -> Iterator[str]:
             yield from ("", f"### {section}", "", "| Switch | Question | Values | Left open by |", "|---|---|---|---|")
         yield f"| `{name}` | {question} | {_values(name, getattr(defaults, name))} | {key} |"
     yield ""
-    yield from (f"- {key}: {where}" for key, where in switches.PAGES.items())
+    yield from (f"- {key}: {where}" for key, where in pages.PAGES.items())
 
 
 def _kinds() -> Iterator[str]:
@@ -100,6 +102,8 @@ def _checks() -> Iterator[str]:
 def _hands() -> Iterator[str]:
     yield f'- `POST /_sandbox/instances/<id>` `{{"do": …}}`: {", ".join(f"`{one}`" for one in ACTIONS)}'
     yield f'- `POST /_sandbox/manager` `{{"e164": …, "do": …}}`: {", ".join(f"`{one}`" for one in manager.ACTIONS)}'
+    tokens = ", ".join(f"`{one}`" for one in credentials.ACTIONS)
+    yield f'- `POST /_sandbox/manager` `{{"business"?: …, "token"?: …, "do": …}}`: {tokens}'
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
@@ -109,6 +113,8 @@ PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "faults": _faults,
     "checks": _checks,
     "hands": _hands,
+    "states": page_clients.states,
+    "moves": page_clients.moves,
 }
 
 

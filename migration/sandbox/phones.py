@@ -8,19 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 Method = Literal["SMS", "VOICE"]
-# Wrong entries after which a code is dead. Undocumented; a round figure of ours.
-MOST_TRIES = 5
 
 
 @dataclass(slots=True)
 class Code:
-    """`arrives_at` is None for a code that never reaches the right phone."""
+    """`arrives_at` is None for a code that never reaches the right phone; `most_tries` wrong ones kill it, 0: never."""
 
     digits: str
     sent_at: datetime
     method: str
     arrives_at: datetime | None
     dies_at: datetime
+    most_tries: int = 0
     used: bool = False
     tries: int = 0
 
@@ -52,7 +51,7 @@ class Phone:
     lose: int = 0
     codes: list[Code] = field(default_factory=list)
 
-    def send(self, digits: str, method: str, at: datetime, delay_s: float, minutes: float) -> Code:
+    def send(self, digits: str, method: str, at: datetime, delay_s: float, minutes: float, most_tries: int) -> Code:
         lost = self._loses(method)
         code = Code(
             digits,
@@ -60,6 +59,7 @@ class Phone:
             method,
             None if lost else at + timedelta(seconds=delay_s),
             at + timedelta(minutes=minutes),
+            most_tries,
         )
         self.codes.append(code)
         return code
@@ -82,7 +82,7 @@ class Phone:
         if not self.codes:
             return False
         newest = self.codes[-1]
-        if newest.used or at >= newest.dies_at or newest.tries >= MOST_TRIES:
+        if newest.used or at >= newest.dies_at or 0 < newest.most_tries <= newest.tries:
             return False
         if newest.digits != digits:
             newest.tries += 1

@@ -1,7 +1,8 @@
 """What `register` checks, in order, as a table.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
-The order is undocumented; it is chosen so that what a caller can mend comes before what costs an outage.
+The order is undocumented; it is chosen so that what a caller can mend comes before what costs an outage, and what
+the server itself is not ready for (133000, 133004, 133015) comes last: a wrong PIN is found out before that.
 """
 
 import re
@@ -49,16 +50,22 @@ def _deleted(attempt: Attempt) -> Refusal | None:
 
 
 def _terms(attempt: Attempt) -> Refusal | None:
-    if not attempt.number.tos_missing:
+    number, world = attempt.number, attempt.world
+    if not number.tos_missing and world.businesses[world.wabas[number.waba_id].business_id].terms_accepted:
         return None
     text = "The WhatsApp Business Platform Terms of Service have not been accepted in WhatsApp Manager."
     return Refusal(attempt.world.switches.tos_code, text)
 
 
 def _business_app(attempt: Attempt) -> Refusal | None:
-    if attempt.number.on_business_app:
+    """Both texts were reported for numbers of the Business app, one on a first try and one on another."""
+    number, switches = attempt.number, attempt.world.switches
+    if number.on_business_app:
+        first = number.registers % 2 == 1 if switches.business_app_text == "in_turn" else None
+        if switches.business_app_text == "missing_permission" or first is False:
+            return Refusal(100, message="(#100) Missing Permission")
         return Refusal(100, message="Register endpoint is not available for SMB businesses.")
-    return Refusal(368) if attempt.number.banned else None
+    return Refusal(switches.banned_register_code) if number.banned else None
 
 
 def _body(attempt: Attempt) -> Refusal | None:
@@ -109,13 +116,26 @@ def _backup(attempt: Attempt) -> Refusal | None:
     switches = attempt.world.switches
     try:
         contents = backups.open_(backup["data"], backup["password"])
+    except backups.WrongPassword:
+        return _bad_backup(attempt, switches.backup_password_code)
     except backups.CannotOpen:
-        contents = None
-    if contents is None or contents.e164 != attempt.number.e164 or _too_old(attempt, contents):
-        attempt.drops_onprem = switches.bad_backup_drops_onprem == "yes"
-        return Refusal(switches.bad_backup_code, "The backup could not be used to register this number.")
+        return _bad_backup(attempt, "same")
+    if contents.e164 != attempt.number.e164:
+        return _bad_backup(attempt, switches.foreign_backup_code)
+    if _too_old(attempt, contents):
+        return _bad_backup(attempt, switches.old_backup_code)
+    if attempt.world.kind == "after-sunset" and switches.backup_after_sunset == "refused":
+        return _bad_backup(attempt, switches.old_backup_code)
     attempt.contents = contents
     return None
+
+
+def _bad_backup(attempt: Attempt, code: int | str) -> Refusal:
+    """The code of each cause is undocumented; `same` is that of a garbled one."""
+    switches = attempt.world.switches
+    attempt.drops_onprem = switches.bad_backup_drops_onprem == "yes"
+    known = code if isinstance(code, int) else switches.bad_backup_code
+    return Refusal(known, "The backup could not be used to register this number.")
 
 
 def _too_old(attempt: Attempt, contents: backups.Contents) -> bool:
@@ -146,6 +166,10 @@ def _verified(attempt: Attempt) -> Refusal | None:
     number = attempt.number
     if attempt.contents is not None or number.platform == "CLOUD_API":
         return None  # a good backup stands for the code: no OTP on a move
+    ends = attempt.world.signup_ends(number)
+    if ends is not None and attempt.at >= ends:
+        code = attempt.world.switches.signup_window_code
+        return Refusal(code, "The number was not registered within 14 days of Embedded Signup.")
     if number.code_status == "VERIFIED" and not _lapsed_in_the_dark(attempt):
         return None
     return Refusal(133006, "The phone number needs to be verified before registering.")
@@ -168,10 +192,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("it is not on the Business app, and not banned", _business_app),
     ("the body is whole", _body),
     ("10 calls in 72 hours", _rate),
-    ("nothing earlier is unfinished", _unfinished),
     ("no lock after wrong PINs", _locked),
     ("the backup opens", _backup),
     ("the PIN is right", _pin),
     ("it is not registered already", _already),
     ("the number is verified", _verified),
+    ("nothing earlier is unfinished", _unfinished),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from migration.sandbox import callbacks, naming
 from migration.sandbox.errors import Refusal
-from migration.sandbox.number import SimNumber
+from migration.sandbox.number import SimNumber, Storage
 from migration.sandbox.register_checks import CHECKS, Attempt
 from migration.sandbox.world import World
 
@@ -35,7 +35,8 @@ def _refused(attempt: Attempt) -> None:
         number.register_budget.give_back()
     drops = attempt.drops_onprem or switches.refused_register_drops_onprem == "yes"
     with attempt.world.changing(number, attempt.at):
-        if drops and number.platform == "ON_PREMISE" and not number.on_business_app:
+        moving = number.moving_until is not None  # then it is off already, and arrives on Cloud whatever is refused
+        if drops and number.platform == "ON_PREMISE" and not number.on_business_app and not moving:
             number.cut_off = True
             if attempt.is_pin:
                 number.platform = switches.platform_after_wrong_pin
@@ -79,8 +80,8 @@ def _leave_onprem(attempt: Attempt) -> None:
             upgrade_throughput(world, number, attempt.at)  # two shards or more come up with high throughput
     number.cut_off, number.deregistered_at = False, None
     region = attempt.body.get("data_localization_region")
-    if region is not None:
-        number.storage.status, number.storage.region = "IN_COUNTRY_STORAGE_ENABLED", str(region)
+    if region is not None and world.switches.storage_set_by != "settings":
+        number.storage = Storage("IN_COUNTRY_STORAGE_ENABLED", str(region))
     if contents is None:
         number.official = False
     keep = contents is not None and world.switches.profile_survives == "yes"
@@ -114,4 +115,4 @@ def deregister(world: World, number: SimNumber) -> None:
         number.platform = "NOT_APPLICABLE"
         number.incomplete_deregistration = False
         number.deregistered_at = at
-        number.storage.status, number.storage.region = "DEFAULT", None
+        number.storage = Storage()

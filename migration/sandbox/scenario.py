@@ -24,6 +24,7 @@ from typing import Any, cast
 import yaml
 
 from migration.sandbox import faults as fault_rows
+from migration.sandbox import routes
 from migration.sandbox import switches as switch_values
 from migration.sandbox.businesses import BusinessSpec, business_of
 from migration.sandbox.kinds import BadSpec, NumberSpec, spec_of
@@ -88,6 +89,7 @@ def read(text: str, source: str = "scenario") -> Scenario:
 class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
+        self._named: list[tuple[str, yaml.Node]] = []  # businesses that rows of numbers name, and where
 
     def _bad(self, node: yaml.Node, what: str) -> BadScenario:
         return BadScenario(self._source, node.start_mark.line + 1, what)
@@ -143,9 +145,9 @@ class _Reader:
         if not told.numbers:
             raise BadScenario(self._source, 1, "the scenario has no numbers")
         known = {"", *(one.name for one in told.businesses)}
-        for spec, _ in told.numbers:
-            if spec.business not in known:
-                raise BadScenario(self._source, 1, f"no business is called {spec.business!r}")
+        for name, node in self._named:
+            if name not in known:
+                raise self._bad(node, f"no business is called {name!r}")
         return told
 
     def _businesses(self, node: yaml.Node) -> list[BusinessSpec]:
@@ -195,6 +197,8 @@ class _Reader:
                 faults = [self._fault(fault) for fault in self._items(value, "faults")]
             else:
                 row[name] = self._value(value)
+                if name == "business":
+                    self._named.append((str(row[name]), value))
         if count > MOST_NUMBERS:
             raise self._bad(node, f"count is at most {MOST_NUMBERS}")
         try:
@@ -204,7 +208,11 @@ class _Reader:
         return [(spec, faults)] * count
 
     def _fault(self, node: yaml.Node) -> dict[str, Any]:
-        row: Mapping[str, Any] = {name: self._value(value) for name, value in self._pairs(node, "a fault")}
+        nodes = dict(self._pairs(node, "a fault"))
+        row: Mapping[str, Any] = {name: self._value(value) for name, value in nodes.items()}
+        route = row.get("route", routes.ANY)
+        if not routes.known(route):
+            raise self._bad(nodes["route"], f"no call has the route {route!r}; there are: {', '.join(routes.names())}")
         try:
             fault_rows.read(row)
         except fault_rows.BadFault as bad:

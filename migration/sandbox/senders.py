@@ -14,18 +14,27 @@ from typing import Any, Literal
 Route = Literal["on_premises", "cloud"]
 Behaviour = Literal["obey", "ignore", "veto", "drain"]
 BEHAVIOURS = ("obey", "ignore", "veto", "drain")
+Queue = Literal["drops", "keeps", "repeats"]
+QUEUES = ("drops", "keeps", "repeats")
+# Messages whose statuses have not come yet when sending stops; ours.
+IN_FLIGHT = 2
 EVENTS = ("pause_sends", "switch_route", "resume_sends")
 
 
 @dataclass(slots=True)
 class Sender:
-    """One number's queue. Times are the world's; `gap_s` is the sum of the ended pauses."""
+    """One number's queue; a message is written every `every_s`. Times are the world's.
+
+    `gap_s` is the sum of the ended pauses. `held` counts what waited in a pause; `waiting` is what waits now. Of what
+    was written everything is sent, lost or waiting; `doubled` are those that were sent once more.
+    """
 
     counted_to: datetime
     route: Route = "on_premises"
     running: bool = True
     every_s: float = 1.0
     behaviour: Behaviour = "obey"
+    queue: Queue = "drops"
     drain_s: float = 3.0
     stops_at: datetime | None = None  # a pause that is still draining
     paused_at: datetime | None = None
@@ -33,8 +42,12 @@ class Sender:
     gap_s: float | None = None
     sent: int = 0
     held: int = 0
+    waiting: int = 0
     to_dead_side: int = 0
+    lost: int = 0
+    doubled: int = 0
     part: float = 0.0
+    unsure: int = 0  # of those sent last before a gap: their statuses had not come yet
 
     def catch_up(self, to: datetime, side: str) -> None:
         """Count what was sent up to `to`; the number was at `side` all that time."""
@@ -55,23 +68,47 @@ class Sender:
             self._start(at)
 
     def _count(self, to: datetime, side: str) -> None:
+        """What is written is sent, with all that waits; while paused it waits."""
         if to <= self.counted_to:
             return
         due = (to - self.counted_to).total_seconds() / self.every_s + self.part
         self.counted_to = to
         self.part = due % 1.0
-        count = int(due)
+        written = int(due)
         if not self.running:
-            self.held += count
+            self.held += written
+            self.waiting += written
         elif side == self.route:
-            self.sent += count
-        else:
-            self.to_dead_side += count
+            self._send(written)
+        elif written:
+            self._miss(written)
+
+    def _send(self, written: int) -> None:
+        """To the side that serves: first what waited, and again what nobody is sure of."""
+        self.sent += self.waiting + written + self.unsure
+        self.doubled += self.unsure
+        self.waiting = self.unsure = 0
+
+    def _miss(self, written: int) -> None:
+        """To a dead side. Who keeps what was not taken tries it all again each time."""
+        self.to_dead_side += written
+        if self.queue == "drops":
+            self.lost += self.waiting + written
+            self.to_dead_side += self.waiting
+            self.waiting = 0
+            return
+        self.waiting += written
+        self._is_unsure()
+
+    def _is_unsure(self) -> None:
+        if self.queue == "repeats":
+            self.unsure = min(self.sent, IN_FLIGHT)
 
     def _stop(self, at: datetime) -> None:
         self.running = False
         if self.paused_at is None:
             self.paused_at = at
+            self._is_unsure()
 
     def _start(self, at: datetime) -> None:
         self.resumes_at = self.stops_at = None
@@ -110,10 +147,14 @@ class Sender:
             "route": self.route,
             "running": self.running,
             "behaviour": self.behaviour,
+            "queue": self.queue,
             "drain_s": self.drain_s,
             "sent": self.sent,
             "held": self.held,
+            "waiting": self.waiting,
             "sends_to_dead_side": self.to_dead_side,
+            "lost": self.lost,
+            "doubled": self.doubled,
             "sender_gap_s": self.gap_s,
         }
 

@@ -1,7 +1,7 @@
 """Every behaviour of the far side that Meta does not document, as a named switch.
 
 A switch is a question that no page answers; its values are the plausible answers. Software is right when
-it is right under every value. In brackets: the page that leaves it open, by its key in `PAGES`.
+it is right under every value. In brackets: the page that leaves it open, by its key in `pages.py`.
 """
 
 import ast
@@ -11,31 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-_DOC = "https://developers.facebook.com/documentation/business-messaging/whatsapp"
-_OLD = "https://developers.facebook.com/docs/whatsapp"
-PAGES: Mapping[str, str] = {
-    "2FA": f"{_DOC}/business-phone-numbers/two-step-verification",
-    "ACCOUNT": f"{_OLD}/on-premises/reference/account",
-    "BACKUP": f"{_OLD}/on-premises/reference/settings/backup-and-restore",
-    "CODE": "https://developers.facebook.com/docs/graph-api/reference/"
-    "whats-app-business-account-to-number-current-status/request_code/",
-    "ENDPOINT": f"{_DOC}/webhooks/create-webhook-endpoint",
-    "ERR": f"{_DOC}/support/error-codes",
-    "FIELD": "answers reported in public repositories",
-    "HEALTH": f"{_OLD}/on-premises/reference/health",
-    "HOOKS": f"{_DOC}/webhooks/overview",
-    "LIMITS": f"{_DOC}/about-the-platform",
-    "MIGR": f"{_OLD}/cloud-api/reference/account-migration",
-    "MOVING": f"{_DOC}/support/migrating-from-onprem-to-cloud",
-    "NAMES": f"{_DOC}/display-names",
-    "OPENAPI": "https://github.com/facebook/openapi (business-messaging-api_v23.0.yaml)",
-    "PARTNER": f"{_DOC}/solution-providers/get-started-for-solution-partners",
-    "PHONES": f"{_DOC}/business-phone-numbers/phone-numbers",
-    "REG": f"{_DOC}/business-phone-numbers/registration",
-    "STORAGE": f"{_DOC}/local-storage",
-    "none": "no page says anything about it",
-}
-
 YesNo = Literal["yes", "no"]
 Taken = Literal["accepted", "refused"]
 
@@ -43,8 +18,9 @@ Taken = Literal["accepted", "refused"]
 @dataclass(frozen=True, slots=True)
 class Switches:
     # -- PIN
-    pin_while_not_on_cloud: Taken = "accepted"
-    """Whether `POST /{phone} {pin}` sets the PIN of a number that is not registered on Cloud. [2FA]"""
+    pin_while_not_on_cloud: Literal["accepted", "onprem_keeps", "refused"] = "accepted"
+    """Whether `POST /{phone} {pin}` sets the PIN of a number that is not registered on Cloud; `onprem_keeps`: it says
+    so, and an On-Premises number keeps the PIN it has. [2FA]"""
     pin_refused_code: Literal[133010, 100] = 133010
     """What that call answers where it is refused. [ERR]"""
     wrong_pin_code: Literal[133005, 131031] = 133005
@@ -81,6 +57,14 @@ class Switches:
     """Whether the business profile survives a move with backup. Without one it is lost (documented). [MIGR]"""
     deregister_then_133015: bool = False
     """Whether `register` within five minutes of `deregister` answers 133015. [ERR]"""
+    verify_after_signup_window: Literal["void", "renews"] = "void"
+    """What a code verified later than 14 days after Embedded Signup is worth: nothing, or another 14 days. [PARTNER]"""
+    signup_window_code: Literal[133006, 100] = 133006
+    """The code with which `register` says that the 14 days are over. [PARTNER]"""
+    business_app_text: Literal["in_turn", "smb", "missing_permission"] = "in_turn"
+    """In which words 100 says that a number is on the Business app; both were seen. [FIELD]"""
+    banned_register_code: Literal[368, 131031] = 368
+    """The code of `register` for a number that is banned. [ERR]"""
     tos_code: Literal[100, 200, 133004] = 100
     """The code with which `register` says that the terms of service were not accepted. [PARTNER]"""
 
@@ -89,8 +73,16 @@ class Switches:
     """Whether `register` takes a backup older than `old_backup_hours`. [BACKUP]"""
     old_backup_hours: float = 24
     """From what age on a backup is old, in hours. [BACKUP]"""
+    backup_after_sunset: Taken = "accepted"
+    """Whether `register` still takes a backup after 2025-10-23 (in the world after-sunset). [MIGR]"""
     bad_backup_code: Literal[100, 133002] = 100
-    """The code of a backup that does not open, or is of another number. [ERR]"""
+    """The code of a backup that is garbled. [ERR]"""
+    backup_password_code: Literal["same", 100, 133002] = "same"
+    """The code of a backup with another's password; `same`: as a garbled one. [ERR]"""
+    foreign_backup_code: Literal["same", 100, 133002] = "same"
+    """The code of a backup of another number. [ERR]"""
+    old_backup_code: Literal["same", 100, 133002] = "same"
+    """The code of a backup that is too old, or too late. [ERR]"""
     bad_backup_drops_onprem: YesNo = "no"
     """Whether such a backup takes On-Premises down. [MIGR]"""
 
@@ -103,6 +95,8 @@ class Switches:
     """How long a code lives. [OPENAPI]"""
     codes_a_day: int = 10
     """Codes per number in 24 hours, before 136024 with 2388367. [FIELD]"""
+    code_tries: int = 5
+    """Wrong entries after which a code is dead. 0: never. [CODE]"""
     code_delay_s: float = 0
     """Seconds until a code arrives. [none]"""
     sms_to_landline: Literal["lost", "refused"] = "lost"
@@ -125,6 +119,24 @@ class Switches:
     """Whether a restore on a clean node brings back a number that had left On-Premises. [BACKUP]"""
     callbacks_after_move: Literal["lost", "delivered"] = "lost"
     """What becomes of webhooks that the old client had queued when its number moved. [MOVING]"""
+    restore_refused_code: Literal[1009, 1014] = 1009
+    """The code of a restore whose backup does not open, or does not fit. [BACKUP]"""
+    backup_not_running_code: Literal[1014, 1011] = 1014
+    """The code of a backup asked of a client that is not registered and running. [BACKUP]"""
+    onprem_verify_wrong_code: Literal[1009, 1005] = 1009
+    """What `POST /v1/account/verify` answers to a wrong code. [ACCOUNT]"""
+    onprem_pin_missing_code: Literal[1005, 1008, 1009] = 1005
+    """What `POST /v1/account` answers where two-step is on and the PIN is missing or wrong. [ACCOUNT]"""
+    non_admin_status: Literal[403, 401] = 403
+    """The HTTP status of 1005 for a user who is no admin. [HEALTH]"""
+    old_login_tokens: Literal["live", "die"] = "live"
+    """Whether a user's earlier tokens still work after another login. [HEALTH]"""
+    client_start_s: float = 0
+    """Seconds for which a client that was started is `uninitialized`. [HEALTH]"""
+    client_connect_s: float = 0
+    """Seconds for which it is `connecting` after that, or after it was registered. [HEALTH]"""
+    overload_at: int = 100_000
+    """Callbacks in the queue from which on a client answers 1016; the figure is one partner's report. [FIELD]"""
     meta_version: Literal["v", "plain"] = "plain"
     """Whether `meta.version` begins with a v; both were seen. [FIELD]"""
 
@@ -139,6 +151,12 @@ class Switches:
     """The share of updates that come twice, from 0 to 1. [HOOKS]"""
     webhook_retries: Literal["7d", "36h"] = "7d"
     """For how long a webhook that is not taken is sent again; Meta's pages disagree. [ENDPOINT]"""
+    webhook_first_gap_s: float = 5
+    """Seconds until Cloud sends a webhook again; doubled each time (documented: with decreasing frequency). [HOOKS]"""
+    webhook_longest_gap_s: float = 6 * 3600
+    """The longest of those gaps. [HOOKS]"""
+    webhook_patience_s: float = 10
+    """Seconds that a receiver has for its answer. [ENDPOINT]"""
     webhook_handshake: YesNo = "yes"
     """Whether a new address is asked to verify itself (documented as yes), or taken as it is. [ENDPOINT]"""
     handshake_refused_code: Literal[2200, 100] = 2200
@@ -151,14 +169,31 @@ class Switches:
     """Whether the pair rate (131056) and the throughput (130429) are kept, as documented. [LIMITS]"""
     management_limit_code: Literal[80008, 80007, 4] = 80008
     """The code of too many management calls; the pages name all three. [ERR]"""
+    throttled_call_s: float = 60
+    """Seconds that each call made while throttled adds to the wait; that it does is documented. [LIMITS]"""
+    missing_scope_code: Literal[200, 10] = 200
+    """The code for a token that lacks a permission; both are named for it. [ERR]"""
+    storage_set_by: Literal["both", "settings", "register"] = "both"
+    """What sets local storage; Meta's pages disagree. `settings`: `register` ignores its region. [STORAGE]"""
+    health_unregistered: Literal[133010, "no_code"] = 133010
+    """Which error `health_status` shows for a number that is not on Cloud; BLOCKED it is. [STATUS]"""
     storage_while_on_premises: Taken = "accepted"
     """Whether local storage can be set while the number is on On-Premises. [STORAGE]"""
-    management_limits: Literal["off", "on"] = "off"
+    management_limits: Literal["on", "off"] = "on"
     """Whether 200 or 5,000 management calls an hour and WABA are the limit (documented), then 80008. [LIMITS]"""
+    to_without_plus: Literal["as_it_is", "country_added"] = "as_it_is"
+    """Whether a recipient without + gets the sender's country code in front: documented, and `from` of webhooks has
+    no + either. [PHONES]"""
+    unknown_version: Literal["newest", "refused"] = "newest"
+    """What serves a version that is newer than any: the newest there is, or nothing (2500). [VERSIONS]"""
+    numbers_sort: Literal["accepted", "ignored", "refused"] = "accepted"
+    """What becomes of `sort` on a list of numbers; the page and the OpenAPI file spell it differently. [PHONES]"""
     text_outside_window: Literal["async", "sync"] = "async"
     """Whether 131047 comes as a failed status later or at once. [ERR]"""
+    blocked_account: Literal["sync", "async"] = "sync"
+    """Whether a send of an account with a payment problem (131042) or a lock (131031) fails at once or later. [ERR]"""
     noise: Literal["off", "on"] = "off"
-    """Whether errors vary as seen: `error_data` as text, localised words, no trace id, more keys. [FIELD]"""
+    """Whether errors vary as seen (`error_data` as text, other languages), and all answers have more keys. [FIELD]"""
     http_status: Literal["documented", "all_400"] = "documented"
     """Whether errors carry the HTTP status of the old table, or 400 as most field reports show. [FIELD]"""
 

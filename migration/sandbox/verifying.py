@@ -37,7 +37,9 @@ def request_code(world: World, number: SimNumber, method: Any, language: Any) ->
 def send_code(world: World, number: SimNumber, method: str) -> Code:
     digits = f"{world.draw(number).randrange(1_000_000):06d}"
     switches = world.switches
-    return number.phone.send(digits, method, world.now(), switches.code_delay_s, switches.code_minutes)
+    return number.phone.send(
+        digits, method, world.now(), switches.code_delay_s, switches.code_minutes, switches.code_tries
+    )
 
 
 def _while_on_premises(world: World, number: SimNumber) -> str:
@@ -81,6 +83,8 @@ def set_pin(world: World, number: SimNumber, pin: Any) -> None:
         raise Refusal(100, message="(#100) Missing Permission")
     if number.platform != "CLOUD_API" and world.switches.pin_while_not_on_cloud == "refused":
         raise Refusal(world.switches.pin_refused_code, "The phone number is not registered on Cloud API.")
+    if number.platform == "ON_PREMISE" and world.switches.pin_while_not_on_cloud == "onprem_keeps":
+        return  # taken for Cloud, where the number is not; what `register` asks for is the PIN of the other side
     with world.changing(number):
         number.pin = str(pin)
         number.guesses.forget()

@@ -11,6 +11,15 @@ from migration.sandbox.number import SimNumber
 from migration.sandbox.webhooks import Handshake
 
 Drop = Literal["refused", "silence", "reset", "no_answer", "cut"]
+# Parameters that are objects or lists. In a query or a form Graph takes them as JSON text; the others stay the text
+# they are, whatever it looks like.
+# fmt: off
+STRUCTURED = frozenset({
+    "text", "template", "image", "audio", "video", "document", "sticker", "location", "contacts", "interactive",
+    "reaction", "context", "backup", "storage_configuration", "user_identity_change", "webhook_configuration",
+    "websites", "tasks", "filtering", "sort"
+})
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +52,22 @@ class Request:
             return None
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # not JSON, or nested deeper than anybody reads
             return None
 
     def params(self) -> dict[str, Any]:
         """Query, form and JSON alike, as Graph takes them; the body wins."""
-        found: dict[str, Any] = dict(self.queried())
+        found = self.queried()
         kind = self.headers.get("content-type", "")
         if "application/x-www-form-urlencoded" in kind:
-            form = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
-            found |= {name: _structured(value) for name, value in form}
+            found |= parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
         elif "multipart/form-data" in kind:
-            found |= {name: _structured(value) for name, value in _multipart(kind, self.body).items()}
+            found |= _multipart(kind, self.body)
         else:
             told = self.json()
             if isinstance(told, dict):
-                found |= told
-        return {name: _structured(value) for name, value in found.items()}
+                return _read(found) | told
+        return _read(found)
 
     @property
     def bearer(self) -> str | None:
@@ -67,12 +75,16 @@ class Request:
         return token.strip() if scheme.lower() in ("bearer", "oauth") and token else None
 
 
-def _structured(value: Any) -> Any:
-    """Graph takes JSON inside form fields and query parameters."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
+def _read(texts: Mapping[str, str]) -> dict[str, Any]:
+    """What a query or a form carries, objects and lists as such."""
+    return {name: _structured(value) if name in STRUCTURED else value for name, value in texts.items()}
+
+
+def _structured(value: str) -> Any:
+    if value[:1] in ("{", "["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 

@@ -16,10 +16,11 @@ from migration.sandbox.calls import Call, CallLog
 from migration.sandbox.errors import unknown_object
 from migration.sandbox.instance import Instance
 from migration.sandbox.number import Side, SimNumber, View
+from migration.sandbox.onprem_states import state_of
+from migration.sandbox.outbox import Outbox
 from migration.sandbox.senders import Hook
 from migration.sandbox.switches import Switches
 from migration.sandbox.uploads import Uploads
-from migration.sandbox.webhooks import Outbox
 
 WorldKind = Literal["open", "closing", "after-sunset"]
 WORLDS = ("open", "closing", "after-sunset")
@@ -54,6 +55,7 @@ class World:
         self.wabas: dict[str, Waba] = {}
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
+        self.signup_codes: dict[str, Token | None] = {}  # of Embedded Signup; None: used
         self.hook = Hook(secret=f"hook-{random.Random(f'{seed}:hook').getrandbits(96):024x}")
         self.outbox = Outbox(self.switches, seed)
         self.uploads = Uploads(seed)
@@ -95,7 +97,8 @@ class World:
         return found
 
     def instance_of(self, number: SimNumber) -> Instance | None:
-        return self.instances.get(number.instance_id) if number.instance_id is not None else None
+        """Its client: of two the one whose registration counts."""
+        return self.instances.get(number.live_instance or "") or self.instances.get(number.instance_id or "")
 
     def number_of(self, instance: Instance) -> SimNumber | None:
         found = self.numbers.get(instance.e164)
@@ -104,9 +107,9 @@ class World:
         return found
 
     def connected(self, instance: Instance) -> bool:
-        """Whether this deployment is the one that serves its number."""
+        """Whether this deployment serves its number: from its own facts, not from the number's side."""
         number = self.number_of(instance)
-        return number is not None and number.side == "on_premises" and number.live_instance == instance.id
+        return number is not None and state_of(instance, number, self.now()).serves
 
     # -- what is true, from the facts
 
@@ -115,10 +118,8 @@ class World:
             return "neither"
         if number.platform == "CLOUD_API":
             return "cloud"
-        live = self.instances.get(number.live_instance) if number.live_instance is not None else None
-        if number.platform == "ON_PREMISE" and live is not None and not number.cut_off and live.running(at):
-            return "on_premises"
-        return "neither"
+        live = self.instances.get(number.live_instance or "")
+        return "on_premises" if live is not None and state_of(live, number, at).serves else "neither"
 
     def view_of(self, number: SimNumber, at: datetime) -> View:
         """What Graph is going to show, once its reads have caught up."""
@@ -144,15 +145,7 @@ class World:
 
     def instance_state(self, number: SimNumber, at: datetime) -> str:
         client = self.instance_of(number)
-        if client is None:
-            return "none"
-        if client.host != "up":
-            return "host_gone" if client.host == "gone" else "stopped"
-        if client.expired(at):
-            return "expired"
-        if not client.coreapp_up:
-            return "coreapp_down"
-        return "connected" if number.side == "on_premises" else "disconnected"
+        return "none" if client is None else state_of(client, number, at).name
 
     def shown(self, number: SimNumber) -> View:
         """What a read shows now: reads may lag behind writes."""
@@ -178,8 +171,11 @@ class World:
     def note(self, number: SimNumber, at: datetime) -> None:
         number.side = self.side_of(number, at)
         number.outage.note(number.side, at)
+        number.looked_at = max(number.looked_at, at)
         number.instance = self.instance_state(number, at)
         number.status = self._status(number)
+        registered = self.wabas[number.waba_id].on_cloud
+        (registered.add if number.platform == "CLOUD_API" else registered.discard)(number.phone_number_id)
         view = self.view_of(number, at)
         if not number.history or number.history[-1][1] != view:
             number.history.append((at, view))
@@ -198,16 +194,29 @@ class World:
         if number.moving_until is not None:
             due.append((number.moving_until, self._arrive))
         client = self.instance_of(number)
-        if client is not None and number.instance in ("connected", "disconnected", "coreapp_down"):
-            due.append((client.expires_at, lambda _: None))  # its state speaks for itself
+        if client is not None:  # its state speaks for itself, at each of these times
+            turns = (client.expires_at, client.starts_until, client.connects_until)
+            due.extend((at, _look_again) for at in turns if at is not None and number.looked_at < at)
         if number.maintenance_until is not None:
             due.append((number.maintenance_until, _upgraded))
         if number.name_approved_at is not None:
             due.append((number.name_approved_at + timedelta(days=NAME_DAYS), _name_lapses))
-        if number.onboarded_at is not None and number.code_status == "VERIFIED" and not number.registered:
-            # Who verifies again later starts no new 14 days: undocumented; signup is what they count from.
-            due.append((number.onboarded_at + timedelta(days=SIGNUP_DAYS), _verification_lapses))
+        ends = self.signup_ends(number)
+        if ends is not None and number.code_status == "VERIFIED":
+            due.append((ends, _verification_lapses))
         return min((one for one in due if one[0] <= now), key=lambda one: one[0], default=None)
+
+    def signup_ends(self, number: SimNumber) -> datetime | None:
+        """Until when a number that came through Embedded Signup can be registered; None: it did not, or it was.
+
+        Whether a code that is verified after that begins another 14 days is undocumented.
+        """
+        if number.onboarded_at is None or number.registered:
+            return None
+        window = timedelta(days=SIGNUP_DAYS)
+        ends, verified = number.onboarded_at + window, number.verified_at
+        renews = self.switches.verify_after_signup_window == "renews" and verified is not None and verified > ends
+        return verified + window if renews and verified is not None else ends
 
     def _arrive(self, number: SimNumber) -> None:
         """The move inside `register` ends: the number is up on Cloud."""
@@ -217,13 +226,16 @@ class World:
 
     # -- building
 
-    def add(self, number: SimNumber, instance: Instance | None = None) -> None:
+    def add(self, number: SimNumber, instance: Instance | None = None, spare: Instance | None = None) -> None:
         self.numbers[number.e164] = number
         self.by_id[number.phone_number_id] = number
         self.wabas[number.waba_id].phone_number_ids.append(number.phone_number_id)
         if instance is not None:
             self.instances[instance.id] = instance
             number.instance_id = instance.id
+        if spare is not None:
+            self.instances[spare.id] = spare
+            number.spare_id = spare.id
         self.note(number, self.now())
 
     def describe(self, number: SimNumber) -> dict[str, Any]:
@@ -238,6 +250,7 @@ class World:
             "side": number.side,
             "status": number.status,
             "instance": number.instance,
+            **self._clients(number),
             "outage_s": number.outage_s,
             "dark_since": number.dark_since.isoformat() if number.dark_since is not None else None,
             "registers": number.registers,
@@ -246,9 +259,22 @@ class World:
             "wrong_pins": number.wrong_pins,
             "double_effects": number.double_effects,
             "sends_to_dead_side": number.sends_to_dead_side,
+            "sends_lost": number.sender.lost,
+            "sends_doubled": number.sender.doubled,
             "dropped_inbound": number.dropped_inbound,
             "sender_gap_s": number.sender_gap_s,
         }
+
+    def _clients(self, number: SimNumber) -> dict[str, Any]:
+        """Where it has two: the state of each."""
+        if number.spare_id is None:
+            return {}
+        both = (str(number.instance_id), number.spare_id)
+        return {"clients": {name: state_of(self.instances[name], number, self.now()).name for name in both}}
+
+
+def _look_again(_: SimNumber) -> None:
+    """Time alone moved its client on."""
 
 
 def _upgraded(number: SimNumber) -> None:

@@ -26,7 +26,6 @@ class ReadBothSides(ReadStep):
             return stop
         side = side_of(both, number)
         if side is Side.ON_PREMISES:
-            return Blocked(
-                "the number serves On-Premises; there is nothing to recover", "runbooks/dark-on-both-sides.md"
-            )
+            said = "the number serves On-Premises; there is nothing to recover"
+            return Blocked(said, "runbooks/dark-on-both-sides.md", side)
         return Evidence(both.facts(), side=side)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from migration.step import Done, Evidence, Intent, Number, Probe
+from migration.step import Number
 from migration.steps.switch_route import SwitchRoute
 
 
@@ -10,7 +10,5 @@ class ResumeSends(SwitchRoute):
     name: ClassVar[str] = "resume_sends"
     resumes: ClassVar[bool] = True
 
-    async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        if intent is None and number.at.paused_at is None:
-            return Done(Evidence({"told": "senders were not paused"}))
-        return await super().probe(number, intent)
+    def _true_already(self, number: Number) -> str | None:
+        return "senders were not paused" if number.at.paused_at is None else None

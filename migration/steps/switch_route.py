@@ -17,17 +17,32 @@ class SwitchRoute:
     budget: ClassVar[str | None] = None
     resumes: ClassVar[bool] = False
 
-    def __init__(self, *, goes_to: Side = Side.CLOUD) -> None:
+    def __init__(self, *, goes_to: Side | None = Side.CLOUD) -> None:
+        """`goes_to` None: to where the number serves, said only where its senders were last told otherwise."""
         self._goes_to = goes_to
+
+    def _target(self, number: Number) -> Side:
+        if self._goes_to is not None:
+            return self._goes_to
+        return Side.CLOUD if number.at.side is Side.CLOUD else Side.ON_PREMISES
 
     async def check(self, number: Number) -> None:
         return None
 
+    def _true_already(self, number: Number) -> str | None:
+        """Why nothing has to be said, or None."""
+        if self._goes_to is None and number.at.route in (None, self._target(number)):
+            return "senders were not told to send anywhere else"
+        return None
+
     async def prepare(self, number: Number) -> Draft:
-        came_from = Side.ON_PREMISES if self._goes_to is Side.CLOUD else Side.CLOUD
-        return announcement(number, self.name, came_from, self._goes_to)
+        target = self._target(number)
+        came_from = Side.ON_PREMISES if target is Side.CLOUD else Side.CLOUD
+        return announcement(number, self.name, came_from, target)
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if intent is None and (already := self._true_already(number)) is not None:
+            return Done(Evidence({"told": already}))
         if number.hooks is None:
             return Done(Evidence({"told": "no hook"}, resumed=self.resumes))
         if intent is not None:

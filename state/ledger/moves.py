@@ -37,6 +37,7 @@ class SideRead:
     outage_seconds: float | None = None
     dark_since: datetime | None = None  # for a side of `neither`: since when, if the reading can say
     dark_by_us: bool = False
+    undone: bool = False  # it serves where its itinerary set out: there is something to abort again
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,8 @@ class Moves:
         values: dict[str, Any] = {"side": read.side, "side_read_at": self._clock.now()}
         if read.side in (Side.ON_PREMISES, Side.CLOUD):
             values |= {"dark_since": None, "dark_by_us": False}
-            if read.side is Side.ON_PREMISES:
-                values |= {"crossed_at": None}  # it serves where it was: there is something to abort again
+            if read.undone:
+                values |= {"crossed_at": None}
             if read.outage_seconds is not None:
                 values |= {"outage_seconds": read.outage_seconds}
         elif read.side is Side.NEITHER and read.dark_since is not None:
@@ -201,7 +202,7 @@ class Moves:
         if move.message is not None:
             await tx.execute(insert(Message).values(migration_pk=lease.migration_id, at=at, **move.message))
         if move.outbox is not None:
-            await self._answer_outbox(tx, move.outbox, at)
+            await self._answer_outbox(tx, move.outbox, number_pk, at)
         if move.halts_profile is not None:
             profile, because = move.halts_profile
             await tx.execute(
@@ -210,12 +211,17 @@ class Moves:
                 .values(halted_at=at, halted_because=because)
             )
 
-    async def _answer_outbox(self, tx: AsyncConnection, outbox: tuple[str, str, str | None], at: datetime) -> None:
+    async def _answer_outbox(
+        self, tx: AsyncConnection, outbox: tuple[str, str, str | None], number_pk: int, at: datetime
+    ) -> None:
         key, answer, ask_url = outbox
         values: dict[str, Any] = {"ask_url": ask_url}
         if answer:
             values |= {"answer": answer, "answered_at": at}
-        await tx.execute(update(Outbox).where(Outbox.key == key).values(**values))
+        answered = update(Outbox).where(Outbox.key == key).values(**values).returning(Outbox.event, Outbox.body)
+        row = (await tx.execute(answered)).one_or_none()
+        if row is not None and answer == "done" and row.event == "switch_route":
+            await tx.execute(update(Number).where(Number.id == number_pk).values(route=row.body["to"]))
 
 
 def _plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:

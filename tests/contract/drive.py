@@ -145,8 +145,8 @@ async def drive_sandbox(town: Town) -> None:
     override = {"override_callback_uri": "https://partner.example/w", "verify_token": "v"}
     await send("POST", f"{waba}/subscribed_apps", override)
     await send("GET", f"{waba}/subscribed_apps")
-    await send("DELETE", f"{waba}/subscribed_apps")
     await send("POST", phone, {"webhook_configuration": override})
+    await send("DELETE", f"{waba}/subscribed_apps")
     await send("POST", phone, {"new_display_name": "Another Name"})
     await send("GET", f"{phone}/settings")
     await send("POST", f"{phone}/settings", {"user_identity_change": {"enable_identity_key_check": True}})

@@ -14,9 +14,8 @@ import pytest
 from migration.sandbox.calls import Call
 from state.sides import Side, Status
 from tests.conftest import Databases
-from tests.rig import Killed, Rig, Scythe, make_rig
-
-LANES = 6
+from tests.journeys.kills import KILLS, at_every, lanes, struck
+from tests.rig import Rig, make_rig
 
 
 @dataclass(frozen=True)
@@ -32,26 +31,18 @@ STORIES = {
     "dark on arrival": Story({"kinds": ["dark"]}),
     "onboard": Story({"kinds": ["new"]}),
 }
-KILLS = ("at_commit", "before_send", "after_send")
-
-
-def _lanes() -> list[Any]:
-    lanes = [pytest.param("sqlite", lane, id=f"sqlite-{lane}") for lane in range(LANES)]
-    for lane in range(LANES):
-        marks = [pytest.mark.postgres, pytest.mark.crash if lane else pytest.mark.slow]
-        lanes.append(pytest.param("postgresql", lane, id=f"postgresql-{lane}", marks=marks))
-    return lanes
 
 
 @pytest.mark.parametrize("kill", KILLS)
 @pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize(("kind", "lane"), _lanes())
+@pytest.mark.parametrize(("kind", "lane"), lanes(sqlite=[]))
 async def test_killed_anywhere_it_still_moves_once(
     databases: Databases, tmp_path: Path, kind: str, lane: int, story: str, kill: str
 ) -> None:
-    nth = lane + 1
-    while await _killed_at(await databases.fresh(), tmp_path / f"home{nth}", STORIES[story], kill, nth):
-        nth += LANES
+    async def told(nth: int) -> bool:
+        return await _killed_at(await databases.fresh(), tmp_path / f"home{nth}", STORIES[story], kill, nth)
+
+    await at_every(lane, told)
 
 
 async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) -> bool:
@@ -59,14 +50,7 @@ async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) 
     rig = await make_rig(folder, url, **story.how)
     async with rig.worker() as app:
         (at,) = await rig.imported(app, **story.columns)
-    rig.scythe = Scythe.out(kill, nth)
-    try:
-        async with rig.worker() as app:
-            await rig.drive(app, at.ref)
-    except Killed:
-        pass
-    struck = rig.scythe.struck
-    rig.scythe = Scythe()
+    there_was = await struck(rig, kill, nth, lambda app: rig.drive(app, at.ref))
     async with rig.worker() as app:
         await rig.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
@@ -76,7 +60,7 @@ async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) 
         assert await app.queries.broken_link(at.migration_id) is None, where
         assert at.dark_since is None, where
     _promises_kept(rig, rig.sandbox.mutations(at.e164), at.e164, where)
-    return struck
+    return there_was
 
 
 def _promises_kept(rig: Rig, calls: tuple[str, ...], e164: str, where: str) -> None:

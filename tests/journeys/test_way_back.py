@@ -1,24 +1,29 @@
-"""Back to On-Premises, forward again, and abort: begun anywhere, killed anywhere, in each of the three worlds."""
+"""Back to On-Premises, and forward again where it is closed: asked for anywhere, killed anywhere, in every world."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from migration.actions import Refused, abort, back_to_onprem, look_back, recover_forward
-from migration.advice import next_command
+from migration.actions import Refused, back_to_onprem, look_back, recover_forward
 from migration.bootstrap import App
-from migration.itinerary import WITH_BACKUP
-from state.errors import StateError
 from state.rows import Position
 from state.sides import Side, Status
-from tests.conftest import Databases, MakeRig
-from tests.rig import Killed, Rig, Scythe, make_rig
+from tests.conftest import MakeRig
+from tests.journeys.asking import (
+    Due,
+    asked_at_every_step,
+    asked_at_every_step_and_killed,
+    asked_in_the_middle,
+    told_killed,
+    told_whole,
+)
+from tests.journeys.copies import Copies
+from tests.journeys.ends import effects
+from tests.journeys.kills import KILLS
+from tests.journeys.tales import IN_THE_MIDDLE, TALES, Tale
+from tests.rig import Rig
 
-LANES = 6
-KILLS = ("at_commit", "before_send", "after_send")
 HOOK = {"hook": "senders", "start_command": "start"}
 FORWARD_TAIL = ["register", "switch_route", "messages", "resume_sends", "profile"]
 LEAVE_CLOUD = ["pause_sends", "deregister", "command.start", "onprem.restore", "command.start", "onprem.account"]
@@ -32,7 +37,6 @@ class Story:
     how: dict[str, Any]
     calls: list[str]  # of the way back
     ends: Side
-    columns: dict[str, str] = field(default_factory=dict)
 
 
 STORIES = {
@@ -54,8 +58,11 @@ STORIES = {
 }
 
 
-async def _asked_back(app: App, at: Position) -> Position:
-    return await back_to_onprem(app, await look_back(app, at.ref), "tester")
+WITH_A_WAY_BACK = [name for name, tale in TALES.items() if tale.back_from]
+
+
+async def _ask(app: App, ref: str) -> Position:
+    return await back_to_onprem(app, await look_back(app, ref), "tester")
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -66,7 +73,7 @@ async def test_the_way_back_in_order(big_matrix_rig: MakeRig, name: str) -> None
         (at,) = await told.imported(app, **HOOK)
         await told.drive(app, at.ref)
         before = len(told.mutations(at))
-        at = await _asked_back(app, at)
+        at = await _ask(app, at.ref)
         await told.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (story.ends, Status.DONE), f"{at.next_step}: {at.reason}"
@@ -84,47 +91,37 @@ async def test_a_closed_way_is_not_offered_and_changes_nothing(big_matrix_rig: M
         await told.drive(app, at.ref)
         calls = told.mutations(at)
         with pytest.raises(Refused, match="closed"):
-            await _asked_back(app, at)
+            await _ask(app, at.ref)
         assert (await app.queries.find(at.ref)).migration_id == at.migration_id
     assert told.mutations(at) == calls
 
 
-@pytest.mark.parametrize("world", ["open", "closing"])
-@pytest.mark.parametrize("step", [leg.step.name for leg in WITH_BACKUP.legs])
-async def test_back_asked_for_at_every_step_ends_on_one_side(big_matrix_rig: MakeRig, world: str, step: str) -> None:
-    told = await big_matrix_rig(kinds=["verified"], world=world)
-    async with told.worker() as app:
-        (at,) = await told.imported(app, **HOOK)
-        at = await _stand_at(told, app, at, step)
-        try:
-            at = await _asked_back(app, at)
-        except (Refused, StateError):
-            assert told.number(at).platform == "ON_PREMISE"  # it never left: abort is what there is
-        await told.drive(app, at.ref)
-        await _on_one_side(told, app, at)
+def _expect(tale: Tale, rig: Rig, at: Position) -> Due | None:
+    return _due(tale, rig, at) if tale.back_is_there(at) else None
 
 
-@pytest.mark.parametrize("step", [leg.step.name for leg in WITH_BACKUP.legs])
-async def test_abort_asked_for_at_every_step(big_matrix_rig: MakeRig, step: str) -> None:
-    told = await big_matrix_rig(kinds=["healthy"])
-    async with told.worker() as app:
-        (at,) = await told.imported(app, **HOOK)
-        at = await _stand_at(told, app, at, step)
-        crossed = at.crossed_at is not None
-        calls = told.mutations(at)
-        if crossed:
-            with pytest.raises(StateError, match="point of no return"):
-                await abort(app, at.ref, "changed our minds", "tester")
-            assert told.mutations(at) == calls
-            await told.drive(app, at.ref)
-        else:
-            await abort(app, at.ref, "changed our minds", "tester")
-            at = await app.queries.position(at.migration_id)
-            assert at.status is Status.ABORTED
-            assert told.mutations(at)[len(calls) :] == (["resume_sends"] if at.sender_gap_seconds is not None else [])
-            assert ("pause_sends" in calls) == ("resume_sends" in told.mutations(at))
-        await _on_one_side(told, app, at)
-    assert told.number(at).platform == ("CLOUD_API" if crossed else "ON_PREMISE")
+def _due(tale: Tale, rig: Rig, at: Position) -> Due:
+    """What was on Cloud comes forward again unless the world is open; what was only stopped is started again."""
+    been_there = effects(rig, at)["register"] > 0
+    side = "cloud" if been_there and tale.world != "open" else "on_premises"
+    return Due(side, gone_back=rig.number(at).side == "cloud")
+
+
+@pytest.mark.parametrize(("kind", "tale"), told_whole(TALES))
+async def test_back_asked_for_at_every_step(copies: Copies, tale: str) -> None:
+    await asked_at_every_step(copies, TALES[tale], _ask, _expect)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize(("kind", "tale", "lane"), told_killed(WITH_A_WAY_BACK))
+async def test_back_killed_at_every_step(copies: Copies, tale: str, kill: str, lane: int | None) -> None:
+    await asked_at_every_step_and_killed(copies, TALES[tale], _ask, _expect, kill, lane)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize(("kind", "tale", "lane"), told_killed(IN_THE_MIDDLE))
+async def test_back_in_the_middle_of_a_step(copies: Copies, tale: str, kill: str, lane: int | None) -> None:
+    await asked_in_the_middle(copies, TALES[tale], _ask, _due, kill, lane)
 
 
 async def test_a_number_that_a_wrong_pin_took_down_comes_forward(big_matrix_rig: MakeRig) -> None:
@@ -157,59 +154,3 @@ async def _stand_at(told: Rig, app: App, at: Position, step: str) -> Position:
             raise AssertionError(f"stopped at {at.next_step}: {outcome}")
         await app.mover.wait(outcome)
     raise AssertionError(f"never came to {step}")
-
-
-async def _on_one_side(told: Rig, app: App, at: Position) -> None:
-    at = await app.queries.find(at.ref)
-    assert at.side in (Side.CLOUD, Side.ON_PREMISES) or at.status is Status.ABORTED, f"{at.side} at {at.next_step}"
-    assert told.number(at).platform in ("CLOUD_API", "ON_PREMISE")
-    assert next_command(at, await app.queries.now())
-
-
-def _lanes() -> Sequence[Any]:
-    lanes = []
-    for kind in ("sqlite", "postgresql"):
-        for lane in range(LANES):
-            marks = [pytest.mark.crash] if lane else []
-            if kind == "postgresql":
-                marks.append(pytest.mark.postgres if lane else pytest.mark.slow)
-            lanes.append(pytest.param(kind, lane, id=f"{kind}-{lane}", marks=marks))
-    return lanes
-
-
-@pytest.mark.parametrize("kill", KILLS)
-@pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize(("kind", "lane"), _lanes())
-async def test_killed_on_the_way_back(
-    databases: Databases, tmp_path: Path, kind: str, lane: int, story: str, kill: str
-) -> None:
-    nth = lane + 1
-    while await _killed_at(await databases.fresh(), tmp_path / f"home{nth}", STORIES[story], kill, nth):
-        nth += LANES
-
-
-async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) -> bool:
-    rig = await make_rig(folder, url, **story.how)
-    async with rig.worker() as app:
-        (at,) = await rig.imported(app, **HOOK)
-        await rig.drive(app, at.ref)
-        await _asked_back(app, at)
-    before = len(rig.mutations(at))
-    rig.scythe = Scythe.out(kill, nth)
-    try:
-        async with rig.worker() as app:
-            await rig.drive(app, at.ref)
-    except Killed:
-        pass
-    struck = rig.scythe.struck
-    rig.scythe = Scythe()
-    async with rig.worker() as app:
-        await rig.drive(app, at.ref)
-        at = await app.queries.find(at.ref)
-        where = f"killed {kill} {nth}: {at.side}, {at.status} at {at.next_step}: {at.reason}"
-        assert (at.side, at.status) == (story.ends, Status.DONE), where
-    seen = rig.mutations(at)[before:]
-    assert seen.count("deregister") == 1, where
-    assert seen.count("register") == (1 if story.ends is Side.CLOUD else 0), where
-    assert rig.number(at).wrong_pins == 0, where
-    return struck

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import httpx
 from migration.sandbox import Sandbox
 from migration.sandbox.number import SimNumber
 from migration.sandbox.scenario import read
+from migration.sandbox.webhooks import Delivery
 from migration.sandbox.world import WorldKind
 
 BASE = "http://sandbox"
@@ -154,3 +155,13 @@ def code_of(answer: httpx.Response) -> int | None:
     if "error" in told:
         return int(told["error"]["code"])
     return int(told["errors"][0]["code"]) if "errors" in told else None
+
+
+def taking(heard: list[Delivery], status: int = 200) -> Callable[[Delivery], int]:
+    """A receiver that keeps what it is sent."""
+
+    def take(delivery: Delivery) -> int:
+        heard.append(delivery)
+        return status
+
+    return take

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -42,11 +42,14 @@ class Endpoint(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+Got = list[tuple[bytes, dict[str, str]]]
+
+
 @contextmanager
-def endpoint(refusals: int = 0) -> Iterator[tuple[str, list[tuple[bytes, dict[str, str]]]]]:
-    got: list[tuple[bytes, dict[str, str]]] = []
-    kind = type("Ours", (Endpoint,), {"got": got, "refusals": refusals})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+def endpoint(refusals: int = 0, kind: type[Endpoint] = Endpoint) -> Iterator[tuple[str, Got]]:
+    got: Got = []
+    ours = type("Ours", (kind,), {"got": got, "refusals": refusals})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ours)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -112,3 +115,27 @@ def test_a_client_is_at_home_at_its_own_port() -> None:
         for base in (address, row["onprem_url"]):
             assert graph.post(f"{base}/v1/users/login", auth=("admin", row["password"])).status_code == 200
         assert graph.get(f"{address}/nothing").status_code == 404
+
+
+def test_webhooks_come_at_the_same_time_and_a_slow_receiver_is_given_up() -> None:
+    meet = threading.Barrier(3)
+
+    class Together(Endpoint):
+        """Answers none before three are here; one alone waits longer than it may."""
+
+        def do_POST(self) -> None:
+            with suppress(threading.BrokenBarrierError):
+                meet.wait(PATIENCE_S / 2)
+            super().do_POST()
+
+    arguments = ("--numbers", "3", "--kinds", "on_cloud", "--switch", "webhook_patience_s=1")
+    with served(*arguments) as (_, told), endpoint(kind=Together) as (url, got), client(told) as graph:
+        subscribe(graph, told, url)
+        for number in told["numbers"]:
+            graph.post("/_sandbox/inbound", json={"e164": number["e164"], "from": "4915112345678"})
+        until(lambda: graph.get("/_sandbox/webhooks").json()["counts"].get("delivered") == 3)
+        assert len({body for body, _ in got}) == 3
+        graph.post("/_sandbox/inbound", json={"e164": told["numbers"][0]["e164"], "from": "4915112345678"})
+        until(lambda: graph.get("/_sandbox/webhooks").json()["counts"]["attempts"] == 4)
+        assert graph.get("/_sandbox/webhooks").json()["recent"][-1]["status"] is None
+        meet.abort()

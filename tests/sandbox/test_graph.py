@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -56,21 +55,6 @@ async def test_every_reply_tells_usage() -> None:
     far = Far.of()
     for answer in (await far.phone("GET"), await far.graph("GET", "404404")):
         assert {"x-app-usage", "x-business-use-case-usage", "x-fb-trace-id"} <= set(answer.headers)
-
-
-async def test_a_waba_without_a_registered_number_has_200_management_calls_an_hour() -> None:
-    far = Far.of(management_limits="on")
-    for _ in range(200):
-        assert (await far.phone("GET")).status_code == 200
-    far.clock.pass_(minutes=20)
-    answer = await far.waba("GET", "subscribed_apps")
-    assert (answer.status_code, code_of(answer)) == (400, 80008)
-    [told] = json.loads(answer.headers["x-business-use-case-usage"]).values()
-    assert (told[0]["call_count"], told[0]["estimated_time_to_regain_access"]) == (100, 40)
-    assert (await far.register(backup=await far.backup())).status_code == 200  # not a management call
-    assert (await far.phone("GET")).status_code == 200  # active now: 5,000
-    far.clock.pass_(hours=1)
-    assert (await far.phone("GET")).headers["x-app-usage"].startswith('{"call_count": 0')
 
 
 async def test_a_field_that_does_not_exist_fails_the_whole_call() -> None:
@@ -254,7 +238,24 @@ async def test_errors_may_all_be_400() -> None:
 async def test_a_number_can_have_a_callback_of_its_own() -> None:
     far = Far.of()
     told = {"webhook_configuration": {"override_callback_uri": "https://one.example/wa", "verify_token": "t"}}
+    assert code_of(await far.phone("POST", json=told)) == 100, "its app has to be subscribed first"
+    await far.waba("POST", "subscribed_apps")
     await far.phone("POST", json=told)
     [shown] = await far.shows("webhook_configuration")
     assert shown["phone_number"] == "https://one.example/wa"
-    assert far.sandbox.mutations(far.e164) == ("set_webhook",)
+    assert far.sandbox.mutations(far.e164) == ("set_webhook", "set_webhook")
+
+
+async def test_nothing_is_stored_for_longer_than_it_is_said() -> None:
+    far = Far.of()
+
+    async def store(**told: object) -> int | None:
+        return code_of(await far.phone("POST", "settings", json={"storage_configuration": told}))
+
+    for bad in ("60", 0, True, None, 10**6):
+        assert await store(status="NO_STORAGE_ENABLED", retention_minutes=bad) == 100
+    assert await store(status="NO_STORAGE_ENABLED", retention_minutes=60) is None
+    told = (await far.phone("GET", "settings")).json()["storage_configuration"]
+    assert told == {"status": "NO_STORAGE_ENABLED", "retention_minutes": 60}
+    assert await store(status="NO_STORAGE_DISABLED") is None
+    assert (await far.phone("GET", "settings")).json()["storage_configuration"] == {"status": "DEFAULT"}

@@ -9,6 +9,7 @@ from migration.sandbox.number import certificate
 from migration.sandbox.world import WorldKind
 from tests.sandbox.far import Clock, Far, code_of
 
+HELLO = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}
 ACCOUNT = {"method": "sms", "cert": "Y2VydA=="}
 
 
@@ -278,7 +279,7 @@ async def test_a_restore_over_a_running_app_stops_it_until_a_restart() -> None:
 async def test_callbacks_drain_or_are_stuck() -> None:
     far = Far.of("healthy", "callbacks_stuck")
     for _ in range(12):
-        answer = await far.onprem("POST", "messages", json={"to": "4915100000000", "type": "text"})
+        answer = await far.onprem("POST", "messages", json=HELLO)
         assert answer.status_code == 201
     assert await queued(far) == 12
     far.clock.pass_(seconds=1)
@@ -299,7 +300,7 @@ async def queued(far: Far) -> int:
 async def test_an_overloaded_client_takes_no_messages() -> None:
     far = Far.of("callbacks_stuck")
     far.sandbox.world.instances[far.row["instance"]].callbacks.size = 100_000
-    assert code_of(await far.onprem("POST", "messages", json={"to": "4915100000000"})) == 1016
+    assert code_of(await far.onprem("POST", "messages", json=HELLO)) == 1016
 
 
 async def test_media_contacts_and_the_rest_answer() -> None:

@@ -1,7 +1,10 @@
 """The oracle and the controls, and the record they read from."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+
+import pytest
 
 from migration.sandbox.calls import Call, CallLog
 from tests.sandbox.far import CODE, Far
@@ -29,6 +32,7 @@ async def test_the_record_has_every_call_and_no_secret() -> None:
         "code",
         "effect",
         "answered",
+        "fault",
     }
     text = json.dumps(told)
     for secret in (far.manifest["token"], far.row["pin"], far.row["password"], far.tokens[far.e164]):
@@ -129,3 +133,54 @@ def test_a_long_record_spills_to_a_file_and_reads_back() -> None:
     assert log.since(2499) == rows[2499:]
     assert log.since(2500) == []
     log.clear()
+
+
+class Watched(CallLog):
+    """Counts the calls that were read back from its file."""
+
+    read = 0
+
+    def _from_file(self, seq: int) -> Iterator[Call]:
+        for call in super()._from_file(seq):
+            self.read += 1
+            yield call
+
+
+def test_a_page_of_the_record_reads_no_more_than_the_page() -> None:
+    log, at = Watched(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
+    for seq in range(1, 5001):
+        log.append(Call(seq, at, "graph", "GET", "/", None, None, "get.number", False, 200, None, False, True))
+    seqs = [call.seq for since in range(0, 5000, 100) for call in log.since(since, limit=100)]
+    assert seqs == list(range(1, 5001))
+    assert log.read <= 5000
+    log.clear()
+
+
+async def test_a_mistake_of_ours_is_an_answer_and_not_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    far = Far.of()
+    accounts = dict(far.sandbox.world.wabas)
+    far.sandbox.world.wabas.clear()  # a world that cannot be
+    answer = await far.phone("GET", "whatsapp_business_profile")
+    assert (answer.status_code, answer.json()["error"]["code"], far.row["waba_id"] in answer.text) == (
+        500,
+        131000,
+        False,
+    )
+    far.sandbox.world.wabas.update(accounts)
+    [call] = (await far.oracle("GET", "calls"))["calls"]
+    assert (call["status"], call["fault"]) == (500, "broken")
+    assert "KeyError" in capsys.readouterr().err
+
+
+async def test_not_even_a_call_that_cannot_be_understood_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
+    far = Far.of()
+    world, known = far.sandbox.world, far.sandbox.world.by_id
+    world.by_id = None  # type: ignore[assignment]  # as above
+    assert (await far.phone("GET")).status_code == 500
+    world.by_id, hook = known, world.hook
+    world.hook = None  # type: ignore[assignment]
+    assert (await far.client.get("/_sandbox/senders/asks/x")).status_code == 500
+    world.hook = hook
+    assert (await far.phone("GET")).status_code == 200
+    assert [row["fault"] for row in (await far.oracle("GET", "calls"))["calls"]] == ["broken", "broken", None]
+    assert "AttributeError" in capsys.readouterr().err

@@ -173,24 +173,3 @@ async def test_an_upload_has_a_type_and_a_length(begin: dict[str, Any]) -> None:
     far = Far.of("on_cloud")
     told = {"file_length": 6, "file_type": "image/jpeg"} | begin
     assert code_of(await far.graph("POST", f"{far.manifest['app_id']}/uploads", params=told)) == 100
-
-
-# -- usage headers
-
-
-@pytest.mark.parametrize("kind", ["429", "500", None])
-async def test_every_answer_of_graph_tells_what_is_used(kind: str | None) -> None:
-    far = Far.of("on_cloud")
-    if kind is not None:
-        far.sandbox.faults.add(route="get.number", kind=kind)
-    for path in (far.row["phone_number_id"], "nothing", "debug_token"):
-        answer = await far.graph("GET", path)
-        assert "call_count" in answer.headers["x-app-usage"]
-        assert "estimated_time_to_regain_access" in answer.headers["x-business-use-case-usage"]
-
-
-@pytest.mark.parametrize("code", [80008, 80007, 4])
-async def test_too_many_management_calls_have_any_of_three_codes(code: int) -> None:
-    far = Far.of(management_limits="on", management_limit_code=code)
-    codes = [code_of(await far.phone("GET")) for _ in range(201)]
-    assert codes == [None] * 200 + [code]

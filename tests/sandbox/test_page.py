@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.sandbox import page, switches
+from migration.sandbox import page, pages, switches
 from migration.sandbox.oracle import ROUTES
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "sandbox.md"
@@ -18,8 +18,8 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_switch_says_which_page_leaves_it_open() -> None:
     told = switches.questions()
     assert set(told) == set(switches.names())
-    assert {name: key for name, (_, _, key) in told.items() if key not in switches.PAGES} == {}
-    assert set(switches.PAGES) == {key for _, _, key in told.values()}
+    assert {name: key for name, (_, _, key) in told.items() if key not in pages.PAGES} == {}
+    assert set(pages.PAGES) == {key for _, _, key in told.values()}
 
 
 def test_every_call_of_the_oracle_is_on_the_page() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from migration.sandbox import Sandbox
+from migration.sandbox.scenario import read
 from tests.sandbox.far import CODE, Clock, Far, code_of
 
 
@@ -34,7 +36,7 @@ async def test_register_without_backup_needs_a_verified_number() -> None:
     assert far.number.side == "on_premises"
     await far.verify()
     assert (await far.register()).status_code == 200
-    assert (far.number.side, far.number.instance) == ("cloud", "disconnected")
+    assert (far.number.side, await far.health()) == ("cloud", "disconnected")
 
 
 async def test_without_backup_profile_and_official_status_are_lost() -> None:
@@ -153,6 +155,21 @@ async def test_a_deregistered_number_is_dark_and_may_have_to_wait_five_minutes()
     assert far.number.outage_s == 300
 
 
+async def test_what_is_wrong_with_the_call_is_told_before_what_the_server_is_not_ready_for() -> None:
+    far = Far.of("on_cloud", deregister_then_133015="true", pin_guesses=1, pin_too_fast_s=0)
+    await far.phone("POST", "deregister")
+    assert code_of(await far.register(pin=wrong(far))) == 133005
+    assert code_of(await far.register(backup={"data": "x", "password": "x"})) == 133008, "a lock before the backup"
+    far.clock.pass_(hours=13)
+    await far.register()
+    far.number.incomplete_deregistration, far.number.code_status = True, "NOT_VERIFIED"
+    far.number.platform = "NOT_APPLICABLE"
+    assert code_of(await far.register(backup={"data": "x", "password": "x"})) == 100
+    assert code_of(await far.register()) == 133006
+    far.number.code_status = "VERIFIED"
+    assert code_of(await far.register()) == 133000
+
+
 async def test_deregister_is_of_cloud_only() -> None:
     far = Far.of()
     assert code_of(await far.phone("POST", "deregister")) == 133010
@@ -201,6 +218,34 @@ async def test_a_number_from_embedded_signup_has_14_days() -> None:
     assert code_of(await far.register()) == 133006
 
 
+@pytest.mark.parametrize("code", [133006, 100])
+async def test_after_14_days_only_embedded_signup_helps(code: int) -> None:
+    far = Far.of("new", signup_window_code=code)
+    far.clock.pass_(days=12)
+    await far.verify()
+    assert await far.shows("code_verification_status") == ["EXPIRED"]
+    assert code_of(await far.register()) == code
+    assert (await far.oracle("POST", "manager", json={"e164": far.e164, "do": "sign_up"}))["done"] == "sign_up"
+    far.clock.pass_(days=13)
+    assert await far.shows("code_verification_status") == ["VERIFIED"]
+    assert (await far.register()).status_code == 200
+    assert "in use" in (await far.oracle("POST", "manager", json={"e164": far.e164, "do": "sign_up"}))["error"]
+
+
+async def test_a_code_verified_after_14_days_may_begin_another_14() -> None:
+    far = Far.of("new", verify_after_signup_window="renews")
+    await far.verify()  # within the first 14: it begins none
+    far.clock.pass_(days=12)
+    assert await far.shows("code_verification_status") == ["EXPIRED"]
+    await far.verify()
+    far.clock.pass_(days=13)
+    assert await far.shows("code_verification_status") == ["VERIFIED"]
+    far.clock.pass_(days=1)
+    assert code_of(await far.register()) == 133006
+    await far.verify()
+    assert (await far.register()).status_code == 200
+
+
 async def test_a_verified_number_that_went_dark_may_need_another_code() -> None:
     far = Far.of(dark_verified_registers="no")
     await far.verify()
@@ -223,6 +268,27 @@ async def test_numbers_that_cannot_be_registered_say_why() -> None:
     assert "Terms of Service" in said[3]["error_data"]["details"]
     far.at = 0
     assert await far.shows("platform_type", "is_on_biz_app", "status") == ["ON_PREMISE", True, "DISCONNECTED"]
+
+
+async def test_terms_are_accepted_once_for_a_whole_business() -> None:
+    clock = Clock()
+    told = read(
+        "businesses: [{name: a, terms_accepted: false}, {name: b}]\n"
+        "numbers: [{kind: verified, count: 2}, {kind: verified, business: b}]"
+    )
+    far = Far(Sandbox.from_scenario(told, now=clock.now), clock)
+    said = (await far.register()).json()["error"]
+    assert (said["code"], "Terms of Service" in said["error_data"]["details"]) == (100, True)
+    assert (await far.shows("status"))[0] == "CONNECTED", "reads work"
+    far.at = 1
+    await far.oracle("POST", "manager", json={"e164": far.e164, "do": "accept_terms"})
+    assert (await far.register()).status_code == 200
+    far.at = 0
+    assert (await far.register()).status_code == 200
+    bearer = {"Authorization": f"Bearer {far.manifest['businesses'][1]['token']}"}
+    far.at = 2
+    body = {"messaging_product": "whatsapp", "pin": far.row["pin"]}
+    assert (await far.phone("POST", "register", json=body, headers=bearer)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -274,10 +340,12 @@ async def test_the_seconds_of_register_are_an_outage_that_the_clock_ends() -> No
     clock = Clock()
     far = Far.of(clock=clock, register_seconds=10)
     far.sandbox.world.calls_take_time = True
-    await far.register(backup=await far.backup())
+    backup = await far.backup()
+    await far.register(backup=backup)
     assert far.number.side == "neither"
     assert await far.shows("platform_type", "status") == ["ON_PREMISE", "DISCONNECTED"]
-    assert code_of(await far.register()) == 133004
+    assert code_of(await far.register(backup=backup)) == 133004
+    assert code_of(await far.register(backup=backup, pin=wrong(far))) == 133005, "it arrives all the same"
     clock.pass_(seconds=10)
     assert await far.shows("platform_type", "status") == ["CLOUD_API", "CONNECTED"]
     assert 4 <= (far.number.outage_s or 0) <= 10

@@ -28,7 +28,7 @@ async def test_senders_that_are_paused_and_switched_lose_nothing() -> None:
     await far.hook("resume_sends")
     far.clock.pass_(seconds=4)
     sender = far.number.sender
-    assert (sender.sent, sender.held, sender.to_dead_side, far.number.sender_gap_s) == (4, 8, 0, 8)
+    assert (sender.sent, sender.held, sender.to_dead_side, far.number.sender_gap_s) == (12, 8, 0, 8)
     assert far.sandbox.mutations(far.e164) == ("pause_sends", "register", "switch_route", "resume_sends")
     assert far.sandbox.mutations(far.e164, sides=("graph",)) == ("register",)
 
@@ -39,7 +39,7 @@ async def test_a_pause_ends_by_itself() -> None:
     await far.hook("pause_sends", deadline=deadline.isoformat())
     far.clock.pass_(seconds=90)
     sender = far.number.sender
-    assert (sender.running, sender.held, sender.sent, far.number.sender_gap_s) == (True, 30, 60, 30)
+    assert (sender.running, sender.held, sender.sent, far.number.sender_gap_s) == (True, 30, 90, 30)
 
 
 async def test_the_same_key_gets_the_same_answer_and_no_second_effect() -> None:
@@ -106,3 +106,46 @@ async def test_nobody_sends_to_a_number_that_was_dark_from_the_start() -> None:
 @pytest.mark.parametrize("body", [{"behaviour": "dance"}, {"e164": "+999"}])
 async def test_wrong_orders_to_the_senders_are_refused(body: dict[str, str]) -> None:
     assert "error" in await Far.of().oracle("POST", "senders", json=body)
+
+
+async def counts(far: Far) -> tuple[int, ...]:
+    row = (await far.oracle("GET", "senders"))["senders"][0]
+    return tuple(row[name] for name in ("sent", "waiting", "sends_to_dead_side", "lost", "doubled"))
+
+
+async def test_what_waited_in_a_pause_goes_out_when_it_ends() -> None:
+    far = Far.of()
+    await far.hook("pause_sends")
+    far.clock.pass_(seconds=30)
+    assert await counts(far) == (0, 30, 0, 0, 0)
+    await far.hook("resume_sends")
+    far.clock.pass_(seconds=10)
+    assert await counts(far) == (40, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("queue", "wanted"),
+    [("drops", (20, 0, 10, 10, 0)), ("keeps", (30, 0, 10, 0, 0)), ("repeats", (32, 0, 10, 0, 2))],
+)
+async def test_senders_lose_keep_or_repeat_what_a_dead_side_did_not_take(queue: str, wanted: tuple[int, ...]) -> None:
+    far = Far.told(f"{{kind: healthy, sender_queue: {queue}}}")
+    far.clock.pass_(seconds=10)
+    far.sandbox.stop_instance(far.row["instance"])
+    far.clock.pass_(seconds=10)
+    far.sandbox.start_instance(far.row["instance"])
+    far.clock.pass_(seconds=10)
+    found = await counts(far)
+    assert found == wanted
+    sent, waiting, _, lost, doubled = found
+    assert sent + waiting + lost - doubled == 30  # whatever was written is somewhere, once
+    row = (await far.oracle("GET", "world"))["numbers"][0]
+    assert (row["sends_lost"], row["sends_doubled"]) == (lost, doubled)
+
+
+async def test_what_senders_do_with_their_queue_can_be_changed() -> None:
+    far = Far.of()
+    assert await far.oracle("POST", "senders", json={"queue": "keeps"}) == {"changed": 1}
+    assert "error" in await far.oracle("POST", "senders", json={"queue": "burns"})
+    far.sandbox.stop_instance(far.row["instance"])
+    far.clock.pass_(seconds=5)
+    assert await counts(far) == (0, 5, 5, 0, 0)

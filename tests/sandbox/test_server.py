@@ -13,9 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.wire import Request
-
 
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
@@ -134,40 +131,3 @@ def test_wrong_arguments_are_told_in_one_line(arguments: list[str], said: str) -
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def test_the_same_seed_tells_each_number_the_same_history_over_http_and_in_process() -> None:
-    with (
-        served("--numbers", "3", "--kinds", "no_backup,dark,healthy", "--seed", "11") as (_, told),
-        client(told) as graph,
-    ):
-        over_http = _story(graph, told["numbers"])
-    sandbox = Sandbox.build(numbers=3, seed=11, kinds=["no_backup", "dark", "healthy"])
-    manifest = sandbox.manifest(told["graph_url"])
-    with _in_process(sandbox, manifest) as graph:
-        assert _story(graph, manifest["numbers"]) == over_http
-
-
-def _story(graph: httpx.Client, numbers: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """The codes that came, and what the record says of each call."""
-    codes = []
-    for number in numbers:
-        graph.post(f"/{number['phone_number_id']}/request_code", json={"code_method": "SMS", "language": "en"})
-        codes.append(graph.get("/_sandbox/sms", params={"e164": number["e164"]}).json()["codes"][-1]["code"])
-        graph.post(f"/{number['phone_number_id']}/verify_code", json={"code": codes[-1]})
-        graph.post(f"/{number['phone_number_id']}/register", json=registering(number))
-    calls = graph.get("/_sandbox/calls").json()["calls"]
-    return [*codes, *((call["e164"], call["call"], call["status"], call["effect"]) for call in calls)]
-
-
-def _in_process(sandbox: Sandbox, manifest: dict[str, Any]) -> httpx.Client:
-    """A client that needs no event loop."""
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        target = request.url.raw_path.decode()
-        answer = sandbox.handle(Request.of(request.method, target, headers, request.read(), "http://sandbox"))
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
-
-    headers = {"Authorization": f"Bearer {manifest['token']}"}
-    return httpx.Client(transport=httpx.MockTransport(handle), base_url="http://sandbox", headers=headers)

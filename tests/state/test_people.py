@@ -16,7 +16,7 @@ Change = Callable[[Town, int], Awaitable[Any]]
 CHANGES: dict[str, Change] = {
     "switch": lambda t, m: t.ledger.people.switch(m, "CODE_AFTER", "snapshot", "no backup", "tester"),
     "reopen": lambda t, m: t.ledger.people.reopen(m, "back_up", "stale", "tester"),
-    "abort": lambda t, m: t.ledger.people.switch(m, "ABORT", "resume_sends", "enough", "tester", before_crossing=True),
+    "abort": lambda t, m: t.ledger.people.switch(m, "ABORT", "switch_route", "enough", "tester", before_crossing=True),
 }
 
 

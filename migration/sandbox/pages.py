@@ -1,0 +1,30 @@
+"""Where what the sandbox does is documented, or left open: the pages that switches name, by a short key."""
+
+from collections.abc import Mapping
+
+_DOC = "https://developers.facebook.com/documentation/business-messaging/whatsapp"
+_OLD = "https://developers.facebook.com/docs/whatsapp"
+PAGES: Mapping[str, str] = {
+    "2FA": f"{_DOC}/business-phone-numbers/two-step-verification",
+    "ACCOUNT": f"{_OLD}/on-premises/reference/account",
+    "BACKUP": f"{_OLD}/on-premises/reference/settings/backup-and-restore",
+    "CODE": "https://developers.facebook.com/docs/graph-api/reference/"
+    "whats-app-business-account-to-number-current-status/request_code/",
+    "ENDPOINT": f"{_DOC}/webhooks/create-webhook-endpoint",
+    "ERR": f"{_DOC}/support/error-codes",
+    "FIELD": "answers reported in public repositories",
+    "HEALTH": f"{_OLD}/on-premises/reference/health",
+    "HOOKS": f"{_DOC}/webhooks/overview",
+    "LIMITS": f"{_DOC}/about-the-platform",
+    "MIGR": f"{_OLD}/cloud-api/reference/account-migration",
+    "MOVING": f"{_DOC}/support/migrating-from-onprem-to-cloud",
+    "NAMES": f"{_DOC}/display-names",
+    "OPENAPI": "https://github.com/facebook/openapi (business-messaging-api_v23.0.yaml)",
+    "PARTNER": f"{_DOC}/solution-providers/get-started-for-solution-partners",
+    "PHONES": f"{_DOC}/business-phone-numbers/phone-numbers",
+    "REG": f"{_DOC}/business-phone-numbers/registration",
+    "STATUS": f"{_DOC}/support/health-status",
+    "STORAGE": f"{_DOC}/local-storage",
+    "VERSIONS": "https://developers.facebook.com/docs/graph-api/guides/versioning",
+    "none": "no page says anything about it",
+}

@@ -1,0 +1,32 @@
+"""The short names of all calls, as faults and the record use them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS
+from migration.sandbox.graph_phone import PHONE_CALLS
+from migration.sandbox.graph_waba import WABA_CALLS
+from migration.sandbox.onprem_hands import ACTIONS
+from migration.sandbox.onprem_nodes import NODES
+from migration.sandbox.senders import EVENTS
+
+ANY = "*"
+# Those that no table has: by what a call carries (`POST /{phone}`), or where it leads.
+CARRIED = ("set_pin", "set_name", "set_webhook")
+ELSEWHERE = ("get.debug_token", "get.access_token", "unknown", "onprem.unknown", "hook")
+
+
+def names() -> list[str]:
+    return sorted(set(_names()))
+
+
+def _names() -> Iterator[str]:
+    for table in (PHONE_CALLS, WABA_CALLS, APP_CALLS, UPLOAD_CALLS):
+        yield from (name for name, _, _ in table.values() if isinstance(name, str))
+    yield from (f"onprem.{node.name}" for node in NODES.values())
+    yield from (f"command.{action}" for action in ACTIONS)
+    yield from (*EVENTS, *CARRIED, *ELSEWHERE)
+
+
+def known(route: Any) -> bool:
+    return route == ANY or route in names()

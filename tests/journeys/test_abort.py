@@ -1,0 +1,53 @@
+"""Abort asked for at every step, and killed anywhere: before the point of no return it ends a number where it is."""
+
+import pytest
+
+from migration.actions import abort
+from migration.bootstrap import App
+from migration.itinerary import Name
+from state.rows import Position
+from state.sides import Side
+from tests.journeys.asking import (
+    Due,
+    asked_at_every_step,
+    asked_at_every_step_and_killed,
+    asked_in_the_middle,
+    told_killed,
+    told_whole,
+)
+from tests.journeys.copies import Copies
+from tests.journeys.ends import PROBED, effects
+from tests.journeys.kills import KILLS
+from tests.journeys.tales import IN_THE_MIDDLE, TALES, Tale
+from tests.rig import Rig
+
+
+async def _ask(app: App, ref: str) -> None:
+    await abort(app, ref, "changed our minds", "tester")
+
+
+def _expect(tale: Tale, rig: Rig, at: Position) -> Due | None:
+    """Refused at the end, and between a call that cannot be taken back and the reading that it was taken back."""
+    began = sum(call.at < at.created_at for call in rig.sandbox.world.calls)
+    crossed = any(effects(rig, at, began)[call] for call in PROBED)
+    set_out_from = Side.CLOUD if at.itinerary == Name.BACK_TO_ONPREM else Side.ON_PREMISES
+    if at.ended_at is not None or (crossed and at.side is not set_out_from):
+        return None
+    return Due(rig.number(at).side)
+
+
+@pytest.mark.parametrize(("kind", "tale"), told_whole(TALES))
+async def test_abort_asked_for_at_every_step(copies: Copies, tale: str) -> None:
+    await asked_at_every_step(copies, TALES[tale], _ask, _expect)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize(("kind", "tale", "lane"), told_killed(TALES))
+async def test_abort_killed_at_every_step(copies: Copies, tale: str, kill: str, lane: int | None) -> None:
+    await asked_at_every_step_and_killed(copies, TALES[tale], _ask, _expect, kill, lane)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize(("kind", "tale", "lane"), told_killed(IN_THE_MIDDLE))
+async def test_abort_in_the_middle_of_a_step(copies: Copies, tale: str, kill: str, lane: int | None) -> None:
+    await asked_in_the_middle(copies, TALES[tale], _ask, _expect, kill, lane)

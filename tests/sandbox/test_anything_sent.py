@@ -1,0 +1,287 @@
+"""Whatever is sent to either side, to a control or to the hook: an answer comes, and nothing of the sandbox fails."""
+
+import json
+from itertools import product
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migration.sandbox.limits import Budget
+from migration.sandbox.onprem_app import SETTINGS
+from tests.sandbox.far import Far
+from tests.sandbox.test_histories import Story
+
+# Texts that look like something else: objects, numbers in other scripts or too long for one, halves of characters.
+AWKWARD = (
+    '{"id": 1}',
+    "[1]",
+    '["a"]',
+    "[" * 20_000,
+    "9" * 5_000,
+    "٣",
+    "grün",
+    "\ud800",
+    "a{b",
+    "a.limit(1)",
+    "{",
+    "\x00",
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(AWKWARD),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = [
+    "pin",
+    "messaging_product",
+    "backup",
+    "code",
+    "code_method",
+    "language",
+    "to",
+    "type",
+    "text",
+    "template",
+    "fields",
+    "limit",
+    "after",
+    "status",
+    "deadline",
+    "storage_configuration",
+    "user_identity_change",
+    "webhook_configuration",
+    "websites",
+    "about",
+    "email",
+    "override_callback_uri",
+    "verify_token",
+    "password",
+    "data",
+    "cc",
+    "phone_number",
+    "method",
+    "cert",
+    "shards",
+    "contacts",
+    "username",
+    "event",
+    "e164",
+    "do",
+    "faults",
+    "kind",
+    "vertical",
+    "data_localization_region",
+    "access_token",
+    "input_token",
+    "client_id",
+    "before",
+    "name",
+    "drain_s",
+    "behaviour",
+    "advance_s",
+    "new_password",
+    "new_display_name",
+    "callback_url",
+    "file_length",
+    "file_type",
+    "profile_picture_handle",
+    "biz_opaque_callback_data",
+    "description",
+    "address",
+    "appsecret_proof",
+    "filtering",
+    "sort",
+    "message_id",
+    "webhooks",
+    "media",
+    "recipient_type",
+    "callback_backoff_delay_ms",
+    "share",
+    "subcode",
+    "queue",
+]
+WHOLE = {
+    "messaging_product": "whatsapp",
+    "pin": "123456",
+    "to": "+4915112345678",
+    "type": "text",
+    "text": {"body": "x"},
+    "template": {"name": "smoke_test", "language": {"code": "en"}},
+    "code_method": "SMS",
+    "language": "en",
+}
+bodies = st.dictionaries(st.sampled_from(NAMES), json_values, max_size=5)
+
+
+def _in_query(value: Any) -> str:
+    return quote(value if isinstance(value, str) else json.dumps(value), errors="surrogatepass")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "PATCH", "PUT"]),
+    edge=st.sampled_from(
+        [
+            "register",
+            "deregister",
+            "request_code",
+            "verify_code",
+            "messages",
+            "settings",
+            "whatsapp_business_profile",
+            "phone_numbers",
+            "subscribed_apps",
+            "message_templates",
+            "assigned_users",
+            "subscriptions",
+            "uploads",
+            "x",
+        ]
+    )
+    | st.just(""),
+    node=st.sampled_from(["phone", "waba", "app", "debug_token", "0"]),
+    body=bodies | json_values,
+    as_query=st.booleans(),
+)
+def test_nothing_that_can_be_sent_to_graph_breaks_it(
+    method: str, edge: str, node: str, body: Any, as_query: bool
+) -> None:
+    story = Story("on_cloud", "closing", {})
+    row, told = story.far.row, story.far.manifest
+    ids = {"phone": row["phone_number_id"], "waba": row["waba_id"], "app": told["app_id"]}
+    path = f"/v25.0/{ids.get(node, node)}/{edge}"
+    if as_query and isinstance(body, dict):
+        path += "?" + "&".join(f"{name}={_in_query(value)}" for name, value in body.items())
+        body = None
+    if isinstance(body, dict):
+        body = WHOLE | body  # so that it gets past the first check
+    answer = story.send(method, path, body)
+    assert isinstance(answer, dict)
+    assert story.far.sandbox.world.calls[-1].status in range(200, 504)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "PATCH", "PUT"]),
+    path=st.sampled_from(
+        [
+            "users/login",
+            "users/logout",
+            "users",
+            "users/admin",
+            "users/x",
+            "health",
+            "support",
+            "settings/application",
+            "account",
+            "settings/business/profile",
+            "settings/profile/about",
+            "settings/profile/photo",
+            "account/verify",
+            "account/shards",
+            "settings/account/two-step",
+            "settings/backup",
+            "settings/restore",
+            "stats/app",
+            "metrics",
+            "messages",
+            "messages/1",
+            "contacts",
+            "media",
+            "media/1",
+            "nothing",
+        ]
+    ),
+    kind=st.sampled_from(["healthy", "multiconnect", "coreapp_down", "expired"]),
+    world=st.sampled_from(["open", "closing"]),
+    body=bodies | json_values,
+)
+def test_nothing_that_can_be_sent_to_a_client_breaks_it(
+    method: str, path: str, kind: str, world: str, body: Any
+) -> None:
+    story = Story(kind, world, {})
+    story.onprem(method, path, body)
+    assert story.far.sandbox.world.calls[-1].status in range(200, 504)
+    still_answers(story)
+
+
+def still_answers(story: Story) -> None:
+    """What was sent may be taken and do its harm later."""
+    for then, how, told in (
+        ("messages", "POST", {"to": "4915112345678", "type": "text", "text": {"body": "x"}}),
+        ("settings/application", "GET", None),
+        ("settings/business/profile", "GET", None),
+        ("stats/app", "GET", None),
+        ("services/media/gc", "PUT", None),
+        ("settings/backup", "POST", {"password": "w"}),
+    ):
+        story.onprem(how, then, told)
+    story.send("POST", "/_sandbox/inbound", {"e164": story.far.e164})
+    story.far.sandbox.deliver(lambda _: 500)
+    assert {call.fault for call in story.far.sandbox.world.calls} == {None}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    changes=st.lists(
+        st.dictionaries(
+            st.sampled_from(sorted(SETTINGS)),
+            json_values
+            | st.dictionaries(st.sampled_from(["url", "message", "media", "read"]), json_values, max_size=3),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_no_setting_that_is_taken_breaks_what_comes_later(changes: list[Any]) -> None:
+    story = Story("healthy", "closing", {})
+    for change in changes:
+        story.onprem("PATCH", "settings/application", change)
+        still_answers(story)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE"]),
+    path=st.sampled_from(
+        [
+            *("calls", "world", "sms", "fleet", "senders", "faults", "clock", "inbound", "senders/hook", "instances/x"),
+            *("manager", "webhooks", "x"),
+        ]
+    ),
+    body=bodies | json_values,
+)
+def test_nothing_that_can_be_sent_to_the_oracle_breaks_it(method: str, path: str, body: Any) -> None:
+    Story("healthy", "closing", {}).send(method, f"/_sandbox/{path}", body)
+
+
+@settings(max_examples=100, deadline=None)
+@given(body=bodies)
+async def test_nothing_that_is_signed_breaks_the_hook(body: dict[str, Any]) -> None:
+    far = Far.of()
+    assert (await far.hook(**({"event": "pause_sends", "key": "k"} | body))).status_code in (200, 400)
+
+
+TEXTS = sorted({*NAMES, "backup.data", "backup.password", "text.body", "template.name"})
+
+
+@pytest.mark.parametrize(
+    "edge", ["", "messages", "register", "settings", "whatsapp_business_profile", "phone_numbers", "subscribed_apps"]
+)
+def test_no_text_breaks_any_parameter(edge: str) -> None:
+    whole = WHOLE | ({"backup": {"data": "V0FCSw==", "password": "x"}} if edge == "register" else {})
+    story = Story("on_cloud", "closing", {})
+    node = story.far.row["waba_id" if edge in ("phone_numbers", "subscribed_apps") else "phone_number_id"]
+    for name, text in product(TEXTS, AWKWARD):
+        outer, _, inner = name.partition(".")
+        body = whole | {outer: {**whole.get(outer, {}), inner: text} if inner else text}  # type: ignore[dict-item]
+        query = "&".join(f"{one}={_in_query(value)}" for one, value in body.items())
+        for method in ("GET", "POST"):
+            story.far.number.register_budget = Budget()  # or it would soon refuse without looking
+            assert isinstance(story.send(method, f"/v25.0/{node}/{edge}", body), dict)
+            assert isinstance(story.send(method, f"/v25.0/{node}/{edge}?{query}"), dict)
