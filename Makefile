@@ -11,7 +11,7 @@ CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
 AGAIN := $(CLEAN) $(BIN)/pytest --last-failed --last-failed-no-failures none -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check lint types contracts bench crash lock revision browser clean
+.PHONY: help setup demo test test-slow check lint types contracts bench crash lock revision programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo: setup ## a mixed fleet moved in the sandbox by the real flows, with a repo
 test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 10 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not crash" || $(AGAIN) "not slow and not crash"
 
-test-slow: setup browser ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
+test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" || $(AGAIN) "slow and not crash"
 
 check: lint types contracts ## the fast part of `make test`: under a minute
@@ -55,11 +55,19 @@ bench: setup ## what a step, a reading and a wave cost on this machine
 crash: setup ## the crash matrix: every step killed at every commit and send, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/journeys tests/removals
 
-# Debian's own browser: the tests need one and pip has none that runs without downloading more.
-browser:
-	@command -v chromium >/dev/null || { \
-	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
-	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qq -y --no-install-recommends chromium; }
+# Debian's own browser, and its PostgreSQL, whose contrib modules Prefect's schema needs: pip has neither without
+# downloading more. Nothing of it is started: the package is told to make no cluster, and that only while it is put in.
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/cutover-tests.conf
+programs:
+	@need=""; command -v chromium >/dev/null || need="chromium"; \
+	ls /usr/share/postgresql/*/extension/pg_trgm.control >/dev/null 2>&1 || need="$$need postgresql postgresql-contrib"; \
+	test -n "$$need" || exit 0; \
+	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	case "$$need" in *postgresql*) \
+	  $$sudo mkdir -p "$$(dirname $(NO_CLUSTER))" && echo "create_main_cluster = false" | $$sudo tee $(NO_CLUSTER) >/dev/null;; esac; \
+	$$sudo apt-get update -qq && \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$need >/dev/null; \
+	done=$$?; test ! -e $(NO_CLUSTER) || $$sudo rm -f $(NO_CLUSTER); exit $$done
 
 lock: setup ## requirements.lock made anew from pyproject.toml; KEEP=1 stays with today's versions where they fit
 	$(BIN)/python .ci/lock.py $(if $(KEEP),--keep)

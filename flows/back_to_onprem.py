@@ -3,11 +3,10 @@
 from typing import Annotated, Any
 
 from prefect import State, flow
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.common import Reference, log, opened, refuse, state_of, steps_in_tasks
+from flows.common import Reference, log, named_for_number, opened, refuse, state_of, steps_in_tasks
 from migration.actions import Back, look_back
 from migration.actions import back_to_onprem as turn_back
 from migration.advice import line, next_command
@@ -20,7 +19,7 @@ WHO = "Prefect's form"
 
 
 def _name() -> str:
-    return f"back to On-Premises {flow_run.parameters.get('number', '?')}"
+    return named_for_number("back to On-Premises")
 
 
 @flow(name="back-to-onprem", flow_run_name=_name, retries=0, persist_result=False)

@@ -1,14 +1,16 @@
 """What every flow shares: the object graph, true states, parameters that are references and never secrets."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
 from prefect import State, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import get_run_context
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
@@ -18,6 +20,8 @@ from migration.settings import read_settings
 from migration.step import Advanced, Blocked, Outcome, Reopen
 
 REFERENCE = r"^N-\d{4,}$"
+# Prefect's client tries a lost server again for a minute; no number waits for a name.
+NAME_TAKES_S = 5
 
 # What a form says beside a field is in the `Args:` of the flow's docstring: Prefect drops an annotation's description.
 
@@ -100,6 +104,22 @@ async def overwrite_parameters(changed: dict[str, Any]) -> None:
         return
     async with get_client() as client:
         await client.update_flow_run(run.id, parameters={**run.parameters, **changed})
+
+
+async def rename_run(name: str) -> None:
+    """Tell more in this run's name once our database was read. For the eye only: a name that stays harms nothing."""
+    run = getattr(get_run_context(), "flow_run", None)
+    if run is None:
+        return
+    with suppress(Exception):
+        async with asyncio.timeout(NAME_TAKES_S), get_client() as client:
+            await client.update_flow_run(run.id, name=name)
+
+
+def named_for_number(what: str) -> str:
+    """A run's name, with the reference that it is for: what was typed and is none may be a phone number, or a code."""
+    number = flow_run.parameters.get("number")
+    return f"{what} {number}" if is_reference(number) else what
 
 
 def is_reference(named: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field, SecretStr
 
-from flows.common import Reference, is_reference, log, opened, overwrite_parameters
+from flows.common import Reference, is_reference, log, named_for_number, opened, overwrite_parameters
 from migration.actions import enter_code as store_code
 from migration.advice import who
 
@@ -13,8 +13,12 @@ from migration.advice import who
 GONE = "overwritten"
 
 
+def _name() -> str:
+    return named_for_number("enter code")
+
+
 # Prefect's own validation would end a run before its first line, and quote what was typed in the log.
-@flow(name="enter-code", flow_run_name="enter code", retries=0, persist_result=False, validate_parameters=False)
+@flow(name="enter-code", flow_run_name=_name, retries=0, persist_result=False, validate_parameters=False)
 async def enter_code(
     number: Reference,
     code: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"})],

@@ -3,10 +3,19 @@
 from typing import Any
 
 from prefect import State, flow
-from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.common import Reference, Way, log, opened, refuse, state_of, steps_in_tasks
+from flows.common import (
+    Reference,
+    Way,
+    log,
+    named_for_number,
+    opened,
+    refuse,
+    rename_run,
+    state_of,
+    steps_in_tasks,
+)
 from migration.actions import switch_way
 from migration.advice import line, next_command
 from migration.bootstrap import App
@@ -14,7 +23,7 @@ from migration.mover import sentence
 
 
 def _name() -> str:
-    return f"migrate {flow_run.parameters.get('number', '?')}"
+    return named_for_number("migrate")
 
 
 @flow(name="migrate-number", flow_run_name=_name, retries=0, persist_result=False)
@@ -32,12 +41,14 @@ async def migrate_number(
 
     """
     async with opened(dry_run=dry_run) as app:
-        await _valid(app, number, itinerary, dry_run)
-        if dry_run:
-            return await _told(app, number)
-        if itinerary is not Way.AS_PLANNED:
-            await switch_way(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
         at = await app.queries.find(number)
+        if at.wave is not None:
+            await rename_run(f"migrate {at.ref} of wave {at.wave}")
+        refuse(_unfit(at, itinerary, dry_run))
+        if dry_run:
+            return await _told(app, at)
+        if itinerary is not Way.AS_PLANNED:
+            at = await switch_way(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
         outcome = await steps_in_tasks(app, at.migration_id)
         at = await app.queries.position(at.migration_id)
         now = await app.queries.now()
@@ -45,19 +56,17 @@ async def migrate_number(
         return state_of(outcome, f"{at.ref}: {sentence(outcome)}")
 
 
-async def _valid(app: App, number: str, itinerary: Way, dry_run: bool) -> None:
-    """Rules over several fields; a form cannot hold them. Raises ValueError, NotFound."""
-    at = await app.queries.find(number)
-    said = ""
+def _unfit(at: Any, itinerary: Way, dry_run: bool) -> str:
+    """Rules over several fields; a form cannot hold them. What is wrong, or nothing."""
     if dry_run and itinerary is not Way.AS_PLANNED:
-        said = "a dry run changes nothing, so it cannot change the itinerary; choose one of the two"
-    elif at.ended_at is not None and not dry_run:
-        said = f"{at.ref} is {at.status}; there is nothing to move"
-    refuse(said)
+        return "a dry run changes nothing, so it cannot change the itinerary; choose one of the two"
+    if at.ended_at is not None and not dry_run:
+        return f"{at.ref} is {at.status}; there is nothing to move"
+    return ""
 
 
-async def _told(app: App, number: str) -> State[Any]:
-    at, now = await app.queries.find(number), await app.queries.now()
+async def _told(app: App, at: Any) -> State[Any]:
+    now = await app.queries.now()
     said = line(at, now)
     log([said, f"next: {next_command(at, now)}", "dry run: nothing was changed"])
     return Completed(name="DryRun", message=said)

@@ -1,9 +1,10 @@
-"""Read only: would this wave go through? Writes a table into Prefect and nothing else anywhere."""
+"""Would this wave go through? Read only at every far side; what was seen is kept, and shown as a table."""
 
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
+from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.common import log, opened
@@ -12,7 +13,11 @@ from migration.preflight.check import Verdict
 from migration.preflight.verdict import preflight as look
 
 
-@flow(name="preflight", retries=0, persist_result=False)
+def _name() -> str:
+    return f"preflight {flow_run.parameters.get('wave') or 'all'}"
+
+
+@flow(name="preflight", flow_run_name=_name, retries=0, persist_result=False)
 async def preflight(wave: str = "") -> Any:
     """Check every number of a wave against both sides.
 

@@ -4,7 +4,9 @@ import asyncio
 import gc
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,11 @@ class Place:
     async def writes(self) -> list[str]:
         async with Oracle(self.oracle_url) as oracle:
             return [one["call"] for one in await oracle.calls() if one["write"]]
+
+    def rows(self) -> str:
+        """All of our own database, to see that nothing was written into it."""
+        with closing(sqlite3.connect(f"file:{self.house.home}/cutover.db?mode=ro", uri=True)) as database:
+            return "\n".join(database.iterdump())
 
     async def code(self, e164: str) -> str:
         """The newest code on the number's phone, as soon as there is one."""

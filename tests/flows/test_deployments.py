@@ -44,18 +44,20 @@ def told(flow: str, planned: tuple[Planned, ...] = ()) -> dict[str, Any]:
     return next(one for one in prefect_file(planned)["deployments"] if one["entrypoint"] == entrypoint)
 
 
-@pytest.mark.parametrize(
-    ("flow", "limit"),
-    [
-        ("migrate-number", {"limit": 10, "collision_strategy": "ENQUEUE"}),
-        ("run-wave", None),
-        ("sweep", {"limit": 1, "collision_strategy": "CANCEL_NEW"}),
-        ("enter-code", None),
-        ("preflight", {"limit": 1, "collision_strategy": "ENQUEUE"}),
-    ],
-)
-def test_limits(flow: str, limit: dict[str, Any] | None) -> None:
-    assert told(flow).get("concurrency_limit") == limit
+WAITS = {"limit": 10, "collision_strategy": "ENQUEUE"}
+LIMITS = {
+    "migrate-number": WAITS,
+    "run-wave": None,
+    "sweep": {"limit": 1, "collision_strategy": "CANCEL_NEW"},
+    "enter-code": None,
+    "back-to-onprem": WAITS,
+    "preflight": {"limit": 1, "collision_strategy": "ENQUEUE"},
+}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_limits(flow: str) -> None:
+    assert told(flow).get("concurrency_limit") == LIMITS[flow]
 
 
 def test_only_sweep_has_a_schedule_of_its_own() -> None:

@@ -1,12 +1,14 @@
 """Each flow once in this process: Prefect's test harness, a sandbox over HTTP, our own SQLite."""
 
+import json
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 from prefect import flow, get_client
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterKey,
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
 )
 from prefect.client.schemas.objects import State, StateType
 
@@ -16,7 +18,9 @@ from flows.migrate_number import migrate_number
 from flows.preflight import preflight
 from flows.run_wave import run_wave
 from flows.sweep import sweep
+from migration.actions import begin_wave, hold_wave
 from migration.step import Outcome
+from state.ledger.waves import NewWave
 from state.sides import Party, Side, Status
 from tests.flows.conftest import Place
 
@@ -38,9 +42,21 @@ async def run_of(state: State[Any]) -> Any:
 
 
 async def artifact(key: str) -> Any:
+    """The newest of this name, as Prefect's pages show it."""
+    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
     async with get_client() as client:
-        found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    return found[-1]
+        [found] = await client.read_latest_artifacts(artifact_filter=wanted)
+    return found
+
+
+async def changes_nothing(place: Place, asked: Awaitable[State[Any]], said: str) -> None:
+    """The run fails with this one line; neither the far side nor our own database has changed."""
+    rows, writes = place.rows(), await place.writes()
+    state = await asked
+    assert state.type is StateType.FAILED
+    assert said in (state.message or "")
+    assert len((state.message or "").splitlines()) == 1
+    assert (place.rows(), await place.writes()) == (rows, writes)
 
 
 # -- migrate-number
@@ -52,6 +68,17 @@ async def test_one_number_moves_with_a_task_for_every_step(place: Place) -> None
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
     assert [one["side"] for one in await place.truth()] == ["cloud"]
     assert (await run_of(state)).name == f"migrate {FIRST}"
+
+
+async def test_a_run_is_named_with_the_wave_of_its_number(place: Place) -> None:
+    await place.fill("--numbers", "1", wave="Night, one")
+    state = await migrate_number(FIRST, dry_run=True, return_state=True)
+    assert (await run_of(state)).name == f"migrate {FIRST} of wave Night, one"
+
+
+async def test_a_number_that_nobody_knows_is_one_line(place: Place) -> None:
+    await place.fill("--numbers", "1", wave="")
+    await changes_nothing(place, migrate_number("N-9999", return_state=True), "there is no such number")
 
 
 async def test_a_dry_run_changes_nothing(place: Place) -> None:
@@ -90,14 +117,71 @@ async def test_a_blocked_number_is_not_completed(place: Place) -> None:
 
 async def test_a_wave_is_a_task_a_number(place: Place) -> None:
     await place.fill("--kinds", "healthy,no_backup", "--numbers", "2")
-    state = await run_wave("demo", patience_s=0, return_state=True)
+    state = await run_wave("demo", patience_s=0, gate_min=0, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Unfinished")
     assert state.message == "1 of 2 numbers are at their end"
+    assert (await run_of(state)).name == "wave demo"
     sides = {at.ref: at.side for at in await place.board()}
     assert sides == {FIRST: Side.CLOUD, "N-0002": Side.ON_PREMISES}
-    table = (await artifact("wave-demo-0-table")).data
+    key = await key_of(place, "demo")
+    assert (await artifact(key)).data == 50
+    table = (await artifact(f"{key}-table")).data
     assert "N-0002" in table
     assert all(one["e164"] not in table for one in await place.truth())
+
+
+async def key_of(place: Place, wave: str) -> str:
+    async with place.app() as app:
+        return f"wave-{(await app.queries.wave(wave)).id}"
+
+
+async def test_the_parts_of_a_wave_share_one_progress_and_one_table(place: Place) -> None:
+    await place.fill("--numbers", "2")
+    key = await key_of(place, "demo")
+    state = await run_wave("demo", part=1, parts=2, patience_s=0, gate_min=0, return_state=True)
+    assert (state.name, state.message) == ("Unfinished", "1 of 2 numbers are at their end")
+    assert (await run_of(state)).name == "wave demo part 2 of 2"
+    first = await artifact(key)
+    assert (first.data, first.description) == (50, "wave demo: 1 of 2 numbers are at their end")
+    assert [one["status"] for one in json.loads((await artifact(f"{key}-table")).data)] == ["ready", "done"]
+
+    state = await run_wave("demo", part=0, parts=2, patience_s=0, gate_min=0, return_state=True)
+    assert (state.name, state.message) == ("Completed", "2 of 2 numbers are at their end")
+    second = await artifact(key)
+    assert (second.data, second.description) == (100, "wave demo: 2 of 2 numbers are at their end")
+    assert second.latest_id == first.latest_id
+    assert [one["status"] for one in json.loads((await artifact(f"{key}-table")).data)] == ["done", "done"]
+
+
+async def test_two_waves_of_like_names_have_pictures_of_their_own(place: Place) -> None:
+    await place.fill("--numbers", "2", wave="")
+    async with place.app() as app:
+        for wave, at in zip(("Night one", "night-one"), await app.queries.board(), strict=True):
+            await app.ledger.waves.make(NewWave(wave), [at.migration_id])
+    await run_wave("Night one", patience_s=0, gate_min=0, return_state=True)
+    told = [await key_of(place, wave) for wave in ("Night one", "night-one")]
+    assert len(set(told)) == 2
+    await run_wave("night-one", patience_s=0, gate_min=0, return_state=True)
+    assert [(await artifact(key)).description for key in told] == [
+        "wave Night one: 1 of 1 numbers are at their end",
+        "wave night-one: 1 of 1 numbers are at their end",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wave", "said"),
+    [
+        ("noon", "there is no wave noon"),
+        ("bare", "wave bare is empty; `cutover plan bare --rule RULE` puts numbers into it"),
+        ("demo", "wave demo is held: the customer asked; `cutover release demo` lets it go"),
+    ],
+)
+async def test_a_wave_that_cannot_run_is_one_line(place: Place, wave: str, said: str) -> None:
+    await place.fill("--numbers", "1")
+    async with place.app() as app:
+        await app.ledger.waves.make(NewWave("bare"), [])
+        await hold_wave(app, "demo", "the customer asked")
+    await changes_nothing(place, run_wave(wave, return_state=True), said)
 
 
 async def test_a_part_that_does_not_exist_begins_nothing(place: Place) -> None:
@@ -117,13 +201,12 @@ async def test_a_sweep_leaves_waves_alone_that_nobody_began(place: Place) -> Non
 
 
 async def test_a_sweep_takes_up_what_is_due(place: Place) -> None:
-    from migration.actions import begin_wave
-
     await place.fill("--numbers", "1")
     async with place.app() as app:
         await begin_wave(app, "demo")
     state = await sweep(patience_s=0, return_state=True)
     assert state.message == "1 numbers were due"
+    assert (await run_of(state)).name == "sweep"
     assert [at.side for at in await place.board()] == [Side.CLOUD]
 
 
@@ -136,7 +219,8 @@ async def test_a_code_is_stored_and_overwritten_in_prefects_record(place: Place)
     [at] = await place.board()
     state = await enter_code(FIRST, await place.code(at.e164), return_state=True)
     assert state.type is StateType.COMPLETED
-    assert (await run_of(state)).parameters == {"number": FIRST, "code": GONE}
+    run = await run_of(state)
+    assert (run.name, run.parameters) == (f"enter code {FIRST}", {"number": FIRST, "code": GONE})
     [at] = await place.board()
     assert at.status is Status.READY
 
@@ -146,7 +230,7 @@ async def test_what_is_no_reference_is_overwritten_too(place: Place, number: Any
     state = await enter_code(number, "123456", return_state=True)
     assert state.type is StateType.FAILED
     run = await run_of(state)
-    assert run.parameters == {"number": GONE, "code": GONE}
+    assert (run.name, run.parameters) == ("enter code", {"number": GONE, "code": GONE})
     assert "123456" not in run.model_dump_json()
     assert "447700900123" not in run.model_dump_json()
 
@@ -157,6 +241,11 @@ async def test_a_run_that_is_retried_does_not_type_its_marker_in(place: Place) -
         await state.aresult()
 
 
+async def test_a_code_for_a_number_that_nobody_knows_is_one_line(place: Place) -> None:
+    await place.fill("--numbers", "1", wave="")
+    await changes_nothing(place, enter_code("N-9999", "123456", return_state=True), "there is no such number")
+
+
 # -- preflight
 
 
@@ -165,8 +254,14 @@ async def test_preflight_reads_only(place: Place) -> None:
     state = await preflight("demo", return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "WouldStop")
     assert state.message == "1 of 2 numbers would go through"
+    assert (await run_of(state)).name == "preflight demo"
     assert await place.writes() == []
     assert "N-0002" in (await artifact("preflight")).data
+
+
+async def test_preflight_of_every_number_says_so(place: Place) -> None:
+    await place.fill("--numbers", "1")
+    assert (await run_of(await preflight(return_state=True))).name == "preflight all"
 
 
 # -- errors

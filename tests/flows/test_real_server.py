@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -11,16 +12,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from flows.deployments import FLOWS
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import House
 from state.ledger.waves import NewWave
 from state.sides import Side, Status
 from tests.flows.conftest import Place
+from tests.runbooks.pages import TOP, typed
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 # Seconds: a run is picked up within two and needs as many again to import Prefect; the machine may be busy.
 ENDS_WITHIN_S = 120
+TYPED_IN_VAIN = "907-531"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -83,7 +87,7 @@ async def test_a_healthy_number_moves(place: Place, api: PrefectApi) -> None:
 
 async def test_preflight(api: PrefectApi) -> None:
     run = await ended(api, "preflight/cutover")
-    assert run["state_type"] == "COMPLETED"
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "preflight all")
 
 
 async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(place: Place, api: PrefectApi) -> None:
@@ -91,20 +95,20 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(place: Pl
         board = {at.ref: at for at in await app.queries.board()}
         wave = NewWave("night", window_start=datetime.now(UTC) - timedelta(minutes=1))
         await app.ledger.waves.make(wave, [board["N-0002"].migration_id, board["N-0003"].migration_id])
-    run = await ended(api, "run-wave/cutover", wave="night", patience_s=5)
+    run = await ended(api, "run-wave/cutover", wave="night", patience_s=5, gate_min=0)
     assert state(run) == ("COMPLETED", "Unfinished")
     assert run["name"] == "wave night"
 
     code = await place.code(board["N-0002"].e164)
     run = await ended(api, "enter-code/cutover", number="N-0002", code=code)
-    assert state(run) == ("COMPLETED", "Completed")
+    assert (*state(run), run["name"]) == ("COMPLETED", "Completed", "enter code N-0002")
     await asyncio.sleep(5)  # Prefect's own event log is written late; the promise is for five seconds after the run
     said = prefect_says(place)
     assert "N-0002" in said
     assert code not in said
     assert all(at.e164 not in said for at in board.values())
 
-    run = await ended(api, "run-wave/cutover", wave="night", patience_s=30)
+    run = await ended(api, "run-wave/cutover", wave="night", patience_s=30, gate_min=0)
     assert state(run) == ("COMPLETED", "Completed")
     assert {at.ref: at.side for at in await place.board()}["N-0002"] is Side.CLOUD
 
@@ -142,10 +146,56 @@ async def test_schedules_come_and_go_with_the_waves(place: Place, api: PrefectAp
     assert await schedules(api, "run-wave/cutover") == []
 
 
+async def test_the_server_has_the_limits(api: PrefectApi) -> None:
+    there = {flow: await api.ask("GET", f"/deployments/name/{flow}/cutover") for flow in FLOWS}
+    limits = {flow: (told["global_concurrency_limit"] or {}).get("limit") for flow, told in there.items()}
+    wanted = {"migrate-number": 10, "run-wave": None, "sweep": 1, "enter-code": None, "back-to-onprem": 10}
+    assert limits == wanted | {"preflight": 1}
+    beyond = {flow: (told["concurrency_options"] or {}).get("collision_strategy") for flow, told in there.items()}
+    assert {flow for flow, strategy in beyond.items() if strategy == "ENQUEUE"} == {
+        "migrate-number",
+        "back-to-onprem",
+        "preflight",
+    }
+    assert beyond["sweep"] == "CANCEL_NEW"
+
+
 async def test_a_second_sweep_is_cancelled_not_queued(api: PrefectApi) -> None:
-    told = await api.ask("GET", "/deployments/name/sweep/cutover")
-    assert told["global_concurrency_limit"]["limit"] == 1
-    assert told["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    runs = [await api.start("sweep/cutover", {"patience_s": 0}) for _ in range(2)]
+    for run in runs:
+        await becomes_true(lambda run=run: api.has_ended(run))  # type: ignore[misc]
+    states = sorted([(await api.run(run))["state_type"] for run in runs])
+    assert states == ["CANCELLED", "COMPLETED"]
+
+
+async def test_a_code_whose_run_never_begins_goes_with_the_run(place: Place, api: PrefectApi) -> None:
+    """By the commands of docs/prefect.md."""
+    told = await api.ask("GET", "/deployments/name/enter-code/cutover")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": tomorrow}}
+    body = {"parameters": {"number": "N-0004", "code": TYPED_IN_VAIN}, "state": later}
+    run = (await api.ask("POST", f"/deployments/{told['id']}/create_flow_run", body))["id"]
+    assert TYPED_IN_VAIN in prefect_says(place)
+
+    looking, deleting = typed(TOP / "docs" / "prefect.md")[-2:]
+    assert run[:8] in await shell(place, looking)
+    await shell(place, deleting.replace("RUN_ID", run))
+    await asyncio.sleep(5)
+    assert TYPED_IN_VAIN not in prefect_says(place)
+
+
+async def shell(place: Place, line: str) -> str:
+    """A `prefect` command of ours; gives what it said."""
+    words = shlex.split(line)
+    assert words[0] == "prefect"
+    child = await asyncio.create_subprocess_exec(
+        *(place.house.python, "-m", *words),
+        env=place.house.env | {"COLUMNS": "250"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await child.communicate()
+    assert child.returncode == 0
+    return out.decode()
 
 
 async def test_no_secret_reaches_prefect(place: Place) -> None:

@@ -245,7 +245,9 @@ ANSWERS: list[tuple[str, Any, Answers, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "ask", "expected"), ANSWERS, ids=lambda one: str(one)[:30])
+@pytest.mark.parametrize(
+    ("name", "value", "ask", "expected"), ANSWERS, ids=lambda one: getattr(one, "__name__", str(one)[:30])
+)
 async def test_what_the_far_side_answers(name: str, value: Any, ask: Answers, expected: Any) -> None:
     assert await ask(**{name: value}) == expected
 

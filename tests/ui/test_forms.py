@@ -213,7 +213,7 @@ async def test_a_dark_number_is_moved_by_two_forms(house: Shown, api: PrefectApi
     await picture(page, "enter-code-filled")
     await submitted(page)
     run = await run_of(api, "enter-code")
-    assert run["state_type"] == "COMPLETED"
+    assert (run["state_type"], run["name"]) == ("COMPLETED", f"enter code {FIRST}")
     await asyncio.sleep(FORGOTTEN_AFTER_S)
     said = prefect_says(house)
     assert FIRST in said

@@ -34,8 +34,8 @@ class Shown(House):
 
 @asynccontextmanager
 async def browser_page() -> AsyncIterator[Page]:
-    """One page of a real browser. Fails where there is no browser: `make browser` installs it."""
-    assert shutil.which(CHROMIUM), f"there is no {CHROMIUM}; `make browser` installs it"
+    """One page of a real browser. Fails where there is no browser: `make programs` installs it."""
+    assert shutil.which(CHROMIUM), f"there is no {CHROMIUM}; `make programs` installs it"
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

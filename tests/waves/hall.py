@@ -1,6 +1,9 @@
 """A house for waves: its state on a database of either kind, workers of one run each, a Prefect server to pull away."""
 
+import csv
+import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +28,29 @@ TROUBLES = (
     ("get.number", "html"),
 )
 SLOW_S = 6
+START = """
+[commands.start-instance]
+argv = {argv}
+arguments = {{ instance = "[A-Za-z0-9_-]+" }}
+"""
 
 
 class Hall(House):
-    """`database_url` None: SQLite in the home folder."""
+    """`database_url`: of our own state, `prefect_database_url`: of Prefect's; None: SQLite."""
 
-    def __init__(self, folder: Path, database_url: str | None = None) -> None:
+    def __init__(self, folder: Path, database_url: str | None = None, prefect_database_url: str | None = None) -> None:
         super().__init__(folder)
         self._database_url = database_url
+        self._prefect_database_url = prefect_database_url
         self._server: Child | None = None
 
     @property
     def env(self) -> dict[str, str]:
-        return super().env | ({"CUTOVER_DATABASE_URL": self._database_url} if self._database_url else {})
+        urls = {
+            "CUTOVER_DATABASE_URL": self._database_url,
+            "PREFECT_API_DATABASE_CONNECTION_URL": self._prefect_database_url,
+        }
+        return super().env | {name: url for name, url in urls.items() if url is not None}
 
     @property
     def settings(self) -> Settings:
@@ -47,15 +60,27 @@ class Hall(House):
         await super().start_prefect()
         self._server = self._children[-1]
 
-    async def restart_prefect(self) -> None:
-        """SIGKILL, and a new one on the same port and the same database."""
+    def end(self) -> None:
+        """Nothing in here is worth a goodbye: a worker and a server take up to 20 seconds each for theirs."""
+        while self._children:
+            self._children.pop().kill()
+
+    def open(self, name: str, *arguments: str) -> Child:
+        """A verb of the command line that stays, in a terminal of its own."""
+        return self._start(name, "migration.cli", *arguments)
+
+    def kill_prefect(self) -> None:
         assert self._server is not None
         self._server.kill()
+
+    async def restart_prefect(self) -> None:
+        """SIGKILL, and a new one on the same port and the same database."""
+        self.kill_prefect()
         await self.start_prefect()
 
-    async def start_worker(self, name: str) -> Child:
+    async def start_worker(self, name: str, *, limit: int = 1) -> Child:
         """One that takes one flow run at a time, so that the parts of a wave go to different workers."""
-        child = self._start(name, "migration.cli", "worker", "--name", name, "--limit", "1")
+        child = self._start(name, "migration.cli", "worker", "--name", name, "--limit", str(limit))
         async with PrefectApi(self.prefect_url) as api:
             async for _ in self._patience(child, name):
                 if await api.worker_is_online(name):
@@ -82,3 +107,16 @@ def _number(dice: random.Random) -> dict[str, Any]:
         route, kind = dice.choice(TROUBLES)
         number["faults"] = [{"route": route, "kind": kind} | ({"seconds": SLOW_S} if kind == "slow" else {})]
     return number
+
+
+def name_start_command(admin: Path, inventory: Path, sandbox_url: str) -> None:
+    """Every client of the inventory can be started again by a command that the admin file names."""
+    argv = [sys.executable, "-m", "migration.sandbox.control", "--url", sandbox_url, "start", "{instance}"]
+    with admin.open("a") as file:
+        file.write(START.format(argv=json.dumps(argv)))
+    with inventory.open() as file:
+        rows = [row | {"start_command": "start-instance"} for row in csv.DictReader(file)]
+    with inventory.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,14 +1,12 @@
 """The way back, asked for in Prefect's form: what it refuses first, what it says, and where the number is then."""
 
-import csv
-import json
 import shutil
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import get_client
 from prefect.client.schemas.objects import State, StateType
 
 from flows.back_to_onprem import back_to_onprem, state_at_end, unconfirmed
@@ -19,6 +17,7 @@ from migration.step import Advanced
 from migration.vault import new_master_key, write_private
 from state.sides import Side, Status
 from tests.flows.conftest import Place, harness, place, swept
+from tests.waves.hall import name_start_command
 
 __all__ = ["harness", "place", "swept"]
 
@@ -31,13 +30,6 @@ pytestmark = [
 ]
 
 FIRST = "N-0001"
-START = """
-[commands.start-instance]
-argv = {argv}
-arguments = {{ instance = "[A-Za-z0-9_-]+" }}
-"""
-
-
 # Verified and without a usable backup: its client is stopped first, and then Cloud asks for another code.
 STOPPED = """
 world: open
@@ -59,18 +51,6 @@ async def moved(place: Place, monkeypatch: pytest.MonkeyPatch, *fleet: str) -> N
     async with place.app() as app:
         await import_fleet(app, inventory, "tester", lambda done, of: None)
     await migrate_number(FIRST, return_state=True)
-
-
-def name_start_command(admin: Path, inventory: Path, sandbox_url: str) -> None:
-    argv = [sys.executable, "-m", "migration.sandbox.control", "--url", sandbox_url, "start", "{instance}"]
-    with admin.open("a") as file:
-        file.write(START.format(argv=json.dumps(argv)))
-    with inventory.open() as file:
-        rows = [row | {"start_command": "start-instance"} for row in csv.DictReader(file)]
-    with inventory.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 async def back(**asked: Any) -> State[Any]:
@@ -137,6 +117,19 @@ async def test_a_closed_way_is_refused_and_a_dry_run_says_so(place: Place, monke
     assert state.type is StateType.FAILED
     assert "stays there; nothing was changed" in str(state.message)
     assert await place.writes() == before
+
+
+async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(place: Place) -> None:
+    await place.fill("--numbers", "1", wave="")
+    rows = place.rows()
+    state: State[Any] = await back_to_onprem("N-9999", confirm="N-9999", return_state=True)
+    assert state.type is StateType.FAILED
+    [line] = str(state.message).splitlines()
+    assert "there is no such number" in line
+    assert (place.rows(), await place.writes()) == (rows, [])
+    async with get_client() as client:
+        run = await client.read_flow_run(state.state_details.flow_run_id)  # type: ignore[arg-type]
+    assert run.name == "back to On-Premises N-9999"
 
 
 async def test_only_the_same_reference_confirms() -> None:

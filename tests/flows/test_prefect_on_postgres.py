@@ -1,0 +1,150 @@
+"""Prefect's own server on PostgreSQL, our state on another: a wave in two parts, and the server dies under it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from migration.bootstrap import open_app
+from migration.demo.fleet import write_home
+from migration.demo.oracle import Oracle
+from migration.demo.prefect_api import PrefectApi
+from state.rows import Position
+from state.sides import Side, Status
+from tests.debian_postgres import DebianPostgres, debian_postgres
+from tests.waves.hall import Hall
+
+__all__ = ["debian_postgres"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+DATABASE = "prefect"
+WAVE = "night"
+# The last one needs a code.
+FLEET = """
+world: closing
+seed: 17
+switches: {register_seconds: 2}
+numbers: [{kind: healthy, count: 7}, {kind: no_backup}]
+"""
+NUMBERS = 8
+PARTS = 2
+FORM = "enter-code/cutover"
+WITHIN_S = 120
+FORGOTTEN_AFTER_S = 5
+
+
+@pytest_asyncio.fixture
+async def hall(postgres_url: str, debian_postgres: DebianPostgres, tmp_path: Path) -> AsyncIterator[Hall]:
+    await debian_postgres.make(DATABASE)
+    async with Hall(tmp_path / "house", postgres_url, debian_postgres.url(DATABASE)) as made:
+        yield made
+
+
+async def becomes_true(asked: Callable[[], Awaitable[bool]], what: str) -> None:
+    until = asyncio.get_running_loop().time() + WITHIN_S
+    while not await asked():
+        assert asyncio.get_running_loop().time() < until, f"{what}: not within {WITHIN_S} s"
+        await asyncio.sleep(0.5)
+
+
+async def test_a_wave_with_prefect_on_postgresql(hall: Hall, debian_postgres: DebianPostgres, tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text(FLEET)
+    await hall.start_sandbox("--scenario", str(tmp_path / "fleet.yaml"))
+    inventory = write_home(hall.home, hall.manifest, WAVE)
+    await hall.cutover("init")
+    await asyncio.gather(hall.start_prefect(), hall.cutover("import", str(inventory)))
+    await hall.cutover("deploy")
+    async with PrefectApi(hall.prefect_url) as api:
+        await stop_sweeps(api)
+        await asyncio.gather(hall.start_worker("worker-1"), hall.start_worker("worker-2"))
+
+        parts = await started(api)
+        await becomes_true(lambda: is_crossing(hall), "the wave is in the middle")
+        hall.kill_prefect()
+        assert sum(1 for at in await board(hall) if at.ended_at is not None) < NUMBERS - 1
+        await hall.start_prefect()
+        assert [state for _, state in await told(api, parts)] == ["Unfinished"] * PARTS
+
+        code = await code_of(hall)
+        [(_, typed)] = await told(api, [await api.start(FORM, {"number": "N-0008", "code": code})])
+        assert typed == "Completed"
+        await asyncio.sleep(FORGOTTEN_AFTER_S)
+        said = await debian_postgres.everything_in(DATABASE)
+        assert "enter code N-0008" in said, "it is Prefect's database that was looked through"
+        assert [one for one in [code, *(at.e164 for at in await board(hall))] if one in said] == []
+
+        assert [state for _, state in await told(api, await started(api))][-1] == "Completed"
+        await the_wave_is_over(hall)
+        await the_parts_share_their_pictures(hall, api)
+
+
+async def stop_sweeps(api: PrefectApi) -> None:
+    deployment = await api.ask("GET", "/deployments/name/sweep/cutover")
+    for one in deployment["schedules"]:
+        await api.ask("PATCH", f"/deployments/{deployment['id']}/schedules/{one['id']}", {"active": False})
+
+
+async def started(api: PrefectApi) -> list[str]:
+    how = {"wave": WAVE, "parts": PARTS, "patience_s": 20, "gate_min": 0}
+    return [await api.start("run-wave/cutover", how | {"part": part}) for part in range(PARTS)]
+
+
+async def told(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]]:
+    """Name and state of each, once it has ended, by when they ended."""
+    for run in runs:
+        await becomes_true(lambda run=run: api.has_ended(run), "a run has ended")  # type: ignore[misc]
+    rows = sorted([await api.run(run) for run in runs], key=lambda row: row["end_time"])
+    return [(row["name"], row["state"]["name"]) for row in rows]
+
+
+# -- what is true
+
+
+async def board(hall: Hall) -> tuple[Position, ...]:
+    async with open_app(hall.settings) as app:
+        return await app.queries.board()
+
+
+async def numbers(hall: Hall) -> list[dict[str, Any]]:
+    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+        return await oracle.numbers()
+
+
+async def is_crossing(hall: Hall) -> bool:
+    return any(one["registered"] for one in await numbers(hall))
+
+
+async def code_of(hall: Hall) -> str:
+    found: list[str] = []
+
+    async def has_come() -> bool:
+        async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+            found[:] = filter(None, [await oracle.code((await board(hall))[-1].e164)])
+        return bool(found)
+
+    await becomes_true(has_come, "a code is on the phone")
+    return found[0]
+
+
+async def the_wave_is_over(hall: Hall) -> None:
+    assert Counter((at.side, at.status) for at in await board(hall)) == {(Side.CLOUD, Status.DONE): NUMBERS}
+    truth = await numbers(hall)
+    assert {one["side"] for one in truth} == {"cloud"}
+    assert not any(one["double_effects"] or one["wrong_pins"] for one in truth)
+    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+        registers = Counter(one["e164"] for one in await oracle.calls() if one["call"] == "register")
+    assert registers == {one["e164"]: 1 for one in truth}
+
+
+async def the_parts_share_their_pictures(hall: Hall, api: PrefectApi) -> None:
+    async with open_app(hall.settings) as app:
+        key = f"wave-{(await app.queries.wave(WAVE)).id}"
+    shown = {one["key"]: one for one in await api.ask("POST", "/artifacts/latest/filter", {})}
+    assert set(shown) == {key, f"{key}-table"}
+    assert shown[key]["data"] == 100
+    assert shown[f"{key}-table"]["data"].count('"done"') == NUMBERS

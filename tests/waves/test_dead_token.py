@@ -1,0 +1,133 @@
+"""A wave over two partners' credentials, and one token dies in the middle: the other partner's numbers go on."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migration.actions import begin_wave, renew_profile
+from migration.bootstrap import App
+from migration.fleet.importing import import_fleet
+from migration.sandbox import Sandbox
+from migration.sandbox.calls import Call
+from migration.sandbox.scenario import read
+from migration.settings import Settings
+from migration.vault import new_master_key
+from migration.waves.loop import Slice, WaveLoop
+from state.rows import Position
+from state.sides import Side, Status, WaveState
+from tests.rig import START, FakeClock, Rig, write_home, write_inventory
+
+WAVE = "night"
+EACH = 6
+TWO_PARTNERS = f"""
+world: closing
+seed: 71
+switches: {{read_lag_s: 2, register_seconds: 1}}
+businesses: [{{name: north}}, {{name: south}}]
+numbers:
+  - {{kind: healthy, count: {EACH}, business: north}}
+  - {{kind: healthy, count: {EACH}, business: south}}
+"""
+# The rig's own profile is the first partner's.
+PROFILES = {"north": "main", "south": "south"}
+SOUTH = """
+[profiles.south]
+app_id = "{app_id}"
+token = {{ file = "south.token" }}
+app_secret = {{ file = "south.secret" }}
+"""
+SOON = timedelta(seconds=30)
+
+
+def made(folder: Path, database_url: str) -> Rig:
+    clock = FakeClock(START)
+    sandbox = Sandbox.from_scenario(read(TWO_PARTNERS), clock.now)
+    told = sandbox.manifest("http://sandbox")
+    write_home(folder, told)
+    south = business(sandbox, "south")
+    (folder / "south.token").write_text(south["token"])
+    (folder / "south.secret").write_text(south["app_secret"])
+    with (folder / "cutover.toml").open("a") as admin:
+        admin.write(SOUTH.format(**south))
+    settings = Settings(home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox")
+    return Rig(sandbox, clock, settings, folder)
+
+
+def business(sandbox: Sandbox, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in sandbox.manifest()["businesses"] if one["name"] == name)
+    return found
+
+
+def numbers_of(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
+    wabas = {one["waba_id"] for one in business(sandbox, name)["wabas"]}
+    return [one for one in sandbox.manifest("http://sandbox")["numbers"] if one["waba_id"] in wabas]
+
+
+async def taken_in(told: Rig, app: App) -> dict[str, list[Position]]:
+    """Both partners' numbers in one wave, one of each in turn: a wave takes them as they were taken in."""
+    path = told.folder / "fleet.csv"
+    for pair in zip(*(numbers_of(told.sandbox, name) for name in PROFILES), strict=True):
+        for number, profile in zip(pair, PROFILES.values(), strict=True):
+            write_inventory(path, [number], {"profile": profile, "wave": WAVE, "hook": "senders"})
+            await import_fleet(app, path, "tester", lambda done, of: None)
+    board = await app.queries.board()
+    return {name: [at for at in board if at.profile == profile] for name, profile in PROFILES.items()}
+
+
+async def now(app: App, numbers: Sequence[Position]) -> list[Position]:
+    return [await app.queries.position(at.migration_id) for at in numbers]
+
+
+def registers(told: Rig, numbers: Sequence[Position]) -> list[int]:
+    return [told.mutations(at).count("register") for at in numbers]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
+    tmp_path: Path, database_url: str, at_once: int
+) -> None:
+    told = made(tmp_path / "home", database_url)
+    token = told.sandbox.world.tokens[business(told.sandbox, "north")["token"]]
+    async with told.worker() as app:
+        board = await taken_in(told, app)
+        assert {name: len(numbers) for name, numbers in board.items()} == {"north": EACH, "south": EACH}
+        await begin_wave(app, WAVE)
+
+        async def tick() -> None:
+            """Dies when some of its numbers are across and others are not."""
+            token.revoked = token.revoked or sum(registers(told, board["north"])) >= 2
+
+        await WaveLoop(app, app.mover.run_one, concurrency=at_once, patience=SOON).run(Slice(wave=WAVE), tick)
+        north, south = await now(app, board["north"]), await now(app, board["south"])
+        assert token.revoked
+        assert {(at.side, at.status) for at in south} == {(Side.CLOUD, Status.DONE)}
+        assert registers(told, south) == [1] * EACH
+        crossed = registers(told, north)
+        assert 2 <= sum(crossed) < EACH
+        assert [told.number(at).side for at in north] == ["cloud" if sent else "on_premises" for sent in crossed]
+        assert {at.status for at in north} <= {Status.HELD, Status.DONE}
+        assert (await app.queries.wave(WAVE)).state is WaveState.RUNNING
+        # A number that another mover has in hand may learn it for itself: by one call, which changes nothing.
+        late = writes_after_its_190(told, north)
+        assert len(late) < at_once
+        assert len({call.e164 for call in late}) == len(late)
+        assert all(call.code == 190 and not call.effect for call in late)
+
+        # A new token, and the rest goes on from where it stands.
+        token.revoked = False
+        await renew_profile(app, "main")
+        await WaveLoop(app, app.mover.run_one, concurrency=at_once, patience=SOON).run(Slice(wave=WAVE))
+        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+        assert (await app.queries.wave(WAVE)).state is WaveState.DONE
+    assert registers(told, north) == [1] * EACH
+
+
+def writes_after_its_190(told: Rig, numbers: Sequence[Position]) -> list[Call]:
+    """Calls that would have changed something at Graph, sent for these numbers after Graph had refused their token."""
+    mine = {at.e164 for at in numbers}
+    calls = [call for call in told.sandbox.world.calls if call.e164 in mine and call.side == "graph"]
+    refused = next(call.seq for call in calls if call.code == 190)
+    return [call for call in calls if call.write and call.seq > refused]
