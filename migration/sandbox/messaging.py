@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from migration.sandbox import callbacks, health
-from migration.sandbox.deployments import needs_coreapp
-from migration.sandbox.errors import OnPremRefusal, Refusal
-from migration.sandbox.instance import Instance
+from migration.sandbox.errors import Refusal
 from migration.sandbox.number import SimNumber
 from migration.sandbox.world import World
 
@@ -28,8 +26,6 @@ LONGEST_TEXT = 4096
 FLAGS: Mapping[str, int] = {"RATE_LIMITED": 131048, "RESTRICTED": 368}
 LONGEST_OPAQUE = 512
 STANDARD_MPS, HIGH_MPS, COEXISTENCE_MPS = 80, 1_000, 20
-# A callback queue of this size makes the client answer 1016 (a BSP's report).
-OVERLOADED = 100_000
 
 
 def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,30 +143,6 @@ def _note_correlation(number: SimNumber, body: Mapping[str, Any]) -> None:
 def window_open(world: World, number: SimNumber, consumer: str) -> bool:
     wrote = number.windows.get(consumer)
     return wrote is not None and world.now() - wrote < WINDOW
-
-
-def send_onprem(world: World, instance: Instance, body: Mapping[str, Any]) -> str:
-    """Takes a message for sending from On-Premises; gives its id. Raises OnPremRefusal."""
-    needs_coreapp(world, instance)
-    if queued(world, instance) >= OVERLOADED:
-        raise OnPremRefusal(1016, "The callback queue is too long")
-    if not body.get("to"):
-        raise OnPremRefusal(1008, "Parameter 'to' is mandatory")
-    if not world.connected(instance):
-        raise OnPremRefusal(1011, "Client is not connected to WhatsApp")
-    number = world.number_of(instance)
-    assert number is not None
-    instance.messages += 1
-    message_id = "gBEG" + world.draw(number).randbytes(16).hex().upper()
-    to = "".join(char for char in str(body["to"]) if char.isdigit())
-    if not callbacks.statuses_on_premises(world, instance, to, message_id, world.now()):
-        instance.callbacks.add(world.now())  # its delivery status goes to a webhook that nobody listens to here
-    return message_id
-
-
-def queued(world: World, instance: Instance) -> int:
-    """`callback_queue_size`: what the partner's webhook has not taken yet."""
-    return instance.callbacks.settle(world.now()) + world.outbox.waiting(instance.id)
 
 
 def inbound(world: World, number: SimNumber, consumer: str, text: str = "Hello") -> str | None:
