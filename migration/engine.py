@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from migration.clock import Clock
 from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.itinerary import Name, itinerary_named
-from migration.record import Keeper, NumberRecord
+from migration.record import SPOKEN, Keeper, NumberRecord
 from migration.refusals import WRONG_PIN_PAGE, Refused, Response, outcome_of
 from migration.step import (
     Blocked,
@@ -130,7 +130,9 @@ class Engine:
     async def _must_not(self, record: NumberRecord) -> None | Waiting | Blocked | Held | Reopen:
         """Gate, stale inputs and the step's own check, in that order: all of them reads."""
         leg, number = record.leg, record.number
-        if leg.gated:
+        # Under a token that was refused nothing is sent to Graph any more; words to the partner's senders still are.
+        halted = number.at.profile_halted_at is not None and leg.step.name not in SPOKEN
+        if leg.gated or halted:
             closed = await self._queries.why_gate_closed(number.at.migration_id, leg.fits_in)
             if closed is not None:
                 return Held(closed)
