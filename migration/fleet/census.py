@@ -13,6 +13,7 @@ from migration.clients.onprem import OnPremApi, Reading
 from migration.errors import MigrationError
 from migration.fleet.decide import Ended, Look, Way, decide
 from migration.itinerary import itinerary_named
+from migration.together import all_of
 from state.ledger import Ledger
 
 AT_ONCE = 20
@@ -64,7 +65,7 @@ class Census:
             tick()
             return counted
 
-        return tuple(await asyncio.gather(*(one(known) for known in numbers)))
+        return await all_of(one(known) for known in numbers)
 
     async def _one(self, known: Known, by: str) -> Counted:
         look = await self.look(known)

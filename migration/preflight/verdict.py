@@ -9,6 +9,7 @@ from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.catalogue import CHECKS
 from migration.preflight.check import Check, Checked, Verdict
 from migration.step import Number
+from migration.together import all_of
 from migration.way_back import PREFLIGHT
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
@@ -43,7 +44,7 @@ async def preflight(
         tick()
         return Report(at, tuple(checked))
 
-    return tuple(await asyncio.gather(*(one(at) for at in numbers if at.ended_at is None)))
+    return await all_of(one(at) for at in numbers if at.ended_at is None)
 
 
 async def _look(check: Check, number: Number) -> Checked | None:
