@@ -103,6 +103,8 @@ async def _run(what: str | None, concurrency: int | None, patience: timedelta, a
             task = bar.add_task("", total=len(board))
             await loop.run(picked, lambda: _tick(app, what, bar, task))
         _, board = await chosen(app, what)
+        for because in loop.turned_away.values():
+            say(because, as_json=as_json)
         return await _report(app, board, as_json, stopped=stop.is_set())
 
 

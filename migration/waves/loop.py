@@ -59,7 +59,7 @@ class WaveLoop:
         self._at_gate = at_gate
         self._stop = stop or asyncio.Event()
         self._running: dict[int, asyncio.Future[object]] = {}
-        self._turned_away: set[int] = set()
+        self.turned_away: dict[int, str] = {}  # numbers that others keep from being moved now, and why
         self._idle_since: datetime | None = None
 
     async def run(self, chosen: Slice, tick: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -87,7 +87,7 @@ class WaveLoop:
         for migration_id in await self._app.queries.due(chosen.of_wave, limit=MOST_DUE):
             if room <= 0:
                 break
-            if chosen.mine(migration_id) and migration_id not in {*self._running, *self._turned_away}:
+            if chosen.mine(migration_id) and migration_id not in {*self._running, *self.turned_away}:
                 self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
                 room -= 1
 
@@ -110,10 +110,10 @@ class WaveLoop:
 
     def _note(self, said: dict[int, object]) -> None:
         """A number that was turned away is not asked about again at once: its wave has no room before another stops."""
-        busy = {migration_id for migration_id, outcome in said.items() if isinstance(outcome, Busy)}
+        busy = {migration_id: outcome.reason for migration_id, outcome in said.items() if isinstance(outcome, Busy)}
         if not said or len(busy) < len(said):
-            self._turned_away.clear()
-        self._turned_away |= busy
+            self.turned_away.clear()
+        self.turned_away |= busy
         if any(not isinstance(outcome, Busy | Held) for outcome in said.values()):
             self._idle_since = None
 
@@ -121,7 +121,7 @@ class WaveLoop:
         now = await self._app.queries.now()
         soon = await self._app.queries.due_by(now + self._patience, chosen.of_wave)
         # Those that were named wait for room in a wave that somebody else moves: that one takes them up.
-        away = self._turned_away if chosen.only is not None else ()
+        away = self.turned_away if chosen.only is not None else ()
         return any(chosen.mine(one) and one not in away for one in soon)
 
     async def _held(self, chosen: Slice) -> bool:

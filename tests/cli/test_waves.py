@@ -1,7 +1,7 @@
 """A wave's window, canary, release and schedule, as an operator types them; what is refused changes no row."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -480,3 +480,14 @@ def test_what_preflight_saw_is_what_the_approval_text_says(operator: Make) -> No
     seen = desk.cutover("preflight", "north", "--json").document["ways_back"]
     assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == seen
     assert "not looked at" not in seen
+
+
+def test_a_number_whose_wave_moves_enough_others_says_so(operator: Make) -> None:
+    desk = operator(kinds=["healthy"] * 2)
+    desk.taken_in()
+    desk.cutover("plan", "north", "--concurrency", "1")
+    desk.do(lambda app: app.ledger.leases.acquire(1, "another worker", timedelta(minutes=1)))
+    said = desk.cutover("run", "N-0002")
+    assert said.code == 3
+    assert "N-0002 waits for its turn: wave north moves 1 at once" in said.out
+    assert desk.calls("N-0002") == []
