@@ -64,12 +64,7 @@ class Waves:
         values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
         async with self._engine.begin() as tx:
             settled = update(Wave).where(Wave.name == new.name, Wave.state == WaveState.PLANNED).values(**values)
-            try:
-                row = (await tx.execute(settled.returning(Wave.id))).one_or_none()
-            except IntegrityError as exc:
-                raise Conflict(
-                    f"the window of wave {new.name} would end before it begins; nothing was changed"
-                ) from exc
+            row = await self._with_window(tx, new.name, settled.returning(Wave.id))
             if row is None:
                 raise await self._why_not(tx, new.name)
             for migration_id in migrations:
