@@ -46,7 +46,12 @@ class Leases:
     def _taken(self, migration_id: int, holder: str, last: timedelta) -> Any:
         changed: Update = (
             update(NumberMigration)
-            .where(NumberMigration.id == migration_id, *self._free_for(holder))
+            .where(
+                NumberMigration.id == migration_id,
+                NumberMigration.ended_at.is_(None),
+                NumberMigration.status != Status.BLOCKED,
+                self._unleased(holder),
+            )
             .values(
                 lease_holder=holder,
                 lease_until=self._clock.now(last),
@@ -58,15 +63,12 @@ class Leases:
         )
         return changed.returning(NumberMigration.fence, NumberMigration.lease_until, self._clock.now().label("now"))
 
-    def _free_for(self, holder: str) -> tuple[ColumnElement[bool], ...]:
-        return (
-            NumberMigration.ended_at.is_(None),
-            NumberMigration.status != Status.BLOCKED,
-            or_(
-                NumberMigration.lease_until.is_(None),
-                NumberMigration.lease_until <= self._clock.now(),
-                NumberMigration.lease_holder == holder,
-            ),
+    def _unleased(self, holder: str) -> ColumnElement[bool]:
+        """Nobody has the number, or whoever asks has it."""
+        return or_(
+            NumberMigration.lease_until.is_(None),
+            NumberMigration.lease_until <= self._clock.now(),
+            NumberMigration.lease_holder == holder,
         )
 
     async def _why_not(self, migration_id: int, holder: str) -> Exception:
@@ -78,7 +80,7 @@ class Leases:
                 NumberMigration.lease_holder,
                 Wave.name.label("wave"),
                 Wave.concurrency,
-                *(one.label(f"free_{at}") for at, one in enumerate(self._free_for(holder))),
+                self._unleased(holder).label("unleased"),
             )
             .join(Number, Number.id == NumberMigration.number_pk)
             .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
@@ -90,6 +92,6 @@ class Leases:
             return NotFound(f"there is no number migration {migration_id}")
         if row.ended_at is not None or row.status == Status.BLOCKED:
             return Conflict(f"{row.ref} is {row.status}")
-        if row.wave is not None and row.free_2:
+        if row.wave is not None and row.unleased:
             return NoTurn(f"{row.ref} waits for its turn: wave {row.wave} moves {row.concurrency} at once")
         return LeaseLost(f"{row.ref} is held by another worker ({row.lease_holder})")

@@ -50,9 +50,9 @@ REMOVALS = {
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",
-        "            or_(\n                NumberMigration.lease_until.is_(None),",
-        "            or_(\n                NumberMigration.id > 0,\n"
-        "                NumberMigration.lease_until.is_(None),",
+        "        return or_(\n            NumberMigration.lease_until.is_(None),",
+        "        return or_(\n            NumberMigration.id > 0,\n"
+        "            NumberMigration.lease_until.is_(None),",
         (PLACE,),
     ),
     "the fence on what is recorded": Removal(
