@@ -51,8 +51,7 @@ REMOVALS = {
     "the lease guard": Removal(
         "state/ledger/leases.py",
         "        return or_(\n            NumberMigration.lease_until.is_(None),",
-        "        return or_(\n            NumberMigration.id > 0,\n"
-        "            NumberMigration.lease_until.is_(None),",
+        "        return or_(\n            NumberMigration.id > 0,\n            NumberMigration.lease_until.is_(None),",
         (PLACE,),
     ),
     "the fence on what is recorded": Removal(
