@@ -1,9 +1,7 @@
 """Builds the object graph. The only place that knows all the parts."""
 
 import logging
-import os
 import secrets
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +19,7 @@ from migration.clients.transport import GuardedTransport, RefusingTransport
 from migration.clock import Clock, SystemClock
 from migration.engine import Engine
 from migration.errors import BadSetting
+from migration.holders import holder_name, is_gone
 from migration.keeper import NumberSecrets, VaultKeeper
 from migration.mover import Mover
 from migration.readings import read_sides
@@ -193,13 +192,9 @@ class App:
     engine: Engine
     mover: Mover
     holder: str
+    is_gone: Callable[[str], bool]
     randomness: Randomness
     sql_clock: SqlClock
-
-
-def holder_name() -> str:
-    """Which process this is: host, process and a part that no earlier process of that number had."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 @asynccontextmanager
@@ -212,6 +207,7 @@ async def open_app(
     transport: Callable[[ssl.SSLContext | None], httpx.AsyncBaseTransport] | None = None,
     randomness: Randomness = secrets.token_bytes,
     holder: str | None = None,
+    is_gone: Callable[[str], bool] = is_gone,
     commands: NamedCommands | None = None,
 ) -> AsyncIterator[App]:
     """Open the database and build the rest. Raises BadSetting, SchemaTooNew, SchemaTooOld."""
@@ -247,6 +243,7 @@ async def open_app(
             engine,
             mover,
             holder,
+            is_gone,
             randomness,
             sql_clock,
         )

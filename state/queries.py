@@ -410,6 +410,12 @@ class Queries:
             asked = asked.where(or_(m.wave_pk.is_(None), Wave.state != WaveState.PLANNED))
         return tuple(row["id"] for row in await self._rows(asked))
 
+    async def holders(self) -> tuple[str, ...]:
+        """Who holds a number now."""
+        m = NumberMigration
+        asked = select(m.lease_holder).where(m.lease_until > self._clock.now()).distinct()
+        return tuple(row["lease_holder"] for row in await self._rows(asked))
+
     async def to_halt(self) -> tuple[tuple[str, str], ...]:
         """Running waves whose halt rule is broken: name, and why in words."""
         asked = select(

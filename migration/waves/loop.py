@@ -59,6 +59,8 @@ class WaveLoop:
         self._at_gate = at_gate
         self._stop = stop or asyncio.Event()
         self._running: dict[int, asyncio.Future[object]] = {}
+        self._begun: dict[int, int] = {}  # number -> how many others had stopped when it was last begun
+        self._stopped = 0
         self.turned_away: dict[int, str] = {}  # numbers that others keep from being moved now, and why
         self._idle_since: datetime | None = None
 
@@ -70,6 +72,7 @@ class WaveLoop:
         try:
             while not self._stop.is_set():
                 await self._halt()  # first: what the last number did may forbid the next one
+                await self._end_leases_of_the_gone()
                 await self._begin_due(chosen)
                 if tick is not None:
                     await tick()
@@ -89,6 +92,7 @@ class WaveLoop:
                 break
             if chosen.mine(migration_id) and migration_id not in {*self._running, *self.turned_away}:
                 self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
+                self._begun[migration_id] = self._stopped
                 room -= 1
 
     async def _pause(self) -> None:
@@ -109,11 +113,16 @@ class WaveLoop:
         return {migration_id: task.result() for migration_id, task in done.items()}
 
     def _note(self, said: dict[int, object]) -> None:
-        """A number that was turned away is not asked about again at once: its wave has no room before another stops."""
+        """A number that was turned away is not asked about again at once: its wave has no room before another stops.
+
+        Where one stopped since it was begun, it may have been turned away for the sake of that one: there is room now.
+        """
         busy = {migration_id: outcome.reason for migration_id, outcome in said.items() if isinstance(outcome, Busy)}
+        if len(busy) < len(said):
+            self._stopped += 1
         if not said or len(busy) < len(said):
             self.turned_away.clear()
-        self.turned_away |= busy
+        self.turned_away |= {one: why for one, why in busy.items() if self._begun[one] == self._stopped}
         if any(not isinstance(outcome, Busy | Held) for outcome in said.values()):
             self._idle_since = None
 
@@ -141,6 +150,12 @@ class WaveLoop:
         for wave, because in await self._app.queries.to_halt():
             with suppress(Conflict):  # a person or another worker was quicker
                 await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
+
+    async def _end_leases_of_the_gone(self) -> None:
+        """A worker that was killed on this machine holds numbers for nothing: they go on now, not in a minute."""
+        for holder in await self._app.queries.holders():
+            if self._app.is_gone(holder):
+                await self._app.ledger.leases.end_those_of(holder)
 
     async def _gather(self) -> None:
         if self._running:

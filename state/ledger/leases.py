@@ -37,6 +37,19 @@ class Leases:
             raise await self._why_not(migration_id, holder)
         return Lease(migration_id, holder, row.fence, row.now, row.lease_until)
 
+    async def end_those_of(self, holder: str) -> int:
+        """Every lease of a holder that is gone ends now. Returns how many; what they had begun stays as it is.
+
+        Only for a holder that runs no more: a living one would go on and find its fence gone, after its call.
+        """
+        ended = (
+            update(NumberMigration)
+            .where(NumberMigration.lease_holder == holder, NumberMigration.lease_until > self._clock.now())
+            .values(lease_until=self._clock.now())
+        )
+        async with self._engine.begin() as tx:
+            return (await tx.execute(ended)).rowcount
+
     async def _in_turn(self, tx: AsyncConnection, taken: Any, migration_id: int) -> Any:
         """Two that begin at once would both count one too few: the wave's row puts one after the other."""
         mine = select(NumberMigration.wave_pk).where(NumberMigration.id == migration_id).scalar_subquery()

@@ -1,4 +1,4 @@
-"""Prefect's own server on PostgreSQL, our state in another database there: a wave in two parts, and Prefect dies under it."""
+"""Prefect's own server on PostgreSQL, our state beside it: a wave in two parts, and Prefect dies under it."""
 
 import asyncio
 from collections import Counter

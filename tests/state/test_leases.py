@@ -40,6 +40,19 @@ async def test_the_same_holder_may_take_it_again_with_a_new_fence(town: Town) ->
         await town.ledger.moves.record(first, ADVANCE)
 
 
+async def test_leases_of_a_holder_that_is_gone_end_at_once_and_no_others(town: Town) -> None:
+    orphan, other = await town.number(1), await town.number(2)
+    old, kept = await town.lease(orphan, "gone"), await town.lease(other, "alive")
+    assert await town.ledger.leases.end_those_of("gone") == 1
+    new = await town.lease(orphan, "worker-2")
+    assert new.fence == old.fence + 1
+    with pytest.raises(LeaseLost):
+        await town.intend(old)
+    with pytest.raises(LeaseLost, match=r"held by another worker \(alive\)"):
+        await town.lease(other, "worker-2")
+    await town.intend(kept)
+
+
 async def test_an_old_fence_can_write_nothing(town: Town) -> None:
     migration = await town.number()
     old = await town.lease(migration)

@@ -1,0 +1,73 @@
+"""Whether the process that holds a number still lives: known on its own machine, believed nowhere else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import psutil
+import pytest
+
+from migration.holders import holder_name, is_gone
+
+Child: TypeAlias = "subprocess.Popen[bytes]"
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    """A process that does nothing until its standard input ends."""
+    running = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    yield running
+    running.kill()
+    running.wait()
+    assert running.stdin is not None
+    running.stdin.close()
+
+
+def test_a_living_process_is_not_gone(child: Child) -> None:
+    assert not is_gone(holder_name())
+    assert not is_gone(holder_name(child.pid))
+
+
+def test_one_that_was_killed_is_gone_also_before_its_parent_has_collected_it(child: Child) -> None:
+    holder = holder_name(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_gone(holder)
+    child.wait()
+    assert is_gone(holder)
+
+
+def test_one_that_was_stopped_is_not_gone(child: Child) -> None:
+    holder = holder_name(child.pid)
+    stopped = psutil.Process(child.pid)
+    stopped.suspend()
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+    assert not is_gone(holder)
+    stopped.resume()
+
+
+def test_another_process_that_was_given_its_number_is_not_it() -> None:
+    host, pid, chance, machine, started = holder_name().rsplit(":", 4)
+    assert is_gone(":".join((host, pid, chance, machine, str(int(started) - 1))))
+
+
+@pytest.mark.parametrize("part", [3, 4])
+def test_of_another_machine_or_boot_nothing_is_known(part: int) -> None:
+    words = holder_name(4_194_304).rsplit(":", 4)  # no process has so high a number
+    words[3:] = ["0" * 12, "1"] if part == 3 else [words[3], ""]
+    assert not is_gone(":".join(words))
+
+
+@pytest.mark.parametrize("name", ["", "worker-1", "host:12:abc", "a:b:c:d:e", "host:-1:abc:def:5"])
+def test_of_a_name_of_another_kind_nothing_is_known(name: str) -> None:
+    assert not is_gone(name)
+
+
+def test_without_proc_nobody_is_known_to_be_gone(tmp_path: Path) -> None:
+    name = holder_name(proc=tmp_path)
+    assert name.endswith("::")
+    assert not is_gone(name, tmp_path)
+    assert not is_gone(holder_name(), tmp_path)
