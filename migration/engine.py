@@ -9,7 +9,7 @@ from migration.clock import Clock
 from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.itinerary import Name, itinerary_named
 from migration.record import SPOKEN, Keeper, NumberRecord
-from migration.refusals import WRONG_PIN_PAGE, Refused, Response, outcome_of
+from migration.refusals import REFUSED_PAGE, WRONG_PIN_PAGE, Refused, Response, outcome_of
 from migration.step import (
     Blocked,
     CannotTell,
@@ -83,18 +83,18 @@ class Engine:
         itinerary = itinerary_named(position.itinerary)
         leg = itinerary.leg(position.next_step or "")
         number = await self._views.of(position, lease.now)
-        record = NumberRecord(self._ledger, self._keeper, itinerary, leg, lease, number)
         attempt = await self._queries.open_attempt(migration_id)
+        record = NumberRecord(self._ledger, self._keeper, itinerary, leg, lease, number, attempt)
         try:
             if attempt is not None:
                 return await self._settle(record, attempt)
             return await self._begin(record)
         except Transient as exc:
-            return await self._later(record, exc, attempt)
+            return await self._later(record, exc)
         except CredentialsRefused as exc:
-            return await self._credentials(record, exc, attempt)
+            return await self._credentials(record, exc, None)
         except Rejected as exc:
-            return await self._refused_reading(record, exc, attempt)
+            return await self._refused_reading(record, exc)
 
     # -- before a first call
 
@@ -149,8 +149,13 @@ class Engine:
         attempt: OpenAttempt | None = None,
     ) -> Outcome:
         if isinstance(verdict, Blocked) and record.leg.optional:
-            return await record.advanced(Evidence({"skipped": verdict.reason}), attempt, kind="passed_over")
+            return await self._passed_over(record, verdict.reason, attempt, AttemptEnd.NOT_DONE)
         return await record.outcome(verdict, attempt, end=AttemptEnd.NOT_DONE if attempt else None)
+
+    async def _passed_over(
+        self, record: NumberRecord, why: str, attempt: OpenAttempt | None, end: AttemptEnd = AttemptEnd.REFUSED
+    ) -> Outcome:
+        return await record.advanced(Evidence({"skipped": why}), attempt, kind="passed_over", end=end)
 
     # -- the call
 
@@ -187,6 +192,7 @@ class Engine:
             return await self._budget_spent(record, exc, closes)
         except GateClosed as exc:
             return await record.outcome(Held(str(exc)))
+        record.open = attempt
         intent = Intent(attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by)
         return await self._call(record, attempt, intent)
 
@@ -268,33 +274,51 @@ class Engine:
     async def _refused(self, record: NumberRecord, attempt: OpenAttempt, exc: Transient | Rejected) -> Outcome:
         """An answer that says no. For a probed call that is not the same as nothing happened: read both sides."""
         step = record.leg.step
-        side: Evidence | None = None
-        if record.leg.changes_side:
-            side = await self._read_sides(record.number)
-            if side.side is Side.CLOUD and step.name == "register":
-                return await record.advanced(replace(side, facts={**side.facts, "answer": str(exc)}), attempt)
-        outcome = self._response(record, exc)
-        answer = {"refused": str(exc), "code": getattr(exc, "code", None)}
+        side = await self._sides_after(record) if record.leg.changes_side else None
+        if side is not None and side.side is Side.CLOUD and step.name == "register":
+            return await record.advanced(replace(side, facts={**side.facts, "answer": str(exc)}), attempt)
+        outcome = await self._sent_back_once(record, attempt, self._response(record, exc))
         if isinstance(outcome, Blocked) and record.leg.optional:
-            return await record.advanced(
-                Evidence({"skipped": outcome.reason}), attempt, kind="passed_over", end=AttemptEnd.REFUSED
-            )
+            return await self._passed_over(record, outcome.reason, attempt)
         return await record.outcome(
             outcome,
             attempt,
             end=AttemptEnd.REFUSED,
             side=side,
-            answer=answer,
+            answer={"refused": str(exc), "code": getattr(exc, "code", None)},
             failed=isinstance(exc, Transient),
             # A PIN that Meta has refused is of unknown provenance from now on, whoever set it.
             forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,
         )
 
-    async def _refused_reading(self, record: NumberRecord, exc: Rejected, attempt: OpenAttempt | None) -> Outcome:
+    async def _sides_after(self, record: NumberRecord) -> Evidence | None:
+        """None where a side cannot be read now. The refusal is recorded all the same: forgotten, it would be met again,
+        and a wrong PIN sent twice."""
+        try:
+            return await self._read_sides(record.number)
+        except (Transient, Rejected):
+            return None
+
+    async def _sent_back_once(
+        self, record: NumberRecord, attempt: OpenAttempt, outcome: Waiting | Blocked | Reopen | Switch
+    ) -> Waiting | Blocked | Reopen | Switch:
+        """Sent back to a step that then had nothing to do, the same call would be refused again until none is left."""
+        if not isinstance(outcome, Reopen) or outcome.step == attempt.step:
+            return outcome
+        for earlier in reversed(await self._queries.attempts(record.number.at.migration_id)):
+            if earlier["step"] == outcome.step:
+                break
+            if earlier["step"] == attempt.step and earlier["ended"] == AttemptEnd.REFUSED:
+                return Blocked(f"{outcome.because}; {outcome.step} found nothing to do", REFUSED_PAGE.runbook)
+        return outcome
+
+    async def _refused_reading(self, record: NumberRecord, exc: Rejected) -> Outcome:
         """A read was refused; an open attempt stays open, for nothing was learnt about it."""
         outcome = self._response(record, exc)
-        if isinstance(outcome, Blocked) and record.leg.optional and attempt is None:
-            return await record.advanced(Evidence({"skipped": outcome.reason}), None, kind="passed_over")
+        if isinstance(outcome, Blocked) and record.leg.optional and record.open is None:
+            return await self._passed_over(record, outcome.reason, None)
+        if isinstance(outcome, Reopen | Switch) and record.open is not None:
+            outcome = Blocked(outcome.because, UNKNOWN_OUTCOME)  # the cursor stays where the open call was made
         return await record.outcome(outcome)
 
     def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Waiting | Blocked | Reopen | Switch:
@@ -302,43 +326,51 @@ class Engine:
         if isinstance(exc, Transient):
             return self._backoff(record, exc)
         told: Response = outcome_of(Refused(step, exc.code, exc.subcode, exc.details, exc.wait))
-        return told.at(record.number.now)
+        outcome = told.at(record.number.now)
+        if isinstance(outcome, Reopen) and not record.itinerary.has(outcome.step):
+            return Blocked(outcome.because, REFUSED_PAGE.runbook)  # another way is a person's choice
+        return outcome
 
-    async def _credentials(self, record: NumberRecord, exc: CredentialsRefused, attempt: OpenAttempt | None) -> Outcome:
-        """A dead token is nobody's fault but its profile's: halt that one and no other."""
+    async def _credentials(self, record: NumberRecord, exc: CredentialsRefused, refused: OpenAttempt | None) -> Outcome:
+        """A dead token is nobody's fault but its profile's: halt that one and no other.
+
+        `refused`: the attempt whose own call was refused; a refused read says nothing about one that is open.
+        """
         if exc.on == "onprem":
-            return await self._refused_login(record, exc, attempt)
+            return await self._refused_login(record, exc, refused)
         at = record.number.at
         because = f"Graph refused the token (code {exc.code})"
-        end = AttemptEnd.REFUSED if attempt is not None else None
-        side = await self._side_without_cloud(record) if attempt is not None else None
         return await record.outcome(
             Held(f"credential profile {at.profile} is halted: {because}"),
-            attempt,
-            end=end,
-            side_back=side,
+            refused,
+            end=AttemptEnd.REFUSED if refused else None,
+            # Authentication is checked before anything else, so a refused token cannot have moved the number.
+            side_back=refused.side_before if refused else None,
             halts=(at.profile_id, because),
         )
 
-    async def _side_without_cloud(self, record: NumberRecord) -> Side | None:
-        # Authentication is checked before anything else, so a refused token cannot have moved the number.
-        return record.number.at.side if record.leg.changes_side else None
-
     async def _refused_login(
-        self, record: NumberRecord, exc: CredentialsRefused, attempt: OpenAttempt | None
+        self, record: NumberRecord, exc: CredentialsRefused, refused: OpenAttempt | None
     ) -> Outcome:
         name = record.number.at.instance.name if record.number.at.instance else "?"
         verdict = Blocked(f"instance {name} refuses the login: {exc.details}", "runbooks/onprem-login.md")
-        return await self._verdict(record, verdict, attempt if attempt and not record.leg.changes_side else None)
+        if record.leg.optional and (refused or record.open is None):
+            return await self._passed_over(record, verdict.reason, refused)
+        return await record.outcome(
+            verdict,
+            refused,
+            end=AttemptEnd.REFUSED if refused else None,
+            side_back=refused.side_before if refused else None,
+        )
 
     # -- waiting
 
-    async def _later(self, record: NumberRecord, exc: Transient, attempt: OpenAttempt | None) -> Outcome:
+    async def _later(self, record: NumberRecord, exc: Transient) -> Outcome:
         """A read failed, before an intent or while settling one."""
         outcome = self._backoff(record, exc)
-        if isinstance(outcome, Blocked) and attempt is None and record.leg.optional:
-            return await record.advanced(Evidence({"skipped": outcome.reason}), None, kind="passed_over")
-        if isinstance(outcome, Blocked) and attempt is not None:
+        if isinstance(outcome, Blocked) and record.open is None and record.leg.optional:
+            return await self._passed_over(record, outcome.reason, None)
+        if isinstance(outcome, Blocked) and record.open is not None:
             outcome = Blocked(f"{record.leg.step.name}: the outcome is not known: {exc}", UNKNOWN_OUTCOME)
         return await record.outcome(outcome, failed=True)
 

@@ -76,6 +76,9 @@ class Itinerary:
                 return leg
         raise KeyError(f"{self.name} has no step {step}")
 
+    def has(self, step: str) -> bool:
+        return any(leg.step.name == step for leg in self.legs)
+
     def before(self, step: str) -> tuple[Leg, ...]:
         names = [leg.step.name for leg in self.legs]
         return self.legs[: names.index(step)]

@@ -39,6 +39,7 @@ class NumberRecord:
     leg: Leg
     lease: Lease
     number: Number
+    open: OpenAttempt | None = None  # not accounted for when this pass began, or opened in it
 
     # -- freshness
 

@@ -197,6 +197,19 @@ class Rig:
                 case other:
                     raise AssertionError(f"a run ended with {other}")
 
+    async def stand_at(self, app: App, at: Position, step: str) -> Position:
+        """Move the number until `step` is its next one."""
+        for _ in range(200):
+            at = await app.queries.position(at.migration_id)
+            if at.next_step == step:
+                return at
+            outcome = await app.mover.run_step(at.migration_id)
+            if isinstance(outcome, Waiting) and outcome.on is Party.CUSTOMER and await self.type_code(app, at):
+                continue
+            assert not app.mover.stops(outcome), f"stopped at {at.next_step}: {outcome}"
+            await app.mover.wait(outcome)
+        raise AssertionError(f"never came to {step}")
+
     async def type_code(self, app: App, at: Position) -> bool:
         """Read the newest code off the phone and type it in, if there is one that was not used yet."""
         codes = self.sandbox.sms(at.e164)

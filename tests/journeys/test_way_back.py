@@ -129,7 +129,7 @@ async def test_a_number_that_a_wrong_pin_took_down_comes_forward(big_matrix_rig:
     told = await big_matrix_rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app, **HOOK)
-        at = await _stand_at(told, app, at, "register")
+        at = await told.stand_at(app, at, "register")
         told.number(at).pin = "999999"
         await told.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
@@ -141,16 +141,3 @@ async def test_a_number_that_a_wrong_pin_took_down_comes_forward(big_matrix_rig:
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.next_step}: {at.reason}"
     assert told.number(at).wrong_pins == 1
-
-
-async def _stand_at(told: Rig, app: App, at: Position, step: str) -> Position:
-    """Move the number until `step` is its next one."""
-    for _ in range(200):
-        at = await app.queries.position(at.migration_id)
-        if at.next_step in (step, None):
-            return at
-        outcome = await app.mover.run_step(at.migration_id)
-        if app.mover.stops(outcome):
-            raise AssertionError(f"stopped at {at.next_step}: {outcome}")
-        await app.mover.wait(outcome)
-    raise AssertionError(f"never came to {step}")

@@ -5,25 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from migration.bootstrap import App
 from migration.mover import Busy
 from migration.step import Advanced, Reopen, Waiting
 from state.errors import LeaseLost
 from state.ledger import Move
-from state.rows import Position
 from state.sides import Side, Status
 from tests.conftest import MakeRig
-from tests.rig import Killed, Rig, Scythe
+from tests.rig import Killed, Scythe
 
 READING = timedelta(seconds=45)
-
-
-async def _stand_at(told: Rig, app: App, at: Position, step: str) -> Position:
-    while (at := await app.queries.position(at.migration_id)).next_step != step:
-        outcome = await app.mover.run_step(at.migration_id)
-        assert not app.mover.stops(outcome), outcome
-        await app.mover.wait(outcome)
-    return at
 
 
 async def test_of_two_workers_one_acts(rig: MakeRig) -> None:
@@ -58,7 +48,7 @@ async def test_a_call_that_may_still_be_in_flight_is_not_repeated(rig: MakeRig) 
     told = await rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app)
-        at = await _stand_at(told, app, at, "register")
+        at = await told.stand_at(app, at, "register")
     told.scythe = Scythe(before_send=1)
     with pytest.raises(Killed):
         async with told.worker() as app:
@@ -82,7 +72,7 @@ async def test_the_last_three_register_calls_are_a_persons(rig: MakeRig) -> None
     told = await rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app, register_calls_72h="7")
-        at = await _stand_at(told, app, at, "register")
+        at = await told.stand_at(app, at, "register")
         assert isinstance(await app.mover.run_step(at.migration_id), Waiting)
         assert "register" not in told.mutations(at)
         await app.ledger.people.spend_reserve(at.migration_id, "tester")
@@ -111,7 +101,7 @@ async def test_a_pin_that_grew_old_is_secured_again(rig: MakeRig) -> None:
     told = await rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app)
-        at = await _stand_at(told, app, at, "register")
+        at = await told.stand_at(app, at, "register")
         told.clock.advance(61)
         outcome = await app.mover.run_step(at.migration_id)
         assert outcome == Reopen("secure_pin", "secure_pin is too old for register")

@@ -89,8 +89,8 @@ REMOVALS = {
     ),
     "the second reading of both sides after a refusal": Removal(
         "migration/engine.py",
-        "            side = await self._read_sides(record.number)\n            if side.side is Side.CLOUD",
-        "            side = Evidence(side=record.number.at.side)\n            if side.side is Side.CLOUD",
+        "            return await self._read_sides(record.number)\n        except",
+        "            return Evidence(side=record.number.at.side)\n        except",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
     ),
     "the override that a bare subscription would remove": Removal(
