@@ -118,10 +118,11 @@ class SandboxCommands(NamedCommands):
     """Named commands that act on the sandbox in this process."""
 
     def __init__(self, rig: "Rig") -> None:
-        super().__init__({})
+        super().__init__({}, boot=rig.clock.boot)
         self._rig = rig
 
-    async def run(self, name: str, arguments: Mapping[str, str]) -> CommandResult:
+    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
+        self.in_time(name, send_by)
         self._rig.scythe.sending()
         self._rig.commands.append(f"{name} {arguments['instance']}")
         act = self._rig.sandbox.stop_instance if name == "stop" else self._rig.sandbox.start_instance

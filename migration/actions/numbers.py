@@ -165,8 +165,8 @@ async def hand_in_pin(app: App, named: str, pin: SecretStr | None, because: str,
     at = await _live(app, named)
     owner = f"number:{at.number_id}"
     if pin is None:
-        await app.keeper.shred_row(owner, "pin")
         await app.ledger.people.state_pin(at.number_id, owner, None, PinProvenance.TWO_STEP_OFF_STATED, by)
+        await app.keeper.shred_row(owner, "pin")
     else:
         if len(pin.get_secret_value()) != 6 or not pin.get_secret_value().isdigit():
             raise Refused("a PIN is six digits; nothing was stored")

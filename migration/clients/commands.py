@@ -5,14 +5,15 @@ import os
 import re
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from migration.errors import Rejected, WriteRefused
+from migration.clock import SystemClock
+from migration.errors import Rejected, Transient, WriteRefused
 
 LONGEST_WORDS = 100_000  # bytes of what a failed command says that are looked at
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -55,14 +56,22 @@ class CommandResult:
 
 
 class NamedCommands:
-    def __init__(self, known: Mapping[str, NamedCommand], *, refuse: bool = False) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, NamedCommand],
+        *,
+        refuse: bool = False,
+        boot: Callable[[], float] | None = None,
+    ) -> None:
         self._known = known
         self._refuse = refuse
+        self._boot = boot or SystemClock().boot
 
-    async def run(self, name: str, arguments: Mapping[str, str]) -> CommandResult:
+    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
         """Run it to its end; a command that takes too long is killed with its children and counts as failed.
 
-        Raises Rejected for a name that the admin file does not have.
+        Raises Rejected for a name that the admin file does not have, Transient once `send_by` (boot-time clock,
+        seconds) has passed: whoever was stopped for long would stop a client that serves again by now.
         """
         command = self._known.get(name)
         if command is None:
@@ -70,6 +79,7 @@ class NamedCommands:
         argv = command.filled(arguments)
         if self._refuse:
             raise WriteRefused(f"a dry run stops before the command {name}")
+        self.in_time(name, send_by)
         # A file, not a pipe: what a command leaves running may keep a pipe open for ever.
         with tempfile.TemporaryFile() as said:
             try:
@@ -83,6 +93,10 @@ class NamedCommands:
             except OSError as exc:
                 return CommandResult(False, f"{argv[0]} cannot be run: {exc.strerror}")
             return await _ended(child, command.timeout_s, said)
+
+    def in_time(self, name: str, send_by: float) -> None:
+        if self._boot() >= send_by:
+            raise Transient(f"command {name}: not run, for its time had passed")
 
 
 async def _ended(child: asyncio.subprocess.Process, timeout_s: float, said: IO[bytes]) -> CommandResult:

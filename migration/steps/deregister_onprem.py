@@ -73,7 +73,9 @@ class DeregisterOnPrem:
     async def apply(self, number: Number, intent: Intent) -> CannotTell:
         instance = number.at.instance
         assert instance is not None
-        result = await number.commands.run(str(intent.facts["command"]), instance.command_arguments)
+        result = await number.commands.run(
+            str(intent.facts["command"]), instance.command_arguments, send_by=intent.send_by
+        )
         if not result.ok:
             raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail, None, None, None)
         return CannotTell(

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from migration.clients.commands import CommandResult, NamedCommand, NamedCommands
-from migration.errors import Rejected, WriteRefused
+from migration.errors import Rejected, Transient, WriteRefused
 
 PYTHON = sys.executable
+IN_TIME = float("inf")
 
 
 def named(*argv: str, timeout_s: float = 30.0, **arguments: str) -> NamedCommands:
@@ -28,7 +29,9 @@ async def test_a_command_runs_with_its_arguments_filled_in(tmp_path: Path) -> No
     out = tmp_path / "out"
     told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write('|'.join(sys.argv[2:]))")
     commands = named(PYTHON, told, str(out), "--name={container}", "{container}", container="[a-z0-9-]+")
-    assert await commands.run("stop", {"container": "wa-1", "unused": "x"}) == CommandResult(True, "done")
+    assert await commands.run("stop", {"container": "wa-1", "unused": "x"}, send_by=IN_TIME) == CommandResult(
+        True, "done"
+    )
     assert out.read_text() == "--name=wa-1|wa-1"
 
 
@@ -36,7 +39,7 @@ async def test_there_is_no_shell(tmp_path: Path) -> None:
     out, touched = tmp_path / "out", tmp_path / "touched"
     told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
     argument = f"$(touch {touched}); touch {touched} && `touch {touched}`"
-    assert (await named(PYTHON, told, str(out), "{x}", x=".*").run("stop", {"x": argument})).ok
+    assert (await named(PYTHON, told, str(out), "{x}", x=".*").run("stop", {"x": argument}, send_by=IN_TIME)).ok
     assert out.read_text() == argument
     assert not touched.exists()
 
@@ -44,7 +47,7 @@ async def test_there_is_no_shell(tmp_path: Path) -> None:
 async def test_an_argument_is_not_filled_in_twice(tmp_path: Path) -> None:
     out = tmp_path / "out"
     told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
-    await named(PYTHON, told, str(out), "{a}", a=".*", b=".*").run("stop", {"a": "{b}", "b": "secret"})
+    await named(PYTHON, told, str(out), "{a}", a=".*", b=".*").run("stop", {"a": "{b}", "b": "secret"}, send_by=IN_TIME)
     assert out.read_text() == "{b}"
 
 
@@ -61,35 +64,43 @@ async def test_an_argument_is_not_filled_in_twice(tmp_path: Path) -> None:
 )
 async def test_an_argument_that_is_not_as_the_admin_file_says_stops_it(given: Mapping[str, str]) -> None:
     with pytest.raises(Rejected):
-        await named("true", "{container}", container="[a-z0-9][a-z0-9-]*").run("stop", given)
+        await named("true", "{container}", container="[a-z0-9][a-z0-9-]*").run("stop", given, send_by=IN_TIME)
 
 
 async def test_a_place_without_a_pattern_is_never_filled_in() -> None:
     with pytest.raises(Rejected):
-        await named("true", "{container}").run("stop", {"container": "wa-1"})
+        await named("true", "{container}").run("stop", {"container": "wa-1"}, send_by=IN_TIME)
 
 
 async def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(Rejected) as raised:
-        await named("true").run("halt", {})
+        await named("true").run("halt", {}, send_by=IN_TIME)
     assert raised.value.details == "the admin file names no command halt"
 
 
 async def test_a_dry_run_stops_before_it(tmp_path: Path) -> None:
     command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
     with pytest.raises(WriteRefused):
-        await NamedCommands({"stop": command}, refuse=True).run("stop", {})
+        await NamedCommands({"stop": command}, refuse=True).run("stop", {}, send_by=IN_TIME)
+    assert not (tmp_path / "touched").exists()
+
+
+async def test_one_whose_time_has_passed_is_not_run(tmp_path: Path) -> None:
+    command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
+    with pytest.raises(Transient) as raised:
+        await NamedCommands({"stop": command}, boot=lambda: 1005.0).run("stop", {}, send_by=1005.0)
+    assert not raised.value.left
     assert not (tmp_path / "touched").exists()
 
 
 async def test_a_failure_comes_with_its_code_and_its_last_word(tmp_path: Path) -> None:
     told = script(tmp_path, "import sys; print('first\\nno such container', file=sys.stderr); sys.exit(3)")
-    result = await named(PYTHON, told).run("stop", {})
+    result = await named(PYTHON, told).run("stop", {}, send_by=IN_TIME)
     assert result == CommandResult(False, "exit code 3: no such container")
 
 
 async def test_a_program_that_is_not_there_is_a_failure() -> None:
-    assert not (await named("/no/such/program").run("stop", {})).ok
+    assert not (await named("/no/such/program").run("stop", {}, send_by=IN_TIME)).ok
 
 
 CHILDREN = """
@@ -103,7 +114,7 @@ child.wait()
 async def test_what_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     commands = named(PYTHON, script(tmp_path, CHILDREN), str(pid), timeout_s=1.0)
-    result = await commands.run("stop", {})
+    result = await commands.run("stop", {}, send_by=IN_TIME)
     assert result == CommandResult(False, "not done after 1 s; killed")
     assert gone(int(pid.read_text()))
 
@@ -119,7 +130,7 @@ async def test_a_daemon_that_keeps_stderr_open_does_not_break_it(tmp_path: Path)
     pid = tmp_path / "pid"
     commands = named(PYTHON, script(tmp_path, DAEMON), str(pid), timeout_s=0.5)
     try:
-        assert await commands.run("stop", {}) == CommandResult(True, "done")
+        assert await commands.run("stop", {}, send_by=IN_TIME) == CommandResult(True, "done")
     finally:
         psutil.Process(int(pid.read_text())).kill()
 
