@@ -95,15 +95,27 @@ class People:
     async def state_pin(
         self, number_id: int, owner: str, sealed: SealedSecret | None, provenance: PinProvenance, by: str
     ) -> None:
-        """Take a PIN somebody hands in, or their word that two-step verification is off."""
+        """Take a PIN somebody hands in, or their word that two-step verification is off.
+
+        Raises LeaseLost while a worker acts on the number: it may be about to send the PIN that it has set itself.
+        """
         async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            live = select(NumberMigration.id).where(
+                NumberMigration.number_pk == number_id, NumberMigration.ended_at.is_(None)
+            )
+            migration_id = (await tx.execute(live)).scalar_one_or_none()
+            if migration_id is None:
+                raise NotFound("the number has no live migration")
+            now = await self._guard(tx, migration_id, {}, even_open=True)
             await tx.execute(
                 update(Number).where(Number.id == number_id).values(pin_provenance=provenance, pin_since=now)
             )
             if sealed is not None:
                 await replace_secret(tx, owner, sealed, now)
-            await self._note_on_live(tx, number_id, now, "pin_stated", {"provenance": provenance, "by": by})
+            # What was secured before is another PIN, and `register` takes none that has not been through that step.
+            secured = (Finding.migration_pk == migration_id, Finding.step == "secure_pin")
+            await tx.execute(delete(Finding).where(*secured))
+            await events.append(tx, migration_id, now, "pin_stated", {"provenance": provenance, "by": by})
 
     async def state_onprem_off(self, number_id: int, by: str) -> None:
         """A named person's recorded statement that the On-Premises client is off and stays off."""

@@ -4,7 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
+from migration.actions import hand_in_pin
 from migration.mover import Busy
 from migration.step import Advanced, Reopen, Waiting
 from state.errors import LeaseLost
@@ -107,3 +109,19 @@ async def test_a_pin_that_grew_old_is_secured_again(rig: MakeRig) -> None:
         assert outcome == Reopen("secure_pin", "secure_pin is too old for register")
         assert isinstance(await told.drive(app, at.ref), Advanced)
     assert told.mutations(at).count("onprem.two_step") == 2
+
+
+async def test_a_pin_handed_in_at_the_last_moment_is_set_before_it_is_sent(rig: MakeRig) -> None:
+    """The one that we set seconds ago is in force until then; any other would take the number down."""
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        at = await told.stand_at(app, at, "register")
+        await app.ledger.leases.acquire(at.migration_id, "another worker", READING)
+        with pytest.raises(LeaseLost):
+            await hand_in_pin(app, at.ref, SecretStr("123456"), "the customer says so", "tester")
+        told.clock.advance(46)
+        await hand_in_pin(app, at.ref, SecretStr("123456"), "the customer says so", "tester")
+        assert await app.mover.run_step(at.migration_id) == Reopen("secure_pin", "secure_pin is too old for register")
+        assert isinstance(await told.drive(app, at.ref), Advanced)
+    assert (told.number(at).wrong_pins, told.number(at).pin) == (0, "123456")
