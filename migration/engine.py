@@ -25,7 +25,7 @@ from migration.step import (
     Switch,
     Waiting,
 )
-from state.errors import BudgetSpent, GateClosed
+from state.errors import BudgetSpent, GateClosed, TooEarly
 from state.ledger import Ledger, NewIntent
 from state.queries import Queries
 from state.rows import OpenAttempt, Position
@@ -71,14 +71,24 @@ class Engine:
         self._clock = clock
         self._holder = holder
         self._read_sides = read_sides
+        self._ahead = timedelta()  # of our clock: the database's, when it was last asked
+
+    def now(self) -> datetime:
+        """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
+        return self._clock.now() + self._ahead
 
     async def take(self, migration_id: int) -> Outcome:
-        """Take the next step of one number as far as it goes now.
+        """Take the next step of one number as far as it goes now; before a wait of it is over, answer that wait again.
 
         Raises LeaseLost while another worker holds the number, NoTurn while its wave moves enough others, Conflict
         when it has ended or is blocked, NotFound. Safe to call again at any time, after any kill.
         """
-        lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, free=FREE)
+        try:
+            lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, free=FREE)
+        except TooEarly as exc:
+            self._ahead = exc.now - self._clock.now()
+            return Waiting(exc.until, exc.on, exc.reason)
+        self._ahead = lease.now - self._clock.now()
         position = await self._queries.position(migration_id)
         itinerary = itinerary_named(position.itinerary)
         leg = itinerary.leg(position.next_step or "")

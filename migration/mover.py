@@ -44,14 +44,14 @@ class Mover:
             case Reopen() | Switch():
                 return False
             case Waiting(until=until):
-                return until - self._clock.now() > SHORT_WAIT
+                return until - self._engine.now() > SHORT_WAIT
             case _:
                 return True
 
     async def wait(self, outcome: Outcome | Busy) -> None:
         """Sleep out a short wait."""
         if isinstance(outcome, Waiting):
-            await self._clock.sleep(max((outcome.until - self._clock.now()).total_seconds(), 0.05))
+            await self._clock.sleep(max((outcome.until - self._engine.now()).total_seconds(), 0.05))
 
 
 def sentence(outcome: Outcome | Busy) -> str:

@@ -5,10 +5,15 @@
     x NoTurn       its wave moves as many numbers as it may
   x NotFound       no such number, wave, profile or migration
   x Conflict       the row is not in a state that allows this; says which state it is in
+  x TooEarly       it waits for something, and not long enough yet
   x GateClosed     the intent was not committed: hold, window, halt, profile or budget
   x SchemaTooNew   the database was made by a newer cutover
   x SchemaTooOld   the database needs `cutover init`
 """
+
+from datetime import datetime
+
+from state.sides import Party
 
 
 class StateError(Exception):
@@ -29,6 +34,17 @@ class NotFound(StateError):
 
 class Conflict(StateError):
     """The row is not in a state that allows this."""
+
+
+class TooEarly(StateError):
+    """The number waits until then, by the database's clock, which says `now`."""
+
+    def __init__(self, until: datetime, on: Party, reason: str, now: datetime) -> None:
+        super().__init__(f"waits until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}")
+        self.until = until
+        self.on = on
+        self.reason = reason
+        self.now = now
 
 
 class GateClosed(StateError):

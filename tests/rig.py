@@ -16,6 +16,7 @@ from sqlalchemy import event
 from migration.actions import enter_code
 from migration.bootstrap import App, open_app
 from migration.clients.commands import CommandResult, NamedCommands
+from migration.clock import Clock
 from migration.fleet.importing import import_fleet
 from migration.mover import Busy
 from migration.sandbox import Sandbox
@@ -143,14 +144,17 @@ class Rig:
     seed: int = 1
 
     @asynccontextmanager
-    async def worker(self, *, dry_run: bool = False) -> AsyncIterator[App]:
-        """Another worker process, as far as anything here can tell: its own name, engine and connections."""
+    async def worker(self, *, dry_run: bool = False, clock: Clock | None = None) -> AsyncIterator[App]:
+        """Another worker process, as far as anything here can tell: its own name, engine and connections.
+
+        `clock`: its own, where that is not the database's.
+        """
         self.workers += 1
         dice = random.Random(self.seed * 1000 + self.workers)
         async with open_app(
             self.settings,
             dry_run=dry_run,
-            clock=self.clock,
+            clock=clock or self.clock,
             sql_clock=HandedClock(self.clock.now),
             transport=lambda _tls: Wire(self),
             randomness=dice.randbytes,

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.errors import Conflict, LeaseLost, NotFound, NoTurn
+from state.errors import Conflict, LeaseLost, NotFound, NoTurn, TooEarly
 from state.ledger import turns
 from state.models import Number, NumberMigration, Wave
 from state.rows import Lease
-from state.sides import Status
+from state.sides import Party, Status
 from state.types import SqlClock
 
 
@@ -26,7 +26,7 @@ class Leases:
         """Take the number for `last`; on an itinerary that is `free`, whatever else its wave does.
 
         Raises LeaseLost while another holds it, NoTurn while its wave moves as many numbers as it may,
-        Conflict when it ended or is blocked, NotFound.
+        TooEarly before a wait of it is over, Conflict when it ended or is blocked, NotFound.
         """
         async with self._engine.begin() as tx:
             taken = self._taken(migration_id, holder, last)
@@ -63,6 +63,7 @@ class Leases:
                 NumberMigration.id == migration_id,
                 NumberMigration.ended_at.is_(None),
                 NumberMigration.status != Status.BLOCKED,
+                or_(NumberMigration.status != Status.WAITING, NumberMigration.waiting_until <= self._clock.now()),
                 self._unleased(holder),
             )
             .values(
@@ -91,6 +92,10 @@ class Leases:
                 NumberMigration.status,
                 NumberMigration.ended_at,
                 NumberMigration.lease_holder,
+                NumberMigration.waiting_until,
+                NumberMigration.waiting_on,
+                NumberMigration.reason,
+                self._clock.now().label("now"),
                 Wave.name.label("wave"),
                 Wave.concurrency,
                 self._unleased(holder).label("unleased"),
@@ -105,6 +110,8 @@ class Leases:
             return NotFound(f"there is no number migration {migration_id}")
         if row.ended_at is not None or row.status == Status.BLOCKED:
             return Conflict(f"{row.ref} is {row.status}")
+        if row.status == Status.WAITING and row.unleased and row.waiting_until > row.now:
+            return TooEarly(row.waiting_until, Party(row.waiting_on or Party.US), row.reason or "", row.now)
         if row.wave is not None and row.unleased:
             return NoTurn(f"{row.ref} waits for its turn: wave {row.wave} moves {row.concurrency} at once")
         return LeaseLost(f"{row.ref} is held by another worker ({row.lease_holder})")
