@@ -124,6 +124,8 @@ class Engine:
                 return await record.advanced(evidence, None, kind="already_in_place")
             case CannotTell(recheck_at, reason, seen, on):
                 return await record.outcome(Waiting(recheck_at, on, reason, seen))
+            case NotDone(_, Side.ON_PREMISES | Side.CLOUD | Side.NEITHER as side):
+                number = record.on(side)  # nearer than what is on record: who goes dark by this call was served before
         return await self._attempt(record, await step.prepare(number), None, None)
 
     async def _looked(self, record: NumberRecord, seen: Evidence | CannotTell | Blocked) -> Outcome:

@@ -1,12 +1,11 @@
 """Reading both sides, and what their answers together mean. One place, because everything hangs on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from migration.clients.cloud_models import CloudNumber
-from migration.clients.onprem import OnPremReading, Reading
+from migration.clients.onprem import Reading
+from migration.look import Both
 from migration.step import Blocked, Evidence, Number
 from state.sides import Side
 
@@ -15,33 +14,18 @@ from state.sides import Side
 SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
-    """One look at each side."""
-
-    cloud: CloudNumber
-    onprem: OnPremReading | None  # None: the number has no instance that we know of
-
-    @property
-    def serving(self) -> bool:
-        return self.onprem is not None and self.onprem.kind is Reading.SERVING
-
-    @property
-    def kind(self) -> str:
-        return self.onprem.kind.value if self.onprem is not None else "no instance"
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "cloud_status": str(self.cloud.status),
-            "cloud_platform": str(self.cloud.platform_type),
-            "onprem": self.kind,
-        }
-
-
 async def read_both(number: Number) -> Both:
     """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
     onprem = await number.onprem.reading() if number.onprem is not None else None
     return Both(await number.cloud.number(number.at.phone_number_id), onprem)
+
+
+async def look(number: Number) -> Both:
+    """As `read_both`, once a pass: for `check`, `probe` and `prepare`, which lie milliseconds apart. Inside an outage
+    each further reading would lengthen it, and slow ones would use up the lease before an intent is committed."""
+    if number.look.both is None:
+        number.look.both = await read_both(number)
+    return number.look.both
 
 
 def side_of(both: Both, number: Number) -> Side:

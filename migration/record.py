@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from migration.itinerary import Itinerary, Leg, itinerary_named
+from migration.look import Look
 from migration.step import Advanced, Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
 from state.ledger import Ledger, Move, SideRead
 from state.rows import Lease, OpenAttempt, SealedSecret
@@ -59,7 +60,13 @@ class NumberRecord:
         return fresh_for is not None and row is not None and self.number.now - row.at <= fresh_for
 
     def at_time(self, now: datetime) -> Number:
-        self.number = replace(self.number, now=now)
+        """The number as it is to be seen from now on: nothing that was read before holds."""
+        self.number = replace(self.number, now=now, look=Look())
+        return self.number
+
+    def on(self, side: Side) -> Number:
+        """The number with the side that was just read."""
+        self.number = replace(self.number, at=replace(self.number.at, side=side))
         return self.number
 
     # -- what is written

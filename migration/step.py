@@ -11,6 +11,7 @@ from migration.clients.cloud import CloudApi
 from migration.clients.commands import NamedCommands
 from migration.clients.hooks import TrafficHooks
 from migration.clients.onprem import OnPremApi
+from migration.look import Look
 from state.rows import CodeRow, FindingRow, Position
 from state.sides import Party, PinProvenance, Promise, Side
 
@@ -95,9 +96,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class NotDone:
-    """The effect is not in place; `witnesses` say how we know."""
+    """The effect is not in place; `witnesses` say how we know, `side` where the number is then, if they tell."""
 
     witnesses: Mapping[str, Any]
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ class Number:
     smoke: Smoke
     facts: Mapping[str, str]  # field facts
     randomness: Callable[[int], bytes]
+    look: Look = field(default_factory=Look)
 
     def after(self, **how_long: float) -> datetime:
         return self.now + timedelta(**how_long)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import phonenumbers
 
-from migration.readings import read_both
+from migration.readings import look
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
 from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, asked_for, outstanding
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
@@ -28,7 +28,7 @@ class RequestCodeOnPrem:
     async def check(self, number: Number) -> None | Waiting | Blocked:
         before = number.found(self.name)
         asked = int(before.get("asked", 0))
-        if not asked or outstanding(number, self.name, "verify_code_onprem") or (await read_both(number)).serving:
+        if not asked or outstanding(number, self.name, "verify_code_onprem") or (await look(number)).serving:
             return None
         if asked >= MOST_REQUESTS:
             return Blocked(f"{asked} codes were asked for and none was verified", NO_CODE_PAGE)
@@ -47,7 +47,7 @@ class RequestCodeOnPrem:
         return Draft(facts, {"pin": pin} if pin is not None else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        if (await read_both(number)).serving:
+        if (await look(number)).serving:
             return Done(Evidence({"registered": True}))
         if intent is None and outstanding(number, self.name, "verify_code_onprem"):
             return Done(Evidence(dict(number.found(self.name))))  # passed again; the phone does not ring twice
@@ -78,7 +78,7 @@ class VerifyCodeOnPrem:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
-        if number.code is not None or (await read_both(number)).serving:
+        if number.code is not None or (await look(number)).serving:
             return None
         return wait_for_code(number, "request_code_onprem")
 
@@ -87,7 +87,7 @@ class VerifyCodeOnPrem:
         return Draft({"code_id": number.code.id if number.code else None}, {"code": code} if code else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         if both.serving:
             return Done(Evidence(both.facts(), side=Side.ON_PREMISES, code_verified=number.code is not None))
         return NotDone(both.facts())

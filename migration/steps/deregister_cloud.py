@@ -7,7 +7,8 @@ Counted to the ten of 72 hours that deregister has of its own. Taken back by: `r
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.readings import Both, read_both, side_of
+from migration.look import Both
+from migration.readings import look, side_of
 from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.register import READS_LAG
 from migration.way_back import Way, way_back
@@ -25,7 +26,7 @@ class DeregisterCloud:
     budget: ClassVar[str | None] = "deregister"
 
     async def check(self, number: Number) -> None | Blocked:
-        cloud = (await read_both(number)).cloud
+        cloud = (await look(number)).cloud
         if not cloud.registered:
             return None  # it is off Cloud already; what is left is to bring it up On-Premises
         found = way_back(number, verified=cloud.code_verification_status == "VERIFIED")
@@ -36,14 +37,14 @@ class DeregisterCloud:
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        return Draft({"onprem_before": (await read_both(number)).kind})
+        return Draft({"onprem_before": (await look(number)).kind})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         if not both.cloud.registered and both.cloud.platform_type != "CLOUD_API":
             return Done(Evidence(both.facts(), side=_side(both, number)))
         if intent is None:
-            return NotDone(both.facts())
+            return NotDone(both.facts(), side_of(both, number))
         if both.cloud.registered and number.now >= intent.answer_due + READS_LAG:
             return NotDone(both.facts() | {"read_at": number.now.isoformat()})
         return CannotTell(number.after(seconds=2), "Graph still shows it on Cloud; reads may lag")

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.readings import Both, expired, graph_agrees_gone, read_both
+from migration.look import Both
+from migration.readings import expired, graph_agrees_gone, look, side_of
 from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import Promise, Side
 
@@ -26,7 +27,7 @@ class DeregisterOnPrem:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        both = await read_both(number)
+        both = await look(number)
         if _stop_command(number) is not None or _gone(both, number) or _fenced(both):
             return None
         if both.kind == "not_serving":
@@ -34,18 +35,18 @@ class DeregisterOnPrem:
         return Blocked(f"On-Premises reads {both.kind} and no stop command is named for it", STOP_PAGE)
 
     async def prepare(self, number: Number) -> Draft:
-        both = await read_both(number)
+        both = await look(number)
         return Draft({"command": _stop_command(number), "onprem_before": both.kind})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         side = None if both.cloud.registered else Side.NEITHER
         if _gone(both, number) or self._proven(both, number, intent):
             return Done(Evidence(both.facts(), side=side))
         if intent is None and number.found(self.name) and not both.serving:
             return Done(Evidence(both.facts(), side=side))  # proved before, in this migration; passed again
         if _must_stop(number, intent):
-            return NotDone(both.facts())
+            return NotDone(both.facts(), side_of(both, number))
         if both.kind == "not_serving":
             return CannotTell(
                 number.now + BETWEEN_READINGS,

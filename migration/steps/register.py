@@ -14,7 +14,8 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from migration.clients.cloud_models import Backup
-from migration.readings import Both, read_both
+from migration.look import Both
+from migration.readings import look, side_of
 from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.secure_pin import PIN_PAGE
 from state.sides import Promise, Side
@@ -47,20 +48,20 @@ class Register:
         secret = {"pin": await number.secrets.open("pin")}
         if self._with_backup:
             secret["backup"] = await number.secrets.open("backup")
-        both = await read_both(number)
+        both = await look(number)
         return Draft(
             {"has_backup": self._with_backup, "onprem_before": both.kind},
             {name: value for name, value in secret.items() if value is not None},
         )
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         if both.cloud.registered and not both.serving:
             return Done(Evidence(both.facts(), side=Side.CLOUD))
         if both.cloud.registered:
             return CannotTell(number.after(seconds=2), "both sides claim the number")
         if intent is None:
-            return NotDone(both.facts())
+            return NotDone(both.facts(), side_of(both, number))
         return self._absent(number, intent, both)
 
     def _absent(self, number: Number, intent: Intent, both: Both) -> Probe:
@@ -86,7 +87,7 @@ class Register:
     async def _too_late(self, number: Number) -> None | Blocked:
         if number.at.itinerary != "ONBOARD":
             return None
-        onboarded = (await number.cloud.number(number.at.phone_number_id)).last_onboarded_time
+        onboarded = (await look(number)).cloud.last_onboarded_time
         if onboarded is not None and number.now > onboarded + timedelta(days=EMBEDDED_SIGNUP_DAYS):
             return Blocked(
                 f"Embedded Signup was {_days(number.now, onboarded)} days ago; it has to be gone through again",

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.readings import read_both
+from migration.readings import look
 from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import Promise, Side
 
@@ -32,7 +32,7 @@ class RestoreOnPrem:
         return Draft({}, {"backup": backup} if backup is not None else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         if both.serving:
             return Done(Evidence(both.facts() | {"restored": False}, side=Side.ON_PREMISES))
         if intent is None and (self._done_before(number) or await number.secrets.open("backup") is None):

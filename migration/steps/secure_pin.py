@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.readings import graph_sets_no_pin, not_movable, read_both
+from migration.readings import graph_sets_no_pin, look, not_movable
 from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import PinProvenance, Promise
 
@@ -26,7 +26,7 @@ class SecurePin:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        both = await read_both(number)
+        both = await look(number)
         stop = not_movable(both.cloud)  # said here too: not every itinerary begins with a snapshot that must pass
         if stop is not None:
             return stop
@@ -36,7 +36,7 @@ class SecurePin:
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        serving = (await read_both(number)).serving
+        serving = (await look(number)).serving
         pin = await number.secrets.open("pin") or invented_pin(number)
         return Draft({"route": "onprem" if serving else "cloud"}, {"pin": pin})
 
@@ -44,7 +44,7 @@ class SecurePin:
         if intent is not None:
             return NotDone({"why": "no side shows a PIN; setting the same one again is harmless"})
         provenance = number.at.pin_provenance
-        if provenance is None or (await read_both(number)).serving:
+        if provenance is None or (await look(number)).serving:
             return NotDone({"pin": "not set by us just now"})
         pin = await number.secrets.open("pin")
         if pin is not None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.readings import read_both
+from migration.readings import look
 from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.sides import Promise
 
@@ -34,7 +34,7 @@ class StartOnPrem:
         return Draft({"command": _command(number)})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         if await self._answers(number):
             return Done(Evidence(both.facts()))
         if intent is not None and "started_at" in number.noted(self.name):
@@ -52,7 +52,7 @@ class StartOnPrem:
         return CannotTell(number.after(seconds=1), "started; it has to answer", {"started_at": number.now.isoformat()})
 
     async def _answers(self, number: Number) -> bool:
-        return (await read_both(number)).kind in ("serving", "not_serving")
+        return (await look(number)).kind in ("serving", "not_serving")
 
 
 class RestartOnPrem(StartOnPrem):
@@ -64,7 +64,7 @@ class RestartOnPrem(StartOnPrem):
         return None
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await read_both(number)
+        both = await look(number)
         restored = bool(number.found("restore_onprem").get("restored"))
         if both.serving or not restored or _command(number) is None or number.found(self.name):
             return Done(Evidence(both.facts()))

@@ -66,7 +66,8 @@ class Attempts:
             "moving_until": self._clock.now(new.longest + new.lease_margin),
         }
         if new.changes_side:
-            served = NumberMigration.side.in_([Side.ON_PREMISES, Side.CLOUD])
+            serving = [Side.ON_PREMISES, Side.CLOUD]
+            served = or_(NumberMigration.side.in_(serving), literal(new.facts.get("side_before") in serving))
             values |= {
                 "side": Side.UNKNOWN,
                 "side_read_at": None,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.step import Advanced
+from migration.step import Advanced, Blocked
 from state.sides import Side, Status
 from tests.conftest import MakeRig
 
@@ -88,3 +88,38 @@ async def test_the_far_side_sees_exactly_these_writes(rig: MakeRig, name: str) -
     number = told.number(at)
     assert (number.platform, number.registered, number.double_effects) == ("CLOUD_API", 1, 0)
     assert told.mutations(at) == story.calls
+
+
+LOOK = ["onprem.health", "onprem.support", "get.number"]
+SHUT = ["onprem.health", "onprem.health", "get.number"]  # a closed door is tried twice
+READS = {
+    # The drain looks before it asks for the queue; register looks once, whatever it needs the look for.
+    "with backup and a traffic hook": ("pause_sends", [*LOOK, "onprem.stats_app", *LOOK, "register"]),
+    "code first": ("onprem.stats_app", [*LOOK, "command.stop", *SHUT, *SHUT, "register"]),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_one_look_at_each_side_serves_a_whole_pass(rig: MakeRig, name: str) -> None:
+    """Of all reads, those that lie within the outage or the gap of the senders are the fewest that prove enough."""
+    story, (after, calls) = STORIES[name], READS[name]
+    told = await rig(**story.how)
+    async with told.worker() as app:
+        (at,) = await told.imported(app, **story.columns)
+        await told.drive(app, at.ref)
+    seen = [call.call for call in told.sandbox.world.calls]
+    assert seen[seen.index(after) + 1 : seen.index("register") + 1] == calls
+
+
+async def test_who_served_until_our_call_is_dark_by_us_whatever_was_read_before(rig: MakeRig) -> None:
+    """The instance did not answer the snapshot, so no side was on record when register took the number down."""
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        told.sandbox.faults.add(route="onprem.health", e164=None, kind="500", times=1)
+        at = await told.stand_at(app, at, "register")
+        assert at.side is Side.UNKNOWN
+        told.number(at).pin = "999999"
+        assert isinstance(await told.drive(app, at.ref), Blocked)
+        at = await app.queries.position(at.migration_id)
+        assert (at.side, at.dark_by_us) == (Side.NEITHER, True)
