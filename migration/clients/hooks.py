@@ -64,7 +64,7 @@ class TrafficHooks:
         return _read(answer)
 
     async def ask(self, ask_url: str) -> HookAnswer:
-        """How far the senders are, at the address that they gave."""
+        """How far the senders are, at the address that they gave. Still draining, it need not be named again."""
         if httpx.URL(ask_url).host != httpx.URL(self._url).host:
             raise Rejected(
                 "traffic hook: asked to go to another host", None, "the ask URL is on another host than the hook"
@@ -73,10 +73,10 @@ class TrafficHooks:
             answer = await self._http.get(ask_url, timeout=ORDINARY)
         except httpx.TransportError as exc:
             raise Transient(f"traffic hook: no answer ({type(exc).__name__})") from exc
-        return _read(answer)
+        return _read(answer, ask_url)
 
 
-def _read(answer: httpx.Response) -> HookAnswer:
+def _read(answer: httpx.Response, asked: str | None = None) -> HookAnswer:
     try:
         body = answer.json()
     except ValueError:
@@ -84,8 +84,9 @@ def _read(answer: httpx.Response) -> HookAnswer:
     told = body if isinstance(body, dict) else {}
     if answer.status_code == 200:
         return HookDone()
-    if answer.status_code == 202 and told.get("ask"):
-        return HookDraining(str(told["ask"]))
+    ask = told.get("ask") or asked
+    if answer.status_code == 202 and ask:
+        return HookDraining(str(ask))
     if answer.status_code == 409:
         return HookVetoed(without_numbers(str(told.get("reason") or "no reason given")))
     if answer.status_code >= 500 or answer.status_code == 429:

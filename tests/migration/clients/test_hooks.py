@@ -73,6 +73,12 @@ async def test_draining_without_an_address_to_ask_is_no_word() -> None:
         await saying(202, {"state": "draining"}).announce(BODY, "k", send_by=LATER)
 
 
+async def test_who_still_drains_when_asked_is_asked_again_at_the_same_place() -> None:
+    assert await saying(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
+    moved = await saying(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(f"{URL}/asks/1")
+    assert moved == HookDraining(f"{URL}/asks/2")
+
+
 async def test_a_refused_signature_says_so() -> None:
     with pytest.raises(Rejected, match="does not accept the signature"):
         await saying(401).announce(BODY, "k", send_by=LATER)
