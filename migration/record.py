@@ -99,6 +99,7 @@ class NumberRecord:
                 attempt_end=end if attempt else None,
                 answer=evidence.facts if attempt else None,
                 result=evidence.facts if kind != "still_good" else None,
+                result_at=evidence.since,
                 sealed=[(owner, await self.keeper.seal(owner, n, v)) for n, v in evidence.keep.items()],
                 pin=evidence.pin,
                 code=self._code("verified") if evidence.code_verified else None,
@@ -139,11 +140,13 @@ class NumberRecord:
             answer=answer,
             side_back=side_back if self.leg.changes_side else None,
             note=note,
-            code=self._code("refused") if refused_code else None,
+            code=self._refused_code(attempt) if refused_code else None,
             halts_profile=halts,
             forget_pin=forget_pin,
             # What was refused is not asked again under the same key: a hook may answer that one as it did before.
-            new_epoch=end is AttemptEnd.REFUSED and step in SPOKEN,
+            # Nor is a pause whose answer was lost: under its key a hook would keep the deadline that it heard first.
+            new_epoch=(end is AttemptEnd.REFUSED and step in SPOKEN)
+            or (end is AttemptEnd.NEVER_LEFT and step == "pause_sends"),
         )
         await self.ledger.moves.record(self.lease, self._told(move, verdict))
         return verdict
@@ -204,6 +207,11 @@ class NumberRecord:
 
     def _code(self, state: str) -> tuple[int, str] | None:
         return (self.number.code.id, state) if self.number.code is not None else None
+
+    def _refused_code(self, attempt: OpenAttempt | None) -> tuple[int, str] | None:
+        """The code that was sent: another may have been typed in since."""
+        sent = attempt.intent.get("code_id") if attempt is not None else None
+        return (int(sent), "refused") if sent is not None else None
 
     def _gap(self) -> float | None:
         paused = self.number.at.paused_at

@@ -87,6 +87,7 @@ class Evidence:
     announced: str | None = None  # key of the outbox row that was answered
     paused: bool = False
     resumed: bool = False
+    since: datetime | None = None  # from when it counts as fresh, where that is not when it was found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Before the point of no return the hook may refuse; then nothing is moved. Taken back by: `resume_sends`.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
@@ -38,15 +38,17 @@ class PauseSends:
         if intent is not None:
             match await ask_again(number, intent, number.noted(self.name)):
                 case Evidence() as evidence:
-                    return Done(_paused(evidence))
+                    return Done(_paused(evidence, intent))
                 case CannotTell() as draining:
                     return draining
         return NotDone({"why": "the same word under the same key is harmless"})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell:
         said = await announce(number, intent, {})
-        return _paused(said) if isinstance(said, Evidence) else said
+        return _paused(said, intent) if isinstance(said, Evidence) else said
 
 
-def _paused(evidence: Evidence) -> Evidence:
-    return Evidence(evidence.facts, announced=evidence.announced, paused=True)
+def _paused(evidence: Evidence, intent: Intent) -> Evidence:
+    """Good from when it was said, not from when the last sender had drained: its deadline runs from there."""
+    said_at = datetime.fromisoformat(intent.facts["body"]["deadline"]) - PAUSE_LEASE
+    return Evidence(evidence.facts, announced=evidence.announced, paused=True, since=said_at)

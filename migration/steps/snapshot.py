@@ -25,13 +25,22 @@ class Snapshot(ReadStep):
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         both = await read_both(number)
-        facts: dict[str, Any] = both.facts() | {
-            "verified_name": both.cloud.verified_name,
-            "code_verification_status": both.cloud.code_verification_status,
-            "quality_rating": both.cloud.quality_rating,
-        }
+        facts: dict[str, Any] = (
+            _only_a_client_tells(number)
+            | both.facts()
+            | {
+                "verified_name": both.cloud.verified_name,
+                "code_verification_status": both.cloud.code_verification_status,
+                "quality_rating": both.cloud.quality_rating,
+            }
+        )
         if both.onprem is not None and both.onprem.expires_at is not None:
             facts["expires_at"] = both.onprem.expires_at.isoformat()
         if both.serving and number.onprem is not None:
             facts |= {"profile": (await number.onprem.profile()).as_facts()}
         return Evidence(facts, side=side_of(both, number))
+
+
+def _only_a_client_tells(number: Number) -> dict[str, Any]:
+    """What an earlier snapshot has of it: put on another way while it is dark, a number would lose its profile."""
+    return {name: told for name, told in number.found("snapshot").items() if name in ("expires_at", "profile")}

@@ -60,6 +60,7 @@ class Move:
     answer: Mapping[str, Any] | None = None
     side_back: Side | None = None  # nothing was sent: the side is what it was
     result: Mapping[str, Any] | None = None
+    result_at: datetime | None = None  # where it holds from an earlier time on than that of the record
     note: Mapping[str, Any] | None = None
     forget: Sequence[str] = ()  # steps whose results no longer hold
     sealed: Sequence[tuple[str, SealedSecret]] = ()
@@ -178,13 +179,13 @@ class Moves:
             await tx.execute(delete(Finding).where(mine, Finding.step != "snapshot"))  # as it was before all
         for step in move.forget:
             await tx.execute(delete(Finding).where(mine, Finding.step == step))
-        for kind, facts in (("result", move.result), ("note", move.note)):
+        for kind, facts, when in (("result", move.result, move.result_at or at), ("note", move.note, at)):
             if facts is None:
                 continue
             await tx.execute(delete(Finding).where(mine, Finding.step == move.step, Finding.kind == kind))
             await tx.execute(
                 insert(Finding).values(
-                    migration_pk=lease.migration_id, step=move.step, kind=kind, at=at, facts=_plain(facts)
+                    migration_pk=lease.migration_id, step=move.step, kind=kind, at=when, facts=_plain(facts)
                 )
             )
         if move.result is not None:
@@ -197,6 +198,13 @@ class Moves:
             await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=move.pin, pin_since=at))
         if move.forget_pin:
             await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=None, pin_since=at))
+        if move.side is not None and move.side.side is Side.ON_PREMISES:
+            # Whoever said that the client is off for good: it serves. Left standing, the word would prove a later stop.
+            await tx.execute(
+                update(Number)
+                .where(Number.id == number_pk, Number.onprem_off_stated_by.is_not(None))
+                .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
+            )
         if move.code is not None:
             await tx.execute(update(Code).where(Code.id == move.code[0]).values(state=move.code[1]))
         if move.message is not None:
