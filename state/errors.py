@@ -40,11 +40,14 @@ class TooEarly(StateError):
     """The number waits until then, by the database's clock, which says `now`."""
 
     def __init__(self, until: datetime, on: Party, reason: str, now: datetime) -> None:
-        super().__init__(f"waits until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}")
+        super().__init__(until, on, reason, now)
         self.until = until
         self.on = on
         self.reason = reason
         self.now = now
+
+    def __str__(self) -> str:
+        return f"waits until {self.until:%Y-%m-%d %H:%M:%S} UTC: {self.reason}"
 
 
 class GateClosed(StateError):

@@ -1,7 +1,7 @@
 """Errors cross process borders: each class comes through pickle as it was."""
 
 import pickle
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,10 @@ from migration.fleet.inventory import BadRow
 from migration.keeper import BackupNotKept
 from migration.vault import WrongKey
 from state import errors as state_errors
+from state.sides import Party
 
 WAIT = timedelta(minutes=7)
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EACH: list[Exception] = [
     MigrationError("it went wrong"),
     Transient("come back", left=True),
@@ -41,8 +43,9 @@ EACH: list[Exception] = [
     *(
         made("said")
         for made in vars(state_errors).values()
-        if isinstance(made, type) and issubclass(made, state_errors.StateError)
+        if isinstance(made, type) and issubclass(made, state_errors.StateError) and made is not state_errors.TooEarly
     ),
+    state_errors.TooEarly(NOON + WAIT, Party.META, "refused", NOON),
 ]
 
 
