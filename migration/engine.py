@@ -134,10 +134,11 @@ class Engine:
                 return await record.advanced(seen, None)
             case CannotTell(recheck_at, reason, noted, on):
                 return await record.outcome(Waiting(recheck_at, on, reason, noted))
-            case Blocked(side=None):
-                return await self._verdict(record, seen)
+            case Blocked() if record.leg.optional:
+                return await self._passed_over(record, seen.reason, None)
             case Blocked(side=side):
-                return await record.outcome(seen, side=Evidence(side=side))
+                # Its note ends here: whoever has it looked at again gives it as much time as at first.
+                return await record.outcome(seen, side=Evidence(side=side), note={})
 
     async def _must_not(self, record: NumberRecord) -> None | Waiting | Blocked | Held | Reopen:
         """Gate, stale inputs and the step's own check, in that order: all of them reads."""

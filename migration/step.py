@@ -212,7 +212,18 @@ class Step(Protocol):
 
 
 class ReadStep:
-    """Parts that every step that only reads has in common: nothing to prepare, nothing to probe."""
+    """Parts that every step that only reads has in common: nothing to prepare, nothing to probe, patience."""
+
+    name: ClassVar[str]
+
+    def not_yet(
+        self, number: Number, patience: timedelta, stop: Blocked, again_s: float, why: str, on: Party = Party.META
+    ) -> CannotTell | Blocked:
+        """Look again in `again_s` seconds; `stop` once what was looked for has been missing for `patience`."""
+        since = number.noted(self.name).get("since") or number.now.isoformat()
+        if number.now - datetime.fromisoformat(since) > patience:
+            return stop
+        return CannotTell(number.after(seconds=again_s), why, {"since": since}, on)
 
     async def prepare(self, number: Number) -> Draft:
         return Draft()

@@ -1,6 +1,6 @@
 """See with our own eyes that the number is connected on Cloud. The reading that ends the outage."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from migration.readings import read_both, side_of
@@ -26,7 +26,5 @@ class Confirm(ReadStep):
         both = await read_both(number)
         if side_of(both, number) is Side.CLOUD:
             return Evidence(both.facts(), side=Side.CLOUD)
-        since = number.noted(self.name).get("since") or number.now.isoformat()
-        if number.now - datetime.fromisoformat(since) > PATIENCE:
-            return Blocked(f"register was answered with success, but the number reads {both.facts()}", DARK_PAGE)
-        return CannotTell(number.after(seconds=1), "registered, but not connected yet", {"since": since})
+        stop = Blocked(f"register was answered with success, but the number reads {both.facts()}", DARK_PAGE)
+        return self.not_yet(number, PATIENCE, stop, 1, "registered, but not connected yet")

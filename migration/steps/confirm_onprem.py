@@ -1,6 +1,6 @@
 """See that the number serves from On-Premises; the reading that ends the outage of the way back."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from migration.readings import read_both, side_of
@@ -29,12 +29,10 @@ class ConfirmOnPrem(ReadStep):
         both = await read_both(number)
         if side_of(both, number) is Side.ON_PREMISES:
             return Evidence(both.facts(), side=Side.ON_PREMISES)
-        since = number.noted(self.name).get("since") or number.now.isoformat()
         # A client that says itself that it is not registered will not change its mind; one that connects may.
         patience = self.patience if both.kind != "not_serving" else min(self.patience, NOT_SERVING_FOR)
-        if number.now - datetime.fromisoformat(since) > patience:
-            return Blocked(f"the number does not serve On-Premises: {both.facts()}", DARK_PAGE)
-        return CannotTell(number.after(seconds=3), "not serving On-Premises yet", {"since": since})
+        stop = Blocked(f"the number does not serve On-Premises: {both.facts()}", DARK_PAGE)
+        return self.not_yet(number, patience, stop, 3, "not serving On-Premises yet")
 
 
 class SmokeOnPrem(ConfirmOnPrem):

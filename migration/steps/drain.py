@@ -3,7 +3,7 @@
 https://developers.facebook.com/docs/whatsapp/api/stats/ (`callback_queue_size`)
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from migration.readings import read_both
@@ -31,14 +31,6 @@ class Drain(ReadStep):
         queued = await number.onprem.callback_queue()
         if queued == 0:
             return Evidence({"queued": 0})
-        since = number.noted(self.name).get("since") or number.now.isoformat()
-        if number.now - datetime.fromisoformat(since) > PATIENCE:
-            return Blocked(
-                f"{queued} callbacks are still queued after {PATIENCE}", "runbooks/callbacks-do-not-drain.md"
-            )
-        return CannotTell(
-            number.after(seconds=3),
-            f"{queued} callbacks are still queued",
-            {"since": since},
-            on=Party.CUSTOMER,
-        )
+        why = f"{queued} callbacks are still queued"
+        stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
+        return self.not_yet(number, PATIENCE, stop, 3, why, Party.CUSTOMER)

@@ -4,7 +4,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 The overall value can be BLOCKED for calling alone, so the phone number's own entity decides.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
@@ -31,7 +31,5 @@ class ProveSmoke(ReadStep):
         can_send = health.messaging
         if can_send in ("AVAILABLE", "LIMITED"):
             return Evidence({"accepted": sent, "health": can_send, "delivery": "not witnessed"})
-        since = number.noted(self.name).get("since") or number.now.isoformat()
-        if number.now - datetime.fromisoformat(since) > PATIENCE:
-            return Blocked(f"Meta says the number can not send: {health.why}", SMOKE_PAGE)
-        return CannotTell(number.after(seconds=5), f"health says {can_send}", {"since": since})
+        stop = Blocked(f"Meta says the number can not send: {health.why}", SMOKE_PAGE)
+        return self.not_yet(number, PATIENCE, stop, 5, f"health says {can_send}")

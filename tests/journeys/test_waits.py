@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from migration.mover import Mover
-from migration.step import Advanced, Waiting
+from migration.step import Advanced, Blocked, Waiting
 from state.sides import Status
 from tests.conftest import MakeRig
 from tests.rig import Rig
@@ -36,6 +36,19 @@ async def test_a_refusal_to_be_waited_out_is_met_once_however_often_the_run_is_p
         await app.ledger.people.ready(at.migration_id, "a person knows better", "tester")
         await app.mover.run_one(at.migration_id)
     assert told.mutations(at).count(step) == 2
+
+
+async def test_what_a_person_has_looked_at_again_is_given_as_much_time_as_at_first(rig: MakeRig) -> None:
+    told = await rig(kinds=["callbacks_stuck"])
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        for _ in range(2):
+            began = told.clock.now()
+            outcome = await told.drive(app, at.ref)
+            assert isinstance(outcome, Blocked)
+            assert outcome.runbook == "runbooks/callbacks-do-not-drain.md"
+            assert told.clock.now() - began > timedelta(minutes=10)
+            await app.ledger.people.ready(at.migration_id, "the receiver is mended", "tester")
 
 
 class Skewed:

@@ -21,14 +21,7 @@ async def _on_its_way_back(told: Rig, app: App, step: str) -> Position:
     (at,) = await told.imported(app, **WITH_CLIENT)
     await told.drive(app, at.ref)
     at = await back_to_onprem(app, await look_back(app, at.ref), "tester")
-    for _ in range(100):
-        at = await app.queries.position(at.migration_id)
-        if at.next_step == step:
-            return at
-        outcome = await app.mover.run_step(at.migration_id)
-        if not await told.type_code(app, at):
-            await app.mover.wait(outcome)
-    raise AssertionError(step)
+    return await told.stand_at(app, at, step)
 
 
 async def test_an_aborted_way_back_tells_senders_the_side_that_serves(rig: MakeRig) -> None:
