@@ -12,9 +12,16 @@ class _OneTransaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        # Python's driver begins at the first change, not at a savepoint, and would commit with the savepoint.
+        self._to_begin = connection.dialect.name == "sqlite"
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
+        if self._to_begin:
+            # Only now, and as a writer at once: SQLite refuses a change, without any patience, to a transaction that
+            # has read before and been overtaken by a worker since. Looks at far sides before it hold up nobody.
+            await self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self._to_begin = False
         async with self._connection.begin_nested():
             yield self._connection
 
@@ -30,9 +37,6 @@ async def trial(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
     A dry run is then the very code that would be run, and cannot drift from it.
     """
     async with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            # Python's driver begins at the first change, not at a savepoint, and would commit with the savepoint.
-            await connection.exec_driver_sql("BEGIN")
         try:
             yield cast("AsyncEngine", _OneTransaction(connection))
         finally:
