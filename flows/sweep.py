@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flows.common import log, opened
 from flows.run_wave import mover_in_tasks
-from migration.waves.loop import MOST_A_RUN, Slice, WaveLoop
+from migration.waves.loop import Slice, WaveLoop, left_over
 
 AT_ONCE = 20
 
@@ -18,15 +18,15 @@ AT_ONCE = 20
 async def sweep(
     patience_s: Annotated[float, Field(ge=0, le=600)] = 20.0,
 ) -> Any:
-    """Take up every number that is due and that nobody holds.
+    """Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone.
 
     Args:
         patience_s: Go on while a number comes due within so many seconds, from 0 to 600.
 
     """
     async with opened() as app:
-        # Waves that were planned for later are not begun by a sweep; numbers at their gates stay there.
-        due = (await app.queries.due(begun=True))[:MOST_A_RUN]
+        # Nothing is begun by a sweep, neither a wave that is planned nor a number in none; gates stay what they are.
+        due = await left_over(app)
         if not due:
             return Completed(message="nothing was due")
         loop = WaveLoop(app, await mover_in_tasks(app), concurrency=AT_ONCE, patience=timedelta(seconds=patience_s))

@@ -69,6 +69,13 @@ def _of(asked: Select[Any], part: WavePart) -> Select[Any]:
     return asked.where(m.id.in_(mine))
 
 
+def _worked_at() -> ColumnElement[bool]:
+    """A mover has been at the number: its first word about a step is one of these."""
+    words = ("advanced", "already_in_place", "passed_over", "intent", "waiting", "held", "blocked", "reopened")
+    at_it = select(Event.id).where(Event.migration_pk == NumberMigration.id, Event.kind.in_(words))
+    return at_it.correlate(NumberMigration).exists()
+
+
 def _instance_columns() -> list[Any]:
     return [getattr(Instance, name).label(f"i_{name}") for name in InstanceRow.__slots__]
 
@@ -368,10 +375,13 @@ class Queries:
             for row in await self._rows(asked)
         )
 
-    async def due(self, part: WavePart | None = None, *, limit: int = 500, begun: bool = False) -> tuple[int, ...]:
+    async def due(
+        self, part: WavePart | None = None, *, limit: int = 500, begun: Collection[str] = ()
+    ) -> tuple[int, ...]:
         """Migrations that a mover may take now: ready, waits that are over, leases that ran out, gates to look at.
 
-        `begun`: leave out the numbers of waves that nobody has begun yet.
+        `begun`: itineraries that an import chooses. Given, it leaves out what nobody has asked to move yet: waves that
+        are planned, and numbers of these itineraries that are in no wave and at which no mover has been.
         """
         return await self._due(self._clock.now(), part, limit, begun=begun)
 
@@ -391,7 +401,7 @@ class Queries:
         limit: int,
         *,
         held: bool = True,
-        begun: bool = False,
+        begun: Collection[str] = (),
     ) -> tuple[int, ...]:
         m = NumberMigration
         free = or_(m.lease_until.is_(None), m.lease_until <= by)
@@ -407,7 +417,8 @@ class Queries:
         if part is not None:
             asked = _of(asked, part)
         if begun:
-            asked = asked.where(or_(m.wave_pk.is_(None), Wave.state != WaveState.PLANNED))
+            alone = and_(m.wave_pk.is_(None), or_(m.status != Status.READY, m.itinerary.not_in(begun), _worked_at()))
+            asked = asked.where(or_(alone, Wave.state != WaveState.PLANNED))
         return tuple(row["id"] for row in await self._rows(asked))
 
     async def holders(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from migration.bootstrap import App
 from migration.cli.console import Exit, Json, app_of, give, many, run, say
 from migration.cli.doing import DryRun
 from migration.cli.status import described
-from migration.waves.loop import MOST_A_RUN, Slice, WaveLoop
+from migration.waves.loop import Slice, WaveLoop, left_over
 from state.rows import Position
 
 AT_ONCE = 20
@@ -24,13 +24,13 @@ def sweep(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Take up every number that is due and that nobody holds. Waves that nobody has begun are left alone."""
+    """Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone."""
     run(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run))
 
 
 async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
     async with app_of(dry_run=dry_run) as app:
-        due = (await app.queries.due(begun=True))[:MOST_A_RUN]
+        due = await left_over(app)
         before = await _look(app, due)
         if not as_json:
             say(f"now    {many(len(due))} due")

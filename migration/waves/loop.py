@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from migration.bootstrap import App
+from migration.itinerary import FORWARD
 from migration.mover import Busy
 from migration.step import Held
 from state.errors import Conflict
@@ -37,6 +38,15 @@ class Slice:
 
     def mine(self, migration_id: int) -> bool:
         return self.only is None or migration_id in self.only
+
+
+async def left_over(app: App) -> tuple[int, ...]:
+    """What a sweep takes up: numbers that somebody set going, and that nobody moves now.
+
+    Nobody asked for the others yet. A worker that is merely there must not take a fleet across that was just imported.
+    """
+    due = await app.queries.due(begun=[one.name.value for one in FORWARD])
+    return due[:MOST_A_RUN]
 
 
 class WaveLoop:

@@ -10,6 +10,7 @@ import pytest
 
 from migration.bootstrap import App
 from migration.field_facts import DECIDES
+from migration.itinerary import ABORT
 from migration.waves.loop import Slice, WaveLoop
 from state.sides import Side, Status
 from tests.cli.records import Make, everything, files, sent
@@ -454,14 +455,30 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(operator: Mak
 # -- sweep, facts, keys, runbooks
 
 
-def test_a_sweep_takes_up_what_is_due_and_leaves_planned_waves_alone(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 2)
+def test_a_sweep_goes_on_with_what_was_begun_and_begins_nothing(operator: Make) -> None:
+    """A fleet that was just imported, and a worker that is there: nobody has asked for anything yet."""
+    desk = operator(kinds=["healthy"] * 4)
     desk.taken_in()
     desk.cutover("plan", "north", "--limit", "1")
+    desk.step_to("secure_pin", "N-0002")
+    assert desk.cutover("hold", "N-0003").code == 0
+    assert desk.cutover("release", "N-0003").code == 0
+    assert desk.cutover("resolve", "N-0004", "--switch", "CODE_AFTER", "--because", "host gone").code == 0
     said = desk.cutover("sweep", "--json")
-    assert (said.code, said.document["due"]) == (0, 1)
-    assert [desk.at(ref).side for ref in ("N-0001", "N-0002")] == [Side.ON_PREMISES, Side.CLOUD]
+    assert (said.code, [one["ref"] for one in said.document["numbers"]]) == (0, ["N-0002"])
+    sides = [desk.at(f"N-000{place}").side for place in range(1, 5)]
+    assert sides == [Side.ON_PREMISES, Side.CLOUD, Side.ON_PREMISES, Side.ON_PREMISES]
     assert desk.cutover("sweep").out.startswith("now    0 numbers due")
+
+
+def test_a_sweep_goes_on_with_an_abort_that_nobody_has_worked_at(operator: Make) -> None:
+    """What a person asked for beside the planned ways was begun by asking."""
+    desk = operator(kinds=["healthy"])
+    desk.taken_in()
+    at = desk.at()
+    desk.do(lambda app: app.ledger.people.switch(at.migration_id, ABORT.name, ABORT.first, "left", "tester"))
+    assert desk.cutover("sweep", "--json").document["due"] == 1
+    assert desk.at().status is Status.ABORTED
 
 
 def test_a_fact_is_dated_and_says_who_measured(operator: Make) -> None:

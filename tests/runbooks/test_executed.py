@@ -457,6 +457,7 @@ def test_prefect_down(page: Callable[[str], Walk]) -> None:
     walk = page("prefect-down")
     desk = walk.begin(*["healthy"] * 3)
     walk.wave("--limit", "2")
+    desk.step_to("secure_pin", "N-0003")
     walk.type("status")
     walk.type("run")
     on_cloud(desk)
