@@ -46,9 +46,12 @@ class Known:
     expires_at: datetime | None
     fact: str | None  # onprem_registration, as measured: "open", "blocked", or not at all
     verified: bool | None  # Graph shows the number's code status so; None: nobody has looked yet
+    stopped: bool = False  # we stopped its client, and nothing that could register it elsewhere was sent since
 
     @classmethod
-    def of(cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str]) -> "Known":
+    def of(
+        cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str], *, stopped: bool = False
+    ) -> "Known":
         """From what is on record, without a look at either side."""
         noted = snapshot.get("expires_at")
         return cls(
@@ -57,6 +60,7 @@ class Known:
             datetime.fromisoformat(str(noted)) if noted else None,
             facts.get("onprem_registration"),
             snapshot.get("code_verification_status") == "VERIFIED" if snapshot else None,
+            stopped,
         )
 
     @property
@@ -67,9 +71,18 @@ class Known:
         return self.expires_at or SUNSET
 
 
-def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool) -> WayBack:
+def only_stopped(at: Position, calls: Iterable[str]) -> bool:
+    """Whether all that was done to the number is that its client was stopped: it is still registered there.
+
+    `calls`: the steps that this migration has made an attempt at. Whatever `register` was answered, it may have taken
+    the number away.
+    """
+    return at.dark_by_us and at.side in (Side.NEITHER, Side.UNKNOWN) and not {"register", "deregister_cloud"} & {*calls}
+
+
+def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool, stopped: bool = False) -> WayBack:
     """With what was just read of both sides."""
-    known = Known.of(number.at, number.found("snapshot"), number.facts)
+    known = Known.of(number.at, number.found("snapshot"), number.facts, stopped=stopped)
     return judged(replace(known, expires_at=expires_at or known.expires_at, verified=verified), number.now)
 
 
@@ -83,6 +96,8 @@ def judged(known: Known, now: datetime) -> WayBack:
     ends = known.ends
     if ends is not None and now >= ends:
         return WayBack(Way.CLOSED, f"its On-Premises client expired on {ends:%Y-%m-%d}")
+    if known.stopped:
+        return WayBack(Way.OPEN, "its client was only stopped: it is still registered there, and serves once started")
     if known.fact == "blocked":
         return WayBack(Way.CLOSED, "On-Premises registration is blocked (field fact)")
     if known.verified is None or ends is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from migration.bootstrap import App
-from migration.way_back import PREFLIGHT, Known, WayBack, judged
+from migration.way_back import PREFLIGHT, Known, WayBack, judged, only_stopped
 from state.rows import Position
 from state.sides import Released
 
@@ -25,8 +25,13 @@ async def way_back_on_record(app: App, at: Position) -> WayBack:
     snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
     looked = (await app.queries.findings(at.migration_id, "note")).get(PREFLIGHT)
     newest = max((one for one in (snapshot, looked) if one is not None), key=lambda one: one.at, default=None)
-    known = Known.of(at, newest.facts if newest is not None else {}, await app.queries.field_facts())
+    seen = newest.facts if newest is not None else {}
+    known = Known.of(at, seen, await app.queries.field_facts(), stopped=await was_only_stopped(app, at))
     return judged(known, await app.queries.now())
+
+
+async def was_only_stopped(app: App, at: Position) -> bool:
+    return only_stopped(at, [row["step"] for row in await app.queries.attempts(at.migration_id)])
 
 
 async def ways_back(app: App, numbers: Sequence[Position]) -> list[WayBack]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from migration.actions.approval import was_only_stopped
 from migration.actions.refused import Refused
 from migration.bootstrap import App
 from migration.itinerary import ABORT, BACK_TO_ONPREM, FORWARD_RECOVERY, ITINERARIES, Itinerary, itinerary_named
@@ -101,8 +102,10 @@ async def look_back(app: App, named: str) -> Back:
     if side is Side.ON_PREMISES:
         raise Refused(f"{at.ref} never left On-Premises; nothing was changed{_ends_it(at)}")
     expires_at = both.onprem.expires_at if both.onprem is not None else None
-    found = way_back(view, expires_at, verified=both.cloud.code_verification_status == "VERIFIED")
-    return Back(at, found, side)
+    verified = both.cloud.code_verification_status == "VERIFIED"
+    # A client that runs and says that it serves none was not only stopped.
+    stopped = both.kind != "not_serving" and not both.cloud.registered and await was_only_stopped(app, at)
+    return Back(at, way_back(view, expires_at, verified=verified, stopped=stopped), side)
 
 
 async def back_to_onprem(app: App, back: Back, by: str) -> Position:
@@ -127,6 +130,8 @@ def _instead(back: Back) -> str:
     if back.side is Side.CLOUD:
         return "it serves from Cloud and stays there; nothing was changed"
     ref = back.at.ref
+    if back.at.itinerary == FORWARD_RECOVERY.name and back.at.ended_at is None:
+        return f"it is on its way forward already: `cutover run {ref}`; nothing was changed"
     forward = f'cutover resolve {ref} --switch FORWARD_RECOVERY --because "..." --confirm {ref}'
     return f"what is possible is forward: `{forward}`; nothing was changed"
 

@@ -34,11 +34,12 @@ async def _back(number: str, asked: Asked) -> int:
 async def _move(app: App, asked: Asked, migration_id: int) -> int:
     outcome = await app.mover.run_one(migration_id)
     at, now = await app.queries.position(migration_id), await app.queries.now()
-    asked.after(f"{line(at, now)} ({sentence(outcome)})", described(at, now, False))
-    asked.next(next_command(at, now))
     there = at.status is Status.DONE and at.side is Side.ON_PREMISES
+    asked.after(line(at, now) + ("" if there else f" ({sentence(outcome)})"), described(at, now, False))
+    asked.next(next_command(at, now))
     return asked.end(Exit.DONE if there else Exit.NOT_ALL_MOVED)
 
 
 def _will(back: Back) -> str:
-    return f"take {back.at.ref} back to On-Premises, through an outage; the way back is {back.found}"
+    through = "it is dark until its client serves" if back.side is not Side.CLOUD else "through an outage"
+    return f"take {back.at.ref} back to On-Premises, {through}; the way back is {back.found}"

@@ -56,7 +56,7 @@ TALES = {
     "closing, with backup": Tale("closing", "verified", back_from="confirm"),
     "closing, never verified": Tale("closing", "healthy"),
     "closing, code first": Tale("closing", "no_backup", back_from="register"),
-    "closing, code after": Tale("closing", "code_refused", CODE_AFTER, back_from="register"),
+    "closing, code after": Tale("closing", "code_refused", CODE_AFTER, back_from="request_code"),
     "closing, dark": Tale("closing", "dark", HOOK),
     "closing, onboard": Tale("closing", "new", HOOK),
     "closing, back and forward again": Tale("closing", "verified", after=BACK, back_from="read_both_sides"),

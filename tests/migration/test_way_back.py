@@ -33,6 +33,18 @@ SAID = {
     "no instance": (Known(False, False, None, None, None), BEFORE, "closed", "no On-Premises instance"),
     "measured to be blocked": (Known(True, True, None, "blocked", None), BEFORE, "closed", "blocked (field fact)"),
     "measured to be open": (Known(True, True, LATER, "open", False), BEFORE, "open", "measured to work"),
+    "only stopped, whatever was measured": (
+        Known(True, False, LATER, "blocked", False, stopped=True),
+        BEFORE,
+        "open",
+        "only stopped",
+    ),
+    "only stopped, and expired since": (
+        Known(True, False, BEFORE, None, False, stopped=True),
+        AFTER,
+        "closed",
+        "expired",
+    ),
     "a code would be needed": (Known(True, True, LATER, None, False), BEFORE, "closed", "would need a code"),
 }
 

@@ -65,9 +65,9 @@ def begun(desk: Operator) -> None:
     desk.do(lambda app: begin_wave(app, "WAVE"))
 
 
-def dark(walk: Walk) -> Operator:
+def dark(walk: Walk, **columns: str) -> Operator:
     """On CODE_AFTER, off On-Premises by us, and nobody has typed the code."""
-    desk = walk.begin("code_refused", columns=HOOK | {"itinerary": "CODE_AFTER"})
+    desk = walk.begin("code_refused", columns=HOOK | {"itinerary": "CODE_AFTER"} | columns)
     desk.cutover("run", "N-0001", "--patience", "0")
     at = desk.at()
     assert (at.side, at.dark_by_us, at.next_step) == (Side.NEITHER, True, "verify_code"), f"{at.next_step}: {at.reason}"
@@ -481,6 +481,16 @@ def test_rollback_number(page: Callable[[str], Walk]) -> None:
     walk.type("run", code=None)
     assert (desk.at().side, desk.sim().side) == (Side.ON_PREMISES, "on_premises")
     assert desk.sim().sender.route == "on_premises"
+
+    desk = dark(walk, start_command="")
+    assert "the way back is open: its client was only stopped" in walk.type("--dry-run").out
+    walk.type("back-to-onprem N-0001 --confirm N-0001", code=3)
+    blocked(desk, "rollback-number")
+    desk.rig.sandbox.start_instance(desk.client().id)
+    walk.type("--look-again")
+    walk.type("run")
+    assert (desk.at().status, desk.at().side, desk.sim().side) == (Status.DONE, Side.ON_PREMISES, "on_premises")
+    assert "register" not in desk.calls()
     walk.end()
 
 
@@ -638,8 +648,7 @@ def test_unknown_outcome(page: Callable[[str], Walk]) -> None:
 
 def test_way_back_closed(page: Callable[[str], Walk]) -> None:
     walk = page("way-back-closed")
-    desk = dark(walk)
-    desk.cutover("fact", "onprem_registration", "blocked", "--because", "1005 for another number")
+    desk = walk.begin("dark", world="after-sunset")
     said = desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
     assert (said.code, "FORWARD_RECOVERY" in said.complaint) == (1, True)
     walk.type("show")
