@@ -79,6 +79,7 @@ class Waba:
     templates: list[Template] = field(default_factory=list)
     meter: Meter = field(default_factory=Meter)
     on_cloud: set[str] = field(default_factory=set)  # ids of its registered numbers; one makes it active
+    health_problem: int | None = None  # the account's, and so of all its numbers
     orders: dict[str, Any] = field(default_factory=dict)  # of its numbers, by how they are sorted; made when asked for
 
 
@@ -89,6 +90,7 @@ class Business:
     id: str
     name: str
     terms_accepted: bool = True
+    health_problem: int | None = None
 
 
 @dataclass(slots=True)

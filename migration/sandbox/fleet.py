@@ -4,14 +4,14 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from migration.sandbox import health
 from migration.sandbox.accounts import App, Business, Template, Token, Waba
 from migration.sandbox.businesses import BusinessSpec
 from migration.sandbox.credentials import another_app, tokens_of
 from migration.sandbox.fleet_clients import made_client, spare_of
 from migration.sandbox.instance import Instance
 from migration.sandbox.kinds import BadSpec, NumberSpec
-from migration.sandbox.number import SimNumber
-from migration.sandbox.onprem_states import LOCKED
+from migration.sandbox.number import LOCKED, SimNumber
 from migration.sandbox.senders import Sender
 from migration.sandbox.world import World
 
@@ -64,6 +64,7 @@ class Builder:
         self._specs = tuple(businesses) or (BusinessSpec(),)
         self._apps: dict[str, App] = {}  # by the business's name
         self._wabas: dict[str, list[Waba]] = {}
+        self._newest: dict[tuple[str, int | None], Waba] = {}  # of a business, by what is wrong with all of it
         self._random = random.Random(f"{world.seed}:fleet")
         self._taken: set[str] = set()
         self._rows: list[tuple[SimNumber, Instance | None]] = []
@@ -120,17 +121,21 @@ class Builder:
                 self._taken.add(made)
                 return made
 
-    def _waba(self, name: str) -> Waba:
-        """The business's newest, or one more where that is full."""
+    def _waba(self, name: str, problem: int | None) -> Waba:
+        """The business's newest, or one more where that is full.
+
+        Numbers of an account that has a problem are by themselves: they would stop those that have none.
+        """
         spec = next((one for one in self._specs if one.name == name), None) if name else self._specs[0]
         if spec is None:
             raise BadSpec(f"no business is called {name!r}")
-        wabas = self._wabas[spec.name]
-        if wabas and len(wabas[-1].phone_number_ids) < spec.numbers_per_waba:
-            return wabas[-1]
+        newest = self._newest.get((spec.name, problem))
+        if newest is not None and len(newest.phone_number_ids) < spec.numbers_per_waba:
+            return newest
         count = len(self._world.wabas) + 1
         waba = Waba(self._digits(16, "10"), f"WABA {count}", self._apps[spec.name].business_id)
-        wabas.append(waba)
+        self._wabas[spec.name].append(waba)
+        self._newest[spec.name, problem] = waba
         for template, language in (("hello_world", "en_US"), ("hello_world", "en"), ("smoke_test", "en")):
             waba.templates.append(Template(self._digits(16, "7"), template, language))
         self._world.wabas[waba.id] = waba
@@ -148,7 +153,7 @@ class Builder:
         number = SimNumber(
             e164=e164,
             phone_number_id=phone_number_id,
-            waba_id=self._waba(spec.business).id,
+            waba_id=self._waba(spec.business, _accounts_problem(spec)).id,
             name=name,
             kind=spec.kind,
             sender=Sender(now, behaviour=spec.senders, queue=spec.sender_queue),
@@ -160,7 +165,7 @@ class Builder:
             deleted=spec.deleted,
             official=spec.official,
             tos_missing=spec.tos_missing,
-            health_problem=LOCKED if spec.locked else spec.health_problem,
+            health_problem=LOCKED if spec.locked else None,
             incomplete_deregistration=spec.unfinished == "deregistration",
             flagged=None if spec.status == "as_it_is" else spec.status,
             name_status=spec.name_status,
@@ -171,6 +176,8 @@ class Builder:
             number.live_instance = client.id
         self._profile(number, client, spec)
         world.add(number, client, spare_of(world, client) if client is not None and spec.spare_client else None)
+        if spec.health_problem is not None:
+            health.put(world, number, spec.health_problem)
         number.sender.route = "cloud" if number.side == "cloud" else "on_premises"
         number.sender.running = number.side != "neither"  # nobody sends to a number that is dark
         return number
@@ -202,6 +209,11 @@ class Builder:
             number.profile = profile | {"about": about}
             return
         client.profile, client.about, client.photo = profile, about, b"\xff\xd8\xff\xe0sandbox"
+
+
+def _accounts_problem(spec: NumberSpec) -> int | None:
+    problem = spec.health_problem
+    return problem if problem is not None and health.entity_of(problem) == "WABA" else None
 
 
 def _on_file(spec: NumberSpec, pin: str) -> str | None:

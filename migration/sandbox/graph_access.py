@@ -115,16 +115,18 @@ class Ask:
             text = "Invalid appsecret_proof provided in the API argument"
             raise Refusal(100, message=text, kind="GraphMethodException")
 
-    def phone(self, token: Token, phone_number_id: str) -> SimNumber:
-        """Raises Refusal 100/33 where it is absent or not this token's."""
-        number = self.world.by_phone_id(phone_number_id)
-        if not self._sees(token, self.world.wabas[number.waba_id]):
-            raise unknown_object(phone_number_id)
-        return number
+    def number(self, *scopes: str, deleted: bool = False) -> SimNumber:
+        """The number that the call is on, to a token with these scopes; with `deleted` also one that is deleted.
 
-    def number(self, *scopes: str) -> SimNumber:
-        """The number that the call is on, to a token with these scopes. Raises Refusal."""
-        return self.phone(self.authorize(*scopes), self.path[0])
+        Raises Refusal: 100/33 where it is absent or not this token's, 33 where it was deleted.
+        """
+        token, told = self.authorize(*scopes), self.path[0]
+        number = self.world.by_phone_id(told)
+        if not self._sees(token, self.world.wabas[number.waba_id]):
+            raise unknown_object(told)
+        if number.phone_number_id != told or (number.deleted and not deleted):
+            raise Refusal(33)
+        return number
 
     def waba(self, token: Token, waba_id: str) -> Waba:
         """Raises Refusal: 100/33 where it is absent, 200 where the token was not given access."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from migration.sandbox.accounts import App, Waba
 from migration.sandbox.graph_tree import Shape, Tree, Wanted, names, nonexistent, only, parse
-from migration.sandbox.health import phone_health, waba_health
+from migration.sandbox.health import UNVERIFIED, phone_health, waba_health
 from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.world import World
 
@@ -134,6 +134,11 @@ def render_phone(world: World, number: SimNumber, wanted: Tree | None, app: App)
 
 WabaField = Callable[[World, Waba], Any]
 
+
+def _verification(world: World, waba: Waba) -> str:
+    return "not_verified" if world.businesses[waba.business_id].health_problem == UNVERIFIED else "verified"
+
+
 WABA: Mapping[str, WabaField] = {
     "id": lambda _, waba: waba.id,
     "name": lambda _, waba: waba.name,
@@ -143,7 +148,7 @@ WABA: Mapping[str, WabaField] = {
     "country": lambda _, waba: "US",
     "status": lambda _, waba: "ACTIVE",
     "account_review_status": lambda _, waba: "APPROVED",
-    "business_verification_status": lambda _, waba: "verified",
+    "business_verification_status": _verification,
     "ownership_type": lambda _, waba: "SELF",
     "owner_business_info": lambda world, waba: {
         "id": waba.business_id,

@@ -76,7 +76,8 @@ def _filter(world: World, given: Any) -> Visible:
 
     def visible(one: str) -> bool:
         number = world.by_id[one]
-        return not number.deleted and all(_text(PHONE[name](world, number)) == value for name, value in rules)
+        here = number.phone_number_id == one and not number.deleted
+        return here and all(_text(PHONE[name](world, number)) == value for name, value in rules)
 
     return visible
 

@@ -18,9 +18,7 @@ MANAGE, MESSAGING = SCOPES
 
 
 def _read(ask: Ask) -> Answer:
-    number = ask.number(MANAGE)
-    if number.deleted:
-        raise Refusal(33)
+    number = ask.number(MANAGE, deleted=ask.world.switches.deleted_number_reads == "DELETED")
     wanted = ask.params.get("fields")
     return answer_json(fields.render_phone(ask.world, number, parse(wanted) if wanted else None, ask.app()))
 
@@ -64,12 +62,12 @@ def _set_webhook(ask: Ask, number: SimNumber, override: Any) -> Answer:
 
 
 def _register(ask: Ask) -> Answer:
-    number = ask.number(MANAGE, MESSAGING)
+    number = ask.number(MANAGE, MESSAGING, deleted=True)  # refused and counted like any other
     return success(ask.world, registering.register(ask.world, number, ask.params))
 
 
 def _deregister(ask: Ask) -> Answer:
-    registering.deregister(ask.world, ask.number(MANAGE))
+    registering.deregister(ask.world, ask.number(MANAGE, deleted=True))
     return success(ask.world)
 
 

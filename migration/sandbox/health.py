@@ -1,40 +1,83 @@
 """`health_status`: who may send, entity by entity, and why not.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
-WABA, BUSINESS and APP are always there, PHONE_NUMBER only where the number is asked about.
+WABA, BUSINESS and APP are always there, PHONE_NUMBER only where the number is asked about. What is wrong with an
+account is told, and felt, by each of its numbers; what is wrong with a business by each of its accounts.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from migration.sandbox.accounts import Waba
-from migration.sandbox.number import SimNumber
+from migration.sandbox.accounts import Business, Waba
+from migration.sandbox.number import LOCKED, SimNumber
 from migration.sandbox.world import World
 
 SEVERITY = ("AVAILABLE", "LIMITED", "BLOCKED")
+PAYMENT, UNVERIFIED = 141006, 141010
 # code -> (entity, verdict, what is wrong, what helps). The codes are from field reports; the words are ours.
 PROBLEMS: Mapping[int, tuple[str, str, str, str]] = {
-    141006: ("WABA", "BLOCKED", "There is an error with the payment method.", "Add a valid payment method."),
-    141010: ("BUSINESS", "LIMITED", "The business is not verified.", "Verify the business."),
-    131031: ("WABA", "BLOCKED", "The account is locked.", "Ask for a review in WhatsApp Manager."),
+    PAYMENT: ("WABA", "BLOCKED", "There is an error with the payment method.", "Add a valid payment method."),
+    UNVERIFIED: ("BUSINESS", "LIMITED", "The business is not verified.", "Verify the business."),
+    LOCKED: ("WABA", "BLOCKED", "The account is locked.", "Ask for a review in WhatsApp Manager."),
     # Calls over SIP only: the overall value is BLOCKED although messages go out.
     138024: ("PHONE_NUMBER", "AVAILABLE", "Calling over SIP is not set up.", "Set up SIP, or do not call."),
     138025: ("PHONE_NUMBER", "AVAILABLE", "Calling over SIP is not allowed.", "Ask for calling, or do not call."),
 }
 CALLS_ONLY = (138024, 138025)
-UNKNOWN = ("WABA", "BLOCKED", "Messages cannot be sent.", "Ask support.")
+UNKNOWN = ("PHONE_NUMBER", "BLOCKED", "Messages cannot be sent.", "Ask support.")
 # What sending meets where health shows BLOCKED: 131042 for payment, 131031 for a locked account. For a problem that
 # no page explains there is only the unknown error.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
-STOPS: Mapping[int, int] = {141006: 131042, 131031: 131031}
+STOPS: Mapping[int, int] = {PAYMENT: 131042, LOCKED: 131031}
 
 
-def stops_messages(number: SimNumber) -> int | None:
+def entity_of(code: int) -> str:
+    """Whose problem it is: PHONE_NUMBER, WABA or BUSINESS."""
+    return PROBLEMS.get(code, UNKNOWN)[0]
+
+
+def _holder(world: World, number: SimNumber, code: int) -> SimNumber | Waba | Business:
+    waba = world.wabas[number.waba_id]
+    match entity_of(code):
+        case "WABA":
+            return waba
+        case "BUSINESS":
+            return world.businesses[waba.business_id]
+        case _:
+            return number
+
+
+def put(world: World, number: SimNumber, code: int) -> None:
+    """Something is wrong with the number or, where the code is about that, with its account or its business."""
+    _holder(world, number, code).health_problem = code
+
+
+def solve(world: World, number: SimNumber, code: int) -> None:
+    holder = _holder(world, number, code)
+    if holder.health_problem == code:
+        holder.health_problem = None
+
+
+def problems(world: World, number: SimNumber) -> Mapping[int, str]:
+    """Every code that is about this number, and the entity that has it."""
+    return _own(number) | _accounts_problems(world, world.wabas[number.waba_id])
+
+
+def stops_messages(world: World, number: SimNumber) -> int | None:
     """The code with which a message fails because of what health shows; None where messages go out."""
-    problem = number.health_problem
-    if problem is None or PROBLEMS.get(problem, UNKNOWN)[1] != "BLOCKED":
-        return None
-    return STOPS.get(problem, 131000)
+    for problem in problems(world, number):
+        if PROBLEMS.get(problem, UNKNOWN)[1] == "BLOCKED":
+            return STOPS.get(problem, 131000)
+    return None
+
+
+def _own(number: SimNumber) -> dict[int, str]:
+    return {} if number.health_problem is None else {number.health_problem: "PHONE_NUMBER"}
+
+
+def _accounts_problems(world: World, waba: Waba) -> dict[int, str]:
+    found = {"WABA": waba.health_problem, "BUSINESS": world.businesses[waba.business_id].health_problem}
+    return {code: entity for entity, code in found.items() if code is not None}
 
 
 def phone_health(world: World, number: SimNumber) -> dict[str, Any]:
@@ -48,20 +91,11 @@ def phone_health(world: World, number: SimNumber) -> dict[str, Any]:
     elif number.new_name_status == "DECLINED":
         phone["can_send_message"] = "LIMITED"
         phone["additional_info"] = ["Your display name has not been approved yet."]
-    if number.health_problem is not None:
-        _mark(entities, number.health_problem)
-    return _overall(entities)
+    return _overall(_marked(entities, problems(world, number)))
 
 
 def waba_health(world: World, waba: Waba) -> dict[str, Any]:
-    """A number's payment problem is its WABA's."""
-    entities = list(_accounts(world, waba))
-    for one in waba.phone_number_ids:
-        problem = world.by_id[one].health_problem
-        if problem is not None and PROBLEMS.get(problem, UNKNOWN)[0] != "PHONE_NUMBER":
-            _mark(entities, problem)
-            break
-    return _overall(entities)
+    return _overall(_marked(list(_accounts(world, waba)), _accounts_problems(world, waba)))
 
 
 def _accounts(world: World, waba: Waba) -> list[dict[str, Any]]:
@@ -74,12 +108,14 @@ def _entity(kind: str, node: str) -> dict[str, Any]:
     return {"entity_type": kind, "id": node, "can_send_message": "AVAILABLE"}
 
 
-def _mark(entities: list[dict[str, Any]], code: int) -> None:
-    kind, verdict, text, remedy = PROBLEMS.get(code, UNKNOWN)
-    entity = next(one for one in entities if one["entity_type"] == kind)
-    if code in CALLS_ONLY:
-        entity["can_receive_call_sip"] = "BLOCKED"
-    _blame(entity, verdict, _error(code, text, remedy))
+def _marked(entities: list[dict[str, Any]], found: Mapping[int, str]) -> list[dict[str, Any]]:
+    for code, kind in found.items():
+        _, verdict, text, remedy = PROBLEMS.get(code, UNKNOWN)
+        entity = next(one for one in entities if one["entity_type"] == kind)
+        if code in CALLS_ONLY:
+            entity["can_receive_call_sip"] = "BLOCKED"
+        _blame(entity, verdict, _error(code, text, remedy))
+    return entities
 
 
 def _blame(entity: dict[str, Any], verdict: str, error: dict[str, Any] | None) -> None:

@@ -7,7 +7,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migration.sandbox import callbacks, naming, registering
+from migration.sandbox import callbacks, deleting, health, naming, registering
 from migration.sandbox.errors import Refusal, Wrong
 from migration.sandbox.number import SimNumber
 from migration.sandbox.register_checks import PIN
@@ -23,7 +23,7 @@ def act(world: World, number: SimNumber, told: Told) -> dict[str, Any]:
         raise Wrong(400, f"do is one of {', '.join(ACTIONS)}")
     with world.changing(number):
         ACTIONS[what](world, number, told)
-    return {"done": what, "e164": number.e164}
+    return {"done": what, "e164": number.e164, "phone_number_id": number.phone_number_id}
 
 
 def _set_pin(world: World, number: SimNumber, told: Told) -> None:
@@ -105,11 +105,21 @@ def _remove_partner(world: World, number: SimNumber, told: Told) -> None:
         token.wabas = seen - {number.waba_id}
 
 
-def _problem(code: int | None) -> "Act":
-    def change(world: World, number: SimNumber, told: Told) -> None:
-        number.health_problem = code
+def _delete(world: World, number: SimNumber, told: Told) -> None:
+    deleting.delete(world, number, told.get("pin"))
 
-    return change
+
+def _add(world: World, number: SimNumber, told: Told) -> None:
+    deleting.add_again(world, number)
+
+
+def _stop_paying(world: World, number: SimNumber, told: Told) -> None:
+    """Paying is the account's: every number of it feels it."""
+    health.put(world, number, health.PAYMENT)
+
+
+def _pay(world: World, number: SimNumber, told: Told) -> None:
+    health.solve(world, number, health.PAYMENT)
 
 
 Act = Callable[[World, SimNumber, Told], None]
@@ -125,6 +135,8 @@ ACTIONS: Mapping[str, Act] = {
     "ban": _ban,
     "reinstate": _reinstate,
     "remove_partner": _remove_partner,
-    "payment_problem": _problem(141006),
-    "payment_solved": _problem(None),
+    "delete_number": _delete,
+    "add_number": _add,
+    "payment_problem": _stop_paying,
+    "payment_solved": _pay,
 }

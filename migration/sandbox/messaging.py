@@ -37,7 +37,7 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         raise Refusal(131057, "The business account is in maintenance mode.")
     if to == number.digits:
         raise Refusal(131021)
-    failed = health.stops_messages(number)
+    failed = health.stops_messages(world, number)
     if failed is not None and world.switches.blocked_account == "sync":
         raise Refusal(failed, "The account cannot send messages.")
     if body.get("type") == "template":
@@ -48,6 +48,8 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         failed = 131047
     _pace(world, number, to, at)
     _note_correlation(number, body)
+    if failed is None and body.get("type") == "template" and not window_open(world, number, to):
+        number.paid_at = at  # this is paid by every list of prices there was; of the rest they say different things
     wamid = "wamid." + world.draw(number).randbytes(18).hex().upper()
     callbacks.statuses_on_cloud(world, number, to, wamid, at, body.get("biz_opaque_callback_data"), failed)
     return {
@@ -71,8 +73,6 @@ def read_receipt(number: SimNumber, body: Mapping[str, Any]) -> None:
 
 def _on_cloud(number: SimNumber) -> None:
     """133010 is for whatever is done as a number that is not registered. Raises Refusal."""
-    if number.deleted:
-        raise Refusal(33)
     if number.banned:
         raise Refusal(131031)
     if number.side != "cloud" or number.flagged == "MIGRATED":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from migration.sandbox.accounts import Waba
 from migration.sandbox.limits import Budget, Pace, PinGuesses
 from migration.sandbox.phones import Phone
 from migration.sandbox.senders import Sender
@@ -12,6 +13,7 @@ from migration.sandbox.senders import Sender
 Platform = Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"]
 Side = Literal["on_premises", "cloud", "neither"]
 NEVER = datetime.min.replace(tzinfo=UTC)
+LOCKED = 131031  # as Graph's health shows it
 
 
 def certificate(number: "SimNumber") -> str:
@@ -77,6 +79,8 @@ class SimNumber:
     moving_until: datetime | None = None  # inside `register`: off On-Premises, not up on Cloud yet
     moving_profile: dict[str, Any] | None = None
     deleted: bool = False
+    deleted_at: datetime | None = None  # kept when it is added again
+    paid_at: datetime | None = None  # when it last sent a message that costs something
     banned: bool = False
     on_business_app: bool = False
     official: bool = False
@@ -86,7 +90,8 @@ class SimNumber:
     quality: str = "GREEN"
     name_status: str = "APPROVED"
     flagged: str | None = None  # what `status` shows in place of CONNECTED
-    health_problem: int | None = None
+    health_problem: int | None = None  # its own; its account's is with the account
+    account: Waba | None = None
     onboarded_at: datetime | None = None
     deregistered_at: datetime | None = None
     incomplete_deregistration: bool = False
@@ -119,6 +124,11 @@ class SimNumber:
     inbound: int = 0
     notices: int = 0  # webhooks about its account, not its messages
     dropped_inbound: int = 0
+
+    @property
+    def locked(self) -> bool:
+        """Not allowed to send: it alone, or its account."""
+        return LOCKED in (self.health_problem, self.account.health_problem if self.account is not None else None)
 
     @property
     def outage_s(self) -> float | None:

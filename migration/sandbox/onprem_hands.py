@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from migration.sandbox.number import LOCKED
 from migration.sandbox.onprem_moves import FACTS, Deed, Move, begins, connects
-from migration.sandbox.onprem_states import LOCKED, honoured
+from migration.sandbox.onprem_states import honoured
 
 HEALTH = "https://developers.facebook.com/docs/whatsapp/on-premises/reference/health"
 ERRORS = "https://developers.facebook.com/docs/whatsapp/api/errors"

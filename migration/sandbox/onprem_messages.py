@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from migration.sandbox import callbacks
+from migration.sandbox import callbacks, health
 from migration.sandbox.errors import OnPremRefusal
 from migration.sandbox.instance import Instance
 from migration.sandbox.number import SimNumber
-from migration.sandbox.onprem_states import LOCKED
 from migration.sandbox.onprem_visit import Visit
 from migration.sandbox.world import World
 
@@ -27,7 +26,6 @@ ALWAYS_VALID = "2.43"
 NOBODYS = "0000"
 WINDOW_CLOSED, PAYMENT = 470, 402
 WINDOW = timedelta(hours=24)
-PAYMENT_PROBLEM = 141006  # as Graph's health shows it
 
 
 def send(visit: Visit) -> tuple[int, Any]:
@@ -38,7 +36,7 @@ def send(visit: Visit) -> tuple[int, Any]:
     to, kind = _recipient(visit.body), _content(visit.body)
     number = world.number_of(client)
     assert number is not None
-    if number.banned or (number.health_problem == LOCKED and world.connected(client)):
+    if number.banned or (number.locked and world.connected(client)):
         raise OnPremRefusal(1031, "The account is locked")
     if not world.connected(client):
         raise OnPremRefusal(1011, "Client is not connected to WhatsApp")
@@ -55,6 +53,8 @@ def _taken(world: World, client: Instance, number: SimNumber, to: str, kind: str
     client.messages += 1
     message_id = "gBEG" + world.draw(number).randbytes(16).hex().upper()
     failed = _fails(world, number, to, kind)
+    if failed is None and kind == "template":
+        number.paid_at = world.now()
     if not callbacks.statuses_on_premises(world, client, to, message_id, world.now(), failed):
         client.callbacks.add(world.now())  # its delivery status goes to a webhook that nobody listens to here
     return message_id
@@ -62,7 +62,7 @@ def _taken(world: World, client: Instance, number: SimNumber, to: str, kind: str
 
 def _fails(world: World, number: SimNumber, to: str, kind: str) -> int | None:
     """What becomes of a message that was taken: 402 for payment, 470 outside the 24 hours after the last inbound."""
-    if number.health_problem == PAYMENT_PROBLEM:
+    if health.PAYMENT in health.problems(world, number):
         return PAYMENT
     wrote = number.windows.get(to)
     open_ = wrote is not None and world.now() - wrote < WINDOW

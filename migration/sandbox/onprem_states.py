@@ -46,7 +46,6 @@ def _serves(client: Instance, number: SimNumber, at: datetime) -> bool:
     return honoured(client, number) and client.running(at)
 
 
-LOCKED = 131031  # as Graph's health shows it
 _TABLE = (
     State("host_gone", "there is no machine any more", "", "", lambda client, *_: client.host == "gone"),
     State("stopped", "the machine is there, nothing runs", "", "", lambda client, *_: client.host == "stopped"),
@@ -75,7 +74,7 @@ _TABLE = (
         "connected, and not allowed to send",
         "connected",
         "UP",
-        lambda client, number, at: _serves(client, number, at) and number.health_problem == LOCKED,
+        lambda client, number, at: _serves(client, number, at) and number.locked,
         serves=True,
     ),
     State("connected", "it serves its number", "connected", "UP", _serves, serves=True),

@@ -97,8 +97,10 @@ def _unfinished(attempt: Attempt) -> Refusal | None:
         return Refusal(133004, "Another registration of this number is in progress.")
     if number.incomplete_deregistration:
         return Refusal(133000, "A previous deregistration did not finish.")
-    recent = number.deregistered_at is not None and attempt.at - number.deregistered_at < DELETION_TAKES
-    if attempt.world.switches.deregister_then_133015 and recent:
+    since = [number.deleted_at]
+    if attempt.world.switches.deregister_then_133015:
+        since.append(number.deregistered_at)
+    if any(at is not None and attempt.at - at < DELETION_TAKES for at in since):
         return Refusal(133015, "Please wait 5 minutes before registering this number again.")
     return None
 

@@ -57,6 +57,13 @@ class Switches:
     """Whether the business profile survives a move with backup. Without one it is lost (documented). [MIGR]"""
     deregister_then_133015: bool = False
     """Whether `register` within five minutes of `deregister` answers 133015. [ERR]"""
+    deleted_number_reads: Literal[33, "DELETED"] = 33
+    """What a read of a deleted number gives: error 33, or the number with this `status`; documented both. [PHONES]"""
+    id_after_deletion: Literal["new", "same"] = "new"
+    """Whether a number that was deleted and is added again has another phone number id; the old one is then gone.
+    [PHONES]"""
+    pin_after_deletion: Literal["gone", "kept"] = "gone"
+    """Whether two-step is off for such a number, or asks for the PIN it had. [2FA]"""
     verify_after_signup_window: Literal["void", "renews"] = "void"
     """What a code verified later than 14 days after Embedded Signup is worth: nothing, or another 14 days. [PARTNER]"""
     signup_window_code: Literal[133006, 100] = 133006

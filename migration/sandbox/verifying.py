@@ -18,8 +18,6 @@ METHODS = ("SMS", "VOICE", "IVR")
 
 def request_code(world: World, number: SimNumber, method: Any, language: Any) -> None:
     """Raises Refusal (136024 with a subcode)."""
-    if number.deleted:
-        raise Refusal(33)
     if str(method).upper() not in METHODS or not language:
         raise Refusal(100, "Param code_method must be one of SMS, VOICE; language is required.")
     if number.on_business_app or number.banned:
@@ -61,8 +59,6 @@ def _too_many() -> Refusal:
 
 def verify_code(world: World, number: SimNumber, code: Any) -> None:
     """Raises Refusal: the code is wrong, too old or used up."""
-    if number.deleted:
-        raise Refusal(33)
     digits = str(code or "").replace("-", "").replace(" ", "")
     if not digits:
         raise Refusal(100, "Param code is required.")
@@ -75,8 +71,6 @@ def verify_code(world: World, number: SimNumber, code: Any) -> None:
 
 def set_pin(world: World, number: SimNumber, pin: Any) -> None:
     """Sets or replaces the PIN without asking for the old one. Raises Refusal."""
-    if number.deleted:
-        raise Refusal(33)
     if not PIN.fullmatch(str(pin)):
         raise Refusal(100, "Param pin must be a string of 6 digits.")
     if number.on_business_app:

@@ -229,7 +229,8 @@ class World:
     def add(self, number: SimNumber, instance: Instance | None = None, spare: Instance | None = None) -> None:
         self.numbers[number.e164] = number
         self.by_id[number.phone_number_id] = number
-        self.wabas[number.waba_id].phone_number_ids.append(number.phone_number_id)
+        number.account = self.wabas[number.waba_id]
+        number.account.phone_number_ids.append(number.phone_number_id)
         if instance is not None:
             self.instances[instance.id] = instance
             number.instance_id = instance.id

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from migration.actions import begin_wave
+from migration.sandbox import health
 from migration.vault import new_master_key
 from state.rows import Position
 from state.sides import Side, Status
@@ -518,7 +519,7 @@ def test_smoke_failed(page: Callable[[str], Walk]) -> None:
     blocked(desk, "smoke-failed")
     assert desk.sim().side == "cloud"
     walk.type("show")
-    desk.sim().health_problem = None
+    health.solve(desk.rig.sandbox.world, desk.sim(), health.PAYMENT)
     walk.type("--look-again")
     walk.type("run")
     on_cloud(desk)

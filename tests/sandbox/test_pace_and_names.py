@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.far import Far, code_of
+from migration.sandbox import Sandbox, health
+from migration.sandbox.scenario import read
+from tests.sandbox.far import Clock, Far, code_of
 
 
 def to(consumer: int) -> dict[str, Any]:
@@ -134,16 +136,65 @@ async def test_health_says_which_entity_is_to_blame(
     assert found["can_send_message"] == messages
 
 
+async def blamed(far: Far, node: str) -> dict[str, list[int]]:
+    """Entity to codes, as one node's health tells."""
+    told = (await far.graph("GET", node, params={"fields": "health_status"})).json()["health_status"]["entities"]
+    return {one["entity_type"]: [bad["error_code"] for bad in one["errors"]] for one in told if "errors" in one}
+
+
+async def each_sends(far: Far, *places: int) -> list[int | None]:
+    found = []
+    for far.at in places:
+        found.append(await send(far, far.at))
+    return found
+
+
 async def test_a_payment_problem_is_the_whole_accounts_and_can_be_solved() -> None:
-    far = Far.of("on_cloud")
+    clock = Clock()
+    told = "businesses: [{name: a, numbers_per_waba: 3}]\nnumbers: [{kind: on_cloud, count: 2}, {kind: healthy}, "
+    far = Far(Sandbox.from_scenario(read(told + "{kind: on_cloud}]"), now=clock.now), clock)
+    first, second, onprem, elsewhere = (row["phone_number_id"] for row in far.manifest["numbers"])
+    waba = far.row["waba_id"]
     await far.oracle("POST", "manager", json={"do": "payment_problem", "e164": far.e164})
-    waba = (await far.waba("GET", params={"fields": "health_status"})).json()["health_status"]
-    assert (waba["can_send_message"], [one["entity_type"] for one in waba["entities"]]) == (
-        "BLOCKED",
-        ["WABA", "BUSINESS", "APP"],
-    )
+    for node in (first, second, waba):
+        assert await blamed(far, node) == {"WABA": [141006]}
+    assert (await blamed(far, onprem))["WABA"] == [141006]
+    assert await blamed(far, elsewhere) == {}
+    assert await each_sends(far, 0, 1, 2, 3) == [131042, 131042, 133010, None]
+    far.at = 1
     await far.oracle("POST", "manager", json={"do": "payment_solved", "e164": far.e164})
-    assert (await far.shows("health_status"))[0]["can_send_message"] == "AVAILABLE"
+    assert [await blamed(far, node) for node in (first, second, waba)] == [{}] * 3
+    assert await send(far) is None
+
+
+async def test_a_fleet_has_accounts_apart_for_numbers_that_nobody_pays_for() -> None:
+    far = Far.of("on_cloud", "payment_problem", "on_cloud", "payment_problem")
+    wabas = [row["waba_id"] for row in far.manifest["numbers"]]
+    assert (wabas[0], wabas[1]) == (wabas[2], wabas[3])
+    assert wabas[0] != wabas[1]
+    assert await each_sends(far, 0, 1, 2) == [None, 133010, None]
+
+
+async def test_a_business_that_is_not_verified_is_shown_by_each_of_its_accounts() -> None:
+    far = Far.told("{kind: on_cloud, count: 11, health_problem: 141010}")
+    assert len({row["waba_id"] for row in far.manifest["numbers"]}) == 2
+    for row in (far.manifest["numbers"][0], far.manifest["numbers"][10]):
+        assert await blamed(far, row["phone_number_id"]) == {"BUSINESS": [141010]}
+        told = (await far.graph("GET", row["waba_id"], params={"fields": "business_verification_status"})).json()
+        assert told["business_verification_status"] == "not_verified"
+
+
+async def test_a_lock_of_one_sender_is_its_own_and_one_of_the_account_everybodys() -> None:
+    far = Far.of("healthy", "healthy")
+    await far.oracle("POST", f"instances/{far.row['instance']}", json={"do": "lock"})
+    assert await blamed(far, far.row["phone_number_id"]) == {"PHONE_NUMBER": [133010, 131031]}
+    far.at = 1
+    assert await blamed(far, far.row["phone_number_id"]) == {"PHONE_NUMBER": [133010]}
+    assert far.number.instance == "connected"
+    health.put(far.sandbox.world, far.number, 131031)
+    for far.at in (0, 1):
+        body = {"to": "4915100000000", "type": "text", "text": {"body": "x"}}
+        assert code_of(await far.onprem("POST", "messages", json=body)) == 1031
 
 
 # -- https://developers.facebook.com/docs/graph-api/guides/upload

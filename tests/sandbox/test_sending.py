@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from migration.sandbox import health
 from tests.sandbox.far import Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE, TEXT, change, listening, seen
 
@@ -55,7 +56,7 @@ async def test_a_read_receipt_is_whole(part: dict[str, str], code: int) -> None:
 async def test_an_account_that_health_shows_as_blocked_cannot_send(problem: int, code: int) -> None:
     for blocked in ("sync", "async"):
         far, receiver = await listening("on_cloud", blocked_account=blocked)
-        far.number.health_problem = problem
+        health.put(far.sandbox.world, far.number, problem)
         answer = await far.phone("POST", "messages", json=TEMPLATE)
         heard = receiver.hear(30)
         if blocked == "sync":
@@ -72,7 +73,7 @@ async def test_an_account_that_health_shows_as_blocked_cannot_send(problem: int,
 @pytest.mark.parametrize("problem", [141010, 138024, 138025])
 async def test_what_only_limits_or_is_about_calls_stops_no_message(problem: int) -> None:
     far, receiver = await listening()
-    far.number.health_problem = problem
+    health.put(far.sandbox.world, far.number, problem)
     assert (await far.phone("POST", "messages", json=TEMPLATE)).status_code == 200
     assert seen(receiver.hear(30)) == ["sent", "delivered", "read"]
 
