@@ -77,9 +77,13 @@ class Waba:
     phone_number_ids: list[str] = field(default_factory=list)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)
-    meter: Meter = field(default_factory=Meter)
+    meters: dict[str, Meter] = field(default_factory=dict)  # of each app that calls on it
     on_cloud: set[str] = field(default_factory=set)  # ids of its registered numbers; one makes it active
     health_problem: int | None = None  # the account's, and so of all its numbers
+
+    def meter(self, app_id: str) -> Meter:
+        return self.meters.setdefault(app_id, Meter())
+
     orders: dict[str, Any] = field(default_factory=dict)  # of its numbers, by how they are sorted; made when asked for
 
 

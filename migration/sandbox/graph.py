@@ -7,22 +7,28 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from migration.sandbox import noise
 from migration.sandbox.accounts import App
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.graph_access import VERSION, Ask, AsksFirst, Handler, served_version
-from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token
+from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token, me
 from migration.sandbox.graph_phone import PHONE_CALLS
 from migration.sandbox.graph_waba import WABA_CALLS
 from migration.sandbox.usage import Usage, spend, usage_headers
 from migration.sandbox.wire import Answer, Asked, Request, Target, answer_json
 from migration.sandbox.world import World
 
+# Refusals of Graph itself, not of a product on it: they have no code in front of their text.
+BARE = frozenset({101, 104, 190, 2500})
+
 
 def identify(world: World, request: Request) -> Target:
     """What this call is. Never raises: a call that makes no sense is answered when it runs."""
+    if request.method == "HEAD":
+        request = replace(request, method="GET")  # the server leaves the body out
     parts = request.parts
     version = parts.pop(0) if parts and VERSION.fullmatch(parts[0]) else None
     ask = Ask(world, request, parts, version)
@@ -30,7 +36,8 @@ def identify(world: World, request: Request) -> Target:
     number = world.by_id.get(parts[0]) if parts else None
     if number is not None:
         world.settle(number)
-    return Target("graph", call, lambda: _answer(ask, call, run), write, number)
+    app = _app(ask)
+    return Target("graph", call, lambda: _answer(ask, app, call, run), write, number, app)
 
 
 def _find(ask: Ask) -> tuple[str, bool, Handler]:
@@ -41,6 +48,8 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
         return "get.debug_token", False, debug_token
     if path == ["oauth", "access_token"]:
         return "get.access_token", False, access_token
+    if path == ["me"] and method == "GET":
+        return "get.me", False, me
     if not path or len(path) > 2:
         return "unknown", method != "GET", _unknown
     node, edge = path[0], path[1] if len(path) == 2 else ""
@@ -59,8 +68,8 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
     return "unknown", method != "GET", _unknown
 
 
-def _answer(ask: Ask, call: str, run: Handler) -> Answer:
-    used = _spend(ask, call)
+def _answer(ask: Ask, app: App | None, call: str, run: Handler) -> Answer:
+    used = _spend(ask, app, call)
 
     def run_it() -> Answer:
         if used.refusal is not None:
@@ -95,25 +104,26 @@ def _unverified(ask: Ask) -> Callable[[], Answer]:
     return refuse
 
 
-def _spend(ask: Ask, call: str) -> Usage:
+def _spend(ask: Ask, app: App | None, call: str) -> Usage:
     node = ask.path[0] if ask.path else ""
     number = ask.world.by_id.get(node)
     waba = ask.world.wabas.get(number.waba_id if number is not None else node)
-    return spend(ask.world, waba, _app(ask), call)
+    return spend(ask.world, waba, app, call)
 
 
 def _app(ask: Ask) -> App | None:
-    """The app that asks: its token's, or as which it says it asks."""
-    world, given = ask.world, ask.token or ""
-    token = world.tokens.get(given)
-    named = token.app_id if token is not None else given.partition("|")[0] or str(ask.params.get("client_id"))
-    return world.apps.get(named)
+    """The app that asks: its token's, or as which it asks for a token. Who is nobody spends nobody's calls."""
+    world, given = ask.world, ask.token
+    token = (world.tokens.get(given) or ask.as_app(given)) if given is not None else None
+    return world.apps.get(token.app_id if token is not None else str(ask.params.get("client_id")))
 
 
 def _refuse(ask: Ask, refusal: Refusal) -> Answer:
     """https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"""
     message = refusal.message
-    if refusal.code not in (190, 104) and refusal.kind == "OAuthException" and not message.startswith("(#"):
+    if refusal.subcode == 33:
+        message = message.replace("Unsupported request", f"Unsupported {ask.request.method.lower()} request", 1)
+    if refusal.code not in BARE and refusal.kind == "OAuthException" and not message.startswith("(#"):
         message = f"(#{refusal.code}) {message}"
     error: dict[str, Any] = {"message": message, "type": refusal.kind, "code": refusal.code}
     if refusal.subcode is not None:
@@ -149,7 +159,7 @@ def _too_new(ask: Ask) -> bool:
 
 def _unknown(ask: Ask) -> Answer:
     if _too_new(ask):
-        raise Refusal(2500, message=f"Unknown path components: /{ask.version}")
+        raise Refusal(2500, message=f"Unknown path components: /{'/'.join(ask.path)}")
     if not ask.path:
         raise Refusal(2500, message="An active access token must be used to query information.")
     ask.authorize()

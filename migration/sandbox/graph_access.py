@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from migration.sandbox.accounts import App, Token, Waba
 from migration.sandbox.errors import Refusal, unknown_object
@@ -87,12 +88,12 @@ class Ask:
             if self.request.method == "GET":
                 raise Refusal(200, message="Provide valid app ID")
             raise _bad_token("An access token is required to request this resource.", None, code=104)
-        token = self.world.tokens.get(self.token) or self._as_app(self.token)
+        token = self.world.tokens.get(self.token) or self.as_app(self.token)
         if token is None:
             raise _bad_token("Invalid OAuth access token - Cannot parse access token", None)
         return token
 
-    def _as_app(self, given: str) -> Token | None:
+    def as_app(self, given: str) -> Token | None:
         """An app token, `id|secret`: it acts for the app and may do nothing for any account."""
         app_id, _, secret = given.partition("|")
         app = self.world.apps.get(app_id)
@@ -159,7 +160,11 @@ LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 def callback_url(value: Any, longest: int = 2_000) -> str:
     """Raises Refusal for what cannot be an address of webhooks."""
     url = str(value)
-    if not url.startswith(("https://", *LOOPBACK)) or len(url) > longest:
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host or not url.startswith(("https://", *LOOPBACK)) or len(url) > longest:
         raise Refusal(100, f"The callback must be an https URL of at most {longest} characters.")
     return url
 

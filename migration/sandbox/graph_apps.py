@@ -7,23 +7,44 @@ from migration.sandbox import credentials
 from migration.sandbox.accounts import App, Token
 from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
+from migration.sandbox.graph_tree import Shape, names, only, parse
 from migration.sandbox.uploads import MOST_BYTES, TYPES, Session
 from migration.sandbox.wire import Answer, answer_json
 from migration.sandbox.world import World
+
+NAMED: Shape = dict.fromkeys(("id", "name"))
+SYSTEM_USER = "System user"
 
 
 def _app(ask: Ask) -> Answer:
     token = ask.authorize()
     if token.app_id != ask.path[0]:
         raise unknown_object(ask.path[0])
-    app = ask.world.apps[token.app_id]
-    return answer_json({"id": app.id, "name": app.name})
+    return answer_json(_named(ask, token.app_id, ask.world.apps[token.app_id].name))
+
+
+def me(ask: Ask) -> Answer:
+    """Whose token it is: the system user's, or the app's own."""
+    token = ask.authorize()
+    if token.value in ask.world.tokens:
+        return answer_json(_named(ask, token.user_id, SYSTEM_USER))
+    return answer_json(_named(ask, token.app_id, ask.world.apps[token.app_id].name))
+
+
+def _named(ask: Ask, node: str, name: str) -> dict[str, Any]:
+    """Raises Refusal for a field that does not exist."""
+    wanted = parse(ask.params["fields"]) if ask.params.get("fields") else names("id", "name")
+    return {**only({"id": node, "name": name}, wanted, NAMED), "id": node}
 
 
 def debug_token(ask: Ask) -> Answer:
     """https://developers.facebook.com/docs/graph-api/reference/debug_token"""
-    ask.authorize()  # an app token, or any living one
-    inspected = ask.world.tokens.get(str(ask.params.get("input_token")))
+    viewer, given = ask.authorize(), ask.params.get("input_token")
+    if not given:
+        raise Refusal(100, message="(#100) The parameter input_token is required.")
+    inspected = ask.world.tokens.get(str(given)) or ask.as_app(str(given))
+    if inspected is not None and inspected.app_id != viewer.app_id:
+        raise Refusal(100, message="(#100) The App_id in the input_token did not match the Viewing App")
     if inspected is None:
         error = {"code": 190, "message": "Invalid OAuth access token data.", "subcode": 467}
         return answer_json({"data": {"error": error, "is_valid": False, "scopes": []}})
@@ -32,6 +53,8 @@ def debug_token(ask: Ask) -> Answer:
 
 def _debugged(world: World, token: Token) -> dict[str, Any]:
     app = world.apps[token.app_id]
+    if token.value not in world.tokens:
+        return {"app_id": app.id, "type": "APP", "application": app.name, "is_valid": True, "scopes": []}
     expired = token.expires_at is not None and world.now() >= token.expires_at
     targets = {} if token.wabas is None else {"target_ids": sorted(token.wabas)}
     data: dict[str, Any] = {

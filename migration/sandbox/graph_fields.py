@@ -101,9 +101,10 @@ PHONE_DEFAULTS = ("verified_name", "code_verification_status", "display_phone_nu
 # What can be named inside a field; a field that is not here has nothing inside.
 HEALTH: Shape = {
     "can_send_message": None,
-    "entities": dict.fromkeys(
-        ("entity_type", "id", "can_send_message", "can_receive_call_sip", "additional_info", "errors")
-    ),
+    "entities": {
+        **dict.fromkeys(("entity_type", "id", "can_send_message", "can_receive_call_sip", "additional_info")),
+        "errors": dict.fromkeys(("error_code", "error_description", "possible_solution")),
+    },
 }
 PROFILE_FIELDS = ("about", "address", "description", "email", "profile_picture_url", "websites", "vertical")
 INSIDE_PHONE: Shape = {

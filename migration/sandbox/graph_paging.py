@@ -16,6 +16,7 @@ from migration.sandbox.errors import Refusal
 from migration.sandbox.graph_access import Ask, served_version
 
 LIMIT, MOST = 25, 100
+LONGEST_LIMIT = 18  # digits; what does not fit into 64 bits is no number there
 PREFIX = b"QVFI"  # real cursors begin like this
 # What says where a page begins; the links say it anew.
 PLACES = ("after", "before", "limit")
@@ -86,9 +87,9 @@ def _paging(ask: Ask, edge: Edge, found: Sequence[str], limit: int) -> dict[str,
 def _limit(given: Any) -> int:
     """Anything above the most is taken as the most. Raises Refusal."""
     text = str(given)
-    if not text.isdecimal() or not text.isascii() or len(text) > len(str(10**9)):
+    if not text.isdecimal() or not text.isascii() or len(text) > LONGEST_LIMIT:
         raise Refusal(100, message="(#100) param limit must be non-negative")
-    return max(1, min(int(text), MOST))
+    return min(int(text), MOST)
 
 
 def cursor(key: str) -> str:

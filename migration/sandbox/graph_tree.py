@@ -48,10 +48,17 @@ def only(value: Any, inner: Tree, shape: Shape | None) -> Any:
     """The named parts of a value, also of each row of a list. Raises Refusal for a part that does not exist."""
     if not inner:
         return value
-    for name in inner:
+    check(inner, shape)
+    return _cut(value, inner, shape or {})
+
+
+def check(inner: Tree, shape: Shape | None) -> None:
+    """Also where there is no value to look into. Raises Refusal for a name that does not exist, at whatever depth."""
+    for name, wanted in inner.items():
         if shape is None or name not in shape:
             raise nonexistent(name)
-    return _cut(value, inner, shape or {})
+        if wanted.inner:
+            check(wanted.inner, shape[name])
 
 
 def _cut(value: Any, inner: Tree, shape: Shape) -> Any:
@@ -59,7 +66,11 @@ def _cut(value: Any, inner: Tree, shape: Shape) -> Any:
         return [_cut(row, inner, shape) for row in value]
     if not isinstance(value, dict):
         return value
-    return {name: only(value[name], wanted.inner, shape[name]) for name, wanted in inner.items() if name in value}
+    return {name: _part(value[name], wanted.inner, shape[name]) for name, wanted in inner.items() if name in value}
+
+
+def _part(value: Any, inner: Tree, shape: Shape | None) -> Any:
+    return _cut(value, inner, shape or {}) if inner else value
 
 
 class _Reader:

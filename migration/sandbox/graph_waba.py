@@ -10,6 +10,7 @@ from migration.sandbox import graph_fields as fields
 from migration.sandbox.accounts import SCOPES, Subscription, Template, Waba
 from migration.sandbox.errors import Refusal
 from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
+from migration.sandbox.graph_apps import SYSTEM_USER
 from migration.sandbox.graph_numbers import numbers
 from migration.sandbox.graph_paging import Edge, Order, page
 from migration.sandbox.graph_tree import Shape, Tree, Wanted, only, parse
@@ -127,7 +128,7 @@ def _template(one: Template) -> dict[str, Any]:
 def _assigned_users(ask: Ask) -> Answer:
     token = ask.authorize(MANAGE)
     ask.waba(token, ask.path[0])
-    rows = [{"id": token.user_id, "name": "System user", "tasks": ["MANAGE"]}]
+    rows = [{"id": token.user_id, "name": SYSTEM_USER, "tasks": ["MANAGE"]}]
     return answer_json({"data": only(rows, _tree(ask.params), USER)})
 
 

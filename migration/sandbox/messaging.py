@@ -21,6 +21,7 @@ TYPES = frozenset({
     "reaction"
 })
 # fmt: on
+MEDIA = frozenset({"image", "audio", "video", "document", "sticker"})
 LONGEST_TEXT = 4096
 # "Must be CONNECTED to send"; which code each other status gets is undocumented, these are what their names mean.
 FLAGS: Mapping[str, int] = {"RATE_LIMITED": 131048, "RESTRICTED": 368}
@@ -105,11 +106,9 @@ def _recipient(world: World, number: SimNumber, body: Mapping[str, Any]) -> str:
         raise Refusal(131051, f"{kind} is not a message type.")
     if not body.get("to"):
         raise Refusal(131008, "Parameter to is required.")
-    content = body.get(kind)
-    if not isinstance(content, Mapping) and kind != "contacts":
-        raise Refusal(131008, f"Parameter {kind} is required.")
-    if kind == "text" and not 0 < len(str(dict(content or {}).get("body", ""))) <= LONGEST_TEXT:
-        raise Refusal(100, f"Param text['body'] must have 1 to {LONGEST_TEXT} characters.")
+    if isinstance(body["to"], bool) or not isinstance(body["to"], str | int):
+        raise Refusal(131009, "Parameter to is not a phone number.")
+    _content(kind, body.get(kind))
     digits = "".join(char for char in str(body["to"]) if char.isdigit())
     if world.switches.to_without_plus == "country_added" and not str(body["to"]).lstrip().startswith("+"):
         digits = number.digits[:2] + digits  # the countries of these numbers have two digits
@@ -119,6 +118,20 @@ def _recipient(world: World, number: SimNumber, body: Mapping[str, Any]) -> str:
     if opaque is not None and not (isinstance(opaque, str) and len(opaque) <= LONGEST_OPAQUE):
         raise Refusal(131009, f"Parameter biz_opaque_callback_data must be a text of at most {LONGEST_OPAQUE}.")
     return digits
+
+
+def _content(kind: str, content: Any) -> None:
+    """Raises Refusal where what is to be sent is missing, or no message of its type."""
+    if not content or not isinstance(content, list if kind == "contacts" else Mapping):
+        raise Refusal(131008, f"Parameter {kind} is required.")
+    if isinstance(content, list):
+        return
+    if kind == "text":
+        text = content.get("body")
+        if not isinstance(text, str) or not 0 < len(text) <= LONGEST_TEXT:
+            raise Refusal(100, f"Param text['body'] must be a text of 1 to {LONGEST_TEXT} characters.")
+    if kind in MEDIA and not any(isinstance(content.get(one), str) and content[one] for one in ("id", "link")):
+        raise Refusal(131008, f"Parameter {kind}['id'] or {kind}['link'] is required.")
 
 
 def _known_template(world: World, number: SimNumber, template: Mapping[str, Any]) -> None:

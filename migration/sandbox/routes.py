@@ -13,7 +13,7 @@ from migration.sandbox.senders import EVENTS
 ANY = "*"
 # Those that no table has: by what a call carries (`POST /{phone}`), or where it leads.
 CARRIED = ("set_pin", "set_name", "set_webhook")
-ELSEWHERE = ("get.debug_token", "get.access_token", "unknown", "onprem.unknown", "hook")
+ELSEWHERE = ("get.me", "get.debug_token", "get.access_token", "unknown", "onprem.unknown", "hook")
 
 
 def names() -> list[str]:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httptools
 
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 # Meta takes webhooks of 3 MB; nothing a client sends here is larger than a picture.
 LARGEST_BODY = 16 * 1024 * 1024
 REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Told(NamedTuple):
+    """How an answer goes out. `body` is false for HEAD: one that came all the same would be read as the next answer."""
+
+    keep: bool
+    body: bool
+
+    def of(self, answer: Answer) -> bytes:
+        return answer.body if self.body else b""
 
 
 class Connection(asyncio.Protocol):
@@ -102,13 +112,14 @@ class Connection(asyncio.Protocol):
             answer = self._sandbox.begin(request)
             if request.method != "GET":
                 self._server.look(request)
+            told = Told(keep, body=request.method != "HEAD")
             if answer.asks is not None or answer.takes_s > 0:
                 self._busy = True
-                self._server.spawn(self._later(answer, keep))
+                self._server.spawn(self._later(answer, told))
             else:
-                self._send(answer, keep)
+                self._send(answer, told)
 
-    async def _later(self, answer: Answer, keep: bool) -> None:
+    async def _later(self, answer: Answer, told: "Told") -> None:
         """The effect is the world's already, unless an address has to verify itself first; only the answer is late,
         and its caller may be gone by then."""
         if answer.asks is not None:
@@ -116,10 +127,10 @@ class Connection(asyncio.Protocol):
             self._server.courier.look()
         await asyncio.sleep(answer.takes_s)
         self._busy = False
-        self._send(answer, keep)
+        self._send(answer, told)
         self._next()
 
-    def _send(self, answer: Answer, keep: bool) -> None:
+    def _send(self, answer: Answer, told: "Told") -> None:
         if self._transport is None:
             return
         match answer.drop:
@@ -131,11 +142,11 @@ class Connection(asyncio.Protocol):
             case "no_answer":
                 self._transport.close()
             case "cut":
-                self._transport.write(_encode(answer, keep=False, body=answer.body[: len(answer.body) // 2]))
+                self._transport.write(_encode(answer, False, told.of(answer)[: len(answer.body) // 2]))
                 self._transport.close()
             case None:
-                self._transport.write(_encode(answer, keep, answer.body))
-                if not keep:
+                self._transport.write(_encode(answer, told.keep, told.of(answer)))
+                if not told.keep:
                     self._transport.close()
 
     def _refuse(self, status: int) -> None:

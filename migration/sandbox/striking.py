@@ -89,7 +89,7 @@ def _usage(world: World, target: Target, *, full: bool = False) -> dict[str, str
     if target.side != "graph":
         return {}
     waba = world.wabas[target.number.waba_id] if target.number is not None else None
-    used = look(world, waba, None)
+    used = look(world, waba, target.app)
     return usage_headers(Usage(app=100, waba=100, minutes=1, business_id=used.business_id) if full else used)
 
 

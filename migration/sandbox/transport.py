@@ -35,6 +35,9 @@ def _respond(request: httpx.Request, answer: Answer) -> httpx.Response:
         raise httpx.ReadTimeout("The read operation timed out", request=request)
     if answer.drop == "cut":
         return httpx.Response(answer.status, headers=answer.headers, stream=_Cut(answer.body), request=request)
+    if request.method == "HEAD":
+        length = {"content-length": str(len(answer.body))}
+        return httpx.Response(answer.status, headers=answer.headers | length, request=request)
     return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
 

@@ -1,6 +1,7 @@
 """How many calls are made on a WABA and as an app, and when that is too many.
 
-Management calls on a WABA: 5,000 an hour where it is active, 200 where it has no registered number, in a moving hour:
+Management calls of an app on a WABA: 5,000 an hour where it is active, 200 where it has no registered number, in a
+moving hour; two apps on the same account do not feel each other:
 https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform (rate limits)
 Calls of an app on nothing of WhatsApp's: 200 an hour for each of its users. Calling while throttled lengthens the wait:
 https://developers.facebook.com/docs/graph-api/overview/rate-limiting
@@ -39,16 +40,14 @@ class Usage:
 
 def spend(world: World, waba: Waba | None, app: App | None, call: str) -> Usage:
     """Counts one call where it is counted, whether or not it is going to be taken."""
-    taken = True
-    if waba is not None and call in COUNTED:
-        taken = _spend(world, waba.meter, _most(waba))
-    elif waba is None and app is not None:
-        taken = _spend(world, app.meter, _apps_most(world, app))
+    if app is None or (waba is not None and call not in COUNTED):
+        return look(world, waba, app)
+    meter = waba.meter(app.id) if waba is not None else app.meter
+    taken = _spend(world, meter, _most(waba) if waba is not None else _apps_most(world, app))
     used = look(world, waba, app)
     if taken:
         return used
     code = world.switches.management_limit_code if waba is not None else 4
-    meter = waba.meter if waba is not None else app.meter if app is not None else Meter()
     minutes = _minutes(world, meter)
     refusal = Refusal(code, f"Try again in {minutes} minutes.")
     return Usage(used.app, used.waba, minutes, used.business_id, refusal)
@@ -58,7 +57,7 @@ def look(world: World, waba: Waba | None, app: App | None) -> Usage:
     """The figures as they are, without a call."""
     now = world.now()
     by_app = 100 * app.meter.calls(now) // _apps_most(world, app) if app is not None else 0
-    by_waba = 100 * waba.meter.calls(now) // _most(waba) if waba is not None else 0
+    by_waba = 100 * waba.meter(app.id).calls(now) // _most(waba) if waba is not None and app is not None else 0
     owner = waba.business_id if waba is not None else app.business_id if app is not None else "0"
     return Usage(by_app, by_waba, business_id=owner)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
+from migration.sandbox.accounts import App
 from migration.sandbox.calls import Side
 from migration.sandbox.number import SimNumber
 from migration.sandbox.webhooks import Handshake
@@ -24,7 +25,10 @@ STRUCTURED = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is decoded and has no query; `headers` have lower-case names; `base` is scheme and host."""
+    """`path` is decoded and has no query; `headers` have lower-case names; `base` is scheme and host.
+
+    `raw`: the path as it came, where it came from somewhere.
+    """
 
     method: str
     path: str
@@ -32,16 +36,22 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     base: str = "http://sandbox"
+    raw: str | None = None
 
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes, base: str) -> "Request":
         path, _, query = target.partition("?")
-        return cls(method.upper(), unquote(path), query, headers, body, base)
+        return cls(method.upper(), unquote(path), query, headers, body, base, path)
 
     @property
     def parts(self) -> list[str]:
-        """Pieces of the path; a trailing slash makes no difference."""
-        return [part for part in self.path.split("/") if part]
+        """Pieces of the path; a trailing slash makes no difference. A slash that was encoded is part of its piece:
+
+        who escapes an id must not find that it is a path.
+        """
+        if self.raw is None:
+            return [part for part in self.path.split("/") if part]
+        return [unquote(part) for part in self.raw.split("/") if part]
 
     def queried(self) -> dict[str, str]:
         return dict(parse_qsl(self.query, keep_blank_values=True))
@@ -144,3 +154,4 @@ class Target:
     run: Callable[[], Answer]
     write: bool = False
     number: SimNumber | None = None
+    app: App | None = None  # who asks Graph

@@ -153,6 +153,41 @@ async def test_an_app_token_is_known_and_opens_no_account() -> None:
     assert code_of(await far.client.get("/nothing", params=wrong)) == 190
 
 
+async def test_a_token_is_told_about_only_to_its_own_app() -> None:
+    far = two()
+    first, second = apps(far)
+    own = f"{first['app_id']}|{first['app_secret']}"
+
+    async def told(given: str | None, viewer: str) -> dict[str, Any]:
+        params = {"access_token": viewer} | ({"input_token": given} if given is not None else {})
+        answer: dict[str, Any] = (await far.client.get("/v25.0/debug_token", params=params)).json()
+        return answer
+
+    assert (await told(first["token"], own))["data"]["is_valid"] is True
+    error = (await told(first["token"], second["token"]))["error"]
+    assert (error["code"], "did not match the Viewing App" in error["message"]) == (100, True)
+    assert (await told(None, own))["error"]["code"] == 100
+    assert {name: (await told(own, own))["data"][name] for name in ("type", "app_id", "is_valid", "scopes")} == {
+        "type": "APP",
+        "app_id": first["app_id"],
+        "is_valid": True,
+        "scopes": [],
+    }
+    assert (await told(own + "x", own))["data"]["error"]["code"] == 190
+
+
+async def test_a_token_says_whose_it_is() -> None:
+    far = two()
+    app = apps(far)[0]
+    user = (await as_app(far, app, "GET", "me")).json()
+    debug = {"input_token": app["token"], "access_token": app["token"]}
+    assert user["id"] == (await far.client.get("/debug_token", params=debug)).json()["data"]["user_id"]
+    own = {"access_token": f"{app['app_id']}|{app['app_secret']}"}
+    assert (await far.client.get("/v25.0/me", params=own)).json() == {"id": app["app_id"], "name": "a"}
+    assert code_of(await as_app(far, app, "GET", "me?fields=shoe_size")) == 100
+    assert code_of(await as_app(far, app, "GET", f"{app['app_id']}?fields=id,shoe_size")) == 100
+
+
 # -- tokens that end
 
 
@@ -165,7 +200,7 @@ async def test_a_token_ends_in_the_middle_of_a_run(what: str, subcode: int) -> N
     answer = await as_app(far, first, "GET", far.row["phone_number_id"])
     assert (answer.status_code, code_of(answer), answer.json()["error"]["error_subcode"]) == (401, 190, subcode)
     assert (await as_app(far, second, "GET", far.row["phone_number_id"])).status_code == 200
-    debug = {"input_token": first["token"], "access_token": second["token"]}
+    debug = {"input_token": first["token"], "access_token": f"{first['app_id']}|{first['app_secret']}"}
     data = (await far.client.get("/debug_token", params=debug)).json()["data"]
     assert (data["is_valid"], data["error"]["subcode"]) == (False, subcode)
     await manager(far, what, business="a")

@@ -88,9 +88,23 @@ async def test_pages_have_opaque_cursors_and_the_last_has_no_next() -> None:
 async def test_an_unknown_object_is_100_33() -> None:
     far = Far.of()
     for path in ("1234567890123456", "1234567890123456/register", "nonsense"):
-        error = (await far.graph("GET" if "/" not in path else "POST", path)).json()["error"]
+        method = "GET" if "/" not in path else "POST"
+        error = (await far.graph(method, path)).json()["error"]
         assert (error["code"], error["error_subcode"], error["type"]) == (100, 33, "GraphMethodException")
-    assert code_of(await far.phone("POST", "migrate")) == 2500
+        node = path.partition("/")[0]
+        assert error["message"].startswith(f"Unsupported {method.lower()} request. Object with ID '{node}' does not")
+    error = (await far.phone("POST", "migrate")).json()["error"]
+    assert (error["code"], error["message"]) == (2500, "Unknown path components: /migrate")
+
+
+async def test_a_slash_in_an_id_is_no_way_to_an_edge() -> None:
+    far = Far.of("on_cloud")
+    url = f"http://sandbox/v25.0/{far.row['phone_number_id']}%2Fderegister"
+    answer = await far.client.post(url, headers={"Authorization": f"Bearer {far.manifest['token']}"})
+    assert (code_of(answer), far.number.side, far.number.deregisters) == (100, "cloud", 0)
+    digits = "".join(f"%{ord(one):x}" for one in far.row["phone_number_id"])
+    answer = await far.client.get(f"http://sandbox/v25.0/{digits}", headers=answer.request.headers)
+    assert answer.json()["id"] == far.row["phone_number_id"]
 
 
 async def test_tokens_expire_are_revoked_and_lack_things() -> None:
@@ -187,11 +201,32 @@ async def test_a_message_sent_twice_is_seen() -> None:
         ({"to": "12"}, 131009),
         ({"text": None}, 131008),
         ({"text": {"body": "x" * 4097}}, 100),
+        ({"text": {"body": ["x"]}}, 100),
+        ({"to": ["+4915100000000"]}, 131009),
+        ({"to": {"number": "+4915100000000"}}, 131009),
+        ({"type": "image", "image": {}}, 131008),
+        ({"type": "document", "document": {"filename": "a.pdf"}}, 131008),
+        ({"type": "contacts", "contacts": "somebody"}, 131008),
+        ({"type": "location", "location": {}}, 131008),
         ({"type": "template", "template": {"name": "none", "language": {"code": "en"}}}, 132001),
     ],
 )
 async def test_a_message_that_cannot_be_sent_says_why(change: dict[str, object], code: int) -> None:
     assert code_of(await Far.of("on_cloud").phone("POST", "messages", json=TEXT | change)) == code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "image", "image": {"link": "https://a.example/x.jpg"}},
+        {"type": "audio", "audio": {"id": "1"}},
+        {"type": "contacts", "contacts": [{"name": {"formatted_name": "A"}}]},
+        {"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": ""}},
+        {"to": 4915100000000},
+    ],
+)
+async def test_a_message_of_any_type_is_taken(content: dict[str, object]) -> None:
+    assert (await Far.of("on_cloud").phone("POST", "messages", json=TEXT | content)).status_code == 200
 
 
 async def test_outside_the_window_text_may_be_refused_at_once() -> None:

@@ -61,6 +61,15 @@ async def test_a_name_that_does_not_exist_is_an_error_at_whatever_depth(node: st
     assert "(bogus)" in answer.json()["error"]["message"]
 
 
+async def test_a_name_is_looked_at_also_where_there_is_nothing_to_look_into() -> None:
+    far = Far.of("on_cloud", "payment_problem")
+    inside = "health_status{entities{errors{%s}}}"
+    assert code_of(await far.phone("GET", params={"fields": inside % "bogus"})) == 100, "nothing is wrong with it"
+    far.at = 1
+    shown = (await far.phone("GET", params={"fields": inside % "error_code"})).json()["health_status"]["entities"]
+    assert {"errors": [{"error_code": 141006}]} in shown
+
+
 @pytest.mark.parametrize("wanted", ["throughput{level", "throughput}", "a.limit(", "a.limit", "a" + "{a" * 5000])
 async def test_fields_that_cannot_be_read_are_an_error(wanted: str) -> None:
     assert code_of(await Far.of().phone("GET", params={"fields": wanted})) in (100, 2500)
@@ -117,6 +126,22 @@ async def test_pages_are_walked_back_as_they_were_walked_forth() -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "QVFI", "ü", "9" * 5000, "UVZGSXg"])
 async def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
     assert code_of(await Far.of().waba("GET", "phone_numbers", params={"after": cursor})) == 100
+
+
+async def test_no_rows_and_more_rows_than_there_are_can_be_asked_for() -> None:
+    far = Far.of(*MANY)
+    assert (await far.waba("GET", "phone_numbers", params={"limit": 0})).json() == {"data": []}
+    for limit in ("101", "9" * 18):
+        told = (await far.waba("GET", "phone_numbers", params={"limit": limit})).json()
+        assert (len(told["data"]), "next" in told["paging"]) == (10, False)
+
+
+async def test_a_cursor_of_another_list_is_none_of_this_one() -> None:
+    far = Far.of(*MANY, "on_cloud")
+    cursor = (await far.waba("GET", "phone_numbers?limit=2")).json()["paging"]["cursors"]["after"]
+    assert code_of(await far.waba("GET", "message_templates", params={"after": cursor})) == 100
+    far.at = 10
+    assert code_of(await far.waba("GET", "phone_numbers", params={"after": cursor})) == 100
 
 
 @pytest.mark.parametrize("limit", ["", "-1", "many", "9" * 5000, "٣"])

@@ -131,3 +131,13 @@ def test_wrong_arguments_are_told_in_one_line(arguments: list[str], said: str) -
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_head_is_get_without_its_body_and_the_connection_goes_on() -> None:
+    with served("--numbers", "1", "--kinds", "on_cloud") as (_, told), client(told) as http:
+        phone, waba = (f"/v25.0/{told['numbers'][0][name]}" for name in ("phone_number_id", "waba_id"))
+        for path, status in ((phone, 200), (waba, 200), ("/v25.0/nothing", 400), (f"{phone}/register", 400)):
+            head, get = http.head(path), http.get(path)
+            assert (head.status_code, head.content, get.status_code) == (status, b"", status), path
+            assert head.headers["content-length"] == str(len(get.content))
+            assert "x-app-usage" in head.headers

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.far import Far, code_of
+from migration.sandbox import Sandbox
+from migration.sandbox.scenario import read
+from tests.sandbox.far import Clock, Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE
 
 
@@ -85,6 +87,25 @@ async def test_an_app_has_a_meter_of_its_own() -> None:
     assert (answer.status_code, told(answer)) == (200, (100, 0, 0)), "the account's limit is another one"
 
 
+async def test_two_apps_on_one_account_do_not_use_up_each_others_calls() -> None:
+    clock = Clock()
+    far = Far(Sandbox.from_scenario(read("businesses: [{name: a, apps: 2}]\nnumbers: [{}]"), now=clock.now), clock)
+    first, second = ({"Authorization": f"Bearer {app['token']}"} for app in far.manifest["businesses"][0]["apps"])
+    for _ in range(200):
+        await far.phone("GET", headers=first)
+    assert code_of(await far.phone("GET", headers=first)) == 80008
+    answer = await far.phone("GET", headers=second)
+    assert (answer.status_code, told(answer)[1:]) == (200, (0, 0))
+
+
+async def test_who_is_nobody_spends_nobodys_calls() -> None:
+    far = Far.of()
+    for bearer in ("Bearer other", f"Bearer {far.manifest['app_id']}|guessed"):
+        for _ in range(150):
+            assert code_of(await far.phone("GET", headers={"Authorization": bearer})) == 190
+    assert told(await far.phone("GET")) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("code", [80008, 80007, 4])
 async def test_too_many_management_calls_have_any_of_three_codes(code: int) -> None:
     far = Far.of(management_limit_code=code)
@@ -108,9 +129,13 @@ async def test_a_429_has_the_code_of_the_limit_that_its_call_has(call: str, code
 @pytest.mark.parametrize("kind", ["429", "500", None])
 async def test_every_answer_of_graph_tells_what_is_used(kind: str | None) -> None:
     far = Far.of("on_cloud")
+    for _ in range(99 if kind != "429" else 0):
+        await far.phone("GET")
     if kind is not None:
         far.sandbox.faults.add(route="get.number", kind=kind)
     for path in (far.row["phone_number_id"], "nothing", "debug_token"):
         answer = await far.graph("GET", path)
         assert "call_count" in answer.headers["x-app-usage"]
         assert "estimated_time_to_regain_access" in answer.headers["x-business-use-case-usage"]
+        if path == far.row["phone_number_id"]:
+            assert told(answer)[1] == {None: 2, "500": 1, "429": 100}[kind], "what is struck tells the truth as well"
