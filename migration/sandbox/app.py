@@ -174,6 +174,7 @@ class Sandbox:
 
     def due(self) -> list[Delivery]:
         """Webhooks whose time has come. Each has to be settled: `sandbox.settle(one, status)`."""
+        self.world.let_messages_out()
         found = []
         for one in self.world.outbox.take(self.world.now()):
             if one.address.instance is not None and deployments.lost(self.world, one.address.instance):

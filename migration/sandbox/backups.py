@@ -34,6 +34,7 @@ class Contents:
     taken_at: datetime
     shards: int
     profile: dict[str, Any]
+    settings: dict[str, Any]
 
 
 def seal(contents: Contents, password: str, salt: bytes) -> str:
@@ -44,6 +45,7 @@ def seal(contents: Contents, password: str, salt: bytes) -> str:
             "taken_at": contents.taken_at.isoformat(),
             "shards": contents.shards,
             "profile": contents.profile,
+            "settings": contents.settings,
         }
     ).encode()
     key = _key(password, salt)
@@ -72,6 +74,7 @@ def open_(data: str, password: str) -> Contents:
         datetime.fromisoformat(told["taken_at"]),
         told["shards"],
         told["profile"],
+        told["settings"],
     )
 
 

@@ -137,11 +137,16 @@ def _course(world: World, at: datetime, failed: int | None) -> Iterator[tuple[st
 
 def _error(code: int) -> dict[str, Any]:
     page = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
-    title = GRAPH[code][1]
+    title = GRAPH.get(code, (0, "Error"))[1]
     return {"code": code, "title": title, "message": title, "error_data": {"details": title}, "href": page}
 
 
 # -- messages on On-Premises
+
+
+def listens(instance: Instance) -> bool:
+    """Whether the client has somewhere to send what happens."""
+    return _client_address(instance) is not None
 
 
 def on_premises(world: World, instance: Instance, change: Mapping[str, Any], at: datetime, about: str) -> bool:
@@ -161,11 +166,10 @@ def inbound_on_premises(
 
 def statuses_on_premises(
     world: World, instance: Instance, to: str, message_id: str, at: datetime, failed: int | None = None
-) -> bool:
+) -> None:
     """Those that the client's settings ask for; `failed` is always told."""
     settings = instance.in_effect()
     wanted = settings["webhooks"].get("message", {})
-    told = False
     for status, when in _course(world, at, failed):
         if not (status == "failed" or wanted.get(status) or (status == "sent" and settings["sent_status"])):
             continue
@@ -177,9 +181,9 @@ def statuses_on_premises(
             "type": "message",
         }
         if failed is not None:
-            row["errors"] = [{"code": failed, "title": ONPREM[failed][1], "href": ONPREM_ERRORS}]
-        told = on_premises(world, instance, {"statuses": [row]}, when, f"{message_id}:{status}") or told
-    return told
+            title = ONPREM.get(failed, (0, "Error"))[1]
+            row["errors"] = [{"code": failed, "title": title, "href": ONPREM_ERRORS}]
+        on_premises(world, instance, {"statuses": [row]}, when, f"{message_id}:{status}")
 
 
 # -- accounts; all of these carry the time in their entry

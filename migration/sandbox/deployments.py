@@ -78,9 +78,15 @@ def needs_coreapp(world: World, instance: Instance) -> None:
 
 
 def gateway_status(world: World, instance: Instance) -> str:
-    found = state(world, instance)
-    if found.name == "moved" and world.switches.health_after_move == "unregistered":
-        return "unregistered"
+    """What the client says of itself; also whether it believes that it is registered follows from it."""
+    found, switches = state(world, instance), world.switches
+    if instance.moved and found.name in ("moved", "disconnected", "expired"):
+        return "unregistered" if switches.health_after_move == "unregistered" else found.gateway
     if found.name in ("expired", "banned") and not (instance.registered or instance.moved):
         return "unregistered"
-    return found.gateway
+    return switches.health_when_banned if found.name == "banned" else found.gateway
+
+
+def says_registered(world: World, instance: Instance) -> bool:
+    """Whether support and settings still name its number: not where health says `unregistered`."""
+    return (instance.registered or instance.moved) and gateway_status(world, instance) != "unregistered"

@@ -53,30 +53,71 @@ GRAPH: Mapping[int, tuple[int, str]] = {
     136025: (400, "Verify code error"),
 }
 
+# What webhooks and nodes say; the titles of the page, in our words. Its HTTP statuses are a switch beside (401 for who
+# may not call, 404 for what is not there are known).
 ONPREM: Mapping[int, tuple[int, str]] = {
+    400: (400, "Media download error"),
     402: (400, "Business eligibility: payment issue"),
     408: (400, "Message is not valid"),
     410: (400, "Message expired"),
+    429: (429, "Rate limit hit"),
+    430: (400, "Unsigned certificate"),
+    432: (400, "Certificate ID mismatch"),
+    433: (400, "Certificate signature invalid"),
     470: (400, "Message failed to send because more than 24 hours have passed"),
     471: (400, "Spam rate limit hit"),
+    472: (400, "User's number is part of an experiment"),
+    480: (400, "User potentially changed"),
+    500: (500, "Generic error"),
+    501: (400, "Message type is not supported"),
     1000: (500, "Generic error"),
     1001: (400, "Message too long"),
     1002: (400, "Invalid recipient type"),
     1004: (400, "Resource already exists"),
     1005: (401, "Access denied"),
     1006: (404, "Resource not found"),
+    1007: (400, "Recipient blocked"),
     1008: (400, "Required parameter is missing"),
     1009: (400, "Parameter value is not valid"),
     1010: (400, "Parameter is not required"),
     1011: (503, "Service not ready"),
+    1013: (400, "User is not valid"),
     1014: (500, "Internal error"),
     1015: (429, "Too many requests"),
     1016: (503, "System overloaded"),
+    1017: (503, "Not Primary Master"),
+    1018: (503, "Not Primary Coreapp"),
     1021: (400, "Bad user"),
     1022: (400, "Webhooks URL not configured"),
+    1023: (500, "Database error"),
     1024: (400, "Password change required"),
+    1025: (400, "Invalid request"),
+    1026: (400, "Receiver incapable"),
+    1028: (400, "Change of the user's identity needs to be acknowledged"),
     1031: (403, "Sender account locked"),
+    2000: (400, "Template: number of parameters does not match"),
     2001: (400, "Template is missing"),
+    2002: (400, "Template could not be fetched"),
+    2003: (400, "Template pack is missing"),
+    2004: (400, "Template: parameter too long"),
+    2005: (400, "Template: text with its parameters too long"),
+    2006: (400, "Template: white space policy"),
+    2007: (400, "Template: format characters policy"),
+    2008: (400, "Template: media format not supported"),
+    2009: (400, "Template: a component is missing"),
+    2010: (400, "Template: address of a button is not valid"),
+    2011: (400, "Template: phone number of a button is not valid"),
+    2012: (400, "Template: parameter of another format"),
+    2013: (400, "Template: buttons are not supported by the receiver"),
+    2014: (400, "Template: namespace is empty"),
+    2015: (400, "Sections are not valid"),
+    2016: (400, "Rows are not valid"),
+    2017: (400, "Template: character policy"),
+    2060: (400, "Template is rejected"),
+    2061: (400, "Template is paused"),
+    2062: (400, "Template is disabled"),
+    2068: (400, "Flow is blocked"),
+    2069: (400, "Flow is throttled"),
 }
 
 
@@ -105,14 +146,15 @@ class Refusal(Exception):
 
 
 class OnPremRefusal(Exception):
-    """An On-Premises client refuses."""
+    """An On-Premises client refuses. `fixed`: its HTTP status is told by a page or by a switch of its own."""
 
-    def __init__(self, code: int, details: str, status: int | None = None) -> None:
+    def __init__(self, code: int, details: str, status: int | None = None, *, fixed: bool = False) -> None:
         super().__init__(code, details)
         self.code = code
         self.details = details
         self.title = ONPREM[code][1]
         self.status = status or ONPREM[code][0]
+        self.fixed = fixed or self.status in (401, 404)
 
 
 class Wrong(Exception):

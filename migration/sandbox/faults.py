@@ -23,6 +23,7 @@ Kind = Literal[
     "truncated",
     "empty",
     "lag",
+    "fails_later",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 # Whether the call has its effect where the fault does not say. Those after it are the ones that matter.
@@ -39,12 +40,15 @@ EFFECT: Mapping[str, bool] = {
     "truncated": True,
     "empty": True,
     "lag": True,
+    "fails_later": True,
 }
 # Only these may say otherwise; for the rest the effect is what their name means. A gateway may count a call after it
 # went through, so even 429 may.
 CHOOSES = frozenset({"429", "500", "error", "html", "empty", "slow"})
 # What a fault of kind `error` says, in the words of either side.
 SAYS = ("code", "subcode", "status", "details")
+# Only sending has a second answer, by webhook.
+SENDS = ("messages", "onprem.messages")
 PARTS = ("route", "kind", "e164", "times", "after", "share", "seconds", "effect", *SAYS)
 
 
@@ -174,6 +178,8 @@ def _share(told: Any) -> float:
 
 def _said(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
     said = {name: row[name] for name in SAYS if row.get(name) is not None}
+    if kind == "fails_later":
+        return _status(row, said)
     if kind != "error" and said:
         raise BadFault(f"a fault of kind {kind} has no {', '.join(said)}; kind error has")
     if kind == "error" and "code" not in said:
@@ -184,6 +190,15 @@ def _said(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
     if not 400 <= said.get("status", 400) <= 599:
         raise BadFault("a fault's status is from 400 to 599")
     return numbers | ({"details": str(said["details"])} if "details" in said else {})
+
+
+def _status(row: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    code = said.get("code")
+    if set(said) != {"code"} or isinstance(code, bool) or not isinstance(code, int):
+        raise BadFault("a fault of kind fails_later has a code, a whole number, and nothing else to say")
+    if row.get("route") not in SENDS:
+        raise BadFault(f"a fault of kind fails_later is for the routes {' and '.join(SENDS)}")
+    return {"code": code}
 
 
 def _plus(e164: Any) -> str | None:

@@ -1,5 +1,7 @@
 """One On-Premises deployment (Webapp, Coreapps, database) that serves one number. Facts only."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -51,6 +53,14 @@ class Callbacks:
         self.size += count
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way out: it leaves at `due`, or as soon after that as the client serves."""
+
+    due: datetime
+    go: Callable[[datetime], None]
+
+
 # These settings take effect at the next start: https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/app
 AFTER_RESTART = ("callback_persist", "pass_through", "db_garbagecollector_enable")
 CONCURRENT = "max_concurrent_requests"  # of `webhooks`; as above
@@ -90,6 +100,9 @@ class Instance:
     pending: dict[str, str] = field(default_factory=dict)  # a registration under way: e164, code method
     media: dict[str, int] = field(default_factory=dict)  # id -> bytes
     contacts: dict[str, str] = field(default_factory=dict)  # wa_id -> what the client knows of it
+    certificates: dict[str, bytes] = field(default_factory=dict)  # external, webhooks
+    providers: dict[str, Any] = field(default_factory=dict)  # of media, by name
+    outgoing: deque[Outgoing] = field(default_factory=deque)
     queues: int = 0  # callback queues that it lost
     messages: int = 0
     issued: int = 0

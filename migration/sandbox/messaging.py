@@ -47,6 +47,7 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         if world.switches.text_outside_window == "sync":
             raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
         failed = 131047
+    failed = number.fails_next or failed
     _pace(world, number, to, at)
     _note_correlation(number, body)
     if failed is None and body.get("type") == "template" and not window_open(world, number, to):

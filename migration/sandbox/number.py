@@ -14,11 +14,20 @@ Platform = Literal["ON_PREMISE", "CLOUD_API", "NOT_APPLICABLE"]
 Side = Literal["on_premises", "cloud", "neither"]
 NEVER = datetime.min.replace(tzinfo=UTC)
 LOCKED = 131031  # as Graph's health shows it
+VNAME = "vname1"  # what a certificate begins with; ours
 
 
 def certificate(number: "SimNumber") -> str:
     """The verified-name certificate that an On-Premises registration has to bring along; opaque to its reader."""
-    return base64.b64encode(f"vname1:{number.phone_number_id}:{number.name}".encode()).decode()
+    return base64.b64encode(f"{VNAME}:{number.phone_number_id}:{number.name}".encode()).decode()
+
+
+def is_certificate(given: str) -> bool:
+    """Whether it is one at all, of whichever number."""
+    try:
+        return base64.b64decode(given, validate=True).startswith(f"{VNAME}:".encode())
+    except ValueError:  # no base64
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,7 @@ class SimNumber:
     history: list[tuple[datetime, View]] = field(default_factory=list)
     lagging_until: datetime | None = None  # a fault: until then reads show `lagging_view`
     lagging_view: View | None = None
+    fails_next: int | None = None  # a fault: the message that is being taken ends with this code
     draws: int = 0  # how often its randomness was asked; makes each draw reproducible
     registers: int = 0
     registered: int = 0

@@ -10,9 +10,11 @@ from typing import Any
 
 from migration.sandbox import deployments, onprem_users
 from migration.sandbox.errors import NobodyThere, OnPremRefusal
+from migration.sandbox.instance import Instance
+from migration.sandbox.onprem_account import BLOCKED
 from migration.sandbox.onprem_nodes import NODES
 from migration.sandbox.onprem_visit import Node, Visit
-from migration.sandbox.wire import Answer, Request, Target
+from migration.sandbox.wire import Answer, Request, Target, answer_json
 from migration.sandbox.world import World
 
 DEFAULT_PASSWORD = "secret"
@@ -27,7 +29,7 @@ def identify(world: World, request: Request) -> Target:
         path = path[1:]
     elif path != ("metrics",):  # documented without the version in front; everything else has it
         path = ("", *path)
-    node = _find(request.method, path)
+    node = _find("GET" if request.method == "HEAD" else request.method, path)
     name = f"onprem.{node.name}"
     if instance is None:
         return Target("onprem", name, _nobody, node.writes)
@@ -42,13 +44,13 @@ def _nobody() -> Answer:
 
 def _find(method: str, path: tuple[str, ...]) -> Node:
     found = NODES.get((method, "/".join(path)))
-    if found is None and len(path) == 2:
-        found = NODES.get((method, f"{path[0]}/*"))
+    if found is None and path:
+        found = NODES.get((method, "/".join((*path[:-1], "*"))))
     return found or Node("unknown", _unknown, writes=method != "GET")
 
 
 def _unknown(visit: Visit) -> tuple[int, Any]:
-    raise OnPremRefusal(1006, f"URL path not found: /v1/{'/'.join(visit.path)}")
+    raise OnPremRefusal(1006, f"URL path not found: /{'/'.join(visit.request.parts[2:])}")
 
 
 def _answer(visit: Visit, node: Node) -> Answer:
@@ -61,20 +63,29 @@ def _answer(visit: Visit, node: Node) -> Answer:
         status, payload = node.run(visit)
     except OnPremRefusal as refusal:
         error = {"code": refusal.code, "title": refusal.title, "details": refusal.details}
-        return _envelope(visit, refusal.status, {"errors": [error]}, code=refusal.code)
+        if refusal.details == BLOCKED.details and visit.world.switches.account_block_body == "bare":
+            return answer_json(error, refusal.status, code=refusal.code)
+        by_code = refusal.fixed or visit.world.switches.onprem_http_status == "by_code"
+        return _envelope(visit, refusal.status if by_code else 400, {"errors": [error]}, code=refusal.code)
     if isinstance(payload, bytes):
-        return Answer(status, payload, {"content-type": "image/jpeg"})
+        return Answer(status, payload, {"content-type": _kind(payload)})
     if isinstance(payload, str):
         return Answer(status, payload.encode(), {"content-type": "text/plain; version=0.0.4"})
     return _envelope(visit, status, payload)
 
 
+def _kind(file: bytes) -> str:
+    return "application/x-pem-file" if file.startswith(b"-----BEGIN") else "image/jpeg"
+
+
+def meta(world: World, client: Instance) -> dict[str, str]:
+    version = f"v{client.version}" if world.switches.meta_version == "v" else client.version
+    return {"version": version, "api_status": "stable"}
+
+
 def _envelope(visit: Visit, status: int, payload: dict[str, Any] | None, code: int | None = None) -> Answer:
     """A body of `null` stays one: several calls succeed with nothing in it."""
-    version = visit.instance.version
-    if visit.world.switches.meta_version == "v":
-        version = f"v{version}"
-    whole = None if payload is None else payload | {"meta": {"version": version, "api_status": "stable"}}
+    whole = None if payload is None else payload | {"meta": meta(visit.world, visit.instance)}
     body = json.dumps(whole).encode()
     headers = {"content-type": "application/json"}
     if status == 401:

@@ -9,7 +9,7 @@ certificate Meta bans the number, with a wrong one it answers "client setup logg
 from datetime import timedelta
 from typing import Final
 
-from migration.sandbox.number import certificate
+from migration.sandbox.number import certificate, is_certificate
 from migration.sandbox.onprem_moves import Deed, Move, No, connects, hold_registration
 from migration.sandbox.register_checks import PIN
 from migration.sandbox.verifying import send_code
@@ -35,15 +35,25 @@ def _method(deed: Deed) -> bool:
 
 
 def _closed(deed: Deed) -> bool:
-    return deed.world.kind != "open"
+    """Whether the block also meets what was answered with 201 before is undocumented."""
+    passes = deed.world.switches.account_block_registered == "exists"
+    return deed.world.kind != "open" and not (passes and _own(deed) and deed.state in (*UP, "connecting"))
 
 
 def _own(deed: Deed) -> bool:
     return f"+{deed.body['cc']}{deed.body['phone_number']}" == deed.client.e164
 
 
+def _no_certificate(deed: Deed) -> bool:
+    return not is_certificate(deed.body["cert"])
+
+
 def _bad_certificate(deed: Deed) -> bool:
     return not _own(deed) or deed.body["cert"] != certificate(deed.number)
+
+
+def _stays_on_cloud(deed: Deed) -> bool:
+    return deed.number.platform == "CLOUD_API" and deed.world.switches.account_while_on_cloud == "refused"
 
 
 def _no_pin(deed: Deed) -> bool:
@@ -131,10 +141,16 @@ def _no_two_step(deed: Deed) -> None:
 UP = ("connected", "locked")
 BLOCKED = No(1005, "Unknown error: biz_link_on_prem_reg_blocked", "account_block_status")
 NO_PIN = No("onprem_pin_missing_code", "Two-step verification PIN is missing or wrong", 403)
-CERT = No(1009, "The certificate is not of this phone number")
-LOGGED_OFF = No(1000, "client setup logged off", 400)
-LATER = No(1011, "Temporarily unavailable, try again", 403)
-EXPIRED = No(1014, "This client build has expired")
+NO_CERT = No("garbled_certificate_code", "The certificate cannot be read")
+CERT = No("certificate_code", "The certificate is not of this phone number and its display name")
+OLD_CERT = No("expired_certificate_code", "The certificate has expired")
+LOGGED_OFF = No("logged_off_code", "client setup logged off", 400)
+LATER = No("shards_busy_code", "Temporarily unavailable, try again", 403, fixed=True)
+EXPIRED = No("expired_call_code", "This client build has expired")
+BANNED = No("banned_client_code", "The account is locked", 403)
+NOBODY_ASKED = No("no_code_asked_code", "No registration is in progress")
+ON_CLOUD = No("account_on_cloud_code", "This phone number is registered on Cloud API")
+NOT_UP = No("not_connected_code", "Client is not registered and running")
 # fmt: off
 REGISTRATION: Final[tuple[Move, ...]] = (
     Move("account", (), "", ACCOUNT, 400, No(1008, "Parameters cc, phone_number, method and cert are mandatory"),
@@ -144,14 +160,15 @@ REGISTRATION: Final[tuple[Move, ...]] = (
     Move("account", (), "", ACCOUNT, 403, BLOCKED, "the world is not open", _closed),
     Move("account", ("expired",), "", OURS, 500, EXPIRED),
     Move("account", (*UP, "connecting"), "", ACCOUNT, 201, None, "the same number", _own),
-    Move("account", ("banned",), "", OURS, 403, No(1031, "The account is locked")),
-    Move("account", (), "", ACCOUNT, 400, CERT, "the certificate is of another number or name", _bad_certificate),
+    Move("account", ("banned",), "", OURS, 403, BANNED),
+    Move("account", (), "", OURS, 400, NO_CERT, "the certificate cannot be read", _no_certificate),
+    Move("account", (), "", OURS, 400, CERT, "the certificate is of another number or name", _bad_certificate),
+    Move("account", (), "", OURS, 403, ON_CLOUD, "it is on Cloud: switch `account_while_on_cloud`", _stays_on_cloud),
     Move("account", (), "", TWO_STEP, 403, NO_PIN, "two-step is on and the PIN missing or wrong", _no_pin),
     Move("account", (), "code_requested", ACCOUNT, 202, do=_ask),
     Move("verify", ("expired",), "", OURS, 500, EXPIRED),
-    Move("verify", (), "", OURS, 500, No(1000, "No registration is in progress"), "no code was asked for",
-         _nothing_pending),
-    Move("verify", ("banned",), "", OURS, 403, No(1031, "The account is locked")),
+    Move("verify", (), "", OURS, 500, NOBODY_ASKED, "no code was asked for", _nothing_pending),
+    Move("verify", ("banned",), "", OURS, 403, BANNED),
     Move("verify", (), "", ACCOUNT, 400, No("onprem_verify_wrong_code", "The code is not valid"), "a wrong code",
          _wrong_code),
     Move("verify", (), "connecting", ACCOUNT, 201, do=_registered),
@@ -161,19 +178,18 @@ REGISTRATION: Final[tuple[Move, ...]] = (
          "cc, phone_number or, from v2.45 on, cert is missing", _bare_shards),
     Move("shards", ("connecting",), "", SHARDS, 403, LATER),
     Move("shards", UP, "", TWO_STEP, 403, NO_PIN, "two-step is on and the PIN missing or wrong", _no_pin),
-    Move("shards", UP, "banned", SHARDS, 403, No(1005, "The certificate has expired", 403), "the certificate expired",
-         _expired_cert, _ban),
+    Move("shards", UP, "banned", SHARDS, 403, OLD_CERT, "the certificate expired", _expired_cert, _ban),
     Move("shards", UP, "", SHARDS, 400, LOGGED_OFF, "the certificate is wrong", _wrong_shards_cert),
     Move("shards", UP, "disconnected", SHARDS, 201, None, "more than 7 days after registration", _late,
          _set_shards_late),
     Move("shards", UP, "connecting", SHARDS, 201, do=_set_shards),
-    Move("shards", (), "", OURS, 500, No(1014, "Client is not registered and running")),
+    Move("shards", (), "", OURS, 500, NOT_UP),
     Move("two_step", (), "", TWO_STEP, 400, No(1008, "Parameter 'pin' is mandatory"), "no PIN",
          lambda deed: "pin" not in deed.body),
     Move("two_step", (), "", TWO_STEP, 400, No(1009, "Parameter 'pin' must have 6 digits"), "no 6 digits", _bad_pin),
     Move("two_step", UP, "", TWO_STEP, 200, do=_set_pin),
-    Move("two_step", (), "", OURS, 500, No(1014, "Client is not connected")),
+    Move("two_step", (), "", OURS, 500, NOT_UP),
     Move("two_step_off", UP, "", TWO_STEP, 200, do=_no_two_step),
-    Move("two_step_off", (), "", OURS, 500, No(1014, "Client is not connected")),
+    Move("two_step_off", (), "", OURS, 500, NOT_UP),
 )
 # fmt: on

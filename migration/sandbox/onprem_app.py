@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from migration.sandbox import deployments
 from migration.sandbox.errors import OnPremRefusal
 from migration.sandbox.instance import merged
 from migration.sandbox.onprem_visit import Visit
@@ -102,14 +103,13 @@ def check(told: Mapping[str, Any], rules: Rules = SETTINGS, before: str = "") ->
 
 
 def application(visit: Visit) -> tuple[int, Any]:
-    wa_id = {"wa_id": visit.instance.e164.lstrip("+")} if visit.instance.registered else {}
+    registered = deployments.says_registered(visit.world, visit.instance)
+    wa_id = {"wa_id": visit.instance.e164.lstrip("+")} if registered else {}
     return 200, {"settings": {"application": visit.instance.application() | wa_id}}
 
 
 def set_application(visit: Visit) -> tuple[int, Any]:
     """What is absent stays; success has no body. Some of it takes effect at the next start only (`in_effect`)."""
-    if not isinstance(visit.request.json(), dict):
-        raise OnPremRefusal(1009, "The body is not a JSON object")
     check(visit.body)
     numbers = {name: int(visit.body[name]) for name in DELAYS if name in visit.body}  # read back as numbers
     visit.instance.settings = merged(visit.instance.settings, visit.body | numbers)

@@ -23,6 +23,10 @@ def _expired_refused(deed: Deed) -> bool:
     return deed.world.switches.expired_backup == "refused"
 
 
+def _expired_restore_refused(deed: Deed) -> bool:
+    return deed.world.switches.expired_restore == "refused"
+
+
 def _broken(deed: Deed) -> bool:
     return not deed.client.backup_works
 
@@ -34,7 +38,7 @@ def _registered(deed: Deed) -> bool:
 def sealed(deed: Deed) -> str:
     """The backup of a client that a row has allowed one."""
     client = deed.client
-    contents = backups.Contents(client.e164, client.id, deed.at, client.shards, cloud_profile(client))
+    contents = backups.Contents(client.e164, client.id, deed.at, client.shards, cloud_profile(client), client.settings)
     return backups.seal(contents, str(deed.body["password"]), deed.world.draw(deed.number).randbytes(backups.SALT))
 
 
@@ -78,12 +82,15 @@ def _of_another(deed: Deed) -> bool:
 
 def _brings_back(deed: Deed) -> bool:
     """Whether Meta honours the registration: where the number is on On-Premises it still does, whichever client has
-    it now; where the number had left it is undocumented, and on Cloud it never does."""
+    it now; where the number had left it, or is on Cloud, it is undocumented."""
     number, rule = deed.number, deed.world.switches.restore_registers
-    if number.platform == "CLOUD_API" or number.banned:
+    if number.banned or number.moving_until is not None:
         return False
+    if number.platform == "CLOUD_API":
+        return rule == "even_from_cloud"
     stands = number.platform == "ON_PREMISE" and number.live_instance is not None and not number.cut_off
-    return stands or rule == "always" or (rule == "open_world" and deed.world.kind == "open")
+    always = rule in ("always", "even_from_cloud")
+    return stands or always or (rule == "open_world" and deed.world.kind == "open")
 
 
 def _clean(deed: Deed) -> bool:
@@ -96,6 +103,7 @@ def _comes_back_clean(deed: Deed) -> bool:
 
 def _over_an_app(deed: Deed) -> None:
     deed.client.needs_restart = True
+    _comes_as_it_was(deed)
     if _brings_back(deed):
         _comes_back(deed)
 
@@ -103,13 +111,22 @@ def _over_an_app(deed: Deed) -> None:
 def _comes_back(deed: Deed) -> None:
     """Moving from client to client needs no new registration, so its time is that of the old one."""
     contents = _opened(deed)
+    _comes_as_it_was(deed)
     deed.client.pending = {}
     deed.client.registered_at = deed.client.registered_at or (contents.taken_at if contents is not None else deed.at)
     hold_registration(deed)
 
 
 def _unhonoured(deed: Deed) -> None:
+    _comes_as_it_was(deed)
     deed.client.registered = True
+
+
+def _comes_as_it_was(deed: Deed) -> None:
+    """A backup has the application settings in it: the webhook's address, and all that was set."""
+    contents = _opened(deed)
+    if contents is not None:
+        deed.client.settings = dict(contents.settings)
 
 
 # fmt: off
@@ -117,7 +134,7 @@ BACKUPS: Final[tuple[Move, ...]] = (
     Move("backup", (), "", BACKUP, 400, No(1008, "Parameter 'password' is mandatory"), "no password", _no_password),
     Move("backup", ("expired",), "", BACKUP, 500, No("backup_not_running_code", "This client build has expired"),
          "switch `expired_backup`", _expired_refused),
-    Move("backup", (), "", OURS, 500, No(1014, "Backup could not be created"), "backups fail", _broken),
+    Move("backup", (), "", OURS, 500, No("backup_failed_code", "Backup could not be created"), "backups fail", _broken),
     Move("backup", ("connected", "locked"), "", BACKUP),
     Move("backup", ("expired",), "", BACKUP, when="it is registered", holds=_registered),
     Move("backup", (), "", BACKUP, 500, No("backup_not_running_code", "Client is not registered and running")),
@@ -129,12 +146,14 @@ BACKUPS: Final[tuple[Move, ...]] = (
          "its shards are others", _other_shards),
     Move("restore", (), "", OURS, 400, No("restore_refused_code", "The backup is of another number"),
          "of another number", _of_another),
-    Move("restore", ("expired",), "", OURS, do=_unhonoured),
+    Move("restore", ("expired",), "", OURS, 500, No("expired_call_code", "This client build has expired"),
+         "switch `expired_restore`", _expired_restore_refused),
+    Move("restore", ("expired",), "", BACKUP, do=_unhonoured),
     Move("restore", ("unregistered", "code_requested", "moved", "disconnected"), "connecting", BACKUP,
          when="it is clean and Meta takes it: switch `restore_registers`", holds=_comes_back_clean, do=_comes_back),
     Move("restore", ("unregistered", "disconnected"), "disconnected", BACKUP, when="it is clean", holds=_clean,
          do=_unhonoured),
-    Move("restore", ("moved", "code_requested"), "", OURS, when="it is clean", holds=_clean, do=_unhonoured),
+    Move("restore", ("moved", "code_requested"), "", BACKUP, when="it is clean", holds=_clean, do=_unhonoured),
     Move("restore", (), "app_stopped", BACKUP, when="it had an app", do=_over_an_app),
 )
 # fmt: on

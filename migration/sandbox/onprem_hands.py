@@ -4,7 +4,7 @@ from typing import Final
 
 from migration.sandbox.number import LOCKED
 from migration.sandbox.onprem_moves import FACTS, Deed, Move, begins, connects
-from migration.sandbox.onprem_states import honoured
+from migration.sandbox.onprem_states import LIMITED, honoured
 
 HEALTH = "https://developers.facebook.com/docs/whatsapp/on-premises/reference/health"
 ERRORS = "https://developers.facebook.com/docs/whatsapp/api/errors"
@@ -54,6 +54,9 @@ def _wipe(deed: Deed) -> None:
     client.moved = client.needs_restart = client.upgrading = client.offline = client.certificate_expired = False
     client.tokens.clear()
     client.pending.clear()
+    client.outgoing.clear()
+    client.certificates.clear()
+    client.providers.clear()
     client.settings = {}
     client.callbacks.stuck = False
     client.lose_queue(deed.at)
@@ -84,6 +87,18 @@ def _lock(deed: Deed) -> None:
 
 def _unlock(deed: Deed) -> None:
     deed.number.health_problem = None
+
+
+def _limit(deed: Deed) -> None:
+    deed.number.flagged = LIMITED
+
+
+def _unlimit(deed: Deed) -> None:
+    deed.number.flagged = None
+
+
+def _limited(deed: Deed) -> bool:
+    return deed.number.flagged == LIMITED
 
 
 def _pile_up(deed: Deed) -> None:
@@ -154,6 +169,9 @@ HANDS: Final[tuple[Move, ...]] = (
     Move("lock", (), "", ERRORS, do=_lock),
     Move("unlock", ("locked",), "connected", ERRORS, do=_unlock),
     Move("unlock", (), "", ERRORS, do=_unlock),
+    Move("spam_limit", (), "", ERRORS, do=_limit),
+    Move("spam_limit_over", (), "", ERRORS, when="there is one", holds=_limited, do=_unlimit),
+    Move("spam_limit_over", (), "", ERRORS),
     _set("certificate_expires", SHARDS, "certificate_expired", True),
     Move("callbacks_pile_up", (), "", ERRORS, do=_pile_up),
     Move("callbacks_drain", (), "", OURS, do=_drain),

@@ -5,10 +5,9 @@ Contacts: from v2.43 on every one is `valid`; an older client looks them up, and
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
-from migration.sandbox import callbacks, health
+from migration.sandbox import deployments, onprem_outgoing
 from migration.sandbox.errors import OnPremRefusal
 from migration.sandbox.instance import Instance
 from migration.sandbox.number import SimNumber
@@ -24,8 +23,8 @@ LONGEST_TEXT = 4096
 ALWAYS_VALID = "2.43"
 # Numbers that end so are on nobody's phone; ours.
 NOBODYS = "0000"
-WINDOW_CLOSED, PAYMENT = 470, 402
-WINDOW = timedelta(hours=24)
+# States in which a message can wait until the client is let in (again).
+WAITS = frozenset({"connecting", "disconnected"})
 
 
 def send(visit: Visit) -> tuple[int, Any]:
@@ -36,10 +35,12 @@ def send(visit: Visit) -> tuple[int, Any]:
     to, kind = _recipient(visit.body), _content(visit.body)
     number = world.number_of(client)
     assert number is not None
-    if number.banned or (number.locked and world.connected(client)):
+    if number.banned:
+        raise OnPremRefusal(world.switches.banned_client_code, "The account is locked", 403)
+    if number.locked and world.connected(client):
         raise OnPremRefusal(1031, "The account is locked")
-    if not world.connected(client):
-        raise OnPremRefusal(1011, "Client is not connected to WhatsApp")
+    if not (world.connected(client) or _keeps(world, client)):
+        raise OnPremRefusal(world.switches.message_refused_code, "Client is not connected to WhatsApp")
     if to == number.digits:
         raise OnPremRefusal(1021, "Sender and recipient are the same")
     if client.older_than(ALWAYS_VALID) and client.contacts.get(to) != "valid":
@@ -52,21 +53,17 @@ def send(visit: Visit) -> tuple[int, Any]:
 def _taken(world: World, client: Instance, number: SimNumber, to: str, kind: str) -> str:
     client.messages += 1
     message_id = "gBEG" + world.draw(number).randbytes(16).hex().upper()
-    failed = _fails(world, number, to, kind)
-    if failed is None and kind == "template":
+    if kind == "template":
         number.paid_at = world.now()
-    if not callbacks.statuses_on_premises(world, client, to, message_id, world.now(), failed):
-        client.callbacks.add(world.now())  # its delivery status goes to a webhook that nobody listens to here
+    message = onprem_outgoing.Message(message_id, to, kind, world.now(), number.fails_next)
+    onprem_outgoing.take(world, client, number, message)
     return message_id
 
 
-def _fails(world: World, number: SimNumber, to: str, kind: str) -> int | None:
-    """What becomes of a message that was taken: 402 for payment, 470 outside the 24 hours after the last inbound."""
-    if health.PAYMENT in health.problems(world, number):
-        return PAYMENT
-    wrote = number.windows.get(to)
-    open_ = wrote is not None and world.now() - wrote < WINDOW
-    return None if kind == "template" or open_ else WINDOW_CLOSED
+def _keeps(world: World, client: Instance) -> bool:
+    """A registered client takes messages while it is cut off, or so the code 408 suggests: a switch."""
+    waits = client.registered and deployments.state(world, client).name in WAITS
+    return waits and world.switches.messages_while_disconnected == "queued"
 
 
 def _recipient(body: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from migration.sandbox.world import World
 
 # Where a row ends when that follows from what was before.
 FACTS = "as its other facts say"
+DENIED = 1005
 
 
 @dataclass(slots=True)
@@ -38,16 +39,20 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class No:
-    """A refusal. A text for `code` or `status` is the name of the switch that has it."""
+    """A refusal. A text for `code` or `status` names the switch that has it. `fixed`: a page gives `status`."""
 
     code: int | str
     details: str
     status: int | str | None = None
+    fixed: bool = False
 
     def said(self, switches: Switches) -> OnPremRefusal:
         code = getattr(switches, self.code) if isinstance(self.code, str) else self.code
-        status = getattr(switches, self.status) if isinstance(self.status, str) else self.status
-        return OnPremRefusal(code, self.details, status)
+        status: int | None = getattr(switches, self.status) if isinstance(self.status, str) else self.status
+        fixed = self.fixed or isinstance(self.status, str)
+        if status is None and code == DENIED:
+            status = 403  # who came as far as this is logged in; 401 would send them to log in again
+        return OnPremRefusal(code, self.details, status, fixed=fixed)
 
 
 def always(_: Deed) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migration.sandbox import callbacks, deployments, onprem_app, onprem_messages, onprem_stats, onprem_users
+from migration.sandbox import onprem_files as files
 from migration.sandbox import onprem_settings as settings
 from migration.sandbox import onprem_status as status
 from migration.sandbox.errors import OnPremRefusal
@@ -93,6 +94,20 @@ NODES: Mapping[tuple[str, str], Node] = {
     ("GET", "settings/application"): Node("settings", onprem_app.application, admin=True),
     ("PATCH", "settings/application"): Node("set_settings", onprem_app.set_application, writes=True, admin=True),
     ("DELETE", "settings/application"): Node("reset_settings", onprem_app.reset_application, writes=True, admin=True),
+    ("GET", "settings/application/media/providers"): Node("providers", files.providers, admin=True),
+    ("POST", "settings/application/media/providers"): Node(
+        "set_providers", files.set_providers, writes=True, admin=True
+    ),
+    ("DELETE", "settings/application/media/providers/*"): Node(
+        "delete_provider", files.delete_provider, writes=True, admin=True
+    ),
+    ("POST", "certificates/external"): Node("set_certificate", files.set_certificate, writes=True, admin=True),
+    ("GET", "certificates/external/ca"): Node("certificate", files.certificate, admin=True),
+    ("POST", "certificates/webhooks/ca"): Node("set_certificate", files.set_certificate, writes=True, admin=True),
+    ("GET", "certificates/webhooks/ca"): Node("certificate", files.certificate, admin=True),
+    ("DELETE", "certificates/webhooks/ca"): Node(
+        "delete_certificate", files.delete_certificate, writes=True, admin=True
+    ),
     ("GET", "settings/business/profile"): Node("business_profile", settings.profile, coreapp=True),
     ("POST", "settings/business/profile"): Node(
         "set_business_profile", settings.set_profile, writes=True, coreapp=True
@@ -113,13 +128,15 @@ NODES: Mapping[tuple[str, str], Node] = {
     ("POST", "settings/restore"): Node("restore", _moves("restore", body=False), writes=True, admin=True, coreapp=True),
     ("GET", "stats/app"): Node("stats_app", onprem_stats.app),
     ("GET", "stats/db"): Node("stats_db", onprem_stats.db),
+    ("GET", "stats/app/internal"): Node("stats_app", onprem_stats.app),
+    ("GET", "stats/db/internal"): Node("stats_db", onprem_stats.db),
     ("GET", "metrics"): Node("metrics", onprem_stats.metrics),
     ("POST", "users"): Node("create_user", onprem_users.create, writes=True, admin=True),
     ("GET", "users/*"): Node("user", onprem_users.show),
-    ("PUT", "users/*"): Node("set_user", onprem_users.change, writes=True, admin=True),
+    ("PUT", "users/*"): Node("set_user", onprem_users.change, writes=True),
     ("DELETE", "users/*"): Node("delete_user", onprem_users.delete, writes=True, admin=True),
-    ("PUT", "services/message/gc"): Node("collect", _collect, writes=True, admin=True, coreapp=True),
-    ("PUT", "services/media/gc"): Node("collect", _collect, writes=True, admin=True, coreapp=True),
+    ("PUT", "services/message/gc"): Node("collect", _collect, writes=True, coreapp=True),
+    ("PUT", "services/media/gc"): Node("collect", _collect, writes=True, coreapp=True),
     ("POST", "messages"): Node("messages", onprem_messages.send, writes=True, coreapp=True),
     ("PUT", "messages/*"): Node("mark_read", _mark_read, writes=True, coreapp=True),
     ("POST", "contacts"): Node("contacts", onprem_messages.contacts, coreapp=True),

@@ -46,6 +46,7 @@ def _serves(client: Instance, number: SimNumber, at: datetime) -> bool:
     return honoured(client, number) and client.running(at)
 
 
+LIMITED = "RATE_LIMITED"  # as Graph's `status` shows it: too much of what the number sends is taken for spam
 _TABLE = (
     State("host_gone", "there is no machine any more", "", "", lambda client, *_: client.host == "gone"),
     State("stopped", "the machine is there, nothing runs", "", "", lambda client, *_: client.host == "stopped"),

@@ -32,7 +32,11 @@ def authenticate(visit: Visit, admin: bool) -> None:
         raise OnPremRefusal(1005, "Invalid credentials.")
     visit.user = visit.instance.users[known[0]]
     if admin and not visit.user.admin:
-        raise OnPremRefusal(1005, "Admin access is required.", visit.world.switches.non_admin_status)
+        raise _no_admin(visit)
+
+
+def _no_admin(visit: Visit) -> OnPremRefusal:
+    return OnPremRefusal(1005, "Admin access is required.", visit.world.switches.non_admin_status, fixed=True)
 
 
 def login(visit: Visit) -> tuple[int, Any]:
@@ -43,7 +47,7 @@ def login(visit: Visit) -> tuple[int, Any]:
         raise OnPremRefusal(1005, "Invalid credentials.")
     new = visit.body.get("new_password")
     if found.must_change and not new:
-        raise OnPremRefusal(1024, "Change the password by sending new_password.")
+        raise OnPremRefusal(visit.world.switches.first_login_code, "Change the password by sending new_password.")
     if new:
         found.password, found.must_change = _password(new), False
     return 200, {"users": [_issue(visit, name)]}
@@ -89,8 +93,14 @@ def _password(given: Any) -> str:
 
 
 def logout(visit: Visit) -> tuple[int, Any]:
-    _, _, token = visit.request.headers["authorization"].partition(" ")
-    visit.instance.tokens.pop(token.strip(), None)
+    """What dies by it is undocumented: this token, all of its user's, or none before its time."""
+    rule, tokens = visit.world.switches.logout_ends, visit.instance.tokens
+    token = visit.request.headers["authorization"].partition(" ")[2].strip()
+    if rule == "all":
+        name = tokens[token][0]
+        visit.instance.tokens = {one: known for one, known in tokens.items() if known[0] != name}
+    elif rule == "this":
+        del tokens[token]
     return 200, {}
 
 
@@ -122,6 +132,10 @@ def show(visit: Visit) -> tuple[int, Any]:
 
 
 def change(visit: Visit) -> tuple[int, Any]:
+    """Only an admin creates and deletes users; a password changes its owner, too."""
+    asks = visit.user
+    if asks is not None and not asks.admin and visit.instance.users.get(visit.path[1]) is not asks:
+        raise _no_admin(visit)
     visit.instance.users[_named(visit)].password = _password(visit.body.get("password"))
     return 200, {}
 

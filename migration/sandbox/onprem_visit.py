@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from migration.sandbox.errors import OnPremRefusal
 from migration.sandbox.instance import Instance, User
 from migration.sandbox.wire import Request
 from migration.sandbox.world import World
@@ -22,8 +23,13 @@ class Visit:
 
     @cached_property
     def body(self) -> dict[str, Any]:
+        """Raises 1009 for a body that is no JSON object; none at all, or `null`, is an empty one."""
         told = self.request.json()
-        return told if isinstance(told, dict) else {}
+        if told is None and self.request.body.strip() in (b"", b"null"):
+            return {}
+        if not isinstance(told, dict):
+            raise OnPremRefusal(1009, "The body is not a JSON object")
+        return told
 
 
 # Gives an HTTP status and a body without its `meta`, or raises OnPremRefusal.

@@ -32,6 +32,7 @@ FAULTS: Mapping[str, str] = {
     "truncated": "the answer breaks off in the middle",
     "empty": "an answer without a body",
     "lag": "reads show for `seconds` what was true before the call",
+    "fails_later": "the message is taken, and its status is `failed` with `code`",
 }
 
 

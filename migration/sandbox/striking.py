@@ -10,6 +10,7 @@ from typing import Any
 from migration.sandbox.errors import GRAPH, ONPREM, NobodyThere, Silence
 from migration.sandbox.faults import Fault
 from migration.sandbox.number import SimNumber
+from migration.sandbox.onprem import meta
 from migration.sandbox.usage import Usage, look, throttled, usage_headers
 from migration.sandbox.wire import Answer, Drop, Target, answer_json
 from migration.sandbox.world import World
@@ -48,6 +49,8 @@ def struck(world: World, target: Target, fault: Fault) -> Answer:
         return Answer(0, drop="refused" if fault.kind == "refuse" else "reset")
     if fault.kind == "lag" and target.number is not None:
         return _lag(world, target, target.number, fault)
+    if fault.kind == "fails_later" and target.number is not None:
+        return _fails_later(target, target.number, fault)
     real = _effect(target) if fault.effect else Answer(0)
     if real.drop is not None:
         return real  # nobody was there to be struck
@@ -85,6 +88,14 @@ def _lag(world: World, target: Target, number: SimNumber, fault: Fault) -> Answe
     return answer
 
 
+def _fails_later(target: Target, number: SimNumber, fault: Fault) -> Answer:
+    number.fails_next = fault.code
+    try:
+        return run(target)
+    finally:
+        number.fails_next = None
+
+
 def _usage(world: World, target: Target, *, full: bool = False) -> dict[str, str]:
     if target.side != "graph":
         return {}
@@ -99,7 +110,9 @@ def _out_of_order(world: World, target: Target, status: int) -> Answer:
         code = throttled(world, target.call) if status == 429 else 131000
     else:
         code = 1015 if status == 429 else 1000
-    answer = answer_json(_body(target.side, code, "Try again"), status, code=code)
+    told = _body(target.side, code, "Try again")
+    _meta(world, target, told)
+    answer = answer_json(told, status, code=code)
     answer.headers |= _usage(world, target, full=status == 429)
     return answer
 
@@ -110,9 +123,17 @@ def _said(world: World, target: Target, fault: Fault) -> Answer:
     table = ONPREM if target.side == "onprem" else GRAPH
     status = fault.status or table.get(fault.code, (400, ""))[0]
     told = _body(target.side, fault.code, fault.details, fault.subcode, f"{world.seed}:{len(world.log)}")
+    _meta(world, target, told)
     answer = answer_json(told, status, code=fault.code)
     answer.headers |= _usage(world, target)
     return answer
+
+
+def _meta(world: World, target: Target, told: dict[str, Any]) -> None:
+    """A client's answers have its version in them, its refusals too."""
+    client = world.instance_of(target.number) if target.number is not None else None
+    if client is not None and "meta" in told:
+        told["meta"] = meta(world, client)
 
 
 def _body(

@@ -118,22 +118,71 @@ class Switches:
     """What `platform_type` shows for a number whose client expired or whose host is gone. [PHONES]"""
     expired_client: Literal["serves_local", "coreapp_1014", "refuses_all"] = "serves_local"
     """What an expired client still answers. [none]"""
+    expired_call_code: Literal[1014, 1011] = 1014
+    """With which code an expired client that serves local calls refuses `account`, `account/verify` and a restore.
+    [none]"""
+    expired_restore: Taken = "accepted"
+    """Whether such a client still takes a restore, which brings nothing back. [BACKUP]"""
     expired_backup: Taken = "refused"
     """Whether an expired client that serves local calls still makes a backup. [BACKUP]"""
     account_block_status: Literal[403, 401, 400] = 403
     """The HTTP status of 1005 `biz_link_on_prem_reg_blocked`. [ACCOUNT]"""
-    restore_registers: Literal["open_world", "always", "never"] = "open_world"
-    """Whether a restore on a clean node brings back a number that had left On-Premises. [BACKUP]"""
+    account_block_registered: Literal["blocked", "exists"] = "blocked"
+    """Whether it also meets a client that asks for the number it has; before the block that was 201. [ACCOUNT]"""
+    account_block_body: Literal["errors", "bare"] = "errors"
+    """Whether it comes in `errors` as all others do, or as the bare object that the page prints. [ACCOUNT]"""
+    restore_registers: Literal["open_world", "always", "never", "even_from_cloud"] = "open_world"
+    """Whether a restore on a clean node brings back a number that had left On-Premises, or even takes it off Cloud.
+    [BACKUP]"""
     callbacks_after_move: Literal["lost", "delivered"] = "lost"
     """What becomes of webhooks that the old client had queued when its number moved. [MOVING]"""
     restore_refused_code: Literal[1009, 1014] = 1009
     """The code of a restore whose backup does not open, or does not fit. [BACKUP]"""
     backup_not_running_code: Literal[1014, 1011] = 1014
     """The code of a backup asked of a client that is not registered and running. [BACKUP]"""
+    backup_failed_code: Literal[1014, 1000, 1023] = 1014
+    """The code of a backup that a running client cannot make. [BACKUP]"""
+    not_connected_code: Literal[1014, 1011] = 1014
+    """The code of two-step and of `account/shards` asked of a client that is not connected. [2STEP]"""
     onprem_verify_wrong_code: Literal[1009, 1005] = 1009
     """What `POST /v1/account/verify` answers to a wrong code. [ACCOUNT]"""
+    no_code_asked_code: Literal[1000, 1005, 1009] = 1000
+    """What it answers where no code was asked for. [ACCOUNT]"""
     onprem_pin_missing_code: Literal[1005, 1008, 1009] = 1005
     """What `POST /v1/account` answers where two-step is on and the PIN is missing or wrong. [ACCOUNT]"""
+    certificate_code: Literal[432, 430, 1009, 1005] = 432
+    """What it answers to a certificate of another number or of an earlier display name; the errors page has titles
+    for it (430, 432) and no call that they belong to. [OPERR]"""
+    garbled_certificate_code: Literal[433, 430, 1009] = 433
+    """What it answers to what is no certificate. [OPERR]"""
+    expired_certificate_code: Literal[1005, 1031, 430, 433] = 1005
+    """What `account/shards` answers as an expired certificate gets the number banned (which is documented). [SHARDS]"""
+    logged_off_code: Literal[1000, 1005, 432] = 1000
+    """The code beside "client setup logged off", its documented words about a wrong certificate. [SHARDS]"""
+    shards_busy_code: Literal[1011, 1015] = 1011
+    """The code of its documented 403, "temporarily unavailable". [SHARDS]"""
+    account_while_on_cloud: Taken = "accepted"
+    """Whether, before the sunset, `account` begins to take a number back that is still on Cloud. [BACKWARD]"""
+    account_on_cloud_code: Literal[1005, 1004] = 1005
+    """The code where it does not. [BACKWARD]"""
+    banned_client_code: Literal[1031, 1005] = 1031
+    """With which code the client of a banned number refuses messages, `account` and `account/verify`. [OPERR]"""
+    health_when_banned: Literal["disconnected", "unregistered"] = "disconnected"
+    """How the client of a banned number shows itself. [HEALTH]"""
+    health_coreapp_down: Literal["1014", "disconnected"] = "1014"
+    """What health answers with a dead Coreapp: the refusal of all that needs one, or a status. [HEALTH]"""
+    messages_while_disconnected: Literal["refused", "queued"] = "refused"
+    """What a registered client that is not connected does with a message: refuse it, or keep it until it is. What it
+    took before it went down it keeps: 408 stands for what waited for more than a day. [OPERR]"""
+    message_refused_code: Literal[1011, 1014] = 1011
+    """The code of a message to a client that cannot send it. [OPERR]"""
+    first_login_code: Literal[1024, 1005] = 1024
+    """What a login with the shipped password and no new one gets; an error is documented, its code is not. [LOGIN]"""
+    logout_ends: Literal["this", "all", "none"] = "this"
+    """Which tokens die at a logout: the one it was called with, all of its user's, or none. [LOGIN]"""
+    onprem_http_status: Literal["by_code", "all_400"] = "by_code"
+    """Whether a client's refusals have a status after their code, or 400 but for 401, 404 and those that pages give;
+    no page has a table of them. [OPERR]"""
     non_admin_status: Literal[403, 401] = 403
     """The HTTP status of 1005 for a user who is no admin. [HEALTH]"""
     old_login_tokens: Literal["live", "die"] = "live"

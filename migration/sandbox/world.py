@@ -57,6 +57,7 @@ class World:
         self.tokens: dict[str, Token] = {}
         self.signup_codes: dict[str, Token | None] = {}  # of Embedded Signup; None: used
         self.hook = Hook(secret=f"hook-{random.Random(f'{seed}:hook').getrandbits(96):024x}")
+        self.sending: dict[str, None] = {}  # numbers whose client has messages that have not left yet
         self.outbox = Outbox(self.switches, seed)
         self.uploads = Uploads(seed)
         self.log = CallLog()
@@ -197,6 +198,10 @@ class World:
         if client is not None:  # its state speaks for itself, at each of these times
             turns = (client.expires_at, client.starts_until, client.connects_until)
             due.extend((at, _look_again) for at in turns if at is not None and number.looked_at < at)
+        live = self.instances.get(number.live_instance or "")
+        if live is not None and live.outgoing and number.side == "on_premises":
+            leaves = max(live.outgoing[0].due, number.looked_at)  # the side was worked out then, and holds since
+            due.append((leaves, lambda _: live.outgoing.popleft().go(leaves)))
         if number.maintenance_until is not None:
             due.append((number.maintenance_until, _upgraded))
         if number.name_approved_at is not None:
@@ -205,6 +210,15 @@ class World:
         if ends is not None and number.code_status == "VERIFIED":
             due.append((ends, _verification_lapses))
         return min((one for one in due if one[0] <= now), key=lambda one: one[0], default=None)
+
+    def let_messages_out(self) -> None:
+        """What nobody looks at leaves its client too."""
+        for e164 in tuple(self.sending):
+            number = self.numbers[e164]
+            self.settle(number)
+            clients = (number.live_instance, number.instance_id, number.spare_id)
+            if not any(self.instances[name].outgoing for name in clients if name is not None):
+                del self.sending[e164]
 
     def signup_ends(self, number: SimNumber) -> datetime | None:
         """Until when a number that came through Embedded Signup can be registered; None: it did not, or it was.

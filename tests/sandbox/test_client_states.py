@@ -158,6 +158,13 @@ def from_kept(_: Far) -> dict[str, Any]:
     return kept["backup"]
 
 
+def renamed(far: Far) -> dict[str, Any]:
+    """With the certificate of the name that it had before."""
+    told = body(far)
+    far.number.name = "Another Name"
+    return told
+
+
 RECENT = "{kind: multiconnect, registered_days_ago: 1}"
 PAST = "its build is past its date"
 # (trigger, what its row asks) -> how that is met.
@@ -172,7 +179,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("account", "a parameter is missing"): Case(told=bare(cc="49")),
     ("account", "another method"): Case(told=say(method="fax")),
     ("account", "the world is not open"): Case(world="closing"),
-    ("account", "the certificate is of another number or name"): Case("unregistered", told=say(cert="x")),
+    ("account", "the certificate cannot be read"): Case("unregistered", told=say(cert="x")),
+    ("account", "the certificate is of another number or name"): Case("unregistered", told=renamed),
+    ("account", "it is on Cloud: switch `account_while_on_cloud`"): Case(
+        "moved", before=(moved,), switches={"account_while_on_cloud": "refused"}
+    ),
     ("account", "two-step is on and the PIN missing or wrong"): Case("unregistered", told=say(pin="1")),
     ("account", ""): Case("unregistered"),
     ("verify", "no code was asked for"): Case("connected"),
@@ -207,6 +218,9 @@ SPECIAL: dict[tuple[str, tuple[str, ...], str], Case] = {
     ("verify", ("expired",), ""): Case("expired", before=(asked, late)),
     ("verify", ("banned",), ""): Case("banned", before=(asked, manager("ban"))),
     ("restore", ("expired",), ""): Case("expired", before=(keep, late)),
+    ("restore", ("expired",), "switch `expired_restore`"): Case(
+        "expired", before=(keep, late), switches={"expired_restore": "refused"}
+    ),
     ("restore", ("moved", "code_requested"), "it is clean"): Case("moved", before=(keep, moved)),
     ("backup", (), ""): Case("disconnected"),
     ("shards", (), ""): Case("disconnected", told=say(shards=2)),
@@ -281,6 +295,13 @@ async def told(far: Far, move: Move, case: Case) -> tuple[int, int | None]:
     make = case.told or BODIES.get(move.trigger) or body
     answer = await far.onprem(method, path, **({"json": make(far)} if method == "POST" else {}))
     return answer.status_code, code_of(answer)
+
+
+def test_no_answer_that_is_only_a_guess_stands_as_one_value() -> None:
+    """What no page gives is a switch: a code of ours in the table would be the only one that software is tried on."""
+    guessed = [move for move in CALLS if move.source == "ours" and move.no is not None]
+    assert guessed
+    assert [named(move) for move in guessed if not isinstance(move.no and move.no.code, str)] == []
 
 
 def test_a_command_that_fails_is_one_that_the_oracle_says_failed() -> None:
