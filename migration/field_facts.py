@@ -47,7 +47,7 @@ class FieldFact:
 
     @property
     def answers(self) -> str:
-        return " or ".join(self.values) or "a number from 0 on"
+        return " or ".join(self.values) or switches.number_of(self.name)
 
 
 @cache

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from migration.sandbox.app import Sandbox
 from migration.sandbox.doors import MOST_DOORS
 from migration.sandbox.kinds import KINDS, BadSpec
-from migration.sandbox.scenario import BadScenario, shipped
+from migration.sandbox.scenario import MOST_NUMBERS, BadScenario, shipped
 from migration.sandbox.server import serve
 from migration.sandbox.switches import BadSwitch
 from migration.sandbox.world import WORLDS
+
+LARGEST_PORT = 65_535
 
 
 def parser(prog: str = "python -m migration.sandbox") -> argparse.ArgumentParser:
@@ -49,27 +51,33 @@ def start(told: argparse.Namespace) -> int:
         sys.stderr.write(f"{bad}\n")
         return 2
     except OSError as bad:
-        sys.stderr.write(f"{told.scenario}: {bad.strerror}\n")
+        others = "" if "/" in told.scenario else f"; shipped ones are: {', '.join(shipped())}"
+        sys.stderr.write(f"{told.scenario or '--scenario'}: {bad.strerror}{others}\n")
         return 2
     if told.tls_onprem and len(sandbox.world.instances) > MOST_DOORS:
         sys.stderr.write(f"--tls-onprem is for at most {MOST_DOORS} On-Premises clients\n")
         return 2
     try:
         asyncio.run(serve(sandbox, told.host, told.port, tls_onprem=told.tls_onprem))
-    except OSError as bad:
-        sys.stderr.write(f"cannot listen on {told.host}:{told.port}: {bad.strerror}\n")
+    except (OSError, UnicodeError) as bad:  # a host may be what no name can be
+        why = bad.strerror if isinstance(bad, OSError) else "not a host name"
+        sys.stderr.write(f"cannot listen on {told.host}:{told.port}: {why}\n")
         return 1
     return 0
 
 
 def _sandbox(told: argparse.Namespace) -> Sandbox:
     """Raises BadScenario, BadSwitch, BadSpec or OSError."""
+    if not 0 <= told.port <= LARGEST_PORT:
+        raise BadSpec(f"--port is from 0 to {LARGEST_PORT}")
+    if not told.host:
+        raise BadSpec("--host is an address or a name; 0.0.0.0 listens on all of this machine's")
     switches = dict(_switch(given) for given in told.switch)
     if told.scenario is not None:
         _nothing_beside_the_scenario(told)
         return Sandbox.from_scenario(told.scenario, seed=told.seed, switches=switches, calls_take_time=True)
-    if told.numbers is not None and told.numbers < 1:
-        raise BadSpec("--numbers is 1 or more")
+    if told.numbers is not None and not 1 <= told.numbers <= MOST_NUMBERS:
+        raise BadSpec(f"--numbers is 1 or more, and at most {MOST_NUMBERS}")
     return Sandbox.build(
         numbers=told.numbers or 10,
         seed=told.seed if told.seed is not None else 1,

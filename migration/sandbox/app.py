@@ -93,6 +93,7 @@ class Sandbox:
             calls_take_time,
             told.businesses,
         )
+        told.names_only(made.world.numbers)
         made.faults.extend(told.faults)
         for number, (_, faults) in zip(made.world.numbers.values(), told.numbers, strict=True):
             made.faults.extend(dict(fault) | {"e164": number.e164} for fault in faults)

@@ -11,6 +11,9 @@ from migration.sandbox.accounts import SCOPES
 from migration.sandbox.kinds import BadSpec
 
 MANAGEMENT, MESSAGING = SCOPES
+# A token may end a hundred years from now, or have ended as long ago: the calendar has an end.
+MOST_DAYS = 36_500
+MOST_APPS, LARGEST = 100, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,13 @@ def _value(name: str, value: Any) -> Any:
                 raise BadSpec(f"token_scopes is a list of {' and '.join(SCOPES)}")
             return tuple(value)
         case "token_expires_in_days":
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise BadSpec("token_expires_in_days is a number of days, negative where the token has expired")
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST_DAYS
+            ):
+                raise BadSpec(
+                    "token_expires_in_days is a number of days, negative where the token has expired, "
+                    f"at most {MOST_DAYS} from now"
+                )
             return value
         case "requires_proof" | "terms_accepted":
             if not isinstance(value, bool):
@@ -59,6 +67,7 @@ def _value(name: str, value: Any) -> Any:
             return value
         case _:
             least = 1 if name in ("numbers_per_waba", "apps") else 0
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise BadSpec(f"{name} is a whole number from {least} on")
+            most = MOST_APPS if name == "apps" else LARGEST
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise BadSpec(f"{name} is a whole number from {least} to {most}")
             return value

@@ -72,10 +72,15 @@ def _expire(world: World, tokens: list[Token]) -> dict[str, Any]:
     return {}
 
 
+def _newest(tokens: list[Token]) -> list[Token]:
+    """Of each app's user the one that was issued last: those before it have been replaced."""
+    return list({(token.app_id, token.user_id): token for token in tokens}.values())
+
+
 def _issue(world: World, tokens: list[Token]) -> dict[str, Any]:
-    """A new token for each, with the same rights and without an end; the old one stays what it is."""
+    """A new token for each user, with the same rights and without an end; the old one stays what it is."""
     made = []
-    for token in tokens:
+    for token in _newest(tokens):
         value = "EAAG" + hashlib.sha256(f"{world.seed}:{token.value}:{len(world.tokens)}".encode()).hexdigest()
         world.tokens[value] = replace(token, value=value, expires_at=None, revoked=False)
         made.append(value)
@@ -85,7 +90,7 @@ def _issue(world: World, tokens: list[Token]) -> dict[str, Any]:
 def _code(world: World, tokens: list[Token]) -> dict[str, Any]:
     """What Embedded Signup hands to the page that it ran on: good once, for a token of the same app."""
     made = {}
-    for token in tokens:
+    for token in _newest(tokens):
         code = "AQ" + hashlib.sha256(f"{world.seed}:{token.value}:{len(world.signup_codes)}".encode()).hexdigest()
         world.signup_codes[code] = token
         made[token.app_id] = code

@@ -52,8 +52,16 @@ SENDS = ("messages", "onprem.messages")
 PARTS = ("route", "kind", "e164", "times", "after", "share", "seconds", "effect", *SAYS)
 
 
+# The longest that a fault makes anybody wait or lag: a year. The calendar has an end, and no rehearsal lasts longer.
+LONGEST_S = 366 * 86_400
+
+
 class BadFault(ValueError):
-    """A fault that says something it cannot."""
+    """A fault that says something it cannot; `part` names the part that does, where it is one alone."""
+
+    def __init__(self, what: str, part: str | None = None) -> None:
+        super().__init__(what)
+        self.part = part
 
 
 @dataclass(slots=True)
@@ -139,41 +147,44 @@ def read(row: Mapping[str, Any]) -> Fault:
     """One fault from JSON or YAML. Raises BadFault."""
     unknown = set(row) - set(PARTS)
     if unknown:
-        raise BadFault(f"a fault has no {', '.join(sorted(map(str, unknown)))}")
+        raise BadFault(f"a fault has no {', '.join(sorted(map(str, unknown)))}", str(min(unknown, key=str)))
     kind = str(row.get("kind"))
     if kind not in KINDS:
-        raise BadFault(f"a fault's kind is one of {', '.join(KINDS)}, not {row.get('kind')!r}")
-    try:
-        return Fault(
-            route=str(row.get("route") or "*"),
-            kind=kind,
-            e164=_plus(row.get("e164")),
-            times=int(row.get("times", 1)),
-            after=int(row.get("after", 0)),
-            share=_share(row.get("share", 1.0)),
-            seconds=float(row.get("seconds", 30.0)),
-            effect=_effect(kind, row.get("effect")),
-            **_said(kind, row),
-        )
-    except (TypeError, ValueError, OverflowError) as bad:
-        if isinstance(bad, BadFault):
-            raise
-        raise BadFault("a fault's times, after, share and seconds are numbers") from None
+        raise BadFault(f"a fault's kind is one of {', '.join(KINDS)}, not {row.get('kind')!r}", "kind")
+    return Fault(
+        route=str(row.get("route") or "*"),
+        kind=kind,
+        e164=_plus(row.get("e164")),
+        times=_whole("times", row.get("times", 1)),
+        after=_whole("after", row.get("after", 0)),
+        share=_number("share", row.get("share", 1.0), 1),
+        seconds=_number("seconds", row.get("seconds", 30.0), LONGEST_S),
+        effect=_effect(kind, row.get("effect")),
+        **_said(kind, row),
+    )
+
+
+def _whole(name: str, told: Any) -> int:
+    if isinstance(told, bool) or not isinstance(told, int) or told < 0:
+        raise BadFault(f"a fault's {name} is one of the whole numbers from 0 on, not {told!r}", name)
+    return told
+
+
+def _number(name: str, told: Any, most: int) -> float:
+    """Neither text nor a truth value, and not a NaN either: that is from 0 to nowhere."""
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= most:
+        raise BadFault(f"a fault's {name} is a number from 0 to {most}, not {told!r}", name)
+    return float(told)
 
 
 def _effect(kind: str, told: Any) -> bool:
     if told is None:
         return EFFECT[kind]
-    if kind not in CHOOSES and bool(told) != EFFECT[kind]:
-        raise BadFault(f"a fault of kind {kind} cannot choose its effect")
-    return bool(told)
-
-
-def _share(told: Any) -> float:
-    share = float(told)
-    if not 0 <= share <= 1:
-        raise BadFault("a fault's share is a number from 0 to 1")
-    return share
+    if not isinstance(told, bool):  # the text "no" would else be a yes
+        raise BadFault(f"a fault's effect is true or false, not {told!r}", "effect")
+    if kind not in CHOOSES and told != EFFECT[kind]:
+        raise BadFault(f"a fault of kind {kind} cannot choose its effect", "effect")
+    return told
 
 
 def _said(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,15 +192,18 @@ def _said(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "fails_later":
         return _status(row, said)
     if kind != "error" and said:
-        raise BadFault(f"a fault of kind {kind} has no {', '.join(said)}; kind error has")
+        raise BadFault(f"a fault of kind {kind} has no {', '.join(said)}; kind error has", next(iter(said)))
     if kind == "error" and "code" not in said:
         raise BadFault("a fault of kind error needs its code")
-    numbers = {name: value for name, value in said.items() if name != "details"}
-    if any(isinstance(value, bool) or not isinstance(value, int) for value in numbers.values()):
-        raise BadFault("a fault's code, subcode and status are whole numbers")
+    for name, value in said.items():
+        if name == "details":
+            if not isinstance(value, str):
+                raise BadFault(f"a fault's details are a text, not {value!r}", name)
+        else:
+            _whole(name, value)
     if not 400 <= said.get("status", 400) <= 599:
-        raise BadFault("a fault's status is from 400 to 599")
-    return numbers | ({"details": str(said["details"])} if "details" in said else {})
+        raise BadFault("a fault's status is from 400 to 599", "status")
+    return said
 
 
 def _status(row: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

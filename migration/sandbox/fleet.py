@@ -190,7 +190,7 @@ class Builder:
         number.phone.takes = "voice" if spec.code_method == "voice" else "both"
         number.phone.lose = spec.lost_codes
         number.phone.voice_answered_by, number.phone.wrong_number = spec.voice_answered_by, spec.wrong_number
-        number.phone.copies = max(1, spec.code_copies)
+        number.phone.copies = spec.code_copies
         if spec.code_while_on_premises != "as_switch":
             number.code_while_on_premises = spec.code_while_on_premises
 

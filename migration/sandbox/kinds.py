@@ -111,6 +111,15 @@ DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
     "after-sunset": ("expired", "host_gone", "dark"),
 }
 
+# What a whole number may be, where not anything from 0 on; no day is so far away that a calendar has no such.
+LEAST: Mapping[str, int] = {"shards": 1, "code_copies": 1}
+MOST: Mapping[str, int] = {
+    "shards": 32,
+    "code_copies": 10,
+    "signed_up_days_ago": 36_500,
+    "registered_days_ago": 36_500,
+}
+LARGEST = 100_000_000
 VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 TYPES: Mapping[str, Any] = get_type_hints(NumberSpec)
 
@@ -148,6 +157,7 @@ def _value(name: str, value: Any) -> Any:
         return value
     if value is None and type(None) in get_args(kind):
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise BadSpec(f"{name} is a whole number from 0 on, not {value!r}")
+    least, most = LEAST.get(name, 0), MOST.get(name, LARGEST)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadSpec(f"{name} is a whole number from {least} to {most}, not {value!r}")
     return value

@@ -1,19 +1,24 @@
 """`/_sandbox/...`: the truth, and the controls. JSON in and out; nothing of Meta's in here."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration.sandbox import credentials, deployments, manager, messaging, partner, routes
 from migration.sandbox.errors import Wrong
-from migration.sandbox.faults import BadFault
+from migration.sandbox.faults import LONGEST_S, BadFault, read
 from migration.sandbox.senders import BEHAVIOURS, EVENTS, QUEUES
 from migration.sandbox.wire import Answer, Request, Target, answer_json
 
 if TYPE_CHECKING:
     from migration.sandbox.app import Sandbox
 
-# A hundred years: the calendar has an end, and a rehearsal does not need it.
+# The calendar has an end, and a rehearsal does not need it: the clock is moved by at most a hundred years a call, and
+# not beyond this day.
 FURTHEST_S = 100 * 366 * 86_400
+LAST_DAY = datetime(2300, 1, 1, tzinfo=UTC)
+# Digits of the largest number in a question: more than calls will ever be.
+LONGEST_NUMBER = 18
 
 
 def identify(sandbox: "Sandbox", request: Request) -> Target | None:
@@ -59,7 +64,7 @@ def _whole(request: Request, name: str) -> int | None:
     value = request.queried().get(name)
     if value is None:
         return None
-    if not value.isdecimal():
+    if not (value.isdecimal() and len(value) <= LONGEST_NUMBER):
         raise Wrong(400, f"{name} is not a whole number")
     return int(value)
 
@@ -112,6 +117,9 @@ def _faults(sandbox: "Sandbox", request: Request) -> Any:
     if unknown:
         raise Wrong(400, f"no call has the route {unknown[0]!r}; there are: {', '.join(routes.names())}")
     try:
+        wanted = [read(row).e164 for row in rows]
+        if any(e164 is not None and e164 not in sandbox.world.numbers for e164 in wanted):
+            raise Wrong(404, "no such number")
         sandbox.faults.extend(rows)
     except BadFault as bad:
         raise Wrong(400, str(bad)) from None
@@ -131,6 +139,8 @@ def _clock(sandbox: "Sandbox", request: Request) -> Any:
     seconds = _told(request).get("advance_s")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= FURTHEST_S:
         raise Wrong(400, f"advance_s has to be a number of seconds, not negative, at most {FURTHEST_S}")
+    if seconds > (LAST_DAY - sandbox.world.now()).total_seconds():
+        raise Wrong(400, f"the clock goes on to {LAST_DAY:%Y-%m-%d} and not beyond")
     sandbox.world.advance(seconds)
     return {"now": sandbox.world.now().isoformat()}
 
@@ -138,7 +148,11 @@ def _clock(sandbox: "Sandbox", request: Request) -> Any:
 def _inbound(sandbox: "Sandbox", request: Request) -> Any:
     told = _told(request)
     number = sandbox.world.number(_e164(sandbox, told.get("e164")))
-    consumer, text = str(told.get("from") or "+15005550006"), str(told.get("text") or "Hello")
+    consumer, text = told.get("from", "+15005550006"), told.get("text", "Hello")
+    if not isinstance(consumer, str) or not 6 <= sum(char.isdecimal() for char in consumer) <= 15:
+        raise Wrong(400, "from is a phone number, as a text")
+    if not isinstance(text, str):
+        raise Wrong(400, "text is a text")
     return {"delivered_to": messaging.inbound(sandbox.world, number, consumer, text)}
 
 
@@ -164,20 +178,22 @@ def _manager(sandbox: "Sandbox", request: Request) -> Any:
 
 def _set_senders(sandbox: "Sandbox", request: Request) -> Any:
     told = _told(request)
-    behaviour = told.get("behaviour", "obey")
-    if behaviour not in BEHAVIOURS:
+    behaviour = told.get("behaviour")
+    if behaviour is not None and behaviour not in BEHAVIOURS:
         raise Wrong(400, f"behaviour is one of {', '.join(BEHAVIOURS)}")
     drain_s = told.get("drain_s")
-    if drain_s is not None and (isinstance(drain_s, bool) or not isinstance(drain_s, int | float)):
-        raise Wrong(400, "drain_s is a number of seconds")
+    if drain_s is not None and (
+        isinstance(drain_s, bool) or not isinstance(drain_s, int | float) or not 0 <= drain_s <= LONGEST_S
+    ):
+        raise Wrong(400, f"drain_s is a number of seconds from 0 to {LONGEST_S}")
     queue = told.get("queue")
     if queue is not None and queue not in QUEUES:
         raise Wrong(400, f"queue is one of {', '.join(QUEUES)}")
     world = sandbox.world
-    chosen = [_e164(sandbox, told["e164"])] if told.get("e164") else list(world.numbers)
+    chosen = [_e164(sandbox, told["e164"])] if told.get("e164") is not None else list(world.numbers)
     for e164 in chosen:
         sender = world.number(e164).sender
-        sender.behaviour, sender.queue = behaviour, queue or sender.queue
+        sender.behaviour, sender.queue = behaviour or sender.behaviour, queue or sender.queue
         sender.drain_s = sender.drain_s if drain_s is None else float(drain_s)
     return {"changed": len(chosen)}
 

@@ -14,11 +14,6 @@ from migration.sandbox import credentials, faults, kinds, manager, page_clients,
 from migration.sandbox.onprem_hands import ACTIONS
 from migration.sandbox.register_checks import CHECKS
 
-HEADINGS: Mapping[str, str] = {
-    "int": "a whole number from 0 on",
-    "float": "a number from 0 on",
-    "bool": "true, false",
-}
 FAULTS: Mapping[str, str] = {
     "refuse": "nobody listens",
     "reset_before": "the connection is reset before the request is read",
@@ -39,7 +34,8 @@ FAULTS: Mapping[str, str] = {
 def _values(name: str, default: Any) -> str:
     kind = switches.TYPES[name]
     if get_origin(kind) is not Literal:
-        return f"{HEADINGS[kind.__name__]}; **{str(default).lower()}**"
+        told = "true, false" if kind is bool else switches.number_of(name)
+        return f"{told}; **{str(default).lower()}**"
     return ", ".join(f"**{one}**" if one == default else str(one) for one in get_args(kind))
 
 

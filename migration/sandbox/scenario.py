@@ -1,4 +1,4 @@
-"""Scenario files: a fleet and its troubles as YAML. A mistake is told with its file and line.
+"""Scenario files: a fleet and its troubles as YAML. A mistake is told with its file and the line it is in.
 
 world: closing              # open | closing | after-sunset
 seed: 7
@@ -14,7 +14,7 @@ faults:
   - {route: get.number, kind: "500", times: 3}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -30,6 +30,9 @@ from migration.sandbox.businesses import BusinessSpec, business_of
 from migration.sandbox.kinds import BadSpec, NumberSpec, spec_of
 from migration.sandbox.world import WORLDS, WorldKind
 
+# A clock begins within these: what happened years before still has a date, and so has what comes of it.
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+LARGEST_SEED = 2**63 - 1
 PARTS = ("world", "seed", "now", "switches", "businesses", "numbers", "faults", "about")
 MOST_NUMBERS = 100_000
 
@@ -49,7 +52,7 @@ class BadScenario(ValueError):
 
 @dataclass(slots=True)
 class Scenario:
-    """`numbers`: each with the faults that are its own."""
+    """`numbers`: each with the faults that are its own. `fault_lines`: where each of `faults` stands in `source`."""
 
     world: WorldKind = "closing"
     seed: int = 1
@@ -59,6 +62,15 @@ class Scenario:
     businesses: list[BusinessSpec] = field(default_factory=list)
     numbers: list[tuple[NumberSpec, list[dict[str, Any]]]] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
+    source: str = "scenario"
+    fault_lines: list[int] = field(default_factory=list)
+
+    def names_only(self, e164s: Container[str]) -> None:
+        """Raises BadScenario for a fault of a number that the fleet does not have: it would never strike."""
+        for row, line in zip(self.faults, self.fault_lines, strict=True):
+            e164 = fault_rows.read(row).e164
+            if e164 is not None and e164 not in e164s:
+                raise BadScenario(self.source, line, "no number of this fleet has this e164; it comes from the seed")
 
 
 def load(path: str | Path) -> Scenario:
@@ -67,7 +79,11 @@ def load(path: str | Path) -> Scenario:
     if not found.exists() and "/" not in str(path):
         shipped = Path(str(files("migration.sandbox"))) / "scenarios" / f"{found.stem}.yaml"
         found = shipped if shipped.exists() else found
-    return read(found.read_text(encoding="utf-8"), str(found))
+    content = found.read_bytes()
+    try:
+        return read(content.decode(), str(found))
+    except UnicodeDecodeError as bad:
+        raise BadScenario(str(found), content.count(b"\n", 0, bad.start) + 1, "not UTF-8") from None
 
 
 def shipped() -> list[str]:
@@ -83,6 +99,8 @@ def read(text: str, source: str = "scenario") -> Scenario:
         mark = getattr(bad, "problem_mark", None)
         what = getattr(bad, "problem", None) or "not YAML"
         raise BadScenario(source, mark.line + 1 if mark is not None else 1, str(what)) from None
+    except RecursionError:
+        raise BadScenario(source, 1, "nested deeper than anybody reads") from None
     return _Reader(source).scenario(root)
 
 
@@ -98,8 +116,8 @@ class _Reader:
         try:
             return yaml.SafeLoader("").construct_document(node)
         except yaml.YAMLError as bad:
-            raise self._bad(node, str(bad)) from None
-        except ValueError as bad:  # such as the 31st of February
+            raise self._bad(node, str(getattr(bad, "problem", None) or "not YAML")) from None
+        except (ValueError, OverflowError) as bad:  # such as the 31st of February
             raise self._bad(node, str(bad)) from None
 
     def _pairs(self, node: yaml.Node | None, what: str) -> Iterator[tuple[str, yaml.Node]]:
@@ -109,6 +127,8 @@ class _Reader:
             )
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._bad(key, f"{what} has names, not lists or mappings, before its colons")
             if key.value in seen:
                 raise self._bad(key, f"{key.value!r} is there twice")
             seen.add(key.value)
@@ -120,17 +140,17 @@ class _Reader:
         return list(node.value)
 
     def scenario(self, root: yaml.Node | None) -> Scenario:
-        told = Scenario()
+        told = Scenario(source=self._source)
         for name, node in self._pairs(root, "the scenario"):
             match name:
                 case "world":
                     told.world = self._world(node)
                 case "seed":
-                    told.seed = self._whole(node, "seed")
+                    told.seed = self._whole(node, "seed", 0, LARGEST_SEED)
                 case "now":
                     told.now = self._time(node)
                 case "about":
-                    told.about = str(self._value(node))
+                    told.about = self._text(node, "about")
                 case "switches":
                     told.switches = dict(self._switches(node))
                 case "businesses":
@@ -138,8 +158,12 @@ class _Reader:
                 case "numbers":
                     for row in self._items(node, "numbers"):
                         told.numbers.extend(self._numbers(row))
+                        if len(told.numbers) > MOST_NUMBERS:
+                            raise self._bad(row, f"a fleet has at most {MOST_NUMBERS} numbers")
                 case "faults":
-                    told.faults = [self._fault(row) for row in self._items(node, "faults")]
+                    rows = self._items(node, "faults")
+                    told.faults = [self._fault(row) for row in rows]
+                    told.fault_lines = [row.start_mark.line + 1 for row in rows]
                 case _:
                     raise self._bad(node, f"a scenario has no {name!r}; it has {', '.join(PARTS)}")
         if not told.numbers:
@@ -153,13 +177,35 @@ class _Reader:
     def _businesses(self, node: yaml.Node) -> list[BusinessSpec]:
         found: list[BusinessSpec] = []
         for row in self._items(node, "businesses"):
+            told = self._parts(row, "a business", lambda part: business_of({"name": "any"} | part))
             try:
-                found.append(business_of({name: self._value(value) for name, value in self._pairs(row, "a business")}))
+                found.append(business_of(told))
             except BadSpec as bad:
                 raise self._bad(row, str(bad)) from None
             if found[-1].name in {one.name for one in found[:-1]}:
                 raise self._bad(row, f"two businesses are called {found[-1].name!r}")
         return found
+
+    def _parts(
+        self, node: yaml.Node, what: str, sound: Callable[[dict[str, Any]], object], but: Container[str] = ()
+    ) -> dict[str, Any]:
+        """The parts of a row, each checked for itself, so that a mistake is told where it stands."""
+        told: dict[str, Any] = {}
+        for name, value in self._pairs(node, what):
+            if name in but:
+                continue
+            told[name] = self._value(value)
+            try:
+                sound({name: told[name]})
+            except BadSpec as bad:
+                raise self._bad(value, str(bad)) from None
+        return told
+
+    def _text(self, node: yaml.Node, what: str) -> str:
+        value = self._value(node)
+        if not isinstance(value, str):
+            raise self._bad(node, f"{what} is a text, not {value!r}")
+        return value
 
     def _world(self, node: yaml.Node) -> WorldKind:
         value = self._value(node)
@@ -167,16 +213,19 @@ class _Reader:
             raise self._bad(node, f"world is {', '.join(WORLDS)}, not {value!r}")
         return cast(WorldKind, value)
 
-    def _whole(self, node: yaml.Node, what: str, least: int = 0) -> int:
+    def _whole(self, node: yaml.Node, what: str, least: int, most: int) -> int:
         value = self._value(node)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self._bad(node, f"{what} is a whole number from {least} on, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            shown = node.value if isinstance(node, yaml.ScalarNode) else value
+            raise self._bad(node, f"{what} is a whole number from {least} to {most}, not {str(shown)[:40]!r}")
         return value
 
     def _time(self, node: yaml.Node) -> datetime:
         value = self._value(node)
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise self._bad(node, "now is a time with its zone, such as 2026-11-23T20:00:00Z")
+        if not FIRST <= value <= LAST:
+            raise self._bad(node, f"now is from {FIRST:%Y} to {LAST:%Y}")
         return value.astimezone(UTC)
 
     def _switches(self, node: yaml.Node) -> Iterator[tuple[str, Any]]:
@@ -189,26 +238,21 @@ class _Reader:
             yield name, told
 
     def _numbers(self, node: yaml.Node) -> list[tuple[NumberSpec, list[dict[str, Any]]]]:
-        count, faults, row = 1, list[dict[str, Any]](), dict[str, Any]()
+        count, faults = 1, list[dict[str, Any]]()
+        row = self._parts(node, "a row of numbers", spec_of, ("count", "faults"))
         for name, value in self._pairs(node, "a row of numbers"):
             if name == "count":
-                count = self._whole(value, "count", 1)
+                count = self._whole(value, "count", 1, MOST_NUMBERS)
             elif name == "faults":
-                faults = [self._fault(fault) for fault in self._items(value, "faults")]
-            else:
-                row[name] = self._value(value)
-                if name == "business":
-                    self._named.append((str(row[name]), value))
-        if count > MOST_NUMBERS:
-            raise self._bad(node, f"count is at most {MOST_NUMBERS}")
-        try:
-            spec = spec_of(row)
-        except BadSpec as bad:
-            raise self._bad(node, str(bad)) from None
-        return [(spec, faults)] * count
+                faults = [self._fault(fault, of_a_row=True) for fault in self._items(value, "faults")]
+            elif name == "business":
+                self._named.append((str(row[name]), value))
+        return [(spec_of(row), faults)] * count
 
-    def _fault(self, node: yaml.Node) -> dict[str, Any]:
+    def _fault(self, node: yaml.Node, *, of_a_row: bool = False) -> dict[str, Any]:
         nodes = dict(self._pairs(node, "a fault"))
+        if of_a_row and "e164" in nodes:
+            raise self._bad(nodes["e164"], "a row's faults are those of its numbers; leave out e164")
         row: Mapping[str, Any] = {name: self._value(value) for name, value in nodes.items()}
         route = row.get("route", routes.ANY)
         if not routes.known(route):
@@ -216,5 +260,5 @@ class _Reader:
         try:
             fault_rows.read(row)
         except fault_rows.BadFault as bad:
-            raise self._bad(node, str(bad)) from None
+            raise self._bad(nodes.get(bad.part or "", node), str(bad)) from None
         return dict(row)

@@ -52,6 +52,8 @@ def struck(world: World, target: Target, fault: Fault) -> Answer:
     if fault.kind == "fails_later" and target.number is not None:
         return _fails_later(target, target.number, fault)
     real = _effect(target) if fault.effect else Answer(0)
+    if fault.kind == "lag":
+        return real  # about no number: no read of it can lag
     if real.drop is not None:
         return real  # nobody was there to be struck
     if fault.kind in ENDS:

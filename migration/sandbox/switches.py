@@ -257,6 +257,11 @@ class Switches:
 TYPES: Mapping[str, Any] = get_type_hints(Switches)
 
 
+# Of the switches that take a number: those that are a share. The rest end where a count of seconds still is a date.
+SHARES = frozenset({"webhook_duplicates"})
+LARGEST = 1_000_000_000
+
+
 class BadSwitch(ValueError):
     """A switch that does not exist, or a value it does not have."""
 
@@ -300,6 +305,13 @@ def values_of(name: str) -> tuple[str, ...]:
     )
 
 
+def number_of(name: str) -> str:
+    """What a switch without values takes, in words."""
+    if TYPES[name] is int:
+        return "a whole number from 0 on"
+    return "a number from 0 to 1" if name in SHARES else "a number from 0 on"
+
+
 def _read(name: str, value: Any) -> Any:
     kind = TYPES.get(name)
     if kind is None:
@@ -308,12 +320,13 @@ def _read(name: str, value: Any) -> Any:
         return _one_of(name, value, get_args(kind))
     if kind is bool:
         return _boolean(name, value)
+    most = 1 if name in SHARES else LARGEST
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = -1.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = -1.0
-    if not 0 <= number < float("inf"):
-        raise BadSwitch(f"switch {name} takes a number from 0 on, not {value!r}")
+    if not 0 <= number <= most:
+        raise BadSwitch(f"switch {name} takes a number from 0 to {most}, not {value!r}")
     return int(number) if kind is int else number
 
 

@@ -212,6 +212,8 @@ async def test_a_token_ends_in_the_middle_of_a_run(what: str, subcode: int) -> N
     assert code_of(await as_app(far, b, "GET", b["app_id"])) == 190
     assert "no such business" in (await manager(far, what, business="c"))["error"]
     assert "no such token" in (await manager(far, what, token="c"))["error"]
+    counts = [len((await manager(far, "issue_token"))["issued"]) for _ in range(3)]
+    assert counts == [3, 3, 3]  # one for each app's user, however many were issued before
     told = {"do": [what], "e164": far.e164}
     assert "do is one of" in (await far.oracle("POST", "manager", json=told))["error"]
 
@@ -265,7 +267,7 @@ async def test_an_app_may_require_a_proof_of_every_call() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "said"), [("{name: a, apps: 0}", "from 1 on"), ("{name: a, requires_proof: 1}", "true or false")]
+    ("row", "said"), [("{name: a, apps: 0}", "from 1 to"), ("{name: a, requires_proof: 1}", "true or false")]
 )
 def test_mistakes_are_told(row: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -68,7 +68,8 @@ async def test_usage_is_told_for_the_business_that_owns_the_account() -> None:
     [
         ("{name: ''}", "needs a name"),
         ("{name: a, colour: red}", "has no 'colour'"),
-        ("{name: a, numbers_per_waba: 0}", "from 1 on"),
+        ("{name: a, numbers_per_waba: 0}", "from 1 to"),
+        ("{name: a, token_expires_in_days: 1.0e+9}", "number of days"),
         ("{name: a, token_scopes: [all]}", "token_scopes is a list"),
         ("{name: a, token_expires_in_days: soon}", "number of days"),
         ("{name: a}\n  - {name: a}", "two businesses"),

@@ -77,6 +77,13 @@ async def test_a_lagging_read_after_one_call() -> None:
     assert await far.shows("platform_type") == ["CLOUD_API"]
 
 
+async def test_a_lag_of_what_is_about_no_number_changes_nothing() -> None:
+    far = Far.of()
+    far.sandbox.faults.add(route="get.waba", kind="lag")
+    assert (await far.waba("GET")).json()["id"] == far.row["waba_id"]
+    assert far.sandbox.world.calls[-1].fault == "lag"
+
+
 async def test_a_fault_is_for_one_number_after_some_calls_and_so_often() -> None:
     far = Far.of("healthy", "healthy")
     far.sandbox.faults.add(route="get.number", kind="500", e164=far.e164, times=2, after=1)
@@ -100,6 +107,7 @@ async def test_faults_come_and_go_over_the_oracle() -> None:
         {"faults": [1]},
         {"route": "registr", "kind": "500"},
         {"route": ["register"], "kind": "500"},
+        {"route": "register", "kind": "500", "e164": "+491511"},
     ):
         assert "error" in await far.oracle("POST", "faults", json=bad)
 
@@ -108,7 +116,7 @@ def test_a_fault_cannot_lie_about_its_effect() -> None:
     far = Far.of()
     with pytest.raises(BadFault, match="cannot choose"):
         far.sandbox.faults.add(route="register", kind="refuse", effect=True)
-    with pytest.raises(BadFault, match="numbers"):
+    with pytest.raises(BadFault, match="times"):
         far.sandbox.faults.extend([{"kind": "500", "times": "often"}])
 
 
@@ -193,7 +201,16 @@ async def test_a_share_of_calls_is_struck_by_the_seed_and_not_by_what_others_do(
         {"kind": "500", "code": 1},
         {"kind": "500", "share": 2},
         {"kind": "500", "share": "half"},
-        {"kind": "500", "seconds": "inf", "times": float("inf")},
+        {"kind": "500", "share": True},
+        {"kind": "500", "times": float("inf")},
+        {"kind": "500", "times": 1.5},
+        {"kind": "500", "times": True},
+        {"kind": "500", "after": -1},
+        {"kind": "slow", "seconds": float("nan")},
+        {"kind": "slow", "seconds": -1},
+        {"kind": "lag", "seconds": 1e300},
+        {"kind": "500", "effect": "no"},
+        {"kind": "error", "code": 1, "details": ["x"]},
     ],
 )
 def test_a_fault_that_says_what_it_cannot_is_refused(row: dict[str, object]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from migration.sandbox.kinds import KINDS
 from migration.sandbox.manager import ACTIONS
 from migration.sandbox.onprem_hands import ACTIONS as HANDS
-from migration.sandbox.switches import names, values_of
+from migration.sandbox.switches import SHARES, names, values_of
 from migration.sandbox.webhooks import Delivery
 from migration.sandbox.wire import Request
 from tests.sandbox.far import CODE, Clock, Far
@@ -38,10 +38,11 @@ worlds = st.sampled_from(["open", "closing", "after-sunset"])
 kinds = st.sampled_from(sorted(KINDS))
 # What a switch that takes any number is set to.
 SOME_NUMBERS = ("0", "1", "8", "90")
+SOME_SHARES = ("0", "0.5", "1")
 
 
 def _value_of(name: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(values_of(name) or SOME_NUMBERS)
+    return st.sampled_from(values_of(name) or (SOME_SHARES if name in SHARES else SOME_NUMBERS))
 
 
 # Any switch, to any of its values.

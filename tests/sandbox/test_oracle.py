@@ -57,6 +57,23 @@ async def test_the_clock_goes_only_forward() -> None:
         assert "error" in await far.oracle("POST", "clock", json=bad)
 
 
+async def test_the_clock_stops_before_the_calendar_does() -> None:
+    far = Far.of()
+    told = [await far.oracle("POST", "clock", json={"advance_s": 3_000_000_000}) for _ in range(5)]
+    assert ["error" in one for one in told] == [False, False, True, True, True]
+    for bad in (b'{"advance_s": NaN}', b'{"advance_s": Infinity}', b'{"advance_s": 1e308}'):
+        assert (await far.client.post("/_sandbox/clock", content=bad)).status_code == 400
+    assert (await far.oracle("GET", "world"))["now"] == told[1]["now"]
+
+
+async def test_a_consumer_has_a_phone_number_and_writes_text() -> None:
+    far = Far.of()
+    wrong: tuple[object, ...] = ({"from": "nobody"}, {"from": 491511234567}, {"from": []}, {"text": 1}, {"text": None})
+    for bad in wrong:
+        assert "error" in await far.oracle("POST", "inbound", json={"e164": far.e164} | bad)  # type: ignore[operator]
+    assert far.number.inbound == 0
+
+
 async def test_what_consumers_write_into_the_gap_is_dropped_and_counted() -> None:
     far = Far.of("no_backup")
     assert (await write(far)) == "on_premises"
@@ -104,6 +121,7 @@ async def test_wrong_questions_are_answered() -> None:
         ("GET", "nothing"),
         ("GET", "sms?e164=123"),
         ("GET", "calls?since=x"),
+        ("GET", f"calls?since={'9' * 5000}"),
         ("POST", "instances/none"),
         ("GET", ""),
     ):

@@ -55,6 +55,13 @@ def test_faults_of_a_row_are_each_number_s_own() -> None:
     [
         ("world: flat\nnumbers: [{}]", 1, "world is open, closing, after-sunset"),
         ("world: open\nseed: x\nnumbers: [{}]", 2, "seed is a whole number"),
+        ("seed: 0x" + "f" * 5000 + "\nnumbers: [{}]", 1, "seed is a whole number"),
+        ("numbers:\n  - kind: healthy\n    count: 3\n    pin: maybe", 4, "pin is known"),
+        ("numbers:\n  - {shards: 0}", 2, "shards is a whole number from 1"),
+        ("numbers:\n  - {kind: new,\n     signed_up_days_ago: 999999999999}", 3, "signed_up_days_ago is"),
+        ("numbers:\n  - {count: 100000}\n  - {count: 1}", 3, "at most 100000 numbers"),
+        ("businesses:\n  - name: a\n    apps: none\nnumbers: [{}]", 3, "apps is a whole number"),
+        ("businesses: [{name: a, token_expires_in_days: 1.0e+9}]\nnumbers: [{}]", 1, "token_expires_in_days"),
         ("numbers:\n  - {kind: healthy}\n  - {kind: rusty}", 3, "no kind is called 'rusty'"),
         ("numbers:\n  - {count: 0}", 2, "count is a whole number from 1"),
         ("numbers:\n  - {pin: maybe}", 2, "pin is known or unknown or wrong or none"),
@@ -62,16 +69,26 @@ def test_faults_of_a_row_are_each_number_s_own() -> None:
         ("numbers:\n  - {colour: red}", 2, "a number has no 'colour'"),
         ("numbers: [{}]\nswitches:\n  read_lag: 5", 3, "no switch is called 'read_lag'"),
         ("numbers: [{}]\nswitches: {success_as: int}", 2, "success_as takes bool or string"),
+        ("numbers: [{}]\nswitches: {read_lag_s: yes}", 2, "read_lag_s takes a number"),
+        ("numbers: [{}]\nswitches: {read_lag_s: 1.0e+15}", 2, "read_lag_s takes a number"),
+        ("numbers: [{}]\nswitches: {webhook_duplicates: 7}", 2, "a number from 0 to 1"),
+        ("numbers: [{}]\nswitches: {? [a] : 1}", 2, "names, not lists"),
         ("numbers: [{}]\nfaults:\n  - {route: register, kind: rain}", 3, "kind is one of"),
         ("numbers: [{}]\nfaults: none", 2, "faults is not a list"),
         ("numbers: [{}]\nfaults:\n  - {kind: lag,\n     route: registr}", 4, "no call has the route 'registr'"),
         ("numbers:\n  - {faults: [{route: onprem.backups, kind: lag}]}", 2, "no call has the route"),
         ("numbers: [{}]\nfaults:\n  - {route: register, kind: error}", 3, "needs its code"),
+        ("numbers: [{}]\nfaults:\n  - route: register\n    kind: slow\n    seconds: many", 5, "seconds is a number"),
+        ("numbers: [{}]\nfaults:\n  - {kind: '500',\n     effect: 'no'}", 4, "effect is true or false"),
+        ("numbers:\n  - {faults: [{kind: lag, e164: '+491511'}]}", 2, "leave out e164"),
         ("numbers:\n  - {}\n  - {kind: dark,\n     business: south}", 4, "no business is called 'south'"),
         ("numbers:\n  - {client_version: new}", 2, "client_version is a version"),
         ("numbers: [{}]\nnow: yesterday", 2, "now is a time with its zone"),
         ("numbers: [{}]\nnow: 2026-11-23T20:00:00", 2, "now is a time with its zone"),
         ("numbers: [{}]\nnow: 2026-02-31T20:00:00Z", 2, "day"),
+        ("numbers: [{}]\nnow: 9999-12-31T23:00:00Z", 2, "now is from 2000 to 2100"),
+        ("numbers: [{}]\nabout: !python/object x", 2, "constructor"),
+        ("numbers: [{}]\nabout: " + "[" * 5000 + "]" * 5000, 1, "nested deeper"),
         ("numbers: [{}]\nweather: bad", 2, "no 'weather'"),
         ("numbers: [{}]\nnumbers: [{}]", 2, "twice"),
         ("numbers: [{]", 1, ""),
@@ -86,12 +103,26 @@ def test_a_mistake_is_told_with_its_line(text: str, line: int, what: str) -> Non
     assert told.value.line == line
     assert str(told.value).startswith(f"night.yaml:{line}: ")
     assert what in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_file_that_is_no_text_and_a_fault_of_nobody_are_told_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "night.yaml"
+    for content, line, what in (
+        (b"world: open\nabout: \xff\nnumbers: [{}]\n", 2, "not UTF-8"),
+        (b"numbers: [{}]\nfaults:\n  - {kind: lag}\n  - {kind: lag, e164: '+491511'}\n", 4, "no number of this fleet"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(BadScenario, match=what) as told:
+            Sandbox.from_scenario(path)
+        assert told.value.line == line
 
 
 def test_switches_take_text_as_their_own_type() -> None:
     told = with_values(Switches(), {"read_lag_s": "2.5", "bad_backup_code": "133002", "profile_survives": False})
     assert (told.read_lag_s, told.bad_backup_code, told.profile_survives) == (2.5, 133002, "no")
-    for name, value in (("read_lag_s", "-1"), ("codes_a_day", "many"), ("deregister_then_133015", "maybe")):
+    wrong = {"read_lag_s": "-1", "register_seconds": "1e300", "codes_a_day": "many", "deregister_then_133015": "maybe"}
+    for name, value in wrong.items():
         with pytest.raises(BadSwitch):
             with_values(Switches(), {name: value})
     assert "register_seconds" in names()

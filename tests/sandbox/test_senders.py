@@ -64,6 +64,7 @@ async def test_a_bad_signature_or_half_a_request_is_refused() -> None:
 async def test_senders_may_veto() -> None:
     far = Far.of()
     await far.oracle("POST", "senders", json={"e164": far.e164, "behaviour": "veto"})
+    await far.oracle("POST", "senders", json={"e164": far.e164, "queue": "keeps"})  # says nothing of what they do
     answer = await far.hook("pause_sends")
     assert (answer.status_code, answer.json()["state"]) == (409, "vetoed")
     assert far.number.sender.running
@@ -103,7 +104,9 @@ async def test_nobody_sends_to_a_number_that_was_dark_from_the_start() -> None:
     assert rows[2]["sent"] == 60
 
 
-@pytest.mark.parametrize("body", [{"behaviour": "dance"}, {"e164": "+999"}])
+@pytest.mark.parametrize(
+    "body", [{"behaviour": "dance"}, {"e164": "+999"}, {"e164": ""}, {"drain_s": -1}, {"drain_s": 1e300}]
+)
 async def test_wrong_orders_to_the_senders_are_refused(body: dict[str, str]) -> None:
     assert "error" in await Far.of().oracle("POST", "senders", json=body)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -122,6 +123,10 @@ def test_the_control_command_stops_and_starts() -> None:
         (["--kinds", "rusty"], "no kind is called 'rusty'"),
         (["--scenario", "/nowhere.yaml"], "No such file"),
         (["--numbers", "0"], "1 or more"),
+        (["--numbers", "100001"], "at most 100000"),
+        (["--port", "65536"], "--port is from 0 to 65535"),
+        (["--host", ""], "--host is an address"),
+        (["--scenario", "clam"], "shipped ones are: after-sunset-dark, calm"),
         (["--scenario", "calm", "--world", "open"], "--world stands in the scenario already"),
     ],
 )
@@ -141,3 +146,12 @@ def test_head_is_get_without_its_body_and_the_connection_goes_on() -> None:
             assert (head.status_code, head.content, get.status_code) == (status, b"", status), path
             assert head.headers["content-length"] == str(len(get.content))
             assert "x-app-usage" in head.headers
+
+
+def test_a_port_that_somebody_has_and_a_host_that_nobody_is_are_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for given in (["--port", str(taken.getsockname()[1])], ["--host", "a..b"], ["--host", "nowhere.invalid"]):
+            command = [sys.executable, "-m", "migration.sandbox", "--numbers", "1", *given]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert done.stderr.startswith("cannot listen on ")
