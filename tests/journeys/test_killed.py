@@ -1,6 +1,6 @@
 """Every step killed at every commit and at every send, and taken up by another worker.
 
-`make test` runs every lane on SQLite, `make test-slow` the first lane on PostgreSQL, `make crash` all of both.
+`make test` and `make test-slow` together run every lane on SQLite, `make crash` all of both databases.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ STORIES = {
 
 @pytest.mark.parametrize("kill", KILLS)
 @pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize(("kind", "lane"), lanes(sqlite=[]))
+@pytest.mark.parametrize(("kind", "lane"), lanes())
 async def test_killed_anywhere_it_still_moves_once(
     databases: Databases, tmp_path: Path, kind: str, lane: int, story: str, kill: str
 ) -> None:
