@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from migration.clock import Clock
-from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.itinerary import Name, itinerary_named
 from migration.record import SPOKEN, Keeper, NumberRecord
-from migration.refusals import REFUSED_PAGE, WRONG_PIN_PAGE, Refused, Response, outcome_of
+from migration.refusals import REFUSED_PAGE, WRONG_PIN_PAGE, Refused, Response, outcome_of, page_of
 from migration.step import (
     Blocked,
     CannotTell,
@@ -45,6 +45,7 @@ TRIES_BEFORE_A_PERSON = 8
 UNKNOWN_OUTCOME = "runbooks/unknown-outcome.md"
 FAR_SIDE_DOWN = "runbooks/far-side-down.md"
 BUDGET_PAGE = "runbooks/budget-spent.md"
+NO_BACKUP_PAGE = "runbooks/no-backup.md"
 
 
 class Views(Protocol):
@@ -228,7 +229,11 @@ class Engine:
                 return await record.outcome(Waiting(recheck_at, on, reason, seen))
             case Blocked():
                 return await record.outcome(evidence, attempt, end=AttemptEnd.REFUSED)
-        return await record.advanced(evidence, attempt)
+        try:
+            return await record.advanced(evidence, attempt)
+        except BackupNotKept as exc:
+            # Also where the step is optional: a backup was possible, so nothing irreversible may come before it.
+            return await record.outcome(Blocked(str(exc), NO_BACKUP_PAGE), attempt, end=AttemptEnd.NOT_DONE)
 
     async def _unanswered(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, why: str) -> Outcome:
         """No answer: it may have happened. Ask the world at once, because the outage may already be over."""
@@ -299,7 +304,7 @@ class Engine:
             end=AttemptEnd.REFUSED,
             side=side,
             answer={"refused": str(exc), "code": getattr(exc, "code", None)},
-            failed=isinstance(exc, Transient),
+            failed=isinstance(outcome, Waiting),
             # A PIN that Meta has refused is of unknown provenance from now on, whoever set it.
             forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,
         )
@@ -340,9 +345,18 @@ class Engine:
             return self._backoff(record, exc)
         told: Response = outcome_of(Refused(step, exc.code, exc.subcode, exc.details, exc.wait))
         outcome = told.at(record.number.now)
+        if isinstance(outcome, Waiting):
+            return self._waited_out(record, outcome)
         if isinstance(outcome, Reopen) and not record.itinerary.has(outcome.step):
             return Blocked(outcome.because, REFUSED_PAGE.runbook)  # another way is a person's choice
         return outcome
+
+    def _waited_out(self, record: NumberRecord, told: Waiting) -> Waiting | Blocked:
+        """Longer each time; after so many it is no longer the lag, or the pause, that the table takes it for."""
+        at = record.number.at
+        if at.tries + 1 >= TRIES_BEFORE_A_PERSON:
+            return Blocked(f"{told.reason} ({at.tries + 1} times)", page_of(record.leg.step.name))
+        return replace(told, until=max(told.until, record.number.now + self._pause(at)))
 
     async def _credentials(self, record: NumberRecord, exc: CredentialsRefused, refused: OpenAttempt | None) -> Outcome:
         """A dead token is nobody's fault but its profile's: halt that one and no other.
@@ -392,10 +406,13 @@ class Engine:
         tries_allowed = 3 if record.leg.optional else TRIES_BEFORE_A_PERSON
         if at.tries + 1 >= tries_allowed and at.crossed_at is None and not isinstance(exc, Throttled):
             return Blocked(f"{record.leg.step.name}: {exc} ({at.tries + 1} tries)", FAR_SIDE_DOWN)
-        wait = min(timedelta(seconds=2.0 ** min(at.tries + 1, 9)), BACKOFF_CAP)
+        wait = self._pause(at)
         if isinstance(exc, Throttled):
             wait = max(wait, exc.retry_after)
         return Waiting(record.number.now + wait, Party.META, str(exc))
+
+    def _pause(self, at: Position) -> timedelta:
+        return min(timedelta(seconds=2.0 ** min(at.tries + 1, 9)), BACKOFF_CAP)
 
     async def _budget_spent(self, record: NumberRecord, exc: BudgetSpent, closes: OpenAttempt | None) -> Outcome:
         call = record.leg.step.budget or ""

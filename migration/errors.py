@@ -6,6 +6,7 @@
   x OutcomeUnknown      it may have happened; probe before anything else
   x Rejected            refused; repeating cannot help; see what it broke, then the table or a person decides
     - CredentialsRefused  a token or a password is not accepted
+  x BackupNotKept       a backup is not in both of its places as it was taken; it does not count as taken
   x WriteRefused        a dry run came to a call that would change the world
   x BadSetting          a setting, a key or an admin file is wrong; says which and what to do
 """
@@ -80,6 +81,10 @@ class CredentialsRefused(Rejected):
         super().__init__(message, code, details, subcode, wait, trace)
         self.args = (message, code, details, subcode, wait, trace, on)
         self.on = on
+
+
+class BackupNotKept(MigrationError):
+    """A backup did not come back from one of its two places as it went in, or could not be put there."""
 
 
 class WriteRefused(MigrationError):

@@ -5,13 +5,10 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from migration.vault import BackupShelf, Sealed, Vault
+from migration.errors import BackupNotKept
+from migration.vault import BackupShelf, Sealed, Vault, WrongKey
 from state.rows import SealedSecret
 from state.secrets import Secrets
-
-
-class BackupNotKept(Exception):
-    """A backup did not come back from one of its two places as it went in; it does not count as taken."""
 
 
 class VaultKeeper:
@@ -59,13 +56,18 @@ class VaultKeeper:
         """
         row = self.sealed(owner, name, value)
         place = f"{owner.replace(':', '-')}-{name}"
-        self._shelf.put(place, Sealed(row.ciphertext, row.wrapped_key, row.key_id))
-        await self._secrets.put(owner, row)
-        on_shelf = self._vault.open(self._shelf.get(place), context=f"{owner}/{name}")
+        try:
+            self._shelf.put(place, Sealed(row.ciphertext, row.wrapped_key, row.key_id))
+            await self._secrets.put(owner, row)
+            on_shelf = self._vault.open(self._shelf.get(place), context=f"{owner}/{name}")
+        except OSError as exc:
+            raise BackupNotKept(f"the {name} cannot be written to the shelf of backups: {exc.strerror}") from exc
+        except WrongKey as exc:
+            raise BackupNotKept(f"the {name} did not come back from the shelf of backups: {exc}") from exc
         in_database = await self.open(owner, name)
         told = value.get_secret_value()
         if in_database is None or {on_shelf.get_secret_value(), in_database.get_secret_value()} != {told}:
-            raise BackupNotKept(f"the {name} of {owner} did not come back as it was stored")
+            raise BackupNotKept(f"the {name} did not come back as it was stored")
 
     async def not_under_this_key(self) -> int:
         """How many data keys, of rows and of files on the shelf, the current master key does not open."""

@@ -151,7 +151,12 @@ def outcome_of(refused: Refused) -> Response:
                 rule = TABLE.get((step, refused.code, subcode))
                 if rule is not None:
                     return Response(rule, refused)
-    return Response(Stop(STEP_PAGES.get(refused.step, REFUSED_PAGE.runbook)), refused)
+    return Response(Stop(page_of(refused.step)), refused)
+
+
+def page_of(step: str) -> str:
+    """Where a refusal of this step leads that has no rule of its own."""
+    return STEP_PAGES.get(step, REFUSED_PAGE.runbook)
 
 
 def runbooks() -> frozenset[str]:

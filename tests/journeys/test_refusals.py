@@ -1,6 +1,7 @@
 """A refusal costs one call: it is not forgotten, not asked for again in vain, and never taken for another's answer."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -115,3 +116,37 @@ async def test_an_optional_step_is_not_passed_over_while_its_call_is_open(rig: M
         await app.ledger.people.ready(at.migration_id, "looked again", "tester")
         assert await told.drive(app, at.ref) == Advanced("restore_profile", ended=True)
         assert await app.queries.open_attempt(at.migration_id) is None
+
+
+async def test_a_refusal_that_is_always_to_be_waited_out_comes_to_a_person(rig: MakeRig) -> None:
+    """133010 of a smoke message is a lag after register, for so long; senders wait behind it."""
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        at = await told.stand_at(app, at, "send_smoke")
+        began = told.clock.now()
+        told.sandbox.faults.add(
+            **_fault("messages", kind="error", code=133010, details="not registered") | {"times": 0}
+        )
+        outcome = await told.drive(app, at.ref)
+        assert isinstance(outcome, Blocked)
+        assert outcome.runbook == "runbooks/smoke-failed.md"
+    assert told.mutations(at).count("messages") == 8
+    assert timedelta(minutes=2) < told.clock.now() - began < timedelta(minutes=6)
+
+
+@pytest.mark.parametrize("kind", ["healthy", "verified"])
+async def test_a_backup_that_cannot_be_kept_stops_its_number_and_is_not_passed_over(rig: MakeRig, kind: str) -> None:
+    told = await rig(kinds=[kind])
+    shelf = told.settings.shelf
+    async with told.worker() as app:
+        (at,) = await told.imported(app, itinerary="WITH_BACKUP" if kind == "healthy" else "CODE_FIRST")
+        shelf.write_text("a file where the folder should be")
+        outcome = await told.drive(app, at.ref)
+        assert isinstance(outcome, Blocked)
+        assert (outcome.runbook, "cannot be written" in outcome.reason) == ("runbooks/no-backup.md", True)
+        assert (await app.queries.position(at.migration_id)).next_step == "back_up"
+        shelf.unlink()
+        await app.ledger.people.ready(at.migration_id, "the folder is mended", "tester")
+        assert isinstance(await told.drive(app, at.ref), Advanced)
+    assert told.number(at).registered == 1

@@ -9,6 +9,7 @@ import pytest
 from migration import errors
 from migration.actions import Refused
 from migration.errors import (
+    BackupNotKept,
     BadSetting,
     CredentialsRefused,
     MigrationError,
@@ -20,7 +21,6 @@ from migration.errors import (
 )
 from migration.fleet.importing import BadInventory
 from migration.fleet.inventory import BadRow
-from migration.keeper import BackupNotKept
 from migration.vault import WrongKey
 from state import errors as state_errors
 from state.sides import Party

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from migration.errors import BadSetting
-from migration.keeper import BackupNotKept, VaultKeeper
+from migration.errors import BackupNotKept, BadSetting
+from migration.keeper import VaultKeeper
 from migration.vault import BackupShelf, MasterKeys, Sealed, Vault, WrongKey, key_id, new_master_key, write_private
 from state.database import open_database
 from state.rows import SealedSecret
