@@ -28,7 +28,7 @@ ASKS_FOR_A_CODE = {
 
 
 async def switch_way(app: App, named: str, itinerary: str, because: str, by: str) -> Position:
-    """Put a number on another itinerary, at its first step. Refused while an attempt is open, or once it has crossed.
+    """Put a number on another itinerary, at its first step, also once it has crossed. Refused while an attempt is open.
 
     Raises NotFound, Conflict, LeaseLost, Refused; then nothing was changed.
     """
