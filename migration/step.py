@@ -15,6 +15,8 @@ from migration.look import Look
 from state.rows import CodeRow, FindingRow, Position
 from state.sides import Party, PinProvenance, Promise, Side
 
+LONGEST_PAUSE_S = 20.0  # between two looks; a mover sleeps it out with the number in hand
+
 # -- outcomes
 
 
@@ -177,6 +179,14 @@ class Number:
     def after(self, **how_long: float) -> datetime:
         return self.now + timedelta(**how_long)
 
+    def again(self, since: datetime, at_first: float) -> datetime:
+        """When to look again for what has been missing since then: after a tenth of that time, and never long.
+
+        A WABA without traffic has 200 calls an hour; asked every second, it would be silent when the number comes up.
+        https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+        """
+        return self.after(seconds=min(max(at_first, (self.now - since).total_seconds() / 10), LONGEST_PAUSE_S))
+
     def found(self, step: str) -> Mapping[str, Any]:
         """The facts of a step's latest result, or nothing."""
         row = self.results.get(step)
@@ -219,11 +229,11 @@ class ReadStep:
     def not_yet(
         self, number: Number, patience: timedelta, stop: Blocked, again_s: float, why: str, on: Party = Party.META
     ) -> CannotTell | Blocked:
-        """Look again in `again_s` seconds; `stop` once what was looked for has been missing for `patience`."""
+        """Look again, at first in `again_s` seconds; `stop` once it has been missing for `patience`."""
         since = number.noted(self.name).get("since") or number.now.isoformat()
         if number.now - datetime.fromisoformat(since) > patience:
             return stop
-        return CannotTell(number.after(seconds=again_s), why, {"since": since}, on)
+        return CannotTell(number.again(datetime.fromisoformat(since), again_s), why, {"since": since}, on)
 
     async def prepare(self, number: Number) -> Draft:
         return Draft()

@@ -73,10 +73,10 @@ class Register:
             return NotDone(both.facts() | {"off_stated_by": number.at.onprem_off_stated_by})  # not by our call, then
         if self._with_backup and intent.facts.get("onprem_before") == "serving":
             # It took On-Premises down: the call was there. Cloud comes up at its end, or reads lag.
-            return CannotTell(number.after(seconds=2), "On-Premises is down and Cloud is not up yet")
+            return CannotTell(number.again(intent.opened_at, 2), "On-Premises is down and Cloud is not up yet")
         if number.now >= intent.answer_due + READS_LAG:
             return NotDone(both.facts() | {"read_at": number.now.isoformat()})
-        return CannotTell(number.after(seconds=2), "no answer, and not on Cloud yet")
+        return CannotTell(number.again(intent.opened_at, 2), "no answer, and not on Cloud yet")
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.register(

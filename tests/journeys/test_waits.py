@@ -43,11 +43,13 @@ async def test_what_a_person_has_looked_at_again_is_given_as_much_time_as_at_fir
     async with told.worker() as app:
         (at,) = await told.imported(app)
         for _ in range(2):
-            began = told.clock.now()
+            began, calls = told.clock.now(), len(told.sandbox.world.calls)
             outcome = await told.drive(app, at.ref)
             assert isinstance(outcome, Blocked)
             assert outcome.runbook == "runbooks/callbacks-do-not-drain.md"
             assert told.clock.now() - began > timedelta(minutes=10)
+            reads = [call for call in told.sandbox.world.calls[calls:] if call.call == "get.number"]
+            assert len(reads) < 80  # of the 200 calls an hour that a WABA without traffic has
             await app.ledger.people.ready(at.migration_id, "the receiver is mended", "tester")
 
 
