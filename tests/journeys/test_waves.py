@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from migration.actions import begin_wave, hold_wave, release_wave
+from migration.actions import begin_wave, hold_wave, release_wave, switch_way
 from migration.bootstrap import App
 from migration.mover import Busy
-from migration.step import Outcome
+from migration.step import Held, Outcome
 from migration.waves.loop import Slice, WaveLoop
+from migration.waves.plan import cutover_of
 from state.ledger.waves import NewWave
 from state.models import NumberMigration
 from state.queries import WavePart
@@ -96,6 +97,34 @@ async def test_no_cutover_begins_that_cannot_end_in_the_window(rig: MakeRig) -> 
         assert {at.status for at in held} == {Status.HELD}
         assert all("no room left" in (at.reason or "") for at in held)
     assert all("register" not in told.mutations(at) for at in board)
+
+
+WAYS = {"healthy": "WITH_BACKUP", "no_backup": "CODE_FIRST", "stopped": "CODE_AFTER", "new": "ONBOARD"}
+
+
+@pytest.mark.parametrize("kind", WAYS)
+async def test_each_way_needs_room_for_the_whole_of_its_cutover(rig: MakeRig, kind: str) -> None:
+    """One second too little keeps a number on its side; asked at the gate, by the update that would begin it."""
+    way = WAYS[kind]
+    told = await rig(kinds=[kind])
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        if at.itinerary != way:
+            await switch_way(app, at.ref, way, "as it is", "tester")
+        await app.ledger.waves.make(NewWave("north", released=Released.NONE), [at.migration_id])
+        await begin_wave(app, "north")
+        assert isinstance(await told.drive(app, at.ref), Held)
+        at = await app.queries.position(at.migration_id)
+        room, now = cutover_of(at), await app.queries.now()
+        await app.ledger.waves.release("north", Released.ALL)
+        await app.ledger.waves.set_window("north", None, now + room - timedelta(seconds=1), "UTC")
+        said = await app.mover.run_one(at.migration_id)
+        assert isinstance(said, Held)
+        assert "no room left" in said.reason
+        assert not {"pause_sends", "command.stop", "register"} & set(told.mutations(at))
+        await app.ledger.waves.set_window("north", None, now + room + timedelta(seconds=1), "UTC")
+        await told.drive(app, at.ref)
+        assert (await app.queries.position(at.migration_id)).side is Side.CLOUD
 
 
 async def test_a_dead_token_halts_its_profile(rig: MakeRig) -> None:
