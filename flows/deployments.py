@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -81,11 +81,13 @@ def _deployment(flow: str, schedules: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _once(one: Planned) -> dict[str, Any]:
-    """One run of one part at the wave's own local time."""
+    """One run of one part at the wave's own local time; where clocks show that one twice, at the time of UTC."""
     local: datetime = one.at.astimezone(ZoneInfo(one.time_zone))
+    twice = len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
+    start = one.at.astimezone(UTC) if twice else local
     return {
-        "rrule": f"DTSTART:{local:%Y%m%dT%H%M%S}\nRRULE:FREQ=DAILY;COUNT=1",
-        "timezone": one.time_zone,
+        "rrule": f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:FREQ=DAILY;COUNT=1",
+        "timezone": "UTC" if twice else one.time_zone,
         "slug": one.slug,
         "parameters": {"wave": one.wave, "part": one.part, "parts": one.parts},
     }

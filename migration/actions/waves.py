@@ -7,9 +7,10 @@ from datetime import datetime
 from migration.actions.approval import still_here
 from migration.actions.refused import Refused
 from migration.bootstrap import App
+from migration.clients.masking import without_numbers
 from migration.waves.plan import Rule, Window, check_room, chosen_by, window_of
 from migration.waves.schedule import window_ended
-from state.errors import Conflict
+from state.errors import Conflict, NotFound
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
 from state.rows import Position
@@ -121,7 +122,7 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
     if row.released == Released.ALL and (canary or only):
         raise _released_before(row)  # letting it go on would let all of it go, which is not what was typed
     if only:
-        await _release_some(app, name, only)
+        await _release_some(app, row, only, held=held)
     else:
         await _release(app, row, Released.CANARY if canary else Released.ALL, held=held)
     if held:
@@ -147,7 +148,7 @@ async def numbers_of(app: App, name: str, only: Sequence[str]) -> list[Position]
     """The numbers named, all of this wave. Raises NotFound, Refused."""
     picked = []
     for named in only:
-        at = await app.queries.find(named)
+        at = await _found(app, named)
         if at.wave != name:
             where = f"wave {at.wave}" if at.wave else "no wave"
             raise Refused(f"{at.ref} is in {where}, not in {name}; nothing was changed")
@@ -155,7 +156,23 @@ async def numbers_of(app: App, name: str, only: Sequence[str]) -> list[Position]
     return picked
 
 
-async def _release_some(app: App, name: str, only: Sequence[str]) -> None:
-    """Makes them part of what is released with the canary."""
-    picked = await numbers_of(app, name, only)
-    await app.ledger.waves.release_some(name, [at.migration_id for at in picked])
+async def _found(app: App, named: str) -> Position:
+    """Of several that were named, the error says which."""
+    try:
+        return await app.queries.find(named)
+    except NotFound as exc:
+        raise NotFound(f"--only {without_numbers(named)!r}: {exc}") from exc
+
+
+async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bool) -> None:
+    """Makes them part of what is released with the canary. Raises Conflict when they all were before."""
+    picked = await numbers_of(app, row.name, only)
+    for at in picked:
+        if at not in still_here(picked):
+            said = "has ended" if at.ended_at is not None else "has crossed"
+            raise Refused(f"{at.ref} {said} already; nothing was changed")
+    if not held and row.released == Released.CANARY and all(at.canary for at in picked):
+        refs = ", ".join(at.ref for at in picked)
+        said = f"wave {row.name} is {row.state}, and released for {refs} already"
+        raise Conflict(f"{said}; nothing was changed; `cutover run {row.name}` moves it")
+    await app.ledger.waves.release_some(row.name, [at.migration_id for at in picked])

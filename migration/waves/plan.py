@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from migration.errors import MigrationError
 from migration.itinerary import itinerary_named
@@ -66,6 +66,8 @@ def read_rule(text: str) -> Rule:
         if what != "volume" and sign not in ("=", "!="):
             raise BadPlan(f"rule {part!r}: a {what} is compared with = or !=")
         conditions.append(Condition(what, sign, value))
+    if not conditions:  # a shell variable that is not set would take the whole fleet
+        raise BadPlan("the rule is empty; leave --rule out to take every number that is in no wave")
     return Rule(tuple(conditions))
 
 
@@ -98,6 +100,10 @@ def window_of(row: WaveRow) -> Window:
     return Window(row.window_start, row.window_end, row.time_zone)
 
 
+# What the time zone database has beside zones; what they stand for is this machine's own affair.
+NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
+# Room to move a time into any zone, and to count on from it.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 # Typed for an end of the window, it takes away what the wave has there.
 OPEN = "open"
 
@@ -107,7 +113,7 @@ def read_window(start: str | None, end: str | None, time_zone: str | None, kept:
 
     Another zone moves the local times that are kept into it: 22:00 stays 22:00.
     """
-    zone = _zone(time_zone or kept.time_zone)
+    zone = _zone(kept.time_zone if time_zone is None else time_zone)
     begins = _moved(kept.start, kept, zone) if start is None else _time(start, zone)
     ends = _moved(kept.end, kept, zone) if end is None else _time(end, zone)
     window = Window(begins, ends, zone.key)
@@ -141,16 +147,16 @@ def cutover_of(at: Position) -> timedelta:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise BadPlan(f"there is no time zone {name}; give one as in America/Sao_Paulo") from exc
+    """A zone that every machine has under this name, the same one: `localtime` is another one on another worker."""
+    if name not in available_timezones() - NO_ZONES:
+        raise BadPlan(f"there is no time zone {name!r}; give one as in America/Sao_Paulo")
+    return ZoneInfo(name)
 
 
 def _moved(at: datetime | None, kept: Window, zone: ZoneInfo) -> datetime | None:
-    if at is None:
-        return None
-    return at.astimezone(ZoneInfo(kept.time_zone)).replace(tzinfo=zone).astimezone(UTC)
+    if at is None or kept.time_zone == zone.key:
+        return at
+    return _utc(at.astimezone(ZoneInfo(kept.time_zone)).replace(tzinfo=None), zone)
 
 
 def _time(text: str, zone: ZoneInfo) -> datetime | None:
@@ -160,4 +166,18 @@ def _time(text: str, zone: ZoneInfo) -> datetime | None:
         told = datetime.fromisoformat(text)
     except ValueError as exc:
         raise BadPlan(f"{text!r} is not a date and time, as in 2026-12-01 22:00") from exc
-    return (told if told.tzinfo else told.replace(tzinfo=zone)).astimezone(UTC)
+    if not FIRST_YEAR <= told.year <= LAST_YEAR:
+        raise BadPlan(f"{text!r} is no time for a wave: give a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return told.astimezone(UTC) if told.tzinfo else _utc(told, zone)
+
+
+def _utc(local: datetime, zone: ZoneInfo) -> datetime:
+    """Raises BadPlan for a time that the zone's clocks skip or show twice: a wave would begin an hour early or late."""
+    first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    said = f"{local:%Y-%m-%d %H:%M}"
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
+        raise BadPlan(f"there is no {said} in {zone.key}: clocks are put forward over it; give another time")
+    if first.utcoffset() != second.utcoffset():
+        either = " or ".join(f'"{said}{one:%z}"' for one in (first, second))
+        raise BadPlan(f"{said} comes twice in {zone.key}, as clocks are put back; give {either}")
+    return first.astimezone(UTC)

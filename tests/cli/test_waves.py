@@ -60,8 +60,22 @@ BAD_WINDOWS = {
     "a start in the past": (("--from", "2025-08-01 22:00"), "2025-08-01 22:00 UTC is in the past; give --from open"),
     "an end in the past": (("--to", "2025-08-01 22:00"), "ends in the past (2025-08-01 22:00 UTC)"),
     "a zone that puts the start into the past": (("--tz", "Pacific/Kiritimati"), "is in the past"),
-    "no such zone": (("--tz", "Mars/Olympus"), "there is no time zone Mars/Olympus"),
+    "no such zone": (("--tz", "Mars/Olympus"), "there is no time zone 'Mars/Olympus'"),
+    "an empty zone": (("--tz", ""), "there is no time zone ''"),
+    "a zone that is this machine's own": (("--tz", "localtime"), "there is no time zone 'localtime'"),
     "no time": (("--from", "tomorrow"), "is not a date and time"),
+    "an empty time": (("--to", ""), "'' is not a date and time"),
+    "a day that no month has": (("--to", "2026-02-30 22:00"), "is not a date and time"),
+    "a year at the end of time": (("--to", "9999-12-31 23:59", "--tz", "America/New_York"), "give a year from 2000 to"),
+    "a year at its beginning": (("--from", "0001-01-01 00:00", "--tz", "Asia/Tokyo"), "give a year from 2000 to"),
+    "an hour that clocks skip": (
+        ("--to", "2026-03-08 02:30", "--tz", "America/New_York"),
+        "there is no 2026-03-08 02:30 in America/New_York: clocks are put forward over it",
+    ),
+    "an hour that clocks show twice": (
+        ("--to", "2025-11-02 01:30", "--tz", "America/New_York"),
+        'comes twice in America/New_York, as clocks are put back; give "2025-11-02 01:30-0400" or "2025-11-02 01:30-05',
+    ),
 }
 
 
@@ -85,6 +99,13 @@ def test_a_zone_alone_moves_the_local_times_that_are_kept(operator: Make) -> Non
     assert window(desk) == ("01 16:30", "01 20:30", "Asia/Kolkata"), "22:00 to 02:00 there"
     assert desk.cutover("plan", "north", "--to", "2025-09-02 03:00").code == 0
     assert window(desk) == ("01 16:30", "01 21:30", "Asia/Kolkata"), "the wave's own zone counts"
+
+
+def test_an_hour_that_clocks_show_twice_is_meant_with_its_offset_and_then_kept(operator: Make) -> None:
+    desk = planned(operator, "--to", "2025-11-02 01:30-0500", "--tz", "America/New_York")
+    assert window(desk) == ("open", "02 06:30", "America/New_York")
+    assert desk.cutover("plan", "north", "--from", "2025-11-02 01:10-0500").code == 0
+    assert window(desk) == ("02 06:10", "02 06:30", "America/New_York")
 
 
 def test_an_end_of_the_window_can_be_taken_away(operator: Make) -> None:
@@ -325,6 +346,29 @@ def test_a_canary_is_not_more_than_the_wave(operator: Make) -> None:
     )
     assert desk.cutover("plan", "north", "--canary", "3").code == 1
     assert desk.cutover("plan", "north", "--limit", "1", "--canary", "3").code == 0
+
+
+def test_a_number_is_let_go_once(operator: Make) -> None:
+    """A second release that said yes would hide that it let nothing go; of a held wave it would let the others go."""
+    desk = planned(operator, "--canary", "1", kinds=["healthy"] * 3)
+    assert desk.cutover("release", "north", "--only", "N-0002").code == 0
+    refused = {
+        ("--only", "N-0002"): (1, "wave north is planned, and released for N-0002 already; nothing was changed; `cut"),
+        ("--only", "N-0002", "--only", "N-0009"): (10, "--only 'N-0009': there is no such number"),
+        ("--only", ""): (10, "--only '': there is no such number"),
+    }
+    rows = everything(desk)
+    for typed, (code, said) in refused.items():
+        told = desk.cutover("release", "north", *typed)
+        assert (told.code, told.complaint[: len(said)]) == (code, said)
+        assert everything(desk) == rows
+    assert desk.cutover("run", "north", "--patience", "0").code == 3
+    assert desk.cutover("hold", "north").code == 0
+    rows = everything(desk)
+    told = desk.cutover("release", "north", "--only", "N-0002")
+    assert (told.code, told.complaint) == (1, "N-0002 has ended already; nothing was changed")
+    assert everything(desk) == rows
+    assert desk.cutover("release", "north", "--only", "N-0001").code == 0
 
 
 def test_a_release_cannot_be_narrower_than_the_one_before(operator: Make) -> None:

@@ -92,13 +92,28 @@ def test_a_wave_is_scheduled_in_parts_at_its_own_local_time() -> None:
     assert [one["slug"] for one in schedules] == ["wave-3-part-0", "wave-3-part-1"]
 
 
-def test_prefect_computes_that_very_moment() -> None:
+@pytest.mark.parametrize(
+    ("start", "zone"),
+    [
+        (WAVE.window_start, WAVE.time_zone),
+        # Clocks are put back: both of these are 01:30 there, and so, by half an hour, are 01:45 and 01:45.
+        (datetime(2027, 11, 7, 5, 30, tzinfo=UTC), "America/New_York"),
+        (datetime(2027, 11, 7, 6, 30, tzinfo=UTC), "America/New_York"),
+        (datetime(2027, 4, 3, 14, 45, tzinfo=UTC), "Australia/Lord_Howe"),
+        (datetime(2027, 4, 3, 15, 15, tzinfo=UTC), "Australia/Lord_Howe"),
+        # Put forward: the minute after.
+        (datetime(2027, 3, 14, 7, 0, tzinfo=UTC), "America/New_York"),
+    ],
+    ids=str,
+)
+def test_prefect_computes_that_very_moment(start: datetime, zone: str) -> None:
     from prefect.server.schemas.schedules import RRuleSchedule
 
-    planned = planned_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    wave = replace(WAVE, window_start=start, time_zone=zone)
+    planned = planned_runs([wave], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
     one = told("run-wave", planned)["schedules"][0]
     schedule = RRuleSchedule(rrule=one["rrule"], timezone=one["timezone"])
-    assert [at.astimezone(UTC) for at in schedule.to_rrule()] == [WAVE.window_start]
+    assert [at.astimezone(UTC) for at in schedule.to_rrule()] == [start]
 
 
 @pytest.mark.parametrize(
