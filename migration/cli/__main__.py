@@ -47,6 +47,10 @@ class OneLine(TyperGroup):
     """What was typed wrongly is told as everything else is: in one line, with exit code 2."""
 
     def main(self, *args: Any, **more: Any) -> Any:
+        typed = more.get("args") or (args[0] if args else None) or sys.argv[1:]
+        if any(not _is_text(one) for one in typed):
+            complain("what was typed is not text in UTF-8; nothing was changed")
+            sys.exit(Exit.USAGE)
         try:
             sys.exit(super().main(*args, **more | {"standalone_mode": False}) or Exit.DONE)
         except UsageError as exc:
@@ -54,6 +58,15 @@ class OneLine(TyperGroup):
         except typer.Abort:
             complain("nothing was typed; nothing was changed")
             sys.exit(Exit.ERROR)
+
+
+def _is_text(typed: str) -> bool:
+    """No database takes the rest: bytes that a shell handed over and that are no characters."""
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse(exc: Any) -> None:

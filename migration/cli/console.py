@@ -158,7 +158,9 @@ def _failed(exc: Exception, code: Exit, more: str = "") -> int:
 
 
 def complain(text: str) -> None:
-    err.print(f"cutover: {text}", markup=False)
+    """One line, whatever was typed: a name with a line break in it is shown as it would be written down."""
+    plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    err.print(f"cutover: {plain}", markup=False)
 
 
 def prefect_api() -> str:

@@ -1,6 +1,5 @@
 """`cutover plan`: put numbers into a wave, and say when and how it may cross."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from migration.actions import OVER, Refused, let_cross, move_window, plan_wave, 
 from migration.bootstrap import App
 from migration.cli.console import Json, many, run, usage
 from migration.cli.doing import Asked, DryRun, acting, carried_out, wave_line, wave_told
+from migration.wave_names import why_no_name
 from migration.waves.plan import Rule, Window, read_rule, read_window, window_of
 from migration.waves.schedule import scheduled
 from migration.way_back import summed
@@ -18,7 +18,7 @@ from state.ledger.waves import NewWave
 from state.queries import WaveRow
 from state.sides import Released, WaveState
 
-LONGEST = 100  # what the table holds
+MOST_FAILED = 1_000_000  # no wave is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def plan(
     ] = None,
     canary: Annotated[int | None, typer.Option(min=0, help="How many numbers go first.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, max=200, help="How many at once; default 10.")] = None,
-    halt_count: Annotated[int | None, typer.Option(min=1, help="Halt when so many numbers have failed.")] = None,
+    halt_count: Annotated[
+        int | None, typer.Option(min=1, max=MOST_FAILED, help="Halt when so many numbers have failed.")
+    ] = None,
     halt_share: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Halt when more than this share has failed, as in 0.1.")
     ] = None,
@@ -87,13 +89,14 @@ def plan(
 
 
 def _checked(name: str) -> str:
-    if not name.strip() or len(name) > LONGEST or re.fullmatch(r"N-\d+|\+?\d+", name.upper()):
-        usage(f"a wave is not called {name!r}: give it a name that is no number's, of at most {LONGEST} characters")
+    wrong = why_no_name(name)
+    if wrong is not None:
+        usage(f"a wave is not called {name!r}: {wrong}")
     return name
 
 
 async def _plan(name: str, wishes: Wishes, asked: Asked) -> int:
-    rule = read_rule(wishes.rule or "")
+    rule = read_rule(wishes.rule) if wishes.rule is not None else Rule()
     async with acting(dry_run=asked.only_looks) as app:
         there = next((row for row in await app.queries.waves() if row.name == name), None)
         now = await app.queries.now()

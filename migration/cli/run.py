@@ -34,7 +34,7 @@ def run_(
         int | None, typer.Option(min=1, max=200, help="How many numbers at once; default: the wave's own, or 20.")
     ] = None,
     patience: Annotated[
-        float, typer.Option(min=0, help="Go on while something comes due within so many seconds.")
+        float, typer.Option(min=0, max=86_400, help="Go on while something comes due within so many seconds.")
     ] = 30.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what each number's next step is, and change nothing anywhere.")

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from migration.clients.masking import masked
 from migration.itinerary import FORWARD
 from migration.settings import Admin
+from migration.wave_names import why_no_name
 from state.ledger.fleet import NewInstance, NewNumber
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
@@ -199,7 +200,7 @@ class _Checked:
                 smoke_to=self._e164("smoke_to", required=False) or None,
                 itinerary=self._word("itinerary", [way.name.value for way in FORWARD]),
                 has_pin=pin is not None,
-                wave=self._told.get("wave") or None,
+                wave=self._wave(),
                 line=self.line,
                 register_calls_before=self._count("register_calls_72h", MOST_CALLS) or 0,
                 deregister_calls_before=self._count("deregister_calls_72h", MOST_CALLS) or 0,
@@ -265,6 +266,13 @@ class _Checked:
             self.wrong(column, f"{value!r} is not a count up to {most}")
             return None
         return int(value)
+
+    def _wave(self) -> str | None:
+        value = self._told.get("wave") or None
+        wrong = why_no_name(value) if value is not None else None
+        if wrong is not None and self.fine("wave"):
+            self.wrong("wave", f"a wave is not called {value!r}: {wrong}")
+        return value
 
     def _pin(self) -> SecretStr | None:
         value = self._told.get("pin", "")

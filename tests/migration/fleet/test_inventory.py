@@ -170,6 +170,9 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
     "customer too long": ({"customer": "x" * 201}, "customer", "is longer than 200"),
     "tags too long": ({"tags": "x" * 501}, "tags", "is longer than 500"),
     "wave too long": ({"wave": "x" * 101}, "wave", "is longer than 100"),
+    "a wave that is called as a number": ({"wave": "n-0002"}, "wave", "give it a name that is no number's"),
+    "a wave with a tab in it": ({"wave": "night\tone"}, "wave", "give it a name of one line"),
+    "a wave that Prefect would fill in": ({"wave": "{{ night }}"}, "wave", "without {{"),
     "language too long": ({"language": "english, please"}, "language", "is longer than 10"),
     "username too long": (ONPREM | {"onprem_username": "x" * 65}, "onprem_username", "is longer than 64"),
 }

@@ -1,0 +1,20 @@
+"""What a wave may be called: its name is typed, printed on one line, and stands in a file that Prefect reads."""
+
+import re
+
+LONGEST = 100  # what the table holds
+
+
+def why_no_name(name: str) -> str | None:
+    """What is wrong with it, or None. Names come from the command line and from inventories."""
+    if not name.strip() or name != name.strip():
+        return "give it a name with no space around it"
+    if len(name) > LONGEST:
+        return f"give it a name of at most {LONGEST} characters"
+    if re.fullmatch(r"N-\d+|\+?\d+", name.upper()):
+        return "give it a name that is no number's"  # `cutover hold N-0001` would hold a wave
+    if not name.isprintable():
+        return "give it a name of one line"
+    if name.startswith("-") or "{{" in name:
+        return "give it a name without - at its start and without {{"  # an option; a place that Prefect fills in
+    return None
