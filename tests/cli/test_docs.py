@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from migration.cli.__main__ import app
 from migration.cli.console import Exit
 from migration.fleet.inventory import OPTIONAL, REGIONS, REQUIRED, read_inventory
-from migration.settings import Admin
+from migration.settings import Admin, Settings
 from state.sides import Disposition
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -45,6 +45,11 @@ def test_every_option_is_on_the_page_and_none_else(verb: str) -> None:
     parameters: list[Any] = COMMANDS[verb].params
     options = {name for one in parameters for name in one.opts if name.startswith("--") and name != "--help"}
     assert set(told()[verb]) == options
+
+
+def test_every_setting_is_on_the_page() -> None:
+    text = (DOCS / "commands.md").read_text()
+    assert [name for name in Settings.model_fields if f"`CUTOVER_{name.upper()}`" not in text] == []
 
 
 def test_every_exit_code_is_on_the_page() -> None:
