@@ -6,7 +6,7 @@ from prefect import State, flow
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.common import Reference, log, named_for_number, opened, refuse, state_of, steps_in_tasks
+from flows.common import Reference, in_one_line, log, named_for_number, opened, refuse, state_of, steps_in_tasks
 from migration.actions import Back, look_back
 from migration.actions import back_to_onprem as turn_back
 from migration.advice import line, next_command
@@ -23,6 +23,7 @@ def _name() -> str:
 
 
 @flow(name="back-to-onprem", flow_run_name=_name, retries=0, persist_result=False)
+@in_one_line
 async def back_to_onprem(
     number: Reference,
     confirm: Annotated[str, Field(pattern=r"^(N-\d{4,})?$")] = "",

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from typing import Annotated, Any
+from functools import wraps
+from typing import Annotated, Any, ParamSpec
 
 from prefect import State, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -14,11 +15,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from migration.actions import KNOWN, Refused
 from migration.bootstrap import App, open_app
 from migration.mover import Busy, sentence
 from migration.settings import read_settings
 from migration.step import Advanced, Blocked, Outcome, Reopen
 
+P = ParamSpec("P")
 REFERENCE = r"^N-\d{4,}$"
 # Prefect's client tries a lost server again for a minute; no number waits for a name.
 NAME_TAKES_S = 5
@@ -90,11 +93,33 @@ async def steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
         await app.mover.wait(outcome)
 
 
+def in_one_line(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:
+    """What people can mend ends a run with one line, as at the command line; what is ours to mend stays loud.
+
+    Raised into Prefect it would fill the page that they read with tracebacks.
+    """
+
+    @wraps(work)
+    async def told(*args: P.args, **named: P.kwargs) -> Any:
+        try:
+            return await work(*args, **named)
+        except KNOWN as exc:
+            said = str(exc) or type(exc).__name__
+            return Failed(message=said.splitlines()[0])
+
+    return told
+
+
 @task(name="validate", task_run_name="validate", retries=0, cache_policy=NO_CACHE, persist_result=False)
+def _validate(said: str) -> State[Any]:
+    return Failed(message=said) if said else Completed(message="what was typed fits together")
+
+
 def refuse(said: str) -> None:
-    """The first step of a flow whose fields have rules between them. Raises ValueError when there is something said."""
+    """The first step of a flow whose fields have rules between them. Raises Refused when there is something said."""
+    _validate(said, return_state=True)
     if said:
-        raise ValueError(said)
+        raise Refused(said)
 
 
 async def overwrite_parameters(changed: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field, SecretStr
 
-from flows.common import Reference, is_reference, log, named_for_number, opened, overwrite_parameters
+from flows.common import Reference, in_one_line, is_reference, log, named_for_number, opened, overwrite_parameters
+from migration.actions import Refused
 from migration.actions import enter_code as store_code
 from migration.advice import who
 
@@ -19,6 +20,7 @@ def _name() -> str:
 
 # Prefect's own validation would end a run before its first line, and quote what was typed in the log.
 @flow(name="enter-code", flow_run_name=_name, retries=0, persist_result=False, validate_parameters=False)
+@in_one_line
 async def enter_code(
     number: Reference,
     code: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"})],
@@ -33,9 +35,9 @@ async def enter_code(
     await overwrite_parameters({"code": GONE} | ({} if is_reference(number) else {"number": GONE}))
     typed = _sealed(code)
     if not is_reference(number):
-        raise ValueError("a number is named by its reference, as in N-0001; nothing was stored")
+        raise Refused("a number is named by its reference, as in N-0001; nothing was stored")
     if typed.get_secret_value() == GONE:
-        raise ValueError("the code of this run was taken when it first ran; start a new run with a new code")
+        raise Refused("the code of this run was taken when it first ran; start a new run with a new code")
     async with opened() as app:
         at = await store_code(app, number, typed, "Prefect's form")
         log([f"the code of {who(at)} is stored, sealed; workers take it from here"])

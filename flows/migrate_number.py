@@ -8,6 +8,7 @@ from prefect.states import Completed
 from flows.common import (
     Reference,
     Way,
+    in_one_line,
     log,
     named_for_number,
     opened,
@@ -27,6 +28,7 @@ def _name() -> str:
 
 
 @flow(name="migrate-number", flow_run_name=_name, retries=0, persist_result=False)
+@in_one_line
 async def migrate_number(
     number: Reference,
     itinerary: Way = Way.AS_PLANNED,
@@ -36,7 +38,9 @@ async def migrate_number(
 
     Args:
         number: Short reference of the number, as `cutover status` prints it, for example N-0001.
-        itinerary: Another way than the planned one is refused once a call is open.
+        itinerary: As planned is what the import chose. WITH_BACKUP needs no code; with CODE_FIRST a code is typed in
+            before the outage, with CODE_AFTER during it; ONBOARD is for numbers that are new to Cloud.
+            Another way than the planned one is refused once a call is open.
         dry_run: Only say what the next step is; change nothing anywhere.
 
     """

@@ -7,7 +7,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.common import log, opened
+from flows.common import in_one_line, log, opened
 from migration.advice import who
 from migration.preflight.check import Verdict
 from migration.preflight.verdict import preflight as look
@@ -18,6 +18,7 @@ def _name() -> str:
 
 
 @flow(name="preflight", flow_run_name=_name, retries=0, persist_result=False)
+@in_one_line
 async def preflight(wave: str = "") -> Any:
     """Check every number of a wave against both sides.
 

@@ -9,8 +9,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import WaveArtifacts
-from flows.common import WaveName, in_task, log, opened
-from migration.actions import begin_wave
+from flows.common import WaveName, in_one_line, in_task, log, opened
+from migration.actions import Refused, begin_wave
 from migration.bootstrap import App
 from migration.waves.loop import MOST_A_RUN, RunOne, Slice, WaveLoop
 
@@ -28,6 +28,7 @@ def _name() -> str:
 
 
 @flow(name="run-wave", flow_run_name=_name, retries=0, persist_result=False)
+@in_one_line
 async def run_wave(
     wave: WaveName,
     part: Annotated[int, Field(ge=0)] = 0,
@@ -65,13 +66,13 @@ async def run_wave(
 
 
 async def _valid(app: App, wave: str, part: int, parts: int) -> None:
-    """Rules over several fields; a form cannot hold them. Raises ValueError, NotFound."""
+    """Rules over several fields; a form cannot hold them. Raises Refused, NotFound."""
     row = await app.queries.wave(wave)
     if part >= parts:
-        raise ValueError(f"there is no part {part} of {parts}: parts are counted from 0; nothing was begun")
+        raise Refused(f"there is no part {part} of {parts}: parts are counted from 0; nothing was begun")
     if row.numbers / parts > MOST_A_RUN:
         least = -(-row.numbers // MOST_A_RUN)
-        raise ValueError(f"wave {wave} has {row.numbers} numbers: ask for {least} parts or more; nothing was begun")
+        raise Refused(f"wave {wave} has {row.numbers} numbers: ask for {least} parts or more; nothing was begun")
 
 
 async def mover_in_tasks(app: App, wave: str | None = None) -> RunOne:

@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.common import log, opened
+from flows.common import in_one_line, log, opened
 from flows.run_wave import mover_in_tasks
 from migration.waves.loop import Slice, WaveLoop, left_over
 
@@ -15,6 +15,7 @@ AT_ONCE = 20
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0, persist_result=False)
+@in_one_line
 async def sweep(
     patience_s: Annotated[float, Field(ge=0, le=600)] = 20.0,
 ) -> Any:

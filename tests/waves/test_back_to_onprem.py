@@ -101,8 +101,7 @@ async def test_what_is_not_confirmed_changes_nothing(place: Place, confirm: str,
     await place.fill("--numbers", "1", wave="")
     state = await back(confirm=confirm)
     assert state.type is StateType.FAILED
-    with pytest.raises(ValueError, match=said):
-        await state.aresult()
+    assert said in (state.message or "")
     assert await place.writes() == []
 
 
