@@ -29,6 +29,7 @@ from state.models import (
     Waba,
     Wave,
 )
+from state.naming import spellings
 from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, UndecidedRow, UnplannedRow
 from state.sides import Party, PinProvenance, Side, Status, WaveState
 from state.types import SqlClock, UtcDateTime
@@ -74,6 +75,10 @@ def _worked_at() -> ColumnElement[bool]:
     words = ("advanced", "already_in_place", "passed_over", "intent", "waiting", "held", "blocked", "reopened")
     at_it = select(Event.id).where(Event.migration_pk == NumberMigration.id, Event.kind.in_(words))
     return at_it.correlate(NumberMigration).exists()
+
+
+def _is_named(meant: str) -> ColumnElement[bool]:
+    return or_(Number.ref == meant, Number.e164 == meant, Number.phone_number_id == meant)
 
 
 def _instance_columns() -> list[Any]:
@@ -198,18 +203,16 @@ class Queries:
 
     async def find(self, named: str) -> Position:
         """The newest migration of a number named by reference, E.164 or phone number id. Raises NotFound."""
-        named = named.strip()
-        wanted = or_(Number.ref == named.upper(), Number.e164 == named, Number.phone_number_id == named)
-        rows = await self._rows(_positions().where(wanted).order_by(NumberMigration.id.desc()).limit(1))
-        if not rows:
-            raise await self._why_not_found(named)
-        return _position(rows[0])
+        for meant in spellings(named):
+            newest = _positions().where(_is_named(meant)).order_by(NumberMigration.id.desc()).limit(1)
+            rows = await self._rows(newest)
+            if rows:
+                return _position(rows[0])
+        raise await self._why_not_found(named)
 
     async def _why_not_found(self, named: str) -> NotFound:
         """A number without a migration is known all the same: it ended otherwise, or nobody has looked at it yet."""
-        asked = select(Number.ref, Number.disposition).where(
-            or_(Number.ref == named.upper(), Number.e164 == named, Number.phone_number_id == named)
-        )
+        asked = select(Number.ref, Number.disposition).where(or_(*(_is_named(meant) for meant in spellings(named))))
         rows = await self._rows(asked)
         if not rows:
             return NotFound("there is no such number; `cutover status` lists the references")

@@ -1,6 +1,8 @@
 """`cutover`: lists the verbs."""
 
 import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any, cast
 
 import typer
@@ -31,7 +33,7 @@ from migration.cli import (
     sweep,
     worker,
 )
-from migration.cli.console import Exit, complain
+from migration.cli.console import Exit, complain, one_document
 
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
@@ -46,18 +48,24 @@ Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 10 no such numbe
 class OneLine(TyperGroup):
     """What was typed wrongly is told as everything else is: in one line, with exit code 2."""
 
-    def main(self, *args: Any, **more: Any) -> Any:
-        typed = more.get("args") or (args[0] if args else None) or sys.argv[1:]
-        if any(not _is_text(one) for one in typed):
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        words = sys.argv[1:] if args is None else args
+        with one_document(as_json="--json" in words) as ended:
+            code = self._code(words, *more, **options)
+            ended(code)
+        sys.exit(code)
+
+    def _code(self, words: Sequence[str], *more: Any, **options: Any) -> int:
+        if not all(_is_text(one) for one in words):
             complain("what was typed is not text in UTF-8; nothing was changed")
-            sys.exit(Exit.USAGE)
+            return Exit.USAGE
         try:
-            sys.exit(super().main(*args, **more | {"standalone_mode": False}) or Exit.DONE)
+            return super().main(words, *more, **options | {"standalone_mode": False}) or Exit.DONE
         except UsageError as exc:
-            _refuse(exc)
+            return _refuse(exc)
         except typer.Abort:
             complain("nothing was typed; nothing was changed")
-            sys.exit(Exit.ERROR)
+            return Exit.ERROR
 
 
 def _is_text(typed: str) -> bool:
@@ -69,13 +77,13 @@ def _is_text(typed: str) -> bool:
     return True
 
 
-def _refuse(exc: Any) -> None:
+def _refuse(exc: Any) -> int:
     """Its text may have several lines, and ends with a full stop or not."""
     said = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
     if said:  # of `cutover` alone nothing is left to say: its help was shown
         _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")
         complain(f"{said[0].lower()}{said[1:]}; see `{' '.join(filter(None, ('cutover', verb, '--help')))}`")
-    sys.exit(Exit.USAGE)
+    return Exit.USAGE
 
 
 app = typer.Typer(cls=OneLine, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -107,6 +115,9 @@ app.command(
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no bullets still shows everything else
     app(prog_name="cutover")
 
 

@@ -1,12 +1,14 @@
 """How every verb speaks: one line per fact, JSON on request, typed exit codes, never a traceback for what is known."""
 
 import asyncio
+import errno
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from getpass import getuser
@@ -49,8 +51,22 @@ def say(text: str, *, as_json: bool = False) -> None:
     (err if as_json else out).print(text, markup=False)
 
 
+@dataclass
+class Spoken:
+    """What a command with `--json` has said so far: a script gets a document in any case."""
+
+    complaints: list[str] = field(default_factory=list)
+    gave: bool = False
+
+
+# Changed, never set anew below: what a verb says in its event loop has to be seen outside of it.
+SPOKEN: ContextVar[Spoken | None] = ContextVar("spoken", default=None)
+
+
 def give(document: Any) -> None:
     """The JSON document of a verb."""
+    if (spoken := SPOKEN.get()) is not None:
+        spoken.gave = True
     sys.stdout.write(json.dumps(document, default=_plain) + "\n")
     sys.stdout.flush()
 
@@ -65,13 +81,22 @@ def many(count: int, what: str = "number") -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not out.is_terminal:
+        _unfolded(title, [columns, *rows])
+        return
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
         made.add_row(*row)
-    # A file or a pipe has no width; folded to a terminal's, a row could not be searched for.
-    Console(highlight=False, width=None if out.is_terminal else 240).print(made, markup=False)
+    out.print(made, markup=False)
+
+
+def _unfolded(title: str, rows: Sequence[Sequence[str]]) -> None:
+    """A file or a pipe has no width; folded, a row could not be searched for."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    say("\n".join([title, *lines] if title else lines))
 
 
 @contextmanager
@@ -135,6 +160,8 @@ def exit_code(work: Coroutine[Any, Any, int]) -> int:
         return _failed(exc, Exit.CREDENTIALS, "; see `cutover runbook token-refused`" if exc.on == "graph" else "")
     except (StateError, MigrationError) as exc:
         return _failed(exc, Exit.ERROR)
+    except BrokenPipeError:
+        raise  # whoever read our output has gone, as `head` does; not an error of ours
     except (OSError, SQLAlchemyError) as exc:
         return _out_of_reach(exc)
     except KeyboardInterrupt:
@@ -147,6 +174,9 @@ def _out_of_reach(exc: OSError | SQLAlchemyError) -> int:
     if isinstance(exc, OSError) and exc.filename is not None:
         complain(f"{exc.filename}: {exc.strerror}")
         return Exit.ERROR
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        complain(f"nothing more can be written: {exc.strerror}")
+        return Exit.ERROR
     said = (str(getattr(exc, "orig", None) or exc) or type(exc).__name__).splitlines()[0]
     complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
     return Exit.ERROR
@@ -157,9 +187,27 @@ def _failed(exc: Exception, code: Exit, more: str = "") -> int:
     return code
 
 
+@contextmanager
+def one_document(*, as_json: bool) -> Iterator[Callable[[int], None]]:
+    """With `--json` a command that ends with an error, and gave no document, gives one that says so."""
+    spoken = Spoken()
+    before = SPOKEN.set(spoken if as_json else None)
+
+    def ended(code: int) -> None:
+        if as_json and code != Exit.DONE and not spoken.gave:
+            give({"error": "\n".join(spoken.complaints), "exit_code": int(code)})
+
+    try:
+        yield ended
+    finally:
+        SPOKEN.reset(before)
+
+
 def complain(text: str) -> None:
     """One line, whatever was typed: a name with a line break in it is shown as it would be written down."""
     plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    if (spoken := SPOKEN.get()) is not None:
+        spoken.complaints.append(plain)
     err.print(f"cutover: {plain}", markup=False)
 
 
@@ -169,6 +217,21 @@ def prefect_api() -> str:
     if not url:
         raise BadSetting("PREFECT_API_URL is not set, for example http://127.0.0.1:4200/api; docs/prefect.md")
     return url
+
+
+def typed_line() -> str:
+    """One line of standard input; nothing where it is closed or no text."""
+    try:
+        return sys.stdin.readline().strip() if sys.stdin is not None else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def asked_for(what: str) -> str:
+    """A secret that is typed, unseen. Raises typer.Abort where nobody can be asked."""
+    if sys.stdin is None:
+        raise typer.Abort
+    return str(typer.prompt(what, hide_input=True))
 
 
 def usage(text: str) -> NoReturn:

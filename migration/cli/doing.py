@@ -20,6 +20,7 @@ from migration.waves.schedule import scheduled
 from migration.way_back import WayBack, summed
 from state.errors import NotFound
 from state.ledger import Ledger
+from state.naming import spellings
 from state.queries import Queries, WaveRow
 from state.rows import Position
 from state.secrets import Secrets
@@ -90,7 +91,7 @@ class Asked:
     def confirmed_for(self, *names: str) -> None:
         """What was typed again has to be what is acted on."""
         self.subject = names[0]
-        if self.confirm is not None and self.confirm.strip().upper() not in {name.upper() for name in names}:
+        if self.confirm is not None and not {*spellings(self.confirm)} & {name.upper() for name in names}:
             usage(f"--confirm {self.confirm} is not {names[0]}; nothing was changed")
 
     def now(self, text: str, document: Any) -> None:

@@ -1,6 +1,5 @@
 """`cutover enter-code`: the code that somebody read off a phone."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ from pydantic import SecretStr
 
 from migration.actions import enter_code
 from migration.advice import who
-from migration.cli.console import Exit, Json, app_of, give, run, say, usage, who_asks
+from migration.cli.console import Exit, Json, app_of, asked_for, give, run, say, typed_line, usage, who_asks
 
 
 def enter_code_(
@@ -19,7 +18,7 @@ def enter_code_(
     as_json: Json = False,
 ) -> None:
     """Type in the verification code of a number. It is asked for, so that it does not stay in the shell's history."""
-    code = sys.stdin.readline().strip() if stdin else typer.prompt("code", hide_input=True)
+    code = typed_line() if stdin else asked_for("code")
     if not code:
         usage("no code was given")
     run(_enter(number, SecretStr(code), as_json))

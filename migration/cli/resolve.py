@@ -1,6 +1,5 @@
 """`cutover resolve`: what a person decides about a number that cannot go on by itself."""
 
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,7 +17,7 @@ from migration.actions import (
     switch_way,
 )
 from migration.bootstrap import App
-from migration.cli.console import Json, run, usage, who_asks
+from migration.cli.console import Json, asked_for, run, typed_line, usage, who_asks
 from migration.cli.doing import Asked, Because, Confirm, DryRun, NumberArgument, on_number
 from migration.itinerary import Name
 from state.rows import Position
@@ -86,7 +85,7 @@ def resolve(
 
 
 def _asked_pin(*, stdin: bool) -> SecretStr:
-    typed = sys.stdin.readline().strip() if stdin else typer.prompt("PIN", hide_input=True)
+    typed = typed_line() if stdin else asked_for("PIN")
     if not typed:
         usage("no PIN was given")
     return SecretStr(typed)

@@ -46,6 +46,8 @@ OPTIONAL = (
 REGIONS = frozenset(["AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR", "BH", "ZA", "AE", "CA"])
 _ID = re.compile(r"[0-9]{5,20}")
 _PIN = re.compile(r"[0-9]{6}")
+# What a spreadsheet makes of a long number; its last digits are lost.
+_ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 # What the tables hold; PostgreSQL refuses more, and would name no line.
 LONGEST = {
     "customer": 200,
@@ -101,13 +103,15 @@ def read_inventory(path: Path, admin: Admin) -> Inventory:
 
 def _read(reader: "csv.DictReader[str]", admin: Admin) -> Inventory:
     columns = [name.strip() for name in reader.fieldnames or []]
-    bad = list(_bad_columns(columns))
+    bad = list(_bad_separator(columns) or _bad_columns(columns))
     if bad:
         return Inventory((), tuple(bad))
     reader.fieldnames = columns
     rows: list[Row] = []
     seen = _Seen()
     for told in reader:
+        if not any(told.values()):
+            continue  # spreadsheets leave such rows behind, all commas
         checked = _Checked(reader.line_num, told, admin, bad)
         row = checked.row()
         seen.look(checked, row)
@@ -115,6 +119,14 @@ def _read(reader: "csv.DictReader[str]", admin: Admin) -> Inventory:
     if not rows and not bad:
         bad.append(BadRow(1, "file", "there are no numbers in it"))
     return Inventory(tuple(rows) if not bad else (), tuple(bad))
+
+
+def _bad_separator(columns: Sequence[str]) -> Sequence[BadRow]:
+    """Where a spreadsheet took the list separator of its country, one line says more than a column that is missing."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(columns) == 1 and set(REQUIRED) <= {one.strip(' "') for one in columns[0].split(mark)}:
+            return [BadRow(1, "file", f"its cells have {name} between them; save it with commas")]
+    return []
 
 
 def _bad_columns(columns: Sequence[str]) -> Iterable[BadRow]:
@@ -165,6 +177,7 @@ class _Checked:
         self._told = {name: (value or "").strip() for name, value in told.items() if name != _TOO_MANY}
         self._admin = admin
         self._bad = bad
+        self._wrong: set[str] = set()
         if _TOO_MANY in told:
             self.wrong("row", "has more cells than the header")
         for column, value in self._told.items():
@@ -174,11 +187,12 @@ class _Checked:
                 self.wrong(column, "has a NUL character in it")
 
     def wrong(self, column: str, reason: str) -> None:
+        self._wrong.add(column)
         self._bad.append(BadRow(self.line, column, reason))
 
     def fine(self, column: str) -> bool:
         """Whether nothing is wrong with this cell so far."""
-        return all((bad.line, bad.column) != (self.line, column) for bad in self._bad)
+        return column not in self._wrong
 
     def row(self) -> Row:
         pin = self._pin()
@@ -215,16 +229,24 @@ class _Checked:
             self.wrong(column, "is empty")
         return value
 
+    def _rounded(self, column: str, value: str) -> bool:
+        if _ROUNDED.fullmatch(value) is None:
+            return False
+        self.wrong(column, "a spreadsheet has rounded it, as in 1.55E+10: make the column text, then fill it in anew")
+        return True
+
     def _id(self, column: str) -> str:
         value = self._needed(column)
+        if self._rounded(column, value):
+            return value
         if value and _ID.fullmatch(value) is None:
             self.wrong(column, f"{value!r} is not an id of Graph (5 to 20 digits)")
         return value
 
     def _e164(self, column: str, *, required: bool) -> str:
         value = self._needed(column) if required else self._told.get(column, "")
-        if not value:
-            return ""
+        if not value or self._rounded(column, value):
+            return value
         try:
             parsed = phonenumbers.parse(value, None)
         except phonenumbers.NumberParseException:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.errors import Conflict
 from state.ledger.sealed import replace_secret
 from state.models import BudgetCall, CredentialProfile, Customer, Instance, Number, Waba, Wave
+from state.naming import reference
 from state.rows import SealedSecret
 from state.sides import PinProvenance, WaveState
 from state.types import SqlClock
@@ -103,10 +104,11 @@ class Fleet:
             first = (await tx.execute(select(func.count()).select_from(Number))).scalar_one() + 1
             for place, new in enumerate(numbers):
                 try:
-                    taken.append(await self._number(tx, new, known, f"N-{first + place:04d}", now, seal))
+                    taken.append(await self._number(tx, new, known, reference(first + place), now, seal))
                 except IntegrityError as exc:
                     raise Conflict(
-                        f"line {new.line}: a number with this E.164, phone number id or instance is already imported"
+                        f"line {new.line}: a number with this E.164, phone number id or instance is already imported; "
+                        "nothing was imported. Rows of known numbers are taken over by `cutover import FILE --correct`"
                     ) from exc
         return tuple(taken)
 

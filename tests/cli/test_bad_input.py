@@ -1,6 +1,9 @@
 """Whatever is wrong is one clear line, the documented exit code, and no traceback; nothing is half-written."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -201,7 +204,59 @@ def test_no_such_number_wave_or_profile(manned: Desk, verb: tuple[str, ...], as_
     said = manned.cutover(*verb, *(["--json"] if as_json else []))
     assert said.code == 10
     assert "no " in said.complaint
-    assert said.out == ""
+    if as_json:
+        assert said.document == {"error": said.complaint, "exit_code": 10}
+    else:
+        assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "verb", [("fly", "--json"), ("show", "--json"), ("resolve", "N-0001", "--because", "x", "--json")]
+)
+def test_a_script_gets_a_document_of_a_mistake_too(manned: Desk, verb: tuple[str, ...]) -> None:
+    said = manned.cutover(*verb)
+    assert (said.code, said.document) == (2, {"error": said.complaint, "exit_code": 2})
+    assert len(said.out.splitlines()) == 1
+
+
+def test_a_number_is_named_as_other_programs_print_it(manned: Desk) -> None:
+    e164 = manned.fleet[0]["e164"]
+    for named in (e164[1:], f"{e164[:3]} ({e164[3:6]}) {e164[6:9]}-{e164[9:]}", "n-1", "N1", "n0001"):
+        said = manned.cutover("hold", named, "--dry-run", "--json")
+        assert (said.code, said.document["now"]["ref"]) == (0, "N-0001"), named
+    assert manned.cutover("show", "N-11").code == 10
+
+
+@pytest.mark.parametrize("verb", ["enter-code N-0001", "enter-code N-0001 --stdin", "resolve N-0001 --pin-handed-in"])
+def test_standard_input_is_closed(manned: Desk, verb: str) -> None:
+    """As cron and some schedulers start a command; pytest's own standard input is not what a process has."""
+    more = ["--because", "x"] if verb.startswith("resolve") else []
+    command = [sys.executable, "-c", "import sys; sys.stdin = None; from migration.cli.__main__ import main; main()"]
+    told = subprocess.run(
+        [*command, *verb.split(), *more], env=os.environ | manned.env, capture_output=True, text=True, check=False
+    )
+    assert told.returncode in (1, 2)
+    (line,) = told.stderr.splitlines()
+    assert line in ("cutover: nothing was typed; nothing was changed", "cutover: no code was given")
+
+
+def test_a_reader_that_has_gone_is_no_error_of_the_database(manned: Desk) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "migration.cli", "status", "--json"]
+    told = subprocess.run(
+        command, env=os.environ | manned.env, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert told.stderr == ""
+
+
+def test_a_pipe_gets_every_row_unfolded(manned: Desk) -> None:
+    rows = manned.cutover("preflight", env={"COLUMNS": "40"}).out.splitlines()
+    numbers = manned.cutover("preflight", "--json").document["numbers"]
+    assert [line.split()[0] for line in rows if line.startswith("N-")] == [one["ref"] for one in numbers]
+    assert len(rows) == len(numbers) + 3  # a header, and two lines that sum up
+    assert all(line == line.rstrip() for line in rows)
 
 
 def test_no_such_number_for_a_code(manned: Desk) -> None:

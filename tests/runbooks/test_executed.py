@@ -18,7 +18,6 @@ from tests.rig import Killed
 from tests.runbooks.walk import Walk
 
 HOOK = {"hook": "senders", "start_command": "start"}
-WORLD_AFTER = {"world": "after-sunset"}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])

@@ -133,7 +133,8 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
     "no such country": ({"e164": "+99915123456781"}, "e164", "is not an E.164 number"),
     "smoke number": ({"smoke_to": "me"}, "smoke_to", "is not an E.164 number"),
     "id with letters": ({"phone_number_id": "10a"}, "phone_number_id", "is not an id of Graph"),
-    "id from a spreadsheet": ({"phone_number_id": "1.0654E+14"}, "phone_number_id", "is not an id of Graph"),
+    "id from a spreadsheet": ({"phone_number_id": "1,0654e+14"}, "phone_number_id", "a spreadsheet has rounded it"),
+    "number from a spreadsheet": ({"e164": "5.51E+12"}, "e164", "a spreadsheet has rounded it"),
     "id in other digits": ({"phone_number_id": "١٠٦٥٤٠٣٥٢"}, "phone_number_id", "is not an id of Graph"),
     "waba id": ({"waba_id": "../1"}, "waba_id", "is not an id of Graph"),
     "unknown profile": ({"profile": "mian"}, "profile", "names no profile 'mian' (it has: main, other)"),
@@ -246,6 +247,23 @@ def test_a_spreadsheet_is_not_a_csv_file(tmp_path: Path, content: bytes) -> None
     path.write_bytes(content)
     (bad, *_) = read_inventory(path, ADMIN).bad
     assert bad.line == 1
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_named(tmp_path: Path, mark: str, name: str) -> None:
+    path = written(tmp_path, GOOD)
+    path.write_text(path.read_text().replace('"', "").replace(",", mark))
+    (bad,) = read_inventory(path, ADMIN).bad
+    assert str(bad) == f"line 1, file: its cells have {name} between them; save it with commas"
+
+
+def test_rows_of_nothing_but_commas_are_no_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    header, row, *_ = path.read_text().splitlines()
+    nothing = "," * header.count(",")
+    path.write_text(f"{header}\n{nothing}\n{row}\n{nothing}\n")
+    inventory = read_inventory(path, ADMIN)
+    assert (inventory.bad, [one.new.line for one in inventory.rows]) == ((), [3])
 
 
 def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
