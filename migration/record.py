@@ -164,6 +164,7 @@ class NumberRecord:
                 return replace(
                     move,
                     to=step,
+                    reason=because,
                     forget=(step,) if self._has_freshness(step) else (),
                     facts={"because": because},
                 )

@@ -12,6 +12,7 @@ from migration.steps.request_code import CODE_LIVES
 from state.sides import Party, Promise
 
 NO_CODE_PAGE = "runbooks/code-never-comes.md"
+ANOTHER = "the right code: the one that was typed was refused"
 
 
 class VerifyCode:
@@ -50,7 +51,13 @@ def wait_for_code(number: Number, requested: str) -> Waiting | Blocked | Reopen:
         if asked.get("answer_lost"):
             return Reopen(requested, "no code came, and whether one was ever asked for is not known")
         return Blocked("no code was entered while it was good", NO_CODE_PAGE)
-    return Waiting(until, Party.CUSTOMER, f"the code; type it with `cutover enter-code {number.at.ref}`")
+    what = ANOTHER if _refused(number.at.reason or "") else "the code"
+    return Waiting(until, Party.CUSTOMER, f"{what}; type it with `cutover enter-code {number.at.ref}`")
+
+
+def _refused(reason: str) -> bool:
+    """Whoever typed a wrong code has to learn it here: the wait looks as it did before."""
+    return reason.startswith((ANOTHER, "verify_code was refused", "verify_code_onprem was refused"))
 
 
 async def _verified(number: Number) -> bool:

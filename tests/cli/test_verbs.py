@@ -110,6 +110,21 @@ def test_abort_tells_the_senders_and_ends(operator: Make) -> None:
     assert (again.code, again.complaint) == (1, "N-0001 is aborted; nothing was changed")
 
 
+def test_a_code_that_was_refused_is_told_as_long_as_another_is_waited_for(operator: Make) -> None:
+    desk = operator(kinds=["no_backup"])
+    desk.taken_in()
+    desk.step_to("verify_code")
+    wrong = f"{(int(desk.code()) + 1) % 1_000_000:06d}"
+    desk.cutover("enter-code", "N-0001", "--stdin", typed=wrong + "\n")
+    for _ in range(2):
+        said = desk.cutover("run", "N-0001", "--patience", "0")
+        assert (said.code, "the one that was typed was refused; type it with" in said.out) == (3, True), said.out
+        assert wrong not in said.out
+    desk.cutover("enter-code", "N-0001", "--stdin", typed=desk.code() + "\n")
+    assert desk.cutover("run", "N-0001").code == 0
+    assert desk.at().side is Side.CLOUD
+
+
 def test_abort_past_the_point_of_no_return_is_refused(operator: Make) -> None:
     desk = operator()
     desk.taken_in()
