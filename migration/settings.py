@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         if self.master_key is not None:
             return MasterKeys(self.master_key, older)
         if not self.key_path.exists():
-            raise BadSetting(f"there is no master key at {self.key_path}; `cutover init` makes one")
+            raise BadSetting(f"there is no master key at {self.key_path}; {_how_to_get_one(self.database)}")
         if self.key_path.stat().st_mode & 0o077:
             raise BadSetting(f"others may read {self.key_path}; `chmod 600 {self.key_path}` and try again")
         try:
@@ -68,6 +68,14 @@ class Settings(BaseSettings):
         if not found:
             raise BadSetting(f"{self.key_path} holds no key; put the copy that you kept in its place")
         return MasterKeys(found[0], (*found[1:], *older))
+
+
+def _how_to_get_one(database: str) -> str:
+    """A new key opens nothing of a database that is there already."""
+    scheme, _, path = database.partition(":///")
+    if scheme.startswith("sqlite") and not Path(path).exists():
+        return "`cutover init` makes one"
+    return "put the copy that you kept there (`cutover runbook key-lost`); for a new home `cutover init` makes one"
 
 
 def read_settings() -> Settings:

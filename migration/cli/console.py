@@ -80,23 +80,27 @@ def many(count: int, what: str = "number") -> str:
     return f"{count} {what}" + ("" if count == 1 else "s")
 
 
+# What is longer than this may be folded; a reference, a step or a command that is to be typed never is.
+SHORT = 40
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if not out.is_terminal:
-        _unfolded(title, [columns, *rows])
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    if not out.is_terminal or sum(min(width, SHORT) + 2 for width in widths) > out.width:
+        _unfolded(title, [columns, *rows], widths)
         return
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for column, width in zip(columns, widths, strict=True):
+        made.add_column(column, overflow="fold", no_wrap=width <= SHORT)
     for row in rows:
         made.add_row(*row)
-    out.print(made, markup=False)
+    Console(highlight=False).print(made, markup=False)
 
 
-def _unfolded(title: str, rows: Sequence[Sequence[str]]) -> None:
-    """A file or a pipe has no width; folded, a row could not be searched for."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    say("\n".join([title, *lines] if title else lines))
+def _unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    """A line a row: folded, one could not be searched for in a file, nor copied from a narrow terminal."""
+    cells = [[cell.ljust(min(width, SHORT)) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    say("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in cells)]))
 
 
 @contextmanager

@@ -118,7 +118,10 @@ def test_a_key_file_that_others_may_read(manned: Desk) -> None:
 def test_no_key_file(manned: Desk) -> None:
     (manned.home / "master.key").unlink()
     said = manned.cutover("status")
-    assert (said.code, "`cutover init` makes one" in said.complaint) == (1, True)
+    assert (said.code, "put the copy that you kept there" in said.complaint) == (1, True)
+    (manned.home / "cutover.db").unlink()
+    said = manned.cutover("status")
+    assert said.complaint.endswith("; `cutover init` makes one")
 
 
 @pytest.mark.parametrize("verb", [("preflight",), ("run", "N-0001")])
@@ -249,6 +252,23 @@ def test_a_reader_that_has_gone_is_no_error_of_the_database(manned: Desk) -> Non
     )
     os.close(writing)
     assert told.stderr == ""
+
+
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_what_is_to_be_typed_can_be_copied_from_any_terminal(manned: Desk, columns: str) -> None:
+    terminal, end = os.openpty()
+    told = subprocess.run(
+        [sys.executable, "-m", "migration.cli", "status"],
+        env=os.environ | manned.env | {"COLUMNS": columns, "TERM": "dumb"},
+        stdout=end,
+        check=False,
+    )
+    os.close(end)
+    with os.fdopen(terminal, "rb") as reading:
+        shown = os.read(reading.fileno(), 100_000).decode()
+    assert told.returncode == 0
+    assert "cutover run N-0001" in shown
+    assert "on_premises" in shown
 
 
 def test_a_pipe_gets_every_row_unfolded(manned: Desk) -> None:
