@@ -137,7 +137,9 @@ class Builder:
         self._wabas[spec.name].append(waba)
         self._newest[spec.name, problem] = waba
         for template, language in (("hello_world", "en_US"), ("hello_world", "en"), ("smoke_test", "en")):
-            waba.templates.append(Template(self._digits(16, "7"), template, language))
+            made = Template(self._digits(16, "7"), template, language)
+            waba.templates.append(made)
+            self._world.templates[made.id] = (waba, made)
         self._world.wabas[waba.id] = waba
         return waba
 

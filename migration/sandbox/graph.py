@@ -16,7 +16,7 @@ from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.graph_access import VERSION, Ask, AsksFirst, Handler, served_version
 from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token, me
 from migration.sandbox.graph_phone import PHONE_CALLS
-from migration.sandbox.graph_waba import WABA_CALLS
+from migration.sandbox.graph_waba import TEMPLATE_CALLS, WABA_CALLS
 from migration.sandbox.usage import Usage, spend, usage_headers
 from migration.sandbox.wire import Answer, Asked, Request, Target, answer_json
 from migration.sandbox.world import World
@@ -55,6 +55,8 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
     node, edge = path[0], path[1] if len(path) == 2 else ""
     if node in world.wabas:
         tables = [WABA_CALLS]
+    elif node in world.templates:
+        tables = [TEMPLATE_CALLS]
     elif node.startswith("upload:"):
         tables = [UPLOAD_CALLS]
     elif node in world.apps:
@@ -106,8 +108,8 @@ def _unverified(ask: Ask) -> Callable[[], Answer]:
 
 def _spend(ask: Ask, app: App | None, call: str) -> Usage:
     node = ask.path[0] if ask.path else ""
-    number = ask.world.by_id.get(node)
-    waba = ask.world.wabas.get(number.waba_id if number is not None else node)
+    number, template = ask.world.by_id.get(node), ask.world.templates.get(node)
+    waba = template[0] if template is not None else ask.world.wabas.get(number.waba_id if number is not None else node)
     return spend(ask.world, waba, app, call)
 
 
@@ -147,6 +149,7 @@ def _headers(ask: Ask) -> dict[str, str]:
     return {
         "facebook-api-version": served_version(ask.version, ask.world.now()),
         "x-fb-trace-id": _trace(ask.world),
+        "x-fb-request-id": _trace(ask.world)[::-1],
         "x-fb-rev": "1029384756",
     }
 

@@ -123,7 +123,7 @@ class Ask:
         """
         token, told = self.authorize(*scopes), self.path[0]
         number = self.world.by_phone_id(told)
-        if not self._sees(token, self.world.wabas[number.waba_id]):
+        if not self.sees(token, self.world.wabas[number.waba_id]):
             raise unknown_object(told)
         if number.phone_number_id != told or (number.deleted and not deleted):
             raise Refusal(33)
@@ -134,11 +134,11 @@ class Ask:
         waba = self.world.wabas.get(waba_id)
         if waba is None:
             raise unknown_object(waba_id)
-        if not self._sees(token, waba):
+        if not self.sees(token, waba):
             raise Refusal(200, message="(#200) You do not have permission to access this WhatsApp account.")
         return waba
 
-    def _sees(self, token: Token, waba: Waba) -> bool:
+    def sees(self, token: Token, waba: Waba) -> bool:
         if waba.business_id != self.world.apps[token.app_id].business_id:
             return False
         return token.wabas is None or waba.id in token.wabas
@@ -177,7 +177,7 @@ def verified(ask: "Ask", url: str, verify_token: Any, then: Callable[[], Answer]
     if ask.world.switches.webhook_handshake == "no":
         return then()
     digest = hashlib.sha256(f"{ask.world.seed}:challenge:{len(ask.world.log)}".encode()).hexdigest()
-    raise AsksFirst(Handshake(url, str(verify_token), str(int(digest[:8], 16))), then)
+    raise AsksFirst(Handshake(url, str(verify_token or ""), str(int(digest[:8], 16))), then)
 
 
 def _bad_token(text: str, subcode: int | None, code: int = 190) -> Refusal:

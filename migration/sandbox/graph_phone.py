@@ -30,35 +30,38 @@ def _change_name(ask: Ask) -> str:
 
 
 def _change(ask: Ask) -> Answer:
-    """The PIN, a new display name, or the number's own callback URL."""
-    number = ask.number(MANAGE)
-    if "webhook_configuration" in ask.params:
-        return _set_webhook(ask, number, ask.params["webhook_configuration"])
-    if "new_display_name" in ask.params:
-        naming.ask_for(ask.world, number, ask.params["new_display_name"])
-    elif "pin" in ask.params:
-        verifying.set_pin(ask.world, number, ask.params["pin"])
-    else:
+    """The PIN, a new display name, the number's own callback URL: one of them, or several."""
+    number, params = ask.number(MANAGE), ask.params
+    if "pin" in params:
+        verifying.set_pin(ask.world, number, params["pin"])
+    if "new_display_name" in params:
+        naming.ask_for(ask.world, number, params["new_display_name"])
+    if "webhook_configuration" in params:
+        return _set_webhook(ask, number, params["webhook_configuration"])
+    if "pin" not in params and "new_display_name" not in params:
         raise Refusal(100, "Param pin is required.")
     return success(ask.world)
 
 
 def _set_webhook(ask: Ask, number: SimNumber, override: Any) -> Answer:
     """An empty address removes it: .../whatsapp/webhooks/override"""
-    given, app = override.get("override_callback_uri") if isinstance(override, Mapping) else None, ask.app()
+    if not isinstance(override, Mapping) or "override_callback_uri" not in override:
+        raise Refusal(100, "Param webhook_configuration must have override_callback_uri.")
+    given, app = override["override_callback_uri"], ask.app()
     if not given:
         number.webhooks.pop(app.id, None)
         return success(ask.world)
     if app.id not in ask.world.wabas[number.waba_id].subscriptions:
         raise Refusal(100, "Before override the current callback uri, your app must be subscribed.")
     url = callback_url(given)
+    if not override.get("verify_token"):
+        raise Refusal(100, "Param verify_token is required.")
 
     def change() -> Answer:
         number.webhooks[app.id] = url
         return success(ask.world)
 
-    assert isinstance(override, Mapping)
-    return verified(ask, url, override.get("verify_token"), change)
+    return verified(ask, url, override["verify_token"], change)
 
 
 def _register(ask: Ask) -> Answer:

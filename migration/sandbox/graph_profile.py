@@ -17,7 +17,7 @@ MESSAGING = SCOPES[1]
 PROFILE: Shape = dict.fromkeys((*PROFILE_FIELDS, "id", "messaging_product"))
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-profiles
 LONGEST: Mapping[str, int] = {"about": 139, "address": 256, "description": 512, "email": 128}
-MOST_WEBSITES = 2
+MOST_WEBSITES, LONGEST_SITE = 2, 256
 # fmt: off
 VERTICALS = frozenset({
     "ALCOHOL", "APPAREL", "AUTO", "BEAUTY", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GOVT", "GROCERY",
@@ -60,8 +60,8 @@ def _fits(params: Mapping[str, Any]) -> None:
     websites = params.get("websites") or []
     if not isinstance(websites, list) or len(websites) > MOST_WEBSITES:
         raise Refusal(100, f"Param websites must be a list of at most {MOST_WEBSITES}.")
-    if any(not str(site).startswith(("http://", "https://")) for site in websites):
-        raise Refusal(100, "Param websites must be URLs with a scheme.")
+    if any(not str(site).startswith(("http://", "https://")) or len(str(site)) > LONGEST_SITE for site in websites):
+        raise Refusal(100, f"Param websites must be URLs with a scheme, of at most {LONGEST_SITE} characters.")
     if params.get("vertical") and str(params["vertical"]) not in VERTICALS:
         raise Refusal(100, "Param vertical is not one of the known values.")
 

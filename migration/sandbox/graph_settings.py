@@ -44,10 +44,18 @@ def _set_settings(ask: Ask) -> Answer:
     if not isinstance(storage, Mapping) and not isinstance(identity, Mapping):
         raise Refusal(100, "No known setting is in the body.")
     if isinstance(identity, Mapping):
-        number.identity_check = bool(identity.get("enable_identity_key_check"))
+        number.identity_check = _truth(identity.get("enable_identity_key_check"))
     if isinstance(storage, Mapping):
         _store(ask.world, number, storage)
     return success(ask.world)
+
+
+def _truth(told: Any) -> bool:
+    """A form can only write it out. Raises Refusal."""
+    known = {"true": True, "1": True, "false": False, "0": False}.get(str(told).lower())
+    if known is None:
+        raise Refusal(100, "Param enable_identity_key_check must be true or false.")
+    return known
 
 
 def _store(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:

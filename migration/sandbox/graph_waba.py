@@ -8,12 +8,13 @@ from typing import Any
 
 from migration.sandbox import graph_fields as fields
 from migration.sandbox.accounts import SCOPES, Subscription, Template, Waba
-from migration.sandbox.errors import Refusal
+from migration.sandbox.errors import Refusal, unknown_object
 from migration.sandbox.graph_access import Ask, Entry, callback_url, success, verified
 from migration.sandbox.graph_apps import SYSTEM_USER
 from migration.sandbox.graph_numbers import numbers
 from migration.sandbox.graph_paging import Edge, Order, page
-from migration.sandbox.graph_tree import Shape, Tree, Wanted, only, parse
+from migration.sandbox.graph_tree import Shape, Tree, Wanted, names, only, parse
+from migration.sandbox.health import template_health
 from migration.sandbox.wire import Answer, answer_json
 
 MANAGE = SCOPES[0]
@@ -29,6 +30,7 @@ TEMPLATE: Shape = dict.fromkeys((
     "quality_score": dict.fromkeys(("score", "date", "reasons")),
 }
 # fmt: on
+TEMPLATE_DEFAULTS = ("name", "components", "language", "status", "category")
 USER: Shape = dict.fromkeys(("id", "name", "tasks"))
 
 
@@ -125,6 +127,16 @@ def _template(one: Template) -> dict[str, Any]:
     }
 
 
+def _one_template(ask: Ask) -> Answer:
+    token = ask.authorize(MANAGE)
+    waba, template = ask.world.templates[ask.path[0]]
+    if not ask.sees(token, waba):
+        raise unknown_object(template.id)
+    told = _template(template) | {"health_status": template_health(ask.world, waba, template)}
+    wanted = _tree(ask.params) or names(*TEMPLATE_DEFAULTS)
+    return answer_json({**only(told, wanted, {**TEMPLATE, "health_status": fields.HEALTH}), "id": template.id})
+
+
 def _assigned_users(ask: Ask) -> Answer:
     token = ask.authorize(MANAGE)
     ask.waba(token, ask.path[0])
@@ -132,6 +144,7 @@ def _assigned_users(ask: Ask) -> Answer:
     return answer_json({"data": only(rows, _tree(ask.params), USER)})
 
 
+TEMPLATE_CALLS: Mapping[tuple[str, str], Entry] = {("GET", ""): ("get.template", False, _one_template)}
 WABA_CALLS: Mapping[tuple[str, str], Entry] = {
     ("GET", ""): ("get.waba", False, _waba),
     ("GET", "phone_numbers"): ("get.numbers", False, _numbers),

@@ -1,14 +1,14 @@
 """`health_status`: who may send, entity by entity, and why not.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
-WABA, BUSINESS and APP are always there, PHONE_NUMBER only where the number is asked about. What is wrong with an
-account is told, and felt, by each of its numbers; what is wrong with a business by each of its accounts.
+WABA, BUSINESS and APP are always there, PHONE_NUMBER and MESSAGE_TEMPLATE only where one is asked about. What is wrong
+with an account is told, and felt, by each of its numbers; what is wrong with a business by each of its accounts.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from migration.sandbox.accounts import Business, Waba
+from migration.sandbox.accounts import Business, Template, Waba
 from migration.sandbox.number import LOCKED, SimNumber
 from migration.sandbox.world import World
 
@@ -96,6 +96,14 @@ def phone_health(world: World, number: SimNumber) -> dict[str, Any]:
 
 def waba_health(world: World, waba: Waba) -> dict[str, Any]:
     return _overall(_marked(list(_accounts(world, waba)), _accounts_problems(world, waba)))
+
+
+def template_health(world: World, waba: Waba, template: Template) -> dict[str, Any]:
+    """Only one that is approved can be sent."""
+    own = _entity("MESSAGE_TEMPLATE", template.id)
+    if template.status != "APPROVED":
+        own["can_send_message"] = "BLOCKED"
+    return _overall(_marked([own, *_accounts(world, waba)], _accounts_problems(world, waba)))
 
 
 def _accounts(world: World, waba: Waba) -> list[dict[str, Any]]:

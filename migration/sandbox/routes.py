@@ -5,7 +5,7 @@ from typing import Any
 
 from migration.sandbox.graph_apps import APP_CALLS, UPLOAD_CALLS
 from migration.sandbox.graph_phone import PHONE_CALLS
-from migration.sandbox.graph_waba import WABA_CALLS
+from migration.sandbox.graph_waba import TEMPLATE_CALLS, WABA_CALLS
 from migration.sandbox.onprem_hands import ACTIONS
 from migration.sandbox.onprem_nodes import NODES
 from migration.sandbox.senders import EVENTS
@@ -21,7 +21,7 @@ def names() -> list[str]:
 
 
 def _names() -> Iterator[str]:
-    for table in (PHONE_CALLS, WABA_CALLS, APP_CALLS, UPLOAD_CALLS):
+    for table in (PHONE_CALLS, WABA_CALLS, TEMPLATE_CALLS, APP_CALLS, UPLOAD_CALLS):
         yield from (name for name, _, _ in table.values() if isinstance(name, str))
     yield from (f"onprem.{node.name}" for node in NODES.values())
     yield from (f"command.{action}" for action in ACTIONS)

@@ -72,6 +72,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as asked:
+            # Nothing but HTTP/1.1 is spoken here; who asks for more (curl --http2 does) has been answered in it.
+            self._parser = httptools.HttpRequestParser(self)
+            if (rest := data[asked.args[0] :]) and self._transport is not None:
+                self.data_received(rest)
         except httptools.HttpParserError:
             self._refuse(400)
 
@@ -96,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         base = f"{self._scheme}://{self._headers.get('host', 'localhost')}"
-        method, target = self._parser.get_method().decode(), self._target.decode("latin-1")
+        method, target = self._parser.get_method().decode(), _path_of(self._target.decode("latin-1"))
         if self._root and not target.startswith(("/onprem/", "/_sandbox/")):
             target = self._root + target  # at its own port a client is at home: `/v1/...`, as anywhere else
         request = Request.of(method, target, self._headers, b"".join(self._body), base)
@@ -153,6 +158,14 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(_encode(Answer(status), keep=False, body=b""))
             self._transport.close()
+
+
+def _path_of(target: str) -> str:
+    """Without scheme and host, which who takes this for a proxy sends along."""
+    if target.startswith(("http://", "https://")):
+        _, slash, rest = target.partition("//")[2].partition("/")
+        return slash + rest or "/"
+    return target
 
 
 def _encode(answer: Answer, keep: bool, body: bytes) -> bytes:

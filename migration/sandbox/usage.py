@@ -18,7 +18,15 @@ from migration.sandbox.world import World
 ACTIVE, INACTIVE = 5_000, 200
 AN_APPS_USER = 200
 COUNTED = frozenset(
-    {"get.waba", "get.numbers", "get.number", "get.templates", "get.subscribed_apps", "get.assigned_users"}
+    {
+        "get.waba",
+        "get.numbers",
+        "get.number",
+        "get.templates",
+        "get.template",
+        "get.subscribed_apps",
+        "get.assigned_users",
+    }
 )
 # Who sends is held to the number's throughput, whatever else is measured.
 SENDS = frozenset({"messages"})

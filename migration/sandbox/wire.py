@@ -1,7 +1,7 @@
 """A request and an answer as both APIs see them, whatever carried them here."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
@@ -21,6 +21,7 @@ STRUCTURED = frozenset({
     "websites", "tasks", "filtering", "sort"
 })
 # fmt: on
+DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,33 @@ class Request:
 
 
 def _read(texts: Mapping[str, str]) -> dict[str, Any]:
-    """What a query or a form carries, objects and lists as such."""
-    return {name: _structured(value) if name in STRUCTURED else value for name, value in texts.items()}
+    """What a query or a form carries, objects and lists as such: as JSON, or piece by piece (`text[body]=x`)."""
+    found: dict[str, Any] = {}
+    for name, value in texts.items():
+        outer, inner, rest = name.partition("[")
+        way = (outer, *rest[:-1].split("]["))
+        if inner and outer in STRUCTURED and rest.endswith("]") and len(way) < DEEPEST:
+            _put(found, way, value)
+        else:
+            found[name] = _structured(value) if name in STRUCTURED else value
+    return {name: _listed(value) if name in STRUCTURED else value for name, value in found.items()}
+
+
+def _put(found: dict[str, Any], way: Sequence[str], value: str) -> None:
+    """At the end of a way of keys; what a way meets that is no object is left as it was."""
+    here: Any = found
+    for key in way[:-1]:
+        here = here.setdefault(key, {}) if isinstance(here, dict) else None
+    if isinstance(here, dict):
+        here[way[-1] or str(len(here))] = value
+
+
+def _listed(value: Any) -> Any:
+    """A list came as an object whose keys count from 0."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _listed(one) for key, one in value.items()}
+    return list(inner.values()) if inner and list(inner) == [str(at) for at in range(len(inner))] else inner
 
 
 def _structured(value: str) -> Any:

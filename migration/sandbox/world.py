@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from migration.sandbox.accounts import App, Business, Token, Waba
+from migration.sandbox.accounts import App, Business, Template, Token, Waba
 from migration.sandbox.calls import Call, CallLog
 from migration.sandbox.errors import unknown_object
 from migration.sandbox.instance import Instance
@@ -53,6 +53,7 @@ class World:
         self.doors: dict[str, str] = {}  # instance -> where it is reached, if not at the sandbox's own address
         self.businesses: dict[str, Business] = {}
         self.wabas: dict[str, Waba] = {}
+        self.templates: dict[str, tuple[Waba, Template]] = {}
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
         self.signup_codes: dict[str, Token | None] = {}  # of Embedded Signup; None: used

@@ -10,6 +10,7 @@ import pytest
 from tests.sandbox.far import Clock, Far, code_of
 
 TEXT = {"messaging_product": "whatsapp", "to": "+4915100000000", "type": "text", "text": {"body": "hello"}}
+LONG_SITE = "https://a.example/" + "x" * 240
 TEMPLATE = {
     "messaging_product": "whatsapp",
     "to": "+4915100000000",
@@ -25,6 +26,45 @@ async def test_parameters_come_by_query_form_and_json_alike(how: str) -> None:
         await far.graph("POST", far.row["phone_number_id"], **cast(dict[str, Any], {how: {"pin": "012345"}}))
     ).status_code == 200
     assert far.number.pin == "012345"
+
+
+@pytest.mark.parametrize("how", ["data", "params", "files"])
+async def test_what_is_inside_a_parameter_comes_piece_by_piece_too(how: str) -> None:
+    far = Far.of("on_cloud")
+    template = {"type": "template", "template[name]": "smoke_test", "template[language][code]": "en"}
+    sent = {"messaging_product": "whatsapp", "to": "+4915100000000"} | template
+    told: Any = {name: (None, value) for name, value in sent.items()} if how == "files" else sent
+    assert (await far.phone("POST", "messages", **{how: told})).status_code == 200
+    profile = {"messaging_product": "whatsapp", "websites[0]": "https://a.example", "websites[1]": "https://b.example"}
+    await far.phone("POST", "whatsapp_business_profile", data=profile)
+    assert far.number.profile["websites"] == ["https://a.example", "https://b.example"]
+    for odd in ("text[", "text[]", "text[a]b", "text]", "text[a][b", "text[x]" + "[y]" * 5_000):
+        assert code_of(await far.phone("POST", "messages", data=sent | {"type": "text", odd: "x"})) == 131008
+
+
+async def test_one_call_on_a_number_changes_all_that_it_names() -> None:
+    far = Far.of("on_cloud")
+    await far.waba("POST", "subscribed_apps")
+    override = {"override_callback_uri": "https://one.example/wa", "verify_token": "t"}
+    told = {"pin": "012345", "new_display_name": "Other Name", "webhook_configuration": override}
+    assert (await far.phone("POST", json=told)).status_code == 200
+    assert (far.number.pin, far.number.new_name) == ("012345", "Other Name")
+    assert (await far.shows("webhook_configuration"))[0]["phone_number"] == "https://one.example/wa"
+    odd: list[Any] = ["x", [], {}, {"verify_token": "t"}, override | {"verify_token": ""}]
+    for bad in (*odd, override | {"override_callback_uri": "https://["}):
+        assert code_of(await far.phone("POST", json={"webhook_configuration": bad})) == 100
+    assert (await far.shows("webhook_configuration"))[0]["phone_number"] == "https://one.example/wa", (
+        "it is still there"
+    )
+
+
+async def test_a_truth_value_is_what_it_says_however_it_comes() -> None:
+    far = Far.of("on_cloud")
+    for said, taken in (("true", True), ("false", False), (True, True), (False, False), ("1", True)):
+        identity = {"user_identity_change": {"enable_identity_key_check": said}}
+        assert (await far.phone("POST", "settings", json=identity)).status_code == 200
+        assert far.number.identity_check is taken
+    assert code_of(await far.phone("POST", "settings", json={"user_identity_change": {}})) == 100
 
 
 async def test_a_multipart_form_is_taken_too() -> None:
@@ -244,7 +284,13 @@ async def test_the_profile_is_read_and_written() -> None:
     assert (await far.phone("POST", "whatsapp_business_profile", json=told)).status_code == 200
     [row] = (await far.phone("GET", "whatsapp_business_profile?fields=about,websites")).json()["data"]
     assert row == told
-    for bad in ({"about": "x" * 140}, {"websites": ["a.example"]}, {"vertical": "SPACE"}, {"websites": ["x"] * 3}):
+    for bad in (
+        {"about": "x" * 140},
+        {"websites": ["a.example"]},
+        {"vertical": "SPACE"},
+        {"websites": ["x"] * 3},
+        {"websites": [LONG_SITE]},
+    ):
         body = {"messaging_product": "whatsapp"} | bad
         assert code_of(await far.phone("POST", "whatsapp_business_profile", json=body)) == 100
 
@@ -261,6 +307,23 @@ async def test_health_is_told_by_entity() -> None:
     await far.register(backup=await far.backup())
     [health] = await far.shows("health_status")
     assert health["entities"][1]["errors"][0]["error_code"] == 141006
+
+
+async def test_a_template_tells_its_own_health() -> None:
+    far = Far.of("payment_problem")
+    [template, *_] = far.sandbox.world.wabas[far.row["waba_id"]].templates
+    shown = (await far.graph("GET", template.id, params={"fields": "health_status,name"})).json()
+    kinds = {one["entity_type"]: one["can_send_message"] for one in shown["health_status"]["entities"]}
+    assert kinds == {"MESSAGE_TEMPLATE": "AVAILABLE", "WABA": "BLOCKED", "BUSINESS": "AVAILABLE", "APP": "AVAILABLE"}
+    template.status = "PAUSED"
+    [entity, *_] = (await far.graph("GET", template.id, params={"fields": "health_status"})).json()["health_status"][
+        "entities"
+    ]
+    assert entity["can_send_message"] == "BLOCKED"
+    assert (await far.graph("GET", template.id)).json()["status"] == "PAUSED"
+    assert code_of(await far.graph("GET", template.id, params={"fields": "bogus"})) == 100
+    far.sandbox.world.tokens[far.manifest["token"]].wabas = frozenset()
+    assert code_of(await far.graph("GET", template.id)) == 100
 
 
 async def test_errors_may_all_be_400() -> None:

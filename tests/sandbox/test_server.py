@@ -138,6 +138,21 @@ def test_wrong_arguments_are_told_in_one_line(arguments: list[str], said: str) -
     assert done.stderr.count("\n") == 1
 
 
+def test_who_asks_for_another_protocol_or_for_a_proxy_is_answered_and_stays_connected() -> None:
+    with served("--numbers", "1", "--kinds", "on_cloud") as (process, told):
+        host, _, port = told["graph_url"].partition("://")[2].partition(":")
+        phone = told["numbers"][0]["phone_number_id"]
+        head = f"HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {told['token']}\r\n"
+        upgrade = f"GET /v25.0/{phone}?fields=id {head}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        proxied = f"GET http://graph.facebook.com/v25.0/{phone}?fields=id {head}\r\n"
+        last = f"GET /v25.0/{phone}?fields=id {head}Connection: close\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=20) as client_:
+            client_.sendall((upgrade + proxied + last).encode())
+            answers = b"".join(iter(lambda: client_.recv(65_536), b""))
+        assert answers.count(b"HTTP/1.1 200 OK") == answers.count(f'{{"id":"{phone}"}}'.encode()) == 3
+        assert process.poll() is None
+
+
 def test_head_is_get_without_its_body_and_the_connection_goes_on() -> None:
     with served("--numbers", "1", "--kinds", "on_cloud") as (_, told), client(told) as http:
         phone, waba = (f"/v25.0/{told['numbers'][0][name]}" for name in ("phone_number_id", "waba_id"))
