@@ -28,6 +28,7 @@ def delete(world: World, number: SimNumber, pin: Any) -> None:
         raise Wrong(409, "a connected number is deleted with its PIN")
     with world.changing(number, now):
         number.deleted, number.deleted_at = True, now
+        number.registered_then = number.registered
         number.platform = "NOT_APPLICABLE"
         number.code_status, number.verified_at, number.onboarded_at = "NOT_VERIFIED", None, None
         number.incomplete_deregistration = False

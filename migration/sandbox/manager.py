@@ -63,6 +63,8 @@ def _sign_up(world: World, number: SimNumber, told: Told) -> None:
     """
     if number.side != "neither":
         raise Wrong(409, "the number is in use")
+    if number.deleted:
+        deleting.add_again(world, number)
     number.onboarded_at = number.verified_at = world.now()
     number.code_status = "VERIFIED"
     world.wabas[number.waba_id].orders.clear()

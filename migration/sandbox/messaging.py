@@ -175,6 +175,8 @@ def inbound(world: World, number: SimNumber, consumer: str, text: str = "Hello")
             instance.callbacks.add(at)
         return "on_premises"
     heard = number.side == "cloud" and bool(world.wabas[number.waba_id].subscriptions)
+    if number.side == "cloud":
+        number.pace.within(most_per_second(number), at)  # what comes in counts as well; nobody refuses it
     if heard:
         callbacks.inbound_on_cloud(world, number, digits, f"wamid.{message_id}", text, at)
         return "cloud"

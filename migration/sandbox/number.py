@@ -89,6 +89,7 @@ class SimNumber:
     moving_profile: dict[str, Any] | None = None
     deleted: bool = False
     deleted_at: datetime | None = None  # kept when it is added again
+    registered_then: int = 0  # how often it had been registered when it was deleted
     paid_at: datetime | None = None  # when it last sent a message that costs something
     banned: bool = False
     on_business_app: bool = False
@@ -134,6 +135,11 @@ class SimNumber:
     inbound: int = 0
     notices: int = 0  # webhooks about its account, not its messages
     dropped_inbound: int = 0
+
+    @property
+    def was_registered(self) -> bool:
+        """Since it was added."""
+        return self.registered > self.registered_then
 
     @property
     def locked(self) -> bool:

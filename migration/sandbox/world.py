@@ -139,7 +139,7 @@ class World:
             return "BANNED"
         if number.side != "neither":
             return "CONNECTED"
-        if number.onboarded_at is not None and not number.registered:
+        if number.onboarded_at is not None and not number.was_registered:
             return "PENDING"
         if number.platform == "ON_PREMISE" and not number.on_business_app and not number.cut_off:
             return self.switches.status_when_stopped
@@ -226,7 +226,7 @@ class World:
 
         Whether a code that is verified after that begins another 14 days is undocumented.
         """
-        if number.onboarded_at is None or number.registered:
+        if number.onboarded_at is None or number.was_registered:
             return None
         window = timedelta(days=SIGNUP_DAYS)
         ends, verified = number.onboarded_at + window, number.verified_at

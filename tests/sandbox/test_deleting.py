@@ -99,6 +99,24 @@ async def test_its_pin_may_be_gone_or_kept(kept: str, code: int | None) -> None:
     assert code_of(await far.register(pin="135790" if far.row["pin"] != "135790" else "246801")) == code
 
 
+async def test_who_signs_a_deleted_number_up_again_adds_it() -> None:
+    far = Far.of("on_cloud")
+    await far.phone("POST", "deregister")
+    await far.register()
+    assert far.number.registered == 1
+    await deleted(far)
+    told = await manager(far, "sign_up")
+    far.manifest = await far.oracle("GET", "fleet")
+    assert told["phone_number_id"] == far.row["phone_number_id"]
+    assert await far.shows("status", "code_verification_status") == ["PENDING", "VERIFIED"]
+    assert (await far.shows("last_onboarded_time"))[0] is not None
+    assert code_of(await far.register()) == 133015
+    far.clock.pass_(days=14)
+    assert code_of(await far.register()) == 133006, "14 days begin anew"
+    await manager(far, "sign_up")
+    assert (await far.register()).status_code == 200
+
+
 async def test_a_page_that_was_begun_before_a_number_came_back_goes_on() -> None:
     far = Far.of(*["on_cloud"] * 4)
     first = (await far.waba("GET", "phone_numbers?limit=3&fields=id")).json()

@@ -51,6 +51,18 @@ async def test_a_number_has_a_throughput(row: str, most: int) -> None:
     assert await send(far, 999) is None
 
 
+async def test_what_comes_in_counts_to_the_throughput_and_is_taken_all_the_same() -> None:
+    far = Far.told(COEXISTENCE)
+    await far.waba("POST", "subscribed_apps")
+    for at in range(15):
+        told = await far.oracle("POST", "inbound", json={"e164": far.e164, "from": f"49151{at:08d}"})
+        assert told == {"delivered_to": "cloud"}
+    assert [await send(far, at) for at in range(6)] == [None] * 5 + [130429]
+    assert (await far.oracle("POST", "inbound", json={"e164": far.e164}))["delivered_to"] == "cloud"
+    far.clock.pass_(seconds=1)
+    assert await send(far) is None
+
+
 async def test_high_throughput_and_no_limits_at_all() -> None:
     far = Far.of("on_cloud")
     far.number.throughput = "HIGH"
