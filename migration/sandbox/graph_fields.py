@@ -9,7 +9,7 @@ from typing import Any
 
 from migration.sandbox.accounts import App, Waba
 from migration.sandbox.graph_tree import Shape, Tree, Wanted, names, nonexistent, only, parse
-from migration.sandbox.health import UNVERIFIED, phone_health, waba_health
+from migration.sandbox.health import UNVERIFIED, phone_health, problems, waba_health
 from migration.sandbox.number import SimNumber, certificate
 from migration.sandbox.world import World
 
@@ -28,6 +28,16 @@ PhoneField = Callable[[World, SimNumber], Any]
 
 def _throughput(world: World, number: SimNumber) -> dict[str, str]:
     return {"level": number.throughput if world.shown(number).platform == "CLOUD_API" else "NOT_APPLICABLE"}
+
+
+def _tier(world: World, number: SimNumber) -> str:
+    """A business that is not verified has the lowest; high throughput comes with none, as its webhook says.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/messaging-limits
+    """
+    if UNVERIFIED in problems(world, number):
+        return "TIER_250"
+    return "TIER_UNLIMITED" if number.throughput == "HIGH" else "TIER_10K"
 
 
 def _display(world: World, number: SimNumber) -> str:
@@ -81,8 +91,8 @@ PHONE: Mapping[str, PhoneField] = {
     "new_name_status": lambda _, number: number.new_name_status,
     "account_mode": lambda _, number: "LIVE",
     "throughput": _throughput,
-    "messaging_limit_tier": lambda _, number: "TIER_10K",
-    "whatsapp_business_manager_messaging_limit": lambda _, number: "TIER_10K",
+    "messaging_limit_tier": _tier,
+    "whatsapp_business_manager_messaging_limit": _tier,
     "last_onboarded_time": lambda _, number: moment(number.onboarded_at),
     "health_status": phone_health,
     "webhook_configuration": _webhooks,

@@ -194,6 +194,7 @@ async def test_a_business_that_is_not_verified_is_shown_by_each_of_its_accounts(
         assert await blamed(far, row["phone_number_id"]) == {"BUSINESS": [141010]}
         told = (await far.graph("GET", row["waba_id"], params={"fields": "business_verification_status"})).json()
         assert told["business_verification_status"] == "not_verified"
+    assert await far.shows("whatsapp_business_manager_messaging_limit") == ["TIER_250"]
 
 
 async def test_a_lock_of_one_sender_is_its_own_and_one_of_the_account_everybodys() -> None:

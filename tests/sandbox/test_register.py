@@ -323,7 +323,7 @@ async def test_two_shards_come_up_with_high_throughput_after_maintenance() -> No
     assert code_of(await far.phone("POST", "messages", json=text)) == 131057
     far.clock.pass_(seconds=60)
     assert (await far.phone("POST", "messages", json=text)).status_code == 200
-    assert await far.shows("throughput") == [{"level": "HIGH"}]
+    assert await far.shows("throughput", "messaging_limit_tier") == [{"level": "HIGH"}, "TIER_UNLIMITED"]
 
 
 async def test_a_new_display_name_takes_effect_only_when_it_is_approved() -> None:
