@@ -72,3 +72,26 @@ async def test_recovery_of_a_number_that_is_up_onprem_says_so(rig: MakeRig, step
         at = await app.queries.find(at.ref)
     assert (at.side, at.status) == (Side.ON_PREMISES, Status.ABORTED)
     assert told.number(at).sender.route == "on_premises"
+
+
+@pytest.mark.parametrize(
+    ("route", "code"),
+    [("account", 432), ("account", 1014), ("account", 1031), ("account", 1005), ("verify", 1000), ("verify", 1031)],
+)
+async def test_a_registration_refused_once_with_a_code_that_no_page_gives_costs_no_number(
+    big_matrix_rig: MakeRig, route: str, code: int
+) -> None:
+    """It ends On-Premises, or stops with a page; asked again there it goes on. docs/unconfirmed.md has the codes."""
+    told = await big_matrix_rig(kinds=["verified"], world="open", switches=BY_CODE)
+    async with told.worker() as app:
+        at = await _on_its_way_back(told, app, "restart_onprem")
+        told.sandbox.faults.add(route=f"onprem.{route}", kind="error", code=code)
+        await told.drive(app, at.ref)
+        at = await app.queries.find(at.ref)
+        if code in (432, 1031):
+            assert at.status is Status.BLOCKED
+            assert next_command(at, await app.queries.now()).startswith("cutover runbook")
+            assert f"({code})" in str(at.reason)
+        else:
+            assert (at.status, told.number(at).side) == (Status.DONE, "on_premises"), at.reason
+    assert (told.number(at).wrong_pins, told.number(at).double_effects) == (0, 0)
