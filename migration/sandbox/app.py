@@ -179,17 +179,22 @@ class Sandbox:
         found = []
         for one in self.world.outbox.take(self.world.now()):
             if one.address.instance is not None and deployments.lost(self.world, one.address.instance):
-                self.settle(replace(one, until=self.world.now()), None)  # its queue is no more
+                self._put_back(replace(one, until=self.world.now()))  # its queue is no more
             elif one.address.instance is not None and not deployments.calls_back(self.world, one.address.instance):
-                self.settle(one, None)  # a client that is down posts nothing
+                self._put_back(one)  # a client that is down posts nothing
             elif one.address.is_nobodys:
                 self.settle(one, 200)
             else:
                 found.append(one)
         return found
 
+    def _put_back(self, delivery: Delivery) -> None:
+        self.world.outbox.settle(delivery, None, self.world.now())
+
     def settle(self, delivery: Delivery, status: int | None) -> None:
         """The status that the receiver answered; None where it did not, or not in time."""
+        if delivery.address.instance is not None:
+            deployments.posted(self.world, delivery.address.instance, delivery.body, ok=status == 200)
         self.world.outbox.settle(delivery, status, self.world.now())
 
     def deliver(self, post: Callable[[Delivery], int | None]) -> int:

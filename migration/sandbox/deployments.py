@@ -63,6 +63,12 @@ def calls_back(world: World, queue: str) -> bool:
     return not instance.moved or world.switches.callbacks_after_move == "delivered"
 
 
+def posted(world: World, queue: str, body: bytes, *, ok: bool) -> None:
+    """Counts a webhook of this client, as `callback_requests` does: by what it told and whether it was taken."""
+    told = "inbound_message" if b'"messages":' in body else "status_change"
+    world.instances[queue.partition("#")[0]].posted[told, "ok" if ok else "error"] += 1
+
+
 def lost(world: World, queue: str) -> bool:
     """Whether this callback queue is no more: kept in memory alone when its client was restarted."""
     return world.instances[queue.partition("#")[0]].queue != queue

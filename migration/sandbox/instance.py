@@ -1,6 +1,6 @@
 """One On-Premises deployment (Webapp, Coreapps, database) that serves one number. Facts only."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -103,6 +103,9 @@ class Instance:
     certificates: dict[str, bytes] = field(default_factory=dict)  # external, webhooks
     providers: dict[str, Any] = field(default_factory=dict)  # of media, by name
     outgoing: deque[Outgoing] = field(default_factory=deque)
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # (call, ok or error)
+    posted: Counter[tuple[str, str]] = field(default_factory=Counter)  # webhooks: (what was told, ok or error)
+    up_since: datetime | None = None  # None: since before the fleet began
     queues: int = 0  # callback queues that it lost
     messages: int = 0
     issued: int = 0

@@ -29,11 +29,12 @@ def identify(world: World, request: Request) -> Target:
         path = path[1:]
     elif path != ("metrics",):  # documented without the version in front; everything else has it
         path = ("", *path)
-    node = _find("GET" if request.method == "HEAD" else request.method, path)
+    method = "GET" if request.method == "HEAD" else request.method
+    node = _find(method, path)
     name = f"onprem.{node.name}"
     if instance is None:
         return Target("onprem", name, _nobody, node.writes)
-    visit = Visit(world, instance, request, path)
+    visit = Visit(world, instance, request, path, method)
     number = world.number_of(instance)
     return Target("onprem", name, lambda: _answer(visit, node), node.writes, number)
 
@@ -66,12 +67,21 @@ def _answer(visit: Visit, node: Node) -> Answer:
         if refusal.details == BLOCKED.details and visit.world.switches.account_block_body == "bare":
             return answer_json(error, refusal.status, code=refusal.code)
         by_code = refusal.fixed or visit.world.switches.onprem_http_status == "by_code"
+        _count(visit, node, "error")
         return _envelope(visit, refusal.status if by_code else 400, {"errors": [error]}, code=refusal.code)
+    _count(visit, node, "ok")
     if isinstance(payload, bytes):
         return Answer(status, payload, {"content-type": _kind(payload)})
     if isinstance(payload, str):
         return Answer(status, payload.encode(), {"content-type": "text/plain; version=0.0.4"})
     return _envelope(visit, status, payload)
+
+
+def _count(visit: Visit, node: Node, result: str) -> None:
+    """As Meta's metrics name calls, `POST_v1_settings_backup`; of paths that do not exist only that they were asked."""
+    names = visit.path if node.run is not _unknown else ("unknown",)
+    last = ("id",) if node.run is not _unknown and (visit.method, "/".join(visit.path)) not in NODES else names[-1:]
+    visit.instance.answered["_".join((visit.method, "v1", *names[:-1], *last)), result] += 1
 
 
 def _kind(file: bytes) -> str:

@@ -98,6 +98,7 @@ def take(moves: Sequence[Move], trigger: str, deed: Deed) -> Move:
 def begins(deed: Deed) -> None:
     """The client starts: it takes its time, and then some more until it is connected."""
     client, switches = deed.client, deed.world.switches
+    client.up_since = deed.at
     client.starts_until = deed.at + timedelta(seconds=switches.client_start_s)
     client.connects_until = client.starts_until + timedelta(seconds=switches.client_connect_s)
     client.settings_at_start = dict(client.settings)

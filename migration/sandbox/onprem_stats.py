@@ -11,6 +11,7 @@ from typing import Any
 from migration.sandbox.onprem_messages import queued
 from migration.sandbox.onprem_visit import Visit
 
+BEFORE = 3600  # seconds that a client was up before anybody looked; ours
 Row = tuple[float, Mapping[str, str]]
 
 
@@ -20,13 +21,15 @@ def _metric(kind: str, text: str, *rows: Row) -> dict[str, Any]:
 
 
 def app(visit: Visit) -> tuple[int, Any]:
-    sent = {"result": "ok", "type": "status_change"}
-    waiting = queued(visit.world, visit.instance)
+    waiting, posts = queued(visit.world, visit.instance), visit.instance.posted
+    posted: list[Row] = [(count, {"result": result, "type": told}) for (told, result), count in sorted(posts.items())]
     return _shown(
         visit,
         {
             "callback_queue_size": _metric("gauge", "Callbacks waiting to be sent", (waiting, {})),
-            "callback_requests": _metric("counter", "Number of callback requests", (visit.instance.messages, sent)),
+            "callback_requests": _metric("counter", "Number of callback requests", *posted),
+            "callback_requests_duration_ms_count": _metric("counter", "As above, timed", (sum(posts.values()), {})),
+            "endpoint_requests": _metric("counter", "Calls of the API", (sum(visit.instance.answered.values()), {})),
         },
         "stats",
         "app",
@@ -46,6 +49,7 @@ def db(visit: Visit) -> tuple[int, Any]:
             "db_messages": _metric(
                 "gauge", "Messages in the database", (visit.instance.messages, {"type": "outgoing"})
             ),
+            "db_message_receipts": _metric("gauge", "Receipts in the database", (visit.instance.messages, {})),
         },
         "stats",
         "db",
@@ -53,7 +57,18 @@ def db(visit: Visit) -> tuple[int, Any]:
 
 
 def metrics(visit: Visit) -> tuple[int, Any]:
-    return _shown(visit, {"web_uptime": _metric("gauge", "Seconds since the start", (3600, {}))}, "metrics")
+    client, now = visit.instance, visit.world.now()
+    up = (now - client.up_since).total_seconds() if client.up_since is not None else BEFORE
+    calls: list[Row] = [
+        (0, {"node": client.id, "result": result, "method": call}) for call, result in sorted(client.answered)
+    ]
+    found = {
+        "web_uptime": _metric("gauge", "Seconds since the start", (int(up), {})),
+        "web_requests": _metric("counter", "Requests", (sum(client.answered.values()), {})),
+        # Here calls take no time.
+        "api_requests_duration_ms_sum": _metric("counter", "Milliseconds that calls took", *calls),
+    }
+    return _shown(visit, found, "metrics")
 
 
 def _shown(visit: Visit, found: dict[str, Any], *nests: str) -> tuple[int, Any]:

@@ -19,6 +19,7 @@ class Visit:
     instance: Instance
     request: Request
     path: tuple[str, ...]
+    method: str  # HEAD is answered as GET
     user: User | None = None
 
     @cached_property

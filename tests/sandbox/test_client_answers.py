@@ -7,7 +7,7 @@ import pytest
 
 from migration.sandbox import switches
 from migration.sandbox.number import certificate
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.far import Clock, Far, code_of, taking
 
 Answers = Callable[..., Awaitable[Any]]
 MESSAGE = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}
@@ -333,3 +333,40 @@ async def test_an_expired_clock_ends_tokens_of_seven_days_to_the_second() -> Non
     assert (await far.onprem("GET", "health")).status_code == 200
     clock.pass_(seconds=1)
     assert (await far.onprem("GET", "health")).status_code == 401
+
+
+async def test_a_client_counts_its_calls_and_the_webhooks_that_were_taken_or_not() -> None:
+    far = Far.of()
+    await far.onprem("PATCH", "settings/application", json={"webhooks": {"url": "https://old.partner.net/hook"}})
+    await far.onprem("GET", "media/none")
+    await far.onprem("GET", "nothing/at/all")
+    await far.oracle("POST", "inbound", json={"e164": far.e164})
+    for status in (500, 200):
+        far.sandbox.deliver(taking([], status))
+        far.clock.pass_(seconds=4)
+    stats = (await far.onprem("GET", "stats/app")).json()["stats"]["app"]
+    rows = [(row["labels"]["type"], row["labels"]["result"]) for row in stats["callback_requests"]["data"]]
+    assert rows == [("inbound_message", "error"), ("inbound_message", "ok")]
+    told = (await far.onprem("GET", "metrics")).json()["metrics"]
+    calls = [(row["labels"]["method"], row["labels"]["result"]) for row in told["api_requests_duration_ms_sum"]["data"]]
+    assert calls == [
+        ("GET_v1_media_id", "error"),
+        ("GET_v1_stats_app", "ok"),
+        ("GET_v1_unknown", "error"),
+        ("PATCH_v1_settings_application", "ok"),
+        ("POST_v1_users_login", "ok"),
+    ]
+    assert told["web_requests"]["data"] == [{"value": 5}]
+    await do(far, "start")
+    far.clock.pass_(seconds=90)
+    assert (await far.onprem("GET", "metrics")).json()["metrics"]["web_uptime"]["data"] == [{"value": 90}]
+
+
+async def test_a_client_that_is_down_posts_nothing_and_counts_nothing() -> None:
+    far = Far.of()
+    await far.onprem("PATCH", "settings/application", json={"webhooks": {"url": "https://old.partner.net/hook"}})
+    await far.oracle("POST", "inbound", json={"e164": far.e164})
+    await do(far, "stop")
+    assert far.sandbox.deliver(taking([])) == 0
+    await do(far, "start")
+    assert (await far.onprem("GET", "stats/app")).json()["stats"]["app"]["callback_requests"]["data"] == []

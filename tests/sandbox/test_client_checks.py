@@ -145,7 +145,8 @@ async def test_stats_come_as_prometheus_reads_them() -> None:
     assert "# TYPE callback_requests counter" in told.text
     assert "\ncallback_queue_size 1\n" in told.text
     kinds = {name: row["type"] for name, row in (await far.onprem("GET", "stats/app")).json()["stats"]["app"].items()}
-    assert kinds == {"callback_queue_size": "gauge", "callback_requests": "counter"}
+    counters = ("callback_requests", "callback_requests_duration_ms_count", "endpoint_requests")
+    assert kinds == {"callback_queue_size": "gauge"} | dict.fromkeys(counters, "counter")
 
 
 # -- other ages
