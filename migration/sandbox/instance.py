@@ -102,7 +102,7 @@ class Instance:
     contacts: dict[str, str] = field(default_factory=dict)  # wa_id -> what the client knows of it
     certificates: dict[str, bytes] = field(default_factory=dict)  # external, webhooks
     providers: dict[str, Any] = field(default_factory=dict)  # of media, by name
-    outgoing: deque[Outgoing] = field(default_factory=deque)
+    outgoing: deque[Outgoing] | None = None  # made for the first message: ten thousand empty ones are megabytes
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # (call, ok or error)
     posted: Counter[tuple[str, str]] = field(default_factory=Counter)  # webhooks: (what was told, ok or error)
     up_since: datetime | None = None  # None: since before the fleet began

@@ -54,7 +54,7 @@ def _wipe(deed: Deed) -> None:
     client.moved = client.needs_restart = client.upgrading = client.offline = client.certificate_expired = False
     client.tokens.clear()
     client.pending.clear()
-    client.outgoing.clear()
+    client.outgoing = None
     client.certificates.clear()
     client.providers.clear()
     client.settings = {}

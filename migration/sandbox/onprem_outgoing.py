@@ -5,6 +5,7 @@ https://developers.facebook.com/docs/whatsapp/api/errors
 outside the 24 hours after the consumer last wrote. 471: too much of what the number sends is taken for spam.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +34,7 @@ def take(world: World, client: Instance, number: SimNumber, message: Message) ->
         client.callbacks.add(message.taken_at)
         return
     leaves = message.taken_at + timedelta(seconds=callbacks.SENT_S)
+    client.outgoing = client.outgoing if client.outgoing is not None else deque()
     client.outgoing.append(Outgoing(leaves, lambda at: _goes_out(world, client, number, message, at)))
     world.sending[number.e164] = None
 

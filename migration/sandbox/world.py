@@ -175,6 +175,8 @@ class World:
         number.outage.note(number.side, at)
         number.looked_at = max(number.looked_at, at)
         number.instance = self.instance_state(number, at)
+        if self._sends(number):
+            self.sending[number.e164] = None
         number.status = self._status(number)
         registered = self.wabas[number.waba_id].on_cloud
         (registered.add if number.platform == "CLOUD_API" else registered.discard)(number.phone_number_id)
@@ -200,9 +202,9 @@ class World:
             turns = (client.expires_at, client.starts_until, client.connects_until)
             due.extend((at, _look_again) for at in turns if at is not None and number.looked_at < at)
         live = self.instances.get(number.live_instance or "")
-        if live is not None and live.outgoing and number.side == "on_premises":
-            leaves = max(live.outgoing[0].due, number.looked_at)  # the side was worked out then, and holds since
-            due.append((leaves, lambda _: live.outgoing.popleft().go(leaves)))
+        if live is not None and (waiting := live.outgoing) and number.side == "on_premises":
+            leaves = max(waiting[0].due, number.looked_at)  # the side was worked out then, and holds since
+            due.append((leaves, lambda _: waiting.popleft().go(leaves)))
         if number.maintenance_until is not None:
             due.append((number.maintenance_until, _upgraded))
         if number.name_approved_at is not None:
@@ -215,11 +217,20 @@ class World:
     def let_messages_out(self) -> None:
         """What nobody looks at leaves its client too."""
         for e164 in tuple(self.sending):
-            number = self.numbers[e164]
-            self.settle(number)
-            clients = (number.live_instance, number.instance_id, number.spare_id)
-            if not any(self.instances[name].outgoing for name in clients if name is not None):
+            self.settle(self.numbers[e164])
+            if not self._sends(self.numbers[e164]):
                 del self.sending[e164]
+
+    def _sends(self, number: SimNumber) -> bool:
+        """Whether its client has messages that will leave by themselves; where it is down, `note` hears of its return.
+
+        Without this every number that went to Cloud with messages unsent would be looked at again for ever.
+        """
+        live = self.instances.get(number.live_instance or "")
+        if live is None or not live.outgoing:
+            return False
+        turns = (live.starts_until, live.connects_until)
+        return number.side == "on_premises" or any(at is not None and at > self.now() for at in turns)
 
     def signup_ends(self, number: SimNumber) -> datetime | None:
         """Until when a number that came through Embedded Signup can be registered; None: it did not, or it was.

@@ -99,6 +99,24 @@ async def test_what_waited_when_the_number_went_to_cloud_is_never_sent() -> None
     assert far.number.side == "cloud"
 
 
+async def test_only_messages_that_can_leave_are_looked_after() -> None:
+    """A client that is down, or whose number went to Cloud, costs nobody a look until it serves again."""
+    far = await listening(client_connect_s=5)
+    await far.onprem("POST", "messages", json=MESSAGE)
+    waiting = far.sandbox.world.sending
+    assert list(waiting) == [far.e164]
+    await do(far, "offline")
+    assert heard(far) == []
+    assert not waiting
+    await do(far, "online")
+    assert heard(far)[:1] == [("sent", None, "")]
+    assert not waiting
+    await far.onprem("POST", "messages", json=MESSAGE)
+    assert (await far.register(backup=await far.backup())).status_code == 200
+    assert heard(far) == []
+    assert not waiting
+
+
 async def test_a_number_that_is_limited_for_spam_fails_with_471_and_graph_says_so() -> None:
     far = await listening("{kind: healthy, status: RATE_LIMITED}")
     await far.onprem("POST", "messages", json=MESSAGE)
