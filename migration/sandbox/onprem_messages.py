@@ -118,7 +118,7 @@ def _known_template(world: World, number: SimNumber, template: Mapping[str, Any]
 
 def queued(world: World, client: Instance) -> int:
     """`callback_queue_size`: what the partner's webhook has not taken yet."""
-    return client.callbacks.settle(world.now()) + world.outbox.waiting(client.queue)
+    return client.callbacks.settle(world.now()) + world.outbox.waiting(client.queue, world.now())
 
 
 # -- contacts

@@ -43,6 +43,7 @@ class Outbox:
     _deliveries: list[tuple[datetime, int, Delivery]] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: count(1))
     _waiting: Counter[str] = field(default_factory=Counter)
+    _not_yet: dict[str, list[datetime]] = field(default_factory=dict)  # when what a client will tell is going to happen
 
     def put(self, update: Update, at: datetime) -> None:
         """To be sent at `at` or, with the switches of the network, later, twice, in company or out of order."""
@@ -80,6 +81,7 @@ class Outbox:
         self.counts["delivered" if taken else "dropped"] += 1
         if delivery.address.instance is not None:
             self._waiting[delivery.address.instance] -= delivery.updates
+            self._ahead(delivery.address.instance, now)
 
     def _again(self, delivery: Delivery, now: datetime) -> bool:
         """Whether it is tried again. "We retry to all subscribed apps", so those that took it get it once more:
@@ -96,9 +98,16 @@ class Outbox:
             heapq.heappush(self._deliveries, (at, echo.number, echo))
         return True
 
-    def waiting(self, instance: str) -> int:
-        """How many updates of an On-Premises client its partner has not taken yet."""
-        return self._waiting[instance]
+    def waiting(self, instance: str, now: datetime) -> int:
+        """How many updates of an On-Premises client its partner has not taken yet, of those that have happened."""
+        return self._waiting[instance] - self._ahead(instance, now)
+
+    def _ahead(self, instance: str, now: datetime) -> int:
+        """How many are known already and happen later: that a consumer is going to read fills no queue."""
+        times = self._not_yet.get(instance, [])
+        while times and times[0] <= now:
+            heapq.heappop(times)
+        return len(times)
 
     def __len__(self) -> int:
         return len(self._updates) + len(self._deliveries)
@@ -112,6 +121,7 @@ class Outbox:
         heapq.heappush(self._updates, (due, number, update))
         if update.address.instance is not None:
             self._waiting[update.address.instance] += 1
+            heapq.heappush(self._not_yet.setdefault(update.address.instance, []), at)
 
     def _gathered(self, due: Sequence[Update], now: datetime) -> Iterable[Delivery]:
         """Company only where the switch asks for it; one address a POST."""

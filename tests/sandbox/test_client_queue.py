@@ -95,3 +95,21 @@ async def test_callbacks_keep_their_own_envelope() -> None:
     heard: list[Delivery] = []
     far.sandbox.deliver(taking(heard))
     assert set(json.loads(heard[0].body)) == {"contacts", "messages"}
+
+
+async def test_the_queue_holds_what_has_happened_and_not_what_will() -> None:
+    far = Far.of()
+    await listen(far)
+    assert (await far.onprem("POST", "messages", json=HELLO | {"template": TEMPLATE})).status_code == 201
+    seen = []
+    for _ in range(4):
+        seen.append(await queued(far))
+        far.clock.pass_(seconds=1)
+    assert seen == [0, 0, 1, 1]  # delivered after a second and a half; nobody takes it
+    heard: list[Delivery] = []
+    far.sandbox.deliver(taking(heard))
+    assert await queued(far) == 0  # read only after twenty
+    far.clock.pass_(seconds=20)
+    assert await queued(far) == 1
+    far.sandbox.deliver(taking(heard))
+    assert (await queued(far), len(heard)) == (0, 2)
