@@ -149,7 +149,7 @@ def _in_query(value: Any) -> str:
 def test_nothing_that_can_be_sent_to_graph_breaks_it(
     method: str, edge: str, node: str, body: Any, as_query: bool
 ) -> None:
-    story = Story("on_cloud", "closing", {})
+    story = Story({"kind": "on_cloud"}, "closing", {})
     row, told = story.far.row, story.far.manifest
     ids = {"phone": row["phone_number_id"], "waba": row["waba_id"], "app": told["app_id"]}
     path = f"/v25.0/{ids.get(node, node)}/{edge}"
@@ -202,7 +202,7 @@ def test_nothing_that_can_be_sent_to_graph_breaks_it(
 def test_nothing_that_can_be_sent_to_a_client_breaks_it(
     method: str, path: str, kind: str, world: str, body: Any
 ) -> None:
-    story = Story(kind, world, {})
+    story = Story({"kind": kind}, world, {})
     story.onprem(method, path, body)
     assert story.far.sandbox.world.calls[-1].status in range(200, 504)
     still_answers(story)
@@ -239,7 +239,7 @@ def still_answers(story: Story) -> None:
     )
 )
 def test_no_setting_that_is_taken_breaks_what_comes_later(changes: list[Any]) -> None:
-    story = Story("healthy", "closing", {})
+    story = Story({"kind": "healthy"}, "closing", {})
     for change in changes:
         story.onprem("PATCH", "settings/application", change)
         still_answers(story)
@@ -257,7 +257,7 @@ def test_no_setting_that_is_taken_breaks_what_comes_later(changes: list[Any]) ->
     body=bodies | json_values,
 )
 def test_nothing_that_can_be_sent_to_the_oracle_breaks_it(method: str, path: str, body: Any) -> None:
-    Story("healthy", "closing", {}).send(method, f"/_sandbox/{path}", body)
+    Story({"kind": "healthy"}, "closing", {}).send(method, f"/_sandbox/{path}", body)
 
 
 @settings(max_examples=100, deadline=None)
@@ -275,7 +275,7 @@ TEXTS = sorted({*NAMES, "backup.data", "backup.password", "text.body", "template
 )
 def test_no_text_breaks_any_parameter(edge: str) -> None:
     whole = WHOLE | ({"backup": {"data": "V0FCSw==", "password": "x"}} if edge == "register" else {})
-    story = Story("on_cloud", "closing", {})
+    story = Story({"kind": "on_cloud"}, "closing", {})
     node = story.far.row["waba_id" if edge in ("phone_numbers", "subscribed_apps") else "phone_number_id"]
     for name, text in product(TEXTS, AWKWARD):
         outer, _, inner = name.partition(".")
