@@ -6,7 +6,7 @@ Above 10,000 rows the older half goes to a file, so memory stays flat however lo
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import IO, Any, Literal
@@ -39,7 +39,9 @@ class Call:
     fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"at": self.at.isoformat()}
+        told = {name: getattr(self, name) for name in self.__slots__}
+        told["at"] = self.at.isoformat()
+        return told
 
 
 class CallLog:
@@ -68,6 +70,19 @@ class CallLog:
         found.extend(rest if limit is None else rest[: max(0, limit - len(found))])
         return found
 
+    def lines(self, seq: int, limit: int | None = None) -> Iterator[str]:
+        """As `since`, each call as JSON; what was spilled is handed on as it was written."""
+        left = len(self) if limit is None else limit
+        if seq < self._spilled:
+            for line in islice(self._lines(seq), left):
+                left -= 1
+                yield line.rstrip("\n")
+        for call in islice(self._recent, max(0, seq - self._spilled), None):
+            if left <= 0:
+                return
+            left -= 1
+            yield json.dumps(call.as_json(), separators=(",", ":"))
+
     def clear(self) -> None:
         """Close and forget the file."""
         if self._file is not None:
@@ -81,16 +96,20 @@ class CallLog:
         for call in self._recent[:count]:
             if self._spilled % INDEX_EVERY == 0:
                 self._offsets.append(self._file.tell())
-            self._file.write(json.dumps(call.as_json()) + "\n")
+            self._file.write(json.dumps(call.as_json(), separators=(",", ":")) + "\n")
             self._spilled += 1
         del self._recent[:count]
 
     def _from_file(self, seq: int) -> Iterator[Call]:
+        for line in self._lines(seq):
+            row = json.loads(line)
+            yield Call(**(row | {"at": datetime.fromisoformat(row["at"])}))
+
+    def _lines(self, seq: int) -> Iterator[str]:
         """The spilled calls after number `seq`; what is not asked for is not read."""
         assert self._file is not None
         self._file.seek(self._offsets[seq // INDEX_EVERY])
         for _ in range(seq % INDEX_EVERY):
             self._file.readline()
         while line := self._file.readline():
-            row = json.loads(line)
-            yield Call(**(row | {"at": datetime.fromisoformat(row["at"])}))
+            yield line

@@ -36,6 +36,7 @@ class Sender:
     behaviour: Behaviour = "obey"
     queue: Queue = "drops"
     drain_s: float = 3.0
+    ran: bool = True  # before the pause that is on; one that ends by itself gives back what was
     stops_at: datetime | None = None  # a pause that is still draining
     paused_at: datetime | None = None
     resumes_at: datetime | None = None  # a pause is a lease: it ends by itself
@@ -66,6 +67,7 @@ class Sender:
             self._stop(at)
         if self.resumes_at is not None and self.resumes_at <= at:
             self._start(at)
+            self.running = self.ran
 
     def _count(self, to: datetime, side: str) -> None:
         """What is written is sent, with all that waits; while paused it waits."""
@@ -105,9 +107,9 @@ class Sender:
             self.unsure = min(self.sent, IN_FLIGHT)
 
     def _stop(self, at: datetime) -> None:
-        self.running = False
+        was, self.running = self.running, False
         if self.paused_at is None:
-            self.paused_at = at
+            self.paused_at, self.ran = at, was
             self._is_unsure()
 
     def _start(self, at: datetime) -> None:

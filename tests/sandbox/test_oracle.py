@@ -150,6 +150,10 @@ def test_a_long_record_spills_to_a_file_and_reads_back() -> None:
     assert log.since(1500, limit=3) == rows[1500:1503]
     assert log.since(2499) == rows[2499:]
     assert log.since(2500) == []
+    for since, limit in ((0, None), (1500, 3), (2494, 9), (2499, None), (2500, None), (0, 0)):
+        assert [json.loads(line)["seq"] for line in log.lines(since, limit)] == [
+            row.seq for row in log.since(since, limit)
+        ]
     log.clear()
 
 

@@ -104,6 +104,17 @@ async def test_nobody_sends_to_a_number_that_was_dark_from_the_start() -> None:
     assert rows[2]["sent"] == 60
 
 
+async def test_a_pause_that_runs_out_starts_nobody_who_did_not_send_before_it() -> None:
+    far = Far.of("dark")
+    deadline = (far.clock.at + timedelta(seconds=30)).isoformat()
+    assert (await far.hook("pause_sends", deadline=deadline)).status_code == 200
+    far.clock.pass_(minutes=5)
+    assert (far.number.sends_to_dead_side, far.number.sender.running) == (0, False)
+    await far.hook("resume_sends", key="r")
+    far.clock.pass_(seconds=7)
+    assert far.number.sends_to_dead_side == 300 + 7  # what had waited, too
+
+
 @pytest.mark.parametrize(
     "body", [{"behaviour": "dance"}, {"e164": "+999"}, {"e164": ""}, {"drain_s": -1}, {"drain_s": 1e300}]
 )
