@@ -77,6 +77,7 @@ class TrafficHooks:
 
 
 def _read(answer: httpx.Response, asked: str | None = None) -> HookAnswer:
+    """`asked`: the address that gave this answer; senders that still drain need not name it once more."""
     try:
         body = answer.json()
     except ValueError:

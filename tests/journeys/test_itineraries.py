@@ -123,3 +123,15 @@ async def test_who_served_until_our_call_is_dark_by_us_whatever_was_read_before(
         assert isinstance(await told.drive(app, at.ref), Blocked)
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.dark_by_us) == (Side.NEITHER, True)
+
+
+async def test_senders_that_take_their_time_are_waited_for_and_lose_nothing(rig: MakeRig) -> None:
+    """The hook says 202 and where to ask; asked too early it says 202 once more."""
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        (at,) = await told.imported(app, hook="senders")
+        sender = told.number(at).sender
+        sender.behaviour, sender.drain_s = "drain", 20.0
+        assert isinstance(await told.drive(app, at.ref), Advanced)
+        assert told.number(at).side == "cloud"
+        assert (sender.to_dead_side, sender.lost, sender.gap_s is not None) == (0, 0, True)

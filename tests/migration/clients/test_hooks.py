@@ -68,6 +68,10 @@ async def test_anything_else_is_no_word(status: int, error: type[MigrationError]
     assert type(raised.value) is error
 
 
+async def test_senders_that_still_drain_need_not_say_again_where_to_ask() -> None:
+    assert await saying(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
+
+
 async def test_draining_without_an_address_to_ask_is_no_word() -> None:
     with pytest.raises(Rejected):
         await saying(202, {"state": "draining"}).announce(BODY, "k", send_by=LATER)
