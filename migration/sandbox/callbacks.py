@@ -5,6 +5,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 On-Premises: https://developers.facebook.com/docs/whatsapp/on-premises/webhooks
 """
 
+import random
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,9 @@ SENT_S, DELIVERED_S, READ_S = 0.5, 1.5, 20.0
 # Only these follow an override; the rest goes to the app's own address (the page of overrides).
 OVERRIDABLE = "messages"
 ONPREM_ERRORS = "https://developers.facebook.com/docs/whatsapp/on-premises/errors"
+
+# Of the consumers that a fleet's numbers usually write to; everybody else is from the United States.
+COUNTRIES: Mapping[str, str] = {"55": "BR", "49": "DE", "44": "GB", "91": "IN", "52": "MX", "34": "ES"}
 
 # -- who listens
 
@@ -85,13 +89,30 @@ def _metadata(number: SimNumber) -> dict[str, Any]:
 
 def inbound_on_cloud(world: World, number: SimNumber, consumer: str, message_id: str, text: str, at: datetime) -> None:
     value = _metadata(number) | _inbound(consumer, message_id, text, at)
+    who = user_id(world, number, consumer)
+    value["contacts"][0]["user_id"] = value["messages"][0]["from_user_id"] = who
     _tell(world, number, "messages", value, at, about=message_id)
+
+
+def _contact(consumer: str) -> dict[str, Any]:
+    return {"profile": {"name": f"Consumer {consumer[-4:]}"}, "wa_id": consumer}
+
+
+def user_id(world: World, number: SimNumber, consumer: str) -> str:
+    """A consumer as one business sees them: their country and up to 128 letters and digits, in webhooks since 2026.
+
+    https://docs.360dialog.com/docs/resources/phone-numbers/usernames-and-bsuid (`user_id`)
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids
+    """
+    country = next((code for prefix, code in COUNTRIES.items() if consumer.startswith(prefix)), "US")
+    drawn = random.Random(f"{world.seed}:user:{world.wabas[number.waba_id].business_id}:{consumer}")
+    return f"{country}.{drawn.randrange(10**15, 10**16)}"
 
 
 def _inbound(consumer: str, message_id: str, text: str, at: datetime) -> dict[str, Any]:
     """The same in both envelopes."""
     return {
-        "contacts": [{"profile": {"name": f"Consumer {consumer[-4:]}"}, "wa_id": consumer}],
+        "contacts": [_contact(consumer)],
         "messages": [
             {
                 "from": consumer,
@@ -114,6 +135,7 @@ def statuses_on_cloud(
             "status": status,
             "timestamp": str(int(when.timestamp())),
             "recipient_id": to,
+            "recipient_user_id": user_id(world, number, to),
         }
         if opaque is not None:
             row["biz_opaque_callback_data"] = str(opaque)
@@ -121,7 +143,10 @@ def statuses_on_cloud(
             row["errors"] = [_error(failed)]
         else:
             row["pricing"] = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
-        value = _metadata(number) | {"statuses": [row]}
+        value = _metadata(number) | {
+            "contacts": [_contact(to) | {"user_id": row["recipient_user_id"]}],
+            "statuses": [row],
+        }
         _tell(world, number, "messages", value, when, about=f"{message_id}:{status}")
 
 

@@ -24,7 +24,7 @@ LONGEST_OVERRIDE = 200
 TEMPLATE: Shape = dict.fromkeys((
     "id", "name", "language", "status", "category", "rejected_reason", "parameter_format", "previous_category",
     "correct_category", "sub_category", "library_template_name", "message_send_ttl_seconds",
-    "cta_url_link_tracking_opted_out"
+    "cta_url_link_tracking_opted_out", "degrees_of_freedom_spec"
 )) | {
     "components": dict.fromkeys(("type", "format", "text", "example", "buttons")),
     "quality_score": dict.fromkeys(("score", "date", "reasons")),

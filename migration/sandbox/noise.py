@@ -56,5 +56,5 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Business-scoped user ids: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids"""
-    return {**row, "user_id": "US.10000000000000000", "recipient_user_id": None, "labels": []}
+    """What else a consumer may be called: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids"""
+    return {**row, "parent_user_id": None, "username": None, "labels": []}

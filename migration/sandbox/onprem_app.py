@@ -77,6 +77,7 @@ SETTINGS: Rules = {
     "heartbeat_interval": _whole,
     "unhealthy_interval": _whole,
     "on_call_pager": _text,
+    "tcp_listen_address": _text,  # old: https://pypi.org/project/wabclient/ still sends it
     "axolotl_context_striping_disabled": _flag,
     "notify_user_change_number": _flag,
     "show_security_notifications": _flag,

@@ -13,17 +13,22 @@ import pytest
 import requests
 from pywa.client import WhatsApp
 from pywa.errors import WhatsAppError
-from pywa.types.others import Industry
+from pywa.handlers import MessageHandler, MessageStatusHandler
+from pywa.types.others import Industry, UserIdentityChangeSettings
+from pywa.utils import UserIdentifier
 from wabclient import Client
 
+from tests.sandbox.test_courier import endpoint, until
 from tests.sandbox.test_server import client, served
 
-KINDS = "on_cloud,healthy,no_backup"
+KINDS = "on_cloud,healthy,no_backup,on_cloud,first_login"
+# For what takes a number away from the others' stories.
+LAST = -1
 
 
 @pytest.fixture(scope="module")
 def told() -> Iterator[dict[str, Any]]:
-    with served("--numbers", "3", "--kinds", KINDS, "--seed", "5", "--world", "open") as (_, manifest):
+    with served("--numbers", "5", "--kinds", KINDS, "--seed", "5", "--world", "open") as (_, manifest):
         yield manifest
 
 
@@ -50,8 +55,13 @@ def cloud(told: dict[str, Any]) -> Iterator[WhatsApp]:
         yield WhatsApp(token=told["token"], session=session, waba_id=waba, validate_updates=False)
 
 
-def phone(told: dict[str, Any], kind: str) -> str:
-    return next(str(row["phone_number_id"]) for row in told["numbers"] if row["kind"] == kind)
+def row_of(told: dict[str, Any], kind: str, at: int = 0) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = [row for row in told["numbers"] if row["kind"] == kind]
+    return rows[at]
+
+
+def phone(told: dict[str, Any], kind: str, at: int = 0) -> str:
+    return str(row_of(told, kind, at)["phone_number_id"])
 
 
 # -- Cloud
@@ -114,6 +124,74 @@ def test_pywa_sets_addresses_of_webhooks(told: dict[str, Any], cloud: WhatsApp) 
     assert cloud.delete_waba_callback_url(waba_id=waba)
 
 
+def test_pywa_takes_down_a_number_and_brings_it_back(told: dict[str, Any], cloud: WhatsApp) -> None:
+    row = row_of(told, "on_cloud", LAST)
+    assert cloud.deregister_phone_number(phone_id=row["phone_number_id"])
+    assert cloud.get_business_phone_number(phone_id=row["phone_number_id"]).status == "DISCONNECTED"
+    with pytest.raises(WhatsAppError) as refused:
+        cloud.send_message(to="4915112345678", text="x", sender=row["phone_number_id"])
+    assert refused.value.code == 133010
+    assert cloud.register_phone_number(pin=row["pin"], phone_id=row["phone_number_id"])
+    assert cloud.get_business_phone_number(phone_id=row["phone_number_id"]).status == "CONNECTED"
+
+
+def test_pywa_keeps_settings_and_asks_for_another_name(told: dict[str, Any], cloud: WhatsApp) -> None:
+    one = phone(told, "on_cloud")
+    checked = UserIdentityChangeSettings(enable_identity_key_check=True)
+    assert cloud.update_business_phone_number_settings(user_identity_change=checked, phone_id=one)
+    settings = cloud.get_business_phone_number_settings(phone_id=one)
+    assert settings.user_identity_change == checked
+    assert settings.storage_configuration is not None
+    assert settings.storage_configuration.status == "DEFAULT"
+    assert cloud.update_display_name("Alder and Daughters", phone_id=one)
+
+
+def test_pywa_verifies_reads_and_answers_webhooks(told: dict[str, Any], cloud: WhatsApp) -> None:
+    """It checks the signature over the raw bytes, and knows what it reads."""
+    row, heard = row_of(told, "on_cloud"), list[Any]()
+    with httpx.Client(transport=Elsewhere(told["graph_url"])) as session, endpoint() as (url, got):
+        ours = WhatsApp(
+            token=told["token"], session=session, phone_id=row["phone_number_id"], app_secret=told["app_secret"],
+            verify_token="ours", user_identifier_priority=tuple(UserIdentifier),
+        )  # fmt: skip
+        ours.add_handlers(
+            MessageHandler(lambda _, message: heard.append(message)),
+            MessageStatusHandler(lambda _, status: heard.append(status)),
+        )
+        cloud.api.send_raw_request("POST", f"/{row['waba_id']}/subscribed_apps")
+        assert cloud.override_phone_callback_url(url, "ours", phone_id=row["phone_number_id"])
+        with client(told) as oracle:
+            oracle.post(
+                "/_sandbox/inbound", json={"e164": row["e164"], "from": "+4915155555555", "text": "Open today?"}
+            )
+            until(lambda: len(got) == 1)
+            hear(ours, got.pop(0))
+            [asked] = heard
+            assert (asked.text, asked.from_user.bsuid[:3], asked.from_user.wa_id, asked.metadata.phone_number_id) == (
+                "Open today?",
+                "DE.",
+                "4915155555555",
+                row["phone_number_id"],
+            )
+            assert asked.mark_as_read()
+            sent = asked.reply_text("Until eight")
+            oracle.post("/_sandbox/clock", json={"advance_s": 60})
+            until(lambda: len(got) == 3)
+        for one in got:
+            hear(ours, one)
+        told_of = sorted((status.id, status.status.value) for status in heard[1:])
+        assert told_of == [(sent.id, status) for status in ("delivered", "read", "sent")]
+        body, headers = got[0]
+        assert ours.webhook_update_validator(body + b" ", headers["x-hub-signature-256"]) is not None
+    assert cloud.delete_phone_callback_url(phone_id=row["phone_number_id"])
+
+
+def hear(ours: WhatsApp, one: tuple[bytes, dict[str, str]]) -> None:
+    body, headers = one
+    assert ours.webhook_update_validator(body, headers["x-hub-signature-256"]) is None
+    assert ours.webhook_update_handler(body) == ("ok", 200)
+
+
 def test_pywa_understands_what_the_sandbox_refuses(told: dict[str, Any], cloud: WhatsApp) -> None:
     with pytest.raises(WhatsAppError) as refused:
         cloud.send_message(to="4915112345678", text="x", sender=phone(told, "healthy"))
@@ -131,11 +209,18 @@ def onprem(told: dict[str, Any]) -> Client:
 
 
 def logged_in(told: dict[str, Any], session: requests.Session | None = None) -> Client:
-    row = next(row for row in told["numbers"] if row["kind"] == "healthy")
-    address, _, _ = row["onprem_url"].partition("/onprem/")
-    made = Client(url=address, session=session or requests.Session())
+    made, row = stranger(told, session)
     made.config.login(row["username"], row["password"])
     return made
+
+
+def stranger(
+    told: dict[str, Any], session: requests.Session | None = None, kind: str = "healthy"
+) -> tuple[Client, dict[str, Any]]:
+    """Not logged in yet."""
+    row = row_of(told, kind)
+    address, _, _ = row["onprem_url"].partition("/onprem/")
+    return Client(url=address, session=session or requests.Session()), row
 
 
 def test_wabclient_asks_for_health_and_settings(onprem: Client) -> None:
@@ -178,6 +263,44 @@ def test_wabclient_makes_users_and_asks_to_register(told: dict[str, Any], onprem
     # Registered already: 201 and no account in it, which this client does not foresee.
     with pytest.raises(KeyError):
         onprem.config.request_code(row["e164"], fields["certificate"])
+
+
+def test_wabclient_registers_a_client_from_its_first_login_on(told: dict[str, Any]) -> None:
+    """All of a client's life: wiped, first login, code, shards, settings, backup, and a restore on a clean node."""
+    unknown, row = stranger(told, kind="first_login")
+    with client(told) as oracle:
+        control = f"/_sandbox/instances/{row['instance']}"
+        fields = oracle.get(f"/{row['phone_number_id']}", params={"fields": "certificate"}).json()
+        oracle.post("/_sandbox/manager", json={"e164": row["e164"], "do": "two_step_off"})
+        assert oracle.post(control, json={"do": "wipe"}).status_code == 200
+        first_login(unknown)
+        assert unknown.healthcheck()["health"]["gateway_status"] == "unregistered"
+        assert unknown.config.request_code(row["e164"], fields["certificate"])["vname"]
+        code = oracle.get("/_sandbox/sms", params={"e164": row["e164"]}).json()["codes"][-1]["code"]
+        with pytest.raises(requests.HTTPError):
+            unknown.config.register("000000" if code != "000000" else "111111")
+        unknown.config.register(code)
+        assert unknown.healthcheck()["health"]["gateway_status"] == "connected"
+        unknown.config.set_settings(on_call_pager="4915112345678", webhook="https://partner.example/w")
+        assert unknown.config.get_settings()["on_call_pager"] == "4915112345678"
+        image = unknown.upload("/v1/media", io.BytesIO(b"abc"), "image/jpeg")["media"][0]["id"]
+        assert unknown.download_media(image)[0] == 3
+        data = unknown.create_backup("some words")
+        oracle.post(control, json={"do": "wipe"})
+        clean, _ = stranger(told, kind="first_login")
+        clean.config.login("admin", "N3w!password")
+        with pytest.raises(requests.HTTPError):
+            clean.restore_backup("other words", data)
+        clean.restore_backup("some words", data)
+        assert clean.healthcheck()["health"]["gateway_status"] == "connected"
+
+
+def first_login(unknown: Client) -> None:
+    """The password that clients are shipped with is good for setting another one."""
+    unknown.config.connection.session.auth = ("admin", "secret")
+    unknown.config.set_initial_password("N3w!password")
+    unknown.config.connection.session.auth = None
+    unknown.config.login("admin", "N3w!password")
 
 
 def test_an_on_premises_client_answers_on_self_signed_tls() -> None:
