@@ -9,16 +9,15 @@ from migration.bootstrap import App
 from tests.rig import Killed, Rig, Scythe
 
 LANES = 6
-DAILY = 2
 KILLS = ("at_commit", "before_send", "after_send")
 
 
 def lanes() -> list[Any]:
-    """Cases of (kind of database, lane). On SQLite the first two are for every day and the others for `make test-slow`;
-    on PostgreSQL, where a story costs more, the first is for `make test-slow` and the others for `make crash`."""
+    """Cases of (kind of database, lane). On SQLite the first is for every day and the others for `make test-slow`; on
+    PostgreSQL, where a story costs more, the first is for `make test-slow` and the others for `make crash`."""
     found = []
     for lane in range(LANES):
-        marks = [] if lane < DAILY else [pytest.mark.slow]
+        marks = [pytest.mark.slow] if lane else []
         found.append(pytest.param("sqlite", lane, id=f"sqlite-{lane}", marks=marks))
     for lane in range(LANES):
         marks = [pytest.mark.postgres, pytest.mark.crash if lane else pytest.mark.slow]

@@ -81,8 +81,9 @@ async def test_reads_that_lag_do_not_cause_a_second_register(big_matrix_rig: Mak
     assert Counter(told.mutations(at))["register"] == 1
 
 
-# Kinds that only `make crash` moves under every value; a dark number has no client that could answer in other ways.
-RARE = ("no_backup", "new", "expired")
+# Kinds that `make test` does not move under every value, and what does.
+ELSEWHERE = {"dark": pytest.mark.slow} | dict.fromkeys(("no_backup", "new", "expired"), pytest.mark.crash)
+# No client could answer them in other ways.
 HAVE_NO_CLIENT = ("dark", "new")
 
 
@@ -92,10 +93,10 @@ def _switches() -> list[Any]:
     found = []
     for one in fields(Switches):
         values = get_args(hints[one.name]) or ((True, False) if hints[one.name] is bool else ())
-        for kind, value in product(("healthy", "dark", *RARE), values):
+        for kind, value in product(("healthy", *ELSEWHERE), values):
             of_a_client = sections[one.name][0] == "On-Premises"
             if value != one.default and not (of_a_client and kind in HAVE_NO_CLIENT):
-                marks = [pytest.mark.crash] if kind in RARE else []
+                marks = ELSEWHERE.get(kind, ())
                 found.append(pytest.param(kind, one.name, value, id=f"{kind}-{one.name}-{value}", marks=marks))
     return found
 
