@@ -12,6 +12,7 @@ from state.sides import Disposition, Side
 # A number that went through Embedded Signup this recently and never had an instance is new, not stranded. The
 # fourteen days in which it can be registered are looked at by `register` itself.
 NEW_FOR = timedelta(days=30)
+DELETED = "DELETED"  # what Graph shows as `status`
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,11 @@ class Ended:
 
 
 def decide(look: Look, now: datetime, forced: str | None = None) -> Way | Ended:
-    """Forced wins over every reason but one: a number that is on Cloud has no way to go."""
+    """Forced wins over every reason but two: a number that is on Cloud, or is no more, has no way to go."""
     if look.cloud.registered:
         return Ended(Disposition.ALREADY_ON_CLOUD, "Graph shows it connected on Cloud API")
+    if look.cloud.status == DELETED:
+        return Ended(Disposition.DELETED, "Graph says that it was deleted")
     side, dark = _side(look, now)
     name, because = (Name(forced), "the inventory says so") if forced else _choice(look, now)
     return Way(name, because, side, dark)

@@ -11,6 +11,7 @@ from migration.clients.cloud import CloudApi
 from migration.clients.cloud_models import CloudNumber
 from migration.errors import CredentialsRefused, Rejected
 from migration.fleet.census import Census, Counted, Known
+from migration.fleet.decide import DELETED
 from migration.fleet.inventory import BadRow, Inventory, Row, read_inventory
 from migration.keeper import VaultKeeper
 from migration.settings import Admin, ProfileSettings
@@ -115,12 +116,29 @@ async def _seen_by_graph(inventory: Inventory, clouds: Mapping[str, CloudApi], p
         except Rejected as exc:
             bad.append(BadRow(lines[0].line, "waba_id", f"profile {profile} may not read it: {exc.details}"))
             continue
-        for new in lines:
-            bad += _against_graph(new, listed.get(new.phone_number_id))
         seen |= listed
+        for new in lines:
+            number = listed.get(new.phone_number_id) or await _deleted(clouds[profile], new.phone_number_id)
+            bad += _against_graph(new, number)
+            if number is not None:
+                seen[number.id] = number
     if bad:
         raise BadInventory(path, bad)
     return seen
+
+
+async def _deleted(cloud: CloudApi, phone_number_id: str) -> CloudNumber | None:
+    """A number that no WABA lists, and of which Graph says that it was deleted. None: it says something else.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes (33)
+    """
+    try:
+        number = await cloud.number(phone_number_id)
+    except CredentialsRefused:
+        raise
+    except Rejected as exc:
+        return CloudNumber(id=phone_number_id, status=DELETED) if exc.code == 33 else None
+    return number if number.status == DELETED else None
 
 
 def _against_graph(new: NewNumber, number: CloudNumber | None) -> list[BadRow]:
@@ -148,7 +166,8 @@ async def begin_migrations(
     for row in await app.queries.without_way(again):
         cloud = seen.get(row.phone_number_id)
         if cloud is None:
-            cloud = await (await app.far.cloud(row.profile_id, row.profile)).number(row.phone_number_id)
+            api = await app.far.cloud(row.profile_id, row.profile)
+            cloud = await _deleted(api, row.phone_number_id) or await api.number(row.phone_number_id)
         known.append(Known(row.number_id, row.ref, row.forced, cloud, await app.far.onprem(row.instance)))
     done = 0
 

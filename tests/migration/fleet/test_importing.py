@@ -165,7 +165,7 @@ KIND: dict[str, tuple[str, str, bool]] = dict.fromkeys(KINDS, WITH_BACKUP) | {
 
 
 async def test_every_kind_of_number_gets_its_way(rig: MakeRig) -> None:
-    kinds = sorted(set(KINDS) - {"deleted"})
+    kinds = sorted(KINDS)
     told = await rig(kinds=kinds)
     async with told.worker() as app:
         counted = await import_fleet(app, told.inventory(), "tester", tick)
@@ -180,11 +180,23 @@ async def test_every_kind_of_number_gets_its_way(rig: MakeRig) -> None:
     assert all(not at.dark_by_us for at in board.values())
 
 
-async def test_a_number_deleted_at_meta_is_a_bad_row(rig: MakeRig) -> None:
-    told = await rig(kinds=["healthy", "deleted"])
+@pytest.mark.parametrize("reads", [33, "DELETED"])
+async def test_a_number_deleted_at_meta_is_taken_in_as_such(rig: MakeRig, reads: object) -> None:
+    told = await rig(kinds=["healthy", "deleted"], switches={"deleted_number_reads": reads})
+    async with told.worker() as app:
+        assert [at.ref for at in await told.imported(app)] == ["N-0001"]
+        (row,) = await app.queries.without_migration()
+        assert (row["ref"], row["disposition"]) == ("N-0002", "deleted")
+
+
+async def test_a_number_that_graph_does_not_know_is_a_bad_row(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 2)
+    unknown = told.inventory()
+    last = told.sandbox.manifest("http://sandbox")["numbers"][1]["phone_number_id"]
+    unknown.write_text(unknown.read_text().replace(last, "999999999999999"))
     async with told.worker() as app:
         with pytest.raises(BadInventory) as raised:
-            await import_fleet(app, told.inventory(), "tester", tick)
+            await import_fleet(app, unknown, "tester", tick)
         assert [(bad.line, bad.column) for bad in raised.value.bad] == [(3, "phone_number_id")]
         assert await rows(app) == {}
 
