@@ -30,7 +30,7 @@ def sweep(
 
 async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
     async with app_of(dry_run=dry_run) as app:
-        due = await left_over(app)
+        due = await left_over(app, dry_run=dry_run)
         before = await _look(app, due)
         if not as_json:
             say(f"now    {many(len(due))} due")

@@ -40,11 +40,20 @@ class Slice:
         return self.only is None or migration_id in self.only
 
 
-async def left_over(app: App) -> tuple[int, ...]:
+async def end_leases_of_the_gone(app: App) -> None:
+    """A worker that was killed on this machine holds numbers for nothing: they go on now, not in a minute."""
+    for holder in await app.queries.holders():
+        if app.is_gone(holder):
+            await app.ledger.leases.end_those_of(holder)
+
+
+async def left_over(app: App, *, dry_run: bool = False) -> tuple[int, ...]:
     """What a sweep takes up: numbers that somebody set going, and that nobody moves now.
 
     Nobody asked for the others yet. A worker that is merely there must not take a fleet across that was just imported.
     """
+    if not dry_run:
+        await end_leases_of_the_gone(app)
     due = await app.queries.due(begun=[one.name.value for one in FORWARD])
     return due[:MOST_A_RUN]
 
@@ -82,7 +91,7 @@ class WaveLoop:
         try:
             while not self._stop.is_set():
                 await self._halt()  # first: what the last number did may forbid the next one
-                await self._end_leases_of_the_gone()
+                await end_leases_of_the_gone(self._app)
                 await self._begin_due(chosen)
                 if tick is not None:
                     await tick()
@@ -160,12 +169,6 @@ class WaveLoop:
         for wave, because in await self._app.queries.to_halt():
             with suppress(Conflict):  # a person or another worker was quicker
                 await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
-
-    async def _end_leases_of_the_gone(self) -> None:
-        """A worker that was killed on this machine holds numbers for nothing: they go on now, not in a minute."""
-        for holder in await self._app.queries.holders():
-            if self._app.is_gone(holder):
-                await self._app.ledger.leases.end_those_of(holder)
 
     async def _gather(self) -> None:
         if self._running:

@@ -11,7 +11,7 @@ from migration.actions import begin_wave, hold_wave, release_wave, switch_way
 from migration.bootstrap import App
 from migration.mover import Busy
 from migration.step import Held, Outcome
-from migration.waves.loop import Slice, WaveLoop
+from migration.waves.loop import Slice, WaveLoop, left_over
 from migration.waves.plan import cutover_of
 from state.ledger.waves import NewWave
 from state.models import NumberMigration
@@ -262,7 +262,8 @@ async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_w
         assert await stayed() <= timedelta(minutes=1)
 
 
-async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig) -> None:
+@pytest.mark.parametrize("by", ["the wave's loop", "a sweep"])
+async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig, by: str) -> None:
     told = await rig(kinds=["healthy"])
     async with told.worker() as app:
         (at,) = await told.imported(app, wave="north")
@@ -280,7 +281,11 @@ async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig) -> None:
         await _loop(app).run(Slice(wave="north"))
         assert (await app.queries.position(at.migration_id)).status is Status.RUNNING, "nobody knows that it is dead"
         beside_it = replace(app, is_gone=lambda holder: holder == "worker-2")
-        await _loop(beside_it).run(Slice(wave="north"))
+        chosen = Slice(wave="north")
+        if by == "a sweep":
+            assert await left_over(app) == await left_over(beside_it, dry_run=True) == ()
+            chosen = Slice(only=await left_over(beside_it))
+        await _loop(beside_it).run(chosen)
         assert (await app.queries.position(at.migration_id)).status is Status.DONE
     assert told.clock.now() - killed_at < timedelta(seconds=15)
     assert told.mutations(at).count("register") == 1
