@@ -112,6 +112,10 @@ class NumberRecord:
         )
         return Advanced(step, ended=to is None)
 
+    async def passed_over(self, why: str, attempt: OpenAttempt | None, end: AttemptEnd = AttemptEnd.REFUSED) -> Outcome:
+        """An optional step that cannot be done: the cursor goes on without it."""
+        return await self.advanced(Evidence({"skipped": why}), attempt, kind="passed_over", end=end)
+
     async def outcome(
         self,
         verdict: Waiting | Blocked | Held | Reopen | Switch,

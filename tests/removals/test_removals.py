@@ -88,7 +88,7 @@ REMOVALS = {
         (PLACE,),
     ),
     "the second reading of both sides after a refusal": Removal(
-        "migration/engine.py",
+        "migration/setbacks.py",
         "            return await self._read_sides(record.number)\n        except",
         "            return Evidence(side=record.number.at.side)\n        except",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
@@ -103,7 +103,7 @@ REMOVALS = {
         "migration/engine.py", "            if stale is not None:", "            if False:", (PLACE,)
     ),
     "the PIN that was refused": Removal(
-        "migration/engine.py",
+        "migration/setbacks.py",
         "            forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,\n",
         "",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
