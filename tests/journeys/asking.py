@@ -47,7 +47,8 @@ def told_killed(tales: Iterable[str]) -> list[Any]:
     found = []
     for tale in tales:
         if tale in EVERY_DAY:
-            found.append(pytest.param("sqlite", tale, None, id=f"sqlite-{tale}-thin"))
+            marks = [] if tale == EVERY_DAY[0] else [pytest.mark.slow]
+            found.append(pytest.param("sqlite", tale, None, id=f"sqlite-{tale}-thin", marks=marks))
         for kind in ("sqlite", "postgresql"):
             marks = [pytest.mark.crash, *([pytest.mark.postgres] if kind == "postgresql" else [])]
             found += [pytest.param(kind, tale, lane, id=f"{kind}-{tale}-{lane}", marks=marks) for lane in range(LANES)]

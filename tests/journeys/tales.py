@@ -67,7 +67,8 @@ TALES = {
     "after-sunset, recovery": Tale("after-sunset", "dark", HOOK, after=FORWARD),
 }
 
-# One of each world, for every day; all of them are told by `make crash`, and a part by `make test-slow`.
+# One of each world, for every day; the first of them also killed at every step, the others so by `make test-slow`. All
+# tales are told and killed by `make crash`.
 EVERY_DAY = ("open, with backup", "closing, back and forward again", "after-sunset, expired")
 
 # Interrupted in the middle of a step too: one cutover in one call, one in two, one with a code in between.
