@@ -30,12 +30,12 @@ demo: setup ## a mixed fleet moved in the sandbox by the real flows, with a repo
 	$(BIN)/cutover demo
 
 test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 10 minutes
-	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not crash" || $(AGAIN) "not slow and not crash"
+	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash" || $(AGAIN) "not slow and not crash"
 
 # Stories inside one process share the cores; real servers, workers and browsers get them for themselves.
 INSIDE := tests/journeys tests/removals tests/runbooks
 test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
-	$(CLEAN) $(BIN)/pytest -n 2 -m "slow and not crash" $(INSIDE) || $(AGAIN) "slow and not crash" $(INSIDE)
+	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE) || $(AGAIN) "slow and not crash" $(INSIDE)
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%) || $(AGAIN) "slow and not crash" $(INSIDE:%=--ignore=%)
 
 check: lint types contracts ## the fast part of `make test`: under a minute
