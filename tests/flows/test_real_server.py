@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 
 from flows.deployments import FLOWS
-from migration.actions import begin_wave
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import House
 from state.ledger.waves import NewWave
@@ -115,10 +114,9 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(place: Pl
 
 
 async def test_a_sweep_comes_by_itself(place: Place, api: PrefectApi) -> None:
-    """Nobody starts it: the schedule that `cutover deploy` made does. It finds a number that nobody works at."""
+    """Nobody starts it: the schedule that `cutover deploy` made does. It finds a number that somebody has begun."""
     async with place.app() as app:
-        await app.ledger.waves.make(NewWave("late"), [(await place.board())[3].migration_id])
-        await begin_wave(app, "late")
+        await app.mover.run_step((await place.board())[3].migration_id)
     await let_sweeps_come(api, active=True)
 
     async def waits_for_a_code() -> bool:
