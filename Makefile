@@ -33,7 +33,7 @@ test: lint types contracts ## lint, types, import contracts and every test that 
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash" || $(AGAIN) "not slow and not crash"
 
 # Stories inside one process share the cores; real servers, workers and browsers get them for themselves.
-INSIDE := tests/journeys tests/removals tests/runbooks
+INSIDE := tests/cli tests/journeys tests/removals tests/runbooks
 test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE) || $(AGAIN) "slow and not crash" $(INSIDE)
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%) || $(AGAIN) "slow and not crash" $(INSIDE:%=--ignore=%)

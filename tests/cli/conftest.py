@@ -13,6 +13,12 @@ from tests.cli.town import Desk, Sandbox, desk, sandbox
 from tests.operator import Operator, make_operator
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Verbs reach it through the ledger, which the tests of every day try on both: here the other one is slow."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
 @pytest.fixture
 def operator(tmp_path: Path, database_url: str) -> Make:
     """`operator(kinds=[...], world=...)`: a desk with nothing imported, on either database."""
