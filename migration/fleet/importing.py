@@ -128,17 +128,27 @@ async def _seen_by_graph(inventory: Inventory, clouds: Mapping[str, CloudApi], p
 
 
 async def _deleted(cloud: CloudApi, phone_number_id: str) -> CloudNumber | None:
-    """A number that no WABA lists, and of which Graph says that it was deleted. None: it says something else.
+    """A number that no WABA lists, and of which Graph says that it was deleted. None: it says something else."""
+    try:
+        number = await _by_itself(cloud, phone_number_id)
+    except CredentialsRefused:
+        raise
+    except Rejected:
+        return None
+    return number if number.status == DELETED else None
+
+
+async def _by_itself(cloud: CloudApi, phone_number_id: str) -> CloudNumber:
+    """A number as its own node shows it; Graph says in two ways that one was deleted.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes (33)
     """
     try:
-        number = await cloud.number(phone_number_id)
-    except CredentialsRefused:
-        raise
+        return await cloud.number(phone_number_id)
     except Rejected as exc:
-        return CloudNumber(id=phone_number_id, status=DELETED) if exc.code == 33 else None
-    return number if number.status == DELETED else None
+        if exc.code != 33:
+            raise
+        return CloudNumber(id=phone_number_id, status=DELETED)
 
 
 def _against_graph(new: NewNumber, number: CloudNumber | None) -> list[BadRow]:
@@ -167,7 +177,7 @@ async def begin_migrations(
         cloud = seen.get(row.phone_number_id)
         if cloud is None:
             api = await app.far.cloud(row.profile_id, row.profile)
-            cloud = await _deleted(api, row.phone_number_id) or await api.number(row.phone_number_id)
+            cloud = await _by_itself(api, row.phone_number_id)
         known.append(Known(row.number_id, row.ref, row.forced, cloud, await app.far.onprem(row.instance)))
     done = 0
 
