@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bench.table import Row
-from migration.sandbox.calls import Call, CallLog
+from sandbox.calls import Call, CallLog
 
 FEW, MANY, PAGE, IN_MEMORY, TURNS = 10_000, 40_000, 500, 1_000, 3
 # What a call may cost more to read in a record four times as long.

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from bench.table import Row
-from migration.sandbox import Sandbox
-from migration.sandbox.scenario import read
-from migration.sandbox.wire import Request
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
+from sandbox.wire import Request
 
 KINDS = "on_cloud,healthy"
 CONNECTIONS = 8
@@ -37,7 +37,7 @@ GROWTH = 2.0
 def served(numbers: int) -> Iterator[tuple[psutil.Process, dict[str, Any], float]]:
     """The server's process, its manifest, and the seconds until it was ready."""
     began = time.perf_counter()
-    command = [sys.executable, "-m", "migration.sandbox", "--numbers", str(numbers), "--kinds", KINDS]
+    command = [sys.executable, "-m", "sandbox", "--numbers", str(numbers), "--kinds", KINDS]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     _on_one_core(psutil.Process(process.pid))
     try:

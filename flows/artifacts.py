@@ -11,8 +11,8 @@ from prefect import get_client
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
-from migration.advice import next_command, outage, true_status, who
-from migration.bootstrap import App
+from migration.app import App
+from migration.operations.wording import next_command, outage, true_status, who
 
 PROGRESS_EVERY_S = 5.0
 

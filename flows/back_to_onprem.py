@@ -7,13 +7,13 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.common import Reference, in_one_line, log, named_for_number, opened, refuse, state_of, steps_in_tasks
-from migration.actions import Back, look_back
-from migration.actions import back_to_onprem as turn_back
-from migration.advice import line, next_command
-from migration.bootstrap import App
-from migration.itinerary import BACK_TO_ONPREM
-from migration.mover import Busy, sentence
-from migration.step import Outcome
+from migration.app import App
+from migration.engine.itineraries import BACK_TO_ONPREM
+from migration.engine.runner import Busy, sentence
+from migration.operations.numbers import Back, look_back
+from migration.operations.numbers import back_to_onprem as turn_back
+from migration.operations.wording import line, next_command
+from migration.steps.protocol import Outcome
 
 WHO = "Prefect's form"
 

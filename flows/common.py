@@ -15,11 +15,11 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from migration.actions import KNOWN, Refused
-from migration.bootstrap import App, open_app
-from migration.mover import Busy, sentence
+from migration.app import App, open_app
+from migration.engine.runner import Busy, sentence
+from migration.operations.refused import KNOWN, Refused
 from migration.settings import read_settings
-from migration.step import Advanced, Blocked, Outcome, Reopen
+from migration.steps.protocol import Advanced, Blocked, Outcome, Reopen
 
 P = ParamSpec("P")
 REFERENCE = r"^N-\d{4,}$"

@@ -24,7 +24,7 @@ from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
 from flows.common import opened
-from migration.actions import KNOWN
+from migration.operations.refused import KNOWN
 from migration.settings import read_settings
 from migration.waves.schedule import WAVE_SLUG, Planned, planned_runs
 

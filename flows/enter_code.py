@@ -6,9 +6,9 @@ from prefect import flow
 from pydantic import Field, SecretStr
 
 from flows.common import Reference, in_one_line, is_reference, log, named_for_number, opened, overwrite_parameters
-from migration.actions import Refused
-from migration.actions import enter_code as store_code
-from migration.advice import who
+from migration.operations.codes import enter_code as store_code
+from migration.operations.refused import Refused
+from migration.operations.wording import who
 
 # No code, so that neither *Retry* nor "run again with these parameters" can type it in for one.
 GONE = "overwritten"

@@ -17,10 +17,10 @@ from flows.common import (
     state_of,
     steps_in_tasks,
 )
-from migration.actions import switch_way
-from migration.advice import line, next_command
-from migration.bootstrap import App
-from migration.mover import sentence
+from migration.app import App
+from migration.engine.runner import sentence
+from migration.operations.numbers import switch_way
+from migration.operations.wording import line, next_command
 
 
 def _name() -> str:

@@ -8,9 +8,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.common import in_one_line, log, opened
-from migration.advice import who
+from migration.operations.wording import who
+from migration.preflight.assessment import preflight as look
 from migration.preflight.check import Verdict
-from migration.preflight.verdict import preflight as look
 
 
 def _name() -> str:

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from flows.artifacts import WaveArtifacts
 from flows.common import WaveName, in_one_line, in_task, log, opened
-from migration.actions import Refused, begin_wave
-from migration.bootstrap import App
+from migration.app import App
+from migration.operations.refused import Refused
+from migration.operations.waves import begin_wave
 from migration.waves.loop import MOST_A_RUN, RunOne, Slice, WaveLoop
 
 # Longer than a lease can be (reading 45 s, `register` 80 s): a run that follows a killed one waits its leases out.

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
-from migration.vault import MasterKeys
+from migration.vault.sealing import MasterKeys
 
 ADMIN_FILE = "cutover.toml"
 KEY_FILE = "master.key"

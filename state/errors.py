@@ -13,7 +13,7 @@
 
 from datetime import datetime
 
-from state.sides import Party
+from state.enums import Party
 
 
 class StateError(Exception):

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from state.sides import AttemptEnd, Disposition, PinProvenance, Released, Side, Status, WaveState
+from state.enums import AttemptEnd, Disposition, PinProvenance, Released, Side, Status, WaveState
 from state.types import UtcDateTime
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only for INTEGER keys

@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.enums import Party, PinProvenance, Side, Status, WaveState
 from state.errors import NotFound
-from state.ledger import events, gates, halts
+from state.ledger import events, gates
+from state.ledger import halt_rule as halts
 from state.ledger.attempts import BUDGET_WINDOW
 from state.models import (
     Attempt,
@@ -31,7 +33,6 @@ from state.models import (
 )
 from state.naming import spellings
 from state.rows import CodeRow, EventRow, FindingRow, InstanceRow, OpenAttempt, Position, UndecidedRow, UnplannedRow
-from state.sides import Party, PinProvenance, Side, Status, WaveState
 from state.types import SqlClock, UtcDateTime
 
 

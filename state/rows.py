@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from state.sides import AttemptEnd, Party, PinProvenance, Side, Status
+from state.enums import AttemptEnd, Party, PinProvenance, Side, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from typer.testing import CliRunner
 
-from migration.bootstrap import App
+from migration.app import App
 from migration.cli.__main__ import app as command_line
 from migration.cli.console import OPENER
 from migration.settings import Settings
-from migration.step import Advanced, Waiting
-from migration.vault import write_private
+from migration.steps.protocol import Advanced, Waiting
+from migration.vault.sealing import write_private
 from state.rows import Position
 from tests.cli.town import Said
 from tests.rig import Rig, make_rig

@@ -13,19 +13,19 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from migration.actions import enter_code
-from migration.bootstrap import App, open_app
+from migration.app import App, open_app
 from migration.clients.commands import CommandResult, NamedCommands
 from migration.clock import Clock
+from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
-from migration.mover import Busy
-from migration.sandbox import Sandbox
+from migration.operations.codes import enter_code
 from migration.settings import Settings
-from migration.step import Advanced, Blocked, Held, Outcome, Waiting
-from migration.vault import new_master_key
+from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Waiting
+from migration.vault.sealing import new_master_key
+from sandbox.app import Sandbox
+from state.enums import Party
 from state.rows import Position
 from state.schema import upgrade
-from state.sides import Party
 from state.types import HandedClock
 
 START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)

@@ -54,5 +54,5 @@ def line_of(process: subprocess.Popen[str], within_s: float = 20.0) -> str:
 @contextmanager
 def sandbox_server(*arguments: str) -> Iterator[dict[str, Any]]:
     """The sandbox as a server; gives its manifest."""
-    with child(sys.executable, "-m", "migration.sandbox", "--port", "0", *arguments) as process:
+    with child(sys.executable, "-m", "sandbox", "--port", "0", *arguments) as process:
         yield json.loads(line_of(process))

@@ -1,9 +1,9 @@
 """`cutover abort`: end a number's migration before its point of no return."""
 
-from migration.actions import abort, turn_to_abort
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import Asked, Because, Confirm, DryRun, NumberArgument, on_number
 from migration.cli.console import Exit, Json, app_of, run, who_asks
-from migration.cli.doing import Asked, Because, Confirm, DryRun, NumberArgument, on_number
+from migration.operations.numbers import abort, turn_to_abort
 from state.rows import Position
 
 

@@ -1,13 +1,13 @@
 """`cutover back-to-onprem`: one number's way back, as far as there is one."""
 
-from migration.actions import Back, back_to_onprem, look_back
-from migration.advice import line, next_command
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import Asked, Confirm, DryRun, NumberArgument, acting, carried_out, tell_number
 from migration.cli.console import Exit, Json, run, who_asks
-from migration.cli.doing import Asked, Confirm, DryRun, NumberArgument, acting, carried_out, tell_number
 from migration.cli.status import described
-from migration.mover import sentence
-from state.sides import Side, Status
+from migration.engine.runner import sentence
+from migration.operations.numbers import Back, back_to_onprem, look_back
+from migration.operations.wording import line, next_command
+from state.enums import Side, Status
 
 
 def back_to_onprem_(

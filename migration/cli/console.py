@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from migration.bootstrap import App, open_app
+from migration.app import App, open_app
 from migration.errors import BadSetting, CredentialsRefused, MigrationError
 from migration.fleet.importing import BadInventory
 from migration.settings import read_settings

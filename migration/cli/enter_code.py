@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from migration.actions import enter_code
-from migration.advice import who
 from migration.cli.console import Exit, Json, app_of, asked_for, give, run, say, typed_line, usage, who_asks
+from migration.operations.codes import enter_code
+from migration.operations.wording import who
 
 
 def enter_code_(

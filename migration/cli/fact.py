@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import Asked, DryRun, acting
 from migration.cli.console import Exit, Json, app_of, give, run, say, table, usage, who_asks
-from migration.cli.doing import Asked, DryRun, acting
-from migration.field_facts import DECIDES, BadFact, FieldFact, field_facts
+from migration.fleet.field_facts import DECIDES, BadFact, FieldFact, field_facts
 
 
 def fact(

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from migration.actions import hold_number, hold_wave
+from migration.cli.confirming import Asked, DryRun, is_wave, on_number, on_wave
 from migration.cli.console import Json, run, who_asks
-from migration.cli.doing import Asked, DryRun, is_wave, on_number, on_wave
+from migration.operations.numbers import hold_number
+from migration.operations.waves import hold_wave
 from state.rows import Position
 
 WAVE = (

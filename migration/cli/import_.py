@@ -7,7 +7,7 @@ import typer
 
 from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, table, usage, who_asks
 from migration.fleet.census import Counted
-from migration.fleet.decide import Way
+from migration.fleet.choose_itinerary import Way
 from migration.fleet.importing import correct_fleet, import_fleet
 
 

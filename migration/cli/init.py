@@ -4,7 +4,7 @@ from pathlib import Path
 
 from migration.cli.console import Exit, Json, give, run, say
 from migration.settings import Settings, read_settings
-from migration.vault import new_master_key, write_private
+from migration.vault.sealing import new_master_key, write_private
 from state.schema import upgrade
 
 ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env = "NAME" } or { file = "PATH" }.

@@ -6,17 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.actions import OVER, Refused, let_cross, move_window, plan_wave, ways_back
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import Asked, DryRun, acting, carried_out, wave_line, wave_told
 from migration.cli.console import Json, many, run, usage
-from migration.cli.doing import Asked, DryRun, acting, carried_out, wave_line, wave_told
-from migration.wave_names import why_no_name
+from migration.operations.approval import let_cross, ways_back
+from migration.operations.refused import Refused
+from migration.operations.waves import OVER, move_window, plan_wave
+from migration.steps.rollback_options import summed
+from migration.waves.names import why_no_name
 from migration.waves.plan import Rule, Window, read_rule, read_window, window_of
 from migration.waves.schedule import scheduled
-from migration.way_back import summed
+from state.enums import Released, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
-from state.sides import Released, WaveState
 
 MOST_FAILED = 1_000_000  # no wave is larger
 

@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
-from migration.actions import refuse_empty
-from migration.advice import who
 from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, table, who_asks
 from migration.cli.run import chosen
 from migration.fleet.importing import begin_migrations
+from migration.operations.waves import refuse_empty
+from migration.operations.wording import who
+from migration.preflight.assessment import Report, preflight
 from migration.preflight.check import Verdict
-from migration.preflight.verdict import Report, preflight
-from migration.preflight.way_back import WayBackCheck
-from migration.way_back import Way, WayBack, summed
+from migration.preflight.checks.way_back import WayBackCheck
+from migration.steps.rollback_options import Way, WayBack, summed
 
 
 def preflight_(

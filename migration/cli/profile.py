@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from migration.actions import renew_profile
 from migration.cli.console import Exit, Json, app_of, give, run, say, table, usage
+from migration.operations.profiles import renew_profile
 from state.errors import NotFound
 
 

@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
-from migration.actions import let_cross, numbers_of, release_number, release_wave, still_here, ways_back
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import Asked, DryRun, is_wave, on_number, on_wave
 from migration.cli.console import Json, many, run, usage, who_asks
-from migration.cli.doing import Asked, DryRun, is_wave, on_number, on_wave
-from migration.way_back import summed
+from migration.operations.approval import let_cross, still_here, ways_back
+from migration.operations.numbers import release_number
+from migration.operations.waves import numbers_of, release_wave
+from migration.steps.rollback_options import summed
+from state.enums import Released
 from state.rows import Position
-from state.sides import Released
 
 
 def release(

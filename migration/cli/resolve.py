@@ -7,7 +7,11 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from migration.actions import (
+from migration.app import App
+from migration.cli.confirming import Asked, Because, Confirm, DryRun, NumberArgument, on_number
+from migration.cli.console import Json, asked_for, run, typed_line, usage, who_asks
+from migration.engine.itineraries import Name
+from migration.operations.numbers import (
     dispose,
     hand_in_pin,
     look_again,
@@ -16,10 +20,6 @@ from migration.actions import (
     state_onprem_off,
     switch_way,
 )
-from migration.bootstrap import App
-from migration.cli.console import Json, asked_for, run, typed_line, usage, who_asks
-from migration.cli.doing import Asked, Because, Confirm, DryRun, NumberArgument, on_number
-from migration.itinerary import Name
 from state.rows import Position
 
 # Itineraries that have a command of their own, which looks before it leaps.

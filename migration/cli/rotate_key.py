@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import Asked, DryRun
 from migration.cli.console import Exit, Json, app_of, run
-from migration.cli.doing import Asked, DryRun
 from migration.errors import BadSetting
 from migration.settings import Settings, read_settings
-from migration.vault import key_id, new_master_key, write_private
+from migration.vault.sealing import key_id, new_master_key, write_private
 
 FROM_THE_ENVIRONMENT = (
     "the master key comes from CUTOVER_MASTER_KEY: put a new one there and this one into CUTOVER_OLDER_MASTER_KEYS, "

@@ -10,18 +10,19 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, TaskID
 
-from migration.actions import begin_wave, let_cross, ways_back
-from migration.advice import line, next_command, true_status
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import acting, wave_line
 from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, usage
-from migration.cli.doing import acting, wave_line
 from migration.cli.status import described
+from migration.operations.approval import let_cross, ways_back
+from migration.operations.waves import begin_wave
+from migration.operations.wording import line, next_command, true_status
+from migration.steps.rollback_options import summed
 from migration.waves.loop import Slice, WaveLoop
 from migration.waves.schedule import window_ended
-from migration.way_back import summed
+from state.enums import Side, Status
 from state.errors import NotFound
 from state.rows import Position
-from state.sides import Side, Status
 
 FULL_CONCURRENCY = 20
 

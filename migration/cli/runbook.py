@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from migration.advice import dark_for, line, next_command, outage, whose_move
 from migration.cli.console import Exit, Json, app_of, give, out, run, say, table
 from migration.cli.status import described
+from migration.operations.wording import dark_for, line, next_command, outage, whose_move
 from state.errors import NotFound
 from state.rows import Position
 

@@ -5,8 +5,8 @@ import argparse
 import typer
 
 from migration.cli.console import Exit, app_of, exit_code, say
-from migration.field_facts import as_switches, as_world
-from migration.sandbox.__main__ import parser, start
+from migration.fleet.field_facts import as_switches, as_world
+from sandbox.__main__ import parser, start
 
 
 def sandbox(context: typer.Context) -> None:

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.actions import way_back_on_record
-from migration.advice import next_command, outage, true_status, who, whose_move
 from migration.cli.console import Exit, Json, Show, app_of, facts, give, run, say, table
 from migration.cli.status import described
+from migration.operations.approval import way_back_on_record
+from migration.operations.wording import next_command, outage, true_status, who, whose_move
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 

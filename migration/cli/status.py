@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.advice import dark_for, next_command, outage, true_status, wave_command, whose_move
 from migration.cli.console import Exit, Json, Show, app_of, give, many, run, say, table
 from migration.clients.masking import masked
+from migration.operations.wording import dark_for, next_command, outage, true_status, wave_command, whose_move
 from state.queries import WaveRow
 from state.rows import Position
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from migration.actions import stop_wave
+from migration.cli.confirming import Asked, Because, Confirm, DryRun, on_wave
 from migration.cli.console import Json, run
-from migration.cli.doing import Asked, Because, Confirm, DryRun, on_wave
+from migration.operations.waves import stop_wave
 
 WILL = (
     "stop the wave for good: no number of it crosses any more. Those that have crossed go on to their end; "

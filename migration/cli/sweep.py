@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from migration.advice import line, next_command
-from migration.bootstrap import App
+from migration.app import App
+from migration.cli.confirming import DryRun
 from migration.cli.console import Exit, Json, app_of, give, many, run, say
-from migration.cli.doing import DryRun
 from migration.cli.status import described
+from migration.operations.wording import line, next_command
 from migration.waves.loop import Slice, WaveLoop, left_over
 from state.rows import Position
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from migration.children import Child
 from migration.cli.console import Exit, prefect_api, run, say
+from migration.runtime.process_tree import Child
 from migration.settings import read_settings
 
 POOL = "cutover"

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.cloud_models import Profile
+from migration.clients.graph_models import Profile
+from migration.clients.http import BACKUP, NEVER_LEFT, ORDINARY, READING, SEND_BY
 from migration.clients.masking import without_numbers
-from migration.clients.onprem_answers import envelope_error, expiry, gateway, profile_of, queued
-from migration.clients.transport import BACKUP, NEVER_LEFT, ORDINARY, READING, SEND_BY
+from migration.clients.onprem_parsing import envelope_error, expiry, gateway, profile_of, queued
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Transient
 
 # "Password change required"; asked for at the first login with the default password.

@@ -5,12 +5,13 @@ from time import monotonic
 
 from pydantic import SecretStr
 
-from migration.actions import Refused, enter_code
-from migration.bootstrap import App
+from migration.app import App
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
+from migration.operations.codes import enter_code
+from migration.operations.refused import Refused
+from state.enums import Party, Status
 from state.rows import Position
-from state.sides import Party, Status
 
 FORM = "enter-code/cutover"
 # Seconds after which somebody who filled in the form, and sees nothing happen, types the code in at a terminal.

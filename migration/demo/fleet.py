@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from migration.vault import write_private
+from migration.vault.sealing import write_private
 
 WAVE = "demo"
 # Takes the message that proves that a number can send.
@@ -40,7 +40,15 @@ def write_home(home: Path, manifest: Mapping[str, Any], wave: str = WAVE) -> Pat
     """Everything that a partner prepares before `cutover import`. Returns the inventory's path."""
     for name in SECRETS:
         _fresh(home / name, manifest[name])
-    stop = [sys.executable, "-m", "migration.sandbox.control", "--url", manifest["sandbox_url"], "stop", "{instance}"]
+    stop = [
+        sys.executable,
+        "-m",
+        "sandbox.control.client_commands",
+        "--url",
+        manifest["sandbox_url"],
+        "stop",
+        "{instance}",
+    ]
     told = {name: value for name, value in manifest.items() if isinstance(value, str)}
     _fresh(home / "cutover.toml", ADMIN.format(**told, stop=json.dumps(stop)))
     return write_inventory(home / "fleet.csv", manifest, wave)

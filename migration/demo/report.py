@@ -7,9 +7,9 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from migration.advice import next_command, outage, who
+from migration.operations.wording import next_command, outage, who
+from state.enums import Status
 from state.rows import Position
-from state.sides import Status
 
 Numbers = Sequence[Mapping[str, Any]]
 

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import migration
-from migration.children import MARK, Child
 from migration.demo.prefect_api import PrefectApi
+from migration.runtime.process_tree import MARK, Child
 from migration.settings import Settings
 
 HERE = "127.0.0.1"
@@ -122,7 +122,7 @@ class House:
 
     async def start_sandbox(self, *fleet: str) -> None:
         """`fleet`: arguments that say what is in it. Raises DidNotStart."""
-        child = self._start("sandbox", "migration.sandbox", "--host", HERE, "--port", "0", *fleet)
+        child = self._start("sandbox", "sandbox", "--host", HERE, "--port", "0", *fleet)
         log = self.folder / "sandbox.log"
         async for _ in self._patience(child, "sandbox"):
             first, newline, _ = log.read_text().partition("\n")

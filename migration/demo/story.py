@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from migration.bootstrap import App, open_app
-from migration.children import Child
+from migration.app import App, open_app
 from migration.demo.codes import Typist
 from migration.demo.fleet import WAVE, write_home
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.report import Ending, Numbers
 from migration.demo.servers import House
+from migration.runtime.process_tree import Child
 from migration.waves.schedule import parts_of
+from state.enums import Status
 from state.rows import Position
-from state.sides import Status
 
 # Seconds. After a kill the leases of the dead worker run out first: up to 65 s for a `register` that was under way.
 ENOUGH_S = 280

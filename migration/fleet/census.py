@@ -8,12 +8,12 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from migration.clients.cloud_models import CloudNumber
+from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremApi, Reading
+from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
-from migration.fleet.decide import Ended, Look, Way, decide
-from migration.itinerary import itinerary_named
-from migration.together import all_of
+from migration.fleet.choose_itinerary import Ended, Look, Way, decide
+from migration.runtime.concurrency import all_of
 from state.ledger import Ledger
 
 AT_ONCE = 20

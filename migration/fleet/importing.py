@@ -6,17 +6,17 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from migration.bootstrap import App
-from migration.clients.cloud import CloudApi
-from migration.clients.cloud_models import CloudNumber
+from migration.app import App
+from migration.clients.graph import CloudApi
+from migration.clients.graph_models import CloudNumber
 from migration.errors import CredentialsRefused, Rejected
 from migration.fleet.census import Census, Counted, Known
-from migration.fleet.decide import DELETED
+from migration.fleet.choose_itinerary import DELETED
 from migration.fleet.inventory import BadRow, Inventory, Row, read_inventory
-from migration.keeper import VaultKeeper
 from migration.settings import Admin, ProfileSettings
+from migration.vault.store import VaultKeeper
 from state.ledger.corrections import Corrected
-from state.ledger.fleet import NewNumber, NewProfile
+from state.ledger.fleet_import import NewNumber, NewProfile
 from state.rows import SealedSecret
 
 

@@ -13,10 +13,10 @@ import phonenumbers
 from pydantic import SecretStr
 
 from migration.clients.masking import masked
-from migration.itinerary import FORWARD
+from migration.engine.itineraries import FORWARD
 from migration.settings import Admin
-from migration.wave_names import why_no_name
-from state.ledger.fleet import NewInstance, NewNumber
+from migration.waves.names import why_no_name
+from state.ledger.fleet_import import NewInstance, NewNumber
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
 OPTIONAL = (

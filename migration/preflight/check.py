@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from migration.step import Number
+from migration.steps.protocol import Number
 
 
 class Verdict(StrEnum):

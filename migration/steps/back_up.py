@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from migration.clients.onprem import Reading
 from migration.errors import Transient
-from migration.step import Blocked, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise
+from migration.steps.protocol import Blocked, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import Promise
 
 NO_BACKUP_PAGE = "runbooks/no-backup.md"
 

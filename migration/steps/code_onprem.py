@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import phonenumbers
 
-from migration.readings import look
-from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
+from migration.steps.both_sides import look
+from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
 from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, asked_for, outstanding
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
-from state.sides import Party, Promise, Side
+from state.enums import Party, Promise, Side
 
 
 class RequestCodeOnPrem:

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.readings import read_both, side_of
-from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
-from state.sides import Promise, Side
+from migration.steps.both_sides import read_both, side_of
+from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.enums import Promise, Side
 
 NOT_SERVING_FOR = timedelta(seconds=5)
 DARK_PAGE = "runbooks/dark-on-both-sides.md"

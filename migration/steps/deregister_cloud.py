@@ -7,12 +7,12 @@ Counted to the ten of 72 hours that deregister has of its own. Taken back by: `r
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.look import Both
-from migration.readings import look, side_of
-from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.both_sides import look, side_of
+from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.reading_cache import Both
 from migration.steps.register import READS_LAG
-from migration.way_back import Way, way_back
-from state.sides import Promise, Side
+from migration.steps.rollback_options import Way, way_back
+from state.enums import Promise, Side
 
 CLOSED_PAGE = "runbooks/way-back-closed.md"
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.look import Both
-from migration.readings import expired, graph_agrees_gone, look, side_of
-from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise, Side
+from migration.steps.both_sides import expired, graph_agrees_gone, look, side_of
+from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.reading_cache import Both
+from state.enums import Promise, Side
 
 STOP_PAGE = "runbooks/stop-by-hand.md"
 BETWEEN_READINGS = timedelta(seconds=2)

@@ -6,9 +6,9 @@ https://developers.facebook.com/docs/whatsapp/api/stats/ (`callback_queue_size`)
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.readings import read_both
-from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
-from state.sides import Party, Promise
+from migration.steps.both_sides import read_both
+from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.enums import Party, Promise
 
 PATIENCE = timedelta(minutes=10)
 

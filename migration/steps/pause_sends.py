@@ -6,9 +6,9 @@ Before the point of no return the hook may refuse; then nothing is moved. Taken 
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.traffic import PAUSE_LEASE, announce, announcement, ask_again
-from state.sides import Promise, Side
+from state.enums import Promise, Side
 
 
 class PauseSends:

@@ -7,8 +7,8 @@ The overall value can be BLOCKED for calling alone, so the phone number's own en
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.step import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
-from state.sides import Promise
+from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from state.enums import Promise
 
 PATIENCE = timedelta(minutes=5)
 SMOKE_PAGE = "runbooks/smoke-failed.md"

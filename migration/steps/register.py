@@ -13,12 +13,12 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.clients.cloud_models import Backup
-from migration.look import Both
-from migration.readings import look, side_of
-from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.clients.graph_models import Backup
+from migration.steps.both_sides import look, side_of
+from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.reading_cache import Both
 from migration.steps.secure_pin import PIN_PAGE
-from state.sides import Promise, Side
+from state.enums import Promise, Side
 
 # How long Graph may go on showing what was true before a write. Undocumented; docs/unconfirmed.md.
 READS_LAG = timedelta(seconds=60)

@@ -7,8 +7,8 @@ https://developers.facebook.com/docs/graph-api/reference/whats-app-business-acco
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
-from state.sides import Party, Promise
+from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
+from state.enums import Party, Promise
 
 # "Typically 10 minutes", and good once (Meta's OpenAPI file, v23.0).
 CODE_LIVES = timedelta(minutes=10)

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.readings import look
-from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise, Side
+from migration.steps.both_sides import look
+from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import Promise, Side
 
 
 class RestoreOnPrem:

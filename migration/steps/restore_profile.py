@@ -6,8 +6,8 @@ Whether the profile survives is undocumented (docs/unconfirmed.md); Meta's list 
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise
+from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import Promise
 
 
 class RestoreProfile:

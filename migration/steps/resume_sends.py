@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from migration.step import Number
+from migration.steps.protocol import Number
 from migration.steps.switch_route import SwitchRoute
 
 

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.readings import graph_sets_no_pin, look, not_movable
-from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import PinProvenance, Promise
+from migration.steps.both_sides import graph_sets_no_pin, look, not_movable
+from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import PinProvenance, Promise
 
 PIN_PAGE = "runbooks/pin-unknown.md"
 

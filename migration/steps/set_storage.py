@@ -6,8 +6,8 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/local-
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise
+from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import Promise
 
 
 class SetStorage:

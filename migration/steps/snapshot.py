@@ -7,9 +7,9 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from migration.readings import not_movable, read_both, side_of
-from migration.step import Blocked, Evidence, Intent, Number, ReadStep
-from state.sides import Promise
+from migration.steps.both_sides import not_movable, read_both, side_of
+from migration.steps.protocol import Blocked, Evidence, Intent, Number, ReadStep
+from state.enums import Promise
 
 
 class Snapshot(ReadStep):

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.readings import look
-from migration.step import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise
+from migration.steps.both_sides import look
+from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import Promise
 
 PAGE = "runbooks/rollback-number.md"
 

@@ -7,8 +7,8 @@ subscribed at all: https://developers.facebook.com/documentation/business-messag
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.step import Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from state.sides import Promise
+from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from state.enums import Promise
 
 
 class Subscribe:

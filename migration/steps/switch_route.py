@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.step import CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.protocol import CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.traffic import announce, announcement, ask_again
-from state.sides import Promise, Side
+from state.enums import Promise, Side
 
 
 class SwitchRoute:

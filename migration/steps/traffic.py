@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from migration.clients.hooks import HookDone, HookDraining, HookVetoed
+from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected
-from migration.step import CannotTell, Draft, Evidence, Intent, Number
-from state.sides import Party, Side
+from migration.steps.protocol import CannotTell, Draft, Evidence, Intent, Number
+from state.enums import Party, Side
 
 # How long a pause holds without being renewed, so that a dead mover strands no queue.
 PAUSE_LEASE = timedelta(seconds=180)

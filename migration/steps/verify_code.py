@@ -7,9 +7,9 @@ A code lives "typically 10 minutes" and is good once (Meta's OpenAPI file, v23.0
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.step import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
+from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
 from migration.steps.request_code import CODE_LIVES
-from state.sides import Party, Promise
+from state.enums import Party, Promise
 
 NO_CODE_PAGE = "runbooks/code-never-comes.md"
 ANOTHER = "the right code: the one that was typed was refused"

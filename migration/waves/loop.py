@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migration.bootstrap import App
-from migration.itinerary import FORWARD
-from migration.mover import Busy
-from migration.step import Held
+from migration.app import App
+from migration.engine.itineraries import FORWARD
+from migration.engine.runner import Busy
+from migration.steps.protocol import Held
+from state.enums import WaveState
 from state.errors import Conflict
 from state.queries import WavePart
-from state.sides import WaveState
 
 SWEEP_EVERY = timedelta(seconds=2)
 MOST_A_RUN = 500  # the server drops task runs beyond that: docs/decisions.md

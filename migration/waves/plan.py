@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
+from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
-from migration.itinerary import itinerary_named
 from state.queries import WaveRow
 from state.rows import Position, UnplannedRow
 

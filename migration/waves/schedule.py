@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from migration.advice import later
+from migration.operations.wording import later
 from migration.waves.plan import window_of
+from state.enums import WaveState
 from state.queries import WaveRow
 from state.rows import Position
-from state.sides import WaveState
 
 # From here on a wave is worth a second run beside the first: if one worker dies, the other one goes on.
 ALONE = 20

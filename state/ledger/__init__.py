@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from state.ledger.attempts import Attempts, NewIntent
 from state.ledger.corrections import Corrections
 from state.ledger.facts import Facts
-from state.ledger.fleet import Fleet
+from state.ledger.fleet_import import Fleet
 from state.ledger.leases import Leases
 from state.ledger.moves import Move, Moves, SideRead
-from state.ledger.people import People
+from state.ledger.operator_changes import People
 from state.ledger.waves import Waves
 from state.types import SqlClock
 

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.enums import AttemptEnd, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost
 from state.ledger import events, gates
 from state.ledger.sealed import replace_secret
 from state.models import Attempt, BudgetCall, Number, NumberMigration, Outbox
 from state.rows import Lease, OpenAttempt, SealedSecret
-from state.sides import AttemptEnd, Side, Status
 from state.types import SqlClock
 
 BUDGET_WINDOW = timedelta(hours=72)

@@ -9,11 +9,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.enums import PinProvenance, Status
 from state.errors import Conflict
-from state.ledger.fleet import NewInstance, NewNumber, Sealer, insert_row
+from state.ledger.fleet_import import NewInstance, NewNumber, Sealer, insert_row
 from state.ledger.sealed import replace_secret
 from state.models import CredentialProfile, Customer, Instance, Number, NumberMigration, Waba
-from state.sides import PinProvenance, Status
 from state.types import SqlClock
 
 

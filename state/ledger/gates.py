@@ -5,9 +5,9 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from state.ledger import halts
+from state.enums import Released, WaveState
+from state.ledger import halt_rule as halts
 from state.models import CredentialProfile, Number, NumberMigration, Waba, Wave
-from state.sides import Released, WaveState
 from state.types import SqlClock
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.enums import Party, Status
 from state.errors import Conflict, LeaseLost, NotFound, NoTurn, TooEarly
-from state.ledger import turns
+from state.ledger import concurrency_limit as turns
 from state.models import Number, NumberMigration, Wave
 from state.rows import Lease
-from state.sides import Party, Status
 from state.types import SqlClock
 
 

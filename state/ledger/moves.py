@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import case, delete, insert, literal, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.enums import ENDED, AttemptEnd, Party, PinProvenance, Side, Status
 from state.errors import LeaseLost
 from state.ledger import events
+from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.sealed import replace_secret
-from state.ledger.turns import BETWEEN_STEPS, SHORT_WAIT
 from state.models import (
     Attempt,
     BudgetCall,
@@ -25,7 +26,6 @@ from state.models import (
     Outbox,
 )
 from state.rows import Lease, SealedSecret
-from state.sides import ENDED, AttemptEnd, Party, PinProvenance, Side, Status
 from state.types import SqlClock, UtcDateTime
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.enums import LIVE, Released, Status, WaveState
 from state.errors import Conflict, NotFound
-from state.ledger.halts import failed
+from state.ledger.halt_rule import failed
 from state.models import NumberMigration, Wave
-from state.sides import LIVE, Released, Status, WaveState
 from state.types import SqlClock
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from migration.bootstrap import App
+from migration.app import App
 from state.models import Base
 from tests.operator import Operator
 

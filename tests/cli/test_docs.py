@@ -13,7 +13,7 @@ from migration.cli.__main__ import app
 from migration.cli.console import Exit
 from migration.fleet.inventory import OPTIONAL, REGIONS, REQUIRED, read_inventory
 from migration.settings import Admin, Settings
-from state.sides import Disposition
+from state.enums import Disposition
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMMANDS = cast("TyperGroup", typer.main.get_command(app)).commands

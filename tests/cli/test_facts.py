@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from migration.field_facts import as_switches, as_world, field_facts
-from migration.sandbox import switches
+from migration.fleet.field_facts import as_switches, as_world, field_facts
+from sandbox import switches
 from tests.cli.town import Desk
 from tests.operator import Operator
 from tests.servers import child, line_of

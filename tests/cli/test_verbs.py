@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from migration.bootstrap import App
-from migration.field_facts import DECIDES
-from migration.itinerary import ABORT
+from migration.app import App
+from migration.engine.itineraries import ABORT
+from migration.fleet.field_facts import DECIDES
 from migration.waves.loop import Slice, WaveLoop
-from state.sides import Side, Status
+from state.enums import Side, Status
 from tests.cli.records import Make, everything, files, sent
 from tests.operator import Operator
 from tests.rig import Killed
@@ -471,7 +471,7 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(operator: Mak
         loop = WaveLoop(app, app.mover.run_one, concurrency=1, patience=timedelta(seconds=10))
         await loop.run(Slice(wave="north"), tick)
 
-    from state.sides import WaveState
+    from state.enums import WaveState
 
     to_running, planned = WaveState.RUNNING, WaveState.PLANNED
     desk.do(story)
@@ -560,7 +560,7 @@ def test_a_rotation_that_was_cut_off_is_finished_with_the_same_key(operator: Mak
     desk.step_to("pause_sends")
     key_file = desk.rig.folder / "master.key"
     if commit is None:  # killed between the key file and the rows
-        from migration.vault import new_master_key
+        from migration.vault.sealing import new_master_key
 
         key_file.write_text(new_master_key().get_secret_value() + "\n" + key_file.read_text())
     else:  # killed between the rows and the shelf

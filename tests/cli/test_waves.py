@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from migration.actions import begin_wave
-from migration.bootstrap import App
-from migration.itinerary import CUTOVER_WITH_CODE
+from migration.app import App
+from migration.engine.itineraries import CUTOVER_WITH_CODE
+from migration.operations.waves import begin_wave
 from migration.waves.plan import BadPlan, Window, read_window
 from migration.waves.schedule import unscheduled
+from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
-from state.sides import Released, Side, Status, WaveState
 from tests.cli.records import Make, everything, sent
 from tests.operator import Operator
 

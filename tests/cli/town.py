@@ -55,7 +55,7 @@ class Sandbox:
 @contextmanager
 def sandbox(*arguments: str) -> Iterator[Sandbox]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "migration.sandbox", "--port", "0", *arguments], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-m", "sandbox", "--port", "0", *arguments], cwd=ROOT, stdout=subprocess.PIPE
     )
     assert child.stdout is not None
     try:
@@ -109,7 +109,7 @@ def desk(home: Path, far: Sandbox, database: str | None = None) -> Desk:
     control = [
         sys.executable,
         "-m",
-        "migration.sandbox.control",
+        "sandbox.control.client_commands",
         "--url",
         far.told["sandbox_url"],
         "stop",

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.cloud import CloudApi
-from migration.clients.cloud_models import Backup
-from migration.sandbox import Sandbox
-from migration.sandbox.graph_fields import PHONE, WABA
+from migration.clients.graph import CloudApi
+from migration.clients.graph_models import Backup
+from sandbox.app import Sandbox
+from sandbox.graph.fields import PHONE, WABA
 from tests.contract.spec import Call
 from tests.sandbox.far import BASE, Clock
 

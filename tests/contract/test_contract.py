@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from migration.clients.cloud import CloudApi
-from migration.sandbox.graph_phone import PHONE_CALLS
-from migration.sandbox.graph_waba import WABA_CALLS
+from migration.clients.graph import CloudApi
+from sandbox.graph.phone_number import PHONE_CALLS
+from sandbox.graph.waba import WABA_CALLS
 from tests.contract.drive import CLIENT, Town, drive_client, drive_sandbox
 from tests.contract.known import ANSWERS, REQUESTS, Known
 from tests.contract.spec import Call, Spec

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from migration.bootstrap import App, open_app
+from migration.app import App, open_app
 from migration.demo.fleet import write_home
 from migration.demo.oracle import Oracle
 from migration.demo.servers import House
 from migration.fleet.importing import import_fleet
-from migration.vault import new_master_key, write_private
+from migration.vault.sealing import new_master_key, write_private
 from state.rows import Position
 
 

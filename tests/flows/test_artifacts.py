@@ -11,8 +11,8 @@ import pytest
 from prefect import flow
 
 from flows.artifacts import WaveArtifacts
+from state.enums import Side, Status
 from state.rows import Position
-from state.sides import Side, Status
 from tests.flows.conftest import Place
 from tests.flows.test_flows import artifact
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from migration.children import Child, marked
+from migration.runtime.process_tree import Child, marked
 
 # A parent that starts a grandchild in a session of its own, and tells its pid in a file.
 STORY = """
@@ -59,7 +59,7 @@ def test_another_familys_children_are_left_alone(started: Callable[[float], Chil
 
 
 def test_a_mark_that_begins_like_another_is_another() -> None:
-    from migration.children import _carries
+    from migration.runtime.process_tree import _carries
 
     assert _carries("A=1\0CUTOVER_FAMILY=/ab/cd\0B=2", "/ab")
     assert _carries("A=1\0CUTOVER_FAMILY=/ab\0B=2", "/ab")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from migration.children import MARK, marked
 from migration.demo.servers import CODE
+from migration.runtime.process_tree import MARK, marked
 
 pytestmark = pytest.mark.slow
 

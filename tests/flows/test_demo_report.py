@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from migration.demo.report import Ending, came_out, rank, summary
-from state.sides import Status
+from state.enums import Status
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

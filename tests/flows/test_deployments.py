@@ -10,8 +10,8 @@ from prefect.cli.deploy._models import PrefectYamlModel
 
 from flows.deployments import FLOWS, prefect_file, written
 from migration.waves.schedule import Planned, parts_of, planned_runs
+from state.enums import WaveState
 from state.queries import WaveRow
-from state.sides import WaveState
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 WAVE = WaveRow(

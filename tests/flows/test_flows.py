@@ -18,10 +18,10 @@ from flows.migrate_number import migrate_number
 from flows.preflight import preflight
 from flows.run_wave import run_wave
 from flows.sweep import sweep
-from migration.actions import begin_wave, hold_wave
-from migration.step import Outcome
+from migration.operations.waves import begin_wave, hold_wave
+from migration.steps.protocol import Outcome
+from state.enums import Party, Side, Status
 from state.ledger.waves import NewWave
-from state.sides import Party, Side, Status
 from tests.flows.conftest import Place
 
 # One loop for all: Prefect keeps connections of its own between runs. It leaves some of them to the garbage collector.

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from migration.bootstrap import open_app
+from migration.app import open_app
 from migration.demo.fleet import write_home
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
+from state.enums import Side, Status
 from state.rows import Position
-from state.sides import Side, Status
 from tests.postgres import EMPTY, PostgresServer
 from tests.waves.hall import Hall
 

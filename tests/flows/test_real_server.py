@@ -15,8 +15,8 @@ import pytest_asyncio
 from flows.deployments import FLOWS
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import House
+from state.enums import Side, Status
 from state.ledger.waves import NewWave
-from state.sides import Side, Status
 from tests.flows.conftest import Place
 from tests.runbooks.pages import TOP, typed
 

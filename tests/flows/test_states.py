@@ -6,9 +6,9 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from flows.common import is_reference, state_of
-from migration.mover import Busy
-from migration.step import Advanced, Blocked, Held, Outcome, Reopen, Waiting
-from state.sides import Party
+from migration.engine.runner import Busy
+from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Reopen, Waiting
+from state.enums import Party
 
 LATER = datetime(2026, 11, 24, tzinfo=UTC)
 

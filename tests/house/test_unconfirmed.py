@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from migration.sandbox import switches
+from sandbox import switches
 
 TOP = Path(__file__).resolve().parents[2]
 PAGE = (TOP / "docs" / "unconfirmed.md").read_text()

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from migration.actions import Refused, abort, recover_forward
-from migration.bootstrap import App
+from migration.app import App
+from migration.operations.numbers import abort, recover_forward
+from migration.operations.refused import Refused
+from state.enums import Side, Status
 from state.errors import StateError
 from state.rows import Position
-from state.sides import Side, Status
 from tests.journeys.copies import Copies
 from tests.journeys.ends import Before, ended_on_one_side, one_next_action
 from tests.journeys.kills import LANES, at_every, struck

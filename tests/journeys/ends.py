@@ -8,10 +8,10 @@ from typing import cast
 import typer
 from typer.core import TyperGroup
 
-from migration.advice import next_command, whose_move
-from migration.bootstrap import App
+from migration.app import App
 from migration.cli.__main__ import app as command_line
 from migration.cli.runbook import pages
+from migration.operations.wording import next_command, whose_move
 from state.rows import Position
 from tests.rig import Rig
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.bootstrap import App
+from migration.app import App
 from tests.rig import Killed, Rig, Scythe
 
 LANES = 6

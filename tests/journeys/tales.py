@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from migration.actions import back_to_onprem, look_back, recover_forward
-from migration.bootstrap import App
-from migration.itinerary import itinerary_named
-from migration.step import Waiting
+from migration.app import App
+from migration.engine.itineraries import itinerary_named
+from migration.operations.numbers import back_to_onprem, look_back, recover_forward
+from migration.steps.protocol import Waiting
+from state.enums import Party
 from state.rows import Position
-from state.sides import Party
 from tests.journeys.copies import Copies
 from tests.rig import Rig
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from migration.actions import abort
-from migration.bootstrap import App
-from migration.itinerary import Name
+from migration.app import App
+from migration.engine.itineraries import Name
+from migration.operations.numbers import abort
+from state.enums import Side
 from state.rows import Position
-from state.sides import Side
 from tests.journeys.asking import (
     Due,
     asked_at_every_step,

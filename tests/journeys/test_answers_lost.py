@@ -7,9 +7,9 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from migration.sandbox.switches import Switches, questions
-from migration.step import Blocked
-from state.sides import Side, Status
+from migration.steps.protocol import Blocked
+from sandbox.switches import Switches, questions
+from state.enums import Side, Status
 from tests.conftest import MakeRig
 
 WRITES = {

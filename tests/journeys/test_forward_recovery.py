@@ -2,9 +2,9 @@
 
 import pytest
 
-from migration.actions import recover_forward
-from migration.bootstrap import App
-from migration.itinerary import Name
+from migration.app import App
+from migration.engine.itineraries import Name
+from migration.operations.numbers import recover_forward
 from state.rows import Position
 from tests.journeys.asking import (
     Due,

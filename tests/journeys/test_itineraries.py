@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from migration.step import Advanced, Blocked
-from state.sides import Side, Status
+from migration.steps.protocol import Advanced, Blocked
+from state.enums import Side, Status
 from tests.conftest import MakeRig
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox.calls import Call
-from state.sides import Side, Status
+from sandbox.calls import Call
+from state.enums import Side, Status
 from tests.conftest import Databases
 from tests.journeys.kills import KILLS, at_every, lanes, struck
 from tests.rig import Rig, make_rig

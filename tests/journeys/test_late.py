@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from migration.bootstrap import open_app
+from migration.app import open_app
 from migration.fleet.importing import import_fleet
 from migration.settings import Settings
-from migration.step import Advanced, Waiting
-from migration.vault import new_master_key
-from state.sides import AttemptEnd, Side
+from migration.steps.protocol import Advanced, Waiting
+from migration.vault.sealing import new_master_key
+from state.enums import AttemptEnd, Side
 from tests.conftest import MakeRig
 from tests.rig import ADMIN, write_inventory
 from tests.servers import child, line_of, sandbox_server
@@ -55,7 +55,7 @@ async def test_an_intent_that_grew_old_is_never_sent(rig: MakeRig, kind: str, st
 WORKER = """
 import asyncio, os, signal, sys
 import httpx
-from migration.bootstrap import LIMITS, open_app
+from migration.app import LIMITS, open_app
 from migration.settings import read_settings
 
 class Stopping(httpx.AsyncHTTPTransport):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from migration.step import Advanced, Blocked, Held, Waiting
-from state.sides import AttemptEnd, Side, Status
+from migration.steps.protocol import Advanced, Blocked, Held, Waiting
+from state.enums import AttemptEnd, Side, Status
 from tests.conftest import MakeRig
 from tests.journeys.kills import struck
 

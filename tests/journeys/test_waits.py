@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from migration.mover import Mover
-from migration.step import Advanced, Blocked, Waiting
-from state.sides import Status
+from migration.engine.runner import Mover
+from migration.steps.protocol import Advanced, Blocked, Waiting
+from state.enums import Status
 from tests.conftest import MakeRig
 from tests.rig import Rig
 

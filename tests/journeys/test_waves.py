@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from migration.actions import begin_wave, hold_wave, release_wave, switch_way
-from migration.bootstrap import App
-from migration.mover import Busy
-from migration.step import Held, Outcome
+from migration.app import App
+from migration.engine.runner import Busy
+from migration.operations.numbers import switch_way
+from migration.operations.waves import begin_wave, hold_wave, release_wave
+from migration.steps.protocol import Held, Outcome
 from migration.waves.loop import Slice, WaveLoop, left_over
 from migration.waves.plan import cutover_of
+from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.models import NumberMigration
 from state.queries import WavePart
-from state.sides import Released, Side, Status, WaveState
 from tests.conftest import MakeRig
 from tests.rig import Killed, Scythe
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from migration.actions import Refused, back_to_onprem, look_back, recover_forward
-from migration.bootstrap import App
+from migration.app import App
+from migration.operations.numbers import back_to_onprem, look_back, recover_forward
+from migration.operations.refused import Refused
+from state.enums import Side, Status
 from state.rows import Position
-from state.sides import Side, Status
 from tests.conftest import MakeRig
 from tests.journeys.asking import (
     Due,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from migration.actions import abort, back_to_onprem, look_back
-from migration.advice import next_command
-from migration.bootstrap import App
+from migration.app import App
+from migration.operations.numbers import abort, back_to_onprem, look_back
+from migration.operations.wording import next_command
+from state.enums import Side, Status
 from state.errors import Conflict
 from state.rows import Position
-from state.sides import Side, Status
 from tests.conftest import MakeRig
 from tests.journeys import test_forward_recovery as forward
 from tests.journeys.tales import WITH_CLIENT

@@ -2,9 +2,10 @@
 
 from pydantic import SecretStr
 
-from migration.actions import enter_code, state_onprem_off, switch_way
-from migration.step import Advanced, Reopen
-from state.sides import Side, Status
+from migration.operations.codes import enter_code
+from migration.operations.numbers import state_onprem_off, switch_way
+from migration.steps.protocol import Advanced, Reopen
+from state.enums import Side, Status
 from tests.conftest import MakeRig
 from tests.journeys.kills import struck
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from migration import errors
-from migration.actions import Refused
 from migration.errors import (
     BackupNotKept,
     BadSetting,
@@ -21,9 +20,10 @@ from migration.errors import (
 )
 from migration.fleet.importing import BadInventory
 from migration.fleet.inventory import BadRow
-from migration.vault import WrongKey
+from migration.operations.refused import Refused
+from migration.vault.sealing import WrongKey
 from state import errors as state_errors
-from state.sides import Party
+from state.enums import Party
 
 WAIT = timedelta(minutes=7)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

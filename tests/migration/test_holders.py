@@ -10,7 +10,7 @@ from typing import TypeAlias
 import psutil
 import pytest
 
-from migration.holders import holder_name, is_gone
+from migration.runtime.worker_identity import holder_name, is_gone
 
 Child: TypeAlias = "subprocess.Popen[bytes]"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from migration.preflight.verdict import preflight
+from migration.preflight.assessment import preflight
 from state.models import Base
 from tests.conftest import MakeRig
 from tests.rig import Rig

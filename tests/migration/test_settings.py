@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from migration.errors import BadSetting
 from migration.settings import SecretRef, Settings, read_admin, read_settings
-from migration.vault import MasterKeys, new_master_key, write_private
+from migration.vault.sealing import MasterKeys, new_master_key, write_private
 
 
 def key_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Settings:

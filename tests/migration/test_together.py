@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from migration.together import all_of
+from migration.runtime.concurrency import all_of
 
 
 async def test_what_each_gave_in_their_order() -> None:

@@ -12,8 +12,17 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from migration.errors import BackupNotKept, BadSetting
-from migration.keeper import VaultKeeper
-from migration.vault import BackupShelf, MasterKeys, Sealed, Vault, WrongKey, key_id, new_master_key, write_private
+from migration.vault.sealing import (
+    BackupShelf,
+    MasterKeys,
+    Sealed,
+    Vault,
+    WrongKey,
+    key_id,
+    new_master_key,
+    write_private,
+)
+from migration.vault.store import VaultKeeper
 from state.database import open_database
 from state.rows import SealedSecret
 from state.secrets import Secrets

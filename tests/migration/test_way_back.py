@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migration.readings import SUNSET
-from migration.way_back import Known, Way, WayBack, judged, summed
+from migration.steps.both_sides import SUNSET
+from migration.steps.rollback_options import Known, Way, WayBack, judged, summed
 
 BEFORE = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 AFTER = SUNSET + timedelta(days=30)

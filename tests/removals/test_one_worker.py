@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from migration.actions import hand_in_pin
-from migration.mover import Busy
-from migration.step import Advanced, Reopen, Waiting
+from migration.engine.runner import Busy
+from migration.operations.numbers import hand_in_pin
+from migration.steps.protocol import Advanced, Reopen, Waiting
+from state.enums import Side, Status
 from state.errors import LeaseLost
 from state.ledger import Move
-from state.sides import Side, Status
 from tests.conftest import MakeRig
 from tests.rig import Killed, Scythe
 

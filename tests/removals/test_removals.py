@@ -46,7 +46,7 @@ REMOVALS = {
         (LOST + "::test_reads_that_lag_do_not_cause_a_second_register[sqlite-dark-100]",),
     ),
     "the wait for a call that may still be in flight": Removal(
-        "migration/engine.py", "if now < attempt.answer_due:", "if False:", (PLACE,)
+        "migration/engine/executor.py", "if now < attempt.answer_due:", "if False:", (PLACE,)
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",
@@ -58,13 +58,13 @@ REMOVALS = {
         "state/ledger/moves.py", "                        NumberMigration.fence == lease.fence,\n", "", (PLACE,)
     ),
     "the sealed intent": Removal(
-        "migration/keeper.py",
+        "migration/vault/store.py",
         "        if not secret:\n            return None\n",
         "        if secret is not None:\n            return None\n",
         (KILLED + "::test_killed_anywhere_it_still_moves_once[sqlite-0-with backup-after_send]",),
     ),
     "send_by": Removal(
-        "migration/clients/transport.py",
+        "migration/clients/http.py",
         "        if self._boot() >= send_by:",
         "        if False:",
         (LATE + "::test_an_intent_that_grew_old_is_never_sent",),
@@ -79,7 +79,7 @@ REMOVALS = {
         "state/ledger/gates.py", "            halts.within_rule(),\n", "", ("tests/state/test_gates.py",)
     ),
     "the turns of a wave": Removal(
-        "state/ledger/turns.py", "moving < Wave.concurrency", "moving >= 0", ("tests/state/test_turns.py",)
+        "state/ledger/concurrency_limit.py", "moving < Wave.concurrency", "moving >= 0", ("tests/state/test_turns.py",)
     ),
     "the budget in the WHERE": Removal(
         "state/ledger/attempts.py",
@@ -88,7 +88,7 @@ REMOVALS = {
         (PLACE,),
     ),
     "the second reading of both sides after a refusal": Removal(
-        "migration/setbacks.py",
+        "migration/engine/failures.py",
         "            return await self._read_sides(record.number)\n        except",
         "            return Evidence(side=record.number.at.side)\n        except",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
@@ -100,10 +100,10 @@ REMOVALS = {
         (PLACE,),
     ),
     "stale inputs before a cutover": Removal(
-        "migration/engine.py", "            if stale is not None:", "            if False:", (PLACE,)
+        "migration/engine/executor.py", "            if stale is not None:", "            if False:", (PLACE,)
     ),
     "the PIN that was refused": Removal(
-        "migration/setbacks.py",
+        "migration/engine/failures.py",
         "            forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,\n",
         "",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from migration.actions import begin_wave
-from migration.sandbox import health
-from migration.vault import new_master_key
+from migration.operations.waves import begin_wave
+from migration.vault.sealing import new_master_key
+from sandbox.world import health
+from state.enums import Side, Status
 from state.rows import Position
-from state.sides import Side, Status
 from tests.operator import Operator
 from tests.rig import Killed
 from tests.runbooks.walk import Walk

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 
-from migration.sandbox import Sandbox
-from migration.sandbox.number import SimNumber
-from migration.sandbox.scenario import read
-from migration.sandbox.webhooks import Delivery
-from migration.sandbox.world import WorldKind
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
+from sandbox.world.number import SimNumber
+from sandbox.world.webhooks import Delivery
+from sandbox.world.world import WorldKind
 
 BASE = "http://sandbox"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migration.sandbox.limits import Budget
-from migration.sandbox.onprem_app import SETTINGS
+from sandbox.onprem.application_settings import SETTINGS
+from sandbox.world.limits import Budget
 from tests.sandbox.far import Far
 from tests.sandbox.test_histories import Story
 

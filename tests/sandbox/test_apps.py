@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.scenario import read
-from migration.sandbox.webhooks import Delivery
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.far import Clock, Far, code_of
 from tests.sandbox.test_webhooks import APP, CONSUMER, TEMPLATE
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.scenario import BadScenario, read
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import BadScenario, read
 from tests.sandbox.far import Clock, Far, code_of
 
 

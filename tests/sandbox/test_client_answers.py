@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox import switches
-from migration.sandbox.number import certificate
+from sandbox import switches
+from sandbox.world.number import certificate
 from tests.sandbox.far import Clock, Far, code_of, taking
 
 Answers = Callable[..., Awaitable[Any]]

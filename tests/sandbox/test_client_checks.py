@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from migration.sandbox.number import certificate
-from migration.sandbox.onprem_nodes import NODES
-from migration.sandbox.webhooks import Delivery
+from sandbox.onprem.nodes import NODES
+from sandbox.world.number import certificate
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.far import Clock, Far, code_of, taking
 
 HELLO = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox.onprem_hands import ACTIONS
-from migration.sandbox.webhooks import Delivery
+from sandbox.onprem.operator_actions import ACTIONS
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.far import Far, code_of, taking
 
 TEMPLATE = {"namespace": "n", "name": "smoke_test", "language": {"policy": "deterministic", "code": "en"}}

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from migration.sandbox.webhooks import Delivery
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.far import Far, code_of, taking
 
 HELLO = {"to": "4915112345678", "type": "template"}

@@ -7,14 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.deployments import CALLS
-from migration.sandbox.number import certificate
-from migration.sandbox.onprem_elsewhere import ELSEWHERE
-from migration.sandbox.onprem_hands import FAILS, HANDS
-from migration.sandbox.onprem_moves import FACTS, Move
-from migration.sandbox.onprem_states import STATES
-from migration.sandbox.scenario import read
+from sandbox.app import Sandbox
+from sandbox.onprem.deployments import CALLS
+from sandbox.onprem.operator_actions import FAILS, HANDS
+from sandbox.onprem.outside_changes import ELSEWHERE
+from sandbox.onprem.transitions import FACTS, Move
+from sandbox.scenarios.scenario_file import read
+from sandbox.world.client_states import STATES
+from sandbox.world.number import certificate
 from tests.sandbox.far import Clock, Far, code_of
 
 SLOW = {"client_start_s": 5, "client_connect_s": 5}

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from migration.sandbox.webhooks import Delivery
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.far import CODE, Far, code_of
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from migration.sandbox.faults import BadFault
+from sandbox.faults import BadFault
 from tests.sandbox.far import Far, code_of
 
 

@@ -7,15 +7,15 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migration.sandbox import Sandbox
-from migration.sandbox.kinds import KINDS, TYPES
-from migration.sandbox.manager import ACTIONS
-from migration.sandbox.number import certificate
-from migration.sandbox.onprem_hands import ACTIONS as HANDS
-from migration.sandbox.scenario import read
-from migration.sandbox.switches import SHARES, names, values_of
-from migration.sandbox.webhooks import Delivery
-from migration.sandbox.wire import Request
+from sandbox.app import Sandbox
+from sandbox.onprem.operator_actions import ACTIONS as HANDS
+from sandbox.scenarios.kinds import KINDS, TYPES
+from sandbox.scenarios.scenario_file import read
+from sandbox.switches import SHARES, names, values_of
+from sandbox.wire import Request
+from sandbox.world.number import certificate
+from sandbox.world.webhooks import Delivery
+from sandbox.world.whatsapp_manager import ACTIONS
 from tests.sandbox.far import CODE, Clock, Far
 
 SEES_ALL = "EAAGwitness"

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from migration.sandbox.number import certificate
-from migration.sandbox.world import WorldKind
+from sandbox.world.number import certificate
+from sandbox.world.world import WorldKind
 from tests.sandbox.far import Clock, Far, code_of
 
 HELLO = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from migration.sandbox.calls import Call, CallLog
+from sandbox.calls import Call, CallLog
 from tests.sandbox.far import CODE, Far
 
 

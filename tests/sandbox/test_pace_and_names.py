@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox import Sandbox, health
-from migration.sandbox.scenario import read
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
+from sandbox.world import health
 from tests.sandbox.far import Clock, Far, code_of
 
 

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from migration.sandbox import page, pages, switches
-from migration.sandbox.oracle import ROUTES
+from sandbox import sources as pages
+from sandbox import switches
+from sandbox.control import docs_tables as page
+from sandbox.control.oracle import ROUTES
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "sandbox.md"
 TEXT = PATH.read_text(encoding="utf-8")
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert page.renewed(TEXT) == TEXT, "python -m migration.sandbox.page docs/sandbox.md"
+    assert page.renewed(TEXT) == TEXT, "python -m sandbox.control.docs_tables docs/sandbox.md"
 
 
 def test_every_switch_says_which_page_leaves_it_open() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.scenario import read
-from migration.sandbox.wire import Request
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
+from sandbox.wire import Request
 from tests.sandbox.far import Clock, Far, code_of
 
 MANY = ["on_cloud"] * 10

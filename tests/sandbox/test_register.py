@@ -2,8 +2,8 @@
 
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.scenario import read
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
 from tests.sandbox.far import CODE, Clock, Far, code_of
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import httpx
 
-from migration.sandbox import Sandbox
-from migration.sandbox.webhooks import Delivery
-from migration.sandbox.wire import Request
+from sandbox.app import Sandbox
+from sandbox.wire import Request
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.test_courier import Endpoint, endpoint
 from tests.sandbox.test_server import client, registering
 
@@ -28,8 +28,8 @@ SWITCHES = {"webhook_jitter_s": 30, "webhook_duplicates": 0.5, "callbacks_after_
 FROZEN = f"""
 import asyncio
 from datetime import datetime
-from migration.sandbox import Sandbox
-from migration.sandbox.server import serve
+from sandbox.app import Sandbox
+from sandbox.serving.server import serve
 now = datetime.fromisoformat({START!r})
 made = Sandbox.build(numbers={len(KINDS)}, seed=11, kinds={KINDS!r}, now=lambda: now, switches={SWITCHES!r})
 asyncio.run(serve(made))

@@ -7,10 +7,10 @@ from pathlib import Path
 import phonenumbers
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.kinds import KINDS
-from migration.sandbox.scenario import BadScenario, load, read, shipped
-from migration.sandbox.switches import BadSwitch, Switches, names, with_values
+from sandbox.app import Sandbox
+from sandbox.scenarios.kinds import KINDS
+from sandbox.scenarios.scenario_file import BadScenario, load, read, shipped
+from sandbox.switches import BadSwitch, Switches, names, with_values
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.sandbox import health
+from sandbox.world import health
 from tests.sandbox.far import Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE, TEXT, change, listening, seen
 

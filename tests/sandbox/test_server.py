@@ -17,9 +17,7 @@ import pytest
 
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "migration.sandbox", *arguments], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-m", "sandbox", *arguments], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())
@@ -99,7 +97,7 @@ def test_the_control_command_stops_and_starts() -> None:
         first, second = told["numbers"]
 
         def control(what: str, instance: str, url: str = told["sandbox_url"]) -> int:
-            command = [sys.executable, "-m", "migration.sandbox.control", "--url", url, what, instance]
+            command = [sys.executable, "-m", "sandbox.control.client_commands", "--url", url, what, instance]
             return subprocess.run(command, capture_output=True, check=False).returncode
 
         assert control("stop", first["instance"]) == 0
@@ -131,7 +129,7 @@ def test_the_control_command_stops_and_starts() -> None:
     ],
 )
 def test_wrong_arguments_are_told_in_one_line(arguments: list[str], said: str) -> None:
-    command = [sys.executable, "-m", "migration.sandbox", *arguments]
+    command = [sys.executable, "-m", "sandbox", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -166,7 +164,7 @@ def test_head_is_get_without_its_body_and_the_connection_goes_on() -> None:
 def test_a_port_that_somebody_has_and_a_host_that_nobody_is_are_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for given in (["--port", str(taken.getsockname()[1])], ["--host", "a..b"], ["--host", "nowhere.invalid"]):
-            command = [sys.executable, "-m", "migration.sandbox", "--numbers", "1", *given]
+            command = [sys.executable, "-m", "sandbox", "--numbers", "1", *given]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
             assert done.stderr.startswith("cannot listen on ")

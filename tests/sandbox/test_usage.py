@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from migration.sandbox import Sandbox
-from migration.sandbox.scenario import read
+from sandbox.app import Sandbox
+from sandbox.scenarios.scenario_file import read
 from tests.sandbox.far import Clock, Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE
 

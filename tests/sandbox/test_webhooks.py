@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from migration.sandbox.webhooks import Delivery
+from sandbox.world.webhooks import Delivery
 from tests.sandbox.far import CODE, Far, code_of
 
 CONSUMER = "4915112345678"

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from state.enums import AttemptEnd
 from state.errors import BudgetSpent
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
-from state.sides import AttemptEnd
 from tests.state.town import Town
 
 ALLOWED = BUDGET_CALLS - BUDGET_RESERVE

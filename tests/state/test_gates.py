@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from state.enums import Released, Side, Status, WaveState
 from state.errors import GateClosed
 from state.ledger import Move
 from state.ledger.waves import NewWave
 from state.models import CredentialProfile
-from state.sides import Released, Side, Status, WaveState
 from tests.state.town import MINUTE, START, Town
 
 HOUR = timedelta(hours=1)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from state.enums import AttemptEnd, Status
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import Move
 from state.rows import Lease
-from state.sides import AttemptEnd, Status
 from tests.state.town import MINUTE, Town, built, new_intent
 
 ADVANCE = Move("register", Status.READY, "advanced", to="confirm")

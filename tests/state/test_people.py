@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from state.enums import AttemptEnd, Disposition, Side, Status
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import Move
 from state.rows import SealedSecret
-from state.sides import AttemptEnd, Disposition, Side, Status
 from tests.state.town import MINUTE, Town
 
 SEALED = SealedSecret("code", b"c", b"k", "id")

@@ -2,10 +2,10 @@
 
 from sqlalchemy import text
 
+from state.dry_run import trial
 from state.ledger import Ledger
 from state.ledger.waves import NewWave
 from state.queries import Queries
-from state.trial import trial
 from state.types import HandedClock
 from tests.state.town import Town
 

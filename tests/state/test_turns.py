@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from state.enums import Party, Status, WaveState
 from state.errors import LeaseLost, NoTurn
 from state.ledger import Move
-from state.ledger.turns import BETWEEN_STEPS, SHORT_WAIT
+from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.waves import NewWave
-from state.sides import Party, Status, WaveState
 from tests.state.town import MINUTE, Town, built
 
 NEXT = Move("register", Status.READY, "advanced", to="confirm")

@@ -10,11 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.database import open_database
+from state.enums import AttemptEnd, Side, Status
 from state.ledger import Ledger, Move, NewIntent
-from state.ledger.fleet import NewNumber, NewProfile
+from state.ledger.fleet_import import NewNumber, NewProfile
 from state.queries import Queries
 from state.rows import Lease, OpenAttempt, SealedSecret
-from state.sides import AttemptEnd, Side, Status
 from state.types import HandedClock
 
 START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)

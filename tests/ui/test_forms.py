@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from migration.bootstrap import open_app
+from migration.app import open_app
 from migration.demo.fleet import write_home
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from migration.children import Child
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import House
+from migration.runtime.process_tree import Child
 from migration.settings import Settings
 
 # One number in so many has a trouble of its own; each is the network's fault and passes. None of a backup is among
@@ -111,7 +111,7 @@ def _number(dice: random.Random) -> dict[str, Any]:
 
 def name_start_command(admin: Path, inventory: Path, sandbox_url: str) -> None:
     """Every client of the inventory can be started again by a command that the admin file names."""
-    argv = [sys.executable, "-m", "migration.sandbox.control", "--url", sandbox_url, "start", "{instance}"]
+    argv = [sys.executable, "-m", "sandbox.control.client_commands", "--url", sandbox_url, "start", "{instance}"]
     with admin.open("a") as file:
         file.write(START.format(argv=json.dumps(argv)))
     with inventory.open() as file:

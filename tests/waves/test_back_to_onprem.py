@@ -13,9 +13,9 @@ from flows.back_to_onprem import back_to_onprem, state_at_end, unconfirmed
 from flows.migrate_number import migrate_number
 from migration.demo.fleet import write_home
 from migration.fleet.importing import import_fleet
-from migration.step import Advanced
-from migration.vault import new_master_key, write_private
-from state.sides import Side, Status
+from migration.steps.protocol import Advanced
+from migration.vault.sealing import new_master_key, write_private
+from state.enums import Side, Status
 from tests.flows.conftest import Place, harness, place, swept
 from tests.waves.hall import name_start_command
 

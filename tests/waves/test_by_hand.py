@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from migration.bootstrap import open_app
-from migration.children import Child
+from migration.app import open_app
 from migration.demo.fleet import write_home
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
+from migration.runtime.process_tree import Child
+from state.enums import Side, Status
 from state.rows import Position
-from state.sides import Side, Status
 from tests.runbooks.pages import TOP, typed
 from tests.waves.hall import Hall, name_start_command
 

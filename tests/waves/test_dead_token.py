@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from migration.actions import begin_wave, renew_profile
-from migration.bootstrap import App
+from migration.app import App
 from migration.fleet.importing import import_fleet
-from migration.sandbox import Sandbox
-from migration.sandbox.calls import Call
-from migration.sandbox.scenario import read
+from migration.operations.profiles import renew_profile
+from migration.operations.waves import begin_wave
 from migration.settings import Settings
-from migration.vault import new_master_key
+from migration.vault.sealing import new_master_key
 from migration.waves.loop import Slice, WaveLoop
+from sandbox.app import Sandbox
+from sandbox.calls import Call
+from sandbox.scenarios.scenario_file import read
+from state.enums import Side, Status, WaveState
 from state.rows import Position
-from state.sides import Side, Status, WaveState
 from tests.rig import START, FakeClock, Rig, write_home, write_inventory
 
 WAVE = "night"

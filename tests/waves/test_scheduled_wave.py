@@ -16,13 +16,13 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from migration.bootstrap import open_app
-from migration.children import Child
+from migration.app import open_app
 from migration.demo.fleet import write_home
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
+from migration.runtime.process_tree import Child
+from state.enums import Side, Status
 from state.rows import Position
-from state.sides import Side, Status
 from tests.waves.hall import Hall, write_scenario
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.cloud import CloudApi
-from migration.clients.transport import GuardedTransport
+from migration.clients.graph import CloudApi
+from migration.clients.http import GuardedTransport
 
 BASE = "https://graph.test/v25.0"
 TOKEN = SecretStr("EAAG-a-token-of-the-system-user")

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.cloud import CloudApi
-from migration.clients.cloud_models import Backup
+from migration.clients.graph import CloudApi
+from migration.clients.graph_models import Backup
 from migration.errors import OutcomeUnknown, Transient
 from tests.migration.clients.graph import APP_SECRET, BASE, LATER, NUMBER, TOKEN, WABA, cloud, saying
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.codes import parsed_wait, regain
+from migration.clients.graph_errors import parsed_wait, regain
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from tests.migration.clients.graph import LATER, NUMBER, cloud, error, raising, saying
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.hooks import HookDone, HookDraining, HookVetoed, TrafficHooks
+from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed, TrafficHooks
 from migration.errors import MigrationError, Rejected, Transient
-from migration.sandbox import Sandbox
+from sandbox.app import Sandbox
 
 URL = "https://senders.test/hook"
 SECRET = SecretStr("hook-secret")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from migration.bootstrap import Wires
+from migration.app import Wires
 from migration.clients.onprem import OnPremApi, Reading, Session
 from migration.clock import SystemClock
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.cloud import CloudApi
-from migration.clients.hooks import TrafficHooks
+from migration.clients.graph import CloudApi
+from migration.clients.http import SEND_BY, GuardedTransport, RefusingTransport, TooLate
 from migration.clients.onprem import OnPremApi, Session
-from migration.clients.transport import SEND_BY, GuardedTransport, RefusingTransport, TooLate
+from migration.clients.traffic_hooks import TrafficHooks
 from migration.errors import Transient, WriteRefused
 from tests.migration.clients.graph import NUMBER, TOKEN
 

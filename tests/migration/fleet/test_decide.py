@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from migration.clients.cloud_models import CloudNumber
+from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremReading, Reading
-from migration.fleet.decide import Ended, Look, Way, decide
-from migration.readings import SUNSET
-from state.sides import Disposition, Side
+from migration.fleet.choose_itinerary import Ended, Look, Way, decide
+from migration.steps.both_sides import SUNSET
+from state.enums import Disposition, Side
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 AFTER = SUNSET + timedelta(days=400)

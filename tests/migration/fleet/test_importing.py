@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from migration.bootstrap import App
+from migration.app import App
 from migration.errors import CredentialsRefused, Transient
 from migration.fleet.importing import BadInventory, begin_migrations, import_fleet
-from migration.preflight.verdict import preflight
-from migration.sandbox.kinds import KINDS
+from migration.preflight.assessment import preflight
+from sandbox.scenarios.kinds import KINDS
 from state.errors import Conflict
 from state.models import Base
 from tests.conftest import MakeRig

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from migration.fleet.inventory import OPTIONAL, REQUIRED, BadRow, Inventory, read_inventory
 from migration.settings import Admin
-from state.ledger.fleet import NewInstance
+from state.ledger.fleet_import import NewInstance
 
 ADMIN = Admin.model_validate(
     {

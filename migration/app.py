@@ -1,0 +1,250 @@
+"""Builds the object graph. The only place that knows all the parts."""
+
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from migration.clients.commands import NamedCommands
+from migration.clients.graph import CloudApi
+from migration.clients.http import GuardedTransport, RefusingTransport
+from migration.clients.onprem import OnPremApi, Session
+from migration.clients.traffic_hooks import TrafficHooks
+from migration.clock import Clock, SystemClock
+from migration.engine.executor import Engine
+from migration.engine.runner import Mover
+from migration.errors import BadSetting
+from migration.runtime.worker_identity import holder_name, is_gone
+from migration.settings import Admin, Settings, read_admin
+from migration.steps.both_sides import read_sides
+from migration.steps.protocol import Number, Smoke
+from migration.vault.sealing import BackupShelf, Vault
+from migration.vault.store import NumberSecrets, VaultKeeper
+from state.database import open_database
+from state.ledger import Ledger
+from state.queries import Queries
+from state.rows import InstanceRow, Position
+from state.schema import check_schema
+from state.secrets import Secrets
+from state.types import DatabaseClock, SqlClock
+
+LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=20.0)
+Randomness = Callable[[int], bytes]
+
+
+class Wires:
+    """HTTP clients: guarded, shared, one set for instances with a certificate of their own making."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        dry_run: bool = False,
+        transport: Callable[[ssl.SSLContext | None], httpx.AsyncBaseTransport] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._dry_run = dry_run
+        self._make = transport or self._real
+        self._checked: ssl.SSLContext | None = None
+        self._unchecked: ssl.SSLContext | None = None
+        if transport is None:
+            self._checked, self._unchecked = _tls()
+        # httpx writes each URL to its log, and some of ours carry a token to be looked at.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self.graph = self._client(self._checked)
+        self._self_signed = self._client(self._unchecked)
+
+    def fresh(self) -> httpx.AsyncClient:
+        """A client whose first call opens a connection of its own."""
+        return self._client(self._checked)
+
+    def onprem(self, *, verify_tls: bool) -> httpx.AsyncClient:
+        return self.graph if verify_tls else self._self_signed
+
+    def _client(self, tls: ssl.SSLContext | None) -> httpx.AsyncClient:
+        guarded: httpx.AsyncBaseTransport = GuardedTransport(self._make(tls), self._clock.boot)
+        if self._dry_run:
+            guarded = RefusingTransport(guarded)
+        return httpx.AsyncClient(transport=guarded, trust_env=False, follow_redirects=False)
+
+    @staticmethod
+    def _real(tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
+        assert tls is not None
+        return httpx.AsyncHTTPTransport(verify=tls, limits=LIMITS)
+
+    async def aclose(self) -> None:
+        await self.graph.aclose()
+        await self._self_signed.aclose()
+
+
+def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """One that checks certificates and one that does not.
+
+    The client ships with a self-signed certificate; taken as it is only where the inventory says so:
+    https://developers.facebook.com/docs/whatsapp/api/users/login
+    """
+    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    return ssl.create_default_context(), unchecked
+
+
+@dataclass(slots=True)
+class Far:
+    """Clients of the far sides, bound to profiles and instances."""
+
+    wires: Wires
+    keeper: VaultKeeper
+    admin: Admin
+    settings: Settings
+    commands: NamedCommands
+    sessions: dict[int, Session] = field(default_factory=dict)
+
+    @property
+    def graph_base(self) -> str:
+        return f"{self.settings.graph_url.rstrip('/')}/{self.settings.graph_version}"
+
+    async def cloud(self, profile_id: int, profile: str) -> CloudApi:
+        """Raises BadSetting when no token is kept for the profile."""
+        owner = f"profile:{profile_id}"
+        token = await self.keeper.open(owner, "token")
+        if token is None:
+            raise BadSetting(f"no token is kept for profile {profile}; `cutover profile {profile} --new-token`")
+        secret = await self.keeper.open(owner, "app_secret")
+        return CloudApi(self.wires.graph, self.wires.fresh, self.graph_base, token, secret)
+
+    async def onprem(self, instance: InstanceRow | None) -> OnPremApi | None:
+        if instance is None:
+            return None
+        password = await self.keeper.open(f"instance:{instance.id}", "password")
+        if password is None:
+            raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
+        return OnPremApi(
+            self.wires.onprem(verify_tls=instance.verify_tls),
+            instance.base_url,
+            instance.username,
+            password,
+            self.sessions.setdefault(instance.id, Session()),
+            instance.name,
+        )
+
+    def hooks(self, name: str | None) -> TrafficHooks | None:
+        """Raises BadSetting when the admin file does not have the customer's hook."""
+        if name is None:
+            return None
+        found = self.admin.hooks.get(name)
+        if found is None:
+            raise BadSetting(f"{self.settings.admin_path} names no hook {name}")
+        secret = found.secret.read(f"hook {name}", self.settings.admin_path.parent)
+        return TrafficHooks(self.wires.graph, found.url, secret)
+
+
+class NumberViews:
+    """The number that a step sees."""
+
+    def __init__(self, far: Far, queries: Queries, keeper: VaultKeeper, randomness: Randomness) -> None:
+        self._far = far
+        self._queries = queries
+        self._keeper = keeper
+        self._randomness = randomness
+
+    async def of(self, position: Position, now: datetime) -> Number:
+        code = await self._queries.entered_code(position.migration_id)
+        smoke = self._far.admin.smoke
+        return Number(
+            at=position,
+            now=now,
+            cloud=await self._far.cloud(position.profile_id, position.profile),
+            onprem=await self._far.onprem(position.instance),
+            hooks=self._far.hooks(position.hook),
+            commands=self._far.commands,
+            secrets=NumberSecrets(self._keeper, position.number_id, has_code=code is not None),
+            results=await self._queries.findings(position.migration_id),
+            notes=await self._queries.findings(position.migration_id, "note"),
+            code=code,
+            smoke=Smoke(smoke.to, smoke.template, smoke.language),
+            facts=await self._queries.field_facts(),
+            randomness=self._randomness,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything an entry point may need."""
+
+    settings: Settings
+    admin: Admin
+    database: AsyncEngine
+    clock: Clock
+    ledger: Ledger
+    queries: Queries
+    secrets: Secrets
+    vault: Vault
+    keeper: VaultKeeper
+    far: Far
+    views: NumberViews
+    engine: Engine
+    mover: Mover
+    holder: str
+    is_gone: Callable[[str], bool]
+    randomness: Randomness
+    sql_clock: SqlClock
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    clock: Clock | None = None,
+    sql_clock: SqlClock | None = None,
+    transport: Callable[[ssl.SSLContext | None], httpx.AsyncBaseTransport] | None = None,
+    randomness: Randomness = secrets.token_bytes,
+    holder: str | None = None,
+    is_gone: Callable[[str], bool] = is_gone,
+    commands: NamedCommands | None = None,
+) -> AsyncIterator[App]:
+    """Open the database and build the rest. Raises BadSetting, SchemaTooNew, SchemaTooOld."""
+    clock = clock or SystemClock()
+    sql_clock = sql_clock or DatabaseClock()
+    holder = holder or holder_name()
+    admin, vault = read_admin(settings.admin_path), Vault(settings.keys())
+    async with AsyncExitStack() as stack:
+        database = open_database(settings.database)
+        stack.push_async_callback(database.dispose)
+        await check_schema(database)
+        ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock)
+        rows = Secrets(database, sql_clock)
+        keeper = VaultKeeper(vault, rows, BackupShelf(settings.shelf))
+        wires = Wires(clock, dry_run=dry_run, transport=transport)
+        stack.push_async_callback(wires.aclose)
+        commands = commands or NamedCommands(admin.commands, refuse=dry_run, boot=clock.boot)
+        far = Far(wires, keeper, admin, settings, commands)
+        views = NumberViews(far, queries, keeper, randomness)
+        engine = Engine(ledger, queries, views, keeper, clock, holder, read_sides)
+        mover = Mover(engine, clock)
+        yield App(
+            settings,
+            admin,
+            database,
+            clock,
+            ledger,
+            queries,
+            rows,
+            vault,
+            keeper,
+            far,
+            views,
+            engine,
+            mover,
+            holder,
+            is_gone,
+            randomness,
+            sql_clock,
+        )

@@ -1,0 +1,165 @@
+"""What a refusal means for the step that met it: one table, (step, code) to outcome, with the source of each code.
+
+Codes: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from migration.steps.protocol import Blocked, Reopen, Switch, Waiting
+from state.enums import Party
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What the far side said, to whom."""
+
+    step: str
+    code: int | None
+    subcode: int | None
+    details: str
+    wait: timedelta | None = None
+
+    @property
+    def told(self) -> str:
+        number = f" ({self.code}{f'/{self.subcode}' if self.subcode else ''})" if self.code is not None else ""
+        return f"{self.step} was refused{number}: {self.details}"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    how_long: timedelta
+    on: Party = Party.META
+
+
+@dataclass(frozen=True, slots=True)
+class GoBackTo:
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchTo:
+    itinerary: str
+
+
+Rule = WaitFor | GoBackTo | Stop | SwitchTo
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The table's answer, before it is given a time."""
+
+    rule: Rule
+    refused: Refused
+
+    def at(self, now: datetime) -> Waiting | Blocked | Reopen | Switch:
+        match self.rule:
+            case WaitFor(how_long, on):
+                return Waiting(now + max(how_long, self.refused.wait or timedelta()), on, self.refused.told)
+            case GoBackTo(step):
+                return Reopen(step, self.refused.told)
+            case Stop(runbook):
+                return Blocked(self.refused.told, runbook)
+            case SwitchTo(itinerary):
+                return Switch(itinerary, self.refused.told)
+
+
+ANY = "*"
+WRONG_PIN_PAGE = "runbooks/wrong-pin.md"
+WRONG_PIN = Stop(WRONG_PIN_PAGE)
+CODE_PAGE = Stop("runbooks/code-never-comes.md")
+REFUSED_PAGE = Stop("runbooks/refused.md")
+
+TABLE: Mapping[tuple[str, int, int | None], Rule] = {
+    # The PIN did not match: On-Premises is probably down by now. Never retried by software.
+    ("register", 133005, None): WRONG_PIN,
+    # "Account locked, or data check failed, e.g. wrong two-step PIN".
+    ("register", 131031, None): WRONG_PIN,
+    # Guessed too often or too fast: the wait is in the details, and a person looks at the PIN first.
+    ("register", 133008, None): WRONG_PIN,
+    ("register", 133009, None): WRONG_PIN,
+    # The number has to be verified (again) first.
+    ("register", 133006, None): GoBackTo("request_code"),
+    # Deleted a moment ago; Meta says to wait five minutes.
+    ("register", 133015, None): WaitFor(timedelta(minutes=5)),
+    # An earlier deregistration did not finish.
+    ("register", 133000, None): Stop("runbooks/deregistration-unfinished.md"),
+    # Ten calls in 72 h are spent, whoever made them.
+    (ANY, 133016, None): WaitFor(timedelta(hours=72)),
+    # Backup blob could not be read; 133002 is an older code of the same table.
+    ("register", 133002, None): Stop("runbooks/no-backup.md"),
+    # Up to one minute of maintenance, for example while throughput is upgraded.
+    (ANY, 131057, None): WaitFor(timedelta(seconds=60)),
+    # Too many codes asked for: hours to two days in field reports.
+    ("request_code", 136024, 2388367): WaitFor(timedelta(hours=24)),
+    # Not eligible for a code here, or blocked; the "one hour" in its text cannot be trusted.
+    ("request_code", 136024, 2388091): Stop("runbooks/code-refused.md"),
+    ("request_code", 136024, 2388093): Stop("runbooks/code-refused.md"),
+    ("request_code", 136024, None): CODE_PAGE,
+    # The code was wrong or too old: another one has to be typed in.
+    ("verify_code", 136025, None): GoBackTo("verify_code"),
+    # A wrong or used-up code; On-Premises documents no code for it, 1009 is its "value invalid".
+    ("verify_code_onprem", 1009, None): GoBackTo("verify_code_onprem"),
+    ("send_smoke", 133010, None): WaitFor(timedelta(seconds=5)),  # a short lag right after register
+    ("set_storage", 100, None): Stop("runbooks/storage-refused.md"),
+}
+
+# Where a code is shared by several causes, or undocumented, and only the text tells: (part of a step's name, words).
+BY_TEXT: tuple[tuple[str, str, Rule], ...] = (
+    # 1005 stands for bad credentials too. On-Premises takes no number any more; it goes forward again.
+    # https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
+    ("onprem", "reg_blocked", SwitchTo("FORWARD_RECOVERY")),
+    # The code of a missing acceptance is undocumented, its text is not: docs/unconfirmed.md.
+    ("", "terms", Stop("runbooks/terms-of-service.md")),
+)
+
+STEP_PAGES: Mapping[str, str] = {
+    "secure_pin": "runbooks/pin-unknown.md",
+    "back_up": "runbooks/no-backup.md",
+    "pause_sends": "runbooks/traffic-hook.md",
+    "switch_route": "runbooks/traffic-hook.md",
+    "resume_sends": "runbooks/traffic-hook.md",
+    "request_code": "runbooks/code-never-comes.md",
+    "verify_code": "runbooks/code-never-comes.md",
+    "deregister_onprem": "runbooks/stop-by-hand.md",
+    "request_code_onprem": "runbooks/code-never-comes.md",
+    "verify_code_onprem": "runbooks/code-never-comes.md",
+    "start_onprem": "runbooks/rollback-number.md",
+    "restart_onprem": "runbooks/rollback-number.md",
+    "restore_onprem": "runbooks/rollback-number.md",
+    "deregister_cloud": "runbooks/rollback-number.md",
+    "send_smoke": "runbooks/smoke-failed.md",
+    "prove_smoke": "runbooks/smoke-failed.md",
+    "set_storage": "runbooks/storage-refused.md",
+}
+
+
+def outcome_of(refused: Refused) -> Response:
+    """The most exact rule there is; a refusal nobody thought of stops the number and names a page."""
+    for part, words, by_text in BY_TEXT:
+        if part in refused.step and words in refused.details.lower():
+            return Response(by_text, refused)
+    if refused.code is not None:
+        for step in (refused.step, ANY):
+            for subcode in (refused.subcode, None):
+                rule = TABLE.get((step, refused.code, subcode))
+                if rule is not None:
+                    return Response(rule, refused)
+    return Response(Stop(page_of(refused.step)), refused)
+
+
+def page_of(step: str) -> str:
+    """Where a refusal of this step leads that has no rule of its own."""
+    return STEP_PAGES.get(step, REFUSED_PAGE.runbook)
+
+
+def runbooks() -> frozenset[str]:
+    """Every page that this table can send a person to."""
+    stops = {rule.runbook for rule in TABLE.values() if isinstance(rule, Stop)}
+    return frozenset(stops | set(STEP_PAGES.values()) | {REFUSED_PAGE.runbook, "runbooks/terms-of-service.md"})

@@ -1,0 +1,75 @@
+"""Moves numbers: one as far as it can go now, many at once until nothing is due. No Prefect in here."""
+
+from dataclasses import dataclass
+
+from migration.clock import Clock
+from migration.engine.executor import Engine
+from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
+from state.errors import Conflict, LeaseLost
+from state.ledger.concurrency_limit import SHORT_WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another worker holds the number: nothing to do here."""
+
+    reason: str
+
+
+class Mover:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def run_step(self, migration_id: int) -> Outcome | Busy:
+        """One step."""
+        try:
+            return await self._engine.take(migration_id)
+        except (LeaseLost, Conflict) as exc:
+            return Busy(str(exc))
+
+    async def run_one(self, migration_id: int) -> Outcome | Busy:
+        """Take steps until one does not advance. Safe to run again at any time, from anywhere."""
+        while True:
+            outcome = await self.run_step(migration_id)
+            if self.stops(outcome):
+                return outcome
+            await self.wait(outcome)
+
+    def stops(self, outcome: Outcome | Busy) -> bool:
+        """Whether a run ends here: at the end, or at a wait that is longer than a mover sleeps."""
+        match outcome:
+            case Advanced(ended=ended):
+                return ended
+            case Reopen() | Switch():
+                return False
+            case Waiting(until=until):
+                return until - self._engine.now() > SHORT_WAIT
+            case _:
+                return True
+
+    async def wait(self, outcome: Outcome | Busy) -> None:
+        """Sleep out a short wait."""
+        if isinstance(outcome, Waiting):
+            await self._clock.sleep(max((outcome.until - self._engine.now()).total_seconds(), 0.05))
+
+
+def sentence(outcome: Outcome | Busy) -> str:
+    """One line: what the last step said."""
+    match outcome:
+        case Advanced(ended=True):
+            return "done"
+        case Advanced(step):
+            return f"{step} done"
+        case Waiting(until, on, reason):
+            return f"waiting for {on} until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}"
+        case Blocked(reason, runbook):
+            return f"blocked: {reason} (see {runbook})"
+        case Held(reason):
+            return f"held: {reason}"
+        case Reopen(step, because):
+            return f"back to {step}: {because}"
+        case Switch(itinerary, because):
+            return f"on to {itinerary}: {because}"
+        case Busy(reason):
+            return f"busy: {reason}"

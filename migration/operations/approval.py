@@ -1,0 +1,38 @@
+"""What whoever lets numbers cross has to know: which numbers those are, and which of them could go back."""
+
+from collections.abc import Iterable, Sequence
+
+from migration.app import App
+from migration.steps.rollback_options import PREFLIGHT, Known, WayBack, judged, only_stopped
+from state.enums import Released
+from state.rows import Position
+
+
+def still_here(board: Iterable[Position]) -> list[Position]:
+    """Those that have neither crossed nor ended."""
+    return [at for at in board if at.crossed_at is None and at.ended_at is None]
+
+
+def let_cross(released: str, board: Iterable[Position]) -> list[Position]:
+    """The numbers of a wave that may still cross when so much of it is released."""
+    if released == Released.NONE:
+        return []
+    return [at for at in still_here(board) if at.canary or released == Released.ALL]
+
+
+async def way_back_on_record(app: App, at: Position) -> WayBack:
+    """As it was last seen, by a preflight or by the number's own first step: no side is looked at."""
+    snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
+    looked = (await app.queries.findings(at.migration_id, "note")).get(PREFLIGHT)
+    newest = max((one for one in (snapshot, looked) if one is not None), key=lambda one: one.at, default=None)
+    seen = newest.facts if newest is not None else {}
+    known = Known.of(at, seen, await app.queries.field_facts(), stopped=await was_only_stopped(app, at))
+    return judged(known, await app.queries.now())
+
+
+async def was_only_stopped(app: App, at: Position) -> bool:
+    return only_stopped(at, [row["step"] for row in await app.queries.attempts(at.migration_id)])
+
+
+async def ways_back(app: App, numbers: Sequence[Position]) -> list[WayBack]:
+    return [await way_back_on_record(app, at) for at in numbers]

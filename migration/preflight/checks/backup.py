@@ -1,0 +1,28 @@
+"""Can a backup be taken? A trial that is thrown away: a backup changes nothing at the instance."""
+
+import base64
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from migration.clients.onprem import Reading
+from migration.errors import MigrationError
+from migration.preflight.check import Checked, Verdict
+from migration.steps.protocol import Number
+
+PAGE = "runbooks/no-backup.md"
+
+
+class TrialBackup:
+    name: ClassVar[str] = "backup"
+
+    async def look(self, number: Number) -> Checked | None:
+        if number.onprem is None or (await number.onprem.reading()).kind is not Reading.SERVING:
+            return None
+        password = SecretStr(base64.urlsafe_b64encode(number.randomness(24)).decode())
+        try:
+            await number.onprem.backup(password)
+        except MigrationError as exc:
+            verdict = Verdict.FAIL if number.at.itinerary == "WITH_BACKUP" else Verdict.WARN
+            return Checked(self.name, verdict, f"no backup can be taken: {exc}", PAGE)
+        return Checked(self.name, Verdict.PASS, "a backup can be taken")

@@ -1,0 +1,30 @@
+"""Does Graph accept the profile's token, is it our app's, does it last, may it do what is needed?"""
+
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from migration.preflight.check import Checked, Verdict
+from migration.steps.protocol import Number
+
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
+NEEDED = ("whatsapp_business_management", "whatsapp_business_messaging")
+SOON = timedelta(days=7)
+PAGE = "runbooks/token-refused.md"
+
+
+class Token:
+    name: ClassVar[str] = "token"
+
+    async def look(self, number: Number) -> Checked | None:
+        facts = await number.cloud.debug_token()
+        if not facts.is_valid:
+            return Checked(self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.at.profile}", PAGE)
+        if facts.app_id is not None and facts.app_id != number.at.app_id:
+            said = f"the token is of app {facts.app_id}, the profile of app {number.at.app_id}"
+            return Checked(self.name, Verdict.FAIL, said, PAGE)
+        missing = [scope for scope in NEEDED if facts.scopes and scope not in facts.scopes]
+        if missing:
+            return Checked(self.name, Verdict.FAIL, f"the token may not do {', '.join(missing)}", PAGE)
+        if facts.expires_at and datetime.fromtimestamp(facts.expires_at, UTC) < number.now + SOON:
+            return Checked(self.name, Verdict.WARN, f"the token ends within {SOON.days} days", PAGE)
+        return Checked(self.name, Verdict.PASS, f"profile {number.at.profile} is accepted")

@@ -1,0 +1,1 @@
+"""Processes, concurrency, and who a worker is."""

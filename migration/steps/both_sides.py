@@ -1,0 +1,87 @@
+"""Reading both sides, and what their answers together mean. One place, because everything hangs on it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from migration.clients.graph_models import CloudNumber
+from migration.clients.onprem import Reading
+from migration.steps.protocol import Blocked, Evidence, Number
+from migration.steps.reading_cache import Both
+from state.enums import Side
+
+# The last On-Premises client version expired on this day; nothing is delivered to or from such numbers since.
+# https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
+SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
+
+
+async def read_both(number: Number) -> Both:
+    """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
+    onprem = await number.onprem.reading() if number.onprem is not None else None
+    return Both(await number.cloud.number(number.at.phone_number_id), onprem)
+
+
+async def look(number: Number) -> Both:
+    """As `read_both`, once a pass: for `check`, `probe` and `prepare`, which lie milliseconds apart. Inside an outage
+    each further reading would lengthen it, and slow ones would use up the lease before an intent is committed."""
+    if number.look.both is None:
+        number.look.both = await read_both(number)
+    return number.look.both
+
+
+def side_of(both: Both, number: Number) -> Side:
+    """What the two answers say together. `unknown` whenever they contradict each other or one is missing."""
+    if both.cloud.registered:
+        # A number lives on one platform: both sides claiming it means one of them lags.
+        return Side.UNKNOWN if both.serving else Side.CLOUD
+    if both.serving:
+        return Side.ON_PREMISES
+    return Side.NEITHER if off_for_sure(both, number) else Side.UNKNOWN
+
+
+def off_for_sure(both: Both, number: Number) -> bool:
+    """Whether On-Premises does not serve, by more than a failure to reach it."""
+    if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:
+        return True
+    if number.at.onprem_off_stated_by is not None:
+        return True
+    return graph_agrees_gone(both) and (both.onprem is None or expired(both, number))
+
+
+def graph_agrees_gone(both: Both) -> bool:
+    """Graph, too, shows no live client: registered nowhere, or the On-Premises connection is down."""
+    return both.cloud.platform_type == "NOT_APPLICABLE" or both.cloud.status != "CONNECTED"
+
+
+def expired(both: Both, number: Number) -> bool:
+    """Whether this client's build has passed its expiry; every build has since the sunset, unless it says otherwise."""
+    told = both.onprem.expires_at if both.onprem is not None else None
+    noted = number.found("snapshot").get("expires_at")
+    if told is None and noted is not None:
+        told = datetime.fromisoformat(str(noted))
+    return number.now >= (told or SUNSET)
+
+
+async def read_sides(number: Number) -> Evidence:
+    """Both sides as evidence, for the engine after a refusal."""
+    both = await read_both(number)
+    return Evidence(both.facts(), side=side_of(both, number))
+
+
+# Numbers that Graph shows like this are not ours to move; a person decides what becomes of them.
+def graph_sets_no_pin(cloud: CloudNumber, facts: Mapping[str, str]) -> bool:
+    """By the field fact, Graph's PIN call would not set the PIN that `register` of this number has to name."""
+    measured = facts.get("pin_while_not_on_cloud")
+    return measured == "refused" or (measured == "onprem_keeps" and cloud.platform_type == "ON_PREMISE")
+
+
+NOT_MOVABLE = {"BANNED", "DELETED", "MIGRATED"}
+
+
+def not_movable(cloud: CloudNumber) -> Blocked | None:
+    """Why this number must not be touched, if Graph says so."""
+    if cloud.is_on_biz_app:
+        # Such a number reads platform_type ON_PREMISE although it never was: field reports of 2026.
+        return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
+    if cloud.status in NOT_MOVABLE:
+        return Blocked(f"Graph shows the number {cloud.status}", "runbooks/not-movable.md")
+    return None

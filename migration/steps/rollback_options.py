@@ -1,0 +1,112 @@
+"""Is there a way back to On-Premises for this number now, and why or why not? Asked before the cutover and after it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from migration.steps.both_sides import SUNSET
+from migration.steps.protocol import Number
+from state.enums import Side
+from state.rows import Position
+
+# Under this name stands what a preflight saw, beside what the steps found.
+PREFLIGHT = "preflight"
+
+
+class Way(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"  # nobody has measured it: it is tried, and the number comes forward again where it fails
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    way: Way
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.way}: {self.reason}"
+
+
+def summed(found: Iterable[WayBack]) -> str:
+    """`2 closed (its On-Premises client expired on 2025-10-23), 1 unknown (...)`; `none` of no numbers."""
+    counts = sorted(Counter(found).items(), key=lambda one: (list(Way).index(one[0].way), one[0].reason))
+    return ", ".join(f"{count} {back.way} ({back.reason})" for back, count in counts) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the answer depends on."""
+
+    instance: bool
+    serves: bool  # by our last reading it is On-Premises that serves the number
+    expires_at: datetime | None
+    fact: str | None  # onprem_registration, as measured: "open", "blocked", or not at all
+    verified: bool | None  # Graph shows the number's code status so; None: nobody has looked yet
+    stopped: bool = False  # we stopped its client, and nothing that could register it elsewhere was sent since
+
+    @classmethod
+    def of(
+        cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str], *, stopped: bool = False
+    ) -> "Known":
+        """From what is on record, without a look at either side."""
+        noted = snapshot.get("expires_at")
+        return cls(
+            at.instance is not None,
+            at.side is Side.ON_PREMISES,
+            datetime.fromisoformat(str(noted)) if noted else None,
+            facts.get("onprem_registration"),
+            snapshot.get("code_verification_status") == "VERIFIED" if snapshot else None,
+            stopped,
+        )
+
+    @property
+    def ends(self) -> datetime | None:
+        """When its client ends, or None for one that serves and that nobody has asked yet."""
+        if self.expires_at is None and self.verified is None and self.serves:
+            return None
+        return self.expires_at or SUNSET
+
+
+def only_stopped(at: Position, calls: Iterable[str]) -> bool:
+    """Whether all that was done to the number is that its client was stopped: it is still registered there.
+
+    `calls`: the steps that this migration has made an attempt at. Whatever `register` was answered, it may have taken
+    the number away.
+    """
+    return at.dark_by_us and at.side in (Side.NEITHER, Side.UNKNOWN) and not {"register", "deregister_cloud"} & {*calls}
+
+
+def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool, stopped: bool = False) -> WayBack:
+    """With what was just read of both sides."""
+    known = Known.of(number.at, number.found("snapshot"), number.facts, stopped=stopped)
+    return judged(replace(known, expires_at=expires_at or known.expires_at, verified=verified), number.now)
+
+
+def judged(known: Known, now: datetime) -> WayBack:
+    """No call is made. Registration at On-Premises answers 1005 since before the sunset.
+
+    https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
+    """
+    if not known.instance:
+        return WayBack(Way.CLOSED, "the number has no On-Premises instance")
+    ends = known.ends
+    if ends is not None and now >= ends:
+        return WayBack(Way.CLOSED, f"its On-Premises client expired on {ends:%Y-%m-%d}")
+    if known.stopped:
+        return WayBack(Way.OPEN, "its client was only stopped: it is still registered there, and serves once started")
+    if known.fact == "blocked":
+        return WayBack(Way.CLOSED, "On-Premises registration is blocked (field fact)")
+    if known.verified is None or ends is None:
+        return WayBack(Way.UNKNOWN, "not looked at yet: `cutover preflight` looks")
+    if known.fact == "open":
+        return WayBack(
+            Way.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"
+        )
+    if not known.verified:
+        said = "not measured whether On-Premises takes it again, and coming forward again would need a code"
+        return WayBack(Way.CLOSED, said)
+    return WayBack(Way.UNKNOWN, "not measured whether On-Premises takes the number again (onprem_registration)")

@@ -1,0 +1,1 @@
+"""Secrets and backups: sealed, stored, opened."""

@@ -1,0 +1,1 @@
+"""What steers the sandbox and tells its truth; nothing of Meta's."""

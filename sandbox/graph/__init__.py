@@ -1,0 +1,1 @@
+"""Graph as a caller meets it."""

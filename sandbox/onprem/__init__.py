@@ -1,0 +1,1 @@
+"""An On-Premises client as a caller and its operator meet it."""

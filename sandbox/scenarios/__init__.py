@@ -1,0 +1,1 @@
+"""Fleets and their troubles, made from files and seeds."""

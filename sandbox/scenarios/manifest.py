@@ -1,0 +1,72 @@
+"""What a partner has on file of its fleet: credentials, accounts, numbers and where their clients are."""
+
+from typing import Any
+
+from sandbox.switches import Switches, names
+from sandbox.world.credentials import tokens_of
+from sandbox.world.instance import Instance
+from sandbox.world.number import SimNumber
+from sandbox.world.world import World
+
+
+def manifest(world: World, token: str, base: str) -> dict[str, Any]:
+    """What a partner has on file of its fleet, with addresses under `base`. An unknown PIN is null."""
+    base = base.rstrip("/")
+    return {
+        "graph_url": base,
+        **_profile(world, token),
+        "sandbox_url": base,
+        "world": world.kind,
+        "switches": _set_otherwise(world.switches),
+        "hook_url": f"{base}/_sandbox/senders/hook",
+        "hook_secret": world.hook.secret,
+        "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
+        "businesses": [_business(world, one) for one in world.businesses],
+        "numbers": [_row(world, number, base) for number in world.numbers.values()],
+    }
+
+
+def _set_otherwise(switches: Switches) -> dict[str, Any]:
+    """Switches that stand otherwise than where nobody says."""
+    plain = Switches()
+    return {name: getattr(switches, name) for name in names() if getattr(switches, name) != getattr(plain, name)}
+
+
+def _profile(world: World, token: str) -> dict[str, Any]:
+    app = world.apps[world.tokens[token].app_id]
+    return {"token": token, "app_id": app.id, "app_secret": app.secret, "verify_token": app.verify_token}
+
+
+def _business(world: World, business_id: str) -> dict[str, Any]:
+    """What a partner holds of one business: of its first app, and under `apps` of each."""
+    found = world.businesses[business_id]
+    wabas = [{"waba_id": waba.id} for waba in world.wabas.values() if waba.business_id == found.id]
+    apps = [_profile(world, token.value) for token in tokens_of(world, business_id)]
+    return {"business_id": found.id, "name": found.name, **apps[0], "wabas": wabas, "apps": apps}
+
+
+def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
+    spare = world.instances.get(number.spare_id or "")
+    return {
+        "e164": number.e164,
+        "phone_number_id": number.phone_number_id,
+        "waba_id": number.waba_id,
+        **_client(world, world.instances.get(number.instance_id or ""), base),
+        "pin": number.pin_on_file,
+        "name": number.name,
+        "kind": number.kind,
+        **({"spare": _client(world, spare, base)} if spare is not None else {}),
+    }
+
+
+def _client(world: World, client: Instance | None, base: str) -> dict[str, Any]:
+    """`api_key` opens health, metrics and stats alone."""
+    if client is None:
+        return dict.fromkeys(("onprem_url", "username", "password", "api_key", "instance"))
+    return {
+        "onprem_url": f"{world.doors.get(client.id, base)}/onprem/{client.id}",
+        "username": "admin",
+        "password": client.users["admin"].password,
+        "api_key": client.api_key,
+        "instance": client.id,
+    }

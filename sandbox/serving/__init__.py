@@ -1,0 +1,1 @@
+"""The sandbox as a server: HTTP, ports, certificates, delivered webhooks."""

@@ -1,0 +1,1 @@
+"""The world that both APIs look at: facts and rules, no HTTP."""

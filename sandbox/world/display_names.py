@@ -1,0 +1,57 @@
+"""Display names: asked for, reviewed by people at Meta, and in effect only after another `register`.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/display-names
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from sandbox.errors import Refusal
+from sandbox.world import events as callbacks
+from sandbox.world.number import SimNumber
+from sandbox.world.world import World
+
+# "10 times in a 30 day period".
+CHANGES, PERIOD = 10, timedelta(days=30)
+SHORTEST, LONGEST = 2, 75
+
+
+def ask_for(world: World, number: SimNumber, name: Any) -> None:
+    """Puts a new name to review. Raises Refusal."""
+    if number.deleted:
+        raise Refusal(33)
+    if not isinstance(name, str) or not SHORTEST <= len(name) <= LONGEST:
+        raise Refusal(100, f"Param new_display_name must have {SHORTEST} to {LONGEST} characters.")
+    if number.official:
+        raise Refusal(100, "The name of an official business account is changed through support.")
+    now = world.now()
+    number.name_changes = [at for at in number.name_changes if now - at < PERIOD]
+    if len(number.name_changes) >= CHANGES:
+        raise Refusal(100, f"The display name was changed {CHANGES} times in 30 days.")
+    number.name_changes.append(now)
+    number.new_name, number.new_name_status, number.name_approved_at = name, "PENDING_REVIEW", None
+
+
+def decide(world: World, number: SimNumber, *, approved: bool) -> bool:
+    """The review ends; False where there is none. Approved, the name waits up to 14 days for a `register`."""
+    if number.new_name is None or number.new_name_status != "PENDING_REVIEW":
+        return False
+    number.new_name_status = "APPROVED" if approved else "DECLINED"
+    number.name_approved_at = world.now() if approved else None
+    callbacks.name_decided(
+        world,
+        number,
+        "APPROVED" if approved else "REJECTED",
+        number.new_name,
+        "NONE" if approved else "NAME_NOT_CONSISTENT_WITH_BRANDING",
+    )
+    return True
+
+
+def take_effect(number: SimNumber) -> bool:
+    """What `register` does about it: nothing before the review has ended well, nor when 14 days are over."""
+    if number.new_name is None or number.new_name_status != "APPROVED":
+        return False
+    number.name, number.new_name, number.new_name_status = number.new_name, None, "NONE"
+    number.name_approved_at = None
+    return True
