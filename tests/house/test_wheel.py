@@ -52,7 +52,7 @@ def test_the_wheel_has_revisions_runbooks_and_licence(unpacked: Path) -> None:
 @pytest.mark.slow
 def test_the_wheel_holds_nothing_but_our_packages(unpacked: Path) -> None:
     tops = {path.name for path in unpacked.iterdir() if not path.name.endswith(".dist-info")}
-    assert tops == {"flows", "migration", "state"}
+    assert tops == {"flows", "migration", "sandbox", "state"}
 
 
 @pytest.mark.slow
