@@ -87,10 +87,10 @@ async def steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
     while True:
         at = await app.queries.position(migration_id)
         step = at.next_step or "end"
-        outcome = await in_task(step, step, lambda: app.mover.run_step(migration_id))
-        if app.mover.stops(outcome):
+        outcome = await in_task(step, step, lambda: app.runner.run_step(migration_id))
+        if app.runner.is_final(outcome):
             return outcome
-        await app.mover.wait(outcome)
+        await app.runner.wait(outcome)
 
 
 def in_one_line(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:

@@ -79,4 +79,4 @@ async def _valid(app: App, wave: str, part: int, parts: int) -> None:
 async def mover_in_tasks(app: App, wave: str | None = None) -> RunOne:
     """`run_one` for a wave loop: each number in a task of its own, named by its reference."""
     refs = {at.migration_id: at.ref for at in await app.queries.board(wave=wave)}
-    return lambda migration_id: in_task("move", refs.get(migration_id, "?"), lambda: app.mover.run_one(migration_id))
+    return lambda migration_id: in_task("move", refs.get(migration_id, "?"), lambda: app.runner.run_one(migration_id))

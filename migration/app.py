@@ -12,20 +12,20 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.clients.commands import NamedCommands
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.http import GuardedTransport, RefusingTransport
 from migration.clients.onprem import OnPremApi, Session
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.clock import Clock, SystemClock
-from migration.engine.executor import Engine
-from migration.engine.runner import Mover
+from migration.engine.executor import StepExecutor
+from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import Admin, Settings, read_admin
 from migration.steps.both_sides import read_sides
 from migration.steps.protocol import Number, Smoke
 from migration.vault.sealing import BackupShelf, Vault
-from migration.vault.store import NumberSecrets, VaultKeeper
+from migration.vault.store import NumberSecrets, SecretStore
 from state.database import open_database
 from state.ledger import Ledger
 from state.queries import Queries
@@ -38,7 +38,7 @@ LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepal
 Randomness = Callable[[int], bytes]
 
 
-class Wires:
+class HttpClients:
     """HTTP clients: guarded, shared, one set for instances with a certificate of their own making."""
 
     def __init__(
@@ -96,11 +96,11 @@ def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 @dataclass(slots=True)
-class Far:
+class ClientFactory:
     """Clients of the far sides, bound to profiles and instances."""
 
-    wires: Wires
-    keeper: VaultKeeper
+    http: HttpClients
+    secret_store: SecretStore
     admin: Admin
     settings: Settings
     commands: NamedCommands
@@ -110,23 +110,23 @@ class Far:
     def graph_base(self) -> str:
         return f"{self.settings.graph_url.rstrip('/')}/{self.settings.graph_version}"
 
-    async def cloud(self, profile_id: int, profile: str) -> CloudApi:
+    async def cloud(self, profile_id: int, profile: str) -> GraphApi:
         """Raises BadSetting when no token is kept for the profile."""
         owner = f"profile:{profile_id}"
-        token = await self.keeper.open(owner, "token")
+        token = await self.secret_store.open(owner, "token")
         if token is None:
             raise BadSetting(f"no token is kept for profile {profile}; `cutover profile {profile} --new-token`")
-        secret = await self.keeper.open(owner, "app_secret")
-        return CloudApi(self.wires.graph, self.wires.fresh, self.graph_base, token, secret)
+        secret = await self.secret_store.open(owner, "app_secret")
+        return GraphApi(self.http.graph, self.http.fresh, self.graph_base, token, secret)
 
     async def onprem(self, instance: InstanceRow | None) -> OnPremApi | None:
         if instance is None:
             return None
-        password = await self.keeper.open(f"instance:{instance.id}", "password")
+        password = await self.secret_store.open(f"instance:{instance.id}", "password")
         if password is None:
             raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
         return OnPremApi(
-            self.wires.onprem(verify_tls=instance.verify_tls),
+            self.http.onprem(verify_tls=instance.verify_tls),
             instance.base_url,
             instance.username,
             password,
@@ -142,29 +142,31 @@ class Far:
         if found is None:
             raise BadSetting(f"{self.settings.admin_path} names no hook {name}")
         secret = found.secret.read(f"hook {name}", self.settings.admin_path.parent)
-        return TrafficHooks(self.wires.graph, found.url, secret)
+        return TrafficHooks(self.http.graph, found.url, secret)
 
 
-class NumberViews:
+class NumberLoader:
     """The number that a step sees."""
 
-    def __init__(self, far: Far, queries: Queries, keeper: VaultKeeper, randomness: Randomness) -> None:
-        self._far = far
+    def __init__(
+        self, clients: ClientFactory, queries: Queries, secret_store: SecretStore, randomness: Randomness
+    ) -> None:
+        self._clients = clients
         self._queries = queries
-        self._keeper = keeper
+        self._secret_store = secret_store
         self._randomness = randomness
 
     async def of(self, position: Position, now: datetime) -> Number:
         code = await self._queries.entered_code(position.migration_id)
-        smoke = self._far.admin.smoke
+        smoke = self._clients.admin.smoke
         return Number(
             at=position,
             now=now,
-            cloud=await self._far.cloud(position.profile_id, position.profile),
-            onprem=await self._far.onprem(position.instance),
-            hooks=self._far.hooks(position.hook),
-            commands=self._far.commands,
-            secrets=NumberSecrets(self._keeper, position.number_id, has_code=code is not None),
+            cloud=await self._clients.cloud(position.profile_id, position.profile),
+            onprem=await self._clients.onprem(position.instance),
+            hooks=self._clients.hooks(position.hook),
+            commands=self._clients.commands,
+            secrets=NumberSecrets(self._secret_store, position.number_id, has_code=code is not None),
             results=await self._queries.findings(position.migration_id),
             notes=await self._queries.findings(position.migration_id, "note"),
             code=code,
@@ -186,11 +188,11 @@ class App:
     queries: Queries
     secrets: Secrets
     vault: Vault
-    keeper: VaultKeeper
-    far: Far
-    views: NumberViews
-    engine: Engine
-    mover: Mover
+    secret_store: SecretStore
+    clients: ClientFactory
+    loader: NumberLoader
+    executor: StepExecutor
+    runner: NumberRunner
     holder: str
     is_gone: Callable[[str], bool]
     randomness: Randomness
@@ -221,14 +223,14 @@ async def open_app(
         await check_schema(database)
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock)
         rows = Secrets(database, sql_clock)
-        keeper = VaultKeeper(vault, rows, BackupShelf(settings.shelf))
-        wires = Wires(clock, dry_run=dry_run, transport=transport)
-        stack.push_async_callback(wires.aclose)
+        secret_store = SecretStore(vault, rows, BackupShelf(settings.shelf))
+        http = HttpClients(clock, dry_run=dry_run, transport=transport)
+        stack.push_async_callback(http.aclose)
         commands = commands or NamedCommands(admin.commands, refuse=dry_run, boot=clock.boot)
-        far = Far(wires, keeper, admin, settings, commands)
-        views = NumberViews(far, queries, keeper, randomness)
-        engine = Engine(ledger, queries, views, keeper, clock, holder, read_sides)
-        mover = Mover(engine, clock)
+        clients = ClientFactory(http, secret_store, admin, settings, commands)
+        loader = NumberLoader(clients, queries, secret_store, randomness)
+        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides)
+        runner = NumberRunner(executor, clock)
         yield App(
             settings,
             admin,
@@ -238,11 +240,11 @@ async def open_app(
             queries,
             rows,
             vault,
-            keeper,
-            far,
-            views,
-            engine,
-            mover,
+            secret_store,
+            clients,
+            loader,
+            executor,
+            runner,
             holder,
             is_gone,
             randomness,

@@ -90,7 +90,7 @@ class Operator:
             for _ in range(60):
                 if at.next_step == step:
                     return
-                outcome = await app.mover.run_step(at.migration_id)
+                outcome = await app.runner.run_step(at.migration_id)
                 assert isinstance(outcome, Advanced | Waiting), outcome
                 if isinstance(outcome, Waiting):
                     self.rig.clock.advance(max((outcome.until - self.rig.clock.now()).total_seconds(), 0.1))

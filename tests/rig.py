@@ -188,7 +188,7 @@ class Rig:
         at = await app.queries.find(ref)
         end = self.clock.now() + patience
         while True:
-            outcome = await app.mover.run_one(at.migration_id)
+            outcome = await app.runner.run_one(at.migration_id)
             match outcome:
                 case Waiting(on=Party.CUSTOMER) if await self.type_code(app, at):
                     continue
@@ -208,11 +208,11 @@ class Rig:
             at = await app.queries.position(at.migration_id)
             if at.next_step == step:
                 return at
-            outcome = await app.mover.run_step(at.migration_id)
+            outcome = await app.runner.run_step(at.migration_id)
             if isinstance(outcome, Waiting) and outcome.on is Party.CUSTOMER and await self.type_code(app, at):
                 continue
-            assert not app.mover.stops(outcome), f"stopped at {at.next_step}: {outcome}"
-            await app.mover.wait(outcome)
+            assert not app.runner.is_final(outcome), f"stopped at {at.next_step}: {outcome}"
+            await app.runner.wait(outcome)
         raise AssertionError(f"never came to {step}")
 
     async def type_code(self, app: App, at: Position) -> bool:

@@ -32,7 +32,7 @@ async def _back(number: str, asked: Asked) -> int:
 
 
 async def _move(app: App, asked: Asked, migration_id: int) -> int:
-    outcome = await app.mover.run_one(migration_id)
+    outcome = await app.runner.run_one(migration_id)
     at, now = await app.queries.position(migration_id), await app.queries.now()
     there = at.status is Status.DONE and at.side is Side.ON_PREMISES
     asked.after(line(at, now) + ("" if there else f" ({sentence(outcome)})"), described(at, now, False))

@@ -16,7 +16,7 @@ from migration.cli.status import described
 from migration.operations.wording import line, next_command
 from migration.steps.rollback_options import WayBack, summed
 from migration.vault.sealing import BackupShelf
-from migration.vault.store import VaultKeeper
+from migration.vault.store import SecretStore
 from migration.waves.schedule import scheduled
 from state.dry_run import trial
 from state.errors import NotFound
@@ -69,7 +69,7 @@ async def rehearsing(app: App) -> AsyncIterator[App]:
             ledger=Ledger(database, clock),
             queries=Queries(database, clock),
             secrets=secrets,
-            keeper=VaultKeeper(app.vault, secrets, BackupShelf(app.settings.shelf)),
+            secret_store=SecretStore(app.vault, secrets, BackupShelf(app.settings.shelf)),
         )
 
 

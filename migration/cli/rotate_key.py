@@ -40,7 +40,7 @@ async def _rotate(asked: Asked) -> int:
     if left == 0:
         _new_key_first(settings)
     async with app_of() as app:
-        done = await app.keeper.rewrap()
+        done = await app.secret_store.rewrap()
         await _tell(asked.after, app, settings)
     asked.told["wrapped"] = done
     asked.next("keep a copy of the key file somewhere else, then start the workers again")
@@ -54,7 +54,7 @@ def _new_key_first(settings: Settings) -> None:
 
 
 async def _tell(say_it: Callable[[str, object], None], app: App, settings: Settings) -> int:
-    left = await app.keeper.not_under_this_key()
+    left = await app.secret_store.not_under_this_key()
     keys = settings.keys()
     older = [key_id(key) for key in keys.older]
     text = f"the master key is {key_id(keys.current)}, with {len(older)} older ones; {left} data keys are under those"

@@ -98,7 +98,7 @@ async def _run(what: str | None, concurrency: int | None, patience: timedelta, a
             usage("there are no numbers to move; `cutover import FILE` takes some in")
         stop = _stop_on_signal()
         loop = WaveLoop(
-            app, app.mover.run_one, concurrency=concurrency or FULL_CONCURRENCY, patience=patience, stop=stop
+            app, app.runner.run_one, concurrency=concurrency or FULL_CONCURRENCY, patience=patience, stop=stop
         )
         with progress("moving", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))

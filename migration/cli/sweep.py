@@ -35,7 +35,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         if not as_json:
             say(f"now    {many(len(due))} due")
         if not dry_run and due:
-            loop = WaveLoop(app, app.mover.run_one, concurrency=AT_ONCE, patience=patience)
+            loop = WaveLoop(app, app.runner.run_one, concurrency=AT_ONCE, patience=patience)
             await loop.run(Slice(only=set(due)))
         after = before if dry_run else await _look(app, due)
         now = await app.queries.now()

@@ -32,7 +32,7 @@ M = TypeVar("M", bound=BaseModel)
 PAGE = 100  # the most that phone_numbers gives at once
 
 
-class CloudApi:
+class GraphApi:
     """One credential profile's view of Graph. `base` includes the version, as in `https://graph.facebook.com/v25.0`."""
 
     def __init__(

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from migration.clock import Clock
-from migration.engine.failures import UNKNOWN_OUTCOME, Setbacks
+from migration.engine.failures import UNKNOWN_OUTCOME, FailurePolicy
 from migration.engine.itineraries import Name, itinerary_named
-from migration.engine.recorder import SPOKEN, Keeper, NumberRecord
+from migration.engine.recorder import SPOKEN, Keeper, StepRecorder
 from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Transient
 from migration.steps.protocol import (
     Blocked,
@@ -47,7 +47,7 @@ class Views(Protocol):
     async def of(self, position: Position, now: datetime) -> Number: ...
 
 
-class Engine:
+class StepExecutor:
     def __init__(
         self,
         ledger: Ledger,
@@ -65,14 +65,14 @@ class Engine:
         self._clock = clock
         self._holder = holder
         self._read_sides = read_sides
-        self._setbacks = Setbacks(queries, read_sides)
+        self._setbacks = FailurePolicy(queries, read_sides)
         self._ahead = timedelta()  # of our clock: the database's, when it was last asked
 
     def now(self) -> datetime:
         """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
         return self._clock.now() + self._ahead
 
-    async def take(self, migration_id: int) -> Outcome:
+    async def run_next(self, migration_id: int) -> Outcome:
         """Take the next step of one number as far as it goes now; before a wait of it is over, answer that wait again.
 
         Raises LeaseLost while another worker holds the number, NoTurn while its wave moves enough others, Conflict
@@ -89,7 +89,7 @@ class Engine:
         leg = itinerary.leg(position.next_step or "")
         number = await self._views.of(position, lease.now)
         attempt = await self._queries.open_attempt(migration_id)
-        record = NumberRecord(self._ledger, self._keeper, itinerary, leg, lease, number, attempt)
+        record = StepRecorder(self._ledger, self._keeper, itinerary, leg, lease, number, attempt)
         try:
             if attempt is not None:
                 return await self._settle(record, attempt)
@@ -103,7 +103,7 @@ class Engine:
 
     # -- before a first call
 
-    async def _begin(self, record: NumberRecord) -> Outcome:
+    async def _begin(self, record: StepRecorder) -> Outcome:
         leg, number = record.leg, record.number
         step = leg.step
         if record.still_fresh():
@@ -123,7 +123,7 @@ class Engine:
                 number = record.on(side)  # nearer than what is on record: who goes dark by this call was served before
         return await self._attempt(record, await step.prepare(number), None, None)
 
-    async def _looked(self, record: NumberRecord, seen: Evidence | CannotTell | Blocked) -> Outcome:
+    async def _looked(self, record: StepRecorder, seen: Evidence | CannotTell | Blocked) -> Outcome:
         match seen:
             case Evidence():
                 return await record.advanced(seen, None)
@@ -135,7 +135,7 @@ class Engine:
                 # Its note ends here: whoever has it looked at again gives it as much time as at first.
                 return await record.outcome(seen, side=Evidence(side=side), note={})
 
-    async def _must_not(self, record: NumberRecord) -> None | Waiting | Blocked | Held | Reopen:
+    async def _must_not(self, record: StepRecorder) -> None | Waiting | Blocked | Held | Reopen:
         """Gate, stale inputs and the step's own check, in that order: all of them reads."""
         leg, number = record.leg, record.number
         # Under a token that was refused nothing is sent to Graph any more; words to the partner's senders still are.
@@ -152,7 +152,7 @@ class Engine:
 
     async def _verdict(
         self,
-        record: NumberRecord,
+        record: StepRecorder,
         verdict: Waiting | Blocked | Held | Reopen,
         attempt: OpenAttempt | None = None,
     ) -> Outcome:
@@ -164,7 +164,7 @@ class Engine:
 
     async def _attempt(
         self,
-        record: NumberRecord,
+        record: StepRecorder,
         draft: Draft,
         closes: OpenAttempt | None,
         witnesses: Mapping[str, Any] | None,
@@ -199,7 +199,7 @@ class Engine:
         intent = Intent(attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by)
         return await self._call(record, attempt, intent)
 
-    async def _call(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent) -> Outcome:
+    async def _call(self, record: StepRecorder, attempt: OpenAttempt, intent: Intent) -> Outcome:
         number, step = record.number, record.leg.step
         try:
             evidence = await step.apply(number, intent)
@@ -224,20 +224,20 @@ class Engine:
             # Also where the step is optional: a backup was possible, so nothing irreversible may come before it.
             return await record.outcome(Blocked(str(exc), NO_BACKUP_PAGE), attempt, end=AttemptEnd.NOT_DONE)
 
-    async def _unanswered(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, why: str) -> Outcome:
+    async def _unanswered(self, record: StepRecorder, attempt: OpenAttempt, intent: Intent, why: str) -> Outcome:
         """No answer: it may have happened. Ask the world at once, because the outage may already be over."""
         await record.mark("unanswered", {"attempt": attempt.number, "why": why})
         return await self._probe_open(record, attempt, intent)
 
     # -- an attempt that has not been accounted for
 
-    async def _settle(self, record: NumberRecord, attempt: OpenAttempt) -> Outcome:
+    async def _settle(self, record: StepRecorder, attempt: OpenAttempt) -> Outcome:
         secret = await self._keeper.open_intent(record.number.at.migration_id, attempt.number)
         facts = {name: value for name, value in attempt.intent.items() if name != "side_before"}
         intent = Intent(attempt.key, facts, secret, attempt.opened_at, attempt.answer_due, 0.0)
         return await self._probe_open(record, attempt, intent)
 
-    async def _probe_open(self, record: NumberRecord, attempt: OpenAttempt, intent: Intent) -> Outcome:
+    async def _probe_open(self, record: StepRecorder, attempt: OpenAttempt, intent: Intent) -> Outcome:
         number, step = record.number, record.leg.step
         now = await self._queries.now()
         number = record.at_time(now)
@@ -259,7 +259,7 @@ class Engine:
                 return await record.outcome(Waiting(recheck_at, on, reason, seen))
 
     async def _repeat(
-        self, record: NumberRecord, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
+        self, record: StepRecorder, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
     ) -> Outcome:
         verdict = await self._must_not(record)
         if verdict is not None:

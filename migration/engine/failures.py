@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from migration.engine.recorder import NumberRecord
+from migration.engine.recorder import StepRecorder
 from migration.engine.refusals import REFUSED_PAGE, WRONG_PIN_PAGE, Refused, Response, outcome_of, page_of
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
 from migration.steps.protocol import Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
@@ -24,14 +24,14 @@ FAR_SIDE_DOWN = "runbooks/far-side-down.md"
 BUDGET_PAGE = "runbooks/budget-spent.md"
 
 
-class Setbacks:
+class FailurePolicy:
     def __init__(self, queries: Queries, read_sides: Callable[[Number], Awaitable[Evidence]]) -> None:
         self._queries = queries
         self._read_sides = read_sides
 
     # -- an answer that says no
 
-    async def refused(self, record: NumberRecord, attempt: OpenAttempt, exc: Transient | Rejected) -> Outcome:
+    async def refused(self, record: StepRecorder, attempt: OpenAttempt, exc: Transient | Rejected) -> Outcome:
         """An answer that says no. For a probed call that is not the same as nothing happened: read both sides."""
         step = record.leg.step
         side = await self._sides_after(record) if record.leg.changes_side else None
@@ -51,7 +51,7 @@ class Setbacks:
             forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,
         )
 
-    async def _sides_after(self, record: NumberRecord) -> Evidence | None:
+    async def _sides_after(self, record: StepRecorder) -> Evidence | None:
         """None where a side cannot be read now. The refusal is recorded all the same: forgotten, it would be met again,
         and a wrong PIN sent twice."""
         try:
@@ -60,7 +60,7 @@ class Setbacks:
             return None
 
     async def _sent_back_once(
-        self, record: NumberRecord, attempt: OpenAttempt, outcome: Waiting | Blocked | Reopen | Switch
+        self, record: StepRecorder, attempt: OpenAttempt, outcome: Waiting | Blocked | Reopen | Switch
     ) -> Waiting | Blocked | Reopen | Switch:
         """Sent back to a step that then had nothing to do, the same call would be refused again until none is left."""
         if not isinstance(outcome, Reopen) or outcome.step == attempt.step:
@@ -72,7 +72,7 @@ class Setbacks:
                 return Blocked(f"{outcome.because}; {outcome.step} found nothing to do", REFUSED_PAGE.runbook)
         return outcome
 
-    async def refused_reading(self, record: NumberRecord, exc: Rejected) -> Outcome:
+    async def refused_reading(self, record: StepRecorder, exc: Rejected) -> Outcome:
         """A read was refused; an open attempt stays open, for nothing was learnt about it."""
         outcome = self._response(record, exc)
         if isinstance(outcome, Blocked) and record.leg.optional and record.open is None:
@@ -81,7 +81,7 @@ class Setbacks:
             outcome = Blocked(outcome.because, UNKNOWN_OUTCOME)  # the cursor stays where the open call was made
         return await record.outcome(outcome)
 
-    def _response(self, record: NumberRecord, exc: Transient | Rejected) -> Waiting | Blocked | Reopen | Switch:
+    def _response(self, record: StepRecorder, exc: Transient | Rejected) -> Waiting | Blocked | Reopen | Switch:
         step = record.leg.step.name
         if isinstance(exc, Transient):
             return self._backoff(record, exc)
@@ -93,14 +93,14 @@ class Setbacks:
             return Blocked(outcome.because, REFUSED_PAGE.runbook)  # another way is a person's choice
         return outcome
 
-    def _waited_out(self, record: NumberRecord, told: Waiting) -> Waiting | Blocked:
+    def _waited_out(self, record: StepRecorder, told: Waiting) -> Waiting | Blocked:
         """Longer each time; after so many it is no longer the lag, or the pause, that the table takes it for."""
         at = record.number.at
         if at.tries + 1 >= TRIES_BEFORE_A_PERSON:
             return Blocked(f"{told.reason} ({at.tries + 1} times)", page_of(record.leg.step.name))
         return replace(told, until=max(told.until, record.number.now + self._pause(at)))
 
-    async def credentials(self, record: NumberRecord, exc: CredentialsRefused, refused: OpenAttempt | None) -> Outcome:
+    async def credentials(self, record: StepRecorder, exc: CredentialsRefused, refused: OpenAttempt | None) -> Outcome:
         """A dead token is nobody's fault but its profile's: halt that one and no other.
 
         `refused`: the attempt whose own call was refused; a refused read says nothing about one that is open.
@@ -119,7 +119,7 @@ class Setbacks:
         )
 
     async def _refused_login(
-        self, record: NumberRecord, exc: CredentialsRefused, refused: OpenAttempt | None
+        self, record: StepRecorder, exc: CredentialsRefused, refused: OpenAttempt | None
     ) -> Outcome:
         name = record.number.at.instance.name if record.number.at.instance else "?"
         verdict = Blocked(f"instance {name} refuses the login: {exc.details}", "runbooks/onprem-login.md")
@@ -132,7 +132,7 @@ class Setbacks:
             side_back=refused.side_before if refused else None,
         )
 
-    async def never_left(self, record: NumberRecord, attempt: OpenAttempt, exc: Transient) -> Outcome:
+    async def never_left(self, record: StepRecorder, attempt: OpenAttempt, exc: Transient) -> Outcome:
         outcome = self._backoff(record, exc)
         return await record.outcome(
             outcome, attempt, end=AttemptEnd.NEVER_LEFT, side_back=attempt.side_before, failed=True
@@ -140,7 +140,7 @@ class Setbacks:
 
     # -- waiting
 
-    async def unread(self, record: NumberRecord, exc: Transient) -> Outcome:
+    async def unread(self, record: StepRecorder, exc: Transient) -> Outcome:
         """A read failed, before an intent or while settling one."""
         outcome = self._backoff(record, exc)
         if isinstance(outcome, Blocked) and record.open is None and record.leg.optional:
@@ -149,7 +149,7 @@ class Setbacks:
             outcome = Blocked(f"{record.leg.step.name}: the outcome is not known: {exc}", UNKNOWN_OUTCOME)
         return await record.outcome(outcome, failed=True)
 
-    def _backoff(self, record: NumberRecord, exc: Transient) -> Waiting | Blocked:
+    def _backoff(self, record: StepRecorder, exc: Transient) -> Waiting | Blocked:
         at = record.number.at
         tries_allowed = 3 if record.leg.optional else TRIES_BEFORE_A_PERSON
         if at.tries + 1 >= tries_allowed and at.crossed_at is None and not isinstance(exc, Throttled):
@@ -162,7 +162,7 @@ class Setbacks:
     def _pause(self, at: Position) -> timedelta:
         return min(timedelta(seconds=2.0 ** min(at.tries + 1, 9)), BACKOFF_CAP)
 
-    async def budget_spent(self, record: NumberRecord, exc: BudgetSpent, closes: OpenAttempt | None) -> Outcome:
+    async def budget_spent(self, record: StepRecorder, exc: BudgetSpent, closes: OpenAttempt | None) -> Outcome:
         call = record.leg.step.budget or ""
         _, until = await self._queries.budget_spent(record.number.at.phone_number_id, call)
         serving = record.number.at.side is Side.ON_PREMISES

@@ -52,7 +52,7 @@ class Name(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class ItineraryStep:
     """A step in its place. The same step may be a cutover in one itinerary and a mere fence in another."""
 
     step: Step
@@ -65,11 +65,11 @@ class Leg:
 @dataclass(frozen=True, slots=True)
 class Itinerary:
     name: Name
-    legs: tuple[Leg, ...]
+    legs: tuple[ItineraryStep, ...]
     ends_as: Status = Status.DONE
     goes_to: Side | None = Side.CLOUD  # None: nowhere, it stays where it is
 
-    def leg(self, step: str) -> Leg:
+    def leg(self, step: str) -> ItineraryStep:
         """Raises KeyError for a step that this itinerary does not have."""
         for leg in self.legs:
             if leg.step.name == step:
@@ -79,7 +79,7 @@ class Itinerary:
     def has(self, step: str) -> bool:
         return any(leg.step.name == step for leg in self.legs)
 
-    def before(self, step: str) -> tuple[Leg, ...]:
+    def before(self, step: str) -> tuple[ItineraryStep, ...]:
         names = [leg.step.name for leg in self.legs]
         return self.legs[: names.index(step)]
 
@@ -94,20 +94,20 @@ class Itinerary:
         return self.legs[0].step.name
 
 
-def _leg(step: Step, *, optional: bool = False) -> Leg:
-    return Leg(step, optional=optional)
+def _leg(step: Step, *, optional: bool = False) -> ItineraryStep:
+    return ItineraryStep(step, optional=optional)
 
 
-def _cutover(step: Step, *, fits_in: timedelta = AFTER_DRAIN) -> Leg:
-    return Leg(step, changes_side=True, gated=True, fits_in=fits_in)
+def _cutover(step: Step, *, fits_in: timedelta = AFTER_DRAIN) -> ItineraryStep:
+    return ItineraryStep(step, changes_side=True, gated=True, fits_in=fits_in)
 
 
-def _pause(*, fits_in: timedelta = CUTOVER) -> Leg:
+def _pause(*, fits_in: timedelta = CUTOVER) -> ItineraryStep:
     # The gate stands here too, so that senders are not paused for a number that may not cross.
-    return Leg(PauseSends(), gated=True, fits_in=fits_in)
+    return ItineraryStep(PauseSends(), gated=True, fits_in=fits_in)
 
 
-def _arrival() -> tuple[Leg, ...]:
+def _arrival() -> tuple[ItineraryStep, ...]:
     """From the first look at Cloud to the profile: the same for every way that ends there."""
     return (
         _leg(Confirm()),
@@ -193,11 +193,11 @@ BACK_TO_ONPREM = Itinerary(
         _leg(PauseSends(goes_to=Side.ON_PREMISES)),
         _cutover(DeregisterCloud()),
         _leg(StartOnPrem()),
-        Leg(RestoreOnPrem(), changes_side=True, optional=True),
+        ItineraryStep(RestoreOnPrem(), changes_side=True, optional=True),
         _leg(RestartOnPrem(), optional=True),
         _leg(ConfirmOnPrem(), optional=True),
         _leg(RequestCodeOnPrem()),
-        Leg(VerifyCodeOnPrem(), changes_side=True),
+        ItineraryStep(VerifyCodeOnPrem(), changes_side=True),
         _leg(SmokeOnPrem()),
         _leg(SwitchRoute(goes_to=Side.ON_PREMISES)),
         _leg(ResumeSends(goes_to=Side.ON_PREMISES)),

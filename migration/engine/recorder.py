@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from migration.engine.itineraries import Itinerary, Leg, itinerary_named
+from migration.engine.itineraries import Itinerary, ItineraryStep, itinerary_named
 from migration.steps.protocol import Advanced, Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
 from migration.steps.reading_cache import Look
 from state.enums import AttemptEnd, Party, Side, Status
@@ -33,11 +33,11 @@ class Keeper(Protocol):
 
 
 @dataclass(slots=True)
-class NumberRecord:
+class StepRecorder:
     ledger: Ledger
     keeper: Keeper
     itinerary: Itinerary
-    leg: Leg
+    leg: ItineraryStep
     lease: Lease
     number: Number
     open: OpenAttempt | None = None  # not accounted for when this pass began, or opened in it
@@ -55,7 +55,7 @@ class NumberRecord:
                 return leg.step.name
         return None
 
-    def _fresh(self, leg: Leg) -> bool:
+    def _fresh(self, leg: ItineraryStep) -> bool:
         fresh_for, row = leg.step.fresh_for, self.number.results.get(leg.step.name)
         return fresh_for is not None and row is not None and self.number.now - row.at <= fresh_for
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from migration.clock import Clock
-from migration.engine.executor import Engine
+from migration.engine.executor import StepExecutor
 from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.errors import Conflict, LeaseLost
 from state.ledger.concurrency_limit import SHORT_WAIT
@@ -16,15 +16,15 @@ class Busy:
     reason: str
 
 
-class Mover:
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
+class NumberRunner:
+    def __init__(self, executor: StepExecutor, clock: Clock) -> None:
+        self._executor = executor
         self._clock = clock
 
     async def run_step(self, migration_id: int) -> Outcome | Busy:
         """One step."""
         try:
-            return await self._engine.take(migration_id)
+            return await self._executor.run_next(migration_id)
         except (LeaseLost, Conflict) as exc:
             return Busy(str(exc))
 
@@ -32,11 +32,11 @@ class Mover:
         """Take steps until one does not advance. Safe to run again at any time, from anywhere."""
         while True:
             outcome = await self.run_step(migration_id)
-            if self.stops(outcome):
+            if self.is_final(outcome):
                 return outcome
             await self.wait(outcome)
 
-    def stops(self, outcome: Outcome | Busy) -> bool:
+    def is_final(self, outcome: Outcome | Busy) -> bool:
         """Whether a run ends here: at the end, or at a wait that is longer than a mover sleeps."""
         match outcome:
             case Advanced(ended=ended):
@@ -44,14 +44,14 @@ class Mover:
             case Reopen() | Switch():
                 return False
             case Waiting(until=until):
-                return until - self._engine.now() > SHORT_WAIT
+                return until - self._executor.now() > SHORT_WAIT
             case _:
                 return True
 
     async def wait(self, outcome: Outcome | Busy) -> None:
         """Sleep out a short wait."""
         if isinstance(outcome, Waiting):
-            await self._clock.sleep(max((outcome.until - self._engine.now()).total_seconds(), 0.05))
+            await self._clock.sleep(max((outcome.until - self._executor.now()).total_seconds(), 0.05))
 
 
 def sentence(outcome: Outcome | Busy) -> str:

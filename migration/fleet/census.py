@@ -13,7 +13,7 @@ from migration.clients.onprem import OnPremApi, Reading
 from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
 from migration.fleet.choose_itinerary import Ended, Look, Way, decide
-from migration.runtime.concurrency import all_of
+from migration.runtime.concurrency import gather_all
 from state.ledger import Ledger
 
 AT_ONCE = 20
@@ -65,7 +65,7 @@ class Census:
             tick()
             return counted
 
-        return await all_of(one(known) for known in numbers)
+        return await gather_all(one(known) for known in numbers)
 
     async def _one(self, known: Known, by: str) -> Counted:
         look = await self.look(known)
@@ -73,9 +73,9 @@ class Census:
         seen = look.onprem.kind.value if look.onprem is not None else "no instance"
         if isinstance(way, Ended):
             evidence = {"status": look.cloud.status, "platform_type": look.cloud.platform_type, "onprem": seen}
-            await self._ledger.people.dispose(known.number_id, way.disposition, way.reason, evidence, by)
+            await self._ledger.operator_changes.dispose(known.number_id, way.disposition, way.reason, evidence, by)
             return Counted(known.ref, way, None, seen)
-        migration_id = await self._ledger.people.start(
+        migration_id = await self._ledger.operator_changes.start(
             known.number_id,
             itinerary=way.itinerary,
             first=itinerary_named(way.itinerary).first,

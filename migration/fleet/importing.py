@@ -7,14 +7,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.graph_models import CloudNumber
 from migration.errors import CredentialsRefused, Rejected
 from migration.fleet.census import Census, Counted, Known
 from migration.fleet.choose_itinerary import DELETED
 from migration.fleet.inventory import BadRow, Inventory, Row, read_inventory
 from migration.settings import Admin, ProfileSettings
-from migration.vault.store import VaultKeeper
+from migration.vault.store import SecretStore
 from state.ledger.corrections import Corrected
 from state.ledger.fleet_import import NewNumber, NewProfile
 from state.rows import SealedSecret
@@ -33,7 +33,7 @@ class BadInventory(Exception):
 class RowSealer:
     """Seals the secrets of rows as they get their ids."""
 
-    keeper: VaultKeeper
+    keeper: SecretStore
     profiles: Mapping[str, Mapping[str, SecretStr]]
     rows: Mapping[int, Row] = field(default_factory=dict)  # by line
 
@@ -56,7 +56,7 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
     """
     rows, seen, sealer = await _checked(app, path)
     profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in sealer.profiles]
-    await app.ledger.fleet.take_in(profiles, rows, sealer)
+    await app.ledger.fleet_import.take_in(profiles, rows, sealer)
     return await begin_migrations(app, seen, by, tick)
 
 
@@ -82,7 +82,7 @@ async def _checked(app: App, path: Path) -> tuple[list[NewNumber], dict[str, Clo
     told = {name: profile_secrets(name, app.admin, app.settings.admin_path.parent) for name in names}
     clouds = {name: _cloud(app, told[name]) for name in names}
     seen = await _seen_by_graph(inventory, clouds, path)
-    sealer = RowSealer(app.keeper, told, {row.new.line: row for row in inventory.rows})
+    sealer = RowSealer(app.secret_store, told, {row.new.line: row for row in inventory.rows})
     return [row.new for row in inventory.rows], seen, sealer
 
 
@@ -97,12 +97,12 @@ def profile_secrets(name: str, admin: Admin, folder: Path) -> dict[str, SecretSt
     return found
 
 
-def _cloud(app: App, secrets: Mapping[str, SecretStr]) -> CloudApi:
-    wires = app.far.wires
-    return CloudApi(wires.graph, wires.fresh, app.far.graph_base, secrets["token"], secrets.get("app_secret"))
+def _cloud(app: App, secrets: Mapping[str, SecretStr]) -> GraphApi:
+    wires = app.clients.http
+    return GraphApi(wires.graph, wires.fresh, app.clients.graph_base, secrets["token"], secrets.get("app_secret"))
 
 
-async def _seen_by_graph(inventory: Inventory, clouds: Mapping[str, CloudApi], path: Path) -> dict[str, CloudNumber]:
+async def _seen_by_graph(inventory: Inventory, clouds: Mapping[str, GraphApi], path: Path) -> dict[str, CloudNumber]:
     """Every number as its WABA lists it: one paged read a WABA, not one a number."""
     seen: dict[str, CloudNumber] = {}
     bad: list[BadRow] = []
@@ -127,7 +127,7 @@ async def _seen_by_graph(inventory: Inventory, clouds: Mapping[str, CloudApi], p
     return seen
 
 
-async def _deleted(cloud: CloudApi, phone_number_id: str) -> CloudNumber | None:
+async def _deleted(cloud: GraphApi, phone_number_id: str) -> CloudNumber | None:
     """A number that no WABA lists, and of which Graph says that it was deleted. None: it says something else."""
     try:
         number = await _by_itself(cloud, phone_number_id)
@@ -138,7 +138,7 @@ async def _deleted(cloud: CloudApi, phone_number_id: str) -> CloudNumber | None:
     return number if number.status == DELETED else None
 
 
-async def _by_itself(cloud: CloudApi, phone_number_id: str) -> CloudNumber:
+async def _by_itself(cloud: GraphApi, phone_number_id: str) -> CloudNumber:
     """A number as its own node shows it; Graph says in two ways that one was deleted.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes (33)
@@ -176,9 +176,9 @@ async def begin_migrations(
     for row in await app.queries.without_way(again):
         cloud = seen.get(row.phone_number_id)
         if cloud is None:
-            api = await app.far.cloud(row.profile_id, row.profile)
+            api = await app.clients.cloud(row.profile_id, row.profile)
             cloud = await _by_itself(api, row.phone_number_id)
-        known.append(Known(row.number_id, row.ref, row.forced, cloud, await app.far.onprem(row.instance)))
+        known.append(Known(row.number_id, row.ref, row.forced, cloud, await app.clients.onprem(row.instance)))
     done = 0
 
     def ticked() -> None:

@@ -26,6 +26,6 @@ async def enter_code(app: App, named: str, code: SecretStr, by: str) -> Position
     if at.next_step not in TAKES_A_CODE:
         raise Refused(f"{at.ref} is at {at.next_step} and needs no code now; `cutover show {at.ref}`")
     owner = f"number:{at.number_id}"
-    sealed = app.keeper.sealed(owner, "code", SecretStr(typed))
-    await app.ledger.people.enter_code(at.migration_id, sealed, owner, by)
+    sealed = app.secret_store.sealed(owner, "code", SecretStr(typed))
+    await app.ledger.operator_changes.enter_code(at.migration_id, sealed, owner, by)
     return await app.queries.position(at.migration_id)

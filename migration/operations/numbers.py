@@ -46,7 +46,7 @@ async def switch_way(app: App, named: str, itinerary: str, because: str, by: str
         raise Refused(f"there is no itinerary {itinerary}; there are {', '.join(ITINERARIES)}") from exc
     if at.itinerary == way.name:
         raise Refused(f"{at.ref} is on {way.name} already")
-    await app.ledger.people.switch(at.migration_id, way.name, way.first, because, by)
+    await app.ledger.operator_changes.switch(at.migration_id, way.name, way.first, because, by)
     return await app.queries.position(at.migration_id)
 
 
@@ -55,7 +55,7 @@ async def hold_number(app: App, named: str, by: str, because: str = "") -> Posit
     at = await _live(app, named)
     if at.hold:
         raise Refused(f"{at.ref} is on hold already")
-    await app.ledger.people.hold(at.migration_id, True, by, because)
+    await app.ledger.operator_changes.hold(at.migration_id, True, by, because)
     return await app.queries.position(at.migration_id)
 
 
@@ -64,7 +64,7 @@ async def release_number(app: App, named: str, by: str) -> Position:
     at = await _live(app, named)
     if not at.hold:
         raise Refused(f"{at.ref} is not on hold" + (f"; its wave is {at.wave}" if at.wave else ""))
-    await app.ledger.people.hold(at.migration_id, False, by)
+    await app.ledger.operator_changes.hold(at.migration_id, False, by)
     return await app.queries.position(at.migration_id)
 
 
@@ -74,7 +74,9 @@ async def turn_to_abort(app: App, named: str, because: str, by: str) -> Position
     Raises Conflict past the point of no return or while the outcome of a call is not known.
     """
     at = await _live(app, named)
-    await app.ledger.people.switch(at.migration_id, ABORT.name, ABORT.first, because, by, before_crossing=True)
+    await app.ledger.operator_changes.switch(
+        at.migration_id, ABORT.name, ABORT.first, because, by, before_crossing=True
+    )
     return await app.queries.position(at.migration_id)
 
 
@@ -84,7 +86,7 @@ async def abort(app: App, named: str, because: str, by: str) -> Outcome | Busy:
     Raises as `turn_to_abort` does.
     """
     at = await turn_to_abort(app, named, because, by)
-    return await app.mover.run_one(at.migration_id)
+    return await app.runner.run_one(at.migration_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Back:
 async def look_back(app: App, named: str) -> Back:
     """Whether the number can go back, with both sides read. Raises Refused with what is possible instead."""
     at = await _any(app, named)
-    view = await app.views.of(at, await app.queries.now())
+    view = await app.loader.of(at, await app.queries.now())
     both = await read_both(view)
     side = side_of(both, view)
     if at.itinerary == BACK_TO_ONPREM.name and at.ended_at is not None and side is Side.ON_PREMISES:
@@ -122,7 +124,9 @@ async def back_to_onprem(app: App, back: Back, by: str) -> Position:
         raise Refused(f"the way back of {at.ref} is {back.found}; {_instead(back)}")
     because = f"asked for by {by}; the way back is {back.found}"
     if at.ended_at is None:
-        await app.ledger.people.switch(at.migration_id, BACK_TO_ONPREM.name, BACK_TO_ONPREM.first, because, by)
+        await app.ledger.operator_changes.switch(
+            at.migration_id, BACK_TO_ONPREM.name, BACK_TO_ONPREM.first, because, by
+        )
         return await app.queries.position(at.migration_id)
     return await _begin_anew(app, at, BACK_TO_ONPREM, because, back.side)
 
@@ -151,9 +155,9 @@ async def look_again(app: App, named: str, because: str, by: str) -> Position:
     ask = ASKS_FOR_A_CODE.get(at.next_step or "") if at.runbook == NO_CODE_PAGE else None
     if ask is not None and await app.queries.open_attempt(at.migration_id) is None:
         # No code of those that were asked for will come any more; the person who says so allows another one.
-        await app.ledger.people.reopen(at.migration_id, ask, because, by)
+        await app.ledger.operator_changes.reopen(at.migration_id, ask, because, by)
     else:
-        await app.ledger.people.ready(at.migration_id, because, by)
+        await app.ledger.operator_changes.ready(at.migration_id, because, by)
     return await app.queries.position(at.migration_id)
 
 
@@ -168,7 +172,7 @@ async def recover_forward(app: App, named: str, because: str, by: str) -> Positi
 async def state_onprem_off(app: App, named: str, because: str, by: str) -> Position:
     """A named person's word that the On-Premises client is off and stays off."""
     at = await _live(app, named)
-    await app.ledger.people.state_onprem_off(at.number_id, by)
+    await app.ledger.operator_changes.state_onprem_off(at.number_id, by)
     return await _woken(app, at, because, by)
 
 
@@ -177,20 +181,20 @@ async def hand_in_pin(app: App, named: str, pin: SecretStr | None, because: str,
     at = await _live(app, named)
     owner = f"number:{at.number_id}"
     if pin is None:
-        await app.ledger.people.state_pin(at.number_id, owner, None, PinProvenance.TWO_STEP_OFF_STATED, by)
-        await app.keeper.shred_row(owner, "pin")
+        await app.ledger.operator_changes.state_pin(at.number_id, owner, None, PinProvenance.TWO_STEP_OFF_STATED, by)
+        await app.secret_store.shred_row(owner, "pin")
     else:
         if len(pin.get_secret_value()) != 6 or not pin.get_secret_value().isdigit():
             raise Refused("a PIN is six digits; nothing was stored")
-        sealed = app.keeper.sealed(owner, "pin", pin)
-        await app.ledger.people.state_pin(at.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
+        sealed = app.secret_store.sealed(owner, "pin", pin)
+        await app.ledger.operator_changes.state_pin(at.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
     return await _woken(app, at, because, by)
 
 
 async def spend_reserve(app: App, named: str, because: str, by: str) -> Position:
     """Let this migration use the last three register or deregister calls of 72 h."""
     at = await _live(app, named)
-    await app.ledger.people.spend_reserve(at.migration_id, by, because)
+    await app.ledger.operator_changes.spend_reserve(at.migration_id, by, because)
     return await app.queries.position(at.migration_id)
 
 
@@ -205,13 +209,13 @@ async def dispose(app: App, named: str, disposition: str, because: str, by: str)
     if at.crossed_at is not None:
         raise Conflict(f"{at.ref} is past its point of no return; nothing was changed")
     evidence: Mapping[str, Any] = {"side": at.side, "step": at.next_step, "reason": at.reason}
-    await app.ledger.people.dispose(at.number_id, end, because, evidence, by)
+    await app.ledger.operator_changes.dispose(at.number_id, end, because, evidence, by)
     return await app.queries.position(at.migration_id)
 
 
 async def _begin_anew(app: App, at: Position, way: Itinerary, because: str, side: Side) -> Position:
     """Another migration of a number whose last one has ended, outside the wave that it was in."""
-    started = await app.ledger.people.start(
+    started = await app.ledger.operator_changes.start(
         at.number_id,
         itinerary=way.name,
         first=way.first,
@@ -225,7 +229,7 @@ async def _begin_anew(app: App, at: Position, way: Itinerary, because: str, side
 
 async def _woken(app: App, at: Position, because: str, by: str) -> Position:
     if at.status in (Status.BLOCKED, Status.WAITING, Status.HELD):
-        await app.ledger.people.ready(at.migration_id, because, by)
+        await app.ledger.operator_changes.ready(at.migration_id, because, by)
     return await app.queries.position(at.migration_id)
 
 

@@ -8,7 +8,7 @@ from migration.app import App
 from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.check import Check, Checked, Verdict
 from migration.preflight.checks.catalogue import CHECKS
-from migration.runtime.concurrency import all_of
+from migration.runtime.concurrency import gather_all
 from migration.steps.protocol import Number
 from migration.steps.rollback_options import PREFLIGHT
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
@@ -36,7 +36,7 @@ async def preflight(
 
     async def one(at: Position) -> Report:
         async with room:
-            view = await app.views.of(at, await app.queries.now())
+            view = await app.loader.of(at, await app.queries.now())
             checked = [found for check in CHECKS if (found := await _look(check, view)) is not None]
             checked.append(await _budget(app, at))
             for seen in (found.seen for found in checked if found.seen is not None):
@@ -44,7 +44,7 @@ async def preflight(
         tick()
         return Report(at, tuple(checked))
 
-    return await all_of(one(at) for at in numbers if at.ended_at is None)
+    return await gather_all(one(at) for at in numbers if at.ended_at is None)
 
 
 async def _look(check: Check, number: Number) -> Checked | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def all_of(work: Iterable[Awaitable[T]]) -> tuple[T, ...]:
+async def gather_all(work: Iterable[Awaitable[T]]) -> tuple[T, ...]:
     """What each gave, in their order. All come to their end before an error of one is raised: with `gather` alone
     the others would go on, and ask a database that is closed by then."""
     told = await asyncio.gather(*work, return_exceptions=True)

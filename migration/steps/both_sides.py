@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import Reading
 from migration.steps.protocol import Blocked, Evidence, Number
-from migration.steps.reading_cache import Both
+from migration.steps.reading_cache import BothSides
 from state.enums import Side
 
 # The last On-Premises client version expired on this day; nothing is delivered to or from such numbers since.
@@ -14,13 +14,13 @@ from state.enums import Side
 SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
 
 
-async def read_both(number: Number) -> Both:
+async def read_both(number: Number) -> BothSides:
     """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
     onprem = await number.onprem.reading() if number.onprem is not None else None
-    return Both(await number.cloud.number(number.at.phone_number_id), onprem)
+    return BothSides(await number.cloud.number(number.at.phone_number_id), onprem)
 
 
-async def look(number: Number) -> Both:
+async def look(number: Number) -> BothSides:
     """As `read_both`, once a pass: for `check`, `probe` and `prepare`, which lie milliseconds apart. Inside an outage
     each further reading would lengthen it, and slow ones would use up the lease before an intent is committed."""
     if number.look.both is None:
@@ -28,7 +28,7 @@ async def look(number: Number) -> Both:
     return number.look.both
 
 
-def side_of(both: Both, number: Number) -> Side:
+def side_of(both: BothSides, number: Number) -> Side:
     """What the two answers say together. `unknown` whenever they contradict each other or one is missing."""
     if both.cloud.registered:
         # A number lives on one platform: both sides claiming it means one of them lags.
@@ -38,7 +38,7 @@ def side_of(both: Both, number: Number) -> Side:
     return Side.NEITHER if off_for_sure(both, number) else Side.UNKNOWN
 
 
-def off_for_sure(both: Both, number: Number) -> bool:
+def off_for_sure(both: BothSides, number: Number) -> bool:
     """Whether On-Premises does not serve, by more than a failure to reach it."""
     if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:
         return True
@@ -47,12 +47,12 @@ def off_for_sure(both: Both, number: Number) -> bool:
     return graph_agrees_gone(both) and (both.onprem is None or expired(both, number))
 
 
-def graph_agrees_gone(both: Both) -> bool:
+def graph_agrees_gone(both: BothSides) -> bool:
     """Graph, too, shows no live client: registered nowhere, or the On-Premises connection is down."""
     return both.cloud.platform_type == "NOT_APPLICABLE" or both.cloud.status != "CONNECTED"
 
 
-def expired(both: Both, number: Number) -> bool:
+def expired(both: BothSides, number: Number) -> bool:
     """Whether this client's build has passed its expiry; every build has since the sunset, unless it says otherwise."""
     told = both.onprem.expires_at if both.onprem is not None else None
     noted = number.found("snapshot").get("expires_at")

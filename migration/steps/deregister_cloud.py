@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from migration.steps.both_sides import look, side_of
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from migration.steps.reading_cache import Both
+from migration.steps.reading_cache import BothSides
 from migration.steps.register import READS_LAG
 from migration.steps.rollback_options import Way, way_back
 from state.enums import Promise, Side
@@ -54,7 +54,7 @@ class DeregisterCloud:
         return Evidence({"accepted": True})
 
 
-def _side(both: Both, number: Number) -> Side:
+def _side(both: BothSides, number: Number) -> Side:
     read = side_of(both, number)
     # Off Cloud by Graph's own word; a silent instance does not serve it either before it is started.
     return Side.NEITHER if read is Side.UNKNOWN and not both.serving else read

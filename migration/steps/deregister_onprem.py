@@ -11,7 +11,7 @@ from typing import ClassVar
 from migration.errors import Rejected
 from migration.steps.both_sides import expired, graph_agrees_gone, look, side_of
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from migration.steps.reading_cache import Both
+from migration.steps.reading_cache import BothSides
 from state.enums import Promise, Side
 
 STOP_PAGE = "runbooks/stop-by-hand.md"
@@ -59,7 +59,7 @@ class DeregisterOnPrem:
             return NotDone(both.facts())
         return CannotTell(number.now + BETWEEN_READINGS, f"On-Premises reads {both.kind}")
 
-    def _proven(self, both: Both, number: Number, intent: Intent | None) -> bool:
+    def _proven(self, both: BothSides, number: Number, intent: Intent | None) -> bool:
         noted = number.noted(self.name)
         if both.kind == "refused":
             before = intent.facts.get("onprem_before") if intent is not None else None
@@ -95,7 +95,7 @@ def _must_stop(number: Number, intent: Intent | None) -> bool:
     )
 
 
-def _gone(both: Both, number: Number) -> bool:
+def _gone(both: BothSides, number: Number) -> bool:
     """Proof that needs no second reading."""
     if both.serving:
         return False
@@ -106,6 +106,6 @@ def _gone(both: Both, number: Number) -> bool:
     return both.kind != "not_serving" and expired(both, number) and graph_agrees_gone(both)
 
 
-def _fenced(both: Both) -> bool:
+def _fenced(both: BothSides) -> bool:
     """The number serves from Cloud, so On-Premises cannot: a number lives on one platform at a time."""
     return both.cloud.registered and not both.serving

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 from pydantic import SecretStr
 
 from migration.clients.commands import NamedCommands
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.onprem import OnPremApi
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.reading_cache import Look
@@ -163,7 +163,7 @@ class Number:
 
     at: Position
     now: datetime
-    cloud: CloudApi
+    cloud: GraphApi
     onprem: OnPremApi | None
     hooks: TrafficHooks | None
     commands: NamedCommands

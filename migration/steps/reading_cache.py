@@ -8,7 +8,7 @@ from migration.clients.onprem import OnPremReading, Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class BothSides:
     """One look at each side."""
 
     cloud: CloudNumber
@@ -38,4 +38,4 @@ class Look:
     read anew.
     """
 
-    both: Both | None = None
+    both: BothSides | None = None

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from migration.clients.graph_models import Backup
 from migration.steps.both_sides import look, side_of
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
-from migration.steps.reading_cache import Both
+from migration.steps.reading_cache import BothSides
 from migration.steps.secure_pin import PIN_PAGE
 from state.enums import Promise, Side
 
@@ -64,7 +64,7 @@ class Register:
             return NotDone(both.facts(), side_of(both, number))
         return self._absent(number, intent, both)
 
-    def _absent(self, number: Number, intent: Intent, both: Both) -> Probe:
+    def _absent(self, number: Number, intent: Intent, both: BothSides) -> Probe:
         """Not on Cloud, as far as one read can tell. What would prove that the call had no effect?"""
         if both.serving:
             return NotDone(both.facts())  # the side that would have lost the number still serves it

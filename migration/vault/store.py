@@ -11,7 +11,7 @@ from state.rows import SealedSecret
 from state.secrets import Secrets
 
 
-class VaultKeeper:
+class SecretStore:
     """The context of each secret is its owner and name, so a row moved to another number does not open."""
 
     def __init__(self, vault: Vault, secrets: Secrets, shelf: BackupShelf) -> None:
@@ -111,7 +111,7 @@ def _intent_owner(migration_id: int, attempt: int) -> str:
 class NumberSecrets:
     """What a step may open: the secrets of its own number and the code that was typed in for it."""
 
-    def __init__(self, keeper: VaultKeeper, number_id: int, *, has_code: bool) -> None:
+    def __init__(self, keeper: SecretStore, number_id: int, *, has_code: bool) -> None:
         self._keeper = keeper
         self._owner = f"number:{number_id}"
         self._has_code = has_code

@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from state.ledger.attempts import Attempts, NewIntent
 from state.ledger.corrections import Corrections
 from state.ledger.facts import Facts
-from state.ledger.fleet_import import Fleet
+from state.ledger.fleet_import import FleetImport
 from state.ledger.leases import Leases
 from state.ledger.moves import Move, Moves, SideRead
-from state.ledger.operator_changes import People
+from state.ledger.operator_changes import OperatorChanges
 from state.ledger.waves import Waves
 from state.types import SqlClock
 
@@ -16,13 +16,13 @@ __all__ = [
     "Attempts",
     "Corrections",
     "Facts",
-    "Fleet",
+    "FleetImport",
     "Leases",
     "Ledger",
     "Move",
     "Moves",
     "NewIntent",
-    "People",
+    "OperatorChanges",
     "SideRead",
     "Waves",
 ]
@@ -35,8 +35,8 @@ class Ledger:
         self.leases = Leases(engine, clock)
         self.attempts = Attempts(engine, clock)
         self.moves = Moves(engine, clock)
-        self.people = People(engine, clock)
-        self.fleet = Fleet(engine, clock)
+        self.operator_changes = OperatorChanges(engine, clock)
+        self.fleet_import = FleetImport(engine, clock)
         self.waves = Waves(engine, clock)
         self.corrections = Corrections(engine, clock)
         self.facts = Facts(engine, clock)

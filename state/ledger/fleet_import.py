@@ -80,7 +80,7 @@ class Sealer(Protocol):
     def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]: ...
 
 
-class Fleet:
+class FleetImport:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
         self._clock = clock

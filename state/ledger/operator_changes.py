@@ -16,7 +16,7 @@ from state.rows import SealedSecret
 from state.types import SqlClock
 
 
-class People:
+class OperatorChanges:
     """Every method is one guarded transaction with an event that names who asked."""
 
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:

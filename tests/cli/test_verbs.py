@@ -429,7 +429,7 @@ def test_a_running_wave_hears_hold_release_and_stop(operator: Make) -> None:
             said = await asyncio.to_thread(desk.cutover, "release", "north", "--only", "N-0002")
             assert said.code == 0, said.err
 
-        loop = WaveLoop(app, app.mover.run_one, concurrency=2, patience=timedelta(seconds=10))
+        loop = WaveLoop(app, app.runner.run_one, concurrency=2, patience=timedelta(seconds=10))
         await loop.run(Slice(wave="north"), tick)
 
     desk.do(story)
@@ -468,7 +468,7 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(operator: Mak
                 crossed_at_word.append(await asyncio.to_thread(crossed))
                 assert desk.rig.clock.now() >= began
 
-        loop = WaveLoop(app, app.mover.run_one, concurrency=1, patience=timedelta(seconds=10))
+        loop = WaveLoop(app, app.runner.run_one, concurrency=1, patience=timedelta(seconds=10))
         await loop.run(Slice(wave="north"), tick)
 
     from state.enums import WaveState
@@ -505,7 +505,7 @@ def test_a_sweep_goes_on_with_an_abort_that_nobody_has_worked_at(operator: Make)
     desk = operator(kinds=["healthy"])
     desk.taken_in()
     at = desk.at()
-    desk.do(lambda app: app.ledger.people.switch(at.migration_id, ABORT.name, ABORT.first, "left", "tester"))
+    desk.do(lambda app: app.ledger.operator_changes.switch(at.migration_id, ABORT.name, ABORT.first, "left", "tester"))
     assert desk.cutover("sweep", "--json").document["due"] == 1
     assert desk.at().status is Status.ABORTED
 

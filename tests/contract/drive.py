@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
 from sandbox.app import Sandbox
 from sandbox.graph.fields import PHONE, WABA
@@ -58,7 +58,7 @@ class Town:
         self.http = httpx.AsyncClient(transport=self.recorder, base_url=f"{BASE}/v25.0/")
         fresh = lambda: httpx.AsyncClient(transport=self.recorder)  # noqa: E731
         secret = SecretStr(self.secret)
-        self.client = CloudApi(self.http, fresh, f"{BASE}/v25.0", SecretStr(self.token), secret)
+        self.client = GraphApi(self.http, fresh, f"{BASE}/v25.0", SecretStr(self.token), secret)
 
     def id(self, kind: str) -> str:
         return str(self.rows[kind]["phone_number_id"])

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from sandbox.graph.phone_number import PHONE_CALLS
 from sandbox.graph.waba import WABA_CALLS
 from tests.contract.drive import CLIENT, Town, drive_client, drive_sandbox
@@ -39,7 +39,7 @@ async def test_no_exception_is_kept_that_nothing_needs_any_more(spec: Spec) -> N
 
 async def test_every_call_of_our_client_succeeds_and_is_driven(town: Town) -> None:
     methods = {
-        name for name, _ in inspect.getmembers(CloudApi, inspect.iscoroutinefunction) if not name.startswith("_")
+        name for name, _ in inspect.getmembers(GraphApi, inspect.iscoroutinefunction) if not name.startswith("_")
     }
     assert methods == set(CLIENT)
     await drive_client(town)

@@ -116,7 +116,7 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(place: Pl
 async def test_a_sweep_comes_by_itself(place: Place, api: PrefectApi) -> None:
     """Nobody starts it: the schedule that `cutover deploy` made does. It finds a number that somebody has begun."""
     async with place.app() as app:
-        await app.mover.run_step((await place.board())[3].migration_id)
+        await app.runner.run_step((await place.board())[3].migration_id)
     await let_sweeps_come(api, active=True)
 
     async def waits_for_a_code() -> bool:

@@ -181,7 +181,7 @@ async def _known(app: App, ref: str) -> list[Any]:
 async def _to_the_end(rig: Rig, app: App, ref: str) -> None:
     """As an operator goes on: codes are typed in, and what a page says is done."""
     at = await app.queries.find(ref)
-    await app.mover.run_one(at.migration_id)
+    await app.runner.run_one(at.migration_id)
     await one_next_action(app, await app.queries.find(ref))  # before anybody types a code
     for _ in range(4):
         await rig.drive(app, ref)

@@ -101,7 +101,7 @@ async def _at_the_first(rig: Rig, app: App, tale: Tale) -> Position:
 
 async def _one_step_on(rig: Rig, app: App, before: Position) -> Position:
     for _ in range(100):
-        outcome = await app.mover.run_step(before.migration_id)
+        outcome = await app.runner.run_step(before.migration_id)
         at = await app.queries.position(before.migration_id)
         if (at.itinerary, at.next_step) != (before.itinerary, before.next_step):
             return at

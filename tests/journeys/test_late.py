@@ -38,7 +38,7 @@ async def test_an_intent_that_grew_old_is_never_sent(rig: MakeRig, kind: str, st
                 told.clock.advance(6)
 
         told.scythe.watch = asleep_after_the_intent
-        assert isinstance(await app.mover.run_step(at.migration_id), Waiting)
+        assert isinstance(await app.runner.run_step(at.migration_id), Waiting)
         told.scythe.watch = None
         assert call not in told.mutations(at)
         attempts = await app.queries.attempts(at.migration_id)
@@ -70,8 +70,8 @@ async def main(ref):
     async with open_app(read_settings(), transport=lambda tls: Stopping(verify=tls or True, limits=LIMITS)) as app:
         at = await app.queries.find(ref)
         while (await app.queries.position(at.migration_id)).next_step != "register":
-            await app.mover.run_step(at.migration_id)
-        print("took", await app.mover.run_step(at.migration_id), flush=True)
+            await app.runner.run_step(at.migration_id)
+        print("took", await app.runner.run_step(at.migration_id), flush=True)
 
 asyncio.run(main(sys.argv[1]))
 """
@@ -103,7 +103,7 @@ async def test_a_stopped_process_wakes_and_sends_nothing(sqlite_url: str, tmp_pa
                 said = await asyncio.to_thread(line_of, worker, 30)
                 assert "never left" in said
             assert await _registers(told) == 0
-            while not isinstance(outcome := await app.mover.run_one(at.migration_id), Advanced):  # noqa: ASYNC110
+            while not isinstance(outcome := await app.runner.run_one(at.migration_id), Advanced):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             assert outcome.ended
             assert (await app.queries.position(at.migration_id)).side is Side.CLOUD

@@ -32,7 +32,7 @@ async def test_a_wrong_pin_is_not_sent_twice_because_a_side_could_not_be_read(ri
 
         commits = told.scythe.commits
         told.scythe.watch = lambda: silent_from_now_on() if told.scythe.commits == commits + 2 else None
-        outcome = await app.mover.run_step(at.migration_id)
+        outcome = await app.runner.run_step(at.migration_id)
         told.scythe.watch = None
         assert isinstance(outcome, Blocked)
         assert outcome.runbook == "runbooks/wrong-pin.md"
@@ -49,13 +49,13 @@ async def test_a_token_refused_while_settling_says_nothing_about_the_call(rig: M
     async with told.worker() as app:
         (at,) = await told.imported(app)
         at = await told.stand_at(app, at, "request_code")
-    assert await struck(told, "after_send", 1, lambda app: app.mover.run_step(at.migration_id))
+    assert await struck(told, "after_send", 1, lambda app: app.runner.run_step(at.migration_id))
     async with told.worker() as app:
         told.clock.advance(50)
         told.sandbox.faults.add(**_fault("get.number", kind="error", code=190, details="expired"))
-        assert isinstance(await app.mover.run_step(at.migration_id), Held)
+        assert isinstance(await app.runner.run_step(at.migration_id), Held)
         assert await app.queries.open_attempt(at.migration_id) is not None
-        await app.ledger.people.unhalt_profile(at.profile)
+        await app.ledger.operator_changes.unhalt_profile(at.profile)
         await told.drive(app, at.ref)
         assert (await app.queries.position(at.migration_id)).status is Status.DONE
     assert told.mutations(at).count("request_code") == 1
@@ -68,7 +68,7 @@ async def test_a_login_refused_closes_the_call_it_was_for(rig: MakeRig) -> None:
         at = await told.stand_at(app, at, "secure_pin")
         told.sandbox.faults.add(**_fault("onprem.two_step", kind="error", code=1005, status=401, details="no"))
         told.sandbox.faults.add(**_fault("onprem.login", kind="error", code=1005, status=401, details="no"))
-        outcome = await app.mover.run_step(at.migration_id)
+        outcome = await app.runner.run_step(at.migration_id)
         assert isinstance(outcome, Blocked)
         assert outcome.runbook == "runbooks/onprem-login.md"
         assert (await app.queries.attempts(at.migration_id))[-1]["ended"] == AttemptEnd.REFUSED
@@ -109,11 +109,11 @@ async def test_an_optional_step_is_not_passed_over_while_its_call_is_open(rig: M
         at = await told.stand_at(app, at, "restore_profile")
         told.sandbox.faults.add(**_fault("profile", kind="lost_answer"))
         told.sandbox.faults.add(**_fault("get.profile", kind="error", code=100, details="no", after=2))
-        outcome = await app.mover.run_step(at.migration_id)
+        outcome = await app.runner.run_step(at.migration_id)
         assert isinstance(outcome, Blocked | Waiting), outcome
         at = await app.queries.position(at.migration_id)
         assert (at.next_step, at.ended_at) == ("restore_profile", None)
-        await app.ledger.people.ready(at.migration_id, "looked again", "tester")
+        await app.ledger.operator_changes.ready(at.migration_id, "looked again", "tester")
         assert await told.drive(app, at.ref) == Advanced("restore_profile", ended=True)
         assert await app.queries.open_attempt(at.migration_id) is None
 
@@ -147,6 +147,6 @@ async def test_a_backup_that_cannot_be_kept_stops_its_number_and_is_not_passed_o
         assert (outcome.runbook, "cannot be written" in outcome.reason) == ("runbooks/no-backup.md", True)
         assert (await app.queries.position(at.migration_id)).next_step == "back_up"
         shelf.unlink()
-        await app.ledger.people.ready(at.migration_id, "the folder is mended", "tester")
+        await app.ledger.operator_changes.ready(at.migration_id, "the folder is mended", "tester")
         assert isinstance(await told.drive(app, at.ref), Advanced)
     assert told.number(at).registered == 1

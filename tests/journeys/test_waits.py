@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from migration.engine.runner import Mover
+from migration.engine.runner import NumberRunner
 from migration.steps.protocol import Advanced, Blocked, Waiting
 from state.enums import Status
 from tests.conftest import MakeRig
@@ -25,16 +25,16 @@ async def test_a_refusal_to_be_waited_out_is_met_once_however_often_the_run_is_p
         told.sandbox.faults.add(
             route=step, e164=None, kind="error", code=code, subcode=subcode, details="later", times=0
         )
-        first = await app.mover.run_one(at.migration_id)
+        first = await app.runner.run_one(at.migration_id)
         assert isinstance(first, Waiting)
         for _ in range(5):
             told.clock.advance(1)
-            assert await app.mover.run_one(at.migration_id) == first
+            assert await app.runner.run_one(at.migration_id) == first
         assert told.mutations(at).count(step) == 1
         at = await app.queries.position(at.migration_id)
         assert (at.status, at.waiting_until) == (Status.WAITING, first.until)
-        await app.ledger.people.ready(at.migration_id, "a person knows better", "tester")
-        await app.mover.run_one(at.migration_id)
+        await app.ledger.operator_changes.ready(at.migration_id, "a person knows better", "tester")
+        await app.runner.run_one(at.migration_id)
     assert told.mutations(at).count(step) == 2
 
 
@@ -50,7 +50,7 @@ async def test_what_a_person_has_looked_at_again_is_given_as_much_time_as_at_fir
             assert told.clock.now() - began > timedelta(minutes=10)
             reads = [call for call in told.sandbox.world.calls[calls:] if call.call == "get.number"]
             assert len(reads) < 80  # of the 200 calls an hour that a WABA without traffic has
-            await app.ledger.people.ready(at.migration_id, "the receiver is mended", "tester")
+            await app.ledger.operator_changes.ready(at.migration_id, "the receiver is mended", "tester")
 
 
 class Skewed:
@@ -82,7 +82,7 @@ async def test_a_worker_whose_clock_is_wrong_waits_as_long_as_any_other(rig: Mak
     clock = Skewed(told, ahead)
     async with told.worker(clock=clock) as app:
         before = len(told.sandbox.world.calls)
-        outcome = await Mover(app.engine, clock).run_one(at.migration_id)
+        outcome = await NumberRunner(app.executor, clock).run_one(at.migration_id)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
     assert 10 <= clock.slept <= 30

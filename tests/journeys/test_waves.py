@@ -25,7 +25,7 @@ SOON = timedelta(seconds=30)
 
 
 def _loop(app: App) -> WaveLoop:
-    return WaveLoop(app, app.mover.run_one, concurrency=5, patience=SOON)
+    return WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON)
 
 
 async def test_a_wave_ends_when_its_numbers_have(rig: MakeRig) -> None:
@@ -77,7 +77,7 @@ async def test_a_wave_halts_itself_when_too_many_fail(rig: MakeRig) -> None:
         for at in board[:2]:
             told.number(at).banned = True
         await begin_wave(app, "north")
-        await WaveLoop(app, app.mover.run_one, concurrency=1, patience=SOON).run(Slice(wave="north"))
+        await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(Slice(wave="north"))
         row = await app.queries.wave("north")
         after = sorted(await app.queries.board(wave="north"), key=lambda at: at.migration_id)
         assert row.state is WaveState.HALTED
@@ -119,7 +119,7 @@ async def test_each_way_needs_room_for_the_whole_of_its_cutover(rig: MakeRig, ki
         room, now = cutover_of(at), await app.queries.now()
         await app.ledger.waves.release("north", Released.ALL)
         await app.ledger.waves.set_window("north", None, now + room - timedelta(seconds=1), "UTC")
-        said = await app.mover.run_one(at.migration_id)
+        said = await app.runner.run_one(at.migration_id)
         assert isinstance(said, Held)
         assert "no room left" in said.reason
         assert not {"pause_sends", "command.stop", "register"} & set(told.mutations(at))
@@ -134,11 +134,11 @@ async def test_a_dead_token_halts_its_profile(rig: MakeRig) -> None:
         board = await told.imported(app)
         for token in told.sandbox.world.tokens.values():
             token.expires_at = told.clock.now()
-        await app.mover.run_one(board[0].migration_id)
+        await app.runner.run_one(board[0].migration_id)
         (profile,) = await app.queries.profiles()
         assert "190" in profile["halted_because"]
         for at in board:
-            await app.mover.run_one(at.migration_id)
+            await app.runner.run_one(at.migration_id)
         after = await app.queries.board()
         assert {(at.status, at.side) for at in after} == {(Status.HELD, Side.ON_PREMISES)}
     assert all("register" not in told.mutations(at) for at in board)
@@ -153,7 +153,7 @@ async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wa
         told.number(board[0]).banned = True
         await begin_wave(app, "north")
         due = set(await app.queries.due())
-        await WaveLoop(app, app.mover.run_one, concurrency=20, patience=SOON).run(Slice(only=due))
+        await WaveLoop(app, app.runner.run_one, concurrency=20, patience=SOON).run(Slice(only=due))
         row = await app.queries.wave("north")
         assert (row.state, row.because) == (WaveState.HALTED, "1 number failed; the halt rule allows 0")
         failed = next(one.at for one in await app.queries.events(board[0].migration_id) if one.kind == "blocked")
@@ -175,7 +175,7 @@ async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(r
                 most = max(most, (await connection.execute(asked)).scalar_one())
 
         loops = [
-            WaveLoop(at, at.mover.run_one, concurrency=20, patience=SOON).run(one, counted)
+            WaveLoop(at, at.runner.run_one, concurrency=20, patience=SOON).run(one, counted)
             for at, one in (
                 (app, Slice(wave="north", part=0, parts=2)),
                 (other, Slice(wave="north", part=1, parts=2)),
@@ -232,7 +232,7 @@ async def test_a_loop_at_the_gate_hears_a_release_within_seconds(rig: MakeRig) -
                 released.append(now)
                 await release_wave(app, "north", canary=False, only=[])
 
-        loop = WaveLoop(app, app.mover.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=10))
+        loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=10))
         await loop.run(Slice(wave="north"), tick)
         assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
         crossed = [one.at for one in told.sandbox.world.calls if one.call == "register"]
@@ -250,7 +250,7 @@ async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_w
 
         async def stayed() -> timedelta:
             began = told.clock.now()
-            loop = WaveLoop(app, app.mover.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=3))
+            loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=3))
             await loop.run(Slice(wave="north"))
             return told.clock.now() - began
 
@@ -275,7 +275,7 @@ async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig, by: str) ->
     told.scythe = Scythe(after_send=1)
     with pytest.raises(Killed):
         async with told.worker() as app:
-            await app.mover.run_one(at.migration_id)
+            await app.runner.run_one(at.migration_id)
     assert told.mutations(at)[-1] == "register"
     killed_at = told.clock.now()
     async with told.worker() as app:
@@ -300,12 +300,12 @@ async def test_numbers_turned_away_for_one_that_has_stopped_since_are_taken_up(r
 
         async def run_one(migration_id: int) -> Outcome | Busy:
             if migration_id in came:
-                return await app.mover.run_one(migration_id)
+                return await app.runner.run_one(migration_id)
             came.add(migration_id)
             if migration_id in others:
                 await over.wait()
                 return Busy("no room")
-            outcome = await app.mover.run_one(first)
+            outcome = await app.runner.run_one(first)
             over.set()
             return outcome
 

@@ -41,15 +41,15 @@ async def test_a_code_typed_in_meanwhile_is_not_refused_in_place_of_the_one_that
     async with told.worker() as app:
         (at,) = await told.imported(app)
         while (await app.queries.position(at.migration_id)).next_step != "verify_code":
-            await app.mover.run_step(at.migration_id)
+            await app.runner.run_step(at.migration_id)
         await enter_code(app, at.ref, SecretStr("000000"), "tester")
-    assert await struck(told, "before_send", 1, lambda app: app.mover.run_step(at.migration_id))
+    assert await struck(told, "before_send", 1, lambda app: app.runner.run_step(at.migration_id))
     async with told.worker() as app:
         await enter_code(app, at.ref, SecretStr(told.sandbox.sms(at.e164)[-1]), "tester")
         told.clock.advance(60)
-        assert isinstance(await app.mover.run_step(at.migration_id), Reopen)
+        assert isinstance(await app.runner.run_step(at.migration_id), Reopen)
         assert await app.queries.entered_code(at.migration_id) is not None
-        assert await app.mover.run_step(at.migration_id) == Advanced("verify_code")
+        assert await app.runner.run_step(at.migration_id) == Advanced("verify_code")
     assert told.mutations(at).count("request_code") == 1
 
 

@@ -101,9 +101,9 @@ async def test_a_whole_number_leaves_no_secret_anywhere(rig: MakeRig, logged: Re
         reports = await preflight(app, [at])
         await told.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
-        view = await app.views.of(at, told.clock.now())
+        view = await app.loader.of(at, told.clock.now())
         shown = [repr(reports), repr(at), repr(view), repr(app.settings), repr(app.admin), repr(view.cloud)]
-        shown += [repr(vars(app.keeper)), repr(app.far), repr(await app.queries.events(at.migration_id))]
+        shown += [repr(vars(app.secret_store)), repr(app.clients), repr(await app.queries.events(at.migration_id))]
         kept = await rows(app)
     assert at.side == "cloud"
     assert len(spy.secrets) >= 6, "the spy saw too little to be worth anything"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from migration.runtime.concurrency import all_of
+from migration.runtime.concurrency import gather_all
 
 
 async def test_what_each_gave_in_their_order() -> None:
@@ -12,7 +12,7 @@ async def test_what_each_gave_in_their_order() -> None:
         await asyncio.sleep(0)
         return value
 
-    assert await all_of(given(one) for one in (3, 1, 2)) == (3, 1, 2)
+    assert await gather_all(given(one) for one in (3, 1, 2)) == (3, 1, 2)
 
 
 async def test_none_goes_on_after_the_error_of_another() -> None:
@@ -26,5 +26,5 @@ async def test_none_goes_on_after_the_error_of_another() -> None:
             raise ValueError("the first")
 
     with pytest.raises(ValueError, match="the first"):
-        await all_of(one(at) for at in range(4))
+        await gather_all(one(at) for at in range(4))
     assert ended == [0, 1, 2, 3]

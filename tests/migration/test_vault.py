@@ -22,7 +22,7 @@ from migration.vault.sealing import (
     new_master_key,
     write_private,
 )
-from migration.vault.store import VaultKeeper
+from migration.vault.store import SecretStore
 from state.database import open_database
 from state.rows import SealedSecret
 from state.secrets import Secrets
@@ -149,7 +149,7 @@ async def test_rotating_all_rows(database_url: str) -> None:
     engine = open_database(database_url)
     rows = Secrets(engine, HandedClock(lambda: NOW))
     shelf = BackupShelf(Path("unused"))
-    before = VaultKeeper(vault(old), rows, shelf)
+    before = SecretStore(vault(old), rows, shelf)
     for owner in ("number:1", "number:2"):
         await rows.put(owner, before.sealed(owner, "pin", SecretStr(f"pin of {owner}")))
     await rows.put("number:1", before.sealed("number:1", "pin", SecretStr("the newer one")))
@@ -163,7 +163,7 @@ async def test_rotating_all_rows(database_url: str) -> None:
 
     assert await rows.rewrap(wrap, not_under=both.key_id) == 3, "superseded rows too, shredded ones not"
     assert await rows.rewrap(wrap, not_under=both.key_id) == 0
-    after = VaultKeeper(vault(new), rows, shelf)
+    after = SecretStore(vault(new), rows, shelf)
     assert await after.open("number:1", "pin") == SecretStr("the newer one")
     assert await after.open("number:2", "pin") == SecretStr("pin of number:2")
     assert await after.open("number:3", "pin") is None
@@ -176,7 +176,7 @@ async def test_rotating_all_rows(database_url: str) -> None:
 async def test_shredding_deletes_every_data_key_of_that_name(database_url: str, tmp_path: Path) -> None:
     engine = open_database(database_url)
     rows = Secrets(engine, HandedClock(lambda: NOW))
-    keeper = VaultKeeper(vault(), rows, BackupShelf(tmp_path / "shelf"))
+    keeper = SecretStore(vault(), rows, BackupShelf(tmp_path / "shelf"))
     await rows.put("number:1", keeper.sealed("number:1", "pin", SecretStr("the first")))
     await rows.put("number:1", keeper.sealed("number:1", "pin", SecretStr("the second")))
     await rows.put("number:1", keeper.sealed("number:1", "code", SecretStr("987654")))
@@ -224,7 +224,7 @@ class ForgetfulRows(Secrets):
 async def test_a_backup_is_kept_in_two_places_that_only_the_owner_reads(database_url: str, tmp_path: Path) -> None:
     folder, key = tmp_path / "shelf", new_master_key()
     engine = open_database(database_url)
-    keeper = VaultKeeper(vault(key), Secrets(engine, HandedClock(lambda: NOW)), BackupShelf(folder))
+    keeper = SecretStore(vault(key), Secrets(engine, HandedClock(lambda: NOW)), BackupShelf(folder))
     os.umask(before := os.umask(0))
     try:
         os.umask(0)
@@ -247,7 +247,7 @@ async def test_a_backup_is_kept_in_two_places_that_only_the_owner_reads(database
 async def test_a_shelf_that_gives_back_something_else_keeps_nothing(sqlite_url: str, tmp_path: Path) -> None:
     engine, one = open_database(sqlite_url), vault()
     shelf = Forgetful(tmp_path / "shelf", one.seal(SecretStr("another"), context="number:1/backup"))
-    keeper = VaultKeeper(one, Secrets(engine, HandedClock(lambda: NOW)), shelf)
+    keeper = SecretStore(one, Secrets(engine, HandedClock(lambda: NOW)), shelf)
     with pytest.raises(BackupNotKept):
         await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()
@@ -258,7 +258,7 @@ async def test_a_database_that_gives_back_something_else_keeps_nothing(lost: boo
     one = vault()
     other = one.seal(SecretStr("another"), context="number:1/backup")
     row = None if lost else SealedSecret("backup", other.ciphertext, other.wrapped_key, other.key_id)
-    keeper = VaultKeeper(one, ForgetfulRows(row), BackupShelf(tmp_path / "shelf"))
+    keeper = SecretStore(one, ForgetfulRows(row), BackupShelf(tmp_path / "shelf"))
     with pytest.raises(BackupNotKept):
         await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
 
@@ -271,7 +271,7 @@ async def test_a_damaged_shelf_file_keeps_nothing(damage: str, sqlite_url: str, 
             (tmp_path / "shelf" / f"{place}.sealed").write_text(damage)
 
     engine = open_database(sqlite_url)
-    keeper = VaultKeeper(vault(), Secrets(engine, HandedClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
+    keeper = SecretStore(vault(), Secrets(engine, HandedClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
     with pytest.raises((BackupNotKept, WrongKey)):
         await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()

@@ -29,7 +29,7 @@ async def test_of_two_workers_one_acts(rig: MakeRig) -> None:
         assert sorted(type(found).__name__ for found in took) == ["Lease", "LeaseLost"]
         (winner,) = [found.holder for found in took if not isinstance(found, BaseException)]
         loser = two if winner == one.holder else one
-        assert isinstance(await loser.mover.run_step(at.migration_id), Busy)
+        assert isinstance(await loser.runner.run_step(at.migration_id), Busy)
 
 
 async def test_a_worker_whose_lease_ran_out_writes_nothing(rig: MakeRig) -> None:
@@ -54,7 +54,7 @@ async def test_a_call_that_may_still_be_in_flight_is_not_repeated(rig: MakeRig) 
     told.scythe = Scythe(before_send=1)
     with pytest.raises(Killed):
         async with told.worker() as app:
-            await app.mover.run_step(at.migration_id)
+            await app.runner.run_step(at.migration_id)
     told.scythe = Scythe()
     async with told.worker() as app:
         attempt = await app.queries.open_attempt(at.migration_id)
@@ -62,7 +62,7 @@ async def test_a_call_that_may_still_be_in_flight_is_not_repeated(rig: MakeRig) 
         lease = await app.ledger.leases.acquire(at.migration_id, "worker-2", READING)
         assert lease.now < attempt.answer_due
         await app.ledger.moves.record(lease, Move("register", Status.READY, "let go"))
-        outcome = await app.mover.run_step(at.migration_id)
+        outcome = await app.runner.run_step(at.migration_id)
         assert isinstance(outcome, Waiting)
         assert "in flight" in outcome.reason
         assert "register" not in told.mutations(at)
@@ -75,9 +75,9 @@ async def test_the_last_three_register_calls_are_a_persons(rig: MakeRig) -> None
     async with told.worker() as app:
         (at,) = await told.imported(app, register_calls_72h="7")
         at = await told.stand_at(app, at, "register")
-        assert isinstance(await app.mover.run_step(at.migration_id), Waiting)
+        assert isinstance(await app.runner.run_step(at.migration_id), Waiting)
         assert "register" not in told.mutations(at)
-        await app.ledger.people.spend_reserve(at.migration_id, "tester")
+        await app.ledger.operator_changes.spend_reserve(at.migration_id, "tester")
         await told.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
         assert at.side is Side.CLOUD
@@ -105,7 +105,7 @@ async def test_a_pin_that_grew_old_is_secured_again(rig: MakeRig) -> None:
         (at,) = await told.imported(app)
         at = await told.stand_at(app, at, "register")
         told.clock.advance(61)
-        outcome = await app.mover.run_step(at.migration_id)
+        outcome = await app.runner.run_step(at.migration_id)
         assert outcome == Reopen("secure_pin", "secure_pin is too old for register")
         assert isinstance(await told.drive(app, at.ref), Advanced)
     assert told.mutations(at).count("onprem.two_step") == 2
@@ -122,6 +122,6 @@ async def test_a_pin_handed_in_at_the_last_moment_is_set_before_it_is_sent(rig: 
             await hand_in_pin(app, at.ref, SecretStr("123456"), "the customer says so", "tester")
         told.clock.advance(46)
         await hand_in_pin(app, at.ref, SecretStr("123456"), "the customer says so", "tester")
-        assert await app.mover.run_step(at.migration_id) == Reopen("secure_pin", "secure_pin is too old for register")
+        assert await app.runner.run_step(at.migration_id) == Reopen("secure_pin", "secure_pin is too old for register")
         assert isinstance(await told.drive(app, at.ref), Advanced)
     assert (told.number(at).wrong_pins, told.number(at).pin) == (0, "123456")

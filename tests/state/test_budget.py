@@ -34,11 +34,11 @@ async def test_a_person_lets_it_go_to_ten_and_nobody_to_eleven(town: Town) -> No
     migration = await town.number()
     await town.spend(migration, times=ALLOWED)
     town.later(minutes=2)
-    await town.ledger.people.spend_reserve(migration, "tester")
+    await town.ledger.operator_changes.spend_reserve(migration, "tester")
     await town.spend(migration, times=BUDGET_RESERVE)
     await refused(town, migration)
     town.later(minutes=2)
-    await town.ledger.people.spend_reserve(migration, "tester")
+    await town.ledger.operator_changes.spend_reserve(migration, "tester")
     await refused(town, migration)
     assert "reserve_released" in [event.kind for event in await town.queries.events(migration)]
 
@@ -61,7 +61,7 @@ async def test_calls_before_the_import_count(town: Town) -> None:
 async def test_calls_told_later_count_too(town: Town) -> None:
     migration = await town.number()
     told = town.now - timedelta(hours=1)
-    await town.ledger.people.count_calls_before_import("100000000000001", "register", told, 7)
+    await town.ledger.operator_changes.count_calls_before_import("100000000000001", "register", told, 7)
     await refused(town, migration)
     town.later(hours=71, seconds=1)
     await town.spend(migration)

@@ -19,7 +19,7 @@ Closing = Callable[[Town, int], Awaitable[None]]
 
 
 async def held(town: Town, migration: int) -> None:
-    await town.ledger.people.hold(migration, True, "tester")
+    await town.ledger.operator_changes.hold(migration, True, "tester")
 
 
 async def wave(town: Town, migration: int, state: WaveState = WaveState.RUNNING, **more: object) -> None:
@@ -67,7 +67,7 @@ CLOSED: dict[str, tuple[Closing, str]] = {
     "a halted credential profile": (halted_profile, "credential profile main is halted: token refused"),
 }
 OPEN: dict[str, Closing] = {
-    "no wave": lambda t, m: t.ledger.people.hold(m, False, "tester"),
+    "no wave": lambda t, m: t.ledger.operator_changes.hold(m, False, "tester"),
     "a running wave": wave,
     "a window with room": lambda t, m: wave(t, m, window_start=START, window_end=START + 3 * MINUTE),
     "fewer failures than the rule halts at": failing(halt_count=2),
@@ -146,7 +146,7 @@ async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_na
     await town.ledger.moves.record(lease, move)
     with pytest.raises(GateClosed):
         await intend(town, migration)
-    await town.ledger.people.unhalt_profile("main")
+    await town.ledger.operator_changes.unhalt_profile("main")
     await intend(town, migration)
 
 

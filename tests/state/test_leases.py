@@ -97,7 +97,7 @@ async def test_a_number_that_is_blocked_ended_or_unknown_has_no_lease_to_give(to
     await town.ledger.moves.record(lease, blocked)
     with pytest.raises(Conflict, match="N-0001 is blocked"):
         await town.lease(migration, "worker-2")
-    await town.ledger.people.ready(migration, "looked at", "tester")
+    await town.ledger.operator_changes.ready(migration, "looked at", "tester")
     await town.end(migration)
     with pytest.raises(Conflict, match="N-0001 is aborted"):
         await town.lease(migration, "worker-2")

@@ -14,9 +14,11 @@ from tests.state.town import MINUTE, Town
 SEALED = SealedSecret("code", b"c", b"k", "id")
 Change = Callable[[Town, int], Awaitable[Any]]
 CHANGES: dict[str, Change] = {
-    "switch": lambda t, m: t.ledger.people.switch(m, "CODE_AFTER", "snapshot", "no backup", "tester"),
-    "reopen": lambda t, m: t.ledger.people.reopen(m, "back_up", "stale", "tester"),
-    "abort": lambda t, m: t.ledger.people.switch(m, "ABORT", "switch_route", "enough", "tester", before_crossing=True),
+    "switch": lambda t, m: t.ledger.operator_changes.switch(m, "CODE_AFTER", "snapshot", "no backup", "tester"),
+    "reopen": lambda t, m: t.ledger.operator_changes.reopen(m, "back_up", "stale", "tester"),
+    "abort": lambda t, m: t.ledger.operator_changes.switch(
+        m, "ABORT", "switch_route", "enough", "tester", before_crossing=True
+    ),
 }
 
 
@@ -101,7 +103,7 @@ async def test_a_code_is_taken_while_a_worker_acts_and_replaces_the_one_before(t
     migration = await town.number(step="verify_code")
     await town.lease(migration)
     for by in ("first", "second"):
-        await town.ledger.people.enter_code(migration, SEALED, "number:1", by)
+        await town.ledger.operator_changes.enter_code(migration, SEALED, "number:1", by)
     code = await town.queries.entered_code(migration)
     assert code is not None
     assert code.entered_by == "second"
@@ -113,7 +115,7 @@ async def test_a_code_wakes_a_number_that_waits_for_it(town: Town) -> None:
     lease = await town.lease(migration)
     wait = Move("verify_code", Status.WAITING, "waiting", until=town.now + 60 * MINUTE, reason="a code")
     await town.ledger.moves.record(lease, wait)
-    await town.ledger.people.enter_code(migration, SEALED, "number:1", "tester")
+    await town.ledger.operator_changes.enter_code(migration, SEALED, "number:1", "tester")
     at = await town.queries.position(migration)
     assert (at.status, at.waiting_until) == (Status.READY, None)
 
@@ -121,7 +123,7 @@ async def test_a_code_wakes_a_number_that_waits_for_it(town: Town) -> None:
 async def test_a_hold_works_while_a_worker_acts_and_leaves_its_lease(town: Town) -> None:
     migration = await town.number()
     lease = await town.lease(migration)
-    await town.ledger.people.hold(migration, True, "tester")
+    await town.ledger.operator_changes.hold(migration, True, "tester")
     await town.ledger.moves.record(lease, Move("register", Status.READY, "advanced", to="confirm"))
     assert (await town.queries.position(migration)).hold
 
@@ -129,7 +131,7 @@ async def test_a_hold_works_while_a_worker_acts_and_leaves_its_lease(town: Town)
 async def test_a_disposition_ends_what_has_not_crossed(town: Town) -> None:
     migration = await town.number()
     number_id = (await town.queries.position(migration)).number_id
-    await town.ledger.people.dispose(number_id, Disposition.CHURNED, "left us", {"ticket": 7}, "tester")
+    await town.ledger.operator_changes.dispose(number_id, Disposition.CHURNED, "left us", {"ticket": 7}, "tester")
     at = await town.queries.position(migration)
     assert (at.status, at.disposition, at.next_step) == (Status.SKIPPED, "churned", None)
 

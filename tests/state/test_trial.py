@@ -19,7 +19,7 @@ async def test_a_trial_that_a_worker_has_overtaken_goes_on_with_what_is_true_now
         tried, seen = Ledger(engine, clock), Queries(engine, clock)
         assert (await seen.wave("north")).numbers == 1
         await town.ledger.waves.add("north", [second])  # a worker's, or another person's
-        await tried.people.hold(first, True, "tester")
+        await tried.operator_changes.hold(first, True, "tester")
         assert (await seen.wave("north")).numbers == 2
         assert (await seen.position(first)).hold
     assert not (await town.queries.position(first)).hold

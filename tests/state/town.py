@@ -69,11 +69,13 @@ class Town:
 
     async def number(self, at: int = 1, *, step: str = "register", **more: Any) -> int:
         """Import a number and begin its migration at `step`."""
-        (taken,) = await self.ledger.fleet.take_in([NewProfile("main", "77")], [new_number(at, **more)], Nothing())
+        (taken,) = await self.ledger.fleet_import.take_in(
+            [NewProfile("main", "77")], [new_number(at, **more)], Nothing()
+        )
         return await self.begin(taken.number_id, step=step)
 
     async def begin(self, number_id: int, *, step: str = "register") -> int:
-        return await self.ledger.people.start(
+        return await self.ledger.operator_changes.start(
             number_id, itinerary="WITH_BACKUP", first=step, because="a test", side=Side.ON_PREMISES
         )
 

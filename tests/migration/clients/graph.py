@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.http import GuardedTransport
 
 BASE = "https://graph.test/v25.0"
@@ -19,11 +19,11 @@ LATER = 10_000.0  # a `send_by` that has not passed: the clock of these tests st
 Answering = Callable[[httpx.Request], httpx.Response]
 
 
-def cloud(answer: Answering, *, secret: SecretStr | None = None, boot: Callable[[], float] = lambda: 0.0) -> CloudApi:
+def cloud(answer: Answering, *, secret: SecretStr | None = None, boot: Callable[[], float] = lambda: 0.0) -> GraphApi:
     def client() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=GuardedTransport(httpx.MockTransport(answer), boot))
 
-    return CloudApi(client(), client, BASE, TOKEN, secret)
+    return GraphApi(client(), client, BASE, TOKEN, secret)
 
 
 def saying(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Answering:

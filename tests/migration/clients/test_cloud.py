@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
 from migration.errors import OutcomeUnknown, Transient
 from tests.migration.clients.graph import APP_SECRET, BASE, LATER, NUMBER, TOKEN, WABA, cloud, saying
@@ -36,7 +36,7 @@ class Far:
         return request.method, request.url.path.removeprefix("/v25.0"), json.loads(request.content or b"null")
 
 
-WRITES: dict[str, tuple[Callable[[CloudApi], Awaitable[Any]], str, dict[str, Any]]] = {
+WRITES: dict[str, tuple[Callable[[GraphApi], Awaitable[Any]], str, dict[str, Any]]] = {
     "register": (
         lambda c: c.register(NUMBER, PIN, None, send_by=LATER),
         f"/{NUMBER}/register",
@@ -240,7 +240,7 @@ class Fresh:
 async def test_only_register_and_deregister_open_a_connection_of_their_own() -> None:
     far, shared = Far(), Far()
     fresh = Fresh(far)
-    client = CloudApi(httpx.AsyncClient(transport=httpx.MockTransport(shared)), fresh, BASE, TOKEN)
+    client = GraphApi(httpx.AsyncClient(transport=httpx.MockTransport(shared)), fresh, BASE, TOKEN)
     for name, (write, _, _) in WRITES.items():
         before = len(fresh.made), len(shared.asked)
         await write(client)

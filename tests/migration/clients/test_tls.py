@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from migration.app import Wires
+from migration.app import HttpClients
 from migration.clients.onprem import OnPremApi, Reading, Session
 from migration.clock import SystemClock
 
@@ -69,20 +69,20 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def wires() -> AsyncIterator[Wires]:
-    made = Wires(SystemClock())
+async def wires() -> AsyncIterator[HttpClients]:
+    made = HttpClients(SystemClock())
     yield made
     await made.aclose()
 
 
-async def test_it_is_refused_unless_the_inventory_says_so(url: str, wires: Wires) -> None:
+async def test_it_is_refused_unless_the_inventory_says_so(url: str, wires: HttpClients) -> None:
     for verify, kind in ((True, Reading.UNREACHABLE), (False, Reading.SERVING)):
         http = wires.onprem(verify_tls=verify)
         client = OnPremApi(http, url, "admin", SecretStr("secret"), Session(), "client-1")
         assert (await client.reading()).kind is kind
 
 
-async def test_graph_is_never_talked_to_without_looking_at_its_certificate(url: str, wires: Wires) -> None:
+async def test_graph_is_never_talked_to_without_looking_at_its_certificate(url: str, wires: HttpClients) -> None:
     for http in (wires.graph, wires.fresh()):
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.get(url)

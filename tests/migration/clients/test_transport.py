@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.graph import CloudApi
+from migration.clients.graph import GraphApi
 from migration.clients.http import SEND_BY, GuardedTransport, RefusingTransport, TooLate
 from migration.clients.onprem import OnPremApi, Session
 from migration.clients.traffic_hooks import TrafficHooks
@@ -72,14 +72,14 @@ def ticking(*readings: float) -> Callable[[], float]:
     return lambda: left.pop(0) if len(left) > 1 else left[0]
 
 
-def client_of(url: str, boot: Callable[[], float]) -> tuple[CloudApi, list[httpx.AsyncClient]]:
+def client_of(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[httpx.AsyncClient]]:
     made: list[httpx.AsyncClient] = []
 
     def client() -> httpx.AsyncClient:
         made.append(httpx.AsyncClient(transport=GuardedTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False))
         return made[-1]
 
-    return CloudApi(client(), client, url, TOKEN), made
+    return GraphApi(client(), client, url, TOKEN), made
 
 
 async def closed(made: list[httpx.AsyncClient]) -> None:
@@ -182,7 +182,7 @@ async def test_a_dry_run_reads_logs_in_and_tries_a_backup() -> None:
     onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
     await onprem.health()
     await onprem.backup(SecretStr("password"))
-    await CloudApi(http, lambda: http, "https://graph.test", TOKEN).subscribed_apps("1")
+    await GraphApi(http, lambda: http, "https://graph.test", TOKEN).subscribed_apps("1")
     assert seen == [
         "POST /v1/users/login",
         "GET /v1/health",
@@ -194,7 +194,7 @@ async def test_a_dry_run_reads_logs_in_and_tries_a_backup() -> None:
 async def test_a_dry_run_refuses_every_write() -> None:
     http, seen = refusing()
     onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
-    graph = CloudApi(http, lambda: refusing()[0], "https://graph.test", TOKEN)
+    graph = GraphApi(http, lambda: refusing()[0], "https://graph.test", TOKEN)
     hooks = TrafficHooks(http, "https://senders.test/hook", SecretStr("hook"))
     writes = [
         graph.register(NUMBER, PIN, None, send_by=5.0),
