@@ -33,13 +33,13 @@ test: lint types contracts ## lint, types, import contracts and every test that 
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash" || $(AGAIN) "not slow and not crash"
 
 # Stories inside one process share the cores; real servers, workers and browsers get them for themselves.
-INSIDE := tests/cli tests/journeys tests/removals tests/runbooks
+INSIDE := tests/cli tests/crash tests/journeys tests/removals tests/runbooks
 test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE) || $(AGAIN) "slow and not crash" $(INSIDE)
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%) || $(AGAIN) "slow and not crash" $(INSIDE:%=--ignore=%)
 
 check: lint types contracts ## the fast part of `make test`: under a minute
-	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not postgres" --ignore=tests/flows --ignore=tests/journeys
+	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not postgres" --ignore=tests/flows --ignore=tests/journeys --ignore=tests/waves --ignore=tests/crash
 
 lint: setup
 	$(BIN)/ruff check .
@@ -56,7 +56,7 @@ bench: setup ## what a step, a reading and a wave cost on this machine
 	$(BIN)/python -m bench
 
 crash: setup ## the crash matrix: every step killed at every commit and send, on both databases
-	$(CLEAN) $(BIN)/pytest -n 2 tests/journeys tests/removals
+	$(CLEAN) $(BIN)/pytest -n 2 tests/crash tests/journeys tests/removals
 
 # Debian's own browser: Playwright's would be a download of its own.
 programs:

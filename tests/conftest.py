@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from state.schema import upgrade
-from tests.postgres import empty_postgres_url, postgres_server, postgres_url
-from tests.rig import Rig, make_rig
+from tests.harness.in_process import Rig, make_rig
+from tests.harness.postgres import empty_postgres_url, postgres_server, postgres_url
 
 __all__ = ["empty_postgres_url", "postgres_server", "postgres_url"]
 

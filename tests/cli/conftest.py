@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.records import Make
-from tests.cli.town import Desk, Sandbox, desk, sandbox
-from tests.operator import Operator, make_operator
+from tests.cli.side_effects import Make
+from tests.harness.cli_fixture import Desk, Sandbox, desk, sandbox
+from tests.harness.operator import Operator, make_operator
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.town import Desk
+from tests.harness.cli_fixture import Desk
 
 
 def rows(desk: Desk, table: str = "numbers") -> int:

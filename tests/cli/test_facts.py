@@ -9,9 +9,9 @@ import pytest
 
 from migration.fleet.field_facts import as_switches, as_world, field_facts
 from sandbox import switches
-from tests.cli.town import Desk
-from tests.operator import Operator
-from tests.servers import child, line_of
+from tests.harness.cli_fixture import Desk
+from tests.harness.operator import Operator
+from tests.harness.servers import child, line_of
 
 
 def manifest(desk: Desk, *arguments: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.town import Desk, desk, sandbox
-from tests.rig import SMOKE_TO
+from tests.harness.cli_fixture import Desk, desk, sandbox
+from tests.harness.in_process import SMOKE_TO
 
 READING: list[tuple[str, ...]] = [
     ("status",),

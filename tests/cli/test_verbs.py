@@ -13,9 +13,9 @@ from migration.engine.itineraries import ABORT
 from migration.fleet.field_facts import DECIDES
 from migration.waves.loop import Slice, WaveLoop
 from state.enums import Side, Status
-from tests.cli.records import Make, everything, files, sent
-from tests.operator import Operator
-from tests.rig import Killed
+from tests.cli.side_effects import Make, everything, files, sent
+from tests.harness.in_process import Killed
+from tests.harness.operator import Operator
 
 HOOK = {"hook": "senders", "start_command": "start"}
 
@@ -625,7 +625,7 @@ def test_a_number_that_is_being_moved_keeps_its_ids(operator: Make) -> None:
     desk = operator(kinds=["healthy"] * 2)
     numbers = desk.rig.sandbox.manifest("http://sandbox")["numbers"]
     desk.taken_in()
-    from tests.rig import write_inventory
+    from tests.harness.in_process import write_inventory
 
     path = desk.rig.folder / "other.csv"
     row = dict(numbers[0]) | {"phone_number_id": numbers[1]["phone_number_id"]}

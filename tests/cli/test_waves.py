@@ -14,8 +14,8 @@ from migration.waves.schedule import unscheduled
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
-from tests.cli.records import Make, everything, sent
-from tests.operator import Operator
+from tests.cli.side_effects import Make, everything, sent
+from tests.harness.operator import Operator
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)  # the rig's
 NIGHT = ("--from", "2025-09-01 22:00", "--to", "2025-09-02 02:00")

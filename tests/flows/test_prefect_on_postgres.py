@@ -15,8 +15,8 @@ from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
 from state.enums import Side, Status
 from state.rows import Position
-from tests.postgres import EMPTY, PostgresServer
-from tests.waves.hall import Hall
+from tests.harness.postgres import EMPTY, PostgresServer
+from tests.harness.prefect_stack import Hall
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Databases
-from tests.journeys.copies import Copies
+from tests.harness.copier import Copies
 
 
 @pytest.fixture

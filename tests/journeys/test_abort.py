@@ -7,7 +7,11 @@ from migration.engine.itineraries import Name
 from migration.operations.numbers import abort
 from state.enums import Side
 from state.rows import Position
-from tests.journeys.asking import (
+from tests.harness.copier import Copies
+from tests.harness.crash_points import KILLS
+from tests.harness.final_state import PROBED, effects
+from tests.harness.in_process import Rig
+from tests.harness.interruptions import (
     Due,
     asked_at_every_step,
     asked_at_every_step_and_killed,
@@ -15,11 +19,7 @@ from tests.journeys.asking import (
     told_killed,
     told_whole,
 )
-from tests.journeys.copies import Copies
-from tests.journeys.ends import PROBED, effects
-from tests.journeys.kills import KILLS
-from tests.journeys.tales import IN_THE_MIDDLE, TALES, Tale
-from tests.rig import Rig
+from tests.harness.scenarios import IN_THE_MIDDLE, TALES, Tale
 
 
 async def _ask(app: App, ref: str) -> None:

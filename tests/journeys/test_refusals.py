@@ -9,7 +9,7 @@ import pytest
 from migration.steps.protocol import Advanced, Blocked, Held, Waiting
 from state.enums import AttemptEnd, Side, Status
 from tests.conftest import MakeRig
-from tests.journeys.kills import struck
+from tests.harness.crash_points import struck
 
 VERIFY = {"kind": "error", "code": 133006, "details": "The phone number needs to be verified before registering."}
 

@@ -8,7 +8,7 @@ from migration.engine.runner import NumberRunner
 from migration.steps.protocol import Advanced, Blocked, Waiting
 from state.enums import Status
 from tests.conftest import MakeRig
-from tests.rig import Rig
+from tests.harness.in_process import Rig
 
 
 @pytest.mark.parametrize(

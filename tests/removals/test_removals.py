@@ -25,11 +25,11 @@ class Removal:
 
 
 ITINERARIES = "tests/journeys/test_itineraries.py"
-KILLED = "tests/journeys/test_killed.py"
-LOST = "tests/journeys/test_answers_lost.py"
-LATE = "tests/journeys/test_late.py"
-BACK = "tests/journeys/test_way_back.py"
-PLACE = "tests/removals/test_one_worker.py"
+KILLED = "tests/crash/test_every_commit.py"
+LOST = "tests/journeys/test_lost_responses.py"
+LATE = "tests/journeys/test_send_deadline.py"
+BACK = "tests/journeys/test_back_to_onprem.py"
+PLACE = "tests/journeys/test_two_workers.py"
 
 REMOVALS = {
     "the probe of an unanswered register": Removal(
@@ -73,13 +73,16 @@ REMOVALS = {
         "state/ledger/attempts.py",
         "        if new.gated:\n            conditions.append(gates.open_for(self._clock, new.fits_in))\n",
         "",
-        ("tests/state/test_gates.py",),
+        ("tests/unit/state/test_gates.py",),
     ),
     "the halt rule in the gate": Removal(
-        "state/ledger/gates.py", "            halts.within_rule(),\n", "", ("tests/state/test_gates.py",)
+        "state/ledger/gates.py", "            halts.within_rule(),\n", "", ("tests/unit/state/test_gates.py",)
     ),
     "the turns of a wave": Removal(
-        "state/ledger/concurrency_limit.py", "moving < Wave.concurrency", "moving >= 0", ("tests/state/test_turns.py",)
+        "state/ledger/concurrency_limit.py",
+        "moving < Wave.concurrency",
+        "moving >= 0",
+        ("tests/unit/state/test_concurrency_limit.py",),
     ),
     "the budget in the WHERE": Removal(
         "state/ledger/attempts.py",

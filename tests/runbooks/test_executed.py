@@ -13,8 +13,8 @@ from migration.vault.sealing import new_master_key
 from sandbox.world import health
 from state.enums import Side, Status
 from state.rows import Position
-from tests.operator import Operator
-from tests.rig import Killed
+from tests.harness.in_process import Killed
+from tests.harness.operator import Operator
 from tests.runbooks.walk import Walk
 
 HOOK = {"hook": "senders", "start_command": "start"}

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cli.town import Said
-from tests.operator import Operator, make_operator
+from tests.harness.cli_fixture import Said
+from tests.harness.operator import Operator, make_operator
 from tests.runbooks.pages import TOP, typed
 
 Fresh = Callable[[], tuple[Any, str]]  # a folder and an upgraded, empty database

@@ -17,7 +17,7 @@ from migration.steps.protocol import Advanced
 from migration.vault.sealing import new_master_key, write_private
 from state.enums import Side, Status
 from tests.flows.conftest import Place, harness, place, swept
-from tests.waves.hall import name_start_command
+from tests.harness.prefect_stack import name_start_command
 
 __all__ = ["harness", "place", "swept"]
 

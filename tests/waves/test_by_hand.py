@@ -22,8 +22,8 @@ from migration.demo.prefect_api import PrefectApi
 from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
+from tests.harness.prefect_stack import Hall, name_start_command
 from tests.runbooks.pages import TOP, typed
-from tests.waves.hall import Hall, name_start_command
 
 log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

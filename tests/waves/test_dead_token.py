@@ -19,7 +19,7 @@ from sandbox.calls import Call
 from sandbox.scenarios.scenario_file import read
 from state.enums import Side, Status, WaveState
 from state.rows import Position
-from tests.rig import START, FakeClock, Rig, write_home, write_inventory
+from tests.harness.in_process import START, FakeClock, Rig, write_home, write_inventory
 
 WAVE = "night"
 EACH = 6

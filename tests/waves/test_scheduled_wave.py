@@ -23,7 +23,7 @@ from migration.demo.prefect_api import PrefectApi
 from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
-from tests.waves.hall import Hall, write_scenario
+from tests.harness.prefect_stack import Hall, write_scenario
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,38 @@
+"""What a command left behind: every row, every file, everything that was sent."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import text
+
+from migration.app import App
+from state.models import Base
+from tests.harness.operator import Operator
+
+Make = Callable[..., Operator]
+
+
+def everything(desk: Operator) -> dict[str, list[Any]]:
+    """Every row of every table."""
+
+    async def read(app: App) -> dict[str, list[Any]]:
+        async with app.database.connect() as connection:
+            return {
+                table.name: [tuple(row) for row in await connection.execute(text(f"SELECT * FROM {table.name}"))]
+                for table in Base.metadata.sorted_tables
+            }
+
+    return desk.do(read)
+
+
+def sent(desk: Operator) -> list[str]:
+    """What the far sides were asked to change, and the commands that were run."""
+    return [call.call for call in desk.rig.sandbox.world.calls if call.write] + desk.rig.commands
+
+
+def files(desk: Operator) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes()
+        for path in desk.rig.folder.parent.rglob("*")
+        if path.is_file() and "-shm" not in path.name
+    }

@@ -1,0 +1,218 @@
+"""The `send_by` guard over real sockets: a request whose time has passed does not leave as a whole one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from migration.clients.graph import GraphApi
+from migration.clients.http import SEND_BY, GuardedTransport, RefusingTransport, TooLate
+from migration.clients.onprem import OnPremApi, Session
+from migration.clients.traffic_hooks import TrafficHooks
+from migration.errors import Transient, WriteRefused
+from tests.unit.clients.graph_stub import NUMBER, TOKEN
+
+PIN = SecretStr("123456")
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"success":true}'
+
+
+@dataclass
+class Server:
+    """A loopback server that keeps what came in, a connection at a time."""
+
+    url: str = ""
+    connections: list[bytearray] = field(default_factory=list)
+    whole: list[bytes] = field(default_factory=list)  # requests that came with their whole body
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen = bytearray()
+        self.connections.append(seen)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                seen += head
+                length = next(
+                    (int(line[15:]) for line in head.lower().splitlines() if line.startswith(b"content-length:")), 0
+                )
+                body = await reader.readexactly(length)
+                seen += body
+                self.whole.append(head + body)
+                writer.write(ANSWER)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError) as exc:
+            seen += getattr(exc, "partial", b"")
+        finally:
+            writer.close()
+            self.closed.set()
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[Server]:
+    server = Server()
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with listener:
+        yield server
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with listening() as one:
+        yield one
+
+
+def ticking(*readings: float) -> Callable[[], float]:
+    """A clock that shows these readings one after the other, then the last for ever."""
+    left = list(readings)
+    return lambda: left.pop(0) if len(left) > 1 else left[0]
+
+
+def client_of(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[httpx.AsyncClient]]:
+    made: list[httpx.AsyncClient] = []
+
+    def client() -> httpx.AsyncClient:
+        made.append(httpx.AsyncClient(transport=GuardedTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False))
+        return made[-1]
+
+    return GraphApi(client(), client, url, TOKEN), made
+
+
+async def closed(made: list[httpx.AsyncClient]) -> None:
+    for one in made:
+        await one.aclose()
+
+
+async def test_in_time_it_is_sent(server: Server) -> None:
+    api, made = client_of(server.url, ticking(0.0))
+    await api.register(NUMBER, PIN, None, send_by=5.0)
+    assert len(server.whole) == 1
+    await closed(made)
+
+
+async def test_a_kept_connection_is_not_used_for_register(server: Server) -> None:
+    api, made = client_of(server.url, ticking(0.0))
+    await api.set_pin(NUMBER, PIN, send_by=5.0)
+    await api.set_pin(NUMBER, PIN, send_by=5.0)
+    assert len(server.connections) == 1, "an ordinary write keeps its connection"
+    await api.register(NUMBER, PIN, None, send_by=5.0)
+    await api.register(NUMBER, PIN, None, send_by=5.0)
+    assert len(server.connections) == 3
+    assert [b"/register" in bytes(one) for one in server.connections] == [False, True, True]
+    await closed(made)
+
+
+async def test_past_its_time_it_does_not_even_connect(server: Server) -> None:
+    api, made = client_of(server.url, ticking(5.0))
+    with pytest.raises(Transient) as raised:
+        await api.register(NUMBER, PIN, None, send_by=5.0)
+    assert isinstance(raised.value.__cause__, TooLate)
+    assert not raised.value.left
+    assert server.connections == []
+    await closed(made)
+
+
+@pytest.mark.parametrize(
+    ("clock", "headers_left"),
+    [((0.0, 6.0), False), ((0.0, 0.0, 6.0), True)],
+    ids=["while it connects", "between headers and body"],
+)
+@pytest.mark.parametrize("call", ["register", "deregister"])
+async def test_past_its_time_no_whole_request_leaves(
+    server: Server, clock: tuple[float, ...], headers_left: bool, call: str
+) -> None:
+    api, made = client_of(server.url, ticking(*clock))
+    late = api.register(NUMBER, PIN, None, send_by=5.0) if call == "register" else api.deregister(NUMBER, send_by=5.0)
+    with pytest.raises(Transient) as raised:
+        await late
+    assert isinstance(raised.value.__cause__, TooLate)
+    await closed(made)
+    await asyncio.wait_for(server.closed.wait(), 5)
+    assert server.whole == []
+    assert len(server.connections) == 1
+    assert (b"POST" in bytes(server.connections[0])) is headers_left
+    assert b"123456" not in bytes(server.connections[0])
+
+
+async def test_it_is_looked_at_again_on_a_kept_connection(server: Server) -> None:
+    api, made = client_of(server.url, ticking(0.0, 0.0, 0.0, 0.0, 6.0))
+    await api.set_pin(NUMBER, PIN, send_by=5.0)
+    with pytest.raises(Transient):
+        await api.set_pin(NUMBER, PIN, send_by=5.0)
+    assert len(server.whole) == 1
+    await closed(made)
+
+
+async def test_a_write_without_a_body_is_stopped_at_its_headers(server: Server) -> None:
+    transport = GuardedTransport(httpx.AsyncHTTPTransport(), ticking(0.0, 6.0))
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+        with pytest.raises(TooLate):
+            await client.post(server.url, extensions={SEND_BY: 5.0})
+    assert server.whole == []
+
+
+async def test_a_caller_without_a_deadline_is_let_through(server: Server) -> None:
+    async with httpx.AsyncClient(
+        transport=GuardedTransport(httpx.AsyncHTTPTransport(), ticking(10**9)), trust_env=False
+    ) as client:
+        assert (await client.get(server.url)).status_code == 200
+
+
+# -- a dry run
+
+
+def refusing() -> tuple[httpx.AsyncClient, list[str]]:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.path}")
+        return httpx.Response(
+            200, json={"success": True, "users": [{"token": "t"}], "settings": {"data": "b"}, "health": {}}
+        )
+
+    return httpx.AsyncClient(transport=RefusingTransport(httpx.MockTransport(answer))), seen
+
+
+async def test_a_dry_run_reads_logs_in_and_tries_a_backup() -> None:
+    http, seen = refusing()
+    onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
+    await onprem.health()
+    await onprem.backup(SecretStr("password"))
+    await GraphApi(http, lambda: http, "https://graph.test", TOKEN).subscribed_apps("1")
+    assert seen == [
+        "POST /v1/users/login",
+        "GET /v1/health",
+        "POST /v1/settings/backup",
+        "GET /1/subscribed_apps",
+    ]
+
+
+async def test_a_dry_run_refuses_every_write() -> None:
+    http, seen = refusing()
+    onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
+    graph = GraphApi(http, lambda: refusing()[0], "https://graph.test", TOKEN)
+    hooks = TrafficHooks(http, "https://senders.test/hook", SecretStr("hook"))
+    writes = [
+        graph.register(NUMBER, PIN, None, send_by=5.0),
+        graph.deregister(NUMBER, send_by=5.0),
+        graph.request_code(NUMBER, "SMS", "en", send_by=5.0),
+        graph.verify_code(NUMBER, PIN, send_by=5.0),
+        graph.set_pin(NUMBER, PIN, send_by=5.0),
+        graph.subscribe("1", send_by=5.0),
+        graph.set_storage(NUMBER, "BR", send_by=5.0),
+        graph.send_template(NUMBER, "+15550109999", "hello", "en", "c", send_by=5.0),
+        graph.set_profile(NUMBER, {}, send_by=5.0),
+        onprem.set_two_step(PIN, send_by=5.0),
+        onprem.restore(PIN, PIN, send_by=5.0),
+        onprem.account("1", "5550104321", "sms", "cert", None, send_by=5.0),
+        onprem.verify(PIN, send_by=5.0),
+        hooks.announce({"event": "pause_sends"}, "1:pause_sends:0", send_by=5.0),
+    ]
+    for write in writes:
+        with pytest.raises(WriteRefused):
+            await write
+    assert seen == ["POST /v1/users/login"]

@@ -1,0 +1,314 @@
+"""A wave in the loop: all of it, its window, its halt rule, its end."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from migration.app import App
+from migration.engine.runner import Busy
+from migration.operations.numbers import switch_way
+from migration.operations.waves import begin_wave, hold_wave, release_wave
+from migration.steps.protocol import Held, Outcome
+from migration.waves.loop import Slice, WaveLoop, left_over
+from migration.waves.plan import cutover_of
+from state.enums import Released, Side, Status, WaveState
+from state.ledger.waves import NewWave
+from state.models import NumberMigration
+from state.queries import WavePart
+from tests.conftest import MakeRig
+from tests.harness.in_process import Killed, Scythe
+
+SOON = timedelta(seconds=30)
+
+
+def _loop(app: App) -> WaveLoop:
+    return WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON)
+
+
+async def test_a_wave_ends_when_its_numbers_have(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 4)
+    async with told.worker() as app:
+        board = await told.imported(app, wave="north")
+        await begin_wave(app, "north")
+        await _loop(app).run(Slice(wave="north"))
+        assert (await app.queries.wave("north")).state is WaveState.DONE
+        assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
+    assert all(told.mutations(at).count("register") == 1 for at in board)
+
+
+async def test_everything_reversible_is_done_before_the_gate(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 3)
+    async with told.worker() as app:
+        board = await told.imported(app, wave="north", hook="senders")
+        await begin_wave(app, "north")
+        await hold_wave(app, "north", "not yet")
+        await _loop(app).run(Slice(wave="north"))
+        held = await app.queries.board(wave="north")
+        assert {(at.status, at.next_step) for at in held} == {(Status.HELD, "pause_sends")}
+        assert all(told.mutations(at) == ["onprem.two_step"] for at in board)
+        await release_wave(app, "north", canary=False, only=[])
+        await _loop(app).run(Slice(wave="north"))
+        assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
+
+
+async def test_the_canary_goes_first_and_alone(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 5)
+    async with told.worker() as app:
+        board = await told.imported(app)
+        new = NewWave("north", canary_size=2, released=Released.CANARY)
+        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await begin_wave(app, "north")
+        await _loop(app).run(Slice(wave="north"))
+        sides = [at.side for at in await app.queries.board(wave="north")]
+        assert sides == [Side.CLOUD] * 2 + [Side.ON_PREMISES] * 3
+        await release_wave(app, "north", canary=False, only=[])
+        await _loop(app).run(Slice(wave="north"))
+        assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
+
+
+async def test_a_wave_halts_itself_when_too_many_fail(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 6)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        await app.ledger.waves.make(NewWave("north", halt_count=2), [at.migration_id for at in board])
+        for at in board[:2]:
+            told.number(at).banned = True
+        await begin_wave(app, "north")
+        await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(Slice(wave="north"))
+        row = await app.queries.wave("north")
+        after = sorted(await app.queries.board(wave="north"), key=lambda at: at.migration_id)
+        assert row.state is WaveState.HALTED
+        assert row.because == "2 numbers failed; the halt rule allows 1"
+        assert [at.status for at in after] == [Status.BLOCKED] * 2 + [Status.HELD] * 4
+    assert all("register" not in told.mutations(at) for at in board)
+
+
+async def test_no_cutover_begins_that_cannot_end_in_the_window(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 2)
+    async with told.worker() as app:
+        board = await told.imported(app)
+        new = NewWave("north", window_end=told.clock.now() + timedelta(minutes=2))
+        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await begin_wave(app, "north")
+        await _loop(app).run(Slice(wave="north"))
+        held = await app.queries.board(wave="north")
+        assert {at.status for at in held} == {Status.HELD}
+        assert all("no room left" in (at.reason or "") for at in held)
+    assert all("register" not in told.mutations(at) for at in board)
+
+
+WAYS = {"healthy": "WITH_BACKUP", "no_backup": "CODE_FIRST", "stopped": "CODE_AFTER", "new": "ONBOARD"}
+
+
+@pytest.mark.parametrize("kind", WAYS)
+async def test_each_way_needs_room_for_the_whole_of_its_cutover(rig: MakeRig, kind: str) -> None:
+    """One second too little keeps a number on its side; asked at the gate, by the update that would begin it."""
+    way = WAYS[kind]
+    told = await rig(kinds=[kind])
+    async with told.worker() as app:
+        (at,) = await told.imported(app)
+        if at.itinerary != way:
+            await switch_way(app, at.ref, way, "as it is", "tester")
+        await app.ledger.waves.make(NewWave("north", released=Released.NONE), [at.migration_id])
+        await begin_wave(app, "north")
+        assert isinstance(await told.drive(app, at.ref), Held)
+        at = await app.queries.position(at.migration_id)
+        room, now = cutover_of(at), await app.queries.now()
+        await app.ledger.waves.release("north", Released.ALL)
+        await app.ledger.waves.set_window("north", None, now + room - timedelta(seconds=1), "UTC")
+        said = await app.runner.run_one(at.migration_id)
+        assert isinstance(said, Held)
+        assert "no room left" in said.reason
+        assert not {"pause_sends", "command.stop", "register"} & set(told.mutations(at))
+        await app.ledger.waves.set_window("north", None, now + room + timedelta(seconds=1), "UTC")
+        await told.drive(app, at.ref)
+        assert (await app.queries.position(at.migration_id)).side is Side.CLOUD
+
+
+async def test_a_dead_token_halts_its_profile(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 2)
+    async with told.worker() as app:
+        board = await told.imported(app)
+        for token in told.sandbox.world.tokens.values():
+            token.expires_at = told.clock.now()
+        await app.runner.run_one(board[0].migration_id)
+        (profile,) = await app.queries.profiles()
+        assert "190" in profile["halted_because"]
+        for at in board:
+            await app.runner.run_one(at.migration_id)
+        after = await app.queries.board()
+        assert {(at.status, at.side) for at in after} == {(Status.HELD, Side.ON_PREMISES)}
+    assert all("register" not in told.mutations(at) for at in board)
+
+
+async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wave(rig: MakeRig) -> None:
+    """What is taken up by a sweep, or by nobody's name, is still of its wave."""
+    told = await rig(kinds=["healthy"] * 6)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        told.number(board[0]).banned = True
+        await begin_wave(app, "north")
+        due = set(await app.queries.due())
+        await WaveLoop(app, app.runner.run_one, concurrency=20, patience=SOON).run(Slice(only=due))
+        row = await app.queries.wave("north")
+        assert (row.state, row.because) == (WaveState.HALTED, "1 number failed; the halt rule allows 0")
+        failed = next(one.at for one in await app.queries.events(board[0].migration_id) if one.kind == "blocked")
+    assert all(one.at <= failed for one in told.sandbox.world.calls if one.call == "register")
+
+
+async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 9)
+    async with told.worker() as app, told.worker() as other:
+        board = await told.imported(app)
+        await app.ledger.waves.make(NewWave("north", concurrency=2), [at.migration_id for at in board])
+        await begin_wave(app, "north")
+        most = 0
+
+        async def counted() -> None:
+            nonlocal most
+            asked = select(func.count()).where(NumberMigration.moving_until.is_not(None))
+            async with app.database.connect() as connection:
+                most = max(most, (await connection.execute(asked)).scalar_one())
+
+        loops = [
+            WaveLoop(at, at.runner.run_one, concurrency=20, patience=SOON).run(one, counted)
+            for at, one in (
+                (app, Slice(wave="north", part=0, parts=2)),
+                (other, Slice(wave="north", part=1, parts=2)),
+                (app, Slice(only={at.migration_id for at in board})),
+            )
+        ]
+        await asyncio.gather(*loops)
+        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+    assert most == 2
+    assert all(told.mutations(at).count("register") == 1 for at in board)
+
+
+async def test_parts_are_of_one_size_whatever_the_numbers_are_called(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 12)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        mine = [at.migration_id for at in board if at.migration_id % 3 == 0]
+        await app.ledger.waves.make(NewWave("north"), mine)
+        parts = [await app.queries.due(WavePart("north", at, 3)) for at in range(3)]
+    assert sorted(len(part) for part in parts) == [1, 1, 2]
+    assert sorted(one for part in parts for one in part) == mine
+
+
+async def test_a_halted_wave_that_is_released_moves_the_rest(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 4)
+    async with told.worker() as app:
+        board = sorted(await told.imported(app), key=lambda at: at.migration_id)
+        await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        told.number(board[0]).banned = True
+        await begin_wave(app, "north")
+        await _loop(app).run(Slice(wave="north"))
+        assert (await app.queries.wave("north")).state is WaveState.HALTED
+        await release_wave(app, "north", canary=False, only=[])
+        await _loop(app).run(Slice(wave="north"))
+        sides = [at.side for at in sorted(await app.queries.board(), key=lambda at: at.migration_id)]
+        assert (await app.queries.wave("north")).state is WaveState.RUNNING
+    assert sides[1:] == [Side.CLOUD] * 3
+    assert "register" not in told.mutations(board[0])
+
+
+async def test_a_loop_at_the_gate_hears_a_release_within_seconds(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 2)
+    async with told.worker() as app:
+        board = await told.imported(app)
+        new = NewWave("north", canary_size=1, released=Released.NONE)
+        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await begin_wave(app, "north")
+        began = told.clock.now()
+        released: list[datetime] = []
+
+        async def tick() -> None:
+            now = told.clock.now()
+            if now - began >= timedelta(minutes=3) and not released:
+                released.append(now)
+                await release_wave(app, "north", canary=False, only=[])
+
+        loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=10))
+        await loop.run(Slice(wave="north"), tick)
+        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+        crossed = [one.at for one in told.sandbox.world.calls if one.call == "register"]
+    assert len(crossed) == 2
+    assert timedelta() <= min(crossed) - released[0] <= timedelta(seconds=5)
+
+
+async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_window(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        board = await told.imported(app)
+        new = NewWave("north", released=Released.NONE)
+        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await begin_wave(app, "north")
+
+        async def stayed() -> timedelta:
+            began = told.clock.now()
+            loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=3))
+            await loop.run(Slice(wave="north"))
+            return told.clock.now() - began
+
+        assert timedelta(minutes=3) <= await stayed() <= timedelta(minutes=4)
+        end = told.clock.now() + timedelta(minutes=2)
+        await app.ledger.waves.set_window("north", None, end, "UTC")
+        assert timedelta(minutes=2) <= await stayed() <= timedelta(minutes=3)
+        await app.ledger.waves.set_window("north", None, None, "UTC")
+        await app.ledger.waves.move("north", WaveState.STOPPED, allowed=[WaveState.RUNNING], because="over")
+        assert await stayed() <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("by", ["the wave's loop", "a sweep"])
+async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig, by: str) -> None:
+    told = await rig(kinds=["healthy"])
+    async with told.worker() as app:
+        (at,) = await told.imported(app, wave="north")
+        await begin_wave(app, "north")
+        await hold_wave(app, "north", "not yet")
+        await _loop(app).run(Slice(wave="north"))
+        await release_wave(app, "north", canary=False, only=[])
+    told.scythe = Scythe(after_send=1)
+    with pytest.raises(Killed):
+        async with told.worker() as app:
+            await app.runner.run_one(at.migration_id)
+    assert told.mutations(at)[-1] == "register"
+    killed_at = told.clock.now()
+    async with told.worker() as app:
+        await _loop(app).run(Slice(wave="north"))
+        assert (await app.queries.position(at.migration_id)).status is Status.RUNNING, "nobody knows that it is dead"
+        beside_it = replace(app, is_gone=lambda holder: holder == "worker-2")
+        chosen = Slice(wave="north")
+        if by == "a sweep":
+            assert await left_over(app) == await left_over(beside_it, dry_run=True) == ()
+            chosen = Slice(only=await left_over(beside_it))
+        await _loop(beside_it).run(chosen)
+        assert (await app.queries.position(at.migration_id)).status is Status.DONE
+    assert told.clock.now() - killed_at < timedelta(seconds=15)
+    assert told.mutations(at).count("register") == 1
+
+
+async def test_numbers_turned_away_for_one_that_has_stopped_since_are_taken_up(rig: MakeRig) -> None:
+    told = await rig(kinds=["healthy"] * 3)
+    async with told.worker() as app:
+        first, *others = [at.migration_id for at in await told.imported(app)]
+        came, over = set[int](), asyncio.Event()
+
+        async def run_one(migration_id: int) -> Outcome | Busy:
+            if migration_id in came:
+                return await app.runner.run_one(migration_id)
+            came.add(migration_id)
+            if migration_id in others:
+                await over.wait()
+                return Busy("no room")
+            outcome = await app.runner.run_one(first)
+            over.set()
+            return outcome
+
+        chosen = Slice(only={first, *others})
+        await WaveLoop(app, run_one, concurrency=5, patience=SOON).run(chosen)
+        assert {at.status for at in await app.queries.board()} == {Status.DONE}
