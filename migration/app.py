@@ -160,7 +160,7 @@ class NumberLoader:
         code = await self._queries.entered_code(position.migration_id)
         smoke = self._clients.admin.smoke
         return Number(
-            at=position,
+            state=position,
             now=now,
             cloud=await self._clients.cloud(position.profile_id, position.profile),
             onprem=await self._clients.onprem(position.instance),

@@ -14,7 +14,7 @@ from migration.app import App
 from migration.cli.console import Exit, app_of, give, many, say, usage
 from migration.cli.status import described
 from migration.operations.wording import line, next_command
-from migration.steps.rollback_options import WayBack, summed
+from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
 from migration.vault.sealing import BackupShelf
 from migration.vault.store import SecretStore
 from migration.waves.schedule import scheduled
@@ -114,9 +114,9 @@ class Asked:
         if not self.as_json:
             say(f"{'then' if self.only_looks else 'after':<6} {text}")
 
-    def ways_back(self, found: Sequence[WayBack]) -> None:
+    def ways_back(self, found: Sequence[RollbackOption]) -> None:
         """For whoever lets these numbers cross: which of them could come back, and why not."""
-        self.told["ways_back"] = summed(found)
+        self.told["ways_back"] = summarize_rollbacks(found)
 
     def _said(self, name: str, text: str, document: Any) -> None:
         self.told[name] = document

@@ -12,7 +12,7 @@ from migration.cli.console import Json, many, run, usage
 from migration.operations.approval import let_cross, ways_back
 from migration.operations.refused import Refused
 from migration.operations.waves import OVER, move_window, plan_wave
-from migration.steps.rollback_options import summed
+from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.names import why_no_name
 from migration.waves.plan import Rule, Window, read_rule, read_window, window_of
 from migration.waves.schedule import scheduled
@@ -137,7 +137,9 @@ async def _tell_ways_back(app: App, asked: Asked, row: WaveRow) -> None:
         return
     found = await ways_back(app, going)
     asked.ways_back(found)
-    asked.also(f"released for {row.released}: {many(len(going))} may cross in it; ways back: {summed(found)}")
+    asked.also(
+        f"released for {row.released}: {many(len(going))} may cross in it; ways back: {summarize_rollbacks(found)}"
+    )
 
 
 def _next(row: WaveRow) -> str:

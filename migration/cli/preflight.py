@@ -11,8 +11,8 @@ from migration.operations.waves import refuse_empty
 from migration.operations.wording import who
 from migration.preflight.assessment import Report, preflight
 from migration.preflight.check import Verdict
-from migration.preflight.checks.way_back import WayBackCheck
-from migration.steps.rollback_options import Way, WayBack, summed
+from migration.preflight.checks.way_back import RollbackCheck
+from migration.steps.rollback_options import RollbackOption, RollbackState, summarize_rollbacks
 
 
 def preflight_(
@@ -47,8 +47,8 @@ async def _preflight(what: str | None, as_json: bool) -> int:
 
 def _ways_back(reports: tuple[Report, ...]) -> str:
     """How many numbers could go back, for whoever approves the wave."""
-    said = [c.said.split(": ", 1) for one in reports for c in one.checked if c.check == WayBackCheck.name]
-    return summed(WayBack(Way(way), reason) for way, reason in said)
+    said = [c.said.split(": ", 1) for one in reports for c in one.checked if c.check == RollbackCheck.name]
+    return summarize_rollbacks(RollbackOption(RollbackState(way), reason) for way, reason in said)
 
 
 def _told(one: Report) -> dict[str, object]:
@@ -61,7 +61,7 @@ def _print(reports: tuple[Report, ...]) -> None:
     for one in reports:
         worth = [c for c in one.checked if c.verdict is not Verdict.PASS]
         said = "; ".join(f"{c.check}: {c.said}" + (f" ({c.runbook})" if c.runbook else "") for c in worth)
-        back = next((c.said for c in one.checked if c.check == WayBackCheck.name), "")
+        back = next((c.said for c in one.checked if c.check == RollbackCheck.name), "")
         rows.append((who(one.at), one.at.itinerary, one.verdict.value, said or "-", back))
     if rows:
         table("", ("number", "itinerary", "verdict", "because", "way back"), rows)

@@ -10,7 +10,7 @@ from migration.cli.console import Json, many, run, usage, who_asks
 from migration.operations.approval import let_cross, still_here, ways_back
 from migration.operations.numbers import release_number
 from migration.operations.waves import numbers_of, release_wave
-from migration.steps.rollback_options import summed
+from migration.steps.rollback_options import summarize_rollbacks
 from state.enums import Released
 from state.rows import Position
 
@@ -52,7 +52,7 @@ async def _approval(asked: Asked, app: App, wave: str, only: list[str], *, canar
     asked.ways_back(found)
     part = "its canary" if canary else ", ".join(only) if only else "all its numbers"
     said = f"let {part} pass the gate, inside the wave's window: {many(len(going))} still to cross"
-    return f"{said}\nways back: {summed(found)}"
+    return f"{said}\nways back: {summarize_rollbacks(found)}"
 
 
 async def _let_go(app: App, wave: str, only: list[str], *, canary: bool) -> list[Position]:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from migration.app import App
 from migration.cli.confirming import Asked, Because, Confirm, DryRun, NumberArgument, on_number
 from migration.cli.console import Json, asked_for, run, typed_line, usage, who_asks
-from migration.engine.itineraries import Name
+from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import (
     dispose,
     hand_in_pin,
@@ -24,8 +24,8 @@ from state.rows import Position
 
 # Itineraries that have a command of their own, which looks before it leaps.
 ELSEWHERE = {
-    Name.BACK_TO_ONPREM: "back-to-onprem {number} --confirm {number}",
-    Name.ABORT: 'abort {number} --because "..." --confirm {number}',
+    ItineraryName.BACK_TO_ONPREM: "back-to-onprem {number} --confirm {number}",
+    ItineraryName.ABORT: 'abort {number} --because "..." --confirm {number}',
 }
 
 
@@ -94,8 +94,8 @@ def _asked_pin(*, stdin: bool) -> SecretStr:
 def _switching(number: str, itinerary: str) -> Remedy:
     name = itinerary.upper()
     if name in ELSEWHERE:
-        usage(f"for {name} there is `cutover {ELSEWHERE[Name(name)].format(number=number)}`")
-    if name == Name.FORWARD_RECOVERY:
+        usage(f"for {name} there is `cutover {ELSEWHERE[ItineraryName(name)].format(number=number)}`")
+    if name == ItineraryName.FORWARD_RECOVERY:
         return Remedy(
             "bring the number up on Cloud: both sides are read, a code is asked for where one is needed, register",
             lambda app, because, by: recover_forward(app, number, because, by),

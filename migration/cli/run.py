@@ -17,7 +17,7 @@ from migration.cli.status import described
 from migration.operations.approval import let_cross, ways_back
 from migration.operations.waves import begin_wave
 from migration.operations.wording import line, next_command, true_status
-from migration.steps.rollback_options import summed
+from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.loop import Slice, WaveLoop
 from migration.waves.schedule import window_ended
 from state.enums import Side, Status
@@ -82,7 +82,7 @@ async def _approval(app: App, wave: str, board: Sequence[Position]) -> tuple[str
     row = await app.queries.wave(wave)
     await begin_wave(app, wave)
     going = let_cross(row.released, board)
-    return f"{wave_line(row)}; {many(len(going))} would cross in it", summed(await ways_back(app, going))
+    return f"{wave_line(row)}; {many(len(going))} would cross in it", summarize_rollbacks(await ways_back(app, going))
 
 
 async def _run(what: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from migration.clock import Clock
 from migration.engine.failures import UNKNOWN_OUTCOME, FailurePolicy
-from migration.engine.itineraries import Name, itinerary_named
+from migration.engine.itineraries import ItineraryName, itinerary_named
 from migration.engine.recorder import SPOKEN, Keeper, StepRecorder
 from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Transient
 from migration.steps.protocol import (
@@ -32,7 +32,7 @@ from state.rows import OpenAttempt, Position
 # From the moment an intent is measured to the moment its first byte may leave.
 SEND_WITHIN = timedelta(seconds=5)
 # Numbers on these ways are in need: they do not wait until their wave has room for one more.
-FREE = frozenset({Name.ABORT.value, Name.BACK_TO_ONPREM.value, Name.FORWARD_RECOVERY.value})
+FREE = frozenset({ItineraryName.ABORT.value, ItineraryName.BACK_TO_ONPREM.value, ItineraryName.FORWARD_RECOVERY.value})
 # What a worker may take for reading before it commits an intent.
 READING = timedelta(seconds=45)
 # Between the last moment an answer can come and the moment another worker may take over.
@@ -107,7 +107,7 @@ class StepExecutor:
         leg, number = record.leg, record.number
         step = leg.step
         if record.still_fresh():
-            return await record.advanced(Evidence(dict(number.found(step.name))), None, kind="still_good")
+            return await record.advanced(Evidence(dict(number.result_of(step.name))), None, kind="still_good")
         verdict = await self._must_not(record)
         if verdict is not None:
             return await self._verdict(record, verdict)
@@ -139,9 +139,9 @@ class StepExecutor:
         """Gate, stale inputs and the step's own check, in that order: all of them reads."""
         leg, number = record.leg, record.number
         # Under a token that was refused nothing is sent to Graph any more; words to the partner's senders still are.
-        halted = number.at.profile_halted_at is not None and leg.step.name not in SPOKEN
+        halted = number.state.profile_halted_at is not None and leg.step.name not in SPOKEN
         if leg.gated or halted:
-            closed = await self._queries.why_gate_closed(number.at.migration_id, leg.fits_in)
+            closed = await self._queries.why_gate_closed(number.state.migration_id, leg.fits_in)
             if closed is not None:
                 return Held(closed)
         if leg.changes_side:
@@ -170,7 +170,7 @@ class StepExecutor:
         witnesses: Mapping[str, Any] | None,
     ) -> Outcome:
         leg, number = record.leg, record.number
-        step, at = leg.step, number.at
+        step, at = leg.step, number.state
         sealed = await self._keeper.seal_intent(at.migration_id, at.attempts + 1, draft.secret)
         # Measured before the commit: a worker stopped anywhere from here on wakes to a passed deadline.
         send_by = self._clock.boot() + SEND_WITHIN.total_seconds()
@@ -232,7 +232,7 @@ class StepExecutor:
     # -- an attempt that has not been accounted for
 
     async def _settle(self, record: StepRecorder, attempt: OpenAttempt) -> Outcome:
-        secret = await self._keeper.open_intent(record.number.at.migration_id, attempt.number)
+        secret = await self._keeper.open_intent(record.number.state.migration_id, attempt.number)
         facts = {name: value for name, value in attempt.intent.items() if name != "side_before"}
         intent = Intent(attempt.key, facts, secret, attempt.opened_at, attempt.answer_due, 0.0)
         return await self._probe_open(record, attempt, intent)

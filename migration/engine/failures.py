@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from migration.engine.recorder import StepRecorder
-from migration.engine.refusals import REFUSED_PAGE, WRONG_PIN_PAGE, Refused, Response, outcome_of, page_of
+from migration.engine.refusals import REFUSED_PAGE, WRONG_PIN_PAGE, Refusal, Response, outcome_of, page_of
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
 from migration.steps.protocol import Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side
@@ -65,7 +65,7 @@ class FailurePolicy:
         """Sent back to a step that then had nothing to do, the same call would be refused again until none is left."""
         if not isinstance(outcome, Reopen) or outcome.step == attempt.step:
             return outcome
-        for earlier in reversed(await self._queries.attempts(record.number.at.migration_id)):
+        for earlier in reversed(await self._queries.attempts(record.number.state.migration_id)):
             if earlier["step"] == outcome.step:
                 break
             if earlier["step"] == attempt.step and earlier["ended"] == AttemptEnd.REFUSED:
@@ -85,7 +85,7 @@ class FailurePolicy:
         step = record.leg.step.name
         if isinstance(exc, Transient):
             return self._backoff(record, exc)
-        told: Response = outcome_of(Refused(step, exc.code, exc.subcode, exc.details, exc.wait))
+        told: Response = outcome_of(Refusal(step, exc.code, exc.subcode, exc.details, exc.wait))
         outcome = told.at(record.number.now)
         if isinstance(outcome, Waiting):
             return self._waited_out(record, outcome)
@@ -95,7 +95,7 @@ class FailurePolicy:
 
     def _waited_out(self, record: StepRecorder, told: Waiting) -> Waiting | Blocked:
         """Longer each time; after so many it is no longer the lag, or the pause, that the table takes it for."""
-        at = record.number.at
+        at = record.number.state
         if at.tries + 1 >= TRIES_BEFORE_A_PERSON:
             return Blocked(f"{told.reason} ({at.tries + 1} times)", page_of(record.leg.step.name))
         return replace(told, until=max(told.until, record.number.now + self._pause(at)))
@@ -107,7 +107,7 @@ class FailurePolicy:
         """
         if exc.on == "onprem":
             return await self._refused_login(record, exc, refused)
-        at = record.number.at
+        at = record.number.state
         because = f"Graph refused the token (code {exc.code})"
         return await record.outcome(
             Held(f"credential profile {at.profile} is halted: {because}"),
@@ -121,7 +121,7 @@ class FailurePolicy:
     async def _refused_login(
         self, record: StepRecorder, exc: CredentialsRefused, refused: OpenAttempt | None
     ) -> Outcome:
-        name = record.number.at.instance.name if record.number.at.instance else "?"
+        name = record.number.state.instance.name if record.number.state.instance else "?"
         verdict = Blocked(f"instance {name} refuses the login: {exc.details}", "runbooks/onprem-login.md")
         if record.leg.optional and (refused or record.open is None):
             return await record.passed_over(verdict.reason, refused)
@@ -150,7 +150,7 @@ class FailurePolicy:
         return await record.outcome(outcome, failed=True)
 
     def _backoff(self, record: StepRecorder, exc: Transient) -> Waiting | Blocked:
-        at = record.number.at
+        at = record.number.state
         tries_allowed = 3 if record.leg.optional else TRIES_BEFORE_A_PERSON
         if at.tries + 1 >= tries_allowed and at.crossed_at is None and not isinstance(exc, Throttled):
             return Blocked(f"{record.leg.step.name}: {exc} ({at.tries + 1} tries)", FAR_SIDE_DOWN)
@@ -164,8 +164,8 @@ class FailurePolicy:
 
     async def budget_spent(self, record: StepRecorder, exc: BudgetSpent, closes: OpenAttempt | None) -> Outcome:
         call = record.leg.step.budget or ""
-        _, until = await self._queries.budget_spent(record.number.at.phone_number_id, call)
-        serving = record.number.at.side is Side.ON_PREMISES
+        _, until = await self._queries.budget_spent(record.number.state.phone_number_id, call)
+        serving = record.number.state.side is Side.ON_PREMISES
         verdict: Waiting | Blocked = Blocked(str(exc), BUDGET_PAGE)
         if serving and until is not None:
             verdict = Waiting(until, Party.OPERATOR, f"{exc}; see {BUDGET_PAGE}")

@@ -39,7 +39,7 @@ FOR_A_CODE = timedelta(minutes=10)
 CUTOVER_WITH_CODE = CUTOVER + FOR_A_CODE
 
 
-class Name(StrEnum):
+class ItineraryName(StrEnum):
     """The ways a number can take; README says when each is taken."""
 
     WITH_BACKUP = "WITH_BACKUP"
@@ -64,7 +64,7 @@ class ItineraryStep:
 
 @dataclass(frozen=True, slots=True)
 class Itinerary:
-    name: Name
+    name: ItineraryName
     legs: tuple[ItineraryStep, ...]
     ends_as: Status = Status.DONE
     goes_to: Side | None = Side.CLOUD  # None: nowhere, it stays where it is
@@ -120,7 +120,7 @@ def _arrival() -> tuple[ItineraryStep, ...]:
 
 
 WITH_BACKUP = Itinerary(
-    Name.WITH_BACKUP,
+    ItineraryName.WITH_BACKUP,
     (
         _leg(Snapshot()),
         _leg(SecurePin()),
@@ -136,7 +136,7 @@ WITH_BACKUP = Itinerary(
 )
 
 CODE_FIRST = Itinerary(
-    Name.CODE_FIRST,
+    ItineraryName.CODE_FIRST,
     (
         _leg(Snapshot()),
         _leg(SecurePin()),
@@ -154,7 +154,7 @@ CODE_FIRST = Itinerary(
 )
 
 CODE_AFTER = Itinerary(
-    Name.CODE_AFTER,
+    ItineraryName.CODE_AFTER,
     (
         _leg(Snapshot(), optional=True),
         _leg(SecurePin()),
@@ -172,7 +172,7 @@ CODE_AFTER = Itinerary(
 )
 
 ONBOARD = Itinerary(
-    Name.ONBOARD,
+    ItineraryName.ONBOARD,
     (
         _leg(Subscribe()),
         _leg(SetStorage()),
@@ -188,7 +188,7 @@ ONBOARD = Itinerary(
 )
 
 BACK_TO_ONPREM = Itinerary(
-    Name.BACK_TO_ONPREM,
+    ItineraryName.BACK_TO_ONPREM,
     (
         _leg(PauseSends(goes_to=Side.ON_PREMISES)),
         _cutover(DeregisterCloud()),
@@ -206,7 +206,7 @@ BACK_TO_ONPREM = Itinerary(
 )
 
 FORWARD_RECOVERY = Itinerary(
-    Name.FORWARD_RECOVERY,
+    ItineraryName.FORWARD_RECOVERY,
     (
         _leg(ReadBothSides()),
         _leg(SecurePin()),
@@ -220,7 +220,7 @@ FORWARD_RECOVERY = Itinerary(
 # Before the point of no return there is nothing to take back but words to senders: that they should wait, and, where
 # an earlier way of the number came to nothing, where to send.
 ABORT = Itinerary(
-    Name.ABORT,
+    ItineraryName.ABORT,
     (_leg(SwitchRoute(goes_to=None)), _leg(ResumeSends(goes_to=None))),
     ends_as=Status.ABORTED,
     goes_to=None,
@@ -232,4 +232,4 @@ ITINERARIES = {one.name: one for one in (*FORWARD, BACK_TO_ONPREM, FORWARD_RECOV
 
 def itinerary_named(name: str) -> Itinerary:
     """Raises ValueError for a name that is no itinerary."""
-    return ITINERARIES[Name(name)]
+    return ITINERARIES[ItineraryName(name)]

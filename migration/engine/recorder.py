@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from migration.engine.itineraries import Itinerary, ItineraryStep, itinerary_named
 from migration.steps.protocol import Advanced, Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
-from migration.steps.reading_cache import Look
+from migration.steps.reading_cache import ReadingCache
 from state.enums import AttemptEnd, Party, Side, Status
 from state.ledger import Ledger, Move, SideRead
 from state.rows import Lease, OpenAttempt, SealedSecret
@@ -61,12 +61,12 @@ class StepRecorder:
 
     def at_time(self, now: datetime) -> Number:
         """The number as it is to be seen from now on: nothing that was read before holds."""
-        self.number = replace(self.number, now=now, look=Look())
+        self.number = replace(self.number, now=now, reading_cache=ReadingCache())
         return self.number
 
     def on(self, side: Side) -> Number:
         """The number with the side that was just read."""
-        self.number = replace(self.number, at=replace(self.number.at, side=side))
+        self.number = replace(self.number, state=replace(self.number.state, side=side))
         return self.number
 
     # -- what is written
@@ -81,7 +81,7 @@ class StepRecorder:
     ) -> Advanced:
         """The effect is in place: cursor on, evidence and secrets kept, the attempt closed."""
         step = self.leg.step.name
-        owner = f"number:{self.number.at.number_id}"
+        owner = f"number:{self.number.state.number_id}"
         for name, value in evidence.keep_twice.items():
             await self.keeper.keep_twice(owner, name, value)
         to = self.itinerary.after(step)
@@ -106,7 +106,7 @@ class StepRecorder:
                 message=evidence.message,
                 outbox=(evidence.announced, "done", None) if evidence.announced else None,
                 new_epoch=told,
-                paused_at=self.number.now if evidence.paused and self.number.at.paused_at is None else None,
+                paused_at=self.number.now if evidence.paused and self.number.state.paused_at is None else None,
                 sender_gap_seconds=self._gap() if evidence.resumed else None,
             ),
         )
@@ -131,7 +131,7 @@ class StepRecorder:
         forget_pin: bool = False,
     ) -> Outcome:
         """The step did not advance: say why, until when and whose move it is."""
-        step, at = self.leg.step.name, self.number.at
+        step, at = self.leg.step.name, self.number.state
         refused_code = end is AttemptEnd.REFUSED and step in ("verify_code", "verify_code_onprem")
         move = Move(
             step=step,
@@ -188,7 +188,7 @@ class StepRecorder:
             return "reopened"
         if isinstance(verdict, Switch):
             return "switched"
-        if attempt is None and verdict.reason == self.number.at.reason:
+        if attempt is None and verdict.reason == self.number.state.reason:
             return ""
         return type(verdict).__name__.lower()
 
@@ -202,7 +202,7 @@ class StepRecorder:
     def _side(self, evidence: Evidence) -> SideRead | None:
         if evidence.side is None:
             return None
-        at = self.number.at
+        at = self.number.state
         back = evidence.side in (Side.CLOUD, Side.ON_PREMISES)
         outage = None
         if back and at.dark_by_us and at.dark_since is not None:
@@ -219,5 +219,5 @@ class StepRecorder:
         return (int(sent), "refused") if sent is not None else None
 
     def _gap(self) -> float | None:
-        paused = self.number.at.paused_at
+        paused = self.number.state.paused_at
         return None if paused is None else (self.number.now - paused).total_seconds()

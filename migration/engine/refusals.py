@@ -12,7 +12,7 @@ from state.enums import Party
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refusal:
     """What the far side said, to whom."""
 
     step: str
@@ -56,7 +56,7 @@ class Response:
     """The table's answer, before it is given a time."""
 
     rule: Rule
-    refused: Refused
+    refused: Refusal
 
     def at(self, now: datetime) -> Waiting | Blocked | Reopen | Switch:
         match self.rule:
@@ -140,7 +140,7 @@ STEP_PAGES: Mapping[str, str] = {
 }
 
 
-def outcome_of(refused: Refused) -> Response:
+def outcome_of(refused: Refusal) -> Response:
     """The most exact rule there is; a refusal nobody thought of stops the number and names a page."""
     for part, words, by_text in BY_TEXT:
         if part in refused.step and words in refused.details.lower():

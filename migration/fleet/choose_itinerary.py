@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremReading, Reading
-from migration.engine.itineraries import Name
+from migration.engine.itineraries import ItineraryName
 from migration.steps.both_sides import SUNSET, not_movable
 from state.enums import Disposition, Side
 
@@ -27,7 +27,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    itinerary: Name
+    itinerary: ItineraryName
     because: str
     side: Side
     dark_on_arrival: bool = False
@@ -46,7 +46,7 @@ def decide(look: Look, now: datetime, forced: str | None = None) -> Way | Ended:
     if look.cloud.status == DELETED:
         return Ended(Disposition.DELETED, "Graph says that it was deleted")
     side, dark = _side(look, now)
-    name, because = (Name(forced), "the inventory says so") if forced else _choice(look, now)
+    name, because = (ItineraryName(forced), "the inventory says so") if forced else _choice(look, now)
     return Way(name, because, side, dark)
 
 
@@ -64,32 +64,35 @@ def _side(look: Look, now: datetime) -> tuple[Side, bool]:
     return Side.UNKNOWN, False
 
 
-def _choice(look: Look, now: datetime) -> tuple[Name, str]:
+def _choice(look: Look, now: datetime) -> tuple[ItineraryName, str]:
     stop = not_movable(look.cloud)
     if stop is not None:
-        return Name.CODE_AFTER, f"{stop.reason}; it will stop at its first step, for a person"
+        return ItineraryName.CODE_AFTER, f"{stop.reason}; it will stop at its first step, for a person"
     kind = look.onprem.kind if look.onprem is not None else None
     if kind is Reading.SERVING:
         return _while_serving(look)
     if kind is None and _is_new(look.cloud, now):
-        return Name.ONBOARD, "new to Cloud: Embedded Signup done, no On-Premises instance"
+        return ItineraryName.ONBOARD, "new to Cloud: Embedded Signup done, no On-Premises instance"
     if kind is None:
-        return Name.CODE_AFTER, "no On-Premises instance is left"
+        return ItineraryName.CODE_AFTER, "no On-Premises instance is left"
     if kind is Reading.NOT_SERVING:
-        return Name.CODE_AFTER, "its instance is not connected"
+        return ItineraryName.CODE_AFTER, "its instance is not connected"
     if look.cloud.status == "CONNECTED":
-        return Name.WITH_BACKUP, f"Graph shows it connected, but its instance is {kind} from here"
-    return Name.CODE_AFTER, f"its instance is {kind} and Graph shows it {look.cloud.status}"
+        return ItineraryName.WITH_BACKUP, f"Graph shows it connected, but its instance is {kind} from here"
+    return ItineraryName.CODE_AFTER, f"its instance is {kind} and Graph shows it {look.cloud.status}"
 
 
-def _while_serving(look: Look) -> tuple[Name, str]:
+def _while_serving(look: Look) -> tuple[ItineraryName, str]:
     if look.backup_works:
-        return Name.WITH_BACKUP, "the client runs and its backup works"
+        return ItineraryName.WITH_BACKUP, "the client runs and its backup works"
     if look.cloud.code_verification_status == "VERIFIED":
-        return Name.CODE_FIRST, "no usable backup; the number is verified already"
+        return ItineraryName.CODE_FIRST, "no usable backup; the number is verified already"
     if look.code_while_on_premises == "refused":
-        return Name.CODE_AFTER, "no usable backup; codes are refused while a number is On-Premises (field fact)"
-    return Name.CODE_FIRST, "no usable backup; a code can be asked for while the number is On-Premises"
+        return (
+            ItineraryName.CODE_AFTER,
+            "no usable backup; codes are refused while a number is On-Premises (field fact)",
+        )
+    return ItineraryName.CODE_FIRST, "no usable backup; a code can be asked for while the number is On-Premises"
 
 
 def _is_new(cloud: CloudNumber, now: datetime) -> bool:

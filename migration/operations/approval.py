@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from migration.app import App
-from migration.steps.rollback_options import PREFLIGHT, Known, WayBack, judged, only_stopped
+from migration.steps.rollback_options import PREFLIGHT, RollbackFacts, RollbackOption, assess_rollback, only_stopped
 from state.enums import Released
 from state.rows import Position
 
@@ -20,19 +20,19 @@ def let_cross(released: str, board: Iterable[Position]) -> list[Position]:
     return [at for at in still_here(board) if at.canary or released == Released.ALL]
 
 
-async def way_back_on_record(app: App, at: Position) -> WayBack:
+async def way_back_on_record(app: App, at: Position) -> RollbackOption:
     """As it was last seen, by a preflight or by the number's own first step: no side is looked at."""
     snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
     looked = (await app.queries.findings(at.migration_id, "note")).get(PREFLIGHT)
     newest = max((one for one in (snapshot, looked) if one is not None), key=lambda one: one.at, default=None)
     seen = newest.facts if newest is not None else {}
-    known = Known.of(at, seen, await app.queries.field_facts(), stopped=await was_only_stopped(app, at))
-    return judged(known, await app.queries.now())
+    known = RollbackFacts.of(at, seen, await app.queries.field_facts(), stopped=await was_only_stopped(app, at))
+    return assess_rollback(known, await app.queries.now())
 
 
 async def was_only_stopped(app: App, at: Position) -> bool:
     return only_stopped(at, [row["step"] for row in await app.queries.attempts(at.migration_id)])
 
 
-async def ways_back(app: App, numbers: Sequence[Position]) -> list[WayBack]:
+async def ways_back(app: App, numbers: Sequence[Position]) -> list[RollbackOption]:
     return [await way_back_on_record(app, at) for at in numbers]

@@ -20,7 +20,7 @@ from migration.operations.approval import was_only_stopped
 from migration.operations.refused import Refused
 from migration.steps.both_sides import read_both, side_of
 from migration.steps.protocol import Outcome
-from migration.steps.rollback_options import Way, WayBack, way_back
+from migration.steps.rollback_options import RollbackOption, RollbackState, rollback_option
 from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
 from state.rows import Position
@@ -94,7 +94,7 @@ class Back:
     """What the way back of a number looks like before anything is done."""
 
     at: Position
-    found: WayBack
+    found: RollbackOption
     side: Side
 
 
@@ -114,13 +114,13 @@ async def look_back(app: App, named: str) -> Back:
     verified = both.cloud.code_verification_status == "VERIFIED"
     # A client that runs and says that it serves none was not only stopped.
     stopped = both.kind != "not_serving" and not both.cloud.registered and await was_only_stopped(app, at)
-    return Back(at, way_back(view, expires_at, verified=verified, stopped=stopped), side)
+    return Back(at, rollback_option(view, expires_at, verified=verified, stopped=stopped), side)
 
 
 async def back_to_onprem(app: App, back: Back, by: str) -> Position:
     """Put the number on its way back. Raises Refused where that way is closed; then nothing was changed."""
     at = back.at
-    if back.found.way is Way.CLOSED:
+    if back.found.way is RollbackState.CLOSED:
         raise Refused(f"the way back of {at.ref} is {back.found}; {_instead(back)}")
     because = f"asked for by {by}; the way back is {back.found}"
     if at.ended_at is None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from migration.clients.masking import masked
-from migration.engine.itineraries import Name
+from migration.engine.itineraries import ItineraryName
 from state.enums import Party, Released, Side, Status, WaveState
 from state.queries import WaveRow
 from state.rows import Position
@@ -75,7 +75,7 @@ def _onward(at: Position, status: Status, now: datetime) -> str:
     """For a number that may be moved, or that a gate holds: what opens the gate, else what moves it."""
     if at.profile_halted_at is not None:
         return f"cutover runbook token-refused {at.ref}"
-    if at.crossed_at is not None or at.itinerary == Name.ABORT:
+    if at.crossed_at is not None or at.itinerary == ItineraryName.ABORT:
         return f"cutover run {at.ref}"  # no hold and no wave keeps it from its end
     if at.hold:
         return f"cutover release {at.ref}"

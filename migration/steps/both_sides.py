@@ -17,15 +17,15 @@ SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
 async def read_both(number: Number) -> BothSides:
     """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
     onprem = await number.onprem.reading() if number.onprem is not None else None
-    return BothSides(await number.cloud.number(number.at.phone_number_id), onprem)
+    return BothSides(await number.cloud.number(number.state.phone_number_id), onprem)
 
 
-async def look(number: Number) -> BothSides:
+async def cached_sides(number: Number) -> BothSides:
     """As `read_both`, once a pass: for `check`, `probe` and `prepare`, which lie milliseconds apart. Inside an outage
     each further reading would lengthen it, and slow ones would use up the lease before an intent is committed."""
-    if number.look.both is None:
-        number.look.both = await read_both(number)
-    return number.look.both
+    if number.reading_cache.both is None:
+        number.reading_cache.both = await read_both(number)
+    return number.reading_cache.both
 
 
 def side_of(both: BothSides, number: Number) -> Side:
@@ -42,7 +42,7 @@ def off_for_sure(both: BothSides, number: Number) -> bool:
     """Whether On-Premises does not serve, by more than a failure to reach it."""
     if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:
         return True
-    if number.at.onprem_off_stated_by is not None:
+    if number.state.onprem_off_stated_by is not None:
         return True
     return graph_agrees_gone(both) and (both.onprem is None or expired(both, number))
 
@@ -55,7 +55,7 @@ def graph_agrees_gone(both: BothSides) -> bool:
 def expired(both: BothSides, number: Number) -> bool:
     """Whether this client's build has passed its expiry; every build has since the sunset, unless it says otherwise."""
     told = both.onprem.expires_at if both.onprem is not None else None
-    noted = number.found("snapshot").get("expires_at")
+    noted = number.result_of("snapshot").get("expires_at")
     if told is None and noted is not None:
         told = datetime.fromisoformat(str(noted))
     return number.now >= (told or SUNSET)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import phonenumbers
 
-from migration.steps.both_sides import look
+from migration.steps.both_sides import cached_sides
 from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
 from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, asked_for, outstanding
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
@@ -26,9 +26,9 @@ class RequestCodeOnPrem:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        before = number.found(self.name)
+        before = number.result_of(self.name)
         asked = int(before.get("asked", 0))
-        if not asked or outstanding(number, self.name, "verify_code_onprem") or (await look(number)).serving:
+        if not asked or outstanding(number, self.name, "verify_code_onprem") or (await cached_sides(number)).serving:
             return None
         if asked >= MOST_REQUESTS:
             return Blocked(f"{asked} codes were asked for and none was verified", NO_CODE_PAGE)
@@ -36,28 +36,28 @@ class RequestCodeOnPrem:
         return Waiting(again, Party.US, "cooling down before another code is asked for") if number.now < again else None
 
     async def prepare(self, number: Number) -> Draft:
-        parsed = phonenumbers.parse(number.at.e164, None)
+        parsed = phonenumbers.parse(number.state.e164, None)
         pin = await number.secrets.open("pin")
         facts = {
             "cc": str(parsed.country_code),
-            "method": number.at.code_method,
-            "cert": await number.cloud.certificate(number.at.phone_number_id),
-            "asked": int(number.found(self.name).get("asked", 0)) + 1,
+            "method": number.state.code_method,
+            "cert": await number.cloud.certificate(number.state.phone_number_id),
+            "asked": int(number.result_of(self.name).get("asked", 0)) + 1,
         }
         return Draft(facts, {"pin": pin} if pin is not None else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        if (await look(number)).serving:
+        if (await cached_sides(number)).serving:
             return Done(Evidence({"registered": True}))
         if intent is None and outstanding(number, self.name, "verify_code_onprem"):
-            return Done(Evidence(dict(number.found(self.name))))  # passed again; the phone does not ring twice
+            return Done(Evidence(dict(number.result_of(self.name))))  # passed again; the phone does not ring twice
         if intent is None:
             return NotDone({"registered": False})
         return Done(Evidence(asked_for(intent, lost=True)))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None
-        national = number.at.e164.removeprefix("+" + str(intent.facts["cc"]))
+        national = number.state.e164.removeprefix("+" + str(intent.facts["cc"]))
         there = await number.onprem.account(
             str(intent.facts["cc"]),
             national,
@@ -78,16 +78,16 @@ class VerifyCodeOnPrem:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
-        if number.code is not None or (await look(number)).serving:
+        if number.code is not None or (await cached_sides(number)).serving:
             return None
         return wait_for_code(number, "request_code_onprem")
 
     async def prepare(self, number: Number) -> Draft:
-        code = await number.secrets.opened_code()
+        code = await number.secrets.open_code()
         return Draft({"code_id": number.code.id if number.code else None}, {"code": code} if code else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
+        both = await cached_sides(number)
         if both.serving:
             return Done(Evidence(both.facts(), side=Side.ON_PREMISES, code_verified=number.code is not None))
         return NotDone(both.facts())

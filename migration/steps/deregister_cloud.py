@@ -7,11 +7,11 @@ Counted to the ten of 72 hours that deregister has of its own. Taken back by: `r
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.both_sides import look, side_of
+from migration.steps.both_sides import cached_sides, side_of
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.reading_cache import BothSides
 from migration.steps.register import READS_LAG
-from migration.steps.rollback_options import Way, way_back
+from migration.steps.rollback_options import RollbackState, rollback_option
 from state.enums import Promise, Side
 
 CLOSED_PAGE = "runbooks/way-back-closed.md"
@@ -26,21 +26,21 @@ class DeregisterCloud:
     budget: ClassVar[str | None] = "deregister"
 
     async def check(self, number: Number) -> None | Blocked:
-        cloud = (await look(number)).cloud
+        cloud = (await cached_sides(number)).cloud
         if not cloud.registered:
             return None  # it is off Cloud already; what is left is to bring it up On-Premises
-        found = way_back(number, verified=cloud.code_verification_status == "VERIFIED")
-        if found.way is Way.CLOSED:
+        found = rollback_option(number, verified=cloud.code_verification_status == "VERIFIED")
+        if found.way is RollbackState.CLOSED:
             return Blocked(f"the way back is {found}", CLOSED_PAGE)
-        if number.at.pin_provenance is None or await number.secrets.open("pin") is None:
+        if number.state.pin_provenance is None or await number.secrets.open("pin") is None:
             return Blocked("no PIN is known, so the number could not come forward again", CLOSED_PAGE)
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        return Draft({"onprem_before": (await look(number)).kind})
+        return Draft({"onprem_before": (await cached_sides(number)).kind})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
+        both = await cached_sides(number)
         if not both.cloud.registered and both.cloud.platform_type != "CLOUD_API":
             return Done(Evidence(both.facts(), side=_side(both, number)))
         if intent is None:
@@ -50,7 +50,7 @@ class DeregisterCloud:
         return CannotTell(number.after(seconds=2), "Graph still shows it on Cloud; reads may lag")
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        await number.cloud.deregister(number.at.phone_number_id, send_by=intent.send_by)
+        await number.cloud.deregister(number.state.phone_number_id, send_by=intent.send_by)
         return Evidence({"accepted": True})
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.steps.both_sides import expired, graph_agrees_gone, look, side_of
+from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.reading_cache import BothSides
 from state.enums import Promise, Side
@@ -27,7 +27,7 @@ class DeregisterOnPrem:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        both = await look(number)
+        both = await cached_sides(number)
         if _stop_command(number) is not None or _gone(both, number) or _fenced(both):
             return None
         if both.kind == "not_serving":
@@ -35,15 +35,15 @@ class DeregisterOnPrem:
         return Blocked(f"On-Premises reads {both.kind} and no stop command is named for it", STOP_PAGE)
 
     async def prepare(self, number: Number) -> Draft:
-        both = await look(number)
+        both = await cached_sides(number)
         return Draft({"command": _stop_command(number), "onprem_before": both.kind})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
+        both = await cached_sides(number)
         side = None if both.cloud.registered else Side.NEITHER
         if _gone(both, number) or self._proven(both, number, intent):
             return Done(Evidence(both.facts(), side=side))
-        if intent is None and number.found(self.name) and not both.serving:
+        if intent is None and number.result_of(self.name) and not both.serving:
             return Done(Evidence(both.facts(), side=side))  # proved before, in this migration; passed again
         if _must_stop(number, intent):
             return NotDone(both.facts(), side_of(both, number))
@@ -51,7 +51,7 @@ class DeregisterOnPrem:
             return CannotTell(
                 number.now + BETWEEN_READINGS,
                 "not serving; a second reading will prove it",
-                {**number.noted(self.name), "not_serving_at": number.now.isoformat()},
+                {**number.note_of(self.name), "not_serving_at": number.now.isoformat()},
             )
         if _fenced(both):
             return Done(Evidence(both.facts() | {"kept_off_by": "nobody; the number is on Cloud"}, side=side))
@@ -60,7 +60,7 @@ class DeregisterOnPrem:
         return CannotTell(number.now + BETWEEN_READINGS, f"On-Premises reads {both.kind}")
 
     def _proven(self, both: BothSides, number: Number, intent: Intent | None) -> bool:
-        noted = number.noted(self.name)
+        noted = number.note_of(self.name)
         if both.kind == "refused":
             before = intent.facts.get("onprem_before") if intent is not None else None
             return "stopped_at" in noted or before in ("serving", "not_serving")
@@ -72,7 +72,7 @@ class DeregisterOnPrem:
         )
 
     async def apply(self, number: Number, intent: Intent) -> CannotTell:
-        instance = number.at.instance
+        instance = number.state.instance
         assert instance is not None
         result = await number.commands.run(
             str(intent.facts["command"]), instance.command_arguments, send_by=intent.send_by
@@ -85,13 +85,13 @@ class DeregisterOnPrem:
 
 
 def _stop_command(number: Number) -> str | None:
-    return number.at.instance.stop_command if number.at.instance is not None else None
+    return number.state.instance.stop_command if number.state.instance is not None else None
 
 
 def _must_stop(number: Number, intent: Intent | None) -> bool:
     """Before a first attempt, a client with a stop command is stopped even if it is silent already: kept off."""
     return (
-        intent is None and _stop_command(number) is not None and "stopped_at" not in number.noted("deregister_onprem")
+        intent is None and _stop_command(number) is not None and "stopped_at" not in number.note_of("deregister_onprem")
     )
 
 
@@ -99,7 +99,7 @@ def _gone(both: BothSides, number: Number) -> bool:
     """Proof that needs no second reading."""
     if both.serving:
         return False
-    if number.at.onprem_off_stated_by is not None:
+    if number.state.onprem_off_stated_by is not None:
         return True
     if both.onprem is None:
         return graph_agrees_gone(both)

@@ -24,7 +24,7 @@ class PauseSends:
         self._goes_to = goes_to
 
     async def check(self, number: Number) -> None | Blocked:
-        if number.hooks is None and number.at.hook_required:
+        if number.hooks is None and number.state.hook_required:
             return Blocked("the customer's traffic hook is required and none is set up", "runbooks/traffic-hook.md")
         return None
 
@@ -36,7 +36,7 @@ class PauseSends:
         if number.hooks is None:
             return Done(Evidence({"told": "no hook"}))
         if intent is not None:
-            match await ask_again(number, intent, number.noted(self.name)):
+            match await ask_again(number, intent, number.note_of(self.name)):
                 case Evidence() as evidence:
                     return Done(_paused(evidence, intent))
                 case CannotTell() as draining:

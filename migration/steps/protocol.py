@@ -11,7 +11,7 @@ from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.onprem import OnPremApi
 from migration.clients.traffic_hooks import TrafficHooks
-from migration.steps.reading_cache import Look
+from migration.steps.reading_cache import ReadingCache
 from state.enums import Party, PinProvenance, Promise, Side
 from state.rows import CodeRow, FindingRow, Position
 
@@ -35,7 +35,7 @@ class Waiting:
     until: datetime
     on: Party
     reason: str
-    seen: Mapping[str, Any] | None = None  # what the step wants to remember for its next look
+    note: Mapping[str, Any] | None = None  # what the step wants to remember for its next look
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class NotDone:
 class CannotTell:
     recheck_at: datetime
     reason: str
-    seen: Mapping[str, Any] | None = None
+    note: Mapping[str, Any] | None = None
     on: Party = Party.META
 
 
@@ -145,7 +145,7 @@ class SecretReader(Protocol):
 
     async def open(self, name: str) -> SecretStr | None: ...
 
-    async def opened_code(self) -> SecretStr | None: ...
+    async def open_code(self) -> SecretStr | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Smoke:
 class Number:
     """One number as a step sees it: facts, clients that are bound to it, and the time."""
 
-    at: Position
+    state: Position
     now: datetime
     cloud: GraphApi
     onprem: OnPremApi | None
@@ -174,12 +174,12 @@ class Number:
     smoke: Smoke
     facts: Mapping[str, str]  # field facts
     randomness: Callable[[int], bytes]
-    look: Look = field(default_factory=Look)
+    reading_cache: ReadingCache = field(default_factory=ReadingCache)
 
     def after(self, **how_long: float) -> datetime:
         return self.now + timedelta(**how_long)
 
-    def again(self, since: datetime, at_first: float) -> datetime:
+    def next_check(self, since: datetime, at_first: float) -> datetime:
         """When to look again for what has been missing since then: after a tenth of that time, and never long.
 
         A WABA without traffic has 200 calls an hour; asked every second, it would be silent when the number comes up.
@@ -187,12 +187,12 @@ class Number:
         """
         return self.after(seconds=min(max(at_first, (self.now - since).total_seconds() / 10), LONGEST_PAUSE_S))
 
-    def found(self, step: str) -> Mapping[str, Any]:
+    def result_of(self, step: str) -> Mapping[str, Any]:
         """The facts of a step's latest result, or nothing."""
         row = self.results.get(step)
         return row.facts if row else {}
 
-    def noted(self, step: str) -> Mapping[str, Any]:
+    def note_of(self, step: str) -> Mapping[str, Any]:
         row = self.notes.get(step)
         return row.facts if row else {}
 
@@ -230,10 +230,10 @@ class ReadStep:
         self, number: Number, patience: timedelta, stop: Blocked, again_s: float, why: str, on: Party = Party.META
     ) -> CannotTell | Blocked:
         """Look again, at first in `again_s` seconds; `stop` once it has been missing for `patience`."""
-        since = number.noted(self.name).get("since") or number.now.isoformat()
+        since = number.note_of(self.name).get("since") or number.now.isoformat()
         if number.now - datetime.fromisoformat(since) > patience:
             return stop
-        return CannotTell(number.again(datetime.fromisoformat(since), again_s), why, {"since": since}, on)
+        return CannotTell(number.next_check(datetime.fromisoformat(since), again_s), why, {"since": since}, on)
 
     async def prepare(self, number: Number) -> Draft:
         return Draft()

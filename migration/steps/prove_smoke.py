@@ -26,8 +26,8 @@ class ProveSmoke(ReadStep):
         return None
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
-        health = await number.cloud.health(number.at.phone_number_id)
-        sent = number.found("send_smoke").get("sent")
+        health = await number.cloud.health(number.state.phone_number_id)
+        sent = number.result_of("send_smoke").get("sent")
         can_send = health.messaging
         if can_send in ("AVAILABLE", "LIMITED"):
             return Evidence({"accepted": sent, "health": can_send, "delivery": "not witnessed"})

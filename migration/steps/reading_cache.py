@@ -31,7 +31,7 @@ class BothSides:
 
 
 @dataclass(slots=True)
-class Look:
+class ReadingCache:
     """What a step has seen since it began to look: `check`, `probe` and `prepare` of one pass share it.
 
     Never older than the lease for reading, and void with every call and every later probe of it: what a call did is

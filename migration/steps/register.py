@@ -14,7 +14,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from migration.clients.graph_models import Backup
-from migration.steps.both_sides import look, side_of
+from migration.steps.both_sides import cached_sides, side_of
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from migration.steps.reading_cache import BothSides
 from migration.steps.secure_pin import PIN_PAGE
@@ -38,7 +38,7 @@ class Register:
         self._with_backup = with_backup
 
     async def check(self, number: Number) -> None | Blocked:
-        if number.at.pin_provenance is None or await number.secrets.open("pin") is None:
+        if number.state.pin_provenance is None or await number.secrets.open("pin") is None:
             return Blocked("the PIN is of unknown provenance; a wrong one takes the number down", PIN_PAGE)
         if self._with_backup and await number.secrets.open("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
@@ -48,14 +48,14 @@ class Register:
         secret = {"pin": await number.secrets.open("pin")}
         if self._with_backup:
             secret["backup"] = await number.secrets.open("backup")
-        both = await look(number)
+        both = await cached_sides(number)
         return Draft(
             {"has_backup": self._with_backup, "onprem_before": both.kind},
             {name: value for name, value in secret.items() if value is not None},
         )
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
+        both = await cached_sides(number)
         if both.cloud.registered and not both.serving:
             return Done(Evidence(both.facts(), side=Side.CLOUD))
         if both.cloud.registered:
@@ -68,26 +68,26 @@ class Register:
         """Not on Cloud, as far as one read can tell. What would prove that the call had no effect?"""
         if both.serving:
             return NotDone(both.facts())  # the side that would have lost the number still serves it
-        stated = number.at.onprem_off_stated_at
+        stated = number.state.onprem_off_stated_at
         if stated is not None and stated > intent.opened_at and number.now >= intent.answer_due + READS_LAG:
-            return NotDone(both.facts() | {"off_stated_by": number.at.onprem_off_stated_by})  # not by our call, then
+            return NotDone(both.facts() | {"off_stated_by": number.state.onprem_off_stated_by})  # not by our call, then
         if self._with_backup and intent.facts.get("onprem_before") == "serving":
             # It took On-Premises down: the call was there. Cloud comes up at its end, or reads lag.
-            return CannotTell(number.again(intent.opened_at, 2), "On-Premises is down and Cloud is not up yet")
+            return CannotTell(number.next_check(intent.opened_at, 2), "On-Premises is down and Cloud is not up yet")
         if number.now >= intent.answer_due + READS_LAG:
             return NotDone(both.facts() | {"read_at": number.now.isoformat()})
-        return CannotTell(number.again(intent.opened_at, 2), "no answer, and not on Cloud yet")
+        return CannotTell(number.next_check(intent.opened_at, 2), "no answer, and not on Cloud yet")
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.register(
-            number.at.phone_number_id, intent.secret["pin"], _backup(intent.secret), send_by=intent.send_by
+            number.state.phone_number_id, intent.secret["pin"], _backup(intent.secret), send_by=intent.send_by
         )
         return Evidence({"accepted": True})
 
     async def _too_late(self, number: Number) -> None | Blocked:
-        if number.at.itinerary != "ONBOARD":
+        if number.state.itinerary != "ONBOARD":
             return None
-        onboarded = (await look(number)).cloud.last_onboarded_time
+        onboarded = (await cached_sides(number)).cloud.last_onboarded_time
         if onboarded is not None and number.now > onboarded + timedelta(days=EMBEDDED_SIGNUP_DAYS):
             return Blocked(
                 f"Embedded Signup was {_days(number.now, onboarded)} days ago; it has to be gone through again",

@@ -26,7 +26,7 @@ class RequestCode:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        before = number.found(self.name)
+        before = number.result_of(self.name)
         asked = int(before.get("asked", 0))
         if outstanding(number, self.name, "verify_code"):
             return None
@@ -41,9 +41,9 @@ class RequestCode:
     async def prepare(self, number: Number) -> Draft:
         return Draft(
             {
-                "method": number.at.code_method,
-                "language": number.at.language,
-                "asked": int(number.found(self.name).get("asked", 0)) + 1,
+                "method": number.state.code_method,
+                "language": number.state.language,
+                "asked": int(number.result_of(self.name).get("asked", 0)) + 1,
             }
         )
 
@@ -51,14 +51,14 @@ class RequestCode:
         if not await _not_verified(number):
             return Done(Evidence({"verified": True}))
         if intent is None and outstanding(number, self.name, "verify_code"):
-            return Done(Evidence(dict(number.found(self.name))))  # passed again; the phone does not ring twice
+            return Done(Evidence(dict(number.result_of(self.name))))  # passed again; the phone does not ring twice
         if intent is None:
             return NotDone({"verified": False})
         return Done(Evidence(asked_for(intent, lost=True)))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.request_code(
-            number.at.phone_number_id,
+            number.state.phone_number_id,
             str(intent.facts["method"]),
             str(intent.facts["language"]),
             send_by=intent.send_by,
@@ -68,7 +68,7 @@ class RequestCode:
 
 def outstanding(number: Number, requested: str, verified: str) -> bool:
     """Whether a code that was asked for is still good and has not been used."""
-    asked_at = number.found(requested).get("asked_at")
+    asked_at = number.result_of(requested).get("asked_at")
     if asked_at is None or number.now >= datetime.fromisoformat(asked_at) + CODE_LIVES:
         return False
     used = number.results.get(verified)
@@ -81,4 +81,4 @@ def asked_for(intent: Intent, *, lost: bool) -> dict[str, object]:
 
 
 async def _not_verified(number: Number) -> bool:
-    return (await number.cloud.number(number.at.phone_number_id)).code_verification_status != "VERIFIED"
+    return (await number.cloud.number(number.state.phone_number_id)).code_verification_status != "VERIFIED"

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.steps.both_sides import look
+from migration.steps.both_sides import cached_sides
 from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.enums import Promise, Side
 
@@ -32,7 +32,7 @@ class RestoreOnPrem:
         return Draft({}, {"backup": backup} if backup is not None else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
+        both = await cached_sides(number)
         if both.serving:
             return Done(Evidence(both.facts() | {"restored": False}, side=Side.ON_PREMISES))
         if intent is None and (self._done_before(number) or await number.secrets.open("backup") is None):
@@ -40,7 +40,7 @@ class RestoreOnPrem:
         return NotDone({"why": "the same backup again is harmless", **both.facts()})
 
     def _done_before(self, number: Number) -> bool:
-        return bool(number.found(self.name).get("restored"))
+        return bool(number.result_of(self.name).get("restored"))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None

@@ -32,14 +32,14 @@ class RestoreProfile:
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         changes = intent.facts["changes"]
-        await number.cloud.set_profile(number.at.phone_number_id, changes, send_by=intent.send_by)
+        await number.cloud.set_profile(number.state.phone_number_id, changes, send_by=intent.send_by)
         return Evidence({"changed": sorted(changes)})
 
 
 async def _missing(number: Number) -> dict[str, Any]:
     """Fields that the snapshot had and Cloud now shows otherwise."""
-    before: dict[str, Any] = dict(number.found("snapshot").get("profile") or {})
+    before: dict[str, Any] = dict(number.result_of("snapshot").get("profile") or {})
     if not before:
         return {}
-    now = (await number.cloud.profile(number.at.phone_number_id)).as_facts()
+    now = (await number.cloud.profile(number.state.phone_number_id)).as_facts()
     return {name: value for name, value in before.items() if value and now.get(name) != value}

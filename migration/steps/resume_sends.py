@@ -11,4 +11,4 @@ class ResumeSends(SwitchRoute):
     resumes: ClassVar[bool] = True
 
     def _true_already(self, number: Number) -> str | None:
-        return "senders were not paused" if number.at.paused_at is None else None
+        return "senders were not paused" if number.state.paused_at is None else None

@@ -16,29 +16,29 @@ from state.rows import Position
 PREFLIGHT = "preflight"
 
 
-class Way(StrEnum):
+class RollbackState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     UNKNOWN = "unknown"  # nobody has measured it: it is tried, and the number comes forward again where it fails
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
-    way: Way
+class RollbackOption:
+    way: RollbackState
     reason: str
 
     def __str__(self) -> str:
         return f"{self.way}: {self.reason}"
 
 
-def summed(found: Iterable[WayBack]) -> str:
+def summarize_rollbacks(found: Iterable[RollbackOption]) -> str:
     """`2 closed (its On-Premises client expired on 2025-10-23), 1 unknown (...)`; `none` of no numbers."""
-    counts = sorted(Counter(found).items(), key=lambda one: (list(Way).index(one[0].way), one[0].reason))
+    counts = sorted(Counter(found).items(), key=lambda one: (list(RollbackState).index(one[0].way), one[0].reason))
     return ", ".join(f"{count} {back.way} ({back.reason})" for back, count in counts) or "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RollbackFacts:
     """What the answer depends on."""
 
     instance: bool
@@ -51,7 +51,7 @@ class Known:
     @classmethod
     def of(
         cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str], *, stopped: bool = False
-    ) -> "Known":
+    ) -> "RollbackFacts":
         """From what is on record, without a look at either side."""
         noted = snapshot.get("expires_at")
         return cls(
@@ -80,33 +80,39 @@ def only_stopped(at: Position, calls: Iterable[str]) -> bool:
     return at.dark_by_us and at.side in (Side.NEITHER, Side.UNKNOWN) and not {"register", "deregister_cloud"} & {*calls}
 
 
-def way_back(number: Number, expires_at: datetime | None = None, *, verified: bool, stopped: bool = False) -> WayBack:
+def rollback_option(
+    number: Number, expires_at: datetime | None = None, *, verified: bool, stopped: bool = False
+) -> RollbackOption:
     """With what was just read of both sides."""
-    known = Known.of(number.at, number.found("snapshot"), number.facts, stopped=stopped)
-    return judged(replace(known, expires_at=expires_at or known.expires_at, verified=verified), number.now)
+    known = RollbackFacts.of(number.state, number.result_of("snapshot"), number.facts, stopped=stopped)
+    return assess_rollback(replace(known, expires_at=expires_at or known.expires_at, verified=verified), number.now)
 
 
-def judged(known: Known, now: datetime) -> WayBack:
+def assess_rollback(known: RollbackFacts, now: datetime) -> RollbackOption:
     """No call is made. Registration at On-Premises answers 1005 since before the sunset.
 
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
     """
     if not known.instance:
-        return WayBack(Way.CLOSED, "the number has no On-Premises instance")
+        return RollbackOption(RollbackState.CLOSED, "the number has no On-Premises instance")
     ends = known.ends
     if ends is not None and now >= ends:
-        return WayBack(Way.CLOSED, f"its On-Premises client expired on {ends:%Y-%m-%d}")
+        return RollbackOption(RollbackState.CLOSED, f"its On-Premises client expired on {ends:%Y-%m-%d}")
     if known.stopped:
-        return WayBack(Way.OPEN, "its client was only stopped: it is still registered there, and serves once started")
+        return RollbackOption(
+            RollbackState.OPEN, "its client was only stopped: it is still registered there, and serves once started"
+        )
     if known.fact == "blocked":
-        return WayBack(Way.CLOSED, "On-Premises registration is blocked (field fact)")
+        return RollbackOption(RollbackState.CLOSED, "On-Premises registration is blocked (field fact)")
     if known.verified is None or ends is None:
-        return WayBack(Way.UNKNOWN, "not looked at yet: `cutover preflight` looks")
+        return RollbackOption(RollbackState.UNKNOWN, "not looked at yet: `cutover preflight` looks")
     if known.fact == "open":
-        return WayBack(
-            Way.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"
+        return RollbackOption(
+            RollbackState.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"
         )
     if not known.verified:
         said = "not measured whether On-Premises takes it again, and coming forward again would need a code"
-        return WayBack(Way.CLOSED, said)
-    return WayBack(Way.UNKNOWN, "not measured whether On-Premises takes the number again (onprem_registration)")
+        return RollbackOption(RollbackState.CLOSED, said)
+    return RollbackOption(
+        RollbackState.UNKNOWN, "not measured whether On-Premises takes the number again (onprem_registration)"
+    )

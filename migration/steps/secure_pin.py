@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.steps.both_sides import graph_sets_no_pin, look, not_movable
+from migration.steps.both_sides import cached_sides, graph_sets_no_pin, not_movable
 from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.enums import PinProvenance, Promise
 
@@ -26,25 +26,25 @@ class SecurePin:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        both = await look(number)
+        both = await cached_sides(number)
         stop = not_movable(both.cloud)  # said here too: not every itinerary begins with a snapshot that must pass
         if stop is not None:
             return stop
-        known = number.at.pin_provenance is not None
+        known = number.state.pin_provenance is not None
         if not known and graph_sets_no_pin(both.cloud, number.facts) and not both.serving:
             return Blocked("no PIN is known and nothing that could set one answers", PIN_PAGE)
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        serving = (await look(number)).serving
+        serving = (await cached_sides(number)).serving
         pin = await number.secrets.open("pin") or invented_pin(number)
         return Draft({"route": "onprem" if serving else "cloud"}, {"pin": pin})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if intent is not None:
             return NotDone({"why": "no side shows a PIN; setting the same one again is harmless"})
-        provenance = number.at.pin_provenance
-        if provenance is None or (await look(number)).serving:
+        provenance = number.state.pin_provenance
+        if provenance is None or (await cached_sides(number)).serving:
             return NotDone({"pin": "not set by us just now"})
         pin = await number.secrets.open("pin")
         if pin is not None:
@@ -60,7 +60,7 @@ class SecurePin:
             assert number.onprem is not None
             await number.onprem.set_two_step(pin, send_by=intent.send_by)
             return Evidence({"provenance": PinProvenance.SET_BY_US}, keep={"pin": pin}, pin=PinProvenance.SET_BY_US)
-        await number.cloud.set_pin(number.at.phone_number_id, pin, send_by=intent.send_by)
+        await number.cloud.set_pin(number.state.phone_number_id, pin, send_by=intent.send_by)
         return Evidence({"provenance": PinProvenance.SET_ON_CLOUD}, keep={"pin": pin}, pin=PinProvenance.SET_ON_CLOUD)
 
 

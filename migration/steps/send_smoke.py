@@ -37,7 +37,7 @@ class SendSmoke:
         assert to is not None
         correlation = str(intent.facts["correlation"])
         wamid = await number.cloud.send_template(
-            number.at.phone_number_id,
+            number.state.phone_number_id,
             to,
             number.smoke.template,
             number.smoke.language,
@@ -49,4 +49,4 @@ class SendSmoke:
 
 
 def _recipient(number: Number) -> str | None:
-    return number.at.smoke_to or number.smoke.to
+    return number.state.smoke_to or number.smoke.to

@@ -22,18 +22,18 @@ class SetStorage:
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        return Draft({"region": number.at.storage_region})
+        return Draft({"region": number.state.storage_region})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        wanted = number.at.storage_region
+        wanted = number.state.storage_region
         if wanted is None:
             return Done(Evidence({"region": None}))
-        settings = await number.cloud.settings(number.at.phone_number_id)
+        settings = await number.cloud.settings(number.state.phone_number_id)
         if settings.status == "IN_COUNTRY_STORAGE_ENABLED" and settings.region == wanted:
             return Done(Evidence({"region": wanted}))
         return NotDone({"status": settings.status, "region": settings.region})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         region = str(intent.facts["region"])
-        await number.cloud.set_storage(number.at.phone_number_id, region, send_by=intent.send_by)
+        await number.cloud.set_storage(number.state.phone_number_id, region, send_by=intent.send_by)
         return Evidence({"region": region, "by_us": True})

@@ -21,7 +21,7 @@ class Snapshot(ReadStep):
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        return not_movable(await number.cloud.number(number.at.phone_number_id))
+        return not_movable(await number.cloud.number(number.state.phone_number_id))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         both = await read_both(number)
@@ -43,4 +43,4 @@ class Snapshot(ReadStep):
 
 def _only_a_client_tells(number: Number) -> dict[str, Any]:
     """What an earlier snapshot has of it: put on another way while it is dark, a number would lose its profile."""
-    return {name: told for name, told in number.found("snapshot").items() if name in ("expires_at", "profile")}
+    return {name: told for name, told in number.result_of("snapshot").items() if name in ("expires_at", "profile")}

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.steps.both_sides import look
+from migration.steps.both_sides import cached_sides
 from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
 from state.enums import Promise
 
@@ -24,7 +24,7 @@ class StartOnPrem:
     budget: ClassVar[str | None] = None
 
     async def check(self, number: Number) -> None | Blocked:
-        if number.at.instance is None:
+        if number.state.instance is None:
             return Blocked("the number has no On-Premises instance", "runbooks/way-back-closed.md")
         if _command(number) is None and not await self._answers(number):
             return Blocked("the client does not answer and no start command is named for it", PAGE)
@@ -34,15 +34,15 @@ class StartOnPrem:
         return Draft({"command": _command(number)})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
+        both = await cached_sides(number)
         if await self._answers(number):
             return Done(Evidence(both.facts()))
-        if intent is not None and "started_at" in number.noted(self.name):
+        if intent is not None and "started_at" in number.note_of(self.name):
             return CannotTell(number.after(seconds=2), f"started; On-Premises reads {both.kind}")
         return NotDone(both.facts())
 
     async def apply(self, number: Number, intent: Intent) -> CannotTell:
-        instance = number.at.instance
+        instance = number.state.instance
         assert instance is not None
         result = await number.commands.run(
             str(intent.facts["command"]), instance.command_arguments, send_by=intent.send_by
@@ -52,7 +52,7 @@ class StartOnPrem:
         return CannotTell(number.after(seconds=1), "started; it has to answer", {"started_at": number.now.isoformat()})
 
     async def _answers(self, number: Number) -> bool:
-        return (await look(number)).kind in ("serving", "not_serving")
+        return (await cached_sides(number)).kind in ("serving", "not_serving")
 
 
 class RestartOnPrem(StartOnPrem):
@@ -64,14 +64,14 @@ class RestartOnPrem(StartOnPrem):
         return None
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        both = await look(number)
-        restored = bool(number.found("restore_onprem").get("restored"))
-        if both.serving or not restored or _command(number) is None or number.found(self.name):
+        both = await cached_sides(number)
+        restored = bool(number.result_of("restore_onprem").get("restored"))
+        if both.serving or not restored or _command(number) is None or number.result_of(self.name):
             return Done(Evidence(both.facts()))
-        if "started_at" in number.noted(self.name):
+        if "started_at" in number.note_of(self.name):
             return Done(Evidence(both.facts())) if both.kind == "not_serving" else await super().probe(number, intent)
         return NotDone(both.facts())
 
 
 def _command(number: Number) -> str | None:
-    return number.at.instance.start_command if number.at.instance is not None else None
+    return number.state.instance.start_command if number.state.instance is not None else None

@@ -26,11 +26,11 @@ class Subscribe:
         return Draft()
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        for app in await number.cloud.subscribed_apps(number.at.waba_id):
-            if app.app_id == number.at.app_id:
+        for app in await number.cloud.subscribed_apps(number.state.waba_id):
+            if app.app_id == number.state.app_id:
                 return Done(Evidence({"subscribed": True, "override": app.override_callback_uri is not None}))
         return NotDone({"subscribed": False})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        await number.cloud.subscribe(number.at.waba_id, send_by=intent.send_by)
+        await number.cloud.subscribe(number.state.waba_id, send_by=intent.send_by)
         return Evidence({"subscribed": True, "by_us": True})

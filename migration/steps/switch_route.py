@@ -24,14 +24,14 @@ class SwitchRoute:
     def _target(self, number: Number) -> Side:
         if self._goes_to is not None:
             return self._goes_to
-        return Side.CLOUD if number.at.side is Side.CLOUD else Side.ON_PREMISES
+        return Side.CLOUD if number.state.side is Side.CLOUD else Side.ON_PREMISES
 
     async def check(self, number: Number) -> None:
         return None
 
     def _true_already(self, number: Number) -> str | None:
         """Why nothing has to be said, or None."""
-        if self._goes_to is None and number.at.route in (None, self._target(number)):
+        if self._goes_to is None and number.state.route in (None, self._target(number)):
             return "senders were not told to send anywhere else"
         return None
 
@@ -46,7 +46,7 @@ class SwitchRoute:
         if number.hooks is None:
             return Done(Evidence({"told": "no hook"}, resumed=self.resumes))
         if intent is not None:
-            match await ask_again(number, intent, number.noted(self.name)):
+            match await ask_again(number, intent, number.note_of(self.name)):
                 case Evidence() as evidence:
                     return Done(self._heard(evidence))
                 case CannotTell() as draining:

@@ -18,7 +18,7 @@ PAUSE_LEASE = timedelta(seconds=180)
 
 def announcement(number: Number, event: str, came_from: Side, goes_to: Side) -> Draft:
     """The word as it will be sent; the same epoch is the same word, however often it is repeated."""
-    at = number.at
+    at = number.state
     body = {
         "event": event,
         "migration_id": at.migration_id,

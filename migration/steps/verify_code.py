@@ -29,7 +29,7 @@ class VerifyCode:
         return wait_for_code(number, "request_code")
 
     async def prepare(self, number: Number) -> Draft:
-        code = await number.secrets.opened_code()
+        code = await number.secrets.open_code()
         return Draft({"code_id": number.code.id if number.code else None}, {"code": code} if code else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
@@ -38,21 +38,21 @@ class VerifyCode:
         return NotDone({"verified": False})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        await number.cloud.verify_code(number.at.phone_number_id, intent.secret["code"], send_by=intent.send_by)
+        await number.cloud.verify_code(number.state.phone_number_id, intent.secret["code"], send_by=intent.send_by)
         return Evidence({"verified": True}, code_verified=True)
 
 
 def wait_for_code(number: Number, requested: str) -> Waiting | Blocked | Reopen:
     """What to do while no code was typed in, on either side: wait as long as one is good, then ask again or stop."""
-    asked = number.found(requested)
+    asked = number.result_of(requested)
     asked_at = asked.get("asked_at")
     until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
     if asked_at is not None and number.now >= until:
         if asked.get("answer_lost"):
             return Reopen(requested, "no code came, and whether one was ever asked for is not known")
         return Blocked("no code was entered while it was good", NO_CODE_PAGE)
-    what = ANOTHER if _refused(number.at.reason or "") else "the code"
-    return Waiting(until, Party.CUSTOMER, f"{what}; type it with `cutover enter-code {number.at.ref}`")
+    what = ANOTHER if _refused(number.state.reason or "") else "the code"
+    return Waiting(until, Party.CUSTOMER, f"{what}; type it with `cutover enter-code {number.state.ref}`")
 
 
 def _refused(reason: str) -> bool:
@@ -61,4 +61,4 @@ def _refused(reason: str) -> bool:
 
 
 async def _verified(number: Number) -> bool:
-    return (await number.cloud.number(number.at.phone_number_id)).code_verification_status == "VERIFIED"
+    return (await number.cloud.number(number.state.phone_number_id)).code_verification_status == "VERIFIED"

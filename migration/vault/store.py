@@ -119,5 +119,5 @@ class NumberSecrets:
     async def open(self, name: str) -> SecretStr | None:
         return await self._keeper.open(self._owner, name)
 
-    async def opened_code(self) -> SecretStr | None:
+    async def open_code(self) -> SecretStr | None:
         return await self._keeper.open(self._owner, "code") if self._has_code else None

@@ -3,7 +3,7 @@
 import pytest
 
 from migration.app import App
-from migration.engine.itineraries import Name
+from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import abort
 from state.enums import Side
 from state.rows import Position
@@ -30,7 +30,7 @@ def _expect(tale: Tale, rig: Rig, at: Position) -> Due | None:
     """Refused at the end, and between a call that cannot be taken back and the reading that it was taken back."""
     began = sum(call.at < at.created_at for call in rig.sandbox.world.calls)
     crossed = any(effects(rig, at, began)[call] for call in PROBED)
-    set_out_from = Side.CLOUD if at.itinerary == Name.BACK_TO_ONPREM else Side.ON_PREMISES
+    set_out_from = Side.CLOUD if at.itinerary == ItineraryName.BACK_TO_ONPREM else Side.ON_PREMISES
     if at.ended_at is not None or (crossed and at.side is not set_out_from):
         return None
     return Due(rig.number(at).side)

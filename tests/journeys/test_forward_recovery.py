@@ -3,7 +3,7 @@
 import pytest
 
 from migration.app import App
-from migration.engine.itineraries import Name
+from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import recover_forward
 from state.rows import Position
 from tests.harness.copier import Copies
@@ -26,7 +26,7 @@ async def _ask(app: App, ref: str) -> None:
 
 def _expect(tale: Tale, rig: Rig, at: Position) -> Due | None:
     """What serves On-Premises stays there; its recovery stops, and the page leads to an abort."""
-    if at.itinerary == Name.FORWARD_RECOVERY and at.ended_at is None:
+    if at.itinerary == ItineraryName.FORWARD_RECOVERY and at.ended_at is None:
         return None
     return Due("on_premises" if rig.number(at).side == "on_premises" else "cloud")
 

@@ -23,6 +23,6 @@ class TrialBackup:
         try:
             await number.onprem.backup(password)
         except MigrationError as exc:
-            verdict = Verdict.FAIL if number.at.itinerary == "WITH_BACKUP" else Verdict.WARN
+            verdict = Verdict.FAIL if number.state.itinerary == "WITH_BACKUP" else Verdict.WARN
             return Checked(self.name, verdict, f"no backup can be taken: {exc}", PAGE)
         return Checked(self.name, Verdict.PASS, "a backup can be taken")

@@ -8,7 +8,7 @@ from migration.preflight.checks.instance import Instance
 from migration.preflight.checks.pin import Pin
 from migration.preflight.checks.stop_command import StopCommand
 from migration.preflight.checks.token import Token
-from migration.preflight.checks.way_back import WayBackCheck
+from migration.preflight.checks.way_back import RollbackCheck
 
 CHECKS: tuple[Check, ...] = (
     Token(),
@@ -19,5 +19,5 @@ CHECKS: tuple[Check, ...] = (
     StopCommand(),
     Hook(),
     Subscription(),
-    WayBackCheck(),
+    RollbackCheck(),
 )

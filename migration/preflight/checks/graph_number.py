@@ -11,7 +11,7 @@ class GraphNumber:
     name: ClassVar[str] = "number at Graph"
 
     async def look(self, number: Number) -> Checked | None:
-        cloud = await number.cloud.number(number.at.phone_number_id)
+        cloud = await number.cloud.number(number.state.phone_number_id)
         stop = not_movable(cloud)
         if stop is not None:
             return Checked(self.name, Verdict.FAIL, stop.reason, stop.runbook)

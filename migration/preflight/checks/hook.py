@@ -11,8 +11,8 @@ class Hook:
 
     async def look(self, number: Number) -> Checked | None:
         if number.hooks is not None:
-            return Checked(self.name, Verdict.PASS, f"{number.at.hook} is set up")
-        if number.at.hook_required:
+            return Checked(self.name, Verdict.PASS, f"{number.state.hook} is set up")
+        if number.state.hook_required:
             said = "required by the customer, and none is set up"
             return Checked(self.name, Verdict.FAIL, said, "runbooks/traffic-hook.md")
         return None
@@ -24,8 +24,8 @@ class Subscription:
     name: ClassVar[str] = "webhooks"
 
     async def look(self, number: Number) -> Checked | None:
-        apps = await number.cloud.subscribed_apps(number.at.waba_id)
-        ours = [app for app in apps if app.app_id == number.at.app_id]
+        apps = await number.cloud.subscribed_apps(number.state.waba_id)
+        ours = [app for app in apps if app.app_id == number.state.app_id]
         if not ours:
             return Checked(self.name, Verdict.PASS, "our app will be subscribed to the WABA")
         if ours[0].override_callback_uri is not None:

@@ -17,15 +17,15 @@ class Instance:
     name: ClassVar[str] = "instance"
 
     async def look(self, number: Number) -> Checked | None:
-        if number.onprem is None or number.at.instance is None:
+        if number.onprem is None or number.state.instance is None:
             return None
-        where = number.at.instance.name
+        where = number.state.instance.name
         try:
             await number.onprem.login()
         except CredentialsRefused as exc:
             return Checked(self.name, Verdict.FAIL, f"{where} refuses the login: {exc.details}", LOGIN_PAGE)
         except MigrationError as exc:
-            needs_it = number.at.itinerary in ("WITH_BACKUP", "CODE_FIRST")
+            needs_it = number.state.itinerary in ("WITH_BACKUP", "CODE_FIRST")
             verdict = Verdict.FAIL if needs_it else Verdict.WARN
             return Checked(self.name, verdict, f"{where} does not answer: {exc}", DOWN_PAGE)
         reading = await number.onprem.reading()

@@ -16,9 +16,9 @@ class Pin:
     async def look(self, number: Number) -> Checked | None:
         if number.onprem is not None and (await number.onprem.reading()).kind is Reading.SERVING:
             return Checked(self.name, Verdict.PASS, "we set one at the instance before the move")
-        if number.at.pin_provenance is not None:
-            return Checked(self.name, Verdict.PASS, f"known: {number.at.pin_provenance}")
-        if graph_sets_no_pin(await number.cloud.number(number.at.phone_number_id), number.facts):
+        if number.state.pin_provenance is not None:
+            return Checked(self.name, Verdict.PASS, f"known: {number.state.pin_provenance}")
+        if graph_sets_no_pin(await number.cloud.number(number.state.phone_number_id), number.facts):
             return Checked(self.name, Verdict.FAIL, "no PIN is known and nothing could set one", PAGE)
         said = "no PIN is known; whether Graph lets us set one now is undocumented and tried before the move"
         return Checked(self.name, Verdict.WARN, said)

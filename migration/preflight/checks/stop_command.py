@@ -12,10 +12,10 @@ class StopCommand:
     name: ClassVar[str] = "stop command"
 
     async def look(self, number: Number) -> Checked | None:
-        if number.at.instance is None:
+        if number.state.instance is None:
             return None
-        if number.at.instance.stop_command is not None:
-            return Checked(self.name, Verdict.PASS, number.at.instance.stop_command)
-        must = number.at.itinerary in ("CODE_FIRST", "CODE_AFTER")
-        verdict = Verdict.FAIL if must and number.at.onprem_off_stated_by is None else Verdict.WARN
+        if number.state.instance.stop_command is not None:
+            return Checked(self.name, Verdict.PASS, number.state.instance.stop_command)
+        must = number.state.itinerary in ("CODE_FIRST", "CODE_AFTER")
+        verdict = Verdict.FAIL if must and number.state.onprem_off_stated_by is None else Verdict.WARN
         return Checked(self.name, verdict, "none is named; somebody has to stop the client by hand", PAGE)

@@ -4,18 +4,18 @@ from typing import Any, ClassVar
 
 from migration.preflight.check import Checked, Verdict
 from migration.steps.protocol import Number
-from migration.steps.rollback_options import way_back
+from migration.steps.rollback_options import rollback_option
 
 
-class WayBackCheck:
+class RollbackCheck:
     name: ClassVar[str] = "way back"
 
     async def look(self, number: Number) -> Checked | None:
         reading = await number.onprem.reading() if number.onprem is not None else None
-        cloud = await number.cloud.number(number.at.phone_number_id)
+        cloud = await number.cloud.number(number.state.phone_number_id)
         verified = cloud.code_verification_status == "VERIFIED"
         expires_at = reading.expires_at if reading is not None else None
-        found = way_back(number, expires_at, verified=verified)
+        found = rollback_option(number, expires_at, verified=verified)
         seen: dict[str, Any] = {"code_verification_status": cloud.code_verification_status}
         if expires_at is not None:
             seen["expires_at"] = expires_at.isoformat()
