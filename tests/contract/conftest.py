@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.drive import Town
+from tests.contract.recorded_calls import Town
 from tests.contract.spec import Spec
 
 

@@ -8,8 +8,8 @@ import pytest
 from migration.clients.graph import GraphApi
 from sandbox.graph.phone_number import PHONE_CALLS
 from sandbox.graph.waba import WABA_CALLS
-from tests.contract.drive import CLIENT, Town, drive_client, drive_sandbox
-from tests.contract.known import ANSWERS, REQUESTS, Known
+from tests.contract.known_differences import ANSWERS, REQUESTS, Known
+from tests.contract.recorded_calls import CLIENT, Town, drive_client, drive_sandbox
 from tests.contract.spec import Call, Spec
 
 

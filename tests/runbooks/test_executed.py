@@ -15,7 +15,7 @@ from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.in_process import Killed
 from tests.harness.operator import Operator
-from tests.runbooks.walk import Walk
+from tests.runbooks.execution import Walk
 
 HOOK = {"hook": "senders", "start_command": "start"}
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import read
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 from tests.sandbox.test_webhooks import APP, CONSUMER, TEMPLATE
 
 TWO = "businesses: [{name: a, apps: 2, numbers_per_waba: 1}, {name: b}]\nnumbers: [{kind: on_cloud, count: 2}]"

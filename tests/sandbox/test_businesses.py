@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import BadScenario, read
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 
 
 def partners() -> Far:

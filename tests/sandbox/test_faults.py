@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from sandbox.faults import BadFault
-from tests.sandbox.far import Far, code_of
+from tests.sandbox.partner import Far, code_of
 
 
 @pytest.mark.parametrize(("kind", "raised"), [("refuse", httpx.ConnectError), ("reset_before", httpx.ReadError)])

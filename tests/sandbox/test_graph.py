@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 
 TEXT = {"messaging_product": "whatsapp", "to": "+4915100000000", "type": "text", "text": {"body": "hello"}}
 LONG_SITE = "https://a.example/" + "x" * 240

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.world.number import certificate
 from sandbox.world.world import WorldKind
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 
 HELLO = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}
 ACCOUNT = {"method": "sms", "cert": "Y2VydA=="}

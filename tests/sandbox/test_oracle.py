@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.calls import Call, CallLog
-from tests.sandbox.far import CODE, Far
+from tests.sandbox.partner import CODE, Far
 
 
 async def test_the_record_has_every_call_and_no_secret() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import read
-from tests.sandbox.far import CODE, Clock, Far, code_of
+from tests.sandbox.partner import CODE, Clock, Far, code_of
 
 
 async def test_register_with_backup_moves_the_number_without_a_code() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sandbox.far import Far
+from tests.sandbox.partner import Far
 
 
 async def test_sends_into_a_side_that_left_are_counted() -> None:

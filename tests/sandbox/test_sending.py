@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.world import health
-from tests.sandbox.far import Far, code_of
+from tests.sandbox.partner import Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE, TEXT, change, listening, seen
 
 READ = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}

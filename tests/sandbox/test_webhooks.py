@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.far import CODE, Far, code_of
+from tests.sandbox.partner import CODE, Far, code_of
 
 CONSUMER = "4915112345678"
 APP, WABA, PHONE = (f"https://{name}.partner.net/hook" for name in ("app", "waba", "phone"))

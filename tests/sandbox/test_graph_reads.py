@@ -13,7 +13,7 @@ import pytest
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import read
 from sandbox.wire import Request
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 
 MANY = ["on_cloud"] * 10
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.far import Far, code_of, taking
+from tests.sandbox.partner import Far, code_of, taking
 
 HELLO = {"to": "4915112345678", "type": "template"}
 TEMPLATE = {"namespace": "n", "name": "smoke_test", "language": {"policy": "deterministic", "code": "en"}}

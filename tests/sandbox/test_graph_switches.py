@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox import switches
-from tests.sandbox.far import CODE, Clock, Far, code_of
+from tests.sandbox.partner import CODE, Clock, Far, code_of
 from tests.sandbox.test_register import wrong
 from tests.sandbox.test_webhooks import APP, TEMPLATE, TEXT, Receiver, app_call, listening
 

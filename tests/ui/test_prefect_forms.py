@@ -17,7 +17,7 @@ from migration.demo.fleet import write_home
 from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
 from state.rows import Position
-from tests.ui.window import PATIENCE_MS, Shown, browser_page, picture
+from tests.ui.browser import PATIENCE_MS, Shown, browser_page, picture
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

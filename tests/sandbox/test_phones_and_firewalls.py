@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.far import CODE, Far, code_of
+from tests.sandbox.partner import CODE, Far, code_of
 
 
 async def codes(far: Far, method: str) -> int:

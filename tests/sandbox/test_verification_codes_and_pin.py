@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.far import CODE, Far, code_of
+from tests.sandbox.partner import CODE, Far, code_of
 
 
 async def test_a_code_verifies_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import read
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE
 
 

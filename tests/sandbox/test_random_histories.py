@@ -16,7 +16,7 @@ from sandbox.wire import Request
 from sandbox.world.number import certificate
 from sandbox.world.webhooks import Delivery
 from sandbox.world.whatsapp_manager import ACTIONS
-from tests.sandbox.far import CODE, Clock, Far
+from tests.sandbox.partner import CODE, Clock, Far
 
 SEES_ALL = "EAAGwitness"
 AS_WITNESS = {"authorization": f"Bearer {SEES_ALL}"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.far import Far, code_of
+from tests.sandbox.partner import Far, code_of
 from tests.sandbox.test_webhooks import CONSUMER, TEMPLATE, Receiver, listening
 
 MOST_BYTES = 3 * 1024 * 1024

@@ -7,7 +7,7 @@ import pytest
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import read
 from sandbox.world import health
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 
 
 def to(consumer: int) -> dict[str, Any]:

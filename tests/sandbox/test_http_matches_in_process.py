@@ -19,8 +19,8 @@ import httpx
 from sandbox.app import Sandbox
 from sandbox.wire import Request
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.test_courier import Endpoint, endpoint
 from tests.sandbox.test_server import client, registering
+from tests.sandbox.test_webhook_delivery import Endpoint, endpoint
 
 START = "2025-09-01T20:00:00+00:00"
 KINDS = ["no_backup", "dark", "healthy", "on_cloud"]

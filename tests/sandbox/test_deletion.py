@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.far import CODE, Far, code_of
+from tests.sandbox.partner import CODE, Far, code_of
 from tests.sandbox.test_webhooks import TEMPLATE
 
 

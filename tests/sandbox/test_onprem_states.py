@@ -15,7 +15,7 @@ from sandbox.onprem.transitions import FACTS, Move
 from sandbox.scenarios.scenario_file import read
 from sandbox.world.client_states import STATES
 from sandbox.world.number import certificate
-from tests.sandbox.far import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Far, code_of
 
 SLOW = {"client_start_s": 5, "client_connect_s": 5}
 Way = Callable[[Far], Awaitable[Any]]

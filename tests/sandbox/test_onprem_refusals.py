@@ -9,7 +9,7 @@ import pytest
 from sandbox.onprem.nodes import NODES
 from sandbox.world.number import certificate
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.far import Clock, Far, code_of, taking
+from tests.sandbox.partner import Clock, Far, code_of, taking
 
 HELLO = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}
 TEMPLATE = {"namespace": "n", "name": "smoke_test", "language": {"policy": "deterministic", "code": "en"}}

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import switches
 from sandbox.world.number import certificate
-from tests.sandbox.far import Clock, Far, code_of, taking
+from tests.sandbox.partner import Clock, Far, code_of, taking
 
 Answers = Callable[..., Awaitable[Any]]
 MESSAGE = {"to": "4915112345678", "type": "text", "text": {"body": "Hello"}}

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.onprem.operator_actions import ACTIONS
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.far import Far, code_of, taking
+from tests.sandbox.partner import Far, code_of, taking
 
 TEMPLATE = {"namespace": "n", "name": "smoke_test", "language": {"policy": "deterministic", "code": "en"}}
 MESSAGE = {"to": "4915112345678", "type": "template", "template": TEMPLATE}

@@ -18,8 +18,8 @@ from pywa.types.others import Industry, UserIdentityChangeSettings
 from pywa.utils import UserIdentifier
 from wabclient import Client
 
-from tests.sandbox.test_courier import endpoint, until
 from tests.sandbox.test_server import client, served
+from tests.sandbox.test_webhook_delivery import endpoint, until
 
 KINDS = "on_cloud,healthy,no_backup,on_cloud,first_login"
 # For what takes a number away from the others' stories.

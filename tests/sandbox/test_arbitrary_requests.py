@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sandbox.onprem.application_settings import SETTINGS
 from sandbox.world.limits import Budget
-from tests.sandbox.far import Far
-from tests.sandbox.test_histories import Story
+from tests.sandbox.partner import Far
+from tests.sandbox.test_random_histories import Story
 
 # Texts that look like something else: objects, numbers in other scripts or too long for one, halves of characters.
 AWKWARD = (

@@ -11,7 +11,7 @@ from migration.clients.graph_models import Backup
 from sandbox.app import Sandbox
 from sandbox.graph.fields import PHONE, WABA
 from tests.contract.spec import Call
-from tests.sandbox.far import BASE, Clock
+from tests.sandbox.partner import BASE, Clock
 
 KINDS = ["healthy", "no_backup", "on_cloud", "new", "payment_problem"]
 FAR_FUTURE = 10.0**12
