@@ -12,7 +12,7 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
 from migration.app import App
-from migration.operations.wording import next_command, outage, true_status, who
+from migration.operations.wording import current_status, next_command, number_label, outage_text
 
 PROGRESS_EVERY_S = 5.0
 
@@ -38,7 +38,7 @@ class WaveArtifacts:
     ) -> None:
         await self._put_down()
 
-    async def tick(self) -> None:
+    async def update_progress(self) -> None:
         """The progress, now and then. Not waited for: Prefect's client tries a lost server again for a minute."""
         busy = self._drawing is not None and not self._drawing.done()
         if busy or time.monotonic() - self._drawn < PROGRESS_EVERY_S:
@@ -46,7 +46,7 @@ class WaveArtifacts:
         self._drawn = time.monotonic()
         self._drawing = asyncio.create_task(self._draw())
 
-    async def close(self) -> Sequence[Any]:
+    async def finish(self) -> Sequence[Any]:
         """The table of all numbers as they stand. Every run that ends writes it, so the last one's is the true one.
 
         Returns the numbers.
@@ -90,11 +90,11 @@ class WaveArtifacts:
         now = await self._app.queries.now()
         rows = [
             {
-                "number": who(at),
+                "number": number_label(at),
                 "itinerary": at.itinerary,
                 "side": at.side.value,
-                "status": true_status(at, now).value,
-                "outage": outage(at, now),
+                "status": current_status(at, now).value,
+                "outage": outage_text(at, now),
                 "why": at.reason or "",
                 "next command": next_command(at, now),
             }

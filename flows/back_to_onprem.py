@@ -6,24 +6,33 @@ from prefect import State, flow
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.common import Reference, in_one_line, log, named_for_number, opened, refuse, state_of, steps_in_tasks
+from flows.common import (
+    Reference,
+    check_parameters,
+    errors_as_failed_state,
+    log_lines,
+    open_flow_app,
+    prefect_state,
+    run_name_for_number,
+    run_steps_in_tasks,
+)
 from migration.app import App
 from migration.engine.itineraries import BACK_TO_ONPREM
 from migration.engine.runner import Busy, sentence
-from migration.operations.numbers import Back, look_back
+from migration.operations.numbers import RollbackAssessment, read_rollback_assessment
 from migration.operations.numbers import back_to_onprem as turn_back
-from migration.operations.wording import line, next_command
+from migration.operations.wording import next_command, status_line
 from migration.steps.protocol import Outcome
 
 WHO = "Prefect's form"
 
 
 def _name() -> str:
-    return named_for_number("back to On-Premises")
+    return run_name_for_number("back to On-Premises")
 
 
 @flow(name="back-to-onprem", flow_run_name=_name, retries=0, persist_result=False)
-@in_one_line
+@errors_as_failed_state
 async def back_to_onprem(
     number: Reference,
     confirm: Annotated[str, Field(pattern=r"^(N-\d{4,})?$")] = "",
@@ -37,17 +46,17 @@ async def back_to_onprem(
         dry_run: Only say whether there is a way back; change nothing anywhere.
 
     """
-    refuse("" if dry_run else unconfirmed(number, confirm))
-    async with opened(dry_run=dry_run) as app:
-        back = await look_back(app, number)
-        log([line(back.at, await app.queries.now()), f"the way back is {back.found}"])
+    check_parameters("" if dry_run else confirmation_problem(number, confirm))
+    async with open_flow_app(dry_run=dry_run) as app:
+        back = await read_rollback_assessment(app, number)
+        log_lines([status_line(back.position, await app.queries.now()), f"the way back is {back.option}"])
         if dry_run:
             return _told(back)
         at = await turn_back(app, back, WHO)
         return await _moved(app, at.migration_id)
 
 
-def unconfirmed(number: str, confirm: str) -> str:
+def confirmation_problem(number: str, confirm: str) -> str:
     """What is wrong with what was typed again, or nothing."""
     if confirm == number:
         return ""
@@ -56,20 +65,20 @@ def unconfirmed(number: str, confirm: str) -> str:
     return f"Confirm says {confirm}, the number is {number}; nothing was changed"
 
 
-def _told(back: Back) -> State[Any]:
-    log(["dry run: nothing was changed"])
-    return Completed(name="DryRun", message=f"{back.at.ref}: the way back is {back.found}")
+def _told(back: RollbackAssessment) -> State[Any]:
+    log_lines(["dry run: nothing was changed"])
+    return Completed(name="DryRun", message=f"{back.position.ref}: the way back is {back.option}")
 
 
 async def _moved(app: App, migration_id: int) -> State[Any]:
-    outcome = await steps_in_tasks(app, migration_id)
+    outcome = await run_steps_in_tasks(app, migration_id)
     at, now = await app.queries.position(migration_id), await app.queries.now()
-    log([line(at, now), f"next: {next_command(at, now)}"])
-    return state_at_end(at, outcome)
+    log_lines([status_line(at, now), f"next: {next_command(at, now)}"])
+    return final_state(at, outcome)
 
 
-def state_at_end(at: Any, outcome: Outcome | Busy) -> State[Any]:
+def final_state(at: Any, outcome: Outcome | Busy) -> State[Any]:
     """What was asked for, what it waits for, or that the number ended on the other side."""
     if at.ended_at is not None and at.itinerary != BACK_TO_ONPREM.name:
         return Failed(name="NotBack", message=f"{at.ref} could not go back; it ended on {at.side} by {at.itinerary}")
-    return state_of(outcome, f"{at.ref}: {sentence(outcome)}")
+    return prefect_state(outcome, f"{at.ref}: {sentence(outcome)}")

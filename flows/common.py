@@ -15,9 +15,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from migration.app import App, open_app
+from migration.app import EXPECTED_ERRORS, App, open_app
 from migration.engine.runner import Busy, sentence
-from migration.operations.refused import KNOWN, Refused
+from migration.errors import OperationRefused
 from migration.settings import read_settings
 from migration.steps.protocol import Advanced, Blocked, Outcome, Reopen
 
@@ -33,7 +33,7 @@ Reference = Annotated[str, Field(pattern=REFERENCE)]
 WaveName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Way(StrEnum):
+class RequestedItinerary(StrEnum):
     """What the form offers; the choice that was made at import is the usual one."""
 
     AS_PLANNED = "as planned"
@@ -44,13 +44,13 @@ class Way(StrEnum):
 
 
 @asynccontextmanager
-async def opened(*, dry_run: bool = False) -> AsyncIterator[App]:
+async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
     """The object graph under the settings of this process: a flow run inherits them from its worker."""
     async with open_app(read_settings(), dry_run=dry_run) as app:
         yield app
 
 
-def state_of(outcome: Outcome | Busy, said: str) -> State[Any]:
+def prefect_state(outcome: Outcome | Busy, said: str) -> State[Any]:
     """A Prefect state that is true: waiting is not failed, and blocked is not completed."""
     match outcome:
         case Advanced() | Reopen():
@@ -61,7 +61,7 @@ def state_of(outcome: Outcome | Busy, said: str) -> State[Any]:
             return Completed(name=type(outcome).__name__, message=said)
 
 
-async def in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | Busy]]) -> Outcome | Busy:
+async def run_in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | Busy]]) -> Outcome | Busy:
     """Run `work` as a Prefect task whose state says how it ended; an error in it is raised here again.
 
     Raising matters: a loop that took an error for an answer would begin the same number again at once, for ever.
@@ -72,7 +72,7 @@ async def in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | 
     async def taken() -> Any:
         outcome = await work()
         ended.append(outcome)
-        return state_of(outcome, sentence(outcome))
+        return prefect_state(outcome, sentence(outcome))
 
     called: Callable[..., Awaitable[State[Any]]] = taken
     state = await called(return_state=True)
@@ -82,18 +82,18 @@ async def in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | 
     return ended[0]
 
 
-async def steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
+async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
     """A task for every step, named after it, until one does not advance."""
     while True:
         at = await app.queries.position(migration_id)
         step = at.next_step or "end"
-        outcome = await in_task(step, step, lambda: app.runner.run_step(migration_id))
+        outcome = await run_in_task(step, step, lambda: app.runner.run_step(migration_id))
         if app.runner.is_final(outcome):
             return outcome
         await app.runner.wait(outcome)
 
 
-def in_one_line(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:
+def errors_as_failed_state(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:
     """What people can mend ends a run with one line, as at the command line; what is ours to mend stays loud.
 
     Raised into Prefect it would fill the page that they read with tracebacks.
@@ -103,7 +103,7 @@ def in_one_line(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coro
     async def told(*args: P.args, **named: P.kwargs) -> Any:
         try:
             return await work(*args, **named)
-        except KNOWN as exc:
+        except EXPECTED_ERRORS as exc:
             said = str(exc) or type(exc).__name__
             return Failed(message=said.splitlines()[0])
 
@@ -115,11 +115,11 @@ def _validate(said: str) -> State[Any]:
     return Failed(message=said) if said else Completed(message="what was typed fits together")
 
 
-def refuse(said: str) -> None:
-    """The first step of a flow whose fields have rules between them. Raises Refused when there is something said."""
+def check_parameters(said: str) -> None:
+    """Run the task `validate`. Raises OperationRefused when the parameters do not fit together."""
     _validate(said, return_state=True)
     if said:
-        raise Refused(said)
+        raise OperationRefused(said)
 
 
 async def overwrite_parameters(changed: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ async def rename_run(name: str) -> None:
             await client.update_flow_run(run.id, name=name)
 
 
-def named_for_number(what: str) -> str:
+def run_name_for_number(what: str) -> str:
     """A run's name, with the reference that it is for: what was typed and is none may be a phone number, or a code."""
     number = flow_run.parameters.get("number")
     return f"{what} {number}" if is_reference(number) else what
@@ -151,7 +151,7 @@ def is_reference(named: Any) -> bool:
     return isinstance(named, str) and re.fullmatch(REFERENCE, named) is not None
 
 
-def log(lines: Sequence[str]) -> None:
+def log_lines(lines: Sequence[str]) -> None:
     logger = get_run_logger()
     for line in lines:
         logger.info(line)

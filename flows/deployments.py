@@ -23,10 +23,10 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
-from flows.common import opened
-from migration.operations.refused import KNOWN
+from flows.common import open_flow_app
+from migration.app import EXPECTED_ERRORS
 from migration.settings import read_settings
-from migration.waves.schedule import WAVE_SLUG, Planned, planned_runs
+from migration.waves.schedule import WAVE_SLUG, ScheduledRun, scheduled_runs
 
 POOL = "cutover"
 # The name of every deployment: `migrate-number/cutover` and so on.
@@ -39,7 +39,7 @@ class CannotDeploy(Exception):
     """One line that says what does not answer or was refused."""
 
 
-EXPECTED: tuple[type[Exception], ...] = (CannotDeploy, *KNOWN)
+EXPECTED: tuple[type[Exception], ...] = (CannotDeploy, *EXPECTED_ERRORS)
 
 # Flow -> entrypoint (a module path, so that an installed wheel serves as well as a checkout) and its limit of runs at
 # once. Waves have none: their parts share the work, and two runs never share a number. Codes have none: a person waits.
@@ -53,7 +53,7 @@ FLOWS: Mapping[str, tuple[str, tuple[int, str] | None]] = {
 }
 
 
-def prefect_file(planned: Sequence[Planned]) -> dict[str, Any]:
+def prefect_yaml(planned: Sequence[ScheduledRun]) -> dict[str, Any]:
     """The whole of prefect.yaml."""
     schedules = {"sweep": [{"interval": SWEEP_EVERY_S, "slug": "sweep"}], "run-wave": [_once(one) for one in planned]}
     return {
@@ -80,7 +80,7 @@ def _deployment(flow: str, schedules: list[dict[str, Any]]) -> dict[str, Any]:
     return told
 
 
-def _once(one: Planned) -> dict[str, Any]:
+def _once(one: ScheduledRun) -> dict[str, Any]:
     """One run of one part at the wave's own local time; where clocks show that one twice, at the time of UTC."""
     local: datetime = one.at.astimezone(ZoneInfo(one.time_zone))
     twice = len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
@@ -93,14 +93,14 @@ def _once(one: Planned) -> dict[str, Any]:
     }
 
 
-def written(planned: Sequence[Planned], home: Path) -> Path:
+def write_prefect_file(planned: Sequence[ScheduledRun], home: Path) -> Path:
     path = home / "prefect.yaml"
     head = "# Made by `cutover deploy`, which writes it anew each time. It holds no secret.\n"
-    path.write_text(head + yaml.safe_dump(prefect_file(planned), sort_keys=False))
+    path.write_text(head + yaml.safe_dump(prefect_yaml(planned), sort_keys=False))
     return path
 
 
-async def make_pool() -> bool:
+async def create_work_pool() -> bool:
     """Make the process work pool if it is not there. Raises CannotDeploy. Returns whether it was made."""
     async with get_client() as client:
         bad = await client.api_healthcheck()
@@ -122,7 +122,7 @@ async def make_pool() -> bool:
     return False
 
 
-def apply(path: Path) -> None:
+def run_prefect_deploy(path: Path) -> None:
     """Have Prefect's own command take the file. Raises CannotDeploy with the line it gave."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     try:
@@ -136,7 +136,7 @@ def apply(path: Path) -> None:
         raise CannotDeploy(f"Prefect refused {path}: {said[-1] if said else 'it gave no reason'}")
 
 
-async def take_away(planned: Sequence[Planned]) -> None:
+async def delete_stale_schedules(planned: Sequence[ScheduledRun]) -> None:
     """Delete schedules of waves that need none any more; `prefect deploy` adds and changes, but takes none away.
 
     Schedules that a person made in Prefect have other slugs or none, and stay.
@@ -149,20 +149,20 @@ async def take_away(planned: Sequence[Planned]) -> None:
                 await client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
-async def planned_now() -> tuple[Planned, ...]:
-    async with opened(dry_run=True) as app:
-        return planned_runs(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+async def load_scheduled_runs() -> tuple[ScheduledRun, ...]:
+    async with open_flow_app(dry_run=True) as app:
+        return scheduled_runs(await app.queries.waves(), await app.queries.board(), await app.queries.now())
 
 
 async def deploy() -> dict[str, Any]:
-    """Pool, file, deployments. Raises CannotDeploy, and what `actions.KNOWN` lists."""
+    """Pool, file, deployments. Raises CannotDeploy, and what `actions.EXPECTED_ERRORS` lists."""
     if not get_current_settings().api.url:
         raise CannotDeploy("PREFECT_API_URL is not set; as in PREFECT_API_URL=http://127.0.0.1:4200/api cutover deploy")
-    planned = await planned_now()
-    made = await make_pool()
-    path = written(planned, read_settings().home.absolute())
-    await asyncio.to_thread(apply, path)
-    await take_away(planned)
+    planned = await load_scheduled_runs()
+    made = await create_work_pool()
+    path = write_prefect_file(planned, read_settings().home.absolute())
+    await asyncio.to_thread(run_prefect_deploy, path)
+    await delete_stale_schedules(planned)
     return {
         "file": str(path),
         "pool": POOL,

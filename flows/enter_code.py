@@ -5,22 +5,30 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field, SecretStr
 
-from flows.common import Reference, in_one_line, is_reference, log, named_for_number, opened, overwrite_parameters
+from flows.common import (
+    Reference,
+    errors_as_failed_state,
+    is_reference,
+    log_lines,
+    open_flow_app,
+    overwrite_parameters,
+    run_name_for_number,
+)
+from migration.errors import OperationRefused
 from migration.operations.codes import enter_code as store_code
-from migration.operations.refused import Refused
-from migration.operations.wording import who
+from migration.operations.wording import number_label
 
 # No code, so that neither *Retry* nor "run again with these parameters" can type it in for one.
-GONE = "overwritten"
+OVERWRITTEN = "overwritten"
 
 
 def _name() -> str:
-    return named_for_number("enter code")
+    return run_name_for_number("enter code")
 
 
 # Prefect's own validation would end a run before its first line, and quote what was typed in the log.
 @flow(name="enter-code", flow_run_name=_name, retries=0, persist_result=False, validate_parameters=False)
-@in_one_line
+@errors_as_failed_state
 async def enter_code(
     number: Reference,
     code: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"})],
@@ -32,15 +40,15 @@ async def enter_code(
         code: The six digits from the SMS or the call. Overwritten in Prefect's record when the run begins.
 
     """
-    await overwrite_parameters({"code": GONE} | ({} if is_reference(number) else {"number": GONE}))
+    await overwrite_parameters({"code": OVERWRITTEN} | ({} if is_reference(number) else {"number": OVERWRITTEN}))
     typed = _sealed(code)
     if not is_reference(number):
-        raise Refused("a number is named by its reference, as in N-0001; nothing was stored")
-    if typed.get_secret_value() == GONE:
-        raise Refused("the code of this run was taken when it first ran; start a new run with a new code")
-    async with opened() as app:
+        raise OperationRefused("a number is named by its reference, as in N-0001; nothing was stored")
+    if typed.get_secret_value() == OVERWRITTEN:
+        raise OperationRefused("the code of this run was taken when it first ran; start a new run with a new code")
+    async with open_flow_app() as app:
         at = await store_code(app, number, typed, "Prefect's form")
-        log([f"the code of {who(at)} is stored, sealed; workers take it from here"])
+        log_lines([f"the code of {number_label(at)} is stored, sealed; workers take it from here"])
 
 
 def _sealed(code: Any) -> SecretStr:

@@ -7,9 +7,9 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.common import in_one_line, log, opened
-from migration.operations.wording import who
-from migration.preflight.assessment import preflight as look
+from flows.common import errors_as_failed_state, log_lines, open_flow_app
+from migration.operations.wording import number_label
+from migration.preflight.assessment import run_preflight as look
 from migration.preflight.check import Verdict
 
 
@@ -18,7 +18,7 @@ def _name() -> str:
 
 
 @flow(name="preflight", flow_run_name=_name, retries=0, persist_result=False)
-@in_one_line
+@errors_as_failed_state
 async def preflight(wave: str = "") -> Any:
     """Check every number of a wave against both sides.
 
@@ -26,25 +26,25 @@ async def preflight(wave: str = "") -> Any:
         wave: Name of the wave; empty for every number.
 
     """
-    async with opened(dry_run=True) as app:
+    async with open_flow_app(dry_run=True) as app:
         if wave:
             await app.queries.wave(wave)  # raises NotFound
         board = await app.queries.board(wave=wave or None)
         reports = await look(app, board)
     rows = [
         {
-            "number": who(one.at),
+            "number": number_label(one.position),
             "check": c.check,
             "verdict": c.verdict.value,
-            "said": c.said,
+            "said": c.message,
             "runbook": c.runbook or "",
         }
         for one in reports
-        for c in one.checked
+        for c in one.results
         if c.verdict is not Verdict.PASS or c.check == "way back"
     ]
     await acreate_table_artifact(rows, key="preflight", description=f"preflight of {wave or 'every number'}")
     failed = sum(1 for one in reports if one.verdict is Verdict.FAIL)
     said = f"{len(reports) - failed} of {len(reports)} numbers would go through"
-    log([said])
+    log_lines([said])
     return Completed(name="Completed" if not failed else "WouldStop", message=said)

@@ -9,11 +9,11 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import WaveArtifacts
-from flows.common import WaveName, in_one_line, in_task, log, opened
+from flows.common import WaveName, errors_as_failed_state, log_lines, open_flow_app, run_in_task
 from migration.app import App
-from migration.operations.refused import Refused
+from migration.errors import OperationRefused
 from migration.operations.waves import begin_wave
-from migration.waves.loop import MOST_A_RUN, RunOne, Slice, WaveLoop
+from migration.waves.loop import MAX_NUMBERS_PER_RUN, NumberSelection, RunOne, WaveLoop
 
 # Longer than a lease can be (reading 45 s, `register` 80 s): a run that follows a killed one waits its leases out.
 PATIENCE_S = 90.0
@@ -29,7 +29,7 @@ def _name() -> str:
 
 
 @flow(name="run-wave", flow_run_name=_name, retries=0, persist_result=False)
-@in_one_line
+@errors_as_failed_state
 async def run_wave(
     wave: WaveName,
     part: Annotated[int, Field(ge=0)] = 0,
@@ -47,36 +47,40 @@ async def run_wave(
         gate_min: Stay while numbers are held at their gate, from 0 to 1440 minutes, to hear a release within seconds.
 
     """
-    async with opened() as app:
+    async with open_flow_app() as app:
         await _valid(app, wave, part, parts)
         row = await begin_wave(app, wave)
         async with WaveArtifacts(app, wave, row.id) as shown:
             loop = WaveLoop(
                 app,
-                await mover_in_tasks(app, wave),
+                await number_task_runner(app, wave),
                 concurrency=row.concurrency,
                 patience=timedelta(seconds=patience_s),
                 at_gate=timedelta(minutes=gate_min),
             )
-            await loop.run(Slice(wave=wave, part=part, parts=parts), shown.tick)
-            board = await shown.close()
+            await loop.run(NumberSelection(wave=wave, part=part, parts=parts), shown.update_progress)
+            board = await shown.finish()
     left = sum(1 for at in board if at.ended_at is None)
     said = f"{len(board) - left} of {len(board)} numbers are at their end"
-    log([said])
+    log_lines([said])
     return Completed(name="Completed" if not left else "Unfinished", message=said)
 
 
 async def _valid(app: App, wave: str, part: int, parts: int) -> None:
-    """Rules over several fields; a form cannot hold them. Raises Refused, NotFound."""
+    """Rules over several fields; a form cannot hold them. Raises OperationRefused, NotFound."""
     row = await app.queries.wave(wave)
     if part >= parts:
-        raise Refused(f"there is no part {part} of {parts}: parts are counted from 0; nothing was begun")
-    if row.numbers / parts > MOST_A_RUN:
-        least = -(-row.numbers // MOST_A_RUN)
-        raise Refused(f"wave {wave} has {row.numbers} numbers: ask for {least} parts or more; nothing was begun")
+        raise OperationRefused(f"there is no part {part} of {parts}: parts are counted from 0; nothing was begun")
+    if row.numbers / parts > MAX_NUMBERS_PER_RUN:
+        least = -(-row.numbers // MAX_NUMBERS_PER_RUN)
+        raise OperationRefused(
+            f"wave {wave} has {row.numbers} numbers: ask for {least} parts or more; nothing was begun"
+        )
 
 
-async def mover_in_tasks(app: App, wave: str | None = None) -> RunOne:
+async def number_task_runner(app: App, wave: str | None = None) -> RunOne:
     """`run_one` for a wave loop: each number in a task of its own, named by its reference."""
     refs = {at.migration_id: at.ref for at in await app.queries.board(wave=wave)}
-    return lambda migration_id: in_task("move", refs.get(migration_id, "?"), lambda: app.runner.run_one(migration_id))
+    return lambda migration_id: run_in_task(
+        "move", refs.get(migration_id, "?"), lambda: app.runner.run_one(migration_id)
+    )

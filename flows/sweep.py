@@ -7,15 +7,15 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.common import in_one_line, log, opened
-from flows.run_wave import mover_in_tasks
-from migration.waves.loop import Slice, WaveLoop, left_over
+from flows.common import errors_as_failed_state, log_lines, open_flow_app
+from flows.run_wave import number_task_runner
+from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 
 AT_ONCE = 20
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0, persist_result=False)
-@in_one_line
+@errors_as_failed_state
 async def sweep(
     patience_s: Annotated[float, Field(ge=0, le=600)] = 20.0,
 ) -> Any:
@@ -25,13 +25,13 @@ async def sweep(
         patience_s: Go on while a number comes due within so many seconds, from 0 to 600.
 
     """
-    async with opened() as app:
+    async with open_flow_app() as app:
         # Nothing is begun by a sweep, neither a wave that is planned nor a number in none; gates stay what they are.
-        due = await left_over(app)
+        due = await numbers_to_sweep(app)
         if not due:
             return Completed(message="nothing was due")
-        loop = WaveLoop(app, await mover_in_tasks(app), concurrency=AT_ONCE, patience=timedelta(seconds=patience_s))
-        await loop.run(Slice(only=set(due)))
+        loop = WaveLoop(app, await number_task_runner(app), concurrency=AT_ONCE, patience=timedelta(seconds=patience_s))
+        await loop.run(NumberSelection(only=set(due)))
         said = f"{len(due)} numbers were due"
-        log([said])
+        log_lines([said])
         return Completed(message=said)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.clients.commands import NamedCommands
@@ -19,7 +20,7 @@ from migration.clients.traffic_hooks import TrafficHooks
 from migration.clock import Clock, SystemClock
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import NumberRunner
-from migration.errors import BadSetting
+from migration.errors import BadSetting, MigrationError
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import Admin, Settings, read_admin
 from migration.steps.both_sides import read_sides
@@ -27,6 +28,7 @@ from migration.steps.protocol import Number, Smoke
 from migration.vault.sealing import BackupShelf, Vault
 from migration.vault.store import NumberSecrets, SecretStore
 from state.database import open_database
+from state.errors import StateError
 from state.ledger import Ledger
 from state.queries import Queries
 from state.rows import InstanceRow, Position
@@ -36,6 +38,9 @@ from state.types import DatabaseClock, SqlClock
 
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=20.0)
 Randomness = Callable[[int], bytes]
+# Errors that a person can correct. An entry point shows each as one line; every other error is a defect of ours and
+# keeps its traceback.
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (MigrationError, StateError, SQLAlchemyError, ConnectionError)
 
 
 class HttpClients:

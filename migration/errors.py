@@ -1,4 +1,4 @@
-"""What the clients raise, and nothing else. A class exists where the engine's next move differs.
+"""Errors of clients and operations. A class exists where the caller's next action differs.
 
 * MigrationError
   x Transient           nothing happened, or an answer said to come back; try again with backoff
@@ -9,6 +9,7 @@
   x BackupNotKept       a backup is not in both of its places as it was taken; it does not count as taken
   x WriteRefused        a dry run came to a call that would change the world
   x BadSetting          a setting, a key or an admin file is wrong; says which and what to do
+  x OperationRefused    an operator asked for what the present state does not allow; nothing was changed
 """
 
 from datetime import timedelta
@@ -93,3 +94,7 @@ class WriteRefused(MigrationError):
 
 class BadSetting(MigrationError):
     """A setting, a key or an admin file is wrong."""
+
+
+class OperationRefused(MigrationError):
+    """What an operator asked for is not possible in the present state; nothing was changed."""

@@ -33,7 +33,7 @@ from migration.cli import (
     sweep,
     worker,
 )
-from migration.cli.console import Exit, complain, one_document
+from migration.cli.console import ExitCode, one_document, print_error
 
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
@@ -57,15 +57,15 @@ class OneLine(TyperGroup):
 
     def _code(self, words: Sequence[str], *more: Any, **options: Any) -> int:
         if not all(_is_text(one) for one in words):
-            complain("what was typed is not text in UTF-8; nothing was changed")
-            return Exit.USAGE
+            print_error("what was typed is not text in UTF-8; nothing was changed")
+            return ExitCode.USAGE
         try:
-            return super().main(words, *more, **options | {"standalone_mode": False}) or Exit.DONE
+            return super().main(words, *more, **options | {"standalone_mode": False}) or ExitCode.DONE
         except UsageError as exc:
             return _refuse(exc)
         except typer.Abort:
-            complain("nothing was typed; nothing was changed")
-            return Exit.ERROR
+            print_error("nothing was typed; nothing was changed")
+            return ExitCode.ERROR
 
 
 def _is_text(typed: str) -> bool:
@@ -82,8 +82,8 @@ def _refuse(exc: Any) -> int:
     said = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
     if said:  # of `cutover` alone nothing is left to say: its help was shown
         _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")
-        complain(f"{said[0].lower()}{said[1:]}; see `{' '.join(filter(None, ('cutover', verb, '--help')))}`")
-    return Exit.USAGE
+        print_error(f"{said[0].lower()}{said[1:]}; see `{' '.join(filter(None, ('cutover', verb, '--help')))}`")
+    return ExitCode.USAGE
 
 
 app = typer.Typer(cls=OneLine, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

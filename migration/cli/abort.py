@@ -1,9 +1,9 @@
 """`cutover abort`: end a number's migration before its point of no return."""
 
 from migration.app import App
-from migration.cli.confirming import Asked, Because, Confirm, DryRun, NumberArgument, on_number
-from migration.cli.console import Exit, Json, app_of, run, who_asks
-from migration.operations.numbers import abort, turn_to_abort
+from migration.cli.confirming import Because, Confirm, Confirmation, DryRun, NumberArgument, change_number
+from migration.cli.console import ExitCode, Json, open_cli_app, operator_name, run_verb
+from migration.operations.numbers import abort, switch_to_abort
 from state.rows import Position
 
 
@@ -15,24 +15,24 @@ def abort_(
     as_json: Json = False,
 ) -> None:
     """End a number's migration before its point of no return. The number stays where it serves."""
-    asked = Asked(as_json, dry_run, needs_confirm=True, confirm=confirm)
-    run(_abort(number, because, asked))
+    asked = Confirmation(as_json, dry_run, needs_confirm=True, confirm=confirm)
+    run_verb(_abort(number, because, asked))
 
 
-async def _abort(number: str, because: str, asked: Asked) -> int:
+async def _abort(number: str, because: str, asked: Confirmation) -> int:
     async def turn(app: App) -> None:
-        await turn_to_abort(app, number, because, who_asks())
+        await switch_to_abort(app, number, because, operator_name())
 
     async def act(app: App) -> None:
-        await abort(app, number, because, who_asks())
+        await abort(app, number, because, operator_name())
 
     # A dry run goes as far as the database: the senders are told by the step that follows.
-    code = await on_number(asked, number, _will, turn if asked.only_looks else act, rehearsal=turn)
-    return code if asked.only_looks or await _ended(number) else Exit.NOT_ALL_MOVED
+    code = await change_number(asked, number, _will, turn if asked.only_looks else act, rehearsal=turn)
+    return code if asked.only_looks or await _ended(number) else ExitCode.NOT_ALL_MOVED
 
 
 async def _ended(number: str) -> bool:
-    async with app_of(dry_run=True) as app:
+    async with open_cli_app(dry_run=True) as app:
         return (await app.queries.find(number)).ended_at is not None
 
 

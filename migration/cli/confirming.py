@@ -11,13 +11,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from migration.app import App
-from migration.cli.console import Exit, app_of, give, many, say, usage
-from migration.cli.status import described
-from migration.operations.wording import line, next_command
+from migration.cli.console import ExitCode, count_text, open_cli_app, print_json, print_line, usage_error
+from migration.cli.status import number_document
+from migration.operations.wording import next_command, status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
 from migration.vault.sealing import BackupShelf
 from migration.vault.store import SecretStore
-from migration.waves.schedule import scheduled
+from migration.waves.schedule import needs_schedule
 from state.dry_run import trial
 from state.errors import NotFound
 from state.ledger import Ledger
@@ -27,7 +27,7 @@ from state.rows import Position
 from state.secrets import Secrets
 
 T = TypeVar("T")
-Act = Callable[[App], Awaitable[T]]
+Action = Callable[[App], Awaitable[T]]
 
 
 def _said(value: str) -> str:
@@ -49,18 +49,18 @@ NumberArgument = Annotated[str, typer.Argument(help="Reference (N-0001), E.164 o
 
 
 @asynccontextmanager
-async def acting(*, dry_run: bool) -> AsyncIterator[App]:
+async def open_for_change(*, dry_run: bool) -> AsyncIterator[App]:
     """The object graph; in a dry run, one whose every change is taken back at the end."""
-    async with app_of(dry_run=dry_run) as app:
+    async with open_cli_app(dry_run=dry_run) as app:
         if not dry_run:
             yield app
             return
-        async with rehearsing(app) as tried:
+        async with rehearse(app) as tried:
             yield tried
 
 
 @asynccontextmanager
-async def rehearsing(app: App) -> AsyncIterator[App]:
+async def rehearse(app: App) -> AsyncIterator[App]:
     """The same object graph on a transaction that is never committed."""
     async with trial(app.database) as database:
         clock, secrets = app.sql_clock, Secrets(database, app.sql_clock)
@@ -74,7 +74,7 @@ async def rehearsing(app: App) -> AsyncIterator[App]:
 
 
 @dataclass
-class Asked:
+class Confirmation:
     """How a verb was called, and what it has said so far."""
 
     as_json: bool
@@ -92,7 +92,7 @@ class Asked:
         """What was typed again has to be what is acted on."""
         self.subject = names[0]
         if self.confirm is not None and not {*spellings(self.confirm)} & {name.upper() for name in names}:
-            usage(f"--confirm {self.confirm} is not {names[0]}; nothing was changed")
+            usage_error(f"--confirm {self.confirm} is not {names[0]}; nothing was changed")
 
     def now(self, text: str, document: Any) -> None:
         self._said("now", text, document)
@@ -112,7 +112,7 @@ class Asked:
     def also(self, text: str) -> None:
         """More of what is true after, for a person."""
         if not self.as_json:
-            say(f"{'then' if self.only_looks else 'after':<6} {text}")
+            print_line(f"{'then' if self.only_looks else 'after':<6} {text}")
 
     def ways_back(self, found: Sequence[RollbackOption]) -> None:
         """For whoever lets these numbers cross: which of them could come back, and why not."""
@@ -122,20 +122,22 @@ class Asked:
         self.told[name] = document
         if not self.as_json:
             for one in text.splitlines():
-                say(f"{name:<6} {one}")
+                print_line(f"{name:<6} {one}")
 
-    def end(self, code: Exit = Exit.DONE) -> int:
+    def end(self, code: ExitCode = ExitCode.DONE) -> int:
         """The last word: JSON, or that nothing was changed; a question that was not answered is a usage error."""
         if self.as_json:
-            give(self.told | {"dry_run": self.only_looks})
+            print_json(self.told | {"dry_run": self.only_looks})
         elif self.only_looks:
-            say("Nothing was changed.")
+            print_line("Nothing was changed.")
         if self.only_looks and not self.dry_run:
-            usage(f"this cannot be taken back: type it again with --confirm {self.subject}")
+            usage_error(f"this cannot be taken back: type it again with --confirm {self.subject}")
         return code
 
 
-async def carried_out(asked: Asked, app: App, will: str, act: Act[T], rehearsal: Act[object] | None = None) -> T:
+async def carry_out(
+    asked: Confirmation, app: App, will: str, act: Action[T], rehearsal: Action[object] | None = None
+) -> T:
     """Act, and say before it what it does; what is refused is refused in a rehearsal, before anything is promised.
 
     `rehearsal`: for an act that does not end at the database, the part of it that does.
@@ -144,38 +146,38 @@ async def carried_out(asked: Asked, app: App, will: str, act: Act[T], rehearsal:
         done = await act(app)
         asked.will(will)
         return done
-    async with rehearsing(app) as tried:
+    async with rehearse(app) as tried:
         await (rehearsal or act)(tried)
     asked.will(will)
     return await act(app)
 
 
-async def on_number(
-    asked: Asked,
+async def change_number(
+    asked: Confirmation,
     named: str,
     will: str | Callable[[Position], str],
-    act: Act[object],
-    rehearsal: Act[object] | None = None,
+    act: Action[object],
+    rehearsal: Action[object] | None = None,
 ) -> int:
     """Now, will, act, after, for one number."""
-    async with acting(dry_run=asked.only_looks) as app:
+    async with open_for_change(dry_run=asked.only_looks) as app:
         at = await app.queries.find(named)
         asked.confirmed_for(at.ref, at.e164, at.phone_number_id)
-        await tell_number(asked, app, at, asked.now)
-        await carried_out(asked, app, will if isinstance(will, str) else will(at), act, rehearsal)
+        await show_number(asked, app, at, asked.now)
+        await carry_out(asked, app, will if isinstance(will, str) else will(at), act, rehearsal)
         at = await app.queries.find(named)
-        await tell_number(asked, app, at, asked.after)
+        await show_number(asked, app, at, asked.after)
         asked.next(next_command(at, await app.queries.now()))
         return asked.end()
 
 
-async def tell_number(asked: Asked, app: App, at: Position, say_it: Callable[[str, Any], None]) -> None:
+async def show_number(asked: Confirmation, app: App, at: Position, say_it: Callable[[str, Any], None]) -> None:
     now = await app.queries.now()
     hold = "; on hold" if at.hold else ""
-    say_it(line(at, now) + hold, described(at, now, False))
+    say_it(status_line(at, now) + hold, number_document(at, now, False))
 
 
-def wave_line(row: WaveRow) -> str:
+def wave_sentence(row: WaveRow) -> str:
     """One sentence: what is true of the wave."""
     because = f": {row.because}" if row.because else ""
     canary = f", a canary of {row.canary_size}" if row.canary_size else ""
@@ -183,34 +185,36 @@ def wave_line(row: WaveRow) -> str:
     if row.window_start is not None or row.window_end is not None:
         ends = [f"{at:%Y-%m-%d %H:%M}" if at is not None else "open" for at in (row.window_start, row.window_end)]
         window = f", window {ends[0]} to {ends[1]} UTC ({row.time_zone})"
-    numbers = many(row.numbers) + canary
+    numbers = count_text(row.numbers) + canary
     return f"wave {row.name} is {row.state}{because}; {numbers}, released for {row.released}{window}"
 
 
-def wave_told(row: WaveRow) -> dict[str, Any]:
+def wave_document(row: WaveRow) -> dict[str, Any]:
     """A wave as JSON."""
     return {name: getattr(row, name) for name in WaveRow.__slots__}
 
 
-async def on_wave(asked: Asked, name: str, will: str | Act[str], act: Act[WaveRow], follow: str | None = None) -> int:
+async def change_wave(
+    asked: Confirmation, name: str, will: str | Action[str], act: Action[WaveRow], follow: str | None = None
+) -> int:
     """Now, will, act, after, for a wave."""
-    async with acting(dry_run=asked.only_looks) as app:
+    async with open_for_change(dry_run=asked.only_looks) as app:
         row = await app.queries.wave(name)
         asked.confirmed_for(row.name)
-        asked.now(wave_line(row), wave_told(row))
+        asked.now(wave_sentence(row), wave_document(row))
         said = will if isinstance(will, str) else await will(app)
-        after = await carried_out(asked, app, said, act)
-        asked.after(wave_line(after), wave_told(after))
+        after = await carry_out(asked, app, said, act)
+        asked.after(wave_sentence(after), wave_document(after))
         now = await app.queries.now()
-        asked.next(follow or f"cutover status {name}", schedule=scheduled(row, now) or scheduled(after, now))
+        asked.next(follow or f"cutover status {name}", schedule=needs_schedule(row, now) or needs_schedule(after, now))
         return asked.end()
 
 
 async def is_wave(name: str) -> bool:
     """Whether a wave is called so; a number otherwise. Raises NotFound when it is neither."""
     if not name.strip():
-        usage("which number or wave? `cutover status` lists both")
-    async with app_of(dry_run=True) as app:
+        usage_error("which number or wave? `cutover status` lists both")
+    async with open_cli_app(dry_run=True) as app:
         if name in {row.name for row in await app.queries.waves()}:
             return True
         try:

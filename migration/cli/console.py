@@ -27,7 +27,7 @@ from migration.settings import read_settings
 from state.errors import LeaseLost, NotFound, StateError
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """docs/commands.md lists them too."""
 
     DONE = 0
@@ -40,13 +40,13 @@ class Exit(IntEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document on the last line.")]
-Show = Annotated[bool, typer.Option("--show-numbers", help="Print phone numbers in full.")]
+ShowNumbers = Annotated[bool, typer.Option("--show-numbers", help="Print phone numbers in full.")]
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(text: str, *, as_json: bool = False) -> None:
+def print_line(text: str, *, as_json: bool = False) -> None:
     """A line for a person; to stderr when stdout is for JSON."""
     (err if as_json else out).print(text, markup=False)
 
@@ -63,7 +63,7 @@ class Spoken:
 SPOKEN: ContextVar[Spoken | None] = ContextVar("spoken", default=None)
 
 
-def give(document: Any) -> None:
+def print_json(document: Any) -> None:
     """The JSON document of a verb."""
     if (spoken := SPOKEN.get()) is not None:
         spoken.gave = True
@@ -75,7 +75,7 @@ def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def many(count: int, what: str = "number") -> str:
+def count_text(count: int, what: str = "number") -> str:
     """`1 number`, `2 numbers`."""
     return f"{count} {what}" + ("" if count == 1 else "s")
 
@@ -84,7 +84,7 @@ def many(count: int, what: str = "number") -> str:
 SHORT = 40
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
     if not out.is_terminal or sum(min(width, SHORT) + 2 for width in widths) > out.width:
         _unfolded(title, [columns, *rows], widths)
@@ -100,11 +100,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 def _unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     """A line a row: folded, one could not be searched for in a file, nor copied from a narrow terminal."""
     cells = [[cell.ljust(min(width, SHORT)) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    say("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in cells)]))
+    print_line("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in cells)]))
 
 
 @contextmanager
-def progress(what: str, *, as_json: bool) -> Iterator[Progress]:
+def progress_bar(what: str, *, as_json: bool) -> Iterator[Progress]:
     """A bar on stderr; silent when that is not a terminal."""
     columns = (
         TextColumn(what),
@@ -117,7 +117,7 @@ def progress(what: str, *, as_json: bool) -> Iterator[Progress]:
         yield bar
 
 
-def who_asks() -> str:
+def operator_name() -> str:
     """The person at the keyboard, for the record."""
     return os.environ.get("CUTOVER_OPERATOR") or getuser()
 
@@ -135,59 +135,61 @@ OPENER: ContextVar[Opener] = ContextVar("opener", default=_open)
 
 
 @asynccontextmanager
-async def app_of(*, dry_run: bool = False) -> AsyncIterator[App]:
+async def open_cli_app(*, dry_run: bool = False) -> AsyncIterator[App]:
     async with OPENER.get()(dry_run=dry_run) as app:
         yield app
 
 
-def run(work: Coroutine[Any, Any, int]) -> NoReturn:
+def run_verb(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a verb to its exit code. The outermost edge: what is known becomes one line, what is not stays loud."""
-    raise typer.Exit(exit_code(work))
+    raise typer.Exit(run_to_exit_code(work))
 
 
-def exit_code(work: Coroutine[Any, Any, int]) -> int:
+def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:
     """For a verb that goes on after its work in the loop is done."""
     try:
         return asyncio.run(work)
     except BadInventory as exc:
         for bad in exc.bad:
-            complain(f"{exc.path}: {bad}")
-        complain(
+            print_error(f"{exc.path}: {bad}")
+        print_error(
             f"{len(exc.bad)} wrong; nothing was imported. Correct the file and run `cutover import {exc.path}` again"
         )
-        return Exit.ERROR
+        return ExitCode.ERROR
     except NotFound as exc:
-        return _failed(exc, Exit.NO_SUCH)
+        return _failed(exc, ExitCode.NO_SUCH)
     except LeaseLost as exc:
-        return _failed(exc, Exit.HELD_BY_ANOTHER)
+        return _failed(exc, ExitCode.HELD_BY_ANOTHER)
     except CredentialsRefused as exc:
-        return _failed(exc, Exit.CREDENTIALS, "; see `cutover runbook token-refused`" if exc.on == "graph" else "")
+        return _failed(exc, ExitCode.CREDENTIALS, "; see `cutover runbook token-refused`" if exc.on == "graph" else "")
     except (StateError, MigrationError) as exc:
-        return _failed(exc, Exit.ERROR)
+        return _failed(exc, ExitCode.ERROR)
     except BrokenPipeError:
         raise  # whoever read our output has gone, as `head` does; not an error of ours
     except (OSError, SQLAlchemyError) as exc:
         return _out_of_reach(exc)
     except KeyboardInterrupt:
-        complain("stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there")
+        print_error(
+            "stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there"
+        )
         return 130
 
 
 def _out_of_reach(exc: OSError | SQLAlchemyError) -> int:
     """A file, or the database: asyncpg lets the errors of sockets and name servers through as they are."""
     if isinstance(exc, OSError) and exc.filename is not None:
-        complain(f"{exc.filename}: {exc.strerror}")
-        return Exit.ERROR
+        print_error(f"{exc.filename}: {exc.strerror}")
+        return ExitCode.ERROR
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        complain(f"nothing more can be written: {exc.strerror}")
-        return Exit.ERROR
+        print_error(f"nothing more can be written: {exc.strerror}")
+        return ExitCode.ERROR
     said = (str(getattr(exc, "orig", None) or exc) or type(exc).__name__).splitlines()[0]
-    complain(f"the database does not answer: {said}; see `cutover runbook database-down`")
-    return Exit.ERROR
+    print_error(f"the database does not answer: {said}; see `cutover runbook database-down`")
+    return ExitCode.ERROR
 
 
-def _failed(exc: Exception, code: Exit, more: str = "") -> int:
-    complain(f"{exc}{more}")
+def _failed(exc: Exception, code: ExitCode, more: str = "") -> int:
+    print_error(f"{exc}{more}")
     return code
 
 
@@ -198,8 +200,8 @@ def one_document(*, as_json: bool) -> Iterator[Callable[[int], None]]:
     before = SPOKEN.set(spoken if as_json else None)
 
     def ended(code: int) -> None:
-        if as_json and code != Exit.DONE and not spoken.gave:
-            give({"error": "\n".join(spoken.complaints), "exit_code": int(code)})
+        if as_json and code != ExitCode.DONE and not spoken.gave:
+            print_json({"error": "\n".join(spoken.complaints), "exit_code": int(code)})
 
     try:
         yield ended
@@ -207,7 +209,7 @@ def one_document(*, as_json: bool) -> Iterator[Callable[[int], None]]:
         SPOKEN.reset(before)
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """One line, whatever was typed: a name with a line break in it is shown as it would be written down."""
     plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     if (spoken := SPOKEN.get()) is not None:
@@ -223,7 +225,7 @@ def prefect_api() -> str:
     return url
 
 
-def typed_line() -> str:
+def read_typed_line() -> str:
     """One line of standard input; nothing where it is closed or no text."""
     try:
         return sys.stdin.readline().strip() if sys.stdin is not None else ""
@@ -231,20 +233,20 @@ def typed_line() -> str:
         return ""
 
 
-def asked_for(what: str) -> str:
+def prompt_hidden(what: str) -> str:
     """A secret that is typed, unseen. Raises typer.Abort where nobody can be asked."""
     if sys.stdin is None:
         raise typer.Abort
     return str(typer.prompt(what, hide_input=True))
 
 
-def usage(text: str) -> NoReturn:
+def usage_error(text: str) -> NoReturn:
     """What was typed makes no sense."""
-    complain(text)
-    raise typer.Exit(Exit.USAGE)
+    print_error(text)
+    raise typer.Exit(ExitCode.USAGE)
 
 
-def facts(title: str, told: Mapping[str, object]) -> None:
+def print_fields(title: str, told: Mapping[str, object]) -> None:
     """`name  value` lines."""
     width = max((len(name) for name in told), default=0)
     out.print(title, style="bold", markup=False)

@@ -10,10 +10,19 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.console import Exit, Json, complain, give, run, say, table, usage
-from migration.demo.report import COLUMNS, Ending, came_out, rows, summary
-from migration.demo.servers import DidNotStart, House
-from migration.demo.story import Story
+from migration.cli.console import (
+    ExitCode,
+    Json,
+    print_error,
+    print_json,
+    print_line,
+    print_table,
+    run_verb,
+    usage_error,
+)
+from migration.demo.demo_run import DemoRun
+from migration.demo.report import COLUMNS, DemoResult, problems, summary, table_rows
+from migration.demo.servers import DemoServers, DidNotStart
 
 # What a shell shows for a command that Ctrl-C ended.
 STOPPED = 130
@@ -29,7 +38,7 @@ def demo(
     """Move 24 numbers of the sandbox, kill a worker in the middle, show how it ended. Takes two to three minutes."""
     room = _room(folder)
     try:
-        run(_demo(room, as_json))
+        run_verb(_demo(room, as_json))
     finally:
         if not keep:
             shutil.rmtree(room, ignore_errors=True)
@@ -39,7 +48,7 @@ def _room(folder: Path | None) -> Path:
     if folder is None:
         return Path(tempfile.mkdtemp(prefix="cutover-demo-"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        usage(f"{folder} is not an empty folder; name a new one")
+        usage_error(f"{folder} is not an empty folder; name a new one")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder.absolute()
 
@@ -49,39 +58,39 @@ async def _demo(room: Path, as_json: bool) -> int:
     try:
         return await _told(room, as_json)
     except DidNotStart as exc:
-        complain(str(exc))
-        return Exit.ERROR
+        print_error(str(exc))
+        return ExitCode.ERROR
     except TimeoutError:
-        complain("the demo took too long; `cutover demo --keep` leaves its logs behind")
-        return Exit.ERROR
+        print_error("the demo took too long; `cutover demo --keep` leaves its logs behind")
+        return ExitCode.ERROR
     except asyncio.CancelledError:
-        complain("stopped by hand; everything that was started has ended")
+        print_error("stopped by hand; everything that was started has ended")
         return STOPPED
 
 
 async def _told(room: Path, as_json: bool) -> int:
     began = time.monotonic()
-    async with House(room) as house:
-        story = Story(house, lambda text: say(f"{time.monotonic() - began:5.1f} s  {text}", as_json=as_json))
-        end = await story.tell()
-    wrong = came_out(end)
+    async with DemoServers(room) as house:
+        story = DemoRun(house, lambda text: print_line(f"{time.monotonic() - began:5.1f} s  {text}", as_json=as_json))
+        end = await story.run()
+    wrong = problems(end)
     _print(end, as_json)
     for text in wrong:
-        say(f"not as it should be: {text}", as_json=as_json)
+        print_line(f"not as it should be: {text}", as_json=as_json)
     if as_json:
-        give(summary(end))
-    return Exit.NOT_ALL_MOVED if wrong else Exit.DONE
+        print_json(summary(end))
+    return ExitCode.NOT_ALL_MOVED if wrong else ExitCode.DONE
 
 
-def _print(end: Ending, as_json: bool) -> None:
+def _print(end: DemoResult, as_json: bool) -> None:
     if as_json:
         return
-    table("sandbox: how it ended", COLUMNS, rows(end))
+    print_table("sandbox: how it ended", COLUMNS, table_rows(end))
     told = summary(end)
     spent = told["outage_s"]
-    say(f"sandbox: {told['on_cloud']} of {told['numbers']} numbers are on Cloud, {told['blocked']} blocked")
-    say(f"sandbox: outage of our making {spent['p50']} s in the middle, {spent['p99']} s at most")
-    say(
+    print_line(f"sandbox: {told['on_cloud']} of {told['numbers']} numbers are on Cloud, {told['blocked']} blocked")
+    print_line(f"sandbox: outage of our making {spent['p50']} s in the middle, {spent['p99']} s at most")
+    print_line(
         f"sandbox: {told['calls']['register']} calls of register, {told['double_effects']} of them twice, "
         f"{told['wrong_pins']} wrong PINs, {told['sends_to_dead_side']} messages sent to a dead side"
     )

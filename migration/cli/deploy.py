@@ -7,13 +7,13 @@ import subprocess
 import sys
 from typing import Any
 
-from migration.cli.console import Exit, Json, app_of, give, prefect_api, run, say
-from migration.waves.schedule import unscheduled
+from migration.cli.console import ExitCode, Json, open_cli_app, prefect_api, print_json, print_line, run_verb
+from migration.waves.schedule import unscheduled_waves
 
 
 def deploy(as_json: Json = False) -> None:
     """Register the deployments with the Prefect server at PREFECT_API_URL. Run it again when waves change."""
-    run(_deploy(as_json))
+    run_verb(_deploy(as_json))
 
 
 async def _deploy(as_json: bool) -> int:
@@ -22,20 +22,20 @@ async def _deploy(as_json: bool) -> int:
     done = await asyncio.to_thread(_child)
     sys.stderr.write(done.stderr)
     if done.returncode != 0:
-        return Exit.ERROR
+        return ExitCode.ERROR
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     told["not_scheduled"] = await not_scheduled()
     if as_json:
-        give(told)
+        print_json(told)
     else:
         _print(told)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def not_scheduled() -> dict[str, str]:
     """Waves with numbers left that no schedule will begin, and why: silence would look like success."""
-    async with app_of(dry_run=True) as app:
-        return unscheduled(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+    async with open_cli_app(dry_run=True) as app:
+        return unscheduled_waves(await app.queries.waves(), await app.queries.board(), await app.queries.now())
 
 
 def _child() -> "subprocess.CompletedProcess[str]":
@@ -45,12 +45,12 @@ def _child() -> "subprocess.CompletedProcess[str]":
 
 
 def _print(told: dict[str, Any]) -> None:
-    say(f"pool         {told['pool']}: {'made' if told['pool_made'] else 'was there'}")
+    print_line(f"pool         {told['pool']}: {'made' if told['pool_made'] else 'was there'}")
     for name in told["deployments"]:
-        say(f"deployment   {name}")
+        print_line(f"deployment   {name}")
     for one in told["wave_runs"]:
-        say(f"schedule     wave {one['wave']}, part {one['part'] + 1} of {one['parts']}, at {one['at']}")
+        print_line(f"schedule     wave {one['wave']}, part {one['part'] + 1} of {one['parts']}, at {one['at']}")
     for because in told["not_scheduled"].values():
-        say(f"no schedule  {because}")
-    say(f"file         {told['file']}")
-    say("Next: `cutover worker` on every machine that is to move numbers.")
+        print_line(f"no schedule  {because}")
+    print_line(f"file         {told['file']}")
+    print_line("Next: `cutover worker` on every machine that is to move numbers.")

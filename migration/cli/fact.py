@@ -7,8 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from migration.app import App
-from migration.cli.confirming import Asked, DryRun, acting
-from migration.cli.console import Exit, Json, app_of, give, run, say, table, usage, who_asks
+from migration.cli.confirming import Confirmation, DryRun, open_for_change
+from migration.cli.console import (
+    ExitCode,
+    Json,
+    open_cli_app,
+    operator_name,
+    print_json,
+    print_line,
+    print_table,
+    run_verb,
+    usage_error,
+)
 from migration.fleet.field_facts import DECIDES, BadFact, FieldFact, field_facts
 
 
@@ -24,47 +34,47 @@ def fact(
 ) -> None:
     """List field facts, or state one. It counts from now on, for every number."""
     if name is None or value is None:
-        run(_list(None if name is None else _known(name), every, as_json))
+        run_verb(_list(None if name is None else _known(name), every, as_json))
     try:
         value = _known(name).read(value)
     except BadFact as bad:
-        usage(str(bad))
+        usage_error(str(bad))
     if not (because or "").strip():
-        usage("a fact needs its evidence: --because TEXT")
-    run(_state(_known(name), value, because or "", Asked(as_json, dry_run)))
+        usage_error("a fact needs its evidence: --because TEXT")
+    run_verb(_state(_known(name), value, because or "", Confirmation(as_json, dry_run)))
 
 
 def _known(name: str) -> FieldFact:
     found = field_facts().get(name)
     if found is None:
         near = " or ".join(get_close_matches(name, field_facts(), n=3))
-        usage(f"no question is called {name}; {f'perhaps {near}; ' if near else ''}see `cutover fact --all`")
+        usage_error(f"no question is called {name}; {f'perhaps {near}; ' if near else ''}see `cutover fact --all`")
     return found
 
 
 async def _list(only: FieldFact | None, every: bool, as_json: bool) -> int:
-    async with app_of(dry_run=True) as app:
+    async with open_cli_app(dry_run=True) as app:
         measured = {row["name"]: row for row in await app.queries.measured()}
     listed = [only] if only else [one for one in field_facts().values() if every or one.name in {*DECIDES, *measured}]
     told = [_told(one, measured.get(one.name)) for one in listed]
     if as_json:
-        give({"facts": told})
-        return Exit.DONE
-    table("", ("fact", "value", "measured", "question", "answers", "what it sets"), [_row(one) for one in told])
+        print_json({"facts": told})
+        return ExitCode.DONE
+    print_table("", ("fact", "value", "measured", "question", "answers", "what it sets"), [_row(one) for one in told])
     if only is None:
-        say("State one: `cutover fact NAME VALUE --because EVIDENCE`.")
+        print_line("State one: `cutover fact NAME VALUE --because EVIDENCE`.")
         more = len(field_facts()) - len(listed)
         if more:
-            say(f"{more} more are not measured and set a switch of the sandbox each: `cutover fact --all`.")
-    return Exit.DONE
+            print_line(f"{more} more are not measured and set a switch of the sandbox each: `cutover fact --all`.")
+    return ExitCode.DONE
 
 
-async def _state(known: FieldFact, value: str, evidence: str, asked: Asked) -> int:
-    async with acting(dry_run=asked.only_looks) as app:
+async def _state(known: FieldFact, value: str, evidence: str, asked: Confirmation) -> int:
+    async with open_for_change(dry_run=asked.only_looks) as app:
         before = await _of(app, known.name)
         asked.now(_line(known.name, before), _told(known, before))
         asked.will(f"take {known.name} as {value} from now on: it sets {known.sets}")
-        await app.ledger.facts.state(known.name, value, evidence, who_asks())
+        await app.ledger.facts.state(known.name, value, evidence, operator_name())
         after = await _of(app, known.name)
         asked.after(_line(known.name, after), _told(known, after))
         asked.next("cutover preflight" if known.name in DECIDES else "cutover sandbox --as-measured")

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.confirming import Asked, DryRun, is_wave, on_number, on_wave
-from migration.cli.console import Json, run, who_asks
+from migration.cli.confirming import Confirmation, DryRun, change_number, change_wave, is_wave
+from migration.cli.console import Json, operator_name, run_verb
 from migration.operations.numbers import hold_number
 from migration.operations.waves import hold_wave
 from state.rows import Position
@@ -23,15 +23,15 @@ def hold(
     as_json: Json = False,
 ) -> None:
     """Hold a number or a wave before its cutover. Works while workers run; `release` lets it go."""
-    run(_hold(what, because, Asked(as_json, dry_run)))
+    run_verb(_hold(what, because, Confirmation(as_json, dry_run)))
 
 
-async def _hold(what: str, because: str, asked: Asked) -> int:
-    by = who_asks()
+async def _hold(what: str, because: str, asked: Confirmation) -> int:
+    by = operator_name()
     if await is_wave(what):
         said = because or f"held by {by}"
-        return await on_wave(asked, what, WAVE, lambda app: hold_wave(app, what, said), f"cutover release {what}")
-    return await on_number(asked, what, _will, lambda app: hold_number(app, what, by, because))
+        return await change_wave(asked, what, WAVE, lambda app: hold_wave(app, what, said), f"cutover release {what}")
+    return await change_number(asked, what, _will, lambda app: hold_number(app, what, by, because))
 
 
 def _will(at: Position) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migration.cli.console import Exit, Json, give, run, say
+from migration.cli.console import ExitCode, Json, print_json, print_line, run_verb
 from migration.settings import Settings, read_settings
 from migration.vault.sealing import new_master_key, write_private
 from state.schema import upgrade
@@ -35,7 +35,7 @@ language = "en_US"
 
 def init(as_json: Json = False) -> None:
     """Make the home folder, the master key, the admin file and the database; keep what is there."""
-    run(_init(as_json))
+    run_verb(_init(as_json))
 
 
 async def _init(as_json: bool) -> int:
@@ -46,15 +46,15 @@ async def _init(as_json: bool) -> int:
     await upgrade(settings.database)
     told = {"home": str(settings.home), "database": _without_password(settings.database), "made": sorted(made)}
     if as_json:
-        give(told)
-        return Exit.DONE
-    say(f"home      {settings.home}")
-    say(f"database  {told['database']}: tables are up to date")
-    say(f"key       {'from CUTOVER_MASTER_KEY' if settings.master_key else settings.key_path}")
-    say(f"admin     {settings.admin_path}")
-    say("Keep a copy of the key somewhere else: without it no backup and no PIN can be opened again.")
-    say("Next: fill in the admin file, then `cutover import FILE`.")
-    return Exit.DONE
+        print_json(told)
+        return ExitCode.DONE
+    print_line(f"home      {settings.home}")
+    print_line(f"database  {told['database']}: tables are up to date")
+    print_line(f"key       {'from CUTOVER_MASTER_KEY' if settings.master_key else settings.key_path}")
+    print_line(f"admin     {settings.admin_path}")
+    print_line("Keep a copy of the key somewhere else: without it no backup and no PIN can be opened again.")
+    print_line("Next: fill in the admin file, then `cutover import FILE`.")
+    return ExitCode.DONE
 
 
 def _key(settings: Settings) -> set[str]:

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from migration.app import App
-from migration.cli.confirming import Asked, DryRun, acting, carried_out, wave_line, wave_told
-from migration.cli.console import Json, many, run, usage
-from migration.operations.approval import let_cross, ways_back
-from migration.operations.refused import Refused
-from migration.operations.waves import OVER, move_window, plan_wave
+from migration.cli.confirming import Confirmation, DryRun, carry_out, open_for_change, wave_document, wave_sentence
+from migration.cli.console import Json, count_text, run_verb, usage_error
+from migration.errors import OperationRefused
+from migration.operations.approval import recorded_rollback_options, released_numbers
+from migration.operations.waves import ENDED_STATES, change_window, plan_wave
 from migration.steps.rollback_options import summarize_rollbacks
-from migration.waves.names import why_no_name
-from migration.waves.plan import Rule, Window, read_rule, read_window, window_of
-from migration.waves.schedule import scheduled
+from migration.waves.names import wave_name_problem
+from migration.waves.plan import WaveRule, Window, parse_rule, parse_window, window_of
+from migration.waves.schedule import needs_schedule
 from state.enums import Released, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
@@ -42,7 +42,7 @@ class Wishes:
         """Raises BadPlan for a window that makes no sense; one that nobody asks to change is left alone."""
         if self.start is None and self.end is None and self.time_zone is None:
             return kept
-        return read_window(self.start, self.end, self.time_zone, kept, now)
+        return parse_window(self.start, self.end, self.time_zone, kept, now)
 
     def takes(self, there: WaveRow | None) -> int | None:
         """How many numbers at most: new settings for a wave that is there do not take every number in."""
@@ -87,59 +87,64 @@ def plan(
     Options that are not given stay as they are.
     """
     wishes = Wishes(rule, limit, start, end, time_zone, canary, concurrency, halt_count, halt_share, released)
-    run(_plan(_checked(wave), wishes, Asked(as_json, dry_run)))
+    run_verb(_plan(_checked(wave), wishes, Confirmation(as_json, dry_run)))
 
 
 def _checked(name: str) -> str:
-    wrong = why_no_name(name)
+    wrong = wave_name_problem(name)
     if wrong is not None:
-        usage(f"a wave is not called {name!r}: {wrong}")
+        usage_error(f"a wave is not called {name!r}: {wrong}")
     return name
 
 
-async def _plan(name: str, wishes: Wishes, asked: Asked) -> int:
-    rule = read_rule(wishes.rule) if wishes.rule is not None else Rule()
-    async with acting(dry_run=asked.only_looks) as app:
+async def _plan(name: str, wishes: Wishes, asked: Confirmation) -> int:
+    rule = parse_rule(wishes.rule) if wishes.rule is not None else WaveRule()
+    async with open_for_change(dry_run=asked.only_looks) as app:
         there = next((row for row in await app.queries.waves() if row.name == name), None)
         now = await app.queries.now()
         window = wishes.window(window_of(there) if there else Window(), now)
-        asked.now(wave_line(there) if there else f"there is no wave {name}", wave_told(there) if there else None)
+        asked.now(
+            wave_sentence(there) if there else f"there is no wave {name}", wave_document(there) if there else None
+        )
         if there is None or there.state is WaveState.PLANNED:
             what = "make" if there is None else "settle"
             row = await _settle(app, asked, _settings(name, wishes, window, there), rule, wishes.takes(there), what)
         else:
             row = await _move(app, asked, there, window, wishes)
-        asked.after(wave_line(row), wave_told(row))
+        asked.after(wave_sentence(row), wave_document(row))
         await _tell_ways_back(app, asked, row)
-        moved = (there is not None and scheduled(there, now)) or scheduled(row, now)
+        moved = (there is not None and needs_schedule(there, now)) or needs_schedule(row, now)
         asked.next(_next(row), schedule=moved)
         return asked.end()
 
 
-async def _settle(app: App, asked: Asked, new: NewWave, rule: Rule, limit: int | None, what: str) -> WaveRow:
+async def _settle(app: App, asked: Confirmation, new: NewWave, rule: WaveRule, limit: int | None, what: str) -> WaveRow:
     will = f"{what} wave {new.name}; nothing crosses before `cutover run` or its schedule"
-    return await carried_out(asked, app, will, lambda app: plan_wave(app, new, rule, limit))
+    return await carry_out(asked, app, will, lambda app: plan_wave(app, new, rule, limit))
 
 
-async def _move(app: App, asked: Asked, there: WaveRow, window: Window, wishes: Wishes) -> WaveRow:
+async def _move(app: App, asked: Confirmation, there: WaveRow, window: Window, wishes: Wishes) -> WaveRow:
     """A wave that has begun keeps its numbers and settings; at night it is another window that is needed."""
     if not wishes.only_window:
-        only = "" if there.state in OVER else ": of a wave that has begun, only --from, --to and --tz can be changed"
-        raise Refused(f"wave {there.name} is {there.state}{only}; nothing was changed")
+        only = (
+            ""
+            if there.state in ENDED_STATES
+            else ": of a wave that has begun, only --from, --to and --tz can be changed"
+        )
+        raise OperationRefused(f"wave {there.name} is {there.state}{only}; nothing was changed")
     will = f"give wave {there.name} this window; what it is released for stays as it is"
-    return await carried_out(asked, app, will, lambda app: move_window(app, there.name, window))
+    return await carry_out(asked, app, will, lambda app: change_window(app, there.name, window))
 
 
-async def _tell_ways_back(app: App, asked: Asked, row: WaveRow) -> None:
+async def _tell_ways_back(app: App, asked: Confirmation, row: WaveRow) -> None:
     """A wave without a canary is let go by its plan: this is where it is approved."""
-    going = let_cross(row.released, await app.queries.board(wave=row.name))
+    going = released_numbers(row.released, await app.queries.board(wave=row.name))
     if not going:
         return
-    found = await ways_back(app, going)
+    found = await recorded_rollback_options(app, going)
     asked.ways_back(found)
-    asked.also(
-        f"released for {row.released}: {many(len(going))} may cross in it; ways back: {summarize_rollbacks(found)}"
-    )
+    crossing = f"released for {row.released}: {count_text(len(going))} may cross in it"
+    asked.also(f"{crossing}; ways back: {summarize_rollbacks(found)}")
 
 
 def _next(row: WaveRow) -> str:

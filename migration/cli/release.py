@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from migration.app import App
-from migration.cli.confirming import Asked, DryRun, is_wave, on_number, on_wave
-from migration.cli.console import Json, many, run, usage, who_asks
-from migration.operations.approval import let_cross, still_here, ways_back
+from migration.cli.confirming import Confirmation, DryRun, change_number, change_wave, is_wave
+from migration.cli.console import Json, count_text, operator_name, run_verb, usage_error
+from migration.operations.approval import not_crossed, recorded_rollback_options, released_numbers
 from migration.operations.numbers import release_number
-from migration.operations.waves import numbers_of, release_wave
+from migration.operations.waves import find_wave_numbers, release_wave
 from migration.steps.rollback_options import summarize_rollbacks
 from state.enums import Released
 from state.rows import Position
@@ -26,13 +26,13 @@ def release(
 ) -> None:
     """Let a number or a wave cross. A wave that is held or halted goes on by it."""
     if canary and only:
-        usage("give --canary or --only, not both")
-    run(_release(what, only or [], Asked(as_json, dry_run), canary=canary))
+        usage_error("give --canary or --only, not both")
+    run_verb(_release(what, only or [], Confirmation(as_json, dry_run), canary=canary))
 
 
-async def _release(what: str, only: list[str], asked: Asked, *, canary: bool) -> int:
+async def _release(what: str, only: list[str], asked: Confirmation, *, canary: bool) -> int:
     if await is_wave(what):
-        return await on_wave(
+        return await change_wave(
             asked,
             what,
             lambda app: _approval(asked, app, what, only, canary=canary),
@@ -40,22 +40,22 @@ async def _release(what: str, only: list[str], asked: Asked, *, canary: bool) ->
             f"cutover run {what}",
         )
     if canary or only:
-        usage(f"{what} is a number; --canary and --only are for waves")
+        usage_error(f"{what} is a number; --canary and --only are for waves")
     will = "let the number pass its gate; what its wave says still counts"
-    return await on_number(asked, what, will, lambda app: release_number(app, what, who_asks()))
+    return await change_number(asked, what, will, lambda app: release_number(app, what, operator_name()))
 
 
-async def _approval(asked: Asked, app: App, wave: str, only: list[str], *, canary: bool) -> str:
+async def _approval(asked: Confirmation, app: App, wave: str, only: list[str], *, canary: bool) -> str:
     """What whoever lets it go has to know: how many numbers cross by it, and which of them could come back."""
     going = await _let_go(app, wave, only, canary=canary)
-    found = await ways_back(app, going)
+    found = await recorded_rollback_options(app, going)
     asked.ways_back(found)
     part = "its canary" if canary else ", ".join(only) if only else "all its numbers"
-    said = f"let {part} pass the gate, inside the wave's window: {many(len(going))} still to cross"
+    said = f"let {part} pass the gate, inside the wave's window: {count_text(len(going))} still to cross"
     return f"{said}\nways back: {summarize_rollbacks(found)}"
 
 
 async def _let_go(app: App, wave: str, only: list[str], *, canary: bool) -> list[Position]:
     if only:
-        return still_here(await numbers_of(app, wave, only))
-    return let_cross(Released.CANARY if canary else Released.ALL, await app.queries.board(wave=wave))
+        return not_crossed(await find_wave_numbers(app, wave, only))
+    return released_numbers(Released.CANARY if canary else Released.ALL, await app.queries.board(wave=wave))

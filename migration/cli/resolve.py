@@ -8,17 +8,17 @@ import typer
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.cli.confirming import Asked, Because, Confirm, DryRun, NumberArgument, on_number
-from migration.cli.console import Json, asked_for, run, typed_line, usage, who_asks
+from migration.cli.confirming import Because, Confirm, Confirmation, DryRun, NumberArgument, change_number
+from migration.cli.console import Json, operator_name, prompt_hidden, read_typed_line, run_verb, usage_error
 from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import (
     dispose,
     hand_in_pin,
-    look_again,
+    record_onprem_off,
     recover_forward,
+    retry_number,
     spend_reserve,
-    state_onprem_off,
-    switch_way,
+    switch_itinerary,
 )
 from state.rows import Position
 
@@ -74,27 +74,27 @@ def resolve(
         "--dispose": disposition is not None,
     }
     if sum(given.values()) != 1:
-        usage(f"give exactly one of {', '.join(given)}")
+        usage_error(f"give exactly one of {', '.join(given)}")
     pin = _asked_pin(stdin=stdin) if pin_handed_in and not dry_run else None
     if switch is not None:
         remedy = _switching(number, switch)
     else:
         remedy = _remedies(number, disposition or "", pin)[next(name for name, there in given.items() if there)]
-    asked = Asked(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
-    run(on_number(asked, number, remedy.will, lambda app: remedy.act(app, because, who_asks())))
+    asked = Confirmation(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
+    run_verb(change_number(asked, number, remedy.will, lambda app: remedy.act(app, because, operator_name())))
 
 
 def _asked_pin(*, stdin: bool) -> SecretStr:
-    typed = typed_line() if stdin else asked_for("PIN")
+    typed = read_typed_line() if stdin else prompt_hidden("PIN")
     if not typed:
-        usage("no PIN was given")
+        usage_error("no PIN was given")
     return SecretStr(typed)
 
 
 def _switching(number: str, itinerary: str) -> Remedy:
     name = itinerary.upper()
     if name in ELSEWHERE:
-        usage(f"for {name} there is `cutover {ELSEWHERE[ItineraryName(name)].format(number=number)}`")
+        usage_error(f"for {name} there is `cutover {ELSEWHERE[ItineraryName(name)].format(number=number)}`")
     if name == ItineraryName.FORWARD_RECOVERY:
         return Remedy(
             "bring the number up on Cloud: both sides are read, a code is asked for where one is needed, register",
@@ -103,7 +103,7 @@ def _switching(number: str, itinerary: str) -> Remedy:
         )
     return Remedy(
         f"put the number on {name}, at its first step",
-        lambda app, because, by: switch_way(app, number, name, because, by),
+        lambda app, because, by: switch_itinerary(app, number, name, because, by),
     )
 
 
@@ -111,11 +111,11 @@ def _remedies(number: str, disposition: str, pin: SecretStr | None) -> Mapping[s
     return {
         "--look-again": Remedy(
             "let the number be looked at again; its next step begins by reading",
-            lambda app, because, by: look_again(app, number, because, by),
+            lambda app, because, by: retry_number(app, number, because, by),
         ),
         "--onprem-off": Remedy(
             "write down your word that its On-Premises client is off; it counts as a reading",
-            lambda app, because, by: state_onprem_off(app, number, because, by),
+            lambda app, because, by: record_onprem_off(app, number, because, by),
         ),
         "--pin-handed-in": Remedy(
             "seal the PIN; the next register sends it",

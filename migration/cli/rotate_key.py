@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from migration.app import App
-from migration.cli.confirming import Asked, DryRun
-from migration.cli.console import Exit, Json, app_of, run
+from migration.cli.confirming import Confirmation, DryRun
+from migration.cli.console import ExitCode, Json, open_cli_app, run_verb
 from migration.errors import BadSetting
 from migration.settings import Settings, read_settings
 from migration.vault.sealing import key_id, new_master_key, write_private
@@ -21,12 +21,12 @@ def rotate_key(dry_run: DryRun = False, as_json: Json = False) -> None:
     The old key stays in the key file, after the new one, and opens what an old backup of the database holds. Where
     something is still under an older key (a rotation was cut off, or a lost key was found), no new key is made.
     """
-    run(_rotate(Asked(as_json, dry_run)))
+    run_verb(_rotate(Confirmation(as_json, dry_run)))
 
 
-async def _rotate(asked: Asked) -> int:
+async def _rotate(asked: Confirmation) -> int:
     settings = read_settings()
-    async with app_of(dry_run=True) as app:
+    async with open_cli_app(dry_run=True) as app:
         left = await _tell(asked.now, app, settings)
         if left == 0 and settings.master_key is not None:
             raise BadSetting(FROM_THE_ENVIRONMENT)
@@ -39,12 +39,12 @@ async def _rotate(asked: Asked) -> int:
         return asked.end()
     if left == 0:
         _new_key_first(settings)
-    async with app_of() as app:
+    async with open_cli_app() as app:
         done = await app.secret_store.rewrap()
         await _tell(asked.after, app, settings)
     asked.told["wrapped"] = done
     asked.next("keep a copy of the key file somewhere else, then start the workers again")
-    return asked.end(Exit.DONE)
+    return asked.end(ExitCode.DONE)
 
 
 def _new_key_first(settings: Settings) -> None:

@@ -11,15 +11,25 @@ import typer
 from rich.progress import Progress, TaskID
 
 from migration.app import App
-from migration.cli.confirming import acting, wave_line
-from migration.cli.console import Exit, Json, app_of, give, many, progress, run, say, usage
-from migration.cli.status import described
-from migration.operations.approval import let_cross, ways_back
+from migration.cli.confirming import open_for_change, wave_sentence
+from migration.cli.console import (
+    ExitCode,
+    Json,
+    count_text,
+    open_cli_app,
+    print_json,
+    print_line,
+    progress_bar,
+    run_verb,
+    usage_error,
+)
+from migration.cli.status import number_document
+from migration.operations.approval import recorded_rollback_options, released_numbers
 from migration.operations.waves import begin_wave
-from migration.operations.wording import line, next_command, true_status
+from migration.operations.wording import current_status, next_command, status_line
 from migration.steps.rollback_options import summarize_rollbacks
-from migration.waves.loop import Slice, WaveLoop
-from migration.waves.schedule import window_ended
+from migration.waves.loop import NumberSelection, WaveLoop
+from migration.waves.schedule import window_ended_message
 from state.enums import Side, Status
 from state.errors import NotFound
 from state.rows import Position
@@ -43,69 +53,71 @@ def run_(
     as_json: Json = False,
 ) -> None:
     """Move numbers as far as they can go now. Safe to stop and to run again at any time."""
-    run(_plan(what, as_json) if dry_run else _run(what, concurrency, timedelta(seconds=patience), as_json))
+    run_verb(_plan(what, as_json) if dry_run else _run(what, concurrency, timedelta(seconds=patience), as_json))
 
 
-async def chosen(app: App, what: str | None) -> tuple[Slice, list[Position]]:
+async def select_target(app: App, what: str | None) -> tuple[NumberSelection, list[Position]]:
     if what is not None and not what.strip():
-        usage("which number or wave? `cutover status` lists both")
+        usage_error("which number or wave? `cutover status` lists both")
     if what is None:
-        return Slice(), list(await app.queries.board())
+        return NumberSelection(), list(await app.queries.board())
     if what in {row.name for row in await app.queries.waves()}:
-        return Slice(wave=what), list(await app.queries.board(wave=what))
+        return NumberSelection(wave=what), list(await app.queries.board(wave=what))
     try:
         at = await app.queries.find(what)
     except NotFound as exc:
         raise NotFound(f"there is no wave and no number {what}; `cutover status` lists both") from exc
-    return Slice(only={at.migration_id}), [at]
+    return NumberSelection(only={at.migration_id}), [at]
 
 
 async def _plan(what: str | None, as_json: bool) -> int:
-    async with acting(dry_run=True) as app:
-        picked, board = await chosen(app, what)
+    async with open_for_change(dry_run=True) as app:
+        picked, board = await select_target(app, what)
         wave = await _approval(app, picked.wave, board) if picked.wave is not None else None
         now = await app.queries.now()
     if as_json:
         ways = {"ways_back": wave[1]} if wave is not None else {}
-        give({"dry_run": True, "numbers": [described(at, now, False) for at in board]} | ways)
-        return Exit.DONE
+        print_json({"dry_run": True, "numbers": [number_document(at, now, False) for at in board]} | ways)
+        return ExitCode.DONE
     if wave is not None:
-        say(f"{wave[0]}; ways back: {wave[1]}")
+        print_line(f"{wave[0]}; ways back: {wave[1]}")
     for at in board:
-        say(line(at, now))
-    say("Nothing was changed.")
-    return Exit.DONE
+        print_line(status_line(at, now))
+    print_line("Nothing was changed.")
+    return ExitCode.DONE
 
 
 async def _approval(app: App, wave: str, board: Sequence[Position]) -> tuple[str, str]:
     """What would cross, and which of it could come back. Refused where the run itself would be."""
     row = await app.queries.wave(wave)
     await begin_wave(app, wave)
-    going = let_cross(row.released, board)
-    return f"{wave_line(row)}; {many(len(going))} would cross in it", summarize_rollbacks(await ways_back(app, going))
+    going = released_numbers(row.released, board)
+    return f"{wave_sentence(row)}; {count_text(len(going))} would cross in it", summarize_rollbacks(
+        await recorded_rollback_options(app, going)
+    )
 
 
 async def _run(what: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
-    async with app_of() as app:
-        picked, board = await chosen(app, what)
+    async with open_cli_app() as app:
+        picked, board = await select_target(app, what)
         if picked.wave is not None:
             row = await begin_wave(app, picked.wave)
             concurrency = concurrency or row.concurrency
-            ended = window_ended(row, await app.queries.now())
+            ended = window_ended_message(row, await app.queries.now())
             if ended is not None:
-                say(f"{ended}. What has crossed goes on.", as_json=as_json)
+                print_line(f"{ended}. What has crossed goes on.", as_json=as_json)
         elif not board:
-            usage("there are no numbers to move; `cutover import FILE` takes some in")
+            usage_error("there are no numbers to move; `cutover import FILE` takes some in")
         stop = _stop_on_signal()
         loop = WaveLoop(
             app, app.runner.run_one, concurrency=concurrency or FULL_CONCURRENCY, patience=patience, stop=stop
         )
-        with progress("moving", as_json=as_json) as bar:
+        with progress_bar("moving", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
             await loop.run(picked, lambda: _tick(app, what, bar, task))
-        _, board = await chosen(app, what)
+        _, board = await select_target(app, what)
         for because in loop.turned_away.values():
-            say(because, as_json=as_json)
+            print_line(because, as_json=as_json)
         return await _report(app, board, as_json, stopped=stop.is_set())
 
 
@@ -127,7 +139,7 @@ def _stop_on_signal() -> asyncio.Event:
 async def _tick(app: App, what: str | None, bar: Progress, task: TaskID) -> None:
     if bar.disable:
         return
-    _, board = await chosen(app, what)
+    _, board = await select_target(app, what)
     ended = sum(1 for at in board if at.ended_at is not None)
     steps = Counter(at.next_step for at in board if at.status is Status.RUNNING)
     bar.update(task, completed=ended, description=", ".join(f"{n} {step}" for step, n in steps.most_common(4)))
@@ -137,18 +149,20 @@ async def _report(app: App, board: Sequence[Position], as_json: bool, *, stopped
     now = await app.queries.now()
     left = [at for at in board if at.ended_at is None]
     if as_json:
-        give({"numbers": [described(at, now, False) for at in board], "not_moved": len(left), "stopped": stopped})
+        print_json(
+            {"numbers": [number_document(at, now, False) for at in board], "not_moved": len(left), "stopped": stopped}
+        )
     else:
         _say_left(left, now)
         on_cloud = sum(1 for at in board if at.side is Side.CLOUD)
-        say(f"{on_cloud} of {many(len(board))} on Cloud; {len(left)} not at their end.")
+        print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(left)} not at their end.")
         if stopped:
-            say("Stopped by hand; `cutover run` goes on from here.")
-    return Exit.NOT_ALL_MOVED if left else Exit.DONE
+            print_line("Stopped by hand; `cutover run` goes on from here.")
+    return ExitCode.NOT_ALL_MOVED if left else ExitCode.DONE
 
 
 def _say_left(left: Sequence[Position], now: Any) -> None:
     for at in left:
         advice = next_command(at, now)
-        more = f"  next: {advice}" if true_status(at, now) is not Status.READY else ""
-        say(line(at, now) + more)
+        more = f"  next: {advice}" if current_status(at, now) is not Status.READY else ""
+        print_line(status_line(at, now) + more)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from migration.cli.console import Exit, Json, app_of, give, out, run, say, table
-from migration.cli.status import described
-from migration.operations.wording import dark_for, line, next_command, outage, whose_move
+from migration.cli.console import ExitCode, Json, open_cli_app, out, print_json, print_line, print_table, run_verb
+from migration.cli.status import number_document
+from migration.operations.wording import dark_seconds, next_command, outage_text, status_line, whose_move
 from state.errors import NotFound
 from state.rows import Position
 
@@ -25,7 +25,7 @@ def runbook(
     as_json: Json = False,
 ) -> None:
     """List the runbooks, open one, or open one filled in for a number."""
-    run(_list(as_json) if page is None else _open(page, number, as_json))
+    run_verb(_list(as_json) if page is None else _open(page, number, as_json))
 
 
 def folder() -> Path:
@@ -42,11 +42,11 @@ def pages() -> dict[str, Path]:
 async def _list(as_json: bool) -> int:
     told = [{"page": name, "title": _title(path.read_text())} for name, path in pages().items()]
     if as_json:
-        give({"pages": told})
-        return Exit.DONE
-    table("", ("page", "title"), [(one["page"], one["title"]) for one in told])
-    say("Open one: `cutover runbook PAGE`, or filled in: `cutover runbook PAGE N-0001`.")
-    return Exit.DONE
+        print_json({"pages": told})
+        return ExitCode.DONE
+    print_table("", ("page", "title"), [(one["page"], one["title"]) for one in told])
+    print_line("Open one: `cutover runbook PAGE`, or filled in: `cutover runbook PAGE N-0001`.")
+    return ExitCode.DONE
 
 
 async def _open(page: str, number: str | None, as_json: bool) -> int:
@@ -56,15 +56,15 @@ async def _open(page: str, number: str | None, as_json: bool) -> int:
     text = found.read_text()
     told: dict[str, object] = {"page": found.stem, "title": _title(text)}
     if number is not None:
-        async with app_of(dry_run=True) as app:
+        async with open_cli_app(dry_run=True) as app:
             at, now = await app.queries.find(number), await app.queries.now()
         text = filled_in(text, at, now)
-        told["number"] = described(at, now, False)
+        told["number"] = number_document(at, now, False)
     if as_json:
-        give(told | {"text": text})
+        print_json(told | {"text": text})
     else:
         out.print(Markdown(text, hyperlinks=False) if out.is_terminal else text, markup=False)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def filled_in(text: str, at: Position, now: datetime) -> str:
@@ -77,11 +77,11 @@ def filled_in(text: str, at: Position, now: datetime) -> str:
 
 
 def _truth(at: Position, now: datetime) -> list[str]:
-    told = [f"- {line(at, now)}."]
+    told = [f"- {status_line(at, now)}."]
     if at.side_read_at is not None:
         told.append(f"- Side {at.side}, read {at.side_read_at:%Y-%m-%d %H:%M:%S} UTC.")
-    if dark_for(at, now) is not None:
-        told.append(f"- Outage: {outage(at, now)}, since {at.dark_since:%Y-%m-%d %H:%M:%S} UTC.")
+    if dark_seconds(at, now) is not None:
+        told.append(f"- Outage: {outage_text(at, now)}, since {at.dark_since:%Y-%m-%d %H:%M:%S} UTC.")
     if at.ended_at is None:
         told.append(f"- On {at.itinerary} ({at.because}); the next move is of: {whose_move(at, now)}.")
         if not next_command(at, now).startswith("cutover runbook"):

@@ -4,10 +4,20 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.cli.console import Exit, Json, Show, app_of, facts, give, run, say, table
-from migration.cli.status import described
-from migration.operations.approval import way_back_on_record
-from migration.operations.wording import next_command, outage, true_status, who, whose_move
+from migration.cli.console import (
+    ExitCode,
+    Json,
+    ShowNumbers,
+    open_cli_app,
+    print_fields,
+    print_json,
+    print_line,
+    print_table,
+    run_verb,
+)
+from migration.cli.status import number_document
+from migration.operations.approval import recorded_rollback_option
+from migration.operations.wording import current_status, next_command, number_label, outage_text, whose_move
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
@@ -17,48 +27,48 @@ HIDDEN = frozenset({"body"})  # what was said to the senders names the number in
 def show(
     number: Annotated[str, typer.Argument(help="Reference (N-0001), E.164 or phone number id.")],
     as_json: Json = False,
-    show_numbers: Show = False,
+    show_numbers: ShowNumbers = False,
 ) -> None:
     """Show one number: where it is, how it got there, what was sent, what comes next."""
-    run(_show(number, as_json, show_numbers))
+    run_verb(_show(number, as_json, show_numbers))
 
 
 async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
-    async with app_of(dry_run=True) as app:
+    async with open_cli_app(dry_run=True) as app:
         at = await app.queries.find(number)
         now = await app.queries.now()
         events = await app.queries.events(at.migration_id)
         broken = await app.queries.broken_link(at.migration_id)
-        back = await way_back_on_record(app, at)
+        back = await recorded_rollback_option(app, at)
         spent, _ = await app.queries.budget_spent(at.phone_number_id, "register")
     if as_json:
-        told = described(at, now, show_numbers) | {
+        told = number_document(at, now, show_numbers) | {
             "because": at.because,
             "register_calls_72h": spent,
             "way_back": {"way": back.way, "reason": back.reason},
             "history_intact": broken is None,
             "events": [{"seq": e.seq, "at": e.at, "kind": e.kind, "facts": _shown(e.facts)} for e in events],
         }
-        give(told)
-        return Exit.DONE
-    title = f"{at.ref} ({at.e164})" if show_numbers else who(at)
-    facts(title, _facts(at, now, spent) | {"way back": back, "next command": next_command(at, now)})
+        print_json(told)
+        return ExitCode.DONE
+    title = f"{at.ref} ({at.e164})" if show_numbers else number_label(at)
+    print_fields(title, _facts(at, now, spent) | {"way back": back, "next command": next_command(at, now)})
     rows = [(f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, _brief(_shown(e.facts))) for e in events]
-    table("\nwhat happened (UTC)", ("when", "what", "facts"), rows)
+    print_table("\nwhat happened (UTC)", ("when", "what", "facts"), rows)
     if broken is not None:
-        say(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")
-    return Exit.DONE
+        print_line(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")
+    return ExitCode.DONE
 
 
 def _facts(at: Position, now: Any, spent: int) -> dict[str, object]:
     return {
         "side": f"{at.side} (read {at.side_read_at:%Y-%m-%d %H:%M:%S} UTC)" if at.side_read_at else at.side,
-        "status": true_status(at, now),
+        "status": current_status(at, now),
         "step": at.next_step,
         "why": at.reason,
         "until": f"{at.waiting_until:%Y-%m-%d %H:%M:%S} UTC" if at.waiting_until else None,
         "whose move": whose_move(at, now),
-        "outage": outage(at, now),
+        "outage": outage_text(at, now),
         "sender gap": f"{at.sender_gap_seconds:.1f} s" if at.sender_gap_seconds is not None else None,
         "itinerary": f"{at.itinerary}: {at.because}",
         "wave": at.wave,

@@ -7,9 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.cli.console import Exit, Json, Show, app_of, give, many, run, say, table
+from migration.cli.console import (
+    ExitCode,
+    Json,
+    ShowNumbers,
+    count_text,
+    open_cli_app,
+    print_json,
+    print_line,
+    print_table,
+    run_verb,
+)
 from migration.clients.masking import masked
-from migration.operations.wording import dark_for, next_command, outage, true_status, wave_command, whose_move
+from migration.operations.wording import (
+    current_status,
+    dark_seconds,
+    next_command,
+    next_wave_command,
+    outage_text,
+    whose_move,
+)
 from state.queries import WaveRow
 from state.rows import Position
 
@@ -19,14 +36,14 @@ WORDS = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Clou
 def status(
     wave: Annotated[str | None, typer.Argument(help="Only the numbers of this wave.")] = None,
     as_json: Json = False,
-    show_numbers: Show = False,
+    show_numbers: ShowNumbers = False,
 ) -> None:
     """Show every number: side, status, outage, whose move, what to type next."""
-    run(_status(wave, as_json, show_numbers))
+    run_verb(_status(wave, as_json, show_numbers))
 
 
 async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
-    async with app_of(dry_run=True) as app:
+    async with open_cli_app(dry_run=True) as app:
         if wave is not None:
             await app.queries.wave(wave)
         board = await app.queries.board(wave=wave)
@@ -35,12 +52,14 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
         profiles = [row for row in await app.queries.profiles() if row["halted_at"] is not None]
         now = await app.queries.now()
     if as_json:
-        give(_document(board, others, waves, now, show_numbers))
-        return Exit.DONE
+        print_json(_document(board, others, waves, now, show_numbers))
+        return ExitCode.DONE
     _print(board, others, waves, now, show_numbers)
     for row in profiles:
-        say(f"credential profile {row['name']} is halted: {row['halted_because']}; see `cutover runbook token-refused`")
-    return Exit.DONE
+        print_line(
+            f"credential profile {row['name']} is halted: {row['halted_because']}; see `cutover runbook token-refused`"
+        )
+    return ExitCode.DONE
 
 
 def _document(
@@ -48,7 +67,7 @@ def _document(
 ) -> dict[str, Any]:
     return {
         "now": now,
-        "numbers": [described(at, now, show) for at in board],
+        "numbers": [number_document(at, now, show) for at in board],
         "ended_otherwise": [
             {"ref": row["ref"], "disposition": row["disposition"], "reason": row["disposition_reason"]}
             for row in others
@@ -60,7 +79,7 @@ def _document(
     }
 
 
-def described(at: Position, now: datetime, show: bool) -> dict[str, Any]:
+def number_document(at: Position, now: datetime, show: bool) -> dict[str, Any]:
     """One number as JSON."""
     return {
         "ref": at.ref,
@@ -69,9 +88,9 @@ def described(at: Position, now: datetime, show: bool) -> dict[str, Any]:
         "wave": at.wave,
         "itinerary": at.itinerary,
         "side": at.side,
-        "status": true_status(at, now),
+        "status": current_status(at, now),
         "next_step": at.next_step,
-        "dark_s": dark_for(at, now),
+        "dark_s": dark_seconds(at, now),
         "dark_by_us": at.dark_by_us,
         "outage_s": at.outage_seconds,
         "sender_gap_s": at.sender_gap_seconds,
@@ -87,7 +106,7 @@ def _print(
     board: Sequence[Position], others: Sequence[Any], waves: Sequence[WaveRow], now: datetime, show: bool
 ) -> None:
     if not board and not others and not waves:
-        say("There are no numbers. Next: `cutover import FILE`.")
+        print_line("There are no numbers. Next: `cutover import FILE`.")
         return
     rows = [
         (
@@ -95,28 +114,30 @@ def _print(
             at.e164 if show else masked(at.e164),
             at.itinerary,
             at.side.value,
-            true_status(at, now).value,
+            current_status(at, now).value,
             at.next_step or "-",
-            outage(at, now),
+            outage_text(at, now),
             whose_move(at, now),
             next_command(at, now),
         )
-        for at in sorted(board, key=lambda at: (-(dark_for(at, now) or 0.0), at.number_id))
+        for at in sorted(board, key=lambda at: (-(dark_seconds(at, now) or 0.0), at.number_id))
     ]
     columns = ("number", "", "itinerary", "side", "status", "step", "outage", "move", "next command")
-    table("", columns, rows)
+    print_table("", columns, rows)
     for row in others:
         ended = row["disposition"] or "no migration yet: `cutover preflight`"
-        say(f"{row['ref']}  {ended}  {row['disposition_reason'] or ''}")
+        print_line(f"{row['ref']}  {ended}  {row['disposition_reason'] or ''}")
     for wave in waves:
         said = f": {wave.because}" if wave.because else ""
-        next_one = f"; next: {command}" if (command := wave_command(wave, now)) != "-" else ""
-        say(f"wave {wave.name}: {wave.state}, {many(wave.numbers)}, released for {wave.released}{said}{next_one}")
+        next_one = f"; next: {command}" if (command := next_wave_command(wave, now)) != "-" else ""
+        print_line(
+            f"wave {wave.name}: {wave.state}, {count_text(wave.numbers)}, released for {wave.released}{said}{next_one}"
+        )
     _sums(board, now)
 
 
 def _sums(board: Sequence[Position], now: datetime) -> None:
     sides = Counter(at.side.value for at in board)
-    dark = [at for at in board if at.dark_by_us and dark_for(at, now) is not None]
+    dark = [at for at in board if at.dark_by_us and dark_seconds(at, now) is not None]
     said = ", ".join(f"{count} on {WORDS.get(side, side)}" for side, count in sides.items())
-    say(f"{many(len(board))}: {said or 'none'}. Dark by us: {len(dark)}.")
+    print_line(f"{count_text(len(board))}: {said or 'none'}. Dark by us: {len(dark)}.")

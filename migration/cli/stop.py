@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.confirming import Asked, Because, Confirm, DryRun, on_wave
-from migration.cli.console import Json, run
+from migration.cli.confirming import Because, Confirm, Confirmation, DryRun, change_wave
+from migration.cli.console import Json, run_verb
 from migration.operations.waves import stop_wave
 
 WILL = (
@@ -22,5 +22,5 @@ def stop(
     as_json: Json = False,
 ) -> None:
     """Stop a wave for good; `hold` is what can be taken back."""
-    asked = Asked(as_json, dry_run, needs_confirm=True, confirm=confirm)
-    run(on_wave(asked, wave, WILL, lambda app: stop_wave(app, wave, because)))
+    asked = Confirmation(as_json, dry_run, needs_confirm=True, confirm=confirm)
+    run_verb(change_wave(asked, wave, WILL, lambda app: stop_wave(app, wave, because)))

@@ -8,10 +8,10 @@ import typer
 
 from migration.app import App
 from migration.cli.confirming import DryRun
-from migration.cli.console import Exit, Json, app_of, give, many, run, say
-from migration.cli.status import described
-from migration.operations.wording import line, next_command
-from migration.waves.loop import Slice, WaveLoop, left_over
+from migration.cli.console import ExitCode, Json, count_text, open_cli_app, print_json, print_line, run_verb
+from migration.cli.status import number_document
+from migration.operations.wording import next_command, status_line
+from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from state.rows import Position
 
 AT_ONCE = 20
@@ -25,28 +25,28 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone."""
-    run(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run))
+    run_verb(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run))
 
 
 async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
-    async with app_of(dry_run=dry_run) as app:
-        due = await left_over(app, dry_run=dry_run)
+    async with open_cli_app(dry_run=dry_run) as app:
+        due = await numbers_to_sweep(app, dry_run=dry_run)
         before = await _look(app, due)
         if not as_json:
-            say(f"now    {many(len(due))} due")
+            print_line(f"now    {count_text(len(due))} due")
         if not dry_run and due:
             loop = WaveLoop(app, app.runner.run_one, concurrency=AT_ONCE, patience=patience)
-            await loop.run(Slice(only=set(due)))
+            await loop.run(NumberSelection(only=set(due)))
         after = before if dry_run else await _look(app, due)
         now = await app.queries.now()
     if as_json:
-        give({"dry_run": dry_run, "due": len(due), "numbers": [described(at, now, False) for at in after]})
-        return Exit.DONE
+        print_json({"dry_run": dry_run, "due": len(due), "numbers": [number_document(at, now, False) for at in after]})
+        return ExitCode.DONE
     for at in after:
-        say(f"{'would take' if dry_run else 'after '} {line(at, now)}  next: {next_command(at, now)}")
+        print_line(f"{'would take' if dry_run else 'after '} {status_line(at, now)}  next: {next_command(at, now)}")
     if dry_run:
-        say("Nothing was changed.")
-    return Exit.DONE
+        print_line("Nothing was changed.")
+    return ExitCode.DONE
 
 
 async def _look(app: App, due: Sequence[int]) -> list[Position]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.console import Exit, prefect_api, run, say
+from migration.cli.console import ExitCode, prefect_api, print_line, run_verb
 from migration.runtime.process_tree import Child
 from migration.settings import read_settings
 
@@ -30,7 +30,7 @@ def worker(
     name: Annotated[str | None, typer.Option(help="The worker's name in Prefect; default: one is made up.")] = None,
 ) -> None:
     """Start a worker for the flows that `cutover deploy` registered. Ctrl-C ends it; numbers stay where they are."""
-    run(_work(limit, name))
+    run_verb(_work(limit, name))
 
 
 async def _work(limit: int | None, name: str | None) -> int:
@@ -68,6 +68,8 @@ def _until_it_ends(child: Child) -> int:
     finally:
         child.kill()
     if asked:
-        say("The worker has ended. What its runs were doing is settled by the next run of the wave, or by a sweep.")
-        return Exit.DONE
-    return Exit.DONE if child.process.returncode == 0 else Exit.ERROR
+        print_line(
+            "The worker has ended. What its runs were doing is settled by the next run of the wave, or by a sweep."
+        )
+        return ExitCode.DONE
+    return ExitCode.DONE if child.process.returncode == 0 else ExitCode.ERROR

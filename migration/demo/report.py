@@ -7,7 +7,7 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from migration.operations.wording import next_command, outage, who
+from migration.operations.wording import next_command, number_label, outage_text
 from state.enums import Status
 from state.rows import Position
 
@@ -15,7 +15,7 @@ Numbers = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DemoResult:
     """What is known when the story is over."""
 
     before: Numbers  # the sandbox's numbers before anything was done
@@ -27,15 +27,15 @@ class Ending:
     killed: int
 
 
-def summary(end: Ending) -> dict[str, Any]:
+def summary(end: DemoResult) -> dict[str, Any]:
     """The line that `--json` prints last. Sides, outages and counts are the sandbox's."""
-    outages = sorted(ours(end))
+    outages = sorted(caused_outages(end))
     return {
         "numbers": len(end.after),
         "on_cloud": sum(1 for one in end.after if one["side"] == "cloud"),
         "blocked": sum(1 for at in end.board if at.status is Status.BLOCKED),
         "itineraries": dict(sorted(Counter(at.itinerary for at in end.board).items())),
-        "outage_s": {"p50": rank(outages, 0.50), "p99": rank(outages, 0.99)},
+        "outage_s": {"p50": percentile(outages, 0.50), "p99": percentile(outages, 0.99)},
         "calls": {"register": sum(1 for one in end.calls if one["call"] == "register")},
         "double_effects": sum(one["double_effects"] for one in end.after),
         "killed": end.killed,
@@ -44,18 +44,18 @@ def summary(end: Ending) -> dict[str, Any]:
     }
 
 
-def ours(end: Ending) -> list[float]:
+def caused_outages(end: DemoResult) -> list[float]:
     """Outages of our making: of the numbers that On-Premises served before we came."""
     served = {one["e164"] for one in end.before if one["side"] == "on_premises"}
     return [float(one["outage_s"]) for one in end.after if one["e164"] in served and one["outage_s"] is not None]
 
 
-def rank(values: Sequence[float], share: float) -> float | None:
+def percentile(values: Sequence[float], share: float) -> float | None:
     """Nearest rank: a value that really occurred. None without values."""
     return round(values[max(ceil(share * len(values)), 1) - 1], 2) if values else None
 
 
-def came_out(end: Ending) -> list[str]:
+def problems(end: DemoResult) -> list[str]:
     """What is wrong with the ending; empty when every number is accounted for and nothing happened twice."""
     told = summary(end)
     wrong = [f"{name} is {told[name]}" for name in ("double_effects", "wrong_pins", "sends_to_dead_side") if told[name]]
@@ -72,9 +72,9 @@ def came_out(end: Ending) -> list[str]:
 COLUMNS = ("number", "itinerary", "side", "outage", "next command", "why")
 
 
-def rows(end: Ending) -> list[tuple[str, ...]]:
+def table_rows(end: DemoResult) -> list[tuple[str, ...]]:
     moved = [
-        (who(at), at.itinerary, at.side.value, outage(at, end.now), next_command(at, end.now), _why(at))
+        (number_label(at), at.itinerary, at.side.value, outage_text(at, end.now), next_command(at, end.now), _why(at))
         for at in end.board
     ]
     adopted = [(str(row["ref"]), "-", "cloud", "-", "-", str(row["disposition_reason"] or "")) for row in end.adopted]

@@ -33,7 +33,7 @@ class DidNotStart(Exception):
     """A child ended or stayed silent; the text names its log."""
 
 
-class House:
+class DemoServers:
     """One folder with one home of cutover, one Prefect server and one sandbox."""
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremApi, Reading
 from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
-from migration.fleet.choose_itinerary import Ended, Look, Way, decide
+from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
 from state.ledger import Ledger
 
@@ -20,7 +20,7 @@ AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CensusNumber:
     """A number to look at: its row, its instance and what Graph said of it."""
 
     number_id: int
@@ -31,13 +31,13 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CensusResult:
     """What became of one number; `migration_id` is None when it has a disposition instead."""
 
     ref: str
-    way: Way | Ended
+    choice: ItineraryChoice | NoItinerary
     migration_id: int | None
-    onprem: str
+    onprem_reading: str
 
 
 class Census:
@@ -53,13 +53,13 @@ class Census:
         self._randomness = randomness
         self._code_fact = code_while_on_premises
 
-    async def take(
-        self, numbers: Sequence[Known], by: str, tick: Callable[[], None] = lambda: None
-    ) -> tuple[Counted, ...]:
+    async def run(
+        self, numbers: Sequence[CensusNumber], by: str, tick: Callable[[], None] = lambda: None
+    ) -> tuple[CensusResult, ...]:
         """Each number once; safe to repeat for those that have no migration yet."""
         room = asyncio.Semaphore(AT_ONCE)
 
-        async def one(known: Known) -> Counted:
+        async def one(known: CensusNumber) -> CensusResult:
             async with room:
                 counted = await self._one(known, by)
             tick()
@@ -67,31 +67,31 @@ class Census:
 
         return await gather_all(one(known) for known in numbers)
 
-    async def _one(self, known: Known, by: str) -> Counted:
-        look = await self.look(known)
-        way = decide(look, self._now(), known.forced)
+    async def _one(self, known: CensusNumber, by: str) -> CensusResult:
+        look = await self.read_sides(known)
+        way = choose_itinerary(look, self._now(), known.forced)
         seen = look.onprem.kind.value if look.onprem is not None else "no instance"
-        if isinstance(way, Ended):
+        if isinstance(way, NoItinerary):
             evidence = {"status": look.cloud.status, "platform_type": look.cloud.platform_type, "onprem": seen}
             await self._ledger.operator_changes.dispose(known.number_id, way.disposition, way.reason, evidence, by)
-            return Counted(known.ref, way, None, seen)
+            return CensusResult(known.ref, way, None, seen)
         migration_id = await self._ledger.operator_changes.start(
             known.number_id,
             itinerary=way.itinerary,
             first=itinerary_named(way.itinerary).first,
-            because=way.because,
+            because=way.reason,
             side=way.side,
             dark_since=self._now() if way.dark_on_arrival else None,
         )
-        return Counted(known.ref, way, migration_id, seen)
+        return CensusResult(known.ref, way, migration_id, seen)
 
-    async def look(self, known: Known) -> Look:
+    async def read_sides(self, known: CensusNumber) -> NumberReadings:
         """Read only: a trial backup is thrown away as soon as it is known to work."""
         reading = await known.onprem.reading() if known.onprem is not None else None
         works = None
         if known.onprem is not None and reading is not None and reading.kind is Reading.SERVING:
             works = await self._backup_works(known.onprem)
-        return Look(known.cloud, reading, works, self._code_fact)
+        return NumberReadings(known.cloud, reading, works, self._code_fact)
 
     async def _backup_works(self, onprem: OnPremApi) -> bool:
         password = base64.urlsafe_b64encode(self._randomness(24)).decode()

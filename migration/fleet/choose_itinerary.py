@@ -16,7 +16,7 @@ DELETED = "DELETED"  # what Graph shows as `status`
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class NumberReadings:
     """One number as a census found it."""
 
     cloud: CloudNumber
@@ -26,31 +26,31 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ItineraryChoice:
     itinerary: ItineraryName
-    because: str
+    reason: str
     side: Side
     dark_on_arrival: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class NoItinerary:
     disposition: Disposition
     reason: str
 
 
-def decide(look: Look, now: datetime, forced: str | None = None) -> Way | Ended:
+def choose_itinerary(look: NumberReadings, now: datetime, forced: str | None = None) -> ItineraryChoice | NoItinerary:
     """Forced wins over every reason but two: a number that is on Cloud, or is no more, has no way to go."""
     if look.cloud.registered:
-        return Ended(Disposition.ALREADY_ON_CLOUD, "Graph shows it connected on Cloud API")
+        return NoItinerary(Disposition.ALREADY_ON_CLOUD, "Graph shows it connected on Cloud API")
     if look.cloud.status == DELETED:
-        return Ended(Disposition.DELETED, "Graph says that it was deleted")
+        return NoItinerary(Disposition.DELETED, "Graph says that it was deleted")
     side, dark = _side(look, now)
     name, because = (ItineraryName(forced), "the inventory says so") if forced else _choice(look, now)
-    return Way(name, because, side, dark)
+    return ItineraryChoice(name, because, side, dark)
 
 
-def _side(look: Look, now: datetime) -> tuple[Side, bool]:
+def _side(look: NumberReadings, now: datetime) -> tuple[Side, bool]:
     if not_movable(look.cloud) is not None:
         return Side.UNKNOWN, False  # it is served, or not, by something that is none of ours
     if look.onprem is not None and look.onprem.kind is Reading.SERVING:
@@ -64,7 +64,7 @@ def _side(look: Look, now: datetime) -> tuple[Side, bool]:
     return Side.UNKNOWN, False
 
 
-def _choice(look: Look, now: datetime) -> tuple[ItineraryName, str]:
+def _choice(look: NumberReadings, now: datetime) -> tuple[ItineraryName, str]:
     stop = not_movable(look.cloud)
     if stop is not None:
         return ItineraryName.CODE_AFTER, f"{stop.reason}; it will stop at its first step, for a person"
@@ -82,7 +82,7 @@ def _choice(look: Look, now: datetime) -> tuple[ItineraryName, str]:
     return ItineraryName.CODE_AFTER, f"its instance is {kind} and Graph shows it {look.cloud.status}"
 
 
-def _while_serving(look: Look) -> tuple[ItineraryName, str]:
+def _while_serving(look: NumberReadings) -> tuple[ItineraryName, str]:
     if look.backup_works:
         return ItineraryName.WITH_BACKUP, "the client runs and its backup works"
     if look.cloud.code_verification_status == "VERIFIED":

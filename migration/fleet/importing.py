@@ -10,9 +10,9 @@ from migration.app import App
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import CloudNumber
 from migration.errors import CredentialsRefused, Rejected
-from migration.fleet.census import Census, Counted, Known
+from migration.fleet.census import Census, CensusNumber, CensusResult
 from migration.fleet.choose_itinerary import DELETED
-from migration.fleet.inventory import BadRow, Inventory, Row, read_inventory
+from migration.fleet.inventory import BadRow, Inventory, InventoryRow, read_inventory
 from migration.settings import Admin, ProfileSettings
 from migration.vault.store import SecretStore
 from state.ledger.corrections import Corrected
@@ -35,7 +35,7 @@ class RowSealer:
 
     keeper: SecretStore
     profiles: Mapping[str, Mapping[str, SecretStr]]
-    rows: Mapping[int, Row] = field(default_factory=dict)  # by line
+    rows: Mapping[int, InventoryRow] = field(default_factory=dict)  # by line
 
     def profile(self, name: str, owner: str) -> Sequence[SealedSecret]:
         return [self.keeper.sealed(owner, what, value) for what, value in self.profiles[name].items()]
@@ -49,7 +49,7 @@ class RowSealer:
         return [self.keeper.sealed(owner, "password", password)] if password is not None else []
 
 
-async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int], None]) -> tuple[Counted, ...]:
+async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int], None]) -> tuple[CensusResult, ...]:
     """Raises BadInventory, Conflict, CredentialsRefused, Transient: then nothing was written.
 
     `tick(done, of)` is told how many numbers have been looked at.
@@ -62,7 +62,7 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
 
 async def correct_fleet(
     app: App, path: Path, by: str, tick: Callable[[int, int], None]
-) -> tuple[tuple[Corrected, ...], tuple[Counted, ...]]:
+) -> tuple[tuple[Corrected, ...], tuple[CensusResult, ...]]:
     """Take a file over what was imported before. Which numbers were corrected, and which of them begin anew.
 
     Raises as `import_fleet` does, and then nothing was written.
@@ -167,7 +167,7 @@ async def begin_migrations(
     by: str,
     tick: Callable[[int, int], None],
     again: Collection[int] = (),
-) -> tuple[Counted, ...]:
+) -> tuple[CensusResult, ...]:
     """Begin the migration of every number that has neither one nor a disposition, and of those in `again`.
 
     Takes up where an import was cut off after its rows were written.
@@ -178,7 +178,7 @@ async def begin_migrations(
         if cloud is None:
             api = await app.clients.cloud(row.profile_id, row.profile)
             cloud = await _by_itself(api, row.phone_number_id)
-        known.append(Known(row.number_id, row.ref, row.forced, cloud, await app.clients.onprem(row.instance)))
+        known.append(CensusNumber(row.number_id, row.ref, row.forced, cloud, await app.clients.onprem(row.instance)))
     done = 0
 
     def ticked() -> None:
@@ -188,4 +188,4 @@ async def begin_migrations(
 
     facts = await app.queries.field_facts()
     census = Census(app.ledger, app.clock.now, app.randomness, facts.get("code_while_on_premises"))
-    return await census.take(known, by, ticked)
+    return await census.run(known, by, ticked)

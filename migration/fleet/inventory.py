@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from migration.clients.masking import masked
 from migration.engine.itineraries import FORWARD
 from migration.settings import Admin
-from migration.waves.names import why_no_name
+from migration.waves.names import wave_name_problem
 from state.ledger.fleet_import import NewInstance, NewNumber
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
@@ -66,7 +66,7 @@ IS_POSSIBLE = phonenumbers.ValidationResult.IS_POSSIBLE  # and not only when dia
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class InventoryRow:
     """A checked row with the secrets that came in it."""
 
     new: NewNumber
@@ -88,7 +88,7 @@ class BadRow:
 class Inventory:
     """Either all rows are good or `bad` says what is wrong with each that is not."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[InventoryRow, ...]
     bad: tuple[BadRow, ...]
 
 
@@ -107,7 +107,7 @@ def _read(reader: "csv.DictReader[str]", admin: Admin) -> Inventory:
     if bad:
         return Inventory((), tuple(bad))
     reader.fieldnames = columns
-    rows: list[Row] = []
+    rows: list[InventoryRow] = []
     seen = _Seen()
     for told in reader:
         if not any(told.values()):
@@ -147,7 +147,7 @@ class _Seen:
         self._lines: dict[tuple[str, str], int] = {}
         self._wabas: dict[tuple[str, str], tuple[str, int]] = {}
 
-    def look(self, checked: "_Checked", row: Row) -> None:
+    def look(self, checked: "_Checked", row: InventoryRow) -> None:
         new = row.new
         self._once(checked, "e164", new.e164, masked(new.e164))
         self._once(checked, "phone_number_id", new.phone_number_id, new.phone_number_id)
@@ -194,9 +194,9 @@ class _Checked:
         """Whether nothing is wrong with this cell so far."""
         return column not in self._wrong
 
-    def row(self) -> Row:
+    def row(self) -> InventoryRow:
         pin = self._pin()
-        return Row(
+        return InventoryRow(
             new=NewNumber(
                 e164=self._e164("e164", required=True),
                 phone_number_id=self._id("phone_number_id"),
@@ -291,7 +291,7 @@ class _Checked:
 
     def _wave(self) -> str | None:
         value = self._told.get("wave") or None
-        wrong = why_no_name(value) if value is not None else None
+        wrong = wave_name_problem(value) if value is not None else None
         if wrong is not None and self.fine("wave"):
             self.wrong("wave", f"a wave is not called {value!r}: {wrong}")
         return value

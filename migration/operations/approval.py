@@ -8,19 +8,19 @@ from state.enums import Released
 from state.rows import Position
 
 
-def still_here(board: Iterable[Position]) -> list[Position]:
+def not_crossed(board: Iterable[Position]) -> list[Position]:
     """Those that have neither crossed nor ended."""
     return [at for at in board if at.crossed_at is None and at.ended_at is None]
 
 
-def let_cross(released: str, board: Iterable[Position]) -> list[Position]:
+def released_numbers(released: str, board: Iterable[Position]) -> list[Position]:
     """The numbers of a wave that may still cross when so much of it is released."""
     if released == Released.NONE:
         return []
-    return [at for at in still_here(board) if at.canary or released == Released.ALL]
+    return [at for at in not_crossed(board) if at.canary or released == Released.ALL]
 
 
-async def way_back_on_record(app: App, at: Position) -> RollbackOption:
+async def recorded_rollback_option(app: App, at: Position) -> RollbackOption:
     """As it was last seen, by a preflight or by the number's own first step: no side is looked at."""
     snapshot = (await app.queries.findings(at.migration_id)).get("snapshot")
     looked = (await app.queries.findings(at.migration_id, "note")).get(PREFLIGHT)
@@ -34,5 +34,5 @@ async def was_only_stopped(app: App, at: Position) -> bool:
     return only_stopped(at, [row["step"] for row in await app.queries.attempts(at.migration_id)])
 
 
-async def ways_back(app: App, numbers: Sequence[Position]) -> list[RollbackOption]:
-    return [await way_back_on_record(app, at) for at in numbers]
+async def recorded_rollback_options(app: App, numbers: Sequence[Position]) -> list[RollbackOption]:
+    return [await recorded_rollback_option(app, at) for at in numbers]

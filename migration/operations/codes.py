@@ -5,26 +5,26 @@ import re
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.operations.refused import Refused
+from migration.errors import OperationRefused
 from state.rows import Position
 
-CODE = re.compile(r"\d{6}")
-TAKES_A_CODE = ("request_code", "verify_code", "request_code_onprem", "verify_code_onprem")
+CODE_PATTERN = re.compile(r"\d{6}")
+CODE_STEPS = ("request_code", "verify_code", "request_code_onprem", "verify_code_onprem")
 
 
 async def enter_code(app: App, named: str, code: SecretStr, by: str) -> Position:
     """Store a verification code for the number, sealed, and wake its migration up.
 
-    Raises NotFound, Refused for what is not a code or for a number that needs none.
+    Raises NotFound, OperationRefused for what is not a code or for a number that needs none.
     """
     typed = code.get_secret_value().replace("-", "").replace(" ", "")
-    if CODE.fullmatch(typed) is None:
-        raise Refused("a code is six digits, as in 123-456; nothing was stored")
+    if CODE_PATTERN.fullmatch(typed) is None:
+        raise OperationRefused("a code is six digits, as in 123-456; nothing was stored")
     at = await app.queries.find(named)
     if at.ended_at is not None:
-        raise Refused(f"{at.ref} is {at.status}; it needs no code")
-    if at.next_step not in TAKES_A_CODE:
-        raise Refused(f"{at.ref} is at {at.next_step} and needs no code now; `cutover show {at.ref}`")
+        raise OperationRefused(f"{at.ref} is {at.status}; it needs no code")
+    if at.next_step not in CODE_STEPS:
+        raise OperationRefused(f"{at.ref} is at {at.next_step} and needs no code now; `cutover show {at.ref}`")
     owner = f"number:{at.number_id}"
     sealed = app.secret_store.sealed(owner, "code", SecretStr(typed))
     await app.ledger.operator_changes.enter_code(at.migration_id, sealed, owner, by)

@@ -16,8 +16,8 @@ from migration.engine.itineraries import (
     itinerary_named,
 )
 from migration.engine.runner import Busy
+from migration.errors import OperationRefused
 from migration.operations.approval import was_only_stopped
-from migration.operations.refused import Refused
 from migration.steps.both_sides import read_both, side_of
 from migration.steps.protocol import Outcome
 from migration.steps.rollback_options import RollbackOption, RollbackState, rollback_option
@@ -34,18 +34,18 @@ ASKS_FOR_A_CODE = {
 }
 
 
-async def switch_way(app: App, named: str, itinerary: str, because: str, by: str) -> Position:
+async def switch_itinerary(app: App, named: str, itinerary: str, because: str, by: str) -> Position:
     """Put a number on another itinerary, at its first step, also once it has crossed. Refused while an attempt is open.
 
-    Raises NotFound, Conflict, LeaseLost, Refused; then nothing was changed.
+    Raises NotFound, Conflict, LeaseLost, OperationRefused; then nothing was changed.
     """
     at = await app.queries.find(named)
     try:
         way = itinerary_named(itinerary.upper())
     except ValueError as exc:
-        raise Refused(f"there is no itinerary {itinerary}; there are {', '.join(ITINERARIES)}") from exc
+        raise OperationRefused(f"there is no itinerary {itinerary}; there are {', '.join(ITINERARIES)}") from exc
     if at.itinerary == way.name:
-        raise Refused(f"{at.ref} is on {way.name} already")
+        raise OperationRefused(f"{at.ref} is on {way.name} already")
     await app.ledger.operator_changes.switch(at.migration_id, way.name, way.first, because, by)
     return await app.queries.position(at.migration_id)
 
@@ -54,7 +54,7 @@ async def hold_number(app: App, named: str, by: str, because: str = "") -> Posit
     """Keep a number from crossing. Works while a worker acts: the gate is read at the very intent."""
     at = await _live(app, named)
     if at.hold:
-        raise Refused(f"{at.ref} is on hold already")
+        raise OperationRefused(f"{at.ref} is on hold already")
     await app.ledger.operator_changes.hold(at.migration_id, True, by, because)
     return await app.queries.position(at.migration_id)
 
@@ -63,12 +63,12 @@ async def release_number(app: App, named: str, by: str) -> Position:
     """Let a number that is on hold pass its gate."""
     at = await _live(app, named)
     if not at.hold:
-        raise Refused(f"{at.ref} is not on hold" + (f"; its wave is {at.wave}" if at.wave else ""))
+        raise OperationRefused(f"{at.ref} is not on hold" + (f"; its wave is {at.wave}" if at.wave else ""))
     await app.ledger.operator_changes.hold(at.migration_id, False, by)
     return await app.queries.position(at.migration_id)
 
 
-async def turn_to_abort(app: App, named: str, because: str, by: str) -> Position:
+async def switch_to_abort(app: App, named: str, because: str, by: str) -> Position:
     """Put a number on its way to an end before its point of no return. Nothing is said to anybody yet.
 
     Raises Conflict past the point of no return or while the outcome of a call is not known.
@@ -85,44 +85,44 @@ async def abort(app: App, named: str, because: str, by: str) -> Outcome | Busy:
 
     Raises as `turn_to_abort` does.
     """
-    at = await turn_to_abort(app, named, because, by)
+    at = await switch_to_abort(app, named, because, by)
     return await app.runner.run_one(at.migration_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class RollbackAssessment:
     """What the way back of a number looks like before anything is done."""
 
-    at: Position
-    found: RollbackOption
+    position: Position
+    option: RollbackOption
     side: Side
 
 
-async def look_back(app: App, named: str) -> Back:
-    """Whether the number can go back, with both sides read. Raises Refused with what is possible instead."""
+async def read_rollback_assessment(app: App, named: str) -> RollbackAssessment:
+    """Whether the number can go back, with both sides read. Raises OperationRefused with what is possible instead."""
     at = await _any(app, named)
     view = await app.loader.of(at, await app.queries.now())
     both = await read_both(view)
     side = side_of(both, view)
     if at.itinerary == BACK_TO_ONPREM.name and at.ended_at is not None and side is Side.ON_PREMISES:
-        raise Refused(f"{at.ref} is back on On-Premises already; nothing was changed")
+        raise OperationRefused(f"{at.ref} is back on On-Premises already; nothing was changed")
     if at.itinerary == BACK_TO_ONPREM.name and at.ended_at is None:
-        raise Refused(f"{at.ref} is on its way back already; `cutover run {at.ref}` goes on")
+        raise OperationRefused(f"{at.ref} is on its way back already; `cutover run {at.ref}` goes on")
     if side is Side.ON_PREMISES:
-        raise Refused(f"{at.ref} never left On-Premises; nothing was changed{_ends_it(at)}")
+        raise OperationRefused(f"{at.ref} never left On-Premises; nothing was changed{_ends_it(at)}")
     expires_at = both.onprem.expires_at if both.onprem is not None else None
     verified = both.cloud.code_verification_status == "VERIFIED"
     # A client that runs and says that it serves none was not only stopped.
     stopped = both.kind != "not_serving" and not both.cloud.registered and await was_only_stopped(app, at)
-    return Back(at, rollback_option(view, expires_at, verified=verified, stopped=stopped), side)
+    return RollbackAssessment(at, rollback_option(view, expires_at, verified=verified, stopped=stopped), side)
 
 
-async def back_to_onprem(app: App, back: Back, by: str) -> Position:
-    """Put the number on its way back. Raises Refused where that way is closed; then nothing was changed."""
-    at = back.at
-    if back.found.way is RollbackState.CLOSED:
-        raise Refused(f"the way back of {at.ref} is {back.found}; {_instead(back)}")
-    because = f"asked for by {by}; the way back is {back.found}"
+async def back_to_onprem(app: App, back: RollbackAssessment, by: str) -> Position:
+    """Put the number on its way back. Raises OperationRefused where that way is closed; then nothing was changed."""
+    at = back.position
+    if back.option.way is RollbackState.CLOSED:
+        raise OperationRefused(f"the way back of {at.ref} is {back.option}; {_instead(back)}")
+    because = f"asked for by {by}; the way back is {back.option}"
     if at.ended_at is None:
         await app.ledger.operator_changes.switch(
             at.migration_id, BACK_TO_ONPREM.name, BACK_TO_ONPREM.first, because, by
@@ -137,21 +137,21 @@ def _ends_it(at: Position) -> str:
     return f'; `cutover abort {at.ref} --because "..." --confirm {at.ref}` ends its migration'
 
 
-def _instead(back: Back) -> str:
+def _instead(back: RollbackAssessment) -> str:
     if back.side is Side.CLOUD:
         return "it serves from Cloud and stays there; nothing was changed"
-    ref = back.at.ref
-    if back.at.itinerary == FORWARD_RECOVERY.name and back.at.ended_at is None:
+    ref = back.position.ref
+    if back.position.itinerary == FORWARD_RECOVERY.name and back.position.ended_at is None:
         return f"it is on its way forward already: `cutover run {ref}`; nothing was changed"
     forward = f'cutover resolve {ref} --switch FORWARD_RECOVERY --because "..." --confirm {ref}'
     return f"what is possible is forward: `{forward}`; nothing was changed"
 
 
-async def look_again(app: App, named: str, because: str, by: str) -> Position:
+async def retry_number(app: App, named: str, because: str, by: str) -> Position:
     """Let a blocked, waiting or held number be looked at again now."""
     at = await _live(app, named)
     if at.status in (Status.READY, Status.RUNNING):
-        raise Refused(f"{at.ref} is {at.status}; there is nothing to resolve")
+        raise OperationRefused(f"{at.ref} is {at.status}; there is nothing to resolve")
     ask = ASKS_FOR_A_CODE.get(at.next_step or "") if at.runbook == NO_CODE_PAGE else None
     if ask is not None and await app.queries.open_attempt(at.migration_id) is None:
         # No code of those that were asked for will come any more; the person who says so allows another one.
@@ -165,11 +165,11 @@ async def recover_forward(app: App, named: str, because: str, by: str) -> Positi
     """Bring a number that is on neither side up on Cloud; also one whose migration has ended."""
     at = await _any(app, named)
     if at.ended_at is None:
-        return await switch_way(app, named, FORWARD_RECOVERY.name, because, by)
+        return await switch_itinerary(app, named, FORWARD_RECOVERY.name, because, by)
     return await _begin_anew(app, at, FORWARD_RECOVERY, because, Side.UNKNOWN)
 
 
-async def state_onprem_off(app: App, named: str, because: str, by: str) -> Position:
+async def record_onprem_off(app: App, named: str, because: str, by: str) -> Position:
     """A named person's word that the On-Premises client is off and stays off."""
     at = await _live(app, named)
     await app.ledger.operator_changes.state_onprem_off(at.number_id, by)
@@ -185,7 +185,7 @@ async def hand_in_pin(app: App, named: str, pin: SecretStr | None, because: str,
         await app.secret_store.shred_row(owner, "pin")
     else:
         if len(pin.get_secret_value()) != 6 or not pin.get_secret_value().isdigit():
-            raise Refused("a PIN is six digits; nothing was stored")
+            raise OperationRefused("a PIN is six digits; nothing was stored")
         sealed = app.secret_store.sealed(owner, "pin", pin)
         await app.ledger.operator_changes.state_pin(at.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
     return await _woken(app, at, because, by)
@@ -199,12 +199,12 @@ async def spend_reserve(app: App, named: str, because: str, by: str) -> Position
 
 
 async def dispose(app: App, named: str, disposition: str, because: str, by: str) -> Position:
-    """End a number otherwise than by moving it. Raises Refused for an unknown end or a number that has crossed."""
+    """End a number without moving it. Raises OperationRefused for an unknown end, Conflict once it has crossed."""
     try:
         end = Disposition(disposition.lower())
     except ValueError as exc:
         words = ", ".join(word.value for word in Disposition)
-        raise Refused(f"there is no disposition {disposition}; there are {words}") from exc
+        raise OperationRefused(f"there is no disposition {disposition}; there are {words}") from exc
     at = await _live(app, named)
     if at.crossed_at is not None:
         raise Conflict(f"{at.ref} is past its point of no return; nothing was changed")
@@ -236,7 +236,7 @@ async def _woken(app: App, at: Position, because: str, by: str) -> Position:
 async def _live(app: App, named: str) -> Position:
     at = await _any(app, named)
     if at.ended_at is not None:
-        raise Refused(f"{at.ref} is {at.status}; nothing was changed")
+        raise OperationRefused(f"{at.ref} is {at.status}; nothing was changed")
     return at
 
 

@@ -6,31 +6,31 @@ from datetime import datetime
 
 from migration.app import App
 from migration.clients.masking import without_numbers
-from migration.operations.approval import still_here
-from migration.operations.refused import Refused
-from migration.waves.plan import Rule, Window, check_room, chosen_by, window_of
-from migration.waves.schedule import window_ended
+from migration.errors import OperationRefused
+from migration.operations.approval import not_crossed
+from migration.waves.plan import WaveRule, Window, check_window_fits, select_numbers, window_of
+from migration.waves.schedule import window_ended_message
 from state.enums import Released, WaveState
 from state.errors import Conflict, NotFound
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
 from state.rows import Position
 
-OVER = (WaveState.STOPPED, WaveState.DONE)
+ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
 
 
-async def plan_wave(app: App, new: NewWave, rule: Rule, limit: int | None) -> WaveRow:
+async def plan_wave(app: App, new: NewWave, rule: WaveRule, limit: int | None) -> WaveRow:
     """Make a wave of the numbers that the rule picks and that are in none; low volume first.
 
     A planned wave of that name keeps its numbers, takes the new ones in and takes the new settings on.
-    Raises Refused for a wave that has begun, or one that would be empty; BadPlan for a window that is too short.
+    Raises OperationRefused for a wave that has begun or would be empty, BadPlan for a window that is too short.
     """
     there = next((row for row in await app.queries.waves() if row.name == new.name), None)
     if there is not None and there.state is not WaveState.PLANNED:
-        raise Refused(f"wave {new.name} is {there.state}; nothing was changed")
-    picked = [one.migration_id for one in chosen_by(rule, await app.queries.unplanned(), limit)]
+        raise OperationRefused(f"wave {new.name} is {there.state}; nothing was changed")
+    picked = [one.migration_id for one in select_numbers(rule, await app.queries.unplanned(), limit)]
     if there is None and not picked:
-        raise Refused(f"no number without a wave matches the rule; wave {new.name} would be empty")
+        raise OperationRefused(f"no number without a wave matches the rule; wave {new.name} would be empty")
     await _check(app, new, there, picked)
     put = app.ledger.waves.make if there is None else app.ledger.waves.settle
     await put(new, picked)
@@ -42,18 +42,18 @@ async def _check(app: App, new: NewWave, there: WaveRow | None, picked: Sequence
     numbers = [at for at in await app.queries.board() if at.wave == new.name or at.migration_id in set(picked)]
     window = Window(new.window_start, new.window_end, new.time_zone)
     if picked or there is None or window != window_of(there):
-        check_room(window, still_here(numbers), await app.queries.now())
+        check_window_fits(window, not_crossed(numbers), await app.queries.now())
     if new.canary_size > len(numbers) and (there is None or new.canary_size != there.canary_size):
         said = f"a canary of {new.canary_size} is more than the whole of wave {new.name} ({len(numbers)})"
-        raise Refused(f"{said}; nothing was changed")
+        raise OperationRefused(f"{said}; nothing was changed")
 
 
-async def move_window(app: App, name: str, window: Window) -> WaveRow:
-    """Give a wave that may have begun another window. Raises Refused for one that is over, BadPlan for a short one."""
+async def change_window(app: App, name: str, window: Window) -> WaveRow:
+    """Give a wave another window, also once it has begun. Raises OperationRefused once it is over, BadPlan."""
     row = await app.queries.wave(name)
-    if row.state in OVER:
-        raise Refused(f"wave {name} is {row.state}; nothing was changed")
-    check_room(window, still_here(await app.queries.board(wave=name)), await app.queries.now())
+    if row.state in ENDED_STATES:
+        raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
+    check_window_fits(window, not_crossed(await app.queries.board(wave=name)), await app.queries.now())
     await app.ledger.waves.set_window(name, window.start, window.end, window.time_zone)
     return await app.queries.wave(name)
 
@@ -61,39 +61,39 @@ async def move_window(app: App, name: str, window: Window) -> WaveRow:
 async def begin_wave(app: App, name: str) -> WaveRow:
     """Let a planned wave run. A running one runs on.
 
-    Raises NotFound, or Refused for one that is empty, held, stopped, or whose window has ended.
+    Raises NotFound, or OperationRefused for one that is empty, held, stopped, or whose window has ended.
     """
     row = await app.queries.wave(name)
     board = await app.queries.board(wave=name)
-    refuse_empty(row, board)
+    reject_empty_wave(row, board)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         because = f": {row.because}" if row.because else ""
         what = "that is for good" if row.state is WaveState.STOPPED else f"`cutover release {name}` lets it go"
-        raise Refused(f"wave {name} is {row.state}{because}; {what}")
-    if still_here(board) and not any(at.crossed_at is not None and at.ended_at is None for at in board):
-        refuse_ended(row, await app.queries.now())  # what has crossed has to come to its end, window or not
+        raise OperationRefused(f"wave {name} is {row.state}{because}; {what}")
+    if not_crossed(board) and not any(at.crossed_at is not None and at.ended_at is None for at in board):
+        reject_ended_window(row, await app.queries.now())  # what has crossed has to come to its end, window or not
     if row.state is WaveState.PLANNED:
         with suppress(Conflict):  # somebody else may begin it in this very moment
             await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
     return await app.queries.wave(name)
 
 
-def refuse_empty(row: WaveRow, board: Sequence[Position]) -> None:
-    """Raises Refused with the command that fills the wave. Its numbers may have begun anew outside it since."""
+def reject_empty_wave(row: WaveRow, board: Sequence[Position]) -> None:
+    """Raises OperationRefused with the command that fills the wave. Its numbers may have left it since."""
     if board:
         return
     if row.state is WaveState.PLANNED:
         what = f"`cutover plan {row.name} --rule RULE` puts numbers into it"
     else:
         what = "`cutover plan NAME` makes a new one"
-    raise Refused(f"wave {row.name} is empty; {what}")
+    raise OperationRefused(f"wave {row.name} is empty; {what}")
 
 
-def refuse_ended(row: WaveRow, now: datetime) -> None:
-    """Raises Refused for a wave whose window is over: nothing of it could cross."""
-    said = window_ended(row, now)
+def reject_ended_window(row: WaveRow, now: datetime) -> None:
+    """Raises OperationRefused for a wave whose window is over: nothing of it could cross."""
+    said = window_ended_message(row, now)
     if said is not None:
-        raise Refused(said)
+        raise OperationRefused(said)
 
 
 async def hold_wave(app: App, name: str, because: str) -> WaveRow:
@@ -112,13 +112,13 @@ async def stop_wave(app: App, name: str, because: str) -> WaveRow:
 async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]) -> WaveRow:
     """Let a held or halted wave go on, and let more of it pass the gate: all, its canary, or some of its numbers.
 
-    Raises Conflict or Refused when that much was released before and the wave is not held.
+    Raises Conflict or OperationRefused when that much was released before and the wave is not held.
     """
     row = await app.queries.wave(name)
     held = row.state in (WaveState.HELD, WaveState.HALTED)
-    if row.state in OVER:
-        raise Refused(f"wave {name} is {row.state}; nothing was changed")
-    refuse_ended(row, await app.queries.now())
+    if row.state in ENDED_STATES:
+        raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
+    reject_ended_window(row, await app.queries.now())
     if row.released == Released.ALL and (canary or only):
         raise _released_before(row)  # letting it go on would let all of it go, which is not what was typed
     if only:
@@ -144,14 +144,14 @@ def _released_before(row: WaveRow) -> Conflict:
     return Conflict(f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed; {what}")
 
 
-async def numbers_of(app: App, name: str, only: Sequence[str]) -> list[Position]:
-    """The numbers named, all of this wave. Raises NotFound, Refused."""
+async def find_wave_numbers(app: App, name: str, only: Sequence[str]) -> list[Position]:
+    """The numbers named, all of this wave. Raises NotFound, OperationRefused."""
     picked = []
     for named in only:
         at = await _found(app, named)
         if at.wave != name:
             where = f"wave {at.wave}" if at.wave else "no wave"
-            raise Refused(f"{at.ref} is in {where}, not in {name}; nothing was changed")
+            raise OperationRefused(f"{at.ref} is in {where}, not in {name}; nothing was changed")
         picked.append(at)
     return picked
 
@@ -166,11 +166,11 @@ async def _found(app: App, named: str) -> Position:
 
 async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bool) -> None:
     """Makes them part of what is released with the canary. Raises Conflict when they all were before."""
-    picked = await numbers_of(app, row.name, only)
+    picked = await find_wave_numbers(app, row.name, only)
     for at in picked:
-        if at not in still_here(picked):
+        if at not in not_crossed(picked):
             said = "has ended" if at.ended_at is not None else "has crossed"
-            raise Refused(f"{at.ref} {said} already; nothing was changed")
+            raise OperationRefused(f"{at.ref} {said} already; nothing was changed")
     if not held and row.released == Released.CANARY and all(at.canary for at in picked):
         refs = ", ".join(at.ref for at in picked)
         said = f"wave {row.name} is {row.state}, and released for {refs} already"

@@ -9,34 +9,34 @@ from state.queries import WaveRow
 from state.rows import Position
 
 
-def who(at: Position) -> str:
+def number_label(at: Position) -> str:
     """Reference and masked number, as every message names it."""
     return f"{at.ref} ({masked(at.e164)})"
 
 
-def true_status(at: Position, now: datetime) -> Status:
+def current_status(at: Position, now: datetime) -> Status:
     """What the status means now: a run whose lease has ended is nobody's any more, so it is ready."""
     if at.status is Status.RUNNING and (at.lease_until is None or at.lease_until <= now):
         return Status.READY
     return at.status
 
 
-def dark_for(at: Position, now: datetime) -> float | None:
+def dark_seconds(at: Position, now: datetime) -> float | None:
     """Seconds since the number may have been on neither side; None while it is on one."""
     if at.dark_since is None or at.side in (Side.CLOUD, Side.ON_PREMISES):
         return None
     return max((now - at.dark_since).total_seconds(), 0.0)
 
 
-def outage(at: Position, now: datetime) -> str:
+def outage_text(at: Position, now: datetime) -> str:
     """The outage of our making, or that the number came dark."""
-    dark = dark_for(at, now)
+    dark = dark_seconds(at, now)
     if dark is not None:
-        return f"{'DARK' if at.dark_by_us else 'dark on arrival'} {spoken(dark)}"
+        return f"{'DARK' if at.dark_by_us else 'dark on arrival'} {duration_text(dark)}"
     return f"{at.outage_seconds:.1f} s" if at.outage_seconds is not None else "-"
 
 
-def spoken(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """`95` becomes `1 min 35 s`."""
     whole = int(seconds)
     if whole < 60:
@@ -49,7 +49,7 @@ def spoken(seconds: float) -> str:
 
 
 def whose_move(at: Position, now: datetime) -> str:
-    status = true_status(at, now)
+    status = current_status(at, now)
     if at.ended_at is not None:
         return "-"
     if status in (Status.READY, Status.RUNNING):
@@ -59,11 +59,11 @@ def whose_move(at: Position, now: datetime) -> str:
 
 def next_command(at: Position, now: datetime) -> str:
     """What an operator types next, or nothing where there is nothing to type."""
-    status = true_status(at, now)
+    status = current_status(at, now)
     if at.ended_at is not None:
         return "-"
     if status is Status.BLOCKED:
-        return f"cutover runbook {page(at.runbook)} {at.ref}"
+        return f"cutover runbook {runbook_name(at.runbook)} {at.ref}"
     if status is Status.WAITING and at.next_step in ("verify_code", "verify_code_onprem"):
         return f"cutover enter-code {at.ref}"
     if status in (Status.HELD, Status.READY):
@@ -94,7 +94,7 @@ def _shut(at: Position, now: datetime) -> str | None:
     if at.wave_state == WaveState.STOPPED:
         return f'cutover abort {at.ref} --because "..."'
     if at.window_end is not None and at.window_end <= now:
-        return later(at.wave)
+        return extend_window_command(at.wave)
     released = at.wave_released == Released.ALL or (at.wave_released == Released.CANARY and at.canary)
     held = at.wave_state in (WaveState.HELD, WaveState.HALTED)
     if held or (at.status is Status.HELD and not released):
@@ -102,29 +102,29 @@ def _shut(at: Position, now: datetime) -> str | None:
     return None
 
 
-def wave_command(row: WaveRow, now: datetime) -> str:
+def next_wave_command(row: WaveRow, now: datetime) -> str:
     """What an operator types next for a wave, or nothing where it is over."""
     if row.state in (WaveState.STOPPED, WaveState.DONE):
         return "-"
     if row.window_end is not None and row.window_end <= now:
-        return later(row.name)
+        return extend_window_command(row.name)
     if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
         return f"cutover release {row.name}"
     return f"cutover run {row.name}"
 
 
-def later(wave: str) -> str:
+def extend_window_command(wave: str) -> str:
     """For a wave whose window is over."""
     return f'cutover plan {wave} --to "YYYY-MM-DD HH:MM"'
 
 
-def page(runbook: str | None) -> str:
+def runbook_name(runbook: str | None) -> str:
     """`runbooks/wrong-pin.md` becomes `wrong-pin`, the name that `cutover runbook` takes."""
     return (runbook or "runbooks/refused.md").removeprefix("runbooks/").removesuffix(".md")
 
 
-def line(at: Position, now: datetime) -> str:
+def status_line(at: Position, now: datetime) -> str:
     """One sentence: what is true and why."""
-    status = true_status(at, now)
+    status = current_status(at, now)
     reason = f": {at.reason}" if at.reason and at.ended_at is None else ""
-    return f"{who(at)} is {status} at {at.next_step or 'its end'}, side {at.side}{reason}"
+    return f"{number_label(at)} is {status} at {at.next_step or 'its end'}, side {at.side}{reason}"

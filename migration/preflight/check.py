@@ -15,18 +15,18 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What one check found. `runbook` where a person has to act; `seen` is kept for whoever approves the wave."""
+class CheckResult:
+    """What one check found. `runbook` where a person has to act; `facts` are kept for whoever approves the wave."""
 
     check: str
     verdict: Verdict
-    said: str
+    message: str
     runbook: str | None = None
-    seen: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 class Check(Protocol):
     name: ClassVar[str]
 
-    async def look(self, number: Number) -> Checked | None:
+    async def run(self, number: Number) -> CheckResult | None:
         """None where the check does not apply to this number. Changes nothing; raises what clients raise."""

@@ -18,13 +18,13 @@ from state.errors import Conflict
 from state.queries import WavePart
 
 SWEEP_EVERY = timedelta(seconds=2)
-MOST_A_RUN = 500  # the server drops task runs beyond that: docs/decisions.md
-MOST_DUE = 10_000
+MAX_NUMBERS_PER_RUN = 500  # the server drops task runs beyond that: docs/decisions.md
+MAX_DUE = 10_000
 RunOne = Callable[[int], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class NumberSelection:
     """Which numbers a loop looks after: all, those of a wave, one part of a wave, or those named."""
 
     wave: str | None = None
@@ -33,29 +33,29 @@ class Slice:
     only: Collection[int] | None = None
 
     @property
-    def of_wave(self) -> WavePart | None:
+    def wave_part(self) -> WavePart | None:
         return WavePart(self.wave, self.part, self.parts) if self.wave is not None else None
 
-    def mine(self, migration_id: int) -> bool:
+    def includes(self, migration_id: int) -> bool:
         return self.only is None or migration_id in self.only
 
 
-async def end_leases_of_the_gone(app: App) -> None:
+async def end_leases_of_dead_workers(app: App) -> None:
     """A worker that was killed on this machine holds numbers for nothing: they go on now, not in a minute."""
     for holder in await app.queries.holders():
         if app.is_gone(holder):
             await app.ledger.leases.end_those_of(holder)
 
 
-async def left_over(app: App, *, dry_run: bool = False) -> tuple[int, ...]:
+async def numbers_to_sweep(app: App, *, dry_run: bool = False) -> tuple[int, ...]:
     """What a sweep takes up: numbers that somebody set going, and that nobody moves now.
 
     Nobody asked for the others yet. A worker that is merely there must not take a fleet across that was just imported.
     """
     if not dry_run:
-        await end_leases_of_the_gone(app)
+        await end_leases_of_dead_workers(app)
     due = await app.queries.due(begun=[one.name.value for one in FORWARD])
-    return due[:MOST_A_RUN]
+    return due[:MAX_NUMBERS_PER_RUN]
 
 
 class WaveLoop:
@@ -83,7 +83,7 @@ class WaveLoop:
         self.turned_away: dict[int, str] = {}  # numbers that others keep from being moved now, and why
         self._idle_since: datetime | None = None
 
-    async def run(self, chosen: Slice, tick: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def run(self, chosen: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Until nothing runs and nothing of the slice comes due within `patience`; `tick` is called now and then.
 
         An error of one number (a wrong key, a lost database) ends the loop after the others have stopped.
@@ -91,7 +91,7 @@ class WaveLoop:
         try:
             while not self._stop.is_set():
                 await self._halt()  # first: what the last number did may forbid the next one
-                await end_leases_of_the_gone(self._app)
+                await end_leases_of_dead_workers(self._app)
                 await self._begin_due(chosen)
                 if tick is not None:
                     await tick()
@@ -102,14 +102,14 @@ class WaveLoop:
             await self._gather()
             await self._app.ledger.waves.finish()
 
-    async def _begin_due(self, chosen: Slice) -> None:
+    async def _begin_due(self, chosen: NumberSelection) -> None:
         room = self._concurrency - len(self._running)
         if room <= 0:
             return
-        for migration_id in await self._app.queries.due(chosen.of_wave, limit=MOST_DUE):
+        for migration_id in await self._app.queries.due(chosen.wave_part, limit=MAX_DUE):
             if room <= 0:
                 break
-            if chosen.mine(migration_id) and migration_id not in {*self._running, *self.turned_away}:
+            if chosen.includes(migration_id) and migration_id not in {*self._running, *self.turned_away}:
                 self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
                 self._begun[migration_id] = self._stopped
                 room -= 1
@@ -145,24 +145,24 @@ class WaveLoop:
         if any(not isinstance(outcome, Busy | Held) for outcome in said.values()):
             self._idle_since = None
 
-    async def _more_soon(self, chosen: Slice) -> bool:
+    async def _more_soon(self, chosen: NumberSelection) -> bool:
         now = await self._app.queries.now()
-        soon = await self._app.queries.due_by(now + self._patience, chosen.of_wave)
+        soon = await self._app.queries.due_by(now + self._patience, chosen.wave_part)
         # Those that were named wait for room in a wave that somebody else moves: that one takes them up.
         away = self.turned_away if chosen.only is not None else ()
-        return any(chosen.mine(one) and one not in away for one in soon)
+        return any(chosen.includes(one) and one not in away for one in soon)
 
-    async def _held(self, chosen: Slice) -> bool:
+    async def _held(self, chosen: NumberSelection) -> bool:
         """Whether to stay for a release: something is held, the wave is not over, and it has not been too long."""
-        if chosen.of_wave is None or not self._at_gate:
+        if chosen.wave_part is None or not self._at_gate:
             return False
-        now, row = await self._app.queries.now(), await self._app.queries.wave(chosen.of_wave.wave)
+        now, row = await self._app.queries.now(), await self._app.queries.wave(chosen.wave_part.wave)
         self._idle_since = self._idle_since or now
         if now - self._idle_since >= self._at_gate or (row.window_end is not None and row.window_end <= now):
             return False
         if row.state in (WaveState.STOPPED, WaveState.DONE):
             return False
-        return bool(await self._app.queries.at_gate(chosen.of_wave))
+        return bool(await self._app.queries.at_gate(chosen.wave_part))
 
     async def _halt(self) -> None:
         """Every running wave whose rule is broken, whoever moved its numbers. Its gates shut with the failure."""

@@ -2,15 +2,15 @@
 
 import re
 
-LONGEST = 100  # what the table holds
+MAX_LENGTH = 100  # what the table holds
 
 
-def why_no_name(name: str) -> str | None:
+def wave_name_problem(name: str) -> str | None:
     """What is wrong with it, or None. Names come from the command line and from inventories."""
     if not name.strip() or name != name.strip():
         return "give it a name with no space around it"
-    if len(name) > LONGEST:
-        return f"give it a name of at most {LONGEST} characters"
+    if len(name) > MAX_LENGTH:
+        return f"give it a name of at most {MAX_LENGTH} characters"
     if re.fullmatch(r"N-\d+|\+?\d+", name.upper()):
         return "give it a name that is no number's"  # `cutover hold N-0001` would hold a wave
     if not name.isprintable():

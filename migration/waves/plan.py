@@ -42,16 +42,16 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class WaveRule:
     """All conditions must hold."""
 
     conditions: tuple[Condition, ...] = ()
 
-    def takes(self, row: UnplannedRow) -> bool:
+    def matches(self, row: UnplannedRow) -> bool:
         return all(condition.holds(row) for condition in self.conditions)
 
 
-def read_rule(text: str) -> Rule:
+def parse_rule(text: str) -> WaveRule:
     """`tag=north,volume<1000,customer!=Acme`. Raises BadPlan naming the part that is wrong."""
     conditions = []
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -68,16 +68,16 @@ def read_rule(text: str) -> Rule:
         conditions.append(Condition(what, sign, value))
     if not conditions:  # a shell variable that is not set would take the whole fleet
         raise BadPlan("the rule is empty; leave --rule out to take every number that is in no wave")
-    return Rule(tuple(conditions))
+    return WaveRule(tuple(conditions))
 
 
-def chosen_by(rule: Rule, rows: Sequence[UnplannedRow], limit: int | None) -> list[UnplannedRow]:
+def select_numbers(rule: WaveRule, rows: Sequence[UnplannedRow], limit: int | None) -> list[UnplannedRow]:
     """Low volume first, as Meta advises for the first numbers; unknown volume last; then by reference.
 
     https://developers.facebook.com/docs/whatsapp/cloud-api/guides/migrating-from-onprem-to-cloud
     """
     picked = sorted(
-        (row for row in rows if rule.takes(row)),
+        (row for row in rows if rule.matches(row)),
         key=lambda row: (row.daily_volume is None, row.daily_volume or 0, len(row.ref), row.ref),
     )
     return picked[:limit] if limit is not None else picked
@@ -101,14 +101,14 @@ def window_of(row: WaveRow) -> Window:
 
 
 # What the time zone database has beside zones; what they stand for is this machine's own affair.
-NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
+EXCLUDED_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 # Room to move a time into any zone, and to count on from it.
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 # Typed for an end of the window, it takes away what the wave has there.
 OPEN = "open"
 
 
-def read_window(start: str | None, end: str | None, time_zone: str | None, kept: Window, now: datetime) -> Window:
+def parse_window(start: str | None, end: str | None, time_zone: str | None, kept: Window, now: datetime) -> Window:
     """What was typed, over what the wave has: local times of the zone, as `2026-12-01 22:00`. Raises BadPlan.
 
     Another zone moves the local times that are kept into it: 22:00 stays 22:00.
@@ -129,26 +129,26 @@ def read_window(start: str | None, end: str | None, time_zone: str | None, kept:
     return window
 
 
-def check_room(window: Window, numbers: Sequence[Position], now: datetime) -> None:
+def check_window_fits(window: Window, numbers: Sequence[Position], now: datetime) -> None:
     """Raises BadPlan when a cutover of these numbers does not fit into what is left of the window."""
     if window.end is None:
         return
     left = window.end - max(window.start or now, now)
-    long = [one for one in map(cutover_of, numbers) if one > left]
+    long = [one for one in map(longest_cutover, numbers) if one > left]
     if long:
         minutes = int(max(long) / timedelta(minutes=1))
         said = f"the window is shorter than one cutover ({minutes} minutes for {len(long)} of {len(numbers)} numbers)"
         raise BadPlan(f"{said}; nothing was changed")
 
 
-def cutover_of(at: Position) -> timedelta:
+def longest_cutover(at: Position) -> timedelta:
     """What a cutover on this number's way takes at the most."""
     return max(leg.fits_in for leg in itinerary_named(at.itinerary).legs)
 
 
 def _zone(name: str) -> ZoneInfo:
     """A zone that every machine has under this name, the same one: `localtime` is another one on another worker."""
-    if name not in available_timezones() - NO_ZONES:
+    if name not in available_timezones() - EXCLUDED_ZONES:
         raise BadPlan(f"there is no time zone {name!r}; give one as in America/Sao_Paulo")
     return ZoneInfo(name)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from migration.operations.wording import later
+from migration.operations.wording import extend_window_command
 from migration.waves.plan import window_of
 from state.enums import WaveState
 from state.queries import WaveRow
@@ -20,7 +20,7 @@ WAVE_SLUG = "wave-"
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class ScheduledRun:
     """One run of one part of a wave, to be started at `at`."""
 
     wave_id: int
@@ -36,23 +36,23 @@ class Planned:
         return f"{WAVE_SLUG}{self.wave_id}-part-{self.part}"
 
 
-def parts_of(numbers: int) -> int:
+def part_count(numbers: int) -> int:
     return max(2 if numbers > ALONE else 1, -(-numbers // A_RUN))
 
 
-def planned_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> tuple[Planned, ...]:
+def scheduled_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> tuple[ScheduledRun, ...]:
     """Runs that are still to come; a wave that is over, or whose window has begun, needs no schedule."""
     left = Counter(at.wave for at in board if at.ended_at is None)
     return tuple(
-        Planned(row.id, row.name, part, parts_of(row.numbers), row.window_start, row.time_zone)
+        ScheduledRun(row.id, row.name, part, part_count(row.numbers), row.window_start, row.time_zone)
         for row in waves
         if row.state in (WaveState.PLANNED, WaveState.RUNNING)
         if row.window_start is not None and row.window_start > now and left[row.name]
-        for part in range(parts_of(row.numbers))
+        for part in range(part_count(row.numbers))
     )
 
 
-def unscheduled(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> dict[str, str]:
+def unscheduled_waves(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> dict[str, str]:
     """Waves that nobody will begin by schedule although numbers of theirs are left, each with the reason."""
     left = {at.wave for at in board if at.ended_at is None}
     live = [row for row in waves if row.name in left and row.state not in (WaveState.STOPPED, WaveState.DONE)]
@@ -60,7 +60,7 @@ def unscheduled(waves: Sequence[WaveRow], board: Sequence[Position], now: dateti
 
 
 def _why_not(row: WaveRow, now: datetime) -> str | None:
-    ended = window_ended(row, now)
+    ended = window_ended_message(row, now)
     if ended is not None:
         return ended
     if row.state in (WaveState.HELD, WaveState.HALTED):
@@ -72,14 +72,14 @@ def _why_not(row: WaveRow, now: datetime) -> str | None:
     return None
 
 
-def window_ended(row: WaveRow, now: datetime) -> str | None:
+def window_ended_message(row: WaveRow, now: datetime) -> str | None:
     """One line that names the wave, when its window ended and what gives it another; None while it has not ended."""
     if row.window_end is None or row.window_end > now:
         return None
     ended = window_of(row).local(row.window_end)
-    return f"the window of wave {row.name} ended at {ended}; `{later(row.name)}` gives it more time"
+    return f"the window of wave {row.name} ended at {ended}; `{extend_window_command(row.name)}` gives it more time"
 
 
-def scheduled(row: WaveRow, now: datetime) -> bool:
+def needs_schedule(row: WaveRow, now: datetime) -> bool:
     """Whether a Prefect server has, or should have, a schedule for this wave: `cutover deploy` makes and removes it."""
     return row.window_start is not None and row.window_start > now

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from migration.cli.__main__ import app
-from migration.cli.console import Exit
+from migration.cli.console import ExitCode
 from migration.fleet.inventory import OPTIONAL, REGIONS, REQUIRED, read_inventory
 from migration.settings import Admin, Settings
 from state.enums import Disposition
@@ -54,7 +54,7 @@ def test_every_setting_is_on_the_page() -> None:
 
 def test_every_exit_code_is_on_the_page() -> None:
     text = (DOCS / "commands.md").read_text()
-    assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in Exit)
+    assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in ExitCode)
     assert all(f"`{word.value}`" in text for word in Disposition)
 
 

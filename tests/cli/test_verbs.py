@@ -11,7 +11,7 @@ import pytest
 from migration.app import App
 from migration.engine.itineraries import ABORT
 from migration.fleet.field_facts import DECIDES
-from migration.waves.loop import Slice, WaveLoop
+from migration.waves.loop import NumberSelection, WaveLoop
 from state.enums import Side, Status
 from tests.cli.side_effects import Make, everything, files, sent
 from tests.harness.in_process import Killed
@@ -430,7 +430,7 @@ def test_a_running_wave_hears_hold_release_and_stop(operator: Make) -> None:
             assert said.code == 0, said.err
 
         loop = WaveLoop(app, app.runner.run_one, concurrency=2, patience=timedelta(seconds=10))
-        await loop.run(Slice(wave="north"), tick)
+        await loop.run(NumberSelection(wave="north"), tick)
 
     desk.do(story)
     assert desk.at("N-0002").side is Side.CLOUD
@@ -469,7 +469,7 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(operator: Mak
                 assert desk.rig.clock.now() >= began
 
         loop = WaveLoop(app, app.runner.run_one, concurrency=1, patience=timedelta(seconds=10))
-        await loop.run(Slice(wave="north"), tick)
+        await loop.run(NumberSelection(wave="north"), tick)
 
     from state.enums import WaveState
 

@@ -9,8 +9,8 @@ import pytest
 from migration.app import App
 from migration.engine.itineraries import CUTOVER_WITH_CODE
 from migration.operations.waves import begin_wave
-from migration.waves.plan import BadPlan, Window, read_window
-from migration.waves.schedule import unscheduled
+from migration.waves.plan import BadPlan, Window, parse_window
+from migration.waves.schedule import unscheduled_waves
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
@@ -444,7 +444,7 @@ def test_deploy_names_the_waves_that_no_schedule_begins(operator: Make) -> None:
     desk.rig.clock.advance(3 * 3600)
 
     async def asked(app: App) -> dict[str, str]:
-        return unscheduled(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+        return unscheduled_waves(await app.queries.waves(), await app.queries.board(), await app.queries.now())
 
     told = desk.do(asked)
     assert told == {
@@ -511,9 +511,9 @@ def test_advice_about_one_number_begins_no_wave(operator: Make) -> None:
 
 def test_a_window_that_is_kept_may_have_begun() -> None:
     kept = Window(datetime(2025, 9, 1, 6, 0, tzinfo=UTC), datetime(2025, 9, 1, 10, 0, tzinfo=UTC))
-    assert read_window(None, "2025-09-01 12:00", None, kept, NOW).start == kept.start
+    assert parse_window(None, "2025-09-01 12:00", None, kept, NOW).start == kept.start
     with pytest.raises(BadPlan, match="in the past"):
-        read_window("2025-09-01 07:00", None, None, kept, NOW)
+        parse_window("2025-09-01 07:00", None, None, kept, NOW)
 
 
 def test_what_preflight_saw_is_what_the_approval_text_says(operator: Make) -> None:

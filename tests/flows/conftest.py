@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from migration.app import App, open_app
-from migration.demo.fleet import write_home
-from migration.demo.oracle import Oracle
-from migration.demo.servers import House
+from migration.demo.partner_files import write_home
+from migration.demo.sandbox_control import SandboxControl
+from migration.demo.servers import DemoServers
 from migration.fleet.importing import import_fleet
 from migration.vault.sealing import new_master_key, write_private
 from state.rows import Position
@@ -43,7 +43,7 @@ def swept() -> Iterator[None]:
 class Place:
     """A house with a fleet in it, and this process's environment pointing there."""
 
-    def __init__(self, house: House, template: Path) -> None:
+    def __init__(self, house: DemoServers, template: Path) -> None:
         self.house = house
         self.template = template
 
@@ -70,11 +70,11 @@ class Place:
             return await opened.queries.board()
 
     async def truth(self) -> list[dict[str, Any]]:
-        async with Oracle(self.oracle_url) as oracle:
+        async with SandboxControl(self.oracle_url) as oracle:
             return await oracle.numbers()
 
     async def writes(self) -> list[str]:
-        async with Oracle(self.oracle_url) as oracle:
+        async with SandboxControl(self.oracle_url) as oracle:
             return [one["call"] for one in await oracle.calls() if one["write"]]
 
     def rows(self) -> str:
@@ -84,7 +84,7 @@ class Place:
 
     async def code(self, e164: str) -> str:
         """The newest code on the number's phone, as soon as there is one."""
-        async with Oracle(self.oracle_url) as oracle:
+        async with SandboxControl(self.oracle_url) as oracle:
             for _ in range(100):
                 if (code := await oracle.code(e164)) is not None:
                     return code
@@ -95,7 +95,7 @@ class Place:
 @pytest_asyncio.fixture(loop_scope="session")
 async def place(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     """Flows in this process read its settings from the environment."""
-    async with House(tmp_path) as house:
+    async with DemoServers(tmp_path) as house:
         for name in [name for name in os.environ if name.startswith("CUTOVER_")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("CUTOVER_HOME", str(house.home))

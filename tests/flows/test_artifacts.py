@@ -69,7 +69,7 @@ async def test_the_progress_is_drawn_while_numbers_move(place: Place) -> None:
 
     async def work() -> None:
         async with WaveArtifacts(Wave([ended(at), other]), "night", 901) as shown:  # type: ignore[arg-type]
-            await shown.tick()
+            await shown.update_progress()
             assert shown._drawing is not None
             await shown._drawing
 
@@ -79,8 +79,8 @@ async def test_the_progress_is_drawn_while_numbers_move(place: Place) -> None:
 
 async def test_numbers_do_not_wait_for_a_picture() -> None:
     async with asyncio.timeout(5), WaveArtifacts(Wave(None), "night", 902) as shown:  # type: ignore[arg-type]
-        await shown.tick()
-        await shown.tick()
+        await shown.update_progress()
+        await shown.update_progress()
 
 
 async def test_the_last_table_is_the_true_one(place: Place) -> None:
@@ -90,7 +90,7 @@ async def test_the_last_table_is_the_true_one(place: Place) -> None:
 
     async def work() -> None:
         async with WaveArtifacts(Wave(before, after), "night", 903) as shown:  # type: ignore[arg-type]
-            assert list(await shown.close()) == after
+            assert list(await shown.finish()) == after
 
     await in_a_flow(work)
     assert [row["status"] for row in json.loads((await artifact("wave-903-table")).data)] == ["done", "done"]
@@ -105,6 +105,6 @@ async def test_a_table_is_written_once_while_another_run_goes_on(place: Place) -
     async def work() -> None:
         reads = [[ended(at), one] for one in moving]
         async with WaveArtifacts(Wave(*reads), "night", 904) as shown:  # type: ignore[arg-type]
-            assert list(await shown.close()) == reads[1]
+            assert list(await shown.finish()) == reads[1]
 
     await in_a_flow(work)

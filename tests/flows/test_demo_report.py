@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.demo.report import Ending, came_out, rank, summary
+from migration.demo.report import DemoResult, percentile, problems, summary
 from state.enums import Status
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -32,7 +32,7 @@ BOARD = [
 ]
 
 
-def ending(**changed: Any) -> Ending:
+def ending(**changed: Any) -> DemoResult:
     told: dict[str, Any] = {
         "before": BEFORE,
         "after": [seen("+1", "cloud", 1.5), seen("+2", "cloud", 500.0), seen("+3", "neither")],
@@ -42,7 +42,7 @@ def ending(**changed: Any) -> Ending:
         "now": NOW,
         "killed": 1,
     }
-    return Ending(**(told | changed))
+    return DemoResult(**(told | changed))
 
 
 def test_the_line() -> None:
@@ -58,7 +58,7 @@ def test_the_line() -> None:
         "wrong_pins": 0,
         "sends_to_dead_side": 0,
     }
-    assert came_out(ending()) == []
+    assert problems(ending()) == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_line() -> None:
     ],
 )
 def test_a_story_that_did_not_come_out(changed: dict[str, Any], said: str) -> None:
-    assert any(said in one for one in came_out(ending(**changed)))
+    assert any(said in one for one in problems(ending(**changed)))
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_a_story_that_did_not_come_out(changed: dict[str, Any], said: str) -> No
     ],
 )
 def test_percentiles_are_values_that_occurred(values: list[float], share: float, expected: float | None) -> None:
-    assert rank(values, share) == expected
+    assert percentile(values, share) == expected

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from prefect.cli.deploy._models import PrefectYamlModel
 
-from flows.deployments import FLOWS, prefect_file, written
-from migration.waves.schedule import Planned, parts_of, planned_runs
+from flows.deployments import FLOWS, prefect_yaml, write_prefect_file
+from migration.waves.schedule import ScheduledRun, part_count, scheduled_runs
 from state.enums import WaveState
 from state.queries import WaveRow
 
@@ -39,9 +39,9 @@ class Left:
         self.ended_at = ended
 
 
-def told(flow: str, planned: tuple[Planned, ...] = ()) -> dict[str, Any]:
+def told(flow: str, planned: tuple[ScheduledRun, ...] = ()) -> dict[str, Any]:
     entrypoint = FLOWS[flow][0]
-    return next(one for one in prefect_file(planned)["deployments"] if one["entrypoint"] == entrypoint)
+    return next(one for one in prefect_yaml(planned)["deployments"] if one["entrypoint"] == entrypoint)
 
 
 WAITS = {"limit": 10, "collision_strategy": "ENQUEUE"}
@@ -67,21 +67,21 @@ def test_only_sweep_has_a_schedule_of_its_own() -> None:
 
 def test_nothing_of_the_environment_is_written(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUTOVER_MASTER_KEY", "a-key-that-must-not-be-there")
-    text = written((), tmp_path).read_text()
+    text = write_prefect_file((), tmp_path).read_text()
     assert "CUTOVER_" not in text
     assert "a-key" not in text
     assert all(one["work_pool"]["job_variables"] == {} for one in yaml.safe_load(text)["deployments"])
 
 
 def test_prefect_reads_the_file_as_it_is_meant(tmp_path: Any) -> None:
-    planned = planned_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
-    read = PrefectYamlModel.model_validate(yaml.safe_load(written(planned, tmp_path).read_text()))
+    planned = scheduled_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    read = PrefectYamlModel.model_validate(yaml.safe_load(write_prefect_file(planned, tmp_path).read_text()))
     assert [one.entrypoint for one in read.deployments] == [entrypoint for entrypoint, _ in FLOWS.values()]
     assert read.pull == []
 
 
 def test_a_wave_is_scheduled_in_parts_at_its_own_local_time() -> None:
-    planned = planned_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    planned = scheduled_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
     schedules = told("run-wave", planned)["schedules"]
     assert [one["parameters"] for one in schedules] == [
         {"wave": "Night, one", "part": 0, "parts": 2},
@@ -110,7 +110,7 @@ def test_prefect_computes_that_very_moment(start: datetime, zone: str) -> None:
     from prefect.server.schemas.schedules import RRuleSchedule
 
     wave = replace(WAVE, window_start=start, time_zone=zone)
-    planned = planned_runs([wave], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
+    planned = scheduled_runs([wave], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
     one = told("run-wave", planned)["schedules"][0]
     schedule = RRuleSchedule(rrule=one["rrule"], timezone=one["timezone"])
     assert [at.astimezone(UTC) for at in schedule.to_rrule()] == [start]
@@ -129,9 +129,9 @@ def test_prefect_computes_that_very_moment(start: datetime, zone: str) -> None:
     ],
 )
 def test_a_wave_that_needs_no_run_has_no_schedule(change: dict[str, Any], left: list[Left]) -> None:
-    assert planned_runs([replace(WAVE, **change)], left, NOW) == ()  # type: ignore[arg-type]
+    assert scheduled_runs([replace(WAVE, **change)], left, NOW) == ()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("numbers", "parts"), [(1, 1), (20, 1), (21, 2), (300, 2), (301, 3), (500, 4), (10_000, 67)])
 def test_parts(numbers: int, parts: int) -> None:
-    assert parts_of(numbers) == parts
+    assert part_count(numbers) == parts

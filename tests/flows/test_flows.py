@@ -12,8 +12,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import State, StateType
 
-from flows.common import Way, in_task
-from flows.enter_code import GONE, enter_code
+from flows.common import RequestedItinerary, run_in_task
+from flows.enter_code import OVERWRITTEN, enter_code
 from flows.migrate_number import migrate_number
 from flows.preflight import preflight
 from flows.run_wave import run_wave
@@ -91,7 +91,7 @@ async def test_a_dry_run_changes_nothing(place: Place) -> None:
 
 async def test_rules_over_several_fields_are_checked_first(place: Place) -> None:
     await place.fill("--numbers", "1", wave="")
-    state = await migrate_number(FIRST, Way.CODE_FIRST, dry_run=True, return_state=True)
+    state = await migrate_number(FIRST, RequestedItinerary.CODE_FIRST, dry_run=True, return_state=True)
     assert state.type is StateType.FAILED
     assert state.message == "a dry run changes nothing, so it cannot change the itinerary; choose one of the two"
     assert await place.writes() == []
@@ -219,7 +219,7 @@ async def test_a_code_is_stored_and_overwritten_in_prefects_record(place: Place)
     state = await enter_code(FIRST, await place.code(at.e164), return_state=True)
     assert state.type is StateType.COMPLETED
     run = await run_of(state)
-    assert (run.name, run.parameters) == (f"enter code {FIRST}", {"number": FIRST, "code": GONE})
+    assert (run.name, run.parameters) == (f"enter code {FIRST}", {"number": FIRST, "code": OVERWRITTEN})
     [at] = await place.board()
     assert at.status is Status.READY
 
@@ -229,13 +229,13 @@ async def test_what_is_no_reference_is_overwritten_too(place: Place, number: Any
     state = await enter_code(number, "123456", return_state=True)
     assert state.type is StateType.FAILED
     run = await run_of(state)
-    assert (run.name, run.parameters) == ("enter code", {"number": GONE, "code": GONE})
+    assert (run.name, run.parameters) == ("enter code", {"number": OVERWRITTEN, "code": OVERWRITTEN})
     assert "123456" not in run.model_dump_json()
     assert "447700900123" not in run.model_dump_json()
 
 
 async def test_a_run_that_is_retried_does_not_type_its_marker_in(place: Place) -> None:
-    state = await enter_code(FIRST, GONE, return_state=True)
+    state = await enter_code(FIRST, OVERWRITTEN, return_state=True)
     assert state.message == "the code of this run was taken when it first ran; start a new run with a new code"
 
 
@@ -274,7 +274,7 @@ async def test_an_error_inside_a_task_is_no_answer() -> None:
 
     @flow(retries=0)
     async def around() -> None:
-        await in_task("move", FIRST, work)
+        await run_in_task("move", FIRST, work)
 
     with pytest.raises(Broken):
         await around()

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from migration.app import open_app
-from migration.demo.fleet import write_home
-from migration.demo.oracle import Oracle
+from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
+from migration.demo.sandbox_control import SandboxControl
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.postgres import EMPTY, PostgresServer
@@ -119,7 +119,7 @@ async def board(hall: Hall) -> tuple[Position, ...]:
 
 
 async def numbers(hall: Hall) -> list[dict[str, Any]]:
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         return await oracle.numbers()
 
 
@@ -131,7 +131,7 @@ async def code_of(hall: Hall) -> str:
     found: list[str] = []
 
     async def has_come() -> bool:
-        async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+        async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
             found[:] = filter(None, [await oracle.code((await board(hall))[-1].e164)])
         return bool(found)
 
@@ -144,7 +144,7 @@ async def the_wave_is_over(hall: Hall) -> None:
     truth = await numbers(hall)
     assert {one["side"] for one in truth} == {"cloud"}
     assert not any(one["double_effects"] or one["wrong_pins"] for one in truth)
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         registers = Counter(one["e164"] for one in await oracle.calls() if one["call"] == "register")
     assert registers == {one["e164"]: 1 for one in truth}
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from flows.deployments import FLOWS
 from migration.demo.prefect_api import PrefectApi
-from migration.demo.servers import House
+from migration.demo.servers import DemoServers
 from state.enums import Side, Status
 from state.ledger.waves import NewWave
 from tests.flows.conftest import Place
@@ -30,7 +30,7 @@ TYPED_IN_VAIN = "907-531"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> AsyncIterator[Place]:
     """A server, a worker, and four numbers: two healthy ones and two that need a code."""
-    async with House(tmp_path_factory.mktemp("house")) as house:
+    async with DemoServers(tmp_path_factory.mktemp("house")) as house:
         there = Place(house, sqlite_template)
         await there.fill("--numbers", "4", "--kinds", "healthy,no_backup", wave="")
         await house.start_prefect()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.common import is_reference, state_of
+from flows.common import is_reference, prefect_state
 from migration.engine.runner import Busy
 from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Reopen, Waiting
 from state.enums import Party
@@ -25,7 +25,7 @@ LATER = datetime(2026, 11, 24, tzinfo=UTC)
     ],
 )
 def test_states_are_true(outcome: Outcome | Busy, expected: tuple[StateType, str]) -> None:
-    state = state_of(outcome, "said")
+    state = prefect_state(outcome, "said")
     assert (state.type, state.name) == expected
     assert state.message == "said"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from migration.app import App
+from migration.errors import OperationRefused
 from migration.operations.numbers import abort, recover_forward
-from migration.operations.refused import Refused
 from state.enums import Side, Status
 from state.errors import StateError
 from state.rows import Position
@@ -124,7 +124,7 @@ async def _in_the_middle(rig: Rig, tale: Tale, at: Position, ask: Ask, taken: Ex
     try:
         async with rig.worker() as app:
             await ask(app, at.ref)
-    except (Refused, StateError):
+    except (OperationRefused, StateError):
         await _refused(rig, before, ask)
         due = Due("cloud")  # it goes on as it was
     assert due is not None, where
@@ -157,7 +157,7 @@ async def _refused(rig: Rig, before: Before, ask: Ask) -> None:
         known = await _known(app, before.at.ref)
         try:
             await ask(app, before.at.ref)
-        except (Refused, StateError):
+        except (OperationRefused, StateError):
             pass
         else:
             raise AssertionError(f"taken at {_step(before.at)}")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from migration.demo.prefect_api import PrefectApi
-from migration.demo.servers import House
+from migration.demo.servers import DemoServers
 from migration.runtime.process_tree import Child
 from migration.settings import Settings
 
@@ -35,7 +35,7 @@ arguments = {{ instance = "[A-Za-z0-9_-]+" }}
 """
 
 
-class Hall(House):
+class Hall(DemoServers):
     """`database_url`: of our own state, `prefect_database_url`: of Prefect's; None: SQLite."""
 
     def __init__(self, folder: Path, database_url: str | None = None, prefect_database_url: str | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from migration.app import App
 from migration.engine.itineraries import itinerary_named
-from migration.operations.numbers import back_to_onprem, look_back, recover_forward
+from migration.operations.numbers import back_to_onprem, read_rollback_assessment, recover_forward
 from migration.steps.protocol import Waiting
 from state.enums import Party
 from state.rows import Position
@@ -93,7 +93,7 @@ async def _at_the_first(rig: Rig, app: App, tale: Tale) -> Position:
     (at,) = await rig.imported(app, **tale.columns)
     if tale.after == BACK:
         await rig.drive(app, at.ref)
-        return await back_to_onprem(app, await look_back(app, at.ref), "tester")
+        return await back_to_onprem(app, await read_rollback_assessment(app, at.ref), "tester")
     if tale.after == FORWARD:
         return await recover_forward(app, at.ref, "it is dark", "tester")
     return at

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from migration.app import App
-from migration.operations.numbers import back_to_onprem, look_back, recover_forward
-from migration.operations.refused import Refused
+from migration.errors import OperationRefused
+from migration.operations.numbers import back_to_onprem, read_rollback_assessment, recover_forward
 from state.enums import Side, Status
 from state.rows import Position
 from tests.conftest import MakeRig
@@ -63,7 +63,7 @@ WITH_A_WAY_BACK = [name for name, tale in TALES.items() if tale.back_from]
 
 
 async def _ask(app: App, ref: str) -> Position:
-    return await back_to_onprem(app, await look_back(app, ref), "tester")
+    return await back_to_onprem(app, await read_rollback_assessment(app, ref), "tester")
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -91,7 +91,7 @@ async def test_a_closed_way_is_not_offered_and_changes_nothing(big_matrix_rig: M
         (at,) = await told.imported(app, **HOOK)
         await told.drive(app, at.ref)
         calls = told.mutations(at)
-        with pytest.raises(Refused, match="closed"):
+        with pytest.raises(OperationRefused, match="closed"):
             await _ask(app, at.ref)
         assert (await app.queries.find(at.ref)).migration_id == at.migration_id
     assert told.mutations(at) == calls

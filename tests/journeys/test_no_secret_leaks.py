@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from migration.preflight.assessment import preflight
+from migration.preflight.assessment import run_preflight
 from state.models import Base
 from tests.conftest import MakeRig
 from tests.harness.in_process import Rig
@@ -98,7 +98,7 @@ async def test_a_whole_number_leaves_no_secret_anywhere(rig: MakeRig, logged: Re
     spy = Spy(told)
     async with told.worker() as app:
         (at,) = await told.imported(app)
-        reports = await preflight(app, [at])
+        reports = await run_preflight(app, [at])
         await told.drive(app, at.ref)
         at = await app.queries.position(at.migration_id)
         view = await app.loader.of(at, told.clock.now())

@@ -3,7 +3,7 @@
 import pytest
 
 from migration.app import App
-from migration.operations.numbers import abort, back_to_onprem, look_back
+from migration.operations.numbers import abort, back_to_onprem, read_rollback_assessment
 from migration.operations.wording import next_command
 from state.enums import Side, Status
 from state.errors import Conflict
@@ -20,7 +20,7 @@ BY_CODE: dict[str, object] = {"restore_registers": "never"}
 async def _on_its_way_back(told: Rig, app: App, step: str) -> Position:
     (at,) = await told.imported(app, **WITH_CLIENT)
     await told.drive(app, at.ref)
-    at = await back_to_onprem(app, await look_back(app, at.ref), "tester")
+    at = await back_to_onprem(app, await read_rollback_assessment(app, at.ref), "tester")
     return await told.stand_at(app, at, step)
 
 

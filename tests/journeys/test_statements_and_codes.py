@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from migration.operations.codes import enter_code
-from migration.operations.numbers import state_onprem_off, switch_way
+from migration.operations.numbers import record_onprem_off, switch_itinerary
 from migration.steps.protocol import Advanced, Reopen
 from state.enums import Side, Status
 from tests.conftest import MakeRig
@@ -57,7 +57,7 @@ async def test_a_word_that_on_premises_is_off_is_void_once_it_serves(rig: MakeRi
     told = await rig(kinds=["no_backup"])
     async with told.worker() as app:
         (at,) = await told.imported(app)
-        at = await state_onprem_off(app, at.ref, "the host was shut down", "tester")
+        at = await record_onprem_off(app, at.ref, "the host was shut down", "tester")
         assert at.onprem_off_stated_by == "tester"
         at = await told.stand_at(app, at, "secure_pin")
         assert (at.side, at.onprem_off_stated_by, at.onprem_off_stated_at) == (Side.ON_PREMISES, None, None)
@@ -70,7 +70,7 @@ async def test_a_profile_outlives_a_change_of_way_while_the_number_is_dark(rig: 
     async with told.worker() as app:
         (at,) = await told.imported(app)
         at = await told.stand_at(app, at, "register")
-        await switch_way(app, at.ref, "CODE_AFTER", "its code came too late", "tester")
+        await switch_itinerary(app, at.ref, "CODE_AFTER", "its code came too late", "tester")
         await told.drive(app, at.ref)
         assert (await app.queries.position(at.migration_id)).status is Status.DONE
     assert "profile" in told.mutations(at)

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.async_api import Page, async_playwright, expect
 
 from migration.demo.prefect_api import PrefectApi
-from migration.demo.servers import HERE, House
+from migration.demo.servers import HERE, DemoServers
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -18,7 +18,7 @@ PATIENCE_MS = 60_000
 SIZE = (1280, 1100)
 
 
-class Shown(House):
+class Shown(DemoServers):
     async def start_prefect(self) -> None:
         """With its pages, which the house of a demo leaves out."""
         child = self._start("prefect", "prefect", "server", "start", "--host", HERE, "--port", str(self.port))

@@ -13,9 +13,9 @@ from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from migration.app import open_app
-from migration.demo.fleet import write_home
-from migration.demo.oracle import Oracle
+from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
+from migration.demo.sandbox_control import SandboxControl
 from state.rows import Position
 from tests.ui.browser import PATIENCE_MS, Shown, browser_page, picture
 
@@ -124,14 +124,14 @@ async def board(house: Shown) -> tuple[Position, ...]:
 
 async def code_of(house: Shown) -> str:
     [at] = await board(house)
-    async with Oracle(str(house.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(house.manifest["sandbox_url"])) as oracle:
         code = await oracle.code(at.e164)
     assert code is not None, "a code is on the phone"
     return code
 
 
 async def sides(house: Shown) -> list[str]:
-    async with Oracle(str(house.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(house.manifest["sandbox_url"])) as oracle:
         return [one["side"] for one in await oracle.numbers()]
 
 

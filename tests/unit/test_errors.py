@@ -12,6 +12,7 @@ from migration.errors import (
     BadSetting,
     CredentialsRefused,
     MigrationError,
+    OperationRefused,
     OutcomeUnknown,
     Rejected,
     Throttled,
@@ -20,7 +21,6 @@ from migration.errors import (
 )
 from migration.fleet.importing import BadInventory
 from migration.fleet.inventory import BadRow
-from migration.operations.refused import Refused
 from migration.vault.sealing import WrongKey
 from state import errors as state_errors
 from state.enums import Party
@@ -37,7 +37,7 @@ EACH: list[Exception] = [
     WriteRefused("a dry run"),
     BadSetting("no key"),
     WrongKey("another key"),
-    Refused("no sense"),
+    OperationRefused("no sense"),
     BackupNotKept("lost"),
     BadInventory(Path("fleet.csv"), [BadRow(2, "e164", "wrong")]),
     *(

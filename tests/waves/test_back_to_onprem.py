@@ -9,9 +9,9 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import State, StateType
 
-from flows.back_to_onprem import back_to_onprem, state_at_end, unconfirmed
+from flows.back_to_onprem import back_to_onprem, confirmation_problem, final_state
 from flows.migrate_number import migrate_number
-from migration.demo.fleet import write_home
+from migration.demo.partner_files import write_home
 from migration.fleet.importing import import_fleet
 from migration.steps.protocol import Advanced
 from migration.vault.sealing import new_master_key, write_private
@@ -87,10 +87,10 @@ class At:
 
 async def test_a_number_that_came_forward_again_has_not_gone_back() -> None:
     outcome = Advanced("restore_profile", ended=True)
-    state = state_at_end(At("FORWARD_RECOVERY"), outcome)
+    state = final_state(At("FORWARD_RECOVERY"), outcome)
     assert (state.type, state.name) == (StateType.FAILED, "NotBack")
     assert state.message == "N-0001 could not go back; it ended on cloud by FORWARD_RECOVERY"
-    assert state_at_end(At("BACK_TO_ONPREM"), outcome).name == "Completed"
+    assert final_state(At("BACK_TO_ONPREM"), outcome).name == "Completed"
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(place:
 
 
 async def test_only_the_same_reference_confirms() -> None:
-    assert unconfirmed(FIRST, FIRST) == ""
-    assert all(unconfirmed(FIRST, typed) for typed in ("", "N-0010", "n-0001", "N-0001 "))
+    assert confirmation_problem(FIRST, FIRST) == ""
+    assert all(confirmation_problem(FIRST, typed) for typed in ("", "N-0010", "n-0001", "N-0001 "))

@@ -16,9 +16,9 @@ import pytest
 import pytest_asyncio
 
 from migration.app import open_app
-from migration.demo.fleet import write_home
-from migration.demo.oracle import Oracle
+from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
+from migration.demo.sandbox_control import SandboxControl
 from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
@@ -106,21 +106,21 @@ async def board(hall: Hall, wave: str | None = None) -> dict[str, Position]:
 async def truth(hall: Hall) -> dict[str, dict[str, Any]]:
     """What the sandbox knows of each number, by reference."""
     refs = {at.e164: ref for ref, at in (await board(hall)).items()}
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         return {refs[one["e164"]]: one for one in await oracle.numbers()}
 
 
 async def calls(hall: Hall, ref: str) -> list[dict[str, Any]]:
     """Everything that was sent to change something about a number, in order."""
     e164 = (await board(hall))[ref].e164
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         return [one for one in await oracle.calls() if one["e164"] == e164 and one["write"]]
 
 
 async def crossings(hall: Hall, since: datetime | None = None, refs: Collection[str] | None = None) -> list[datetime]:
     """When `register` was sent for a number of the wave."""
     mine = {at.e164 for ref, at in (await board(hall, NIGHT)).items() if refs is None or ref in refs}
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         told = [one for one in await oracle.calls() if one["call"] == "register" and one["e164"] in mine]
     at = [datetime.fromisoformat(one["at"]) for one in told]
     return [one for one in at if since is None or one >= since]

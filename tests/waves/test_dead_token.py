@@ -13,7 +13,7 @@ from migration.operations.profiles import renew_profile
 from migration.operations.waves import begin_wave
 from migration.settings import Settings
 from migration.vault.sealing import new_master_key
-from migration.waves.loop import Slice, WaveLoop
+from migration.waves.loop import NumberSelection, WaveLoop
 from sandbox.app import Sandbox
 from sandbox.calls import Call
 from sandbox.scenarios.scenario_file import read
@@ -101,7 +101,9 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
             """Dies when some of its numbers are across and others are not."""
             token.revoked = token.revoked or sum(registers(told, board["north"])) >= 2
 
-        await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(Slice(wave=WAVE), tick)
+        await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(
+            NumberSelection(wave=WAVE), tick
+        )
         north, south = await now(app, board["north"]), await now(app, board["south"])
         assert token.revoked
         assert {(at.side, at.status) for at in south} == {(Side.CLOUD, Status.DONE)}
@@ -120,7 +122,7 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
         # A new token, and the rest goes on from where it stands.
         token.revoked = False
         await renew_profile(app, "main")
-        await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(Slice(wave=WAVE))
+        await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(NumberSelection(wave=WAVE))
         assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
         assert (await app.queries.wave(WAVE)).state is WaveState.DONE
     assert registers(told, north) == [1] * EACH

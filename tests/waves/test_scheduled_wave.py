@@ -17,9 +17,9 @@ import pytest_asyncio
 import yaml
 
 from migration.app import open_app
-from migration.demo.fleet import write_home
-from migration.demo.oracle import Oracle
+from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
+from migration.demo.sandbox_control import SandboxControl
 from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
@@ -97,7 +97,7 @@ async def scheduled(hall: Hall) -> datetime:
 
 
 async def in_the_middle(hall: Hall) -> bool:
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         return sum(1 for one in await oracle.numbers() if one["registered"]) >= ENOUGH_MOVED
 
 
@@ -136,7 +136,7 @@ async def holders(hall: Hall) -> set[str]:
 
 
 async def the_wave_is_over(hall: Hall, tmp_path: Path, start: datetime) -> None:
-    async with Oracle(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
         truth = {one["e164"]: one for one in await oracle.numbers()}
         calls = await oracle.calls()
     ours = await board(hall)

@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 
 from migration.app import App
 from migration.engine.runner import Busy
-from migration.operations.numbers import switch_way
+from migration.operations.numbers import switch_itinerary
 from migration.operations.waves import begin_wave, hold_wave, release_wave
 from migration.steps.protocol import Held, Outcome
-from migration.waves.loop import Slice, WaveLoop, left_over
-from migration.waves.plan import cutover_of
+from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.plan import longest_cutover
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.models import NumberMigration
@@ -33,7 +33,7 @@ async def test_a_wave_ends_when_its_numbers_have(rig: MakeRig) -> None:
     async with told.worker() as app:
         board = await told.imported(app, wave="north")
         await begin_wave(app, "north")
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         assert (await app.queries.wave("north")).state is WaveState.DONE
         assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
     assert all(told.mutations(at).count("register") == 1 for at in board)
@@ -45,12 +45,12 @@ async def test_everything_reversible_is_done_before_the_gate(rig: MakeRig) -> No
         board = await told.imported(app, wave="north", hook="senders")
         await begin_wave(app, "north")
         await hold_wave(app, "north", "not yet")
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         held = await app.queries.board(wave="north")
         assert {(at.status, at.next_step) for at in held} == {(Status.HELD, "pause_sends")}
         assert all(told.mutations(at) == ["onprem.two_step"] for at in board)
         await release_wave(app, "north", canary=False, only=[])
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
 
 
@@ -61,11 +61,11 @@ async def test_the_canary_goes_first_and_alone(rig: MakeRig) -> None:
         new = NewWave("north", canary_size=2, released=Released.CANARY)
         await app.ledger.waves.make(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         sides = [at.side for at in await app.queries.board(wave="north")]
         assert sides == [Side.CLOUD] * 2 + [Side.ON_PREMISES] * 3
         await release_wave(app, "north", canary=False, only=[])
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
 
 
@@ -77,7 +77,7 @@ async def test_a_wave_halts_itself_when_too_many_fail(rig: MakeRig) -> None:
         for at in board[:2]:
             told.number(at).banned = True
         await begin_wave(app, "north")
-        await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(Slice(wave="north"))
+        await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(NumberSelection(wave="north"))
         row = await app.queries.wave("north")
         after = sorted(await app.queries.board(wave="north"), key=lambda at: at.migration_id)
         assert row.state is WaveState.HALTED
@@ -93,7 +93,7 @@ async def test_no_cutover_begins_that_cannot_end_in_the_window(rig: MakeRig) -> 
         new = NewWave("north", window_end=told.clock.now() + timedelta(minutes=2))
         await app.ledger.waves.make(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         held = await app.queries.board(wave="north")
         assert {at.status for at in held} == {Status.HELD}
         assert all("no room left" in (at.reason or "") for at in held)
@@ -111,12 +111,12 @@ async def test_each_way_needs_room_for_the_whole_of_its_cutover(rig: MakeRig, ki
     async with told.worker() as app:
         (at,) = await told.imported(app)
         if at.itinerary != way:
-            await switch_way(app, at.ref, way, "as it is", "tester")
+            await switch_itinerary(app, at.ref, way, "as it is", "tester")
         await app.ledger.waves.make(NewWave("north", released=Released.NONE), [at.migration_id])
         await begin_wave(app, "north")
         assert isinstance(await told.drive(app, at.ref), Held)
         at = await app.queries.position(at.migration_id)
-        room, now = cutover_of(at), await app.queries.now()
+        room, now = longest_cutover(at), await app.queries.now()
         await app.ledger.waves.release("north", Released.ALL)
         await app.ledger.waves.set_window("north", None, now + room - timedelta(seconds=1), "UTC")
         said = await app.runner.run_one(at.migration_id)
@@ -153,7 +153,7 @@ async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wa
         told.number(board[0]).banned = True
         await begin_wave(app, "north")
         due = set(await app.queries.due())
-        await WaveLoop(app, app.runner.run_one, concurrency=20, patience=SOON).run(Slice(only=due))
+        await WaveLoop(app, app.runner.run_one, concurrency=20, patience=SOON).run(NumberSelection(only=due))
         row = await app.queries.wave("north")
         assert (row.state, row.because) == (WaveState.HALTED, "1 number failed; the halt rule allows 0")
         failed = next(one.at for one in await app.queries.events(board[0].migration_id) if one.kind == "blocked")
@@ -177,9 +177,9 @@ async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(r
         loops = [
             WaveLoop(at, at.runner.run_one, concurrency=20, patience=SOON).run(one, counted)
             for at, one in (
-                (app, Slice(wave="north", part=0, parts=2)),
-                (other, Slice(wave="north", part=1, parts=2)),
-                (app, Slice(only={at.migration_id for at in board})),
+                (app, NumberSelection(wave="north", part=0, parts=2)),
+                (other, NumberSelection(wave="north", part=1, parts=2)),
+                (app, NumberSelection(only={at.migration_id for at in board})),
             )
         ]
         await asyncio.gather(*loops)
@@ -206,10 +206,10 @@ async def test_a_halted_wave_that_is_released_moves_the_rest(rig: MakeRig) -> No
         await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
         told.number(board[0]).banned = True
         await begin_wave(app, "north")
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         assert (await app.queries.wave("north")).state is WaveState.HALTED
         await release_wave(app, "north", canary=False, only=[])
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         sides = [at.side for at in sorted(await app.queries.board(), key=lambda at: at.migration_id)]
         assert (await app.queries.wave("north")).state is WaveState.RUNNING
     assert sides[1:] == [Side.CLOUD] * 3
@@ -233,7 +233,7 @@ async def test_a_loop_at_the_gate_hears_a_release_within_seconds(rig: MakeRig) -
                 await release_wave(app, "north", canary=False, only=[])
 
         loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=10))
-        await loop.run(Slice(wave="north"), tick)
+        await loop.run(NumberSelection(wave="north"), tick)
         assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
         crossed = [one.at for one in told.sandbox.world.calls if one.call == "register"]
     assert len(crossed) == 2
@@ -251,7 +251,7 @@ async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_w
         async def stayed() -> timedelta:
             began = told.clock.now()
             loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=3))
-            await loop.run(Slice(wave="north"))
+            await loop.run(NumberSelection(wave="north"))
             return told.clock.now() - began
 
         assert timedelta(minutes=3) <= await stayed() <= timedelta(minutes=4)
@@ -270,7 +270,7 @@ async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig, by: str) ->
         (at,) = await told.imported(app, wave="north")
         await begin_wave(app, "north")
         await hold_wave(app, "north", "not yet")
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         await release_wave(app, "north", canary=False, only=[])
     told.scythe = Scythe(after_send=1)
     with pytest.raises(Killed):
@@ -279,13 +279,13 @@ async def test_what_a_dead_worker_held_goes_on_at_once(rig: MakeRig, by: str) ->
     assert told.mutations(at)[-1] == "register"
     killed_at = told.clock.now()
     async with told.worker() as app:
-        await _loop(app).run(Slice(wave="north"))
+        await _loop(app).run(NumberSelection(wave="north"))
         assert (await app.queries.position(at.migration_id)).status is Status.RUNNING, "nobody knows that it is dead"
         beside_it = replace(app, is_gone=lambda holder: holder == "worker-2")
-        chosen = Slice(wave="north")
+        chosen = NumberSelection(wave="north")
         if by == "a sweep":
-            assert await left_over(app) == await left_over(beside_it, dry_run=True) == ()
-            chosen = Slice(only=await left_over(beside_it))
+            assert await numbers_to_sweep(app) == await numbers_to_sweep(beside_it, dry_run=True) == ()
+            chosen = NumberSelection(only=await numbers_to_sweep(beside_it))
         await _loop(beside_it).run(chosen)
         assert (await app.queries.position(at.migration_id)).status is Status.DONE
     assert told.clock.now() - killed_at < timedelta(seconds=15)
@@ -309,6 +309,6 @@ async def test_numbers_turned_away_for_one_that_has_stopped_since_are_taken_up(r
             over.set()
             return outcome
 
-        chosen = Slice(only={first, *others})
+        chosen = NumberSelection(only={first, *others})
         await WaveLoop(app, run_one, concurrency=5, patience=SOON).run(chosen)
         assert {at.status for at in await app.queries.board()} == {Status.DONE}

@@ -7,16 +7,16 @@ from pydantic import SecretStr
 
 from migration.clients.onprem import Reading
 from migration.errors import MigrationError
-from migration.preflight.check import Checked, Verdict
+from migration.preflight.check import CheckResult, Verdict
 from migration.steps.protocol import Number
 
 PAGE = "runbooks/no-backup.md"
 
 
-class TrialBackup:
+class BackupCheck:
     name: ClassVar[str] = "backup"
 
-    async def look(self, number: Number) -> Checked | None:
+    async def run(self, number: Number) -> CheckResult | None:
         if number.onprem is None or (await number.onprem.reading()).kind is not Reading.SERVING:
             return None
         password = SecretStr(base64.urlsafe_b64encode(number.randomness(24)).decode())
@@ -24,5 +24,5 @@ class TrialBackup:
             await number.onprem.backup(password)
         except MigrationError as exc:
             verdict = Verdict.FAIL if number.state.itinerary == "WITH_BACKUP" else Verdict.WARN
-            return Checked(self.name, verdict, f"no backup can be taken: {exc}", PAGE)
-        return Checked(self.name, Verdict.PASS, "a backup can be taken")
+            return CheckResult(self.name, verdict, f"no backup can be taken: {exc}", PAGE)
+        return CheckResult(self.name, Verdict.PASS, "a backup can be taken")

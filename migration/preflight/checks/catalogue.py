@@ -1,23 +1,24 @@
 """All checks, in the order in which they are shown."""
 
 from migration.preflight.check import Check
-from migration.preflight.checks.backup import TrialBackup
-from migration.preflight.checks.graph_number import GraphNumber
-from migration.preflight.checks.hook import Hook, Subscription
-from migration.preflight.checks.instance import Instance
-from migration.preflight.checks.pin import Pin
-from migration.preflight.checks.stop_command import StopCommand
-from migration.preflight.checks.token import Token
-from migration.preflight.checks.way_back import RollbackCheck
+from migration.preflight.checks.backup import BackupCheck
+from migration.preflight.checks.graph_number import GraphNumberCheck
+from migration.preflight.checks.instance import InstanceCheck
+from migration.preflight.checks.pin import PinCheck
+from migration.preflight.checks.rollback import RollbackCheck
+from migration.preflight.checks.stop_command import StopCommandCheck
+from migration.preflight.checks.token import TokenCheck
+from migration.preflight.checks.traffic_hook import TrafficHookCheck
+from migration.preflight.checks.webhook_subscription import WebhookSubscriptionCheck
 
 CHECKS: tuple[Check, ...] = (
-    Token(),
-    GraphNumber(),
-    Instance(),
-    TrialBackup(),
-    Pin(),
-    StopCommand(),
-    Hook(),
-    Subscription(),
+    TokenCheck(),
+    GraphNumberCheck(),
+    InstanceCheck(),
+    BackupCheck(),
+    PinCheck(),
+    StopCommandCheck(),
+    TrafficHookCheck(),
+    WebhookSubscriptionCheck(),
     RollbackCheck(),
 )

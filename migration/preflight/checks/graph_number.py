@@ -2,21 +2,21 @@
 
 from typing import ClassVar
 
-from migration.preflight.check import Checked, Verdict
+from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import not_movable
 from migration.steps.protocol import Number
 
 
-class GraphNumber:
+class GraphNumberCheck:
     name: ClassVar[str] = "number at Graph"
 
-    async def look(self, number: Number) -> Checked | None:
+    async def run(self, number: Number) -> CheckResult | None:
         cloud = await number.cloud.number(number.state.phone_number_id)
         stop = not_movable(cloud)
         if stop is not None:
-            return Checked(self.name, Verdict.FAIL, stop.reason, stop.runbook)
+            return CheckResult(self.name, Verdict.FAIL, stop.reason, stop.runbook)
         if cloud.new_name_status == "PENDING_REVIEW":
-            return Checked(self.name, Verdict.WARN, "a new display name is in review; better moved after it")
+            return CheckResult(self.name, Verdict.WARN, "a new display name is in review; better moved after it")
         if cloud.quality_rating == "RED":
-            return Checked(self.name, Verdict.WARN, "its quality rating is RED")
-        return Checked(self.name, Verdict.PASS, f"{cloud.status} on {cloud.platform_type}")
+            return CheckResult(self.name, Verdict.WARN, "its quality rating is RED")
+        return CheckResult(self.name, Verdict.PASS, f"{cloud.status} on {cloud.platform_type}")

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from migration.clients.onprem import Reading
 from migration.errors import CredentialsRefused, MigrationError
-from migration.preflight.check import Checked, Verdict
+from migration.preflight.check import CheckResult, Verdict
 from migration.steps.protocol import Number
 
 SOON = timedelta(days=7)
@@ -13,24 +13,24 @@ LOGIN_PAGE = "runbooks/onprem-login.md"
 DOWN_PAGE = "runbooks/far-side-down.md"
 
 
-class Instance:
+class InstanceCheck:
     name: ClassVar[str] = "instance"
 
-    async def look(self, number: Number) -> Checked | None:
+    async def run(self, number: Number) -> CheckResult | None:
         if number.onprem is None or number.state.instance is None:
             return None
         where = number.state.instance.name
         try:
             await number.onprem.login()
         except CredentialsRefused as exc:
-            return Checked(self.name, Verdict.FAIL, f"{where} refuses the login: {exc.details}", LOGIN_PAGE)
+            return CheckResult(self.name, Verdict.FAIL, f"{where} refuses the login: {exc.details}", LOGIN_PAGE)
         except MigrationError as exc:
             needs_it = number.state.itinerary in ("WITH_BACKUP", "CODE_FIRST")
             verdict = Verdict.FAIL if needs_it else Verdict.WARN
-            return Checked(self.name, verdict, f"{where} does not answer: {exc}", DOWN_PAGE)
+            return CheckResult(self.name, verdict, f"{where} does not answer: {exc}", DOWN_PAGE)
         reading = await number.onprem.reading()
         if reading.kind is not Reading.SERVING:
-            return Checked(self.name, Verdict.WARN, f"{where} is {reading.kind}: {reading.detail}")
+            return CheckResult(self.name, Verdict.WARN, f"{where} is {reading.kind}: {reading.detail}")
         if reading.expires_at is not None and reading.expires_at < number.now + SOON:
-            return Checked(self.name, Verdict.WARN, f"{where} expires at {reading.expires_at:%Y-%m-%d %H:%M} UTC")
-        return Checked(self.name, Verdict.PASS, f"{where} is serving")
+            return CheckResult(self.name, Verdict.WARN, f"{where} expires at {reading.expires_at:%Y-%m-%d %H:%M} UTC")
+        return CheckResult(self.name, Verdict.PASS, f"{where} is serving")

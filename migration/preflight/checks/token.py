@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from migration.preflight.check import Checked, Verdict
+from migration.preflight.check import CheckResult, Verdict
 from migration.steps.protocol import Number
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
@@ -12,19 +12,21 @@ SOON = timedelta(days=7)
 PAGE = "runbooks/token-refused.md"
 
 
-class Token:
+class TokenCheck:
     name: ClassVar[str] = "token"
 
-    async def look(self, number: Number) -> Checked | None:
+    async def run(self, number: Number) -> CheckResult | None:
         facts = await number.cloud.debug_token()
         if not facts.is_valid:
-            return Checked(self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.state.profile}", PAGE)
+            return CheckResult(
+                self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.state.profile}", PAGE
+            )
         if facts.app_id is not None and facts.app_id != number.state.app_id:
             said = f"the token is of app {facts.app_id}, the profile of app {number.state.app_id}"
-            return Checked(self.name, Verdict.FAIL, said, PAGE)
+            return CheckResult(self.name, Verdict.FAIL, said, PAGE)
         missing = [scope for scope in NEEDED if facts.scopes and scope not in facts.scopes]
         if missing:
-            return Checked(self.name, Verdict.FAIL, f"the token may not do {', '.join(missing)}", PAGE)
+            return CheckResult(self.name, Verdict.FAIL, f"the token may not do {', '.join(missing)}", PAGE)
         if facts.expires_at and datetime.fromtimestamp(facts.expires_at, UTC) < number.now + SOON:
-            return Checked(self.name, Verdict.WARN, f"the token ends within {SOON.days} days", PAGE)
-        return Checked(self.name, Verdict.PASS, f"profile {number.state.profile} is accepted")
+            return CheckResult(self.name, Verdict.WARN, f"the token ends within {SOON.days} days", PAGE)
+        return CheckResult(self.name, Verdict.PASS, f"profile {number.state.profile} is accepted")

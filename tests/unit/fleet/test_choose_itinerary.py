@@ -7,7 +7,7 @@ import pytest
 
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremReading, Reading
-from migration.fleet.choose_itinerary import Ended, Look, Way, decide
+from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.steps.both_sides import SUNSET
 from state.enums import Disposition, Side
 
@@ -22,10 +22,10 @@ def look(
     fact: str | None = None,
     expires: datetime | None = None,
     **cloud: Any,
-) -> Look:
+) -> NumberReadings:
     shown = {"id": "1", "platform_type": "ON_PREMISE", "status": "CONNECTED"} | cloud
     onprem = OnPremReading(kind, "", expires) if kind is not None else None
-    return Look(CloudNumber.model_validate(shown), onprem, backup, fact)
+    return NumberReadings(CloudNumber.model_validate(shown), onprem, backup, fact)
 
 
 VERIFIED: dict[str, Any] = {"code_verification_status": "VERIFIED"}
@@ -35,7 +35,7 @@ NEW: dict[str, Any] = NOWHERE | {"last_onboarded_time": (NOW - timedelta(days=3)
 OLD: dict[str, Any] = NOWHERE | {"last_onboarded_time": (NOW - timedelta(days=31)).isoformat()}
 
 # what was seen, when -> itinerary, side, dark on arrival
-TABLE: list[tuple[Look, datetime, str, Side, bool]] = [
+TABLE: list[tuple[NumberReadings, datetime, str, Side, bool]] = [
     # the client runs
     (look(SERVING, True), NOW, "WITH_BACKUP", Side.ON_PREMISES, False),
     (look(SERVING, True, **VERIFIED), NOW, "WITH_BACKUP", Side.ON_PREMISES, False),
@@ -76,25 +76,25 @@ TABLE: list[tuple[Look, datetime, str, Side, bool]] = [
 
 
 @pytest.mark.parametrize(("seen", "now", "itinerary", "side", "dark"), TABLE)
-def test_a_way_is_chosen(seen: Look, now: datetime, itinerary: str, side: Side, dark: bool) -> None:
-    way = decide(seen, now)
-    assert isinstance(way, Way)
+def test_a_way_is_chosen(seen: NumberReadings, now: datetime, itinerary: str, side: Side, dark: bool) -> None:
+    way = choose_itinerary(seen, now)
+    assert isinstance(way, ItineraryChoice)
     assert (way.itinerary, way.side, way.dark_on_arrival) == (itinerary, side, dark)
-    assert way.because
+    assert way.reason
 
 
 @pytest.mark.parametrize(("seen", "now", "itinerary", "side", "dark"), TABLE)
 def test_an_operator_may_force_the_way_but_not_the_facts(
-    seen: Look, now: datetime, itinerary: str, side: Side, dark: bool
+    seen: NumberReadings, now: datetime, itinerary: str, side: Side, dark: bool
 ) -> None:
-    way = decide(seen, now, "CODE_FIRST")
-    assert isinstance(way, Way)
-    assert (way.itinerary, way.because) == ("CODE_FIRST", "the inventory says so")
+    way = choose_itinerary(seen, now, "CODE_FIRST")
+    assert isinstance(way, ItineraryChoice)
+    assert (way.itinerary, way.reason) == ("CODE_FIRST", "the inventory says so")
     assert (way.side, way.dark_on_arrival) == (side, dark)
 
 
 @pytest.mark.parametrize("kind", [None, *Reading])
 @pytest.mark.parametrize("forced", [None, "WITH_BACKUP"])
 def test_a_number_on_cloud_has_no_way_to_go(kind: Reading | None, forced: str | None) -> None:
-    ended = decide(look(kind, platform_type="CLOUD_API"), NOW, forced)
-    assert ended == Ended(Disposition.ALREADY_ON_CLOUD, "Graph shows it connected on Cloud API")
+    ended = choose_itinerary(look(kind, platform_type="CLOUD_API"), NOW, forced)
+    assert ended == NoItinerary(Disposition.ALREADY_ON_CLOUD, "Graph shows it connected on Cloud API")

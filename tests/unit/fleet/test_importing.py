@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from migration.app import App
 from migration.errors import CredentialsRefused, Transient
 from migration.fleet.importing import BadInventory, begin_migrations, import_fleet
-from migration.preflight.assessment import preflight
+from migration.preflight.assessment import run_preflight
 from sandbox.scenarios.kinds import KINDS
 from state.errors import Conflict
 from state.models import Base
@@ -222,7 +222,7 @@ async def test_an_import_and_a_preflight_change_nothing_at_the_far_sides(rig: Ma
     async with told.worker() as app:
         board = await told.imported(app)
     async with told.worker(dry_run=True) as app:
-        reports = await preflight(app, board)
+        reports = await run_preflight(app, board)
     assert len(reports) == 4
     for at in board:
         assert [call for call in told.mutations(at) if call != "onprem.backup"] == []

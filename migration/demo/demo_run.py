@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from migration.app import App, open_app
-from migration.demo.codes import Typist
-from migration.demo.fleet import WAVE, write_home
-from migration.demo.oracle import Oracle
+from migration.demo.code_entry import CodeEntry
+from migration.demo.partner_files import WAVE, write_home
 from migration.demo.prefect_api import PrefectApi
-from migration.demo.report import Ending, Numbers
-from migration.demo.servers import House
+from migration.demo.report import DemoResult, Numbers
+from migration.demo.sandbox_control import SandboxControl
+from migration.demo.servers import DemoServers
 from migration.runtime.process_tree import Child
-from migration.waves.schedule import parts_of
+from migration.waves.schedule import part_count
 from state.enums import Status
 from state.rows import Position
 
@@ -32,8 +32,8 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class Story:
-    house: House
+class DemoRun:
+    house: DemoServers
     say: Say
     killed: int = 0
     before: Numbers = ()
@@ -41,12 +41,12 @@ class Story:
     decided: set[str] = field(default_factory=set)
     worker: Child | None = None
 
-    async def tell(self) -> Ending:
+    async def run(self) -> DemoResult:
         """All of it. Raises DidNotStart when a part does not come up."""
         await self._prepare()
         url = str(self.house.manifest["sandbox_url"])
         async with (
-            Oracle(url) as oracle,
+            SandboxControl(url) as oracle,
             PrefectApi(self.house.prefect_url) as prefect,
             open_app(self.house.settings) as app,
         ):
@@ -58,7 +58,7 @@ class Story:
     async def _prepare(self) -> None:
         self.say(f"everything is under {self.house.folder}; every figure is from the sandbox")
         await self.house.start_sandbox("--scenario", "demo")
-        async with Oracle(str(self.house.manifest["sandbox_url"])) as oracle:
+        async with SandboxControl(str(self.house.manifest["sandbox_url"])) as oracle:
             self.before = await oracle.numbers()
         self.say(f"sandbox   {self.house.graph_url}: {len(self.before)} numbers")
         await asyncio.gather(self.house.start_prefect(), self._take_in())
@@ -74,8 +74,8 @@ class Story:
 
     # -- the move
 
-    async def _move(self, app: App, oracle: Oracle, prefect: PrefectApi) -> None:
-        typist = Typist(app, oracle, prefect)
+    async def _move(self, app: App, oracle: SandboxControl, prefect: PrefectApi) -> None:
+        typist = CodeEntry(app, oracle, prefect)
         async with asyncio.timeout(ENOUGH_S):
             await self._run_wave(app, prefect)
             while True:
@@ -91,7 +91,7 @@ class Story:
                 await asyncio.sleep(LOOK_EVERY_S if self.killed else WATCH_EVERY_S)
 
     async def _run_wave(self, app: App, prefect: PrefectApi) -> None:
-        parts = parts_of((await app.queries.wave(WAVE)).numbers)
+        parts = part_count((await app.queries.wave(WAVE)).numbers)
         self.runs = [
             await prefect.start(RUN_WAVE, {"wave": WAVE, "part": part, "parts": parts}) for part in range(parts)
         ]
@@ -106,7 +106,7 @@ class Story:
                 self.runs.append(await prefect.start("migrate-number/cutover", parameters))
                 self.say(f"operator  {at.ref} goes by CODE_AFTER, chosen in Prefect's form: its code was refused")
 
-    async def _in_the_middle(self, board: tuple[Position, ...], oracle: Oracle) -> bool:
+    async def _in_the_middle(self, board: tuple[Position, ...], oracle: SandboxControl) -> bool:
         """Between the first and the last cutover, with one under way."""
         at_it = [at for at in board if at.next_step == "register" and at.status is Status.RUNNING]
         before_it = [at for at in board if at.ended_at is None and at.crossed_at is None]
@@ -115,7 +115,7 @@ class Story:
         done = [one for one in await oracle.calls() if one["call"] == "register" and one["effect"]]
         return len(done) >= ENOUGH_MOVED
 
-    async def _kill(self, app: App, oracle: Oracle, prefect: PrefectApi) -> None:
+    async def _kill(self, app: App, oracle: SandboxControl, prefect: PrefectApi) -> None:
         assert self.worker is not None
         family = len(self.worker.family())
         self.worker.kill()
@@ -143,8 +143,8 @@ class Story:
 
     # -- after
 
-    async def _ending(self, app: App, oracle: Oracle) -> Ending:
-        return Ending(
+    async def _ending(self, app: App, oracle: SandboxControl) -> DemoResult:
+        return DemoResult(
             before=self.before,
             after=await oracle.numbers(),
             calls=await oracle.calls(),

@@ -8,7 +8,7 @@ import httpx
 PATIENCE_S = 20
 
 
-class Oracle:
+class SandboxControl:
     def __init__(self, sandbox_url: str) -> None:
         self._http = httpx.AsyncClient(base_url=sandbox_url, timeout=PATIENCE_S, trust_env=False)
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from migration.preflight.check import Checked, Verdict
+from migration.preflight.check import CheckResult, Verdict
 from migration.steps.protocol import Number
 from migration.steps.rollback_options import rollback_option
 
@@ -10,7 +10,7 @@ from migration.steps.rollback_options import rollback_option
 class RollbackCheck:
     name: ClassVar[str] = "way back"
 
-    async def look(self, number: Number) -> Checked | None:
+    async def run(self, number: Number) -> CheckResult | None:
         reading = await number.onprem.reading() if number.onprem is not None else None
         cloud = await number.cloud.number(number.state.phone_number_id)
         verified = cloud.code_verification_status == "VERIFIED"
@@ -19,4 +19,4 @@ class RollbackCheck:
         seen: dict[str, Any] = {"code_verification_status": cloud.code_verification_status}
         if expires_at is not None:
             seen["expires_at"] = expires_at.isoformat()
-        return Checked(self.name, Verdict.PASS, str(found), seen=seen)
+        return CheckResult(self.name, Verdict.PASS, str(found), facts=seen)

@@ -6,10 +6,10 @@ from time import monotonic
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.demo.oracle import Oracle
 from migration.demo.prefect_api import PrefectApi
+from migration.demo.sandbox_control import SandboxControl
+from migration.errors import OperationRefused
 from migration.operations.codes import enter_code
-from migration.operations.refused import Refused
 from state.enums import Party, Status
 from state.rows import Position
 
@@ -19,11 +19,11 @@ FORM_TAKES_S = 60
 
 
 @dataclass
-class Typist:
+class CodeEntry:
     """Types once per number and wait; through Prefect's form for one number, by the command's own function else."""
 
     app: App
-    oracle: Oracle
+    oracle: SandboxControl
     prefect: PrefectApi
     typed: dict[int, set[str]] = field(default_factory=dict)
     mistaken: str | None = None
@@ -69,7 +69,7 @@ class Typist:
     async def _enter(self, at: Position, code: str, said: str) -> str | None:
         try:
             await enter_code(self.app, at.ref, SecretStr(code), "demo")
-        except Refused:
+        except OperationRefused:
             return None  # the number went on in this very moment
         return f"{at.ref}: {said}"
 

@@ -1,0 +1,18 @@
+"""Is the customer's traffic hook there where it is required?"""
+
+from typing import ClassVar
+
+from migration.preflight.check import CheckResult, Verdict
+from migration.steps.protocol import Number
+
+
+class TrafficHookCheck:
+    name: ClassVar[str] = "traffic hook"
+
+    async def run(self, number: Number) -> CheckResult | None:
+        if number.hooks is not None:
+            return CheckResult(self.name, Verdict.PASS, f"{number.state.hook} is set up")
+        if number.state.hook_required:
+            said = "required by the customer, and none is set up"
+            return CheckResult(self.name, Verdict.FAIL, said, "runbooks/traffic-hook.md")
+        return None

@@ -1,0 +1,19 @@
+"""Is our app subscribed to the WABA, and does an override of the partner's stay as it is?"""
+
+from typing import ClassVar
+
+from migration.preflight.check import CheckResult, Verdict
+from migration.steps.protocol import Number
+
+
+class WebhookSubscriptionCheck:
+    name: ClassVar[str] = "webhooks"
+
+    async def run(self, number: Number) -> CheckResult | None:
+        apps = await number.cloud.subscribed_apps(number.state.waba_id)
+        ours = [app for app in apps if app.app_id == number.state.app_id]
+        if not ours:
+            return CheckResult(self.name, Verdict.PASS, "our app will be subscribed to the WABA")
+        if ours[0].override_callback_uri is not None:
+            return CheckResult(self.name, Verdict.PASS, "subscribed, with an override that stays as it is")
+        return CheckResult(self.name, Verdict.PASS, "subscribed")
