@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from sandbox.app import Sandbox
+from sandbox.open_questions import BadSwitch
 from sandbox.scenarios.kinds import KINDS, BadSpec
 from sandbox.scenarios.scenario_file import MOST_NUMBERS, BadScenario, shipped
 from sandbox.serving.ports import MOST_DOORS
 from sandbox.serving.server import serve
-from sandbox.switches import BadSwitch
 from sandbox.world.world import WORLDS
 
 LARGEST_PORT = 65_535

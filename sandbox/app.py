@@ -14,11 +14,12 @@ from sandbox.faults import Faults
 from sandbox.graph import router as graph
 from sandbox.onprem import deployments
 from sandbox.onprem import router as onprem
+from sandbox.open_questions import with_values
 from sandbox.scenarios import fleet, manifest
 from sandbox.scenarios.businesses import BusinessSpec
 from sandbox.scenarios.kinds import DEFAULT_KINDS, NumberSpec, spec_of
 from sandbox.scenarios.scenario_file import Scenario, load
-from sandbox.switches import Switches, with_values
+from sandbox.switches import Switches
 from sandbox.wire import Answer, Asked, Request, Target
 from sandbox.world.webhooks import Delivery, Handshake
 from sandbox.world.world import World, WorldKind

@@ -19,7 +19,7 @@ from migration.cli.console import (
     run_verb,
     usage_error,
 )
-from migration.fleet.field_facts import DECIDES, BadFact, FieldFact, field_facts
+from migration.fleet.field_facts import BadFact, FieldFact, field_facts
 
 
 def fact(
@@ -55,7 +55,7 @@ def _known(name: str) -> FieldFact:
 async def _list(only: FieldFact | None, every: bool, as_json: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
         measured = {row["name"]: row for row in await app.queries.measured()}
-    listed = [only] if only else [one for one in field_facts().values() if every or one.name in {*DECIDES, *measured}]
+    listed = [only] if only else [one for one in field_facts().values() if every or one.decides or one.name in measured]
     told = [_told(one, measured.get(one.name)) for one in listed]
     if as_json:
         print_json({"facts": told})
@@ -77,7 +77,7 @@ async def _state(known: FieldFact, value: str, evidence: str, asked: Confirmatio
         await app.ledger.facts.state(known.name, value, evidence, operator_name())
         after = await _of(app, known.name)
         asked.after(_line(known.name, after), _told(known, after))
-        asked.next("cutover preflight" if known.name in DECIDES else "cutover sandbox --as-measured")
+        asked.next("cutover preflight" if known.decides else "cutover sandbox --as-measured")
         return asked.end()
 
 
@@ -87,7 +87,7 @@ async def _of(app: App, name: str) -> Mapping[str, Any] | None:
 
 def _told(known: FieldFact, row: Mapping[str, Any] | None) -> dict[str, Any]:
     measured = {part: row[part] if row else None for part in ("value", "measured_at", "measured_by", "evidence")}
-    return {"name": known.name, **measured, "asks": known.asks, "values": known.values, "sets": known.sets}
+    return {"name": known.name, **measured, "asks": known.text, "values": known.values, "sets": known.sets}
 
 
 def _line(name: str, row: Mapping[str, Any] | None) -> str:

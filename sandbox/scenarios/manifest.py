@@ -1,8 +1,9 @@
 """What a partner has on file of its fleet: credentials, accounts, numbers and where their clients are."""
 
+from dataclasses import fields
 from typing import Any
 
-from sandbox.switches import Switches, names
+from sandbox.switches import Switches
 from sandbox.world.credentials import tokens_of
 from sandbox.world.instance import Instance
 from sandbox.world.number import SimNumber
@@ -17,7 +18,7 @@ def manifest(world: World, token: str, base: str) -> dict[str, Any]:
         **_profile(world, token),
         "sandbox_url": base,
         "world": world.kind,
-        "switches": _set_otherwise(world.switches),
+        "switches": _changed_switches(world.switches),
         "hook_url": f"{base}/_sandbox/senders/hook",
         "hook_secret": world.hook.secret,
         "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
@@ -26,10 +27,10 @@ def manifest(world: World, token: str, base: str) -> dict[str, Any]:
     }
 
 
-def _set_otherwise(switches: Switches) -> dict[str, Any]:
-    """Switches that stand otherwise than where nobody says."""
-    plain = Switches()
-    return {name: getattr(switches, name) for name in names() if getattr(switches, name) != getattr(plain, name)}
+def _changed_switches(switches: Switches) -> dict[str, Any]:
+    """Switches that differ from their default."""
+    values = {field.name: (getattr(switches, field.name), field.default) for field in fields(Switches)}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def _profile(world: World, token: str) -> dict[str, Any]:

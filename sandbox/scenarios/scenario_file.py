@@ -25,9 +25,10 @@ import yaml
 
 from sandbox import call_names as routes
 from sandbox import faults as fault_rows
-from sandbox import switches as switch_values
+from sandbox.open_questions import BadSwitch, with_values
 from sandbox.scenarios.businesses import BusinessSpec, business_of
 from sandbox.scenarios.kinds import BadSpec, NumberSpec, spec_of
+from sandbox.switches import Switches
 from sandbox.world.world import WORLDS, WorldKind
 
 # A clock begins within these: what happened years before still has a date, and so has what comes of it.
@@ -232,8 +233,8 @@ class _Reader:
         for name, value in self._pairs(node, "switches"):
             told = self._value(value)
             try:
-                switch_values.with_values(switch_values.Switches(), {name: told})
-            except switch_values.BadSwitch as bad:
+                with_values(Switches(), {name: told})
+            except BadSwitch as bad:
                 raise self._bad(value, str(bad)) from None
             yield name, told
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from migration.fleet.field_facts import as_switches, as_world, field_facts
-from sandbox import switches
+from sandbox.open_questions import switch_specs, with_values
+from sandbox.switches import Switches
 from tests.harness.cli_fixture import Desk
 from tests.harness.operator import Operator
 from tests.harness.servers import child, line_of
@@ -22,12 +23,12 @@ def manifest(desk: Desk, *arguments: str) -> dict[str, Any]:
 
 
 def test_every_switch_can_be_stated_as_a_fact_and_set_by_it() -> None:
-    assert set(field_facts()) - {"onprem_registration"} == set(switches.names())
+    assert set(field_facts()) - {"onprem_registration"} == set(switch_specs())
     for known in field_facts().values():
         for value in known.values or ("1",):
             measured = {known.name: known.read(value)}
             told = dict(one.split("=") for one in as_switches(measured))
-            set_so = switches.with_values(switches.Switches(), told)
+            set_so = with_values(Switches(), told)
             assert as_world(measured) or str(getattr(set_so, known.name)).lower().startswith(value.lower())
 
 

@@ -1,16 +1,16 @@
-"""docs/unconfirmed.md keeps up with the code: every switch of the sandbox is in it, and what it names exists."""
+"""docs/unconfirmed.md follows the code: it has every switch of the sandbox, and the files that it names exist."""
 
 import re
 from pathlib import Path
 
-from sandbox import switches
+from sandbox.open_questions import switch_specs
 
 TOP = Path(__file__).resolve().parents[2]
 PAGE = (TOP / "docs" / "unconfirmed.md").read_text()
 
 
 def test_every_switch_of_the_sandbox_is_on_the_page() -> None:
-    assert {name for name in switches.names() if f"`{name}`" not in PAGE} == set()
+    assert {name for name in switch_specs() if f"`{name}`" not in PAGE} == set()
 
 
 def test_the_page_names_no_switch_that_is_gone() -> None:
@@ -18,7 +18,7 @@ def test_the_page_names_no_switch_that_is_gone() -> None:
         line.split("|") for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| Question")
     ]
     named = {name for row in rows for name in re.findall(r"`([a-z_0-9]+)`", row[4])}
-    assert named - set(switches.names()) == set()
+    assert named - set(switch_specs()) == set()
 
 
 def test_the_files_that_the_page_names_exist() -> None:

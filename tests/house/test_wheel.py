@@ -50,6 +50,12 @@ def test_the_wheel_has_revisions_runbooks_and_licence(unpacked: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_wheel_has_the_open_questions(unpacked: Path) -> None:
+    name = "sandbox/open_questions.toml"
+    assert (unpacked / name).read_bytes() == (TOP / name).read_bytes()
+
+
+@pytest.mark.slow
 def test_the_wheel_holds_nothing_but_our_packages(unpacked: Path) -> None:
     tops = {path.name for path in unpacked.iterdir() if not path.name.endswith(".dist-info")}
     assert tops == {"flows", "migration", "sandbox", "state"}

@@ -1,14 +1,13 @@
 """Every write meets every fault of the wire; read-after-write lag; every switch of the far side."""
 
 from collections import Counter
-from dataclasses import fields
 from itertools import product
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 
 from migration.steps.protocol import Blocked
-from sandbox.switches import Switches, questions
+from sandbox.open_questions import questions
 from state.enums import Side, Status
 from tests.conftest import MakeRig
 
@@ -89,15 +88,13 @@ HAVE_NO_CLIENT = ("dark", "new")
 
 def _switches() -> list[Any]:
     """Every kind with every other value of every switch that can matter to it."""
-    hints, sections = get_type_hints(Switches), questions()
     found = []
-    for one in fields(Switches):
-        values = get_args(hints[one.name]) or ((True, False) if hints[one.name] is bool else ())
-        for kind, value in product(("healthy", *ELSEWHERE), values):
-            of_a_client = sections[one.name][0] == "On-Premises"
-            if value != one.default and not (of_a_client and kind in HAVE_NO_CLIENT):
+    for section, spec in ((row.section, spec) for row in questions() for spec in row.switches):
+        for kind, value in product(("healthy", *ELSEWHERE), spec.values):
+            of_a_client = section == "On-Premises"
+            if value != spec.default and not (of_a_client and kind in HAVE_NO_CLIENT):
                 marks = ELSEWHERE.get(kind, ())
-                found.append(pytest.param(kind, one.name, value, id=f"{kind}-{one.name}-{value}", marks=marks))
+                found.append(pytest.param(kind, spec.name, value, id=f"{kind}-{spec.name}-{value}", marks=marks))
     return found
 
 

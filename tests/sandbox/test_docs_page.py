@@ -1,38 +1,53 @@
-"""docs/sandbox.md says what the code does: its tables are made of it, and every call of the oracle is on it."""
+"""The generated pages say what the code does, and every call of the oracle is on docs/sandbox.md."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from sandbox import sources as pages
-from sandbox import switches
-from sandbox.control import docs_tables as page
+from sandbox import sources
 from sandbox.control.oracle import ROUTES
+from sandbox.documentation.__main__ import main
+from sandbox.documentation.generated import FILES, SANDBOX_PAGE, renewed
+from sandbox.open_questions import questions, switch_specs
 
-PATH = Path(__file__).resolve().parents[2] / "docs" / "sandbox.md"
-TEXT = PATH.read_text(encoding="utf-8")
+TOP = Path(__file__).resolve().parents[2]
+TEXT = (TOP / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 
-def test_the_page_is_up_to_date() -> None:
-    assert page.renewed(TEXT) == TEXT, "python -m sandbox.control.docs_tables docs/sandbox.md"
+@pytest.mark.parametrize("name", FILES)
+def test_the_generated_files_are_up_to_date(name: str) -> None:
+    text = (TOP / name).read_text(encoding="utf-8")
+    assert FILES[name](text) == text, "python -m sandbox.documentation"
 
 
-def test_every_switch_says_which_page_leaves_it_open() -> None:
-    told = switches.questions()
-    assert set(told) == set(switches.names())
-    assert {name: key for name, (_, _, key) in told.items() if key not in pages.PAGES} == {}
-    assert set(pages.PAGES) == {key for _, _, key in told.values()}
+def test_every_switch_names_the_page_that_leaves_it_open() -> None:
+    assert {spec.name: spec.source for spec in switch_specs().values() if spec.source not in sources.PAGES} == {}
+    assert set(sources.PAGES) == {spec.source for spec in switch_specs().values()}
+
+
+def test_every_default_is_one_of_the_values_of_its_switch() -> None:
+    assert {spec.name for spec in switch_specs().values() if spec.parse(spec.default) != spec.default} == set()
+    assert {name for question in questions() for name in question.see} <= set(switch_specs())
+    assert len(switch_specs()) == sum(len(question.switches) for question in questions()), "a name stands twice"
+
+
+def test_no_section_stands_twice() -> None:
+    sections = [question.section for question in questions()]
+    assert len(set(sections)) == 1 + sum(before != after for before, after in pairwise(sections))
 
 
 def test_every_call_of_the_oracle_is_on_the_page() -> None:
     assert [name for _, name in ROUTES if f"/_sandbox/{name}" not in TEXT] == []
 
 
-def test_writing_the_page_anew_changes_what_is_made_and_nothing_else(tmp_path: Path) -> None:
-    copy = tmp_path / "page.md"
-    copy.write_text(TEXT.replace("| `lag` |", "| `lug` |"), encoding="utf-8")
-    assert page.main([str(copy)]) == 0
-    assert copy.read_text(encoding="utf-8") == TEXT
-    assert page.main([]) == 2
+def test_renewing_the_files_changes_what_is_generated_and_nothing_else(tmp_path: Path) -> None:
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        text = (TOP / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace("pin_guesses", "changed"), encoding="utf-8")
+    assert main([str(tmp_path)]) == 0
+    assert {name for name in FILES if (tmp_path / name).read_text() != (TOP / name).read_text()} == set()
+    assert main(["too", "many"]) == 2
     with pytest.raises(ValueError, match="no place for switches"):
-        page.renewed("nothing")
+        renewed("nothing", SANDBOX_PAGE)

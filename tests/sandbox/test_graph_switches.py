@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import switches
+from sandbox.open_questions import switch_specs
 from tests.sandbox.partner import CODE, Clock, Far, code_of
 from tests.sandbox.test_register import wrong
 from tests.sandbox.test_webhooks import APP, TEMPLATE, TEXT, Receiver, app_call, listening
@@ -256,7 +256,7 @@ def test_every_named_value_of_these_switches_was_asked() -> None:
     asked: dict[str, set[str]] = {}
     for name, value, _, _ in ANSWERS:
         asked.setdefault(name, set()).add(str(value))
-    left = {name: set(switches.values_of(name)) - values for name, values in asked.items()}
+    left = {name: set(switch_specs()[name].texts) - values for name, values in asked.items()}
     # `same` is one of the codes, and a PIN that is refused has a code of its own above.
     assert {name: found for name, found in left.items() if found} == {
         "pin_while_not_on_cloud": {"refused"},

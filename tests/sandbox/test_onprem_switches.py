@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import switches
+from sandbox.open_questions import switch_specs
 from sandbox.world.number import certificate
 from tests.sandbox.partner import Clock, Far, code_of, taking
 
@@ -249,7 +249,7 @@ def test_every_value_of_these_switches_was_asked() -> None:
     asked: dict[str, set[str]] = {}
     for name, value, _, _ in ANSWERS:
         asked.setdefault(name, set()).add(str(value))
-    left = {name: set(switches.values_of(name)) - values for name, values in asked.items()}
+    left = {name: set(switch_specs()[name].texts) - values for name, values in asked.items()}
     assert {name: values for name, values in left.items() if values} == ELSEWHERE
 
 

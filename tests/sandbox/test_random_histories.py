@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from sandbox.app import Sandbox
 from sandbox.onprem.operator_actions import ACTIONS as HANDS
+from sandbox.open_questions import switch_specs
 from sandbox.scenarios.kinds import KINDS, TYPES
 from sandbox.scenarios.scenario_file import read
-from sandbox.switches import SHARES, names, values_of
 from sandbox.wire import Request
 from sandbox.world.number import certificate
 from sandbox.world.webhooks import Delivery
@@ -60,11 +60,12 @@ rows = st.lists(st.sampled_from(sorted(PARTS)), unique=True, max_size=2).flatmap
 
 
 def _value_of(name: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(values_of(name) or (SOME_SHARES if name in SHARES else SOME_NUMBERS))
+    spec = switch_specs()[name]
+    return st.sampled_from(spec.texts or (SOME_SHARES if spec.most == 1 else SOME_NUMBERS))
 
 
 # Any switch, to any of its values.
-switches = st.lists(st.sampled_from(names()), unique=True, max_size=8).flatmap(
+switches = st.lists(st.sampled_from(tuple(switch_specs())), unique=True, max_size=8).flatmap(
     lambda chosen: st.fixed_dictionaries({name: _value_of(name) for name in chosen})
 )
 

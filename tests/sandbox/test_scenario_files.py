@@ -8,9 +8,10 @@ import phonenumbers
 import pytest
 
 from sandbox.app import Sandbox
+from sandbox.open_questions import BadSwitch, switch_specs, with_values
 from sandbox.scenarios.kinds import KINDS
 from sandbox.scenarios.scenario_file import BadScenario, load, read, shipped
-from sandbox.switches import BadSwitch, Switches, names, with_values
+from sandbox.switches import Switches
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -125,7 +126,7 @@ def test_switches_take_text_as_their_own_type() -> None:
     for name, value in wrong.items():
         with pytest.raises(BadSwitch):
             with_values(Switches(), {name: value})
-    assert "register_seconds" in names()
+    assert "register_seconds" in switch_specs()
 
 
 def test_every_number_is_possible_and_every_id_is_one_of_a_kind() -> None:
