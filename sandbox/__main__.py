@@ -5,8 +5,10 @@ Exit codes: 0 ended by a signal, 1 cannot listen, 2 wrong arguments or scenario.
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from sandbox.app import Sandbox
 from sandbox.open_questions import BadSwitch
@@ -19,10 +21,17 @@ from sandbox.world.world import WORLDS
 LARGEST_PORT = 65_535
 
 
-def parser(prog: str = "python -m sandbox") -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog=prog, description="The sandbox as a server; docs/sandbox.md says what it can do."
-    )
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong argument in one line, as every other error is reported."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{' '.join(message.split())}; see `{self.prog} --help`\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """A command that starts the sandbox names itself in SANDBOX_PROG."""
+    prog = os.environ.get("SANDBOX_PROG", "python -m sandbox")
+    made = Parser(prog=prog, description="The sandbox as a server; docs/sandbox.md says what it can do.")
     made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     made.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     made.add_argument("--numbers", type=int, default=None, help="how many (default: 10)")

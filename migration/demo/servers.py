@@ -14,17 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import migration
 from migration.demo.prefect_api import PrefectApi
-from migration.runtime.process_tree import MARK, Child
+from migration.runtime.process_tree import CODE_FOLDER, MARK, Child
 from migration.settings import Settings
 
 HERE = "127.0.0.1"
 # Seconds. A Prefect server with a new database was measured at 9 s on two cores; others may be at work here too.
 READY_WITHIN_S = 90
 ASK_EVERY_S = 0.2
-# Where `migration` and `flows` are imported from; children must find the same ones, from a checkout as from a wheel.
-CODE = Path(next(iter(migration.__path__))).parent
 # Prefect's recorder writes task runs one by one unless it is told otherwise, and falls behind.
 RECORDER = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_"
 
@@ -72,7 +69,7 @@ class DemoServers:
         """The environment of every child: nothing of the caller's own Prefect or cutover."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CUTOVER_"))}
         mine |= {MARK: os.environ[MARK]} if MARK in os.environ else {}  # whoever started us finds our children by it
-        mine["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), mine.get("PYTHONPATH", "")]))
+        mine["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE_FOLDER), mine.get("PYTHONPATH", "")]))
         return mine | self._prefect | {"CUTOVER_HOME": str(self.home), "CUTOVER_GRAPH_URL": self.graph_url}
 
     @property

@@ -13,6 +13,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import migration
+
+# Where our packages are imported from; child processes must find the same ones, from a checkout as from a wheel.
+CODE_FOLDER = Path(next(iter(migration.__path__))).parent
 MARK = "CUTOVER_FAMILY"
 # Seconds: what a Prefect worker may take to tell its server that it ends.
 GRACE_S = 20.0

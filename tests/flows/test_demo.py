@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.demo.servers import CODE
-from migration.runtime.process_tree import MARK, marked
+from migration.runtime.process_tree import CODE_FOLDER, MARK, marked
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +22,7 @@ MARKED = "/demo-under-test"
 def started(folder: Path, name: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "migration.cli", "demo", "--json", "--folder", str(folder)],
-        env=os.environ | {MARK: f"{MARKED}-{name}", "PYTHONPATH": str(CODE)},
+        env=os.environ | {MARK: f"{MARKED}-{name}", "PYTHONPATH": str(CODE_FOLDER)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
