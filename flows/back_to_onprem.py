@@ -22,7 +22,7 @@ from migration.engine.runner import Busy, sentence
 from migration.operations.numbers import RollbackAssessment, read_rollback_assessment
 from migration.operations.numbers import back_to_onprem as turn_back
 from migration.operations.wording import next_command, status_line
-from migration.steps.protocol import Outcome
+from migration.steps.outcomes import Outcome
 
 WHO = "Prefect's form"
 

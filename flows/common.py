@@ -19,7 +19,7 @@ from migration.app import EXPECTED_ERRORS, App, open_app
 from migration.engine.runner import Busy, sentence
 from migration.errors import OperationRefused
 from migration.settings import read_settings
-from migration.steps.protocol import Advanced, Blocked, Outcome, Reopen
+from migration.steps.outcomes import Advanced, Blocked, Outcome, Reopen
 
 P = ParamSpec("P")
 REFERENCE = r"^N-\d{4,}$"

@@ -24,7 +24,7 @@ from migration.errors import BadSetting, MigrationError
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import Admin, Settings, read_admin
 from migration.steps.both_sides import read_sides
-from migration.steps.protocol import Number, Smoke
+from migration.steps.number import Number, SmokeMessage
 from migration.vault.sealing import BackupShelf, Vault
 from migration.vault.store import NumberSecrets, SecretStore
 from state.database import open_database
@@ -162,7 +162,9 @@ class NumberLoader:
         self._randomness = randomness
 
     async def of(self, position: Position, now: datetime) -> Number:
-        code = await self._queries.entered_code(position.migration_id)
+        latest = await self._queries.latest_code(position.migration_id)
+        code = latest if latest is not None and latest.state == "entered" else None
+        refused_at = latest.entered_at if latest is not None and latest.state == "refused" else None
         smoke = self._clients.admin.smoke
         return Number(
             state=position,
@@ -175,7 +177,8 @@ class NumberLoader:
             results=await self._queries.findings(position.migration_id),
             notes=await self._queries.findings(position.migration_id, "note"),
             code=code,
-            smoke=Smoke(smoke.to, smoke.template, smoke.language),
+            code_refused_at=refused_at,
+            smoke=SmokeMessage(smoke.to, smoke.template, smoke.language),
             facts=await self._queries.field_facts(),
             randomness=self._randomness,
         )

@@ -251,11 +251,15 @@ class Queries:
         )
         return {row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in await self._rows(asked)}
 
-    async def entered_code(self, migration_id: int) -> CodeRow | None:
-        asked = select(Code.id, Code.entered_at, Code.entered_by).where(
-            Code.migration_pk == migration_id, Code.state == "entered"
+    async def latest_code(self, migration_id: int) -> CodeRow | None:
+        """The verification code that was typed in last, used or not."""
+        query = (
+            select(Code.id, Code.entered_at, Code.entered_by, Code.state)
+            .where(Code.migration_pk == migration_id)
+            .order_by(Code.id.desc())
+            .limit(1)
         )
-        rows = await self._rows(asked)
+        rows = await self._rows(query)
         return CodeRow(**rows[0]) if rows else None
 
     async def events(self, migration_id: int) -> tuple[EventRow, ...]:

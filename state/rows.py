@@ -162,9 +162,12 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
+    """A verification code that somebody typed in; `state` is "entered", "verified", "refused" or "replaced"."""
+
     id: int
     entered_at: datetime
     entered_by: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)

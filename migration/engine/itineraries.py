@@ -30,7 +30,7 @@ from migration.steps.switch_route import SwitchRoute
 from migration.steps.verify_code import VerifyCode
 from state.enums import Side, Status
 
-# What a cutover takes at the most from the pause on: drain, register with its longest call, confirm, route, smoke.
+# The longest that a cutover takes from the pause on: drain, register with its longest call, confirm, route, smoke.
 CUTOVER = timedelta(minutes=3)
 # The same from the end of the drain on. Senders wait by then: a window that had room at the pause still has it here.
 AFTER_DRAIN = timedelta(minutes=2)
@@ -40,7 +40,7 @@ CUTOVER_WITH_CODE = CUTOVER + FOR_A_CODE
 
 
 class ItineraryName(StrEnum):
-    """The ways a number can take; README says when each is taken."""
+    """The itineraries by name; README says when each is chosen."""
 
     WITH_BACKUP = "WITH_BACKUP"
     CODE_FIRST = "CODE_FIRST"
@@ -53,48 +53,54 @@ class ItineraryName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ItineraryStep:
-    """A step in its place. The same step may be a cutover in one itinerary and a mere fence in another."""
+    """A step at its place in an itinerary. The same step may be the cutover in one and a mere safeguard in another."""
 
     step: Step
-    optional: bool = False  # as far as the instance answers
+    optional: bool = False  # passed over where the instance cannot do it
     changes_side: bool = False
-    gated: bool = False
-    fits_in: timedelta = timedelta()  # what the cutover may take from here, for the window
+    gated: bool = False  # holds, windows and halts act here
+    fits_in: timedelta = timedelta()  # what the cutover may take from here; a window needs that much left
+
+    @property
+    def name(self) -> str:
+        return self.step.contract.name
 
 
 @dataclass(frozen=True, slots=True)
 class Itinerary:
     name: ItineraryName
-    legs: tuple[ItineraryStep, ...]
+    steps: tuple[ItineraryStep, ...]
     ends_as: Status = Status.DONE
-    goes_to: Side | None = Side.CLOUD  # None: nowhere, it stays where it is
+    goes_to: Side | None = Side.CLOUD  # None: the number stays on the side where it is
 
-    def leg(self, step: str) -> ItineraryStep:
+    def at(self, step: str) -> ItineraryStep:
         """Raises KeyError for a step that this itinerary does not have."""
-        for leg in self.legs:
-            if leg.step.name == step:
-                return leg
+        for entry in self.steps:
+            if entry.name == step:
+                return entry
         raise KeyError(f"{self.name} has no step {step}")
 
     def has(self, step: str) -> bool:
-        return any(leg.step.name == step for leg in self.legs)
+        return any(entry.name == step for entry in self.steps)
 
     def before(self, step: str) -> tuple[ItineraryStep, ...]:
-        names = [leg.step.name for leg in self.legs]
-        return self.legs[: names.index(step)]
+        return self.steps[: self._names.index(step)]
 
     def after(self, step: str) -> str | None:
         """The name of the step that follows, or None at the end."""
-        names = [leg.step.name for leg in self.legs]
-        place = names.index(step) + 1
-        return names[place] if place < len(names) else None
+        place = self._names.index(step) + 1
+        return self._names[place] if place < len(self.steps) else None
 
     @property
     def first(self) -> str:
-        return self.legs[0].step.name
+        return self.steps[0].name
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.steps)
 
 
-def _leg(step: Step, *, optional: bool = False) -> ItineraryStep:
+def _step(step: Step, *, optional: bool = False) -> ItineraryStep:
     return ItineraryStep(step, optional=optional)
 
 
@@ -107,100 +113,100 @@ def _pause(*, fits_in: timedelta = CUTOVER) -> ItineraryStep:
     return ItineraryStep(PauseSends(), gated=True, fits_in=fits_in)
 
 
-def _arrival() -> tuple[ItineraryStep, ...]:
-    """From the first look at Cloud to the profile: the same for every way that ends there."""
+def _after_register() -> tuple[ItineraryStep, ...]:
+    """From the first reading of Cloud to the profile: the same in every itinerary that ends on Cloud."""
     return (
-        _leg(Confirm()),
-        _leg(SwitchRoute()),
-        _leg(SendSmoke()),
-        _leg(ProveSmoke()),
-        _leg(ResumeSends()),
-        _leg(RestoreProfile(), optional=True),
+        _step(Confirm()),
+        _step(SwitchRoute()),
+        _step(SendSmoke()),
+        _step(ProveSmoke()),
+        _step(ResumeSends()),
+        _step(RestoreProfile(), optional=True),
     )
 
 
 WITH_BACKUP = Itinerary(
     ItineraryName.WITH_BACKUP,
     (
-        _leg(Snapshot()),
-        _leg(SecurePin()),
-        _leg(BackUp()),
-        _leg(Subscribe()),
-        _leg(SetStorage()),
+        _step(Snapshot()),
+        _step(SecurePin()),
+        _step(BackUp()),
+        _step(Subscribe()),
+        _step(SetStorage()),
         _pause(),
-        _leg(Drain()),
+        _step(Drain()),
         _cutover(Register(with_backup=True)),
-        *_arrival(),
-        _leg(DeregisterOnPrem()),
+        *_after_register(),
+        _step(DeregisterOnPrem()),
     ),
 )
 
 CODE_FIRST = Itinerary(
     ItineraryName.CODE_FIRST,
     (
-        _leg(Snapshot()),
-        _leg(SecurePin()),
-        _leg(BackUp(), optional=True),
-        _leg(Subscribe()),
-        _leg(SetStorage()),
-        _leg(RequestCode()),
-        _leg(VerifyCode()),
+        _step(Snapshot()),
+        _step(SecurePin()),
+        _step(BackUp(), optional=True),
+        _step(Subscribe()),
+        _step(SetStorage()),
+        _step(RequestCode()),
+        _step(VerifyCode()),
         _pause(),
-        _leg(Drain()),
+        _step(Drain()),
         _cutover(DeregisterOnPrem()),
         _cutover(Register(with_backup=False)),
-        *_arrival(),
+        *_after_register(),
     ),
 )
 
 CODE_AFTER = Itinerary(
     ItineraryName.CODE_AFTER,
     (
-        _leg(Snapshot(), optional=True),
-        _leg(SecurePin()),
-        _leg(BackUp(), optional=True),
-        _leg(Subscribe()),
-        _leg(SetStorage()),
+        _step(Snapshot(), optional=True),
+        _step(SecurePin()),
+        _step(BackUp(), optional=True),
+        _step(Subscribe()),
+        _step(SetStorage()),
         _pause(fits_in=CUTOVER_WITH_CODE),
-        _leg(Drain(), optional=True),
+        _step(Drain(), optional=True),
         _cutover(DeregisterOnPrem(), fits_in=AFTER_DRAIN + FOR_A_CODE),
-        _leg(RequestCode()),
-        _leg(VerifyCode()),
+        _step(RequestCode()),
+        _step(VerifyCode()),
         _cutover(Register(with_backup=False)),
-        *_arrival(),
+        *_after_register(),
     ),
 )
 
 ONBOARD = Itinerary(
     ItineraryName.ONBOARD,
     (
-        _leg(Subscribe()),
-        _leg(SetStorage()),
-        _leg(SecurePin()),
-        _leg(RequestCode()),
-        _leg(VerifyCode()),
+        _step(Subscribe()),
+        _step(SetStorage()),
+        _step(SecurePin()),
+        _step(RequestCode()),
+        _step(VerifyCode()),
         _cutover(Register(with_backup=False), fits_in=CUTOVER),
-        _leg(Confirm()),
-        _leg(SendSmoke()),
-        _leg(ProveSmoke()),
-        _leg(RestoreProfile(), optional=True),
+        _step(Confirm()),
+        _step(SendSmoke()),
+        _step(ProveSmoke()),
+        _step(RestoreProfile(), optional=True),
     ),
 )
 
 BACK_TO_ONPREM = Itinerary(
     ItineraryName.BACK_TO_ONPREM,
     (
-        _leg(PauseSends(goes_to=Side.ON_PREMISES)),
+        _step(PauseSends(goes_to=Side.ON_PREMISES)),
         _cutover(DeregisterCloud()),
-        _leg(StartOnPrem()),
+        _step(StartOnPrem()),
         ItineraryStep(RestoreOnPrem(), changes_side=True, optional=True),
-        _leg(RestartOnPrem(), optional=True),
-        _leg(ConfirmOnPrem(), optional=True),
-        _leg(RequestCodeOnPrem()),
+        _step(RestartOnPrem(), optional=True),
+        _step(ConfirmOnPrem(), optional=True),
+        _step(RequestCodeOnPrem()),
         ItineraryStep(VerifyCodeOnPrem(), changes_side=True),
-        _leg(SmokeOnPrem()),
-        _leg(SwitchRoute(goes_to=Side.ON_PREMISES)),
-        _leg(ResumeSends(goes_to=Side.ON_PREMISES)),
+        _step(SmokeOnPrem()),
+        _step(SwitchRoute(goes_to=Side.ON_PREMISES)),
+        _step(ResumeSends(goes_to=Side.ON_PREMISES)),
     ),
     goes_to=Side.ON_PREMISES,
 )
@@ -208,26 +214,26 @@ BACK_TO_ONPREM = Itinerary(
 FORWARD_RECOVERY = Itinerary(
     ItineraryName.FORWARD_RECOVERY,
     (
-        _leg(ReadBothSides()),
-        _leg(SecurePin()),
-        _leg(RequestCode()),
-        _leg(VerifyCode()),
+        _step(ReadBothSides()),
+        _step(SecurePin()),
+        _step(RequestCode()),
+        _step(VerifyCode()),
         _cutover(Register(with_backup=False)),
-        *_arrival(),
+        *_after_register(),
     ),
 )
 
-# Before the point of no return there is nothing to take back but words to senders: that they should wait, and, where
-# an earlier way of the number came to nothing, where to send.
+# Before the point of no return there is nothing to take back but two announcements to senders: that they should wait,
+# and, where an earlier itinerary of the number came to nothing, where to send.
 ABORT = Itinerary(
     ItineraryName.ABORT,
-    (_leg(SwitchRoute(goes_to=None)), _leg(ResumeSends(goes_to=None))),
+    (_step(SwitchRoute(goes_to=None)), _step(ResumeSends(goes_to=None))),
     ends_as=Status.ABORTED,
     goes_to=None,
 )
 
 FORWARD = (WITH_BACKUP, CODE_FIRST, CODE_AFTER, ONBOARD)
-ITINERARIES = {one.name: one for one in (*FORWARD, BACK_TO_ONPREM, FORWARD_RECOVERY, ABORT)}
+ITINERARIES = {itinerary.name: itinerary for itinerary in (*FORWARD, BACK_TO_ONPREM, FORWARD_RECOVERY, ABORT)}
 
 
 def itinerary_named(name: str) -> Itinerary:

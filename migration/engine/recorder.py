@@ -1,25 +1,47 @@
-"""From what a step found to what the ledger writes: one number, one step, one lease."""
+"""Translates one decision about a step into one write of the ledger."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from migration.engine.itineraries import Itinerary, ItineraryStep, itinerary_named
-from migration.steps.protocol import Advanced, Blocked, Evidence, Held, Number, Outcome, Reopen, Switch, Waiting
-from migration.steps.reading_cache import ReadingCache
+from migration.engine.decisions import Advance, Closing, Decision
+from migration.engine.itineraries import itinerary_named
+from migration.engine.step_run import StepRun
+from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side, Status
-from state.ledger import Ledger, Move, SideRead
-from state.rows import Lease, OpenAttempt, SealedSecret
+from state.ledger.changes import (
+    AttemptClosed,
+    Change,
+    CodeUsed,
+    EpochRaised,
+    MessageSent,
+    NoteTaken,
+    OutboxAnswered,
+    PinForgotten,
+    PinKnown,
+    ProfileHalted,
+    ResultFound,
+    ResultsForgotten,
+    SecretSealed,
+    SendersPaused,
+    SendersResumed,
+    SideRead,
+    SideRestored,
+)
+from state.ledger.moves import Move, Moves
+from state.rows import SealedSecret
 
-SPOKEN = ("pause_sends", "switch_route", "resume_sends")  # words to the customer's traffic hook
 HELD_AGAIN = timedelta(seconds=60)
 
 
-class Keeper(Protocol):
-    """Seals and opens. Holds the keys, knows no step."""
+class SecretKeeper(Protocol):
+    """Seals and opens the secrets of numbers and of intents. Holds the keys, knows no step."""
+
+    async def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret: ...
+
+    async def keep_twice(self, owner: str, name: str, value: SecretStr) -> None: ...
 
     async def seal_intent(
         self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]
@@ -27,197 +49,153 @@ class Keeper(Protocol):
 
     async def open_intent(self, migration_id: int, attempt: int) -> Mapping[str, SecretStr]: ...
 
-    async def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret: ...
 
-    async def keep_twice(self, owner: str, name: str, value: SecretStr) -> None: ...
-
-
-@dataclass(slots=True)
 class StepRecorder:
-    ledger: Ledger
-    keeper: Keeper
-    itinerary: Itinerary
-    leg: ItineraryStep
-    lease: Lease
-    number: Number
-    open: OpenAttempt | None = None  # not accounted for when this pass began, or opened in it
+    def __init__(self, moves: Moves, secrets: SecretKeeper) -> None:
+        self._moves = moves
+        self._secrets = secrets
 
-    # -- freshness
+    async def record(self, run: StepRun, decision: Decision) -> Outcome:
+        """Write the decision. Raises LeaseLost, and BackupNotKept before anything but the backup was written."""
+        outcome = decision.outcome
+        if isinstance(outcome, Advance):
+            return await self._advance(run, outcome, decision.closing)
+        await self._moves.record(run.lease, _stay_or_turn(run, outcome, decision))
+        return outcome
 
-    def still_fresh(self) -> bool:
-        """Whether this step's last result is still good, so that it costs nothing."""
-        return self._fresh(self.leg)
+    async def note_event(self, run: StepRun, kind: str, facts: Mapping[str, Any]) -> None:
+        """An event and nothing else; the lease stays."""
+        move = Move(step=run.contract.name, status=Status.RUNNING, kind=kind, facts=facts, keep_lease=True)
+        await self._moves.record(run.lease, move)
 
-    def stale_input(self) -> str | None:
-        """The first step before this one whose result has become too old to cross on."""
-        for leg in self.itinerary.before(self.leg.step.name):
-            if leg.step.fresh_for is not None and not self._fresh(leg):
-                return leg.step.name
-        return None
-
-    def _fresh(self, leg: ItineraryStep) -> bool:
-        fresh_for, row = leg.step.fresh_for, self.number.results.get(leg.step.name)
-        return fresh_for is not None and row is not None and self.number.now - row.at <= fresh_for
-
-    def at_time(self, now: datetime) -> Number:
-        """The number as it is to be seen from now on: nothing that was read before holds."""
-        self.number = replace(self.number, now=now, reading_cache=ReadingCache())
-        return self.number
-
-    def on(self, side: Side) -> Number:
-        """The number with the side that was just read."""
-        self.number = replace(self.number, state=replace(self.number.state, side=side))
-        return self.number
-
-    # -- what is written
-
-    async def advanced(
-        self,
-        evidence: Evidence,
-        attempt: OpenAttempt | None,
-        *,
-        kind: str = "advanced",
-        end: AttemptEnd = AttemptEnd.DONE,
-    ) -> Advanced:
-        """The effect is in place: cursor on, evidence and secrets kept, the attempt closed."""
-        step = self.leg.step.name
-        owner = f"number:{self.number.state.number_id}"
-        for name, value in evidence.keep_twice.items():
-            await self.keeper.keep_twice(owner, name, value)
-        to = self.itinerary.after(step)
-        told = evidence.announced is not None
-        await self.ledger.moves.record(
-            self.lease,
-            Move(
-                step=step,
-                status=self.itinerary.ends_as if to is None else Status.READY,
-                kind=kind,
-                facts=evidence.facts,
-                to=to,
-                side=self._side(evidence),
-                attempt=attempt.id if attempt else None,
-                attempt_end=end if attempt else None,
-                answer=evidence.facts if attempt else None,
-                result=evidence.facts if kind != "still_good" else None,
-                result_at=evidence.since,
-                sealed=[(owner, await self.keeper.seal(owner, n, v)) for n, v in evidence.keep.items()],
-                pin=evidence.pin,
-                code=self._code("verified") if evidence.code_verified else None,
-                message=evidence.message,
-                outbox=(evidence.announced, "done", None) if evidence.announced else None,
-                new_epoch=told,
-                paused_at=self.number.now if evidence.paused and self.number.state.paused_at is None else None,
-                sender_gap_seconds=self._gap() if evidence.resumed else None,
-            ),
+    async def _advance(self, run: StepRun, outcome: Advance, closing: Closing | None) -> Advanced:
+        """The number goes to its next step, or ends; evidence and secrets are kept."""
+        evidence, step = outcome.evidence, run.contract.name
+        owner = f"number:{run.number.state.number_id}"
+        for name, value in evidence.backups.items():
+            await self._secrets.keep_twice(owner, name, value)
+        sealed = [SecretSealed(owner, await self._secrets.seal(owner, *item)) for item in evidence.secrets.items()]
+        to = run.itinerary.after(step)
+        changes: list[Change] = [
+            *_closing(run, closing),
+            *_side(run, evidence.side),
+            *([ResultFound(evidence.facts, evidence.fresh_from)] if outcome.event != "still_good" else []),
+            *sealed,
+            *_evidence(run, evidence),
+        ]
+        status = run.itinerary.ends_as if to is None else Status.READY
+        await self._moves.record(
+            run.lease, Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))
         )
         return Advanced(step, ended=to is None)
 
-    async def passed_over(self, why: str, attempt: OpenAttempt | None, end: AttemptEnd = AttemptEnd.REFUSED) -> Outcome:
-        """An optional step that cannot be done: the cursor goes on without it."""
-        return await self.advanced(Evidence({"skipped": why}), attempt, kind="passed_over", end=end)
 
-    async def outcome(
-        self,
-        verdict: Waiting | Blocked | Held | Reopen | Switch,
-        attempt: OpenAttempt | None = None,
-        *,
-        end: AttemptEnd | None = None,
-        side: Evidence | None = None,
-        side_back: Side | None = None,
-        answer: Mapping[str, Any] | None = None,
-        note: Mapping[str, Any] | None = None,
-        failed: bool = False,
-        halts: tuple[int, str] | None = None,
-        forget_pin: bool = False,
-    ) -> Outcome:
-        """The step did not advance: say why, until when and whose move it is."""
-        step, at = self.leg.step.name, self.number.state
-        refused_code = end is AttemptEnd.REFUSED and step in ("verify_code", "verify_code_onprem")
-        move = Move(
-            step=step,
-            status=Status.READY,
-            kind=self._kind(verdict, attempt),
-            tries=at.tries + 1 if failed else 0,
-            side=self._side(side) if side is not None else None,
-            attempt=attempt.id if attempt else None,
-            attempt_end=end if attempt else None,
-            answer=answer,
-            side_back=side_back if self.leg.changes_side else None,
-            note=note,
-            code=self._refused_code(attempt) if refused_code else None,
-            halts_profile=halts,
-            forget_pin=forget_pin,
-            # What was refused is not asked again under the same key: a hook may answer that one as it did before.
-            # Nor is a pause whose answer was lost: under its key a hook would keep the deadline that it heard first.
-            new_epoch=(end is AttemptEnd.REFUSED and step in SPOKEN)
-            or (end is AttemptEnd.NEVER_LEFT and step == "pause_sends"),
-        )
-        await self.ledger.moves.record(self.lease, self._told(move, verdict))
-        return verdict
+def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
+    """What the effect of a step changes beside its result."""
+    state = run.number.state
+    if evidence.pin is not None:
+        yield PinKnown(evidence.pin)
+    if evidence.code_verified and run.number.code is not None:
+        yield CodeUsed(run.number.code.id, "verified")
+    if evidence.message is not None:
+        yield MessageSent(evidence.message)
+    if evidence.outbox_key is not None:
+        yield OutboxAnswered(evidence.outbox_key)
+        yield EpochRaised()
+    if evidence.paused and state.paused_at is None:
+        yield SendersPaused(run.number.now)
+    if evidence.resumed and state.paused_at is not None:
+        yield SendersResumed((run.number.now - state.paused_at).total_seconds())
 
-    def _told(self, move: Move, verdict: Waiting | Blocked | Held | Reopen | Switch) -> Move:
-        match verdict:
-            case Waiting(until, on, reason, seen):
-                return replace(move, status=Status.WAITING, until=until, on=on, reason=reason, note=seen or move.note)
-            case Blocked(reason, runbook):
-                return replace(move, status=Status.BLOCKED, on=Party.OPERATOR, reason=reason, runbook=runbook)
-            case Held(reason):
-                again = self.number.now + HELD_AGAIN
-                return replace(move, status=Status.HELD, until=again, on=Party.OPERATOR, reason=reason)
-            case Reopen(step, because):
-                return replace(
-                    move,
-                    to=step,
-                    reason=because,
-                    forget=(step,) if self._has_freshness(step) else (),
-                    facts={"because": because},
-                )
-            case Switch(itinerary, because):
-                return self._switched(move, itinerary, because)
 
-    def _switched(self, move: Move, itinerary: str, because: str) -> Move:
-        first = itinerary_named(itinerary).first
-        return replace(move, to=first, itinerary=itinerary, facts={"because": because, "itinerary": itinerary})
+def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, decision: Decision) -> Move:
+    """The step did not advance: why, until when, and whose move it is."""
+    step = run.contract.name
+    kind = _event_kind(run, outcome, decision.closing)
+    tries = run.number.state.tries + 1 if decision.failed else 0
+    changes = (
+        *_closing(run, decision.closing),
+        *_side(run, decision.side),
+        *_consequences(run, outcome, decision.note),
+    )
+    match outcome:
+        case Waiting(until, on, reason):
+            return Move(step, Status.WAITING, kind, until=until, on=on, reason=reason, tries=tries, changes=changes)
+        case Blocked(reason, runbook):
+            return Move(
+                step,
+                Status.BLOCKED,
+                kind,
+                on=Party.OPERATOR,
+                reason=reason,
+                runbook=runbook,
+                tries=tries,
+                changes=changes,
+            )
+        case Held(reason):
+            again = run.number.now + HELD_AGAIN
+            return Move(step, Status.HELD, kind, until=again, on=Party.OPERATOR, reason=reason, changes=changes)
+        case Reopen(earlier, because):
+            facts = {"because": because}
+            return Move(step, Status.READY, kind, facts, to=earlier, reason=because, tries=tries, changes=changes)
+        case Switch(itinerary, because):
+            facts = {"because": because, "itinerary": itinerary}
+            first = itinerary_named(itinerary).first
+            return Move(step, Status.READY, kind, facts, to=first, itinerary=itinerary, changes=changes)
 
-    def _has_freshness(self, step: str) -> bool:
-        return self.itinerary.leg(step).step.fresh_for is not None
 
-    def _kind(self, verdict: Waiting | Blocked | Held | Reopen | Switch, attempt: OpenAttempt | None) -> str:
-        """The event's kind; none where it would only repeat the last one."""
-        if isinstance(verdict, Reopen):
+def _consequences(
+    run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, note: Mapping[str, Any] | None
+) -> Iterator[Change]:
+    """What an outcome changes beside the cursor."""
+    if isinstance(outcome, Reopen) and run.itinerary.at(outcome.step).step.contract.fresh_for is not None:
+        yield ResultsForgotten((outcome.step,))
+    if isinstance(outcome, Waiting) and outcome.note:
+        note = outcome.note
+    if note is not None:
+        yield NoteTaken(note)
+    if isinstance(outcome, Blocked) and outcome.pin_refused:
+        yield PinForgotten()
+    if isinstance(outcome, Held) and outcome.halts_profile_because is not None:
+        yield ProfileHalted(run.number.state.profile_id, outcome.halts_profile_because)
+
+
+def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
+    """How the attempt is closed, and what that means for the side, the code and the announcement's key."""
+    if closing is None:
+        return
+    attempt, contract = closing.attempt, run.contract
+    yield AttemptClosed(attempt.id, closing.end, closing.answer)
+    if closing.side_before is not None and run.entry.changes_side:
+        yield SideRestored(closing.side_before)
+    sent = attempt.intent.get("code_id")
+    if closing.end is AttemptEnd.REFUSED and contract.uses_code and sent is not None:
+        yield CodeUsed(int(sent), "refused")  # the code that was sent: another may have been typed in since
+    # After a refusal the hook may answer the same key as it did before; so the next announcement has a key of its own.
+    refused = closing.end is AttemptEnd.REFUSED and contract.notifies_senders
+    if refused or (closing.end is AttemptEnd.NEVER_LEFT and contract.unsent_needs_new_key):
+        yield EpochRaised()
+
+
+def _side(run: StepRun, side: Side | None) -> Iterator[Change]:
+    if side is None:
+        return
+    state = run.number.state
+    serves = side in (Side.CLOUD, Side.ON_PREMISES)
+    outage = None
+    if serves and state.dark_by_us and state.dark_since is not None:
+        outage = max((run.number.now - state.dark_since).total_seconds(), 0.0)
+    yield SideRead(side, outage_seconds=outage, undone=serves and side is not run.itinerary.goes_to)
+
+
+def _event_kind(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, closing: Closing | None) -> str:
+    """The event's kind; empty where it would only repeat the last one."""
+    match outcome:
+        case Reopen():
             return "reopened"
-        if isinstance(verdict, Switch):
+        case Switch():
             return "switched"
-        if attempt is None and verdict.reason == self.number.state.reason:
+        case _ if closing is None and outcome.reason == run.number.state.reason:
             return ""
-        return type(verdict).__name__.lower()
-
-    async def mark(self, kind: str, facts: Mapping[str, Any]) -> None:
-        """An event and nothing else; the lease stays."""
-        await self.ledger.moves.record(
-            self.lease,
-            Move(step=self.leg.step.name, status=Status.RUNNING, kind=kind, facts=facts, keep_lease=True),
-        )
-
-    def _side(self, evidence: Evidence) -> SideRead | None:
-        if evidence.side is None:
-            return None
-        at = self.number.state
-        back = evidence.side in (Side.CLOUD, Side.ON_PREMISES)
-        outage = None
-        if back and at.dark_by_us and at.dark_since is not None:
-            outage = max((self.number.now - at.dark_since).total_seconds(), 0.0)
-        undone = back and evidence.side is not self.itinerary.goes_to
-        return SideRead(evidence.side, outage_seconds=outage, undone=undone)
-
-    def _code(self, state: str) -> tuple[int, str] | None:
-        return (self.number.code.id, state) if self.number.code is not None else None
-
-    def _refused_code(self, attempt: OpenAttempt | None) -> tuple[int, str] | None:
-        """The code that was sent: another may have been typed in since."""
-        sent = attempt.intent.get("code_id") if attempt is not None else None
-        return (int(sent), "refused") if sent is not None else None
-
-    def _gap(self) -> float | None:
-        paused = self.number.state.paused_at
-        return None if paused is None else (self.number.now - paused).total_seconds()
+        case _:
+            return type(outcome).__name__.lower()

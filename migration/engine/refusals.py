@@ -1,4 +1,4 @@
-"""What a refusal means for the step that met it: one table, (step, code) to outcome, with the source of each code.
+"""What a refusal means for the step that met it: one table from (step, error code) to outcome, with its sources.
 
 Codes: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 """
@@ -7,24 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from migration.steps.protocol import Blocked, Reopen, Switch, Waiting
+from migration.steps.outcomes import Blocked, Reopen, Switch, Waiting
 from state.enums import Party
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the far side said, to whom."""
+    """An answer of Graph, a client or a hook that says no, and the step whose call it answered."""
 
     step: str
-    code: int | None
+    error_code: int | None
     subcode: int | None
     details: str
     wait: timedelta | None = None
 
     @property
-    def told(self) -> str:
-        number = f" ({self.code}{f'/{self.subcode}' if self.subcode else ''})" if self.code is not None else ""
-        return f"{self.step} was refused{number}: {self.details}"
+    def reason(self) -> str:
+        subcode = f"/{self.subcode}" if self.subcode else ""
+        codes = f" ({self.error_code}{subcode})" if self.error_code is not None else ""
+        return f"{self.step} was refused{codes}: {self.details}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class GoBackTo:
 @dataclass(frozen=True, slots=True)
 class Stop:
     runbook: str
+    pin_refused: bool = False  # the PIN that was sent is of unknown provenance from now on
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +54,28 @@ Rule = WaitFor | GoBackTo | Stop | SwitchTo
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """The table's answer, before it is given a time."""
+class RefusalRule:
+    """The rule that applies to a refusal, before it is given a time."""
 
     rule: Rule
-    refused: Refusal
+    refusal: Refusal
 
     def at(self, now: datetime) -> Waiting | Blocked | Reopen | Switch:
         match self.rule:
             case WaitFor(how_long, on):
-                return Waiting(now + max(how_long, self.refused.wait or timedelta()), on, self.refused.told)
+                return Waiting(now + max(how_long, self.refusal.wait or timedelta()), on, self.refusal.reason)
             case GoBackTo(step):
-                return Reopen(step, self.refused.told)
-            case Stop(runbook):
-                return Blocked(self.refused.told, runbook)
+                return Reopen(step, self.refusal.reason)
+            case Stop(runbook, pin_refused):
+                return Blocked(self.refusal.reason, runbook, pin_refused=pin_refused)
             case SwitchTo(itinerary):
-                return Switch(itinerary, self.refused.told)
+                return Switch(itinerary, self.refusal.reason)
 
 
 ANY = "*"
-WRONG_PIN_PAGE = "runbooks/wrong-pin.md"
-WRONG_PIN = Stop(WRONG_PIN_PAGE)
-CODE_PAGE = Stop("runbooks/code-never-comes.md")
-REFUSED_PAGE = Stop("runbooks/refused.md")
+WRONG_PIN = Stop("runbooks/wrong-pin.md", pin_refused=True)
+NO_CODE = Stop("runbooks/code-never-comes.md")
+REFUSED_PAGE = "runbooks/refused.md"
 
 TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     # The PIN did not match: On-Premises is probably down by now. Never retried by software.
@@ -101,7 +102,7 @@ TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     # Not eligible for a code here, or blocked; the "one hour" in its text cannot be trusted.
     ("request_code", 136024, 2388091): Stop("runbooks/code-refused.md"),
     ("request_code", 136024, 2388093): Stop("runbooks/code-refused.md"),
-    ("request_code", 136024, None): CODE_PAGE,
+    ("request_code", 136024, None): NO_CODE,
     # The code was wrong or too old: another one has to be typed in.
     ("verify_code", 136025, None): GoBackTo("verify_code"),
     # A wrong or used-up code; On-Premises documents no code for it, 1009 is its "value invalid".
@@ -140,26 +141,26 @@ STEP_PAGES: Mapping[str, str] = {
 }
 
 
-def outcome_of(refused: Refusal) -> Response:
-    """The most exact rule there is; a refusal nobody thought of stops the number and names a page."""
+def rule_for(refusal: Refusal) -> RefusalRule:
+    """The most exact rule there is; a refusal without a rule stops the number and names a page."""
     for part, words, by_text in BY_TEXT:
-        if part in refused.step and words in refused.details.lower():
-            return Response(by_text, refused)
-    if refused.code is not None:
-        for step in (refused.step, ANY):
-            for subcode in (refused.subcode, None):
-                rule = TABLE.get((step, refused.code, subcode))
+        if part in refusal.step and words in refusal.details.lower():
+            return RefusalRule(by_text, refusal)
+    if refusal.error_code is not None:
+        for step in (refusal.step, ANY):
+            for subcode in (refusal.subcode, None):
+                rule = TABLE.get((step, refusal.error_code, subcode))
                 if rule is not None:
-                    return Response(rule, refused)
-    return Response(Stop(page_of(refused.step)), refused)
+                    return RefusalRule(rule, refusal)
+    return RefusalRule(Stop(page_of(refusal.step)), refusal)
 
 
 def page_of(step: str) -> str:
-    """Where a refusal of this step leads that has no rule of its own."""
-    return STEP_PAGES.get(step, REFUSED_PAGE.runbook)
+    """The page for a refusal of this step that has no rule of its own."""
+    return STEP_PAGES.get(step, REFUSED_PAGE)
 
 
 def runbooks() -> frozenset[str]:
     """Every page that this table can send a person to."""
     stops = {rule.runbook for rule in TABLE.values() if isinstance(rule, Stop)}
-    return frozenset(stops | set(STEP_PAGES.values()) | {REFUSED_PAGE.runbook, "runbooks/terms-of-service.md"})
+    return frozenset(stops | set(STEP_PAGES.values()) | {REFUSED_PAGE, "runbooks/terms-of-service.md"})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from migration.clock import Clock
 from migration.engine.executor import StepExecutor
-from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
+from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.errors import Conflict, LeaseLost
 from state.ledger.concurrency_limit import SHORT_WAIT
 

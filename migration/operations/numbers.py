@@ -19,7 +19,7 @@ from migration.engine.runner import Busy
 from migration.errors import OperationRefused
 from migration.operations.approval import was_only_stopped
 from migration.steps.both_sides import read_both, side_of
-from migration.steps.protocol import Outcome
+from migration.steps.outcomes import Outcome
 from migration.steps.rollback_options import RollbackOption, RollbackState, rollback_option
 from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict

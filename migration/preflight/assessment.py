@@ -9,7 +9,7 @@ from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.check import Check, CheckResult, Verdict
 from migration.preflight.checks.catalogue import CHECKS
 from migration.runtime.concurrency import gather_all
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 from migration.steps.rollback_options import PREFLIGHT
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 
 class Verdict(StrEnum):

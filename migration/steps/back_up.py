@@ -15,19 +15,18 @@ from pydantic import SecretStr
 
 from migration.clients.onprem import Reading
 from migration.errors import Transient
-from migration.steps.protocol import Blocked, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise
 
 NO_BACKUP_PAGE = "runbooks/no-backup.md"
 
 
 class BackUp:
-    name: ClassVar[str] = "back_up"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = timedelta(minutes=30)
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="back_up", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60), fresh_for=timedelta(minutes=30)
+    )
 
     async def check(self, number: Number) -> None | Blocked:
         if number.onprem is None:
@@ -52,4 +51,4 @@ class BackUp:
         password = intent.secret["password"]
         data = await number.onprem.backup(password)
         both = json.dumps({"data": data.get_secret_value(), "password": password.get_secret_value()})
-        return Evidence({"characters": len(data.get_secret_value())}, keep_twice={"backup": SecretStr(both)})
+        return Evidence({"characters": len(data.get_secret_value())}, backups={"backup": SecretStr(both)})

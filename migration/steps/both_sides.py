@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import Reading
-from migration.steps.protocol import Blocked, Evidence, Number
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Evidence
 from migration.steps.reading_cache import BothSides
 from state.enums import Side
 

@@ -5,30 +5,31 @@ https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
 number goes forward to Cloud again.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 import phonenumbers
 
 from migration.steps.both_sides import cached_sides
-from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
+from migration.steps.protocol import StepContract
 from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, asked_for, outstanding
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
 from state.enums import Party, Promise, Side
 
 
 class RequestCodeOnPrem:
-    name: ClassVar[str] = "request_code_onprem"
-    promise: ClassVar[Promise] = Promise.AT_MOST_ONCE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="request_code_onprem", promise=Promise.AT_MOST_ONCE)
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        before = number.result_of(self.name)
+        before = number.result_of(self.contract.name)
         asked = int(before.get("asked", 0))
-        if not asked or outstanding(number, self.name, "verify_code_onprem") or (await cached_sides(number)).serving:
+        if (
+            not asked
+            or outstanding(number, self.contract.name, "verify_code_onprem")
+            or (await cached_sides(number)).serving
+        ):
             return None
         if asked >= MOST_REQUESTS:
             return Blocked(f"{asked} codes were asked for and none was verified", NO_CODE_PAGE)
@@ -42,15 +43,17 @@ class RequestCodeOnPrem:
             "cc": str(parsed.country_code),
             "method": number.state.code_method,
             "cert": await number.cloud.certificate(number.state.phone_number_id),
-            "asked": int(number.result_of(self.name).get("asked", 0)) + 1,
+            "asked": int(number.result_of(self.contract.name).get("asked", 0)) + 1,
         }
         return Draft(facts, {"pin": pin} if pin is not None else {})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if (await cached_sides(number)).serving:
             return Done(Evidence({"registered": True}))
-        if intent is None and outstanding(number, self.name, "verify_code_onprem"):
-            return Done(Evidence(dict(number.result_of(self.name))))  # passed again; the phone does not ring twice
+        if intent is None and outstanding(number, self.contract.name, "verify_code_onprem"):
+            return Done(
+                Evidence(dict(number.result_of(self.contract.name)))
+            )  # passed again; the phone does not ring twice
         if intent is None:
             return NotDone({"registered": False})
         return Done(Evidence(asked_for(intent, lost=True)))
@@ -70,12 +73,9 @@ class RequestCodeOnPrem:
 
 
 class VerifyCodeOnPrem:
-    name: ClassVar[str] = "verify_code_onprem"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="verify_code_onprem", promise=Promise.REPEATABLE, uses_code=True
+    )
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
         if number.code is not None or (await cached_sides(number)).serving:

@@ -4,7 +4,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from migration.steps.both_sides import read_both, side_of
-from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
+from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise, Side
 
 PATIENCE = timedelta(minutes=5)
@@ -12,12 +14,7 @@ DARK_PAGE = "runbooks/dark-on-both-sides.md"
 
 
 class Confirm(ReadStep):
-    name: ClassVar[str] = "confirm"
-    promise: ClassVar[Promise] = Promise.READ
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta()
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="confirm", promise=Promise.READ)
 
     async def check(self, number: Number) -> None:
         return None

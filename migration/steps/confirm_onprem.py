@@ -1,10 +1,13 @@
 """See that the number serves from On-Premises; the reading that ends the outage of the way back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
 from migration.steps.both_sides import read_both, side_of
-from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
+from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise, Side
 
 NOT_SERVING_FOR = timedelta(seconds=5)
@@ -14,12 +17,7 @@ DARK_PAGE = "runbooks/dark-on-both-sides.md"
 class ConfirmOnPrem(ReadStep):
     """Looks for half a minute; where the number does not come up by itself, a code is asked for next."""
 
-    name: ClassVar[str] = "confirm_onprem"
-    promise: ClassVar[Promise] = Promise.READ
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta()
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="confirm_onprem", promise=Promise.READ)
     patience: ClassVar[timedelta] = timedelta(seconds=30)
 
     async def check(self, number: Number) -> None:
@@ -38,5 +36,5 @@ class ConfirmOnPrem(ReadStep):
 class SmokeOnPrem(ConfirmOnPrem):
     """The last look, after whatever brought the number up: connected, and off Cloud."""
 
-    name: ClassVar[str] = "smoke_onprem"
+    contract: ClassVar[StepContract] = replace(ConfirmOnPrem.contract, name="smoke_onprem")
     patience: ClassVar[timedelta] = timedelta(minutes=1)

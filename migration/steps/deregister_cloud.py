@@ -4,11 +4,12 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/busine
 Counted to the ten of 72 hours that deregister has of its own. Taken back by: `register`, as in FORWARD_RECOVERY.
 """
 
-from datetime import timedelta
 from typing import ClassVar
 
 from migration.steps.both_sides import cached_sides, side_of
-from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from migration.steps.reading_cache import BothSides
 from migration.steps.register import READS_LAG
 from migration.steps.rollback_options import RollbackState, rollback_option
@@ -18,12 +19,9 @@ CLOSED_PAGE = "runbooks/way-back-closed.md"
 
 
 class DeregisterCloud:
-    name: ClassVar[str] = "deregister_cloud"
-    promise: ClassVar[Promise] = Promise.PROBED
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = "deregister"
+    contract: ClassVar[StepContract] = StepContract(
+        name="deregister_cloud", promise=Promise.PROBED, budget="deregister", moves_to=Side.NEITHER
+    )
 
     async def check(self, number: Number) -> None | Blocked:
         cloud = (await cached_sides(number)).cloud

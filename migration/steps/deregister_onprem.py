@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of
-from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from migration.steps.reading_cache import BothSides
 from state.enums import Promise, Side
 
@@ -19,12 +21,9 @@ BETWEEN_READINGS = timedelta(seconds=2)
 
 
 class DeregisterOnPrem:
-    name: ClassVar[str] = "deregister_onprem"
-    promise: ClassVar[Promise] = Promise.PROBED
-    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="deregister_onprem", promise=Promise.PROBED, longest_call=timedelta(seconds=60), moves_to=Side.NEITHER
+    )
 
     async def check(self, number: Number) -> None | Blocked:
         both = await cached_sides(number)
@@ -43,7 +42,7 @@ class DeregisterOnPrem:
         side = None if both.cloud.registered else Side.NEITHER
         if _gone(both, number) or self._proven(both, number, intent):
             return Done(Evidence(both.facts(), side=side))
-        if intent is None and number.result_of(self.name) and not both.serving:
+        if intent is None and number.result_of(self.contract.name) and not both.serving:
             return Done(Evidence(both.facts(), side=side))  # proved before, in this migration; passed again
         if _must_stop(number, intent):
             return NotDone(both.facts(), side_of(both, number))
@@ -51,7 +50,7 @@ class DeregisterOnPrem:
             return CannotTell(
                 number.now + BETWEEN_READINGS,
                 "not serving; a second reading will prove it",
-                {**number.note_of(self.name), "not_serving_at": number.now.isoformat()},
+                {**number.note_of(self.contract.name), "not_serving_at": number.now.isoformat()},
             )
         if _fenced(both):
             return Done(Evidence(both.facts() | {"kept_off_by": "nobody; the number is on Cloud"}, side=side))
@@ -60,7 +59,7 @@ class DeregisterOnPrem:
         return CannotTell(number.now + BETWEEN_READINGS, f"On-Premises reads {both.kind}")
 
     def _proven(self, both: BothSides, number: Number, intent: Intent | None) -> bool:
-        noted = number.note_of(self.name)
+        noted = number.note_of(self.contract.name)
         if both.kind == "refused":
             before = intent.facts.get("onprem_before") if intent is not None else None
             return "stopped_at" in noted or before in ("serving", "not_serving")

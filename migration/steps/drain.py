@@ -7,19 +7,16 @@ from datetime import timedelta
 from typing import ClassVar
 
 from migration.steps.both_sides import read_both
-from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
+from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Party, Promise
 
 PATIENCE = timedelta(minutes=10)
 
 
 class Drain(ReadStep):
-    name: ClassVar[str] = "drain"
-    promise: ClassVar[Promise] = Promise.READ
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta()
-    fresh_for: ClassVar[timedelta | None] = timedelta(seconds=30)
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="drain", promise=Promise.READ, fresh_for=timedelta(seconds=30))
 
     async def check(self, number: Number) -> None:
         return None

@@ -6,19 +6,24 @@ Before the point of no return the hook may refuse; then nothing is moved. Taken 
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from migration.steps.traffic import PAUSE_LEASE, announce, announcement, ask_again
 from state.enums import Promise, Side
 
 
 class PauseSends:
-    name: ClassVar[str] = "pause_sends"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=30)
-    # Renewed well before the lease of the pause ends, so that register never runs into sends that came back.
-    fresh_for: ClassVar[timedelta | None] = PAUSE_LEASE - timedelta(seconds=90)
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="pause_sends",
+        promise=Promise.REPEATABLE,
+        settle_for=timedelta(minutes=30),
+        # Renewed well before the lease of the pause ends, so that register never meets senders that have resumed.
+        fresh_for=PAUSE_LEASE - timedelta(seconds=90),
+        notifies_senders=True,
+        # Under the old key a hook would keep the deadline of the announcement whose answer was lost.
+        unsent_needs_new_key=True,
+    )
 
     def __init__(self, *, goes_to: Side = Side.CLOUD) -> None:
         self._goes_to = goes_to
@@ -30,13 +35,13 @@ class PauseSends:
 
     async def prepare(self, number: Number) -> Draft:
         came_from = Side.ON_PREMISES if self._goes_to is Side.CLOUD else Side.CLOUD
-        return announcement(number, self.name, came_from, self._goes_to)
+        return announcement(number, self.contract.name, came_from, self._goes_to)
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if number.hooks is None:
             return Done(Evidence({"told": "no hook"}))
         if intent is not None:
-            match await ask_again(number, intent, number.note_of(self.name)):
+            match await ask_again(number, intent, number.note_of(self.contract.name)):
                 case Evidence() as evidence:
                     return Done(_paused(evidence, intent))
                 case CannotTell() as draining:
@@ -51,4 +56,4 @@ class PauseSends:
 def _paused(evidence: Evidence, intent: Intent) -> Evidence:
     """Good from when it was said, not from when the last sender had drained: its deadline runs from there."""
     said_at = datetime.fromisoformat(intent.facts["body"]["deadline"]) - PAUSE_LEASE
-    return Evidence(evidence.facts, announced=evidence.announced, paused=True, since=said_at)
+    return Evidence(evidence.facts, outbox_key=evidence.outbox_key, paused=True, fresh_from=said_at)

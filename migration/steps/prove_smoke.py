@@ -7,7 +7,9 @@ The overall value can be BLOCKED for calling alone, so the phone number's own en
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
+from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise
 
 PATIENCE = timedelta(minutes=5)
@@ -15,12 +17,7 @@ SMOKE_PAGE = "runbooks/smoke-failed.md"
 
 
 class ProveSmoke(ReadStep):
-    name: ClassVar[str] = "prove_smoke"
-    promise: ClassVar[Promise] = Promise.READ
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta()
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="prove_smoke", promise=Promise.READ)
 
     async def check(self, number: Number) -> None:
         return None

@@ -1,20 +1,16 @@
 """Where is the number really? The first step of getting one back that is dark."""
 
-from datetime import timedelta
 from typing import ClassVar
 
 from migration.steps.both_sides import not_movable, read_both, side_of
-from migration.steps.protocol import Blocked, CannotTell, Evidence, Intent, Number, ReadStep
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
+from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise, Side
 
 
 class ReadBothSides(ReadStep):
-    name: ClassVar[str] = "read_both_sides"
-    promise: ClassVar[Promise] = Promise.READ
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta()
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="read_both_sides", promise=Promise.READ)
 
     async def check(self, number: Number) -> None:
         return None

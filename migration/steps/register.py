@@ -15,7 +15,9 @@ from pydantic import SecretStr
 
 from migration.clients.graph_models import Backup
 from migration.steps.both_sides import cached_sides, side_of
-from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from migration.steps.reading_cache import BothSides
 from migration.steps.secure_pin import PIN_PAGE
 from state.enums import Promise, Side
@@ -27,12 +29,13 @@ EMBEDDED_SIGNUP_DAYS = 14
 
 
 class Register:
-    name: ClassVar[str] = "register"
-    promise: ClassVar[Promise] = Promise.PROBED
-    longest_call: ClassVar[timedelta] = timedelta(seconds=50)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = "register"
+    contract: ClassVar[StepContract] = StepContract(
+        name="register",
+        promise=Promise.PROBED,
+        longest_call=timedelta(seconds=50),
+        budget="register",
+        moves_to=Side.CLOUD,
+    )
 
     def __init__(self, *, with_backup: bool) -> None:
         self._with_backup = with_backup

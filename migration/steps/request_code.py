@@ -7,7 +7,9 @@ https://developers.facebook.com/docs/graph-api/reference/whats-app-business-acco
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Waiting
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
+from migration.steps.protocol import StepContract
 from state.enums import Party, Promise
 
 # "Typically 10 minutes", and good once (Meta's OpenAPI file, v23.0).
@@ -18,17 +20,12 @@ MOST_REQUESTS = 3
 
 
 class RequestCode:
-    name: ClassVar[str] = "request_code"
-    promise: ClassVar[Promise] = Promise.AT_MOST_ONCE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="request_code", promise=Promise.AT_MOST_ONCE)
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        before = number.result_of(self.name)
+        before = number.result_of(self.contract.name)
         asked = int(before.get("asked", 0))
-        if outstanding(number, self.name, "verify_code"):
+        if outstanding(number, self.contract.name, "verify_code"):
             return None
         if asked >= MOST_REQUESTS and await _not_verified(number):
             return Blocked(f"{asked} codes were asked for and none was verified", "runbooks/code-never-comes.md")
@@ -43,15 +40,17 @@ class RequestCode:
             {
                 "method": number.state.code_method,
                 "language": number.state.language,
-                "asked": int(number.result_of(self.name).get("asked", 0)) + 1,
+                "asked": int(number.result_of(self.contract.name).get("asked", 0)) + 1,
             }
         )
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if not await _not_verified(number):
             return Done(Evidence({"verified": True}))
-        if intent is None and outstanding(number, self.name, "verify_code"):
-            return Done(Evidence(dict(number.result_of(self.name))))  # passed again; the phone does not ring twice
+        if intent is None and outstanding(number, self.contract.name, "verify_code"):
+            return Done(
+                Evidence(dict(number.result_of(self.contract.name)))
+            )  # passed again; the phone does not ring twice
         if intent is None:
             return NotDone({"verified": False})
         return Done(Evidence(asked_for(intent, lost=True)))

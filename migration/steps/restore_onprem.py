@@ -12,17 +12,16 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from migration.steps.both_sides import cached_sides
-from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise, Side
 
 
 class RestoreOnPrem:
-    name: ClassVar[str] = "restore_onprem"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="restore_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60)
+    )
 
     async def check(self, number: Number) -> None:
         return None
@@ -40,7 +39,7 @@ class RestoreOnPrem:
         return NotDone({"why": "the same backup again is harmless", **both.facts()})
 
     def _done_before(self, number: Number) -> bool:
-        return bool(number.result_of(self.name).get("restored"))
+        return bool(number.result_of(self.contract.name).get("restored"))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None

@@ -3,20 +3,16 @@
 Whether the profile survives is undocumented (docs/unconfirmed.md); Meta's list of what is kept does not name it.
 """
 
-from datetime import timedelta
 from typing import Any, ClassVar
 
-from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise
 
 
 class RestoreProfile:
-    name: ClassVar[str] = "restore_profile"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="restore_profile", promise=Promise.REPEATABLE)
 
     async def check(self, number: Number) -> None:
         return None

@@ -1,13 +1,15 @@
 """Tell the customer's senders to go on. Said until heard; the pause's own deadline is the net below it."""
 
+from dataclasses import replace
 from typing import ClassVar
 
-from migration.steps.protocol import Number
+from migration.steps.number import Number
+from migration.steps.protocol import StepContract
 from migration.steps.switch_route import SwitchRoute
 
 
 class ResumeSends(SwitchRoute):
-    name: ClassVar[str] = "resume_sends"
+    contract: ClassVar[StepContract] = replace(SwitchRoute.contract, name="resume_sends")
     resumes: ClassVar[bool] = True
 
     def _true_already(self, number: Number) -> str | None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from migration.steps.both_sides import SUNSET
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 from state.enums import Side
 from state.rows import Position
 

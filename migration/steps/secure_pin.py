@@ -11,19 +11,18 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from migration.steps.both_sides import cached_sides, graph_sets_no_pin, not_movable
-from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import PinProvenance, Promise
 
 PIN_PAGE = "runbooks/pin-unknown.md"
 
 
 class SecurePin:
-    name: ClassVar[str] = "secure_pin"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = timedelta(seconds=60)
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="secure_pin", promise=Promise.REPEATABLE, fresh_for=timedelta(seconds=60)
+    )
 
     async def check(self, number: Number) -> None | Blocked:
         both = await cached_sides(number)
@@ -51,7 +50,7 @@ class SecurePin:
             return Done(Evidence({"provenance": provenance, "kept": True}))
         if provenance is PinProvenance.TWO_STEP_OFF_STATED:
             # With two-step off, the PIN sent with `register` becomes the PIN: any will do, but it must be kept.
-            return Done(Evidence({"provenance": provenance, "kept": False}, keep={"pin": invented_pin(number)}))
+            return Done(Evidence({"provenance": provenance, "kept": False}, secrets={"pin": invented_pin(number)}))
         return NotDone({"pin": "lost"})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
@@ -59,9 +58,11 @@ class SecurePin:
         if intent.facts["route"] == "onprem":
             assert number.onprem is not None
             await number.onprem.set_two_step(pin, send_by=intent.send_by)
-            return Evidence({"provenance": PinProvenance.SET_BY_US}, keep={"pin": pin}, pin=PinProvenance.SET_BY_US)
+            return Evidence({"provenance": PinProvenance.SET_BY_US}, secrets={"pin": pin}, pin=PinProvenance.SET_BY_US)
         await number.cloud.set_pin(number.state.phone_number_id, pin, send_by=intent.send_by)
-        return Evidence({"provenance": PinProvenance.SET_ON_CLOUD}, keep={"pin": pin}, pin=PinProvenance.SET_ON_CLOUD)
+        return Evidence(
+            {"provenance": PinProvenance.SET_ON_CLOUD}, secrets={"pin": pin}, pin=PinProvenance.SET_ON_CLOUD
+        )
 
 
 def invented_pin(number: Number) -> SecretStr:

@@ -3,20 +3,16 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages (no idempotency key)
 """
 
-from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise
 
 
 class SendSmoke:
-    name: ClassVar[str] = "send_smoke"
-    promise: ClassVar[Promise] = Promise.AT_MOST_ONCE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="send_smoke", promise=Promise.AT_MOST_ONCE)
 
     async def check(self, number: Number) -> None:
         return None

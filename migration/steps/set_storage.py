@@ -3,20 +3,16 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/local-storage (from Graph v21.0 on)
 """
 
-from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise
 
 
 class SetStorage:
-    name: ClassVar[str] = "set_storage"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="set_storage", promise=Promise.REPEATABLE)
 
     async def check(self, number: Number) -> None:
         return None

@@ -4,21 +4,17 @@ Changes nothing. The profile is what a register without a backup loses:
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/migrating-from-onprem-to-cloud
 """
 
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from migration.steps.both_sides import not_movable, read_both, side_of
-from migration.steps.protocol import Blocked, Evidence, Intent, Number, ReadStep
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Evidence, Intent
+from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise
 
 
 class Snapshot(ReadStep):
-    name: ClassVar[str] = "snapshot"
-    promise: ClassVar[Promise] = Promise.READ
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta()
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="snapshot", promise=Promise.READ)
 
     async def check(self, number: Number) -> None | Blocked:
         return not_movable(await number.cloud.number(number.state.phone_number_id))

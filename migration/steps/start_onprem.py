@@ -4,24 +4,24 @@ https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/bac
 Starting what runs already changes nothing. Taken back by: the stop command.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides
-from migration.steps.protocol import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise
 
 PAGE = "runbooks/rollback-number.md"
 
 
 class StartOnPrem:
-    name: ClassVar[str] = "start_onprem"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=60)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="start_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60)
+    )
 
     async def check(self, number: Number) -> None | Blocked:
         if number.state.instance is None:
@@ -37,7 +37,7 @@ class StartOnPrem:
         both = await cached_sides(number)
         if await self._answers(number):
             return Done(Evidence(both.facts()))
-        if intent is not None and "started_at" in number.note_of(self.name):
+        if intent is not None and "started_at" in number.note_of(self.contract.name):
             return CannotTell(number.after(seconds=2), f"started; On-Premises reads {both.kind}")
         return NotDone(both.facts())
 
@@ -58,7 +58,7 @@ class StartOnPrem:
 class RestartOnPrem(StartOnPrem):
     """After a restore. Costs nothing where the client serves already or nothing was restored."""
 
-    name: ClassVar[str] = "restart_onprem"
+    contract: ClassVar[StepContract] = replace(StartOnPrem.contract, name="restart_onprem")
 
     async def check(self, number: Number) -> None:
         return None
@@ -66,9 +66,9 @@ class RestartOnPrem(StartOnPrem):
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await cached_sides(number)
         restored = bool(number.result_of("restore_onprem").get("restored"))
-        if both.serving or not restored or _command(number) is None or number.result_of(self.name):
+        if both.serving or not restored or _command(number) is None or number.result_of(self.contract.name):
             return Done(Evidence(both.facts()))
-        if "started_at" in number.note_of(self.name):
+        if "started_at" in number.note_of(self.contract.name):
             return Done(Evidence(both.facts())) if both.kind == "not_serving" else await super().probe(number, intent)
         return NotDone(both.facts())
 

@@ -4,20 +4,16 @@ A bare POST removes an override that the app already has on this WABA, so it is 
 subscribed at all: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/override
 """
 
-from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from state.enums import Promise
 
 
 class Subscribe:
-    name: ClassVar[str] = "subscribe"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="subscribe", promise=Promise.REPEATABLE)
 
     async def check(self, number: Number) -> None:
         return None

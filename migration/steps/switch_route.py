@@ -3,18 +3,17 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.protocol import CannotTell, Done, Draft, Evidence, Intent, NotDone, Number, Probe
+from migration.steps.number import Number
+from migration.steps.outcomes import CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.protocol import StepContract
 from migration.steps.traffic import announce, announcement, ask_again
 from state.enums import Promise, Side
 
 
 class SwitchRoute:
-    name: ClassVar[str] = "switch_route"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(days=7)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(
+        name="switch_route", promise=Promise.REPEATABLE, settle_for=timedelta(days=7), notifies_senders=True
+    )
     resumes: ClassVar[bool] = False
 
     def __init__(self, *, goes_to: Side | None = Side.CLOUD) -> None:
@@ -38,7 +37,7 @@ class SwitchRoute:
     async def prepare(self, number: Number) -> Draft:
         target = self._target(number)
         came_from = Side.ON_PREMISES if target is Side.CLOUD else Side.CLOUD
-        return announcement(number, self.name, came_from, target)
+        return announcement(number, self.contract.name, came_from, target)
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if intent is None and (already := self._true_already(number)) is not None:
@@ -46,7 +45,7 @@ class SwitchRoute:
         if number.hooks is None:
             return Done(Evidence({"told": "no hook"}, resumed=self.resumes))
         if intent is not None:
-            match await ask_again(number, intent, number.note_of(self.name)):
+            match await ask_again(number, intent, number.note_of(self.contract.name)):
                 case Evidence() as evidence:
                     return Done(self._heard(evidence))
                 case CannotTell() as draining:
@@ -58,4 +57,4 @@ class SwitchRoute:
         return self._heard(said) if isinstance(said, Evidence) else said
 
     def _heard(self, evidence: Evidence) -> Evidence:
-        return Evidence(evidence.facts, announced=evidence.announced, resumed=self.resumes)
+        return Evidence(evidence.facts, outbox_key=evidence.outbox_key, resumed=self.resumes)

@@ -9,7 +9,8 @@ from typing import Any
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected
-from migration.steps.protocol import CannotTell, Draft, Evidence, Intent, Number
+from migration.steps.number import Number
+from migration.steps.outcomes import CannotTell, Draft, Evidence, Intent
 from state.enums import Party, Side
 
 # How long a pause holds without being renewed, so that a dead mover strands no queue.
@@ -48,7 +49,7 @@ async def announce(number: Number, intent: Intent, noted: Mapping[str, Any]) -> 
     answer = await hooks.ask(ask) if ask else await hooks.announce(body, key, send_by=intent.send_by)
     match answer:
         case HookDone():
-            return Evidence({"told": body["event"], "epoch": body["epoch"]}, announced=key)
+            return Evidence({"told": body["event"], "epoch": body["epoch"]}, outbox_key=key)
         case HookDraining(ask_url):
             seen = {"ask_url": ask_url, "key": key}
             return CannotTell(number.after(seconds=2), "the senders are draining", seen, on=Party.CUSTOMER)

@@ -4,10 +4,12 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/busine
 A code lives "typically 10 minutes" and is good once (Meta's OpenAPI file, v23.0).
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
-from migration.steps.protocol import Blocked, Done, Draft, Evidence, Intent, NotDone, Number, Probe, Reopen, Waiting
+from migration.steps.number import Number
+from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
+from migration.steps.protocol import StepContract
 from migration.steps.request_code import CODE_LIVES
 from state.enums import Party, Promise
 
@@ -16,12 +18,7 @@ ANOTHER = "the right code: the one that was typed was refused"
 
 
 class VerifyCode:
-    name: ClassVar[str] = "verify_code"
-    promise: ClassVar[Promise] = Promise.REPEATABLE
-    longest_call: ClassVar[timedelta] = timedelta(seconds=30)
-    settle_for: ClassVar[timedelta] = timedelta(minutes=5)
-    fresh_for: ClassVar[timedelta | None] = None
-    budget: ClassVar[str | None] = None
+    contract: ClassVar[StepContract] = StepContract(name="verify_code", promise=Promise.REPEATABLE, uses_code=True)
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
         if number.code is not None or await _verified(number):
@@ -44,20 +41,21 @@ class VerifyCode:
 
 def wait_for_code(number: Number, requested: str) -> Waiting | Blocked | Reopen:
     """What to do while no code was typed in, on either side: wait as long as one is good, then ask again or stop."""
-    asked = number.result_of(requested)
-    asked_at = asked.get("asked_at")
-    until = (datetime.fromisoformat(asked_at) if asked_at else number.now) + CODE_LIVES
+    request = number.result_of(requested)
+    asked_at = datetime.fromisoformat(request["asked_at"]) if request.get("asked_at") else None
+    until = (asked_at or number.now) + CODE_LIVES
     if asked_at is not None and number.now >= until:
-        if asked.get("answer_lost"):
+        if request.get("answer_lost"):
             return Reopen(requested, "no code came, and whether one was ever asked for is not known")
         return Blocked("no code was entered while it was good", NO_CODE_PAGE)
-    what = ANOTHER if _refused(number.state.reason or "") else "the code"
+    what = ANOTHER if _was_refused(number, asked_at) else "the code"
     return Waiting(until, Party.CUSTOMER, f"{what}; type it with `cutover enter-code {number.state.ref}`")
 
 
-def _refused(reason: str) -> bool:
-    """Whoever typed a wrong code has to learn it here: the wait looks as it did before."""
-    return reason.startswith((ANOTHER, "verify_code was refused", "verify_code_onprem was refused"))
+def _was_refused(number: Number, asked_at: datetime | None) -> bool:
+    """Whether a code of this request was refused. The person who typed it learns it only from this wait's reason."""
+    refused_at = number.code_refused_at
+    return refused_at is not None and (asked_at is None or refused_at >= asked_at)
 
 
 async def _verified(number: Number) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from migration.app import App
 from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
-from migration.steps.protocol import Held
+from migration.steps.outcomes import Held
 from state.enums import WaveState
 from state.errors import Conflict
 from state.queries import WavePart

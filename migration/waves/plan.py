@@ -143,7 +143,7 @@ def check_window_fits(window: Window, numbers: Sequence[Position], now: datetime
 
 def longest_cutover(at: Position) -> timedelta:
     """What a cutover on this number's way takes at the most."""
-    return max(leg.fits_in for leg in itinerary_named(at.itinerary).legs)
+    return max(entry.fits_in for entry in itinerary_named(at.itinerary).steps)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -7,7 +7,7 @@ from state.ledger.corrections import Corrections
 from state.ledger.facts import Facts
 from state.ledger.fleet_import import FleetImport
 from state.ledger.leases import Leases
-from state.ledger.moves import Move, Moves, SideRead
+from state.ledger.moves import Move, Moves
 from state.ledger.operator_changes import OperatorChanges
 from state.ledger.waves import Waves
 from state.types import SqlClock
@@ -23,7 +23,6 @@ __all__ = [
     "Moves",
     "NewIntent",
     "OperatorChanges",
-    "SideRead",
     "Waves",
 ]
 

@@ -1,7 +1,7 @@
-"""What became of a step: cursor, attempt, side, findings, secrets and event move together or not at all."""
+"""What becomes of a step: cursor, attempt, side, findings, secrets and event are written together or not at all."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,9 +9,28 @@ from typing import Any
 from sqlalchemy import case, delete, insert, literal, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.enums import ENDED, AttemptEnd, Party, PinProvenance, Side, Status
+from state.enums import ENDED, AttemptEnd, Party, Side, Status
 from state.errors import LeaseLost
 from state.ledger import events
+from state.ledger.changes import (
+    AttemptClosed,
+    Change,
+    CodeUsed,
+    EpochRaised,
+    MessageSent,
+    NoteTaken,
+    OutboxAnswered,
+    PinForgotten,
+    PinKnown,
+    ProfileHalted,
+    ResultFound,
+    ResultsForgotten,
+    SecretSealed,
+    SendersPaused,
+    SendersResumed,
+    SideRead,
+    SideRestored,
+)
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.sealed import replace_secret
 from state.models import (
@@ -25,56 +44,27 @@ from state.models import (
     NumberMigration,
     Outbox,
 )
-from state.rows import Lease, SealedSecret
+from state.rows import Lease
 from state.types import SqlClock, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
-class SideRead:
-    """A reading that resolved the side. `outage_seconds` only when it ended an outage of our making."""
-
-    side: Side
-    outage_seconds: float | None = None
-    dark_since: datetime | None = None  # for a side of `neither`: since when, if the reading can say
-    dark_by_us: bool = False
-    undone: bool = False  # it serves where its itinerary set out: there is something to abort again
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
-    """Everything one guarded transaction writes."""
+    """One guarded write: where the cursor must be, where it goes, and what changes with it."""
 
     step: str  # where the cursor must still be
     status: Status
-    kind: str  # of the event
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    to: str | None = None  # the new cursor; None only together with an ended status
+    kind: str  # of the event; empty where it would only repeat the event before it
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of the event
+    to: str | None = None  # the new cursor; None: it stays, or the migration has ended
+    itinerary: str | None = None  # the number takes this one from now on; earlier findings do not count on it
     until: datetime | None = None
     on: Party | None = None
     reason: str | None = None
     runbook: str | None = None
     tries: int = 0
-    side: SideRead | None = None
-    attempt: int | None = None  # the open attempt that this closes
-    attempt_end: AttemptEnd | None = None
-    answer: Mapping[str, Any] | None = None
-    side_back: Side | None = None  # nothing was sent: the side is what it was
-    result: Mapping[str, Any] | None = None
-    result_at: datetime | None = None  # where it holds from an earlier time on than that of the record
-    note: Mapping[str, Any] | None = None
-    forget: Sequence[str] = ()  # steps whose results no longer hold
-    sealed: Sequence[tuple[str, SealedSecret]] = ()
-    pin: PinProvenance | None = None
-    forget_pin: bool = False  # the far side refused it: it is known no longer
-    code: tuple[int, str] | None = None
-    message: Mapping[str, Any] | None = None
-    outbox: tuple[str, str, str | None] | None = None  # key, answer ("" while it drains), ask_url
-    halts_profile: tuple[int, str] | None = None
-    paused_at: datetime | None = None
-    sender_gap_seconds: float | None = None
-    new_epoch: bool = False
+    changes: tuple[Change, ...] = ()
     keep_lease: bool = False
-    itinerary: str | None = None  # the number takes this one from now on; nothing found before counts on it
 
 
 class Moves:
@@ -83,7 +73,7 @@ class Moves:
         self._clock = clock
 
     async def record(self, lease: Lease, move: Move) -> datetime:
-        """Write it all, or raise LeaseLost and write nothing. Returns the database's time of the record."""
+        """Write it all, or raise LeaseLost and write nothing. Returns the database's time of the write."""
         async with self._engine.begin() as tx:
             now = self._clock.now()
             moved = (
@@ -100,12 +90,17 @@ class Moves:
             ).one_or_none()
             if moved is None:
                 raise LeaseLost(f"migration {lease.migration_id} is no longer at {move.step}")
-            await self._close_attempt(tx, lease, move, moved.now)
-            await self._findings(tx, lease, move, moved.now)
-            await self._around(tx, lease, move, moved.number_pk, moved.now)
-            if move.kind:  # none where it would only repeat the event before it
+            if move.itinerary is not None:
+                await _forget_all_but_the_snapshot(tx, lease)
+            target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
+            for change in move.changes:
+                await _apply_to_migration(tx, change, target)
+                await _apply_to_number(tx, change, target)
+            if move.kind:
                 await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move))
         return moved.now  # type: ignore[no-any-return]
+
+    # -- the row of the migration
 
     def _columns(self, move: Move) -> dict[str, Any]:
         ended = move.status in ENDED
@@ -120,24 +115,14 @@ class Moves:
             "tries": move.tries,
         }
         if not move.keep_lease:
-            values |= {"lease_holder": None, "lease_until": None, "moving_until": self._keeps_turn(move)}
-        if move.side is not None:
-            values |= self._side_columns(move.side)
-        if move.side_back is not None:
-            values |= {"side": move.side_back}
-            if move.side_back in (Side.ON_PREMISES, Side.CLOUD):
-                values |= {"dark_since": None, "dark_by_us": False, "crossed_at": None}
-        if move.paused_at is not None:
-            values |= {"paused_at": move.paused_at}
-        if move.sender_gap_seconds is not None:
-            values |= {"sender_gap_seconds": move.sender_gap_seconds, "paused_at": None}
+            values |= {"lease_holder": None, "lease_until": None, "moving_until": self._keeps_slot_until(move)}
         if move.itinerary is not None:
             values |= {"itinerary": move.itinerary, "because": move.facts.get("because", "")}
-        if move.new_epoch:
-            values |= {"epoch": NumberMigration.epoch + 1}
+        for change in move.changes:
+            values |= self._columns_of(change)
         return values
 
-    def _keeps_turn(self, move: Move) -> Any:
+    def _keeps_slot_until(self, move: Move) -> Any:
         """Until when the number keeps its place among those that its wave moves."""
         stays = self._clock.now(BETWEEN_STEPS)
         if move.status is Status.READY:
@@ -147,89 +132,140 @@ class Moves:
             return case((soon, stays), else_=None)
         return None
 
-    def _side_columns(self, read: SideRead) -> dict[str, Any]:
-        values: dict[str, Any] = {"side": read.side, "side_read_at": self._clock.now()}
-        if read.side in (Side.ON_PREMISES, Side.CLOUD):
-            values |= {"dark_since": None, "dark_by_us": False}
-            if read.undone:
-                values |= {"crossed_at": None}
-            if read.outage_seconds is not None:
-                values |= {"outage_seconds": read.outage_seconds}
-        elif read.side is Side.NEITHER and read.dark_since is not None:
-            values |= {"dark_since": read.dark_since, "dark_by_us": read.dark_by_us}
-        return values
+    def _columns_of(self, change: Change) -> dict[str, Any]:
+        """What a change sets in the row of the migration."""
+        match change:
+            case SideRead(side, outage_seconds, undone):
+                values: dict[str, Any] = {"side": side, "side_read_at": self._clock.now()}
+                if side in (Side.ON_PREMISES, Side.CLOUD):
+                    values |= {"dark_since": None, "dark_by_us": False}
+                    values |= {"crossed_at": None} if undone else {}
+                    values |= {"outage_seconds": outage_seconds} if outage_seconds is not None else {}
+                return values
+            case SideRestored(Side.ON_PREMISES | Side.CLOUD as side):
+                return {"side": side, "dark_since": None, "dark_by_us": False, "crossed_at": None}
+            case SideRestored(side):
+                return {"side": side}
+            case SendersPaused(at):
+                return {"paused_at": at}
+            case SendersResumed(gap_seconds):
+                return {"sender_gap_seconds": gap_seconds, "paused_at": None}
+            case EpochRaised():
+                return {"epoch": NumberMigration.epoch + 1}
+            case _:
+                return {}
 
-    async def _close_attempt(self, tx: AsyncConnection, lease: Lease, move: Move, at: datetime) -> None:
-        if move.attempt is None:
-            return
-        closed = await tx.execute(
-            update(Attempt)
-            .where(Attempt.id == move.attempt, Attempt.ended.is_(None))
-            .values(ended=move.attempt_end, ended_at=at, answer=_plain(move.answer))
-            .returning(Attempt.id)
-        )
-        if closed.one_or_none() is None:
-            raise LeaseLost(f"the attempt at {move.step} of migration {lease.migration_id} was closed by another")
-        if move.attempt_end is AttemptEnd.NEVER_LEFT:
-            await tx.execute(delete(BudgetCall).where(BudgetCall.attempt_pk == move.attempt))
 
-    async def _findings(self, tx: AsyncConnection, lease: Lease, move: Move, at: datetime) -> None:
-        mine = Finding.migration_pk == lease.migration_id
-        if move.itinerary is not None:
-            await tx.execute(delete(Finding).where(mine, Finding.step != "snapshot"))  # as it was before all
-        for step in move.forget:
-            await tx.execute(delete(Finding).where(mine, Finding.step == step))
-        for kind, facts, when in (("result", move.result, move.result_at or at), ("note", move.note, at)):
-            if facts is None:
-                continue
-            await tx.execute(delete(Finding).where(mine, Finding.step == move.step, Finding.kind == kind))
-            await tx.execute(
-                insert(Finding).values(
-                    migration_pk=lease.migration_id, step=move.step, kind=kind, at=when, facts=_plain(facts)
-                )
-            )
-        if move.result is not None:
-            await tx.execute(delete(Finding).where(mine, Finding.step == move.step, Finding.kind == "note"))
+# -- the rows around it
 
-    async def _around(self, tx: AsyncConnection, lease: Lease, move: Move, number_pk: int, at: datetime) -> None:
-        for owner, sealed in move.sealed:
-            await replace_secret(tx, owner, sealed, at)
-        if move.pin is not None:
-            await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=move.pin, pin_since=at))
-        if move.forget_pin:
-            await tx.execute(update(Number).where(Number.id == number_pk).values(pin_provenance=None, pin_since=at))
-        if move.side is not None and move.side.side is Side.ON_PREMISES:
-            # Whoever said that the client is off for good: it serves. Left standing, the word would prove a later stop.
-            await tx.execute(
-                update(Number)
-                .where(Number.id == number_pk, Number.onprem_off_stated_by.is_not(None))
-                .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
-            )
-        if move.code is not None:
-            await tx.execute(update(Code).where(Code.id == move.code[0]).values(state=move.code[1]))
-        if move.message is not None:
-            await tx.execute(insert(Message).values(migration_pk=lease.migration_id, at=at, **move.message))
-        if move.outbox is not None:
-            await self._answer_outbox(tx, move.outbox, number_pk, at)
-        if move.halts_profile is not None:
-            profile, because = move.halts_profile
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Which migration and number a change is for, and the database's time of the write."""
+
+    migration_id: int
+    step: str
+    number_id: int
+    at: datetime
+
+
+async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Target) -> None:
+    """Write the rows that belong to this migration alone: attempts, findings, codes, messages."""
+    match change:
+        case AttemptClosed():
+            await _close_attempt(tx, change, target)
+        case ResultFound(facts, at):
+            await _put_finding(tx, target, "result", facts, at or target.at)
+            await tx.execute(_delete_findings(target.migration_id, target.step, "note"))
+        case NoteTaken(facts):
+            await _put_finding(tx, target, "note", facts, target.at)
+        case ResultsForgotten(steps):
+            for step in steps:
+                await tx.execute(_delete_findings(target.migration_id, step))
+        case CodeUsed(code_id, state):
+            await tx.execute(update(Code).where(Code.id == code_id).values(state=state))
+        case MessageSent(columns):
+            await tx.execute(insert(Message).values(migration_pk=target.migration_id, at=target.at, **columns))
+
+
+async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target) -> None:
+    """Write what outlives this migration: the number, its secrets, its route, its credential profile."""
+    match change:
+        case SideRead(Side.ON_PREMISES):
+            await _forget_statement_that_it_is_off(tx, target)
+        case SecretSealed(owner, sealed):
+            await replace_secret(tx, owner, sealed, target.at)
+        case PinKnown(provenance):
+            await _set_pin_provenance(tx, target, provenance)
+        case PinForgotten():
+            await _set_pin_provenance(tx, target, None)
+        case OutboxAnswered(key):
+            await _answer_outbox(tx, key, target)
+        case ProfileHalted(profile_id, because):
             await tx.execute(
                 update(CredentialProfile)
-                .where(CredentialProfile.id == profile, CredentialProfile.halted_at.is_(None))
-                .values(halted_at=at, halted_because=because)
+                .where(CredentialProfile.id == profile_id, CredentialProfile.halted_at.is_(None))
+                .values(halted_at=target.at, halted_because=because)
             )
 
-    async def _answer_outbox(
-        self, tx: AsyncConnection, outbox: tuple[str, str, str | None], number_pk: int, at: datetime
-    ) -> None:
-        key, answer, ask_url = outbox
-        values: dict[str, Any] = {"ask_url": ask_url}
-        if answer:
-            values |= {"answer": answer, "answered_at": at}
-        answered = update(Outbox).where(Outbox.key == key).values(**values).returning(Outbox.event, Outbox.body)
-        row = (await tx.execute(answered)).one_or_none()
-        if row is not None and answer == "done" and row.event == "switch_route":
-            await tx.execute(update(Number).where(Number.id == number_pk).values(route=row.body["to"]))
+
+async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Target) -> None:
+    closed = await tx.execute(
+        update(Attempt)
+        .where(Attempt.id == change.attempt_id, Attempt.ended.is_(None))
+        .values(ended=change.end, ended_at=target.at, answer=_plain(change.answer))
+        .returning(Attempt.id)
+    )
+    if closed.one_or_none() is None:
+        raise LeaseLost(f"the attempt at {target.step} of migration {target.migration_id} was closed by another")
+    if change.end is AttemptEnd.NEVER_LEFT:
+        await tx.execute(delete(BudgetCall).where(BudgetCall.attempt_pk == change.attempt_id))
+
+
+async def _forget_all_but_the_snapshot(tx: AsyncConnection, lease: Lease) -> None:
+    """The snapshot shows the number before anything was touched; it holds on every itinerary."""
+    mine = Finding.migration_pk == lease.migration_id
+    await tx.execute(delete(Finding).where(mine, Finding.step != "snapshot"))
+
+
+async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target) -> None:
+    """Somebody stated that the client is off for good, and it serves. If it stayed, it would prove a later stop."""
+    await tx.execute(
+        update(Number)
+        .where(Number.id == target.number_id, Number.onprem_off_stated_by.is_not(None))
+        .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
+    )
+
+
+async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
+    await tx.execute(_delete_findings(target.migration_id, target.step, kind))
+    await tx.execute(
+        insert(Finding).values(
+            migration_pk=target.migration_id, step=target.step, kind=kind, at=at, facts=_plain(facts)
+        )
+    )
+
+
+def _delete_findings(migration_id: int, step: str, kind: str | None = None) -> Any:
+    query = delete(Finding).where(Finding.migration_pk == migration_id, Finding.step == step)
+    return query if kind is None else query.where(Finding.kind == kind)
+
+
+async def _set_pin_provenance(tx: AsyncConnection, target: _Target, provenance: Any) -> None:
+    values = {"pin_provenance": provenance, "pin_since": target.at}
+    await tx.execute(update(Number).where(Number.id == target.number_id).values(**values))
+
+
+async def _answer_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:
+    answered = (
+        update(Outbox)
+        .where(Outbox.key == key)
+        .values(answer="done", answered_at=target.at)
+        .returning(Outbox.event, Outbox.body)
+    )
+    row = (await tx.execute(answered)).one_or_none()
+    if row is not None and row.event == "switch_route":
+        await tx.execute(update(Number).where(Number.id == target.number_id).values(route=row.body["to"]))
 
 
 def _plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -242,10 +278,12 @@ def _event_facts(move: Move) -> dict[str, Any]:
         value = getattr(move, name)
         if value is not None:
             facts[name] = value
-    if move.side is not None:
-        facts["side"] = move.side.side
-        if move.side.outage_seconds is not None:
-            facts["outage_seconds"] = move.side.outage_seconds
-    if move.attempt_end is not None:
-        facts |= {"attempt_end": move.attempt_end, "answer": dict(move.answer or {})}
+    for change in move.changes:
+        match change:
+            case SideRead(side, outage_seconds):
+                facts["side"] = side
+                if outage_seconds is not None:
+                    facts["outage_seconds"] = outage_seconds
+            case AttemptClosed(_, end, answer):
+                facts |= {"attempt_end": end, "answer": dict(answer or {})}
     return facts

@@ -19,7 +19,7 @@ from flows.preflight import preflight
 from flows.run_wave import run_wave
 from flows.sweep import sweep
 from migration.operations.waves import begin_wave, hold_wave
-from migration.steps.protocol import Outcome
+from migration.steps.outcomes import Outcome
 from state.enums import Party, Side, Status
 from state.ledger.waves import NewWave
 from tests.flows.conftest import Place

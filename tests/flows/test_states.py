@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import StateType
 
 from flows.common import is_reference, prefect_state
 from migration.engine.runner import Busy
-from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Reopen, Waiting
+from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Waiting
 from state.enums import Party
 
 LATER = datetime(2026, 11, 24, tzinfo=UTC)

@@ -20,7 +20,7 @@ from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
 from migration.operations.codes import enter_code
 from migration.settings import Settings
-from migration.steps.protocol import Advanced, Blocked, Held, Outcome, Waiting
+from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Waiting
 from migration.vault.sealing import new_master_key
 from sandbox.app import Sandbox
 from state.enums import Party

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from state.database import open_database
 from state.enums import AttemptEnd, Side, Status
 from state.ledger import Ledger, Move, NewIntent
+from state.ledger.changes import AttemptClosed
 from state.ledger.fleet_import import NewNumber, NewProfile
 from state.queries import Queries
 from state.rows import Lease, OpenAttempt, SealedSecret
@@ -87,7 +88,7 @@ class Town:
 
     async def close(self, lease: Lease, attempt: OpenAttempt, end: AttemptEnd = AttemptEnd.REFUSED) -> None:
         """The attempt was answered; the number stays at its step."""
-        move = Move(attempt.step, Status.READY, "refused", attempt=attempt.id, attempt_end=end, answer={})
+        move = Move(attempt.step, Status.READY, "refused", changes=(AttemptClosed(attempt.id, end),))
         await self.ledger.moves.record(lease, move)
 
     async def end(self, migration: int) -> None:

@@ -12,7 +12,7 @@ from migration.app import App
 from migration.cli.__main__ import app as command_line
 from migration.cli.console import OPENER
 from migration.settings import Settings
-from migration.steps.protocol import Advanced, Waiting
+from migration.steps.outcomes import Advanced, Waiting
 from migration.vault.sealing import write_private
 from state.rows import Position
 from tests.harness.cli_fixture import Said

@@ -7,7 +7,7 @@ from typing import Any
 from migration.app import App
 from migration.engine.itineraries import itinerary_named
 from migration.operations.numbers import back_to_onprem, read_rollback_assessment, recover_forward
-from migration.steps.protocol import Waiting
+from migration.steps.outcomes import Waiting
 from state.enums import Party
 from state.rows import Position
 from tests.harness.copier import Copies
@@ -34,7 +34,7 @@ class Tale:
     def back_is_there(self, at: Position) -> bool:
         if at.next_step is None or self.back_from is None:
             return self.back_from is not None
-        steps = [leg.step.name for leg in itinerary_named(at.itinerary).legs]
+        steps = [entry.name for entry in itinerary_named(at.itinerary).steps]
         return self.back_from in steps and steps.index(at.next_step) >= steps.index(self.back_from)
 
     async def begun(self, copies: Copies) -> Rig:

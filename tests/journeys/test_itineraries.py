@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.steps.protocol import Advanced, Blocked
+from migration.steps.outcomes import Advanced, Blocked
 from state.enums import Side, Status
 from tests.conftest import MakeRig
 

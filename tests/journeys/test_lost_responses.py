@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migration.steps.protocol import Blocked
+from migration.steps.outcomes import Blocked
 from sandbox.open_questions import questions
 from state.enums import Side, Status
 from tests.conftest import MakeRig

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migration.steps.protocol import Advanced, Blocked, Held, Waiting
+from migration.steps.outcomes import Advanced, Blocked, Held, Waiting
 from state.enums import AttemptEnd, Side, Status
 from tests.conftest import MakeRig
 from tests.harness.crash_points import struck

@@ -13,7 +13,7 @@ import pytest
 from migration.app import open_app
 from migration.fleet.importing import import_fleet
 from migration.settings import Settings
-from migration.steps.protocol import Advanced, Waiting
+from migration.steps.outcomes import Advanced, Waiting
 from migration.vault.sealing import new_master_key
 from state.enums import AttemptEnd, Side
 from tests.conftest import MakeRig

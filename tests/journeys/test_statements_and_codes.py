@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from migration.operations.codes import enter_code
 from migration.operations.numbers import record_onprem_off, switch_itinerary
-from migration.steps.protocol import Advanced, Reopen
+from migration.steps.outcomes import Advanced, Reopen
 from state.enums import Side, Status
 from tests.conftest import MakeRig
 from tests.harness.crash_points import struck
@@ -48,7 +48,9 @@ async def test_a_code_typed_in_meanwhile_is_not_refused_in_place_of_the_one_that
         await enter_code(app, at.ref, SecretStr(told.sandbox.sms(at.e164)[-1]), "tester")
         told.clock.advance(60)
         assert isinstance(await app.runner.run_step(at.migration_id), Reopen)
-        assert await app.queries.entered_code(at.migration_id) is not None
+        latest = await app.queries.latest_code(at.migration_id)
+        assert latest is not None
+        assert latest.state == "entered"
         assert await app.runner.run_step(at.migration_id) == Advanced("verify_code")
     assert told.mutations(at).count("request_code") == 1
 

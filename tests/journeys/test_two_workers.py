@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from migration.engine.runner import Busy
 from migration.operations.numbers import hand_in_pin
-from migration.steps.protocol import Advanced, Reopen, Waiting
+from migration.steps.outcomes import Advanced, Reopen, Waiting
 from state.enums import Side, Status
 from state.errors import LeaseLost
 from state.ledger import Move

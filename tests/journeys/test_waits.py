@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from migration.engine.runner import NumberRunner
-from migration.steps.protocol import Advanced, Blocked, Waiting
+from migration.steps.outcomes import Advanced, Blocked, Waiting
 from state.enums import Status
 from tests.conftest import MakeRig
 from tests.harness.in_process import Rig

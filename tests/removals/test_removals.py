@@ -92,8 +92,8 @@ REMOVALS = {
     ),
     "the second reading of both sides after a refusal": Removal(
         "migration/engine/failures.py",
-        "            return await self._read_sides(record.number)\n        except",
-        "            return Evidence(side=record.number.state.side)\n        except",
+        "            return await self._read_sides(run.number)\n        except",
+        "            return Evidence(side=run.number.state.side)\n        except",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
     ),
     "the override that a bare subscription would remove": Removal(
@@ -106,9 +106,9 @@ REMOVALS = {
         "migration/engine/executor.py", "            if stale is not None:", "            if False:", (PLACE,)
     ),
     "the PIN that was refused": Removal(
-        "migration/engine/failures.py",
-        "            forget_pin=isinstance(outcome, Blocked) and outcome.runbook == WRONG_PIN_PAGE,\n",
-        "",
+        "migration/engine/recorder.py",
+        "        yield PinForgotten()\n",
+        "        pass\n",
         (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
     ),
 }

@@ -13,7 +13,7 @@ from flows.back_to_onprem import back_to_onprem, confirmation_problem, final_sta
 from flows.migrate_number import migrate_number
 from migration.demo.partner_files import write_home
 from migration.fleet.importing import import_fleet
-from migration.steps.protocol import Advanced
+from migration.steps.outcomes import Advanced
 from migration.vault.sealing import new_master_key, write_private
 from state.enums import Side, Status
 from tests.flows.conftest import Place, harness, place, swept

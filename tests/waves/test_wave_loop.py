@@ -11,7 +11,7 @@ from migration.app import App
 from migration.engine.runner import Busy
 from migration.operations.numbers import switch_itinerary
 from migration.operations.waves import begin_wave, hold_wave, release_wave
-from migration.steps.protocol import Held, Outcome
+from migration.steps.outcomes import Held, Outcome
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.plan import longest_cutover
 from state.enums import Released, Side, Status, WaveState

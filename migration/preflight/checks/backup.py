@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from migration.clients.onprem import Reading
 from migration.errors import MigrationError
 from migration.preflight.check import CheckResult, Verdict
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 PAGE = "runbooks/no-backup.md"
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import not_movable
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 
 class GraphNumberCheck:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from migration.clients.onprem import Reading
 from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.check import CheckResult, Verdict
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 SOON = timedelta(days=7)
 LOGIN_PAGE = "runbooks/onprem-login.md"

@@ -5,7 +5,7 @@ from typing import ClassVar
 from migration.clients.onprem import Reading
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import graph_sets_no_pin
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 PAGE = "runbooks/pin-unknown.md"
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from migration.preflight.check import CheckResult, Verdict
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 PAGE = "runbooks/stop-by-hand.md"
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from migration.preflight.check import CheckResult, Verdict
-from migration.steps.protocol import Number
+from migration.steps.number import Number
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
 NEEDED = ("whatsapp_business_management", "whatsapp_business_messaging")

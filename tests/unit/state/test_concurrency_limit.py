@@ -8,6 +8,7 @@ import pytest
 from state.enums import Party, Status, WaveState
 from state.errors import LeaseLost, NoTurn
 from state.ledger import Move
+from state.ledger.changes import SendersPaused
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.waves import NewWave
 from tests.harness.ledger_fixture import MINUTE, Town, built
@@ -73,7 +74,7 @@ async def test_a_number_that_has_crossed_or_whose_senders_wait_never_waits_for_i
     lease = await town.lease(crossed)
     await town.intend(lease, changes_side=True)
     town.later(minutes=10)  # its worker was killed
-    pausing = Move("register", Status.HELD, "held", reason="hold", paused_at=town.now)
+    pausing = Move("register", Status.HELD, "held", reason="hold", changes=(SendersPaused(town.now),))
     await town.ledger.moves.record(await town.lease(paused), pausing)
     await town.ledger.waves.move("north", WaveState.HELD, allowed=[WaveState.RUNNING])
     await town.sql("UPDATE waves SET concurrency = 1")

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from state.enums import Released, Side, Status, WaveState
 from state.errors import GateClosed
 from state.ledger import Move
+from state.ledger.changes import ProfileHalted
 from state.ledger.waves import NewWave
 from state.models import CredentialProfile
 from tests.harness.ledger_fixture import MINUTE, START, Town
@@ -142,7 +143,9 @@ async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_na
     migration = await town.number()
     lease = await town.lease(migration)
     profile = (await town.queries.position(migration)).profile_id
-    move = Move("register", Status.HELD, "held", until=START + MINUTE, halts_profile=(profile, "token refused"))
+    move = Move(
+        "register", Status.HELD, "held", until=START + MINUTE, changes=(ProfileHalted(profile, "token refused"),)
+    )
     await town.ledger.moves.record(lease, move)
     with pytest.raises(GateClosed):
         await intend(town, migration)

@@ -8,6 +8,7 @@ import pytest
 from state.enums import AttemptEnd, Status
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import Move
+from state.ledger.changes import AttemptClosed, ResultFound
 from state.rows import Lease
 from tests.harness.ledger_fixture import MINUTE, Town, built, new_intent
 
@@ -60,7 +61,9 @@ async def test_an_old_fence_can_write_nothing(town: Town) -> None:
     town.later(minutes=3)
     new = await town.lease(migration, "worker-2")
     before = await town.counts()
-    close = Move("register", Status.READY, "done", attempt=attempt.id, attempt_end=AttemptEnd.DONE, result={"a": 1})
+    close = Move(
+        "register", Status.READY, "done", changes=(AttemptClosed(attempt.id, AttemptEnd.DONE), ResultFound({"a": 1}))
+    )
     for move in (ADVANCE, close):
         with pytest.raises(LeaseLost):
             await town.ledger.moves.record(old, move)

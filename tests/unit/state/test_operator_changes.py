@@ -8,6 +8,7 @@ import pytest
 from state.enums import AttemptEnd, Disposition, Side, Status
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import Move
+from state.ledger.changes import AttemptClosed, ResultFound, SideRestored
 from state.rows import SealedSecret
 from tests.harness.ledger_fixture import MINUTE, Town
 
@@ -73,7 +74,7 @@ async def test_what_may_be_changed_shuts_an_earlier_worker_out(town: Town, chang
 async def test_a_switch_puts_the_number_on_its_first_step_and_forgets_results(town: Town) -> None:
     migration = await town.number()
     lease = await town.lease(migration)
-    await town.ledger.moves.record(lease, Move("register", Status.READY, "advanced", result={"a": 1}))
+    await town.ledger.moves.record(lease, Move("register", Status.READY, "advanced", changes=(ResultFound({"a": 1}),)))
     assert await town.queries.findings(migration)
     await CHANGES["switch"](town, migration)
     at = await town.queries.position(migration)
@@ -104,9 +105,9 @@ async def test_a_code_is_taken_while_a_worker_acts_and_replaces_the_one_before(t
     await town.lease(migration)
     for by in ("first", "second"):
         await town.ledger.operator_changes.enter_code(migration, SEALED, "number:1", by)
-    code = await town.queries.entered_code(migration)
+    code = await town.queries.latest_code(migration)
     assert code is not None
-    assert code.entered_by == "second"
+    assert (code.entered_by, code.state) == ("second", "entered")
     assert [row.state for row in await town.sql("SELECT state FROM codes ORDER BY id")] == ["replaced", "entered"]
 
 
@@ -145,9 +146,7 @@ async def test_a_call_that_never_left_puts_the_side_back(town: Town) -> None:
         "register",
         Status.READY,
         "never_left",
-        attempt=attempt.id,
-        attempt_end=AttemptEnd.NEVER_LEFT,
-        side_back=Side.ON_PREMISES,
+        changes=(AttemptClosed(attempt.id, AttemptEnd.NEVER_LEFT), SideRestored(Side.ON_PREMISES)),
     )
     await town.ledger.moves.record(lease, move)
     at = await town.queries.position(migration)

@@ -1,0 +1,53 @@
+"""One pass over one step of one number, under one lease: what the engine's parts hand to each other."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from migration.engine.itineraries import Itinerary, ItineraryStep
+from migration.steps.number import Number
+from migration.steps.protocol import Step, StepContract
+from migration.steps.reading_cache import ReadingCache
+from state.enums import Side
+from state.rows import Lease, OpenAttempt
+
+
+@dataclass(slots=True)
+class StepRun:
+    itinerary: Itinerary
+    entry: ItineraryStep
+    lease: Lease
+    number: Number
+    attempt: OpenAttempt | None = None  # not closed yet when this pass began, or opened in it
+
+    @property
+    def step(self) -> Step:
+        return self.entry.step
+
+    @property
+    def contract(self) -> StepContract:
+        return self.entry.step.contract
+
+    def is_fresh(self) -> bool:
+        """Whether this step's last result is still good, so that the step costs nothing."""
+        return self._is_fresh(self.entry)
+
+    def stale_input(self) -> str | None:
+        """The first earlier step whose result has become too old to cross on."""
+        for entry in self.itinerary.before(self.entry.name):
+            if entry.step.contract.fresh_for is not None and not self._is_fresh(entry):
+                return entry.name
+        return None
+
+    def _is_fresh(self, entry: ItineraryStep) -> bool:
+        fresh_for, row = entry.step.contract.fresh_for, self.number.results.get(entry.name)
+        return fresh_for is not None and row is not None and self.number.now - row.at <= fresh_for
+
+    def at_time(self, now: datetime) -> Number:
+        """The number from now on. Discards cached readings: a call may have changed what they show."""
+        self.number = replace(self.number, now=now, reading_cache=ReadingCache())
+        return self.number
+
+    def on_side(self, side: Side) -> Number:
+        """The number with the side that was just read."""
+        self.number = replace(self.number, state=replace(self.number.state, side=side))
+        return self.number

@@ -1,0 +1,137 @@
+"""What one move of a number may change beside its cursor; all of it is written in the move's own transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from state.enums import AttemptEnd, PinProvenance, Side
+from state.rows import SealedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptClosed:
+    """The open attempt that this write closes."""
+
+    attempt_id: int
+    end: AttemptEnd
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SideRead:
+    """A reading that resolved the side. `outage_seconds` only when it ended an outage that a call of ours began."""
+
+    side: Side
+    outage_seconds: float | None = None
+    undone: bool = False  # it serves on the side that its itinerary set out from: there is something to abort again
+
+
+@dataclass(frozen=True, slots=True)
+class SideRestored:
+    """Nothing was sent: the side is what it was before the intent."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFound:
+    """The step's result. `at`: where it holds from an earlier time on than that of the write."""
+
+    facts: Mapping[str, Any]
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTaken:
+    """What the step has to remember for its next pass."""
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsForgotten:
+    """Steps whose results no longer hold."""
+
+    steps: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSealed:
+    owner: str
+    sealed: SealedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class PinKnown:
+    provenance: PinProvenance
+
+
+@dataclass(frozen=True, slots=True)
+class PinForgotten:
+    """Meta or the client refused the PIN: it is known no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUsed:
+    """`state`: "verified" or "refused"."""
+
+    code_id: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """Columns of the row in `messages`."""
+
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxAnswered:
+    """The senders have confirmed the announcement under this key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileHalted:
+    profile_id: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendersPaused:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SendersResumed:
+    """`gap_seconds`: from the pause to this moment."""
+
+    gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRaised:
+    """The next announcement to the senders has a key of its own."""
+
+
+Change = (
+    AttemptClosed
+    | SideRead
+    | SideRestored
+    | ResultFound
+    | NoteTaken
+    | ResultsForgotten
+    | SecretSealed
+    | PinKnown
+    | PinForgotten
+    | CodeUsed
+    | MessageSent
+    | OutboxAnswered
+    | ProfileHalted
+    | SendersPaused
+    | SendersResumed
+    | EpochRaised
+)
