@@ -7,268 +7,294 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import read
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.partner import Clock, Far, code_of
-from tests.sandbox.test_webhooks import APP, CONSUMER, TEMPLATE
+from tests.sandbox.partner import Partner, error_code_of
+from tests.sandbox.webhook_receiver import APP_URL, CONSUMER, TEMPLATE
 
-TWO = "businesses: [{name: a, apps: 2, numbers_per_waba: 1}, {name: b}]\nnumbers: [{kind: on_cloud, count: 2}]"
-OTHER = "https://other.partner.net/hook"
-OURS = "whatsapp_business_account"
+TWO_BUSINESSES = (
+    "businesses: [{name: a, apps: 2, numbers_per_waba: 1}, {name: b}]\nnumbers: [{kind: on_cloud, count: 2}]"
+)
+OTHER_URL = "https://other.partner.net/hook"
+WABA_OBJECT = "whatsapp_business_account"
 
 
-def two() -> Far:
+def two_businesses() -> Partner:
     """Business `a` with two apps and two accounts, and business `b`."""
-    clock = Clock()
-    return Far(Sandbox.from_scenario(read(TWO), now=clock.now), clock)
+    return Partner.from_scenario(TWO_BUSINESSES)
 
 
-def apps(far: Far) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = far.manifest["businesses"][0]["apps"]
-    return found
+def apps(partner: Partner) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = partner.manifest["businesses"][0]["apps"]
+    return rows
 
 
-async def as_app(far: Far, app: dict[str, str], method: str, path: str, **how: Any) -> httpx.Response:
-    return await far.graph(method, path, headers={"Authorization": f"Bearer {app['token']}"}, **how)
+async def call_as_app(partner: Partner, app: dict[str, str], method: str, path: str, **options: Any) -> httpx.Response:
+    return await partner.graph(method, path, headers={"Authorization": f"Bearer {app['token']}"}, **options)
 
 
-async def address(
-    far: Far, app: dict[str, str], method: str = "POST", of: str | None = OURS, **body: str
+async def call_subscriptions(
+    partner: Partner, app: dict[str, str], method: str = "POST", object_type: str | None = WABA_OBJECT, **body: str
 ) -> httpx.Response:
-    told = {"access_token": f"{app['app_id']}|{app['app_secret']}"} | ({"object": of} if of else {}) | body
-    return await far.client.request(method, f"/{app['app_id']}/subscriptions", json=told)
+    parameters = (
+        {"access_token": f"{app['app_id']}|{app['app_secret']}"}
+        | ({"object": object_type} if object_type else {})
+        | body
+    )
+    return await partner.client.request(method, f"/{app['app_id']}/subscriptions", json=parameters)
 
 
-async def manager(far: Far, what: str, **more: Any) -> dict[str, Any]:
-    told: dict[str, Any] = await far.oracle("POST", "manager", json={"do": what} | more)
-    return told
+async def act_on_credentials(partner: Partner, action: str, **arguments: Any) -> dict[str, Any]:
+    reply: dict[str, Any] = await partner.oracle("POST", "manager", json={"do": action} | arguments)
+    return reply
 
 
-def _keep(got: list[Delivery], one: Delivery, status: int) -> int:
-    got.append(one)
+def _record(deliveries: list[Delivery], delivery: Delivery, status: int) -> int:
+    deliveries.append(delivery)
     return status
 
 
 # -- several apps of one business
 
 
-async def test_a_second_app_has_credentials_of_its_own_and_sees_the_same() -> None:
-    far = two()
-    first, second = apps(far)
-    assert {**first} == {name: far.manifest["businesses"][0][name] for name in first}
+async def test_second_app_has_own_credentials_and_sees_same_accounts() -> None:
+    partner = two_businesses()
+    first, second = apps(partner)
+    assert {**first} == {name: partner.manifest["businesses"][0][name] for name in first}
     assert all(first[name] != second[name] for name in ("app_id", "app_secret", "token", "verify_token"))
     for app in (first, second):
-        assert (await as_app(far, app, "GET", far.row["phone_number_id"])).status_code == 200
-    [b] = far.manifest["businesses"][1]["apps"]
-    assert code_of(await as_app(far, b, "GET", far.row["phone_number_id"])) == 100
+        assert (await call_as_app(partner, app, "GET", partner.row["phone_number_id"])).status_code == 200
+    [other_app] = partner.manifest["businesses"][1]["apps"]
+    assert error_code_of(await call_as_app(partner, other_app, "GET", partner.row["phone_number_id"])) == 100
 
 
-async def test_each_app_subscribes_overrides_and_hears_for_itself() -> None:
-    far = two()
-    first, second = apps(far)
-    waba, phone = far.row["waba_id"], far.row["phone_number_id"]
-    for app, url in ((first, APP), (second, OTHER)):
-        assert (await address(far, app, callback_url=url)).status_code == 200
-        await as_app(far, app, "POST", f"{waba}/subscribed_apps")
-    rows = (await far.waba("GET", "subscribed_apps")).json()["data"]
+async def test_each_app_has_own_subscription_override_and_deliveries() -> None:
+    partner = two_businesses()
+    first, second = apps(partner)
+    waba, phone = partner.row["waba_id"], partner.row["phone_number_id"]
+    for app, url in ((first, APP_URL), (second, OTHER_URL)):
+        assert (await call_subscriptions(partner, app, callback_url=url)).status_code == 200
+        await call_as_app(partner, app, "POST", f"{waba}/subscribed_apps")
+    rows = (await partner.waba("GET", "subscribed_apps")).json()["data"]
     assert [row["whatsapp_business_api_data"]["id"] for row in rows] == [first["app_id"], second["app_id"]]
     override = {"override_callback_uri": "https://own.partner.net/hook", "verify_token": "v"}
-    assert (await as_app(far, second, "POST", phone, json={"webhook_configuration": override})).status_code == 200
-    shown = [
-        (await as_app(far, app, "GET", phone, params={"fields": "webhook_configuration"})).json()
+    assert (
+        await call_as_app(partner, second, "POST", phone, json={"webhook_configuration": override})
+    ).status_code == 200
+    responses = [
+        (await call_as_app(partner, app, "GET", phone, params={"fields": "webhook_configuration"})).json()
         for app in (first, second)
     ]
-    assert [one["webhook_configuration"] for one in shown] == [
-        {"application": APP},
-        {"application": OTHER, "phone_number": "https://own.partner.net/hook"},
+    assert [shown["webhook_configuration"] for shown in responses] == [
+        {"application": APP_URL},
+        {"application": OTHER_URL, "phone_number": "https://own.partner.net/hook"},
     ]
-    got: list[Delivery] = []
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-    far.sandbox.deliver(lambda one: _keep(got, one, 200))
-    assert {one.url: one.headers["x-hub-signature-256"] for one in got} == {
-        url: "sha256=" + hmac.new(app["app_secret"].encode(), one.body, hashlib.sha256).hexdigest()
-        for one, (app, url) in zip(got, ((first, APP), (second, "https://own.partner.net/hook")), strict=True)
+    deliveries: list[Delivery] = []
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+    partner.sandbox.deliver(lambda delivery: _record(deliveries, delivery, 200))
+    assert {delivery.url: delivery.headers["x-hub-signature-256"] for delivery in deliveries} == {
+        url: "sha256=" + hmac.new(app["app_secret"].encode(), delivery.body, hashlib.sha256).hexdigest()
+        for delivery, (app, url) in zip(
+            deliveries, ((first, APP_URL), (second, "https://own.partner.net/hook")), strict=True
+        )
     }
-    await as_app(far, first, "DELETE", f"{waba}/subscribed_apps")
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-    assert far.sandbox.deliver(lambda one: 200 if one.url.startswith("https://own") else 500) == 1
+    await call_as_app(partner, first, "DELETE", f"{waba}/subscribed_apps")
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+    assert partner.sandbox.deliver(lambda delivery: 200 if delivery.url.startswith("https://own") else 500) == 1
 
 
-async def test_what_one_app_does_not_take_comes_again_to_all() -> None:
-    far = two()
-    for app, url in zip(apps(far), (APP, OTHER), strict=True):
-        await address(far, app, callback_url=url)
-        await as_app(far, app, "POST", f"{far.row['waba_id']}/subscribed_apps")
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-    got: list[Delivery] = []
+async def test_delivery_refused_by_one_app_is_repeated_to_all() -> None:
+    partner = two_businesses()
+    for app, url in zip(apps(partner), (APP_URL, OTHER_URL), strict=True):
+        await call_subscriptions(partner, app, callback_url=url)
+        await call_as_app(partner, app, "POST", f"{partner.row['waba_id']}/subscribed_apps")
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+    deliveries: list[Delivery] = []
 
-    def hear(seconds: int, down: set[str]) -> list[tuple[str, int]]:
-        before = len(got)
+    def deliver_for(seconds: int, down: set[str]) -> list[tuple[str, int]]:
+        before = len(deliveries)
         for _ in range(seconds):
-            far.clock.pass_(seconds=1)
-            far.sandbox.deliver(lambda one: _keep(got, one, 500 if one.url in down else 200))
-        return sorted((one.url, one.attempt) for one in got[before:])
+            partner.clock.advance(seconds=1)
+            partner.sandbox.deliver(
+                lambda delivery: _record(deliveries, delivery, 500 if delivery.url in down else 200)
+            )
+        return sorted((delivery.url, delivery.attempt) for delivery in deliveries[before:])
 
-    assert hear(1, {OTHER}) == [(APP, 1), (OTHER, 1)]
-    assert hear(5, {OTHER}) == [(APP, 2), (OTHER, 2)]
-    assert hear(10, {APP}) == [(APP, 3), (OTHER, 3)], "a copy that is not taken is not repeated for itself"
-    assert hear(100, set()) == []
-    assert len({one.body for one in got}) == 1
-    secrets = {url: app["app_secret"] for app, url in zip(apps(far), (APP, OTHER), strict=True)}
-    for one in got:
-        digest = hmac.new(secrets[one.url].encode(), one.body, hashlib.sha256).hexdigest()
-        assert one.headers["x-hub-signature-256"] == f"sha256={digest}", "each with the secret of its own app"
+    assert deliver_for(1, {OTHER_URL}) == [(APP_URL, 1), (OTHER_URL, 1)]
+    assert deliver_for(5, {OTHER_URL}) == [(APP_URL, 2), (OTHER_URL, 2)]
+    assert deliver_for(10, {APP_URL}) == [(APP_URL, 3), (OTHER_URL, 3)], (
+        "a copy that is not taken is not repeated for itself"
+    )
+    assert deliver_for(100, set()) == []
+    assert len({delivery.body for delivery in deliveries}) == 1
+    secrets = {url: app["app_secret"] for app, url in zip(apps(partner), (APP_URL, OTHER_URL), strict=True)}
+    for delivery in deliveries:
+        digest = hmac.new(secrets[delivery.url].encode(), delivery.body, hashlib.sha256).hexdigest()
+        assert delivery.headers["x-hub-signature-256"] == f"sha256={digest}", "each with the secret of its own app"
 
 
 # -- the app's own subscriptions
 
 
-async def test_an_address_for_other_objects_is_another_one_and_each_can_end() -> None:
-    far = two()
-    app = apps(far)[0]
-    await address(far, app, callback_url=APP, fields="messages")
-    assert (await address(far, app, of="page", callback_url=OTHER, fields="feed")).json() == {"success": True}
-    assert code_of(await address(far, app, of=None, callback_url=OTHER)) == 100
+async def test_each_object_type_has_own_callback_url() -> None:
+    partner = two_businesses()
+    app = apps(partner)[0]
+    await call_subscriptions(partner, app, callback_url=APP_URL, fields="messages")
+    assert (
+        await call_subscriptions(partner, app, object_type="page", callback_url=OTHER_URL, fields="feed")
+    ).json() == {"success": True}
+    assert error_code_of(await call_subscriptions(partner, app, object_type=None, callback_url=OTHER_URL)) == 100
 
-    async def shown() -> dict[str, str]:
-        return {row["object"]: row["callback_url"] for row in (await address(far, app, "GET")).json()["data"]}
+    async def callback_urls() -> dict[str, str]:
+        return {
+            row["object"]: row["callback_url"] for row in (await call_subscriptions(partner, app, "GET")).json()["data"]
+        }
 
-    assert await shown() == {OURS: APP, "page": OTHER}
-    assert (await address(far, app, "DELETE", of="page")).json() == {"success": True}
-    assert await shown() == {OURS: APP}
-    await address(far, app, of="page", callback_url=OTHER)
-    await address(far, app, "DELETE", of=None)
-    assert await shown() == {}
-    assert code_of(await as_app(far, app, "POST", f"{app['app_id']}/subscriptions", json={"object": OURS})) == 15
-
-
-async def test_an_app_token_is_known_and_opens_no_account() -> None:
-    far = Far.of("on_cloud")
-    given = {"access_token": f"{far.manifest['app_id']}|{far.manifest['app_secret']}"}
-    assert (await far.client.get(f"/{far.manifest['app_id']}", params=given)).json()["name"] == "Fleet"
-    codes = [code_of(await far.client.get(f"/{path}", params=given)) for path in ("nothing/at/all", far.row["waba_id"])]
-    assert codes == [100, 200]
-    wrong = {"access_token": f"{far.manifest['app_id']}|x"}
-    assert code_of(await far.client.get("/nothing", params=wrong)) == 190
+    assert await callback_urls() == {WABA_OBJECT: APP_URL, "page": OTHER_URL}
+    assert (await call_subscriptions(partner, app, "DELETE", object_type="page")).json() == {"success": True}
+    assert await callback_urls() == {WABA_OBJECT: APP_URL}
+    await call_subscriptions(partner, app, object_type="page", callback_url=OTHER_URL)
+    await call_subscriptions(partner, app, "DELETE", object_type=None)
+    assert await callback_urls() == {}
+    assert (
+        error_code_of(
+            await call_as_app(partner, app, "POST", f"{app['app_id']}/subscriptions", json={"object": WABA_OBJECT})
+        )
+        == 15
+    )
 
 
-async def test_a_token_is_told_about_only_to_its_own_app() -> None:
-    far = two()
-    first, second = apps(far)
+async def test_app_token_reads_app_and_no_account() -> None:
+    partner = Partner.of("on_cloud")
+    params = {"access_token": f"{partner.manifest['app_id']}|{partner.manifest['app_secret']}"}
+    assert (await partner.client.get(f"/{partner.manifest['app_id']}", params=params)).json()["name"] == "Fleet"
+    error_codes = [
+        error_code_of(await partner.client.get(f"/{path}", params=params))
+        for path in ("nothing/at/all", partner.row["waba_id"])
+    ]
+    assert error_codes == [100, 200]
+    wrong = {"access_token": f"{partner.manifest['app_id']}|x"}
+    assert error_code_of(await partner.client.get("/nothing", params=wrong)) == 190
+
+
+async def test_debug_token_serves_only_tokens_of_own_app() -> None:
+    partner = two_businesses()
+    first, second = apps(partner)
     own = f"{first['app_id']}|{first['app_secret']}"
 
-    async def told(given: str | None, viewer: str) -> dict[str, Any]:
-        params = {"access_token": viewer} | ({"input_token": given} if given is not None else {})
-        answer: dict[str, Any] = (await far.client.get("/v25.0/debug_token", params=params)).json()
-        return answer
+    async def debug_token(input_token: str | None, access_token: str) -> dict[str, Any]:
+        params = {"access_token": access_token} | ({"input_token": input_token} if input_token is not None else {})
+        body: dict[str, Any] = (await partner.client.get("/v25.0/debug_token", params=params)).json()
+        return body
 
-    assert (await told(first["token"], own))["data"]["is_valid"] is True
-    error = (await told(first["token"], second["token"]))["error"]
+    assert (await debug_token(first["token"], own))["data"]["is_valid"] is True
+    error = (await debug_token(first["token"], second["token"]))["error"]
     assert (error["code"], "did not match the Viewing App" in error["message"]) == (100, True)
-    assert (await told(None, own))["error"]["code"] == 100
-    assert {name: (await told(own, own))["data"][name] for name in ("type", "app_id", "is_valid", "scopes")} == {
+    assert (await debug_token(None, own))["error"]["code"] == 100
+    assert {name: (await debug_token(own, own))["data"][name] for name in ("type", "app_id", "is_valid", "scopes")} == {
         "type": "APP",
         "app_id": first["app_id"],
         "is_valid": True,
         "scopes": [],
     }
-    assert (await told(own + "x", own))["data"]["error"]["code"] == 190
+    assert (await debug_token(own + "x", own))["data"]["error"]["code"] == 190
 
 
-async def test_a_token_says_whose_it_is() -> None:
-    far = two()
-    app = apps(far)[0]
-    user = (await as_app(far, app, "GET", "me")).json()
+async def test_me_and_debug_token_name_the_same_user() -> None:
+    partner = two_businesses()
+    app = apps(partner)[0]
+    user = (await call_as_app(partner, app, "GET", "me")).json()
     debug = {"input_token": app["token"], "access_token": app["token"]}
-    assert user["id"] == (await far.client.get("/debug_token", params=debug)).json()["data"]["user_id"]
+    assert user["id"] == (await partner.client.get("/debug_token", params=debug)).json()["data"]["user_id"]
     own = {"access_token": f"{app['app_id']}|{app['app_secret']}"}
-    assert (await far.client.get("/v25.0/me", params=own)).json() == {"id": app["app_id"], "name": "a"}
-    assert code_of(await as_app(far, app, "GET", "me?fields=shoe_size")) == 100
-    assert code_of(await as_app(far, app, "GET", f"{app['app_id']}?fields=id,shoe_size")) == 100
+    assert (await partner.client.get("/v25.0/me", params=own)).json() == {"id": app["app_id"], "name": "a"}
+    assert error_code_of(await call_as_app(partner, app, "GET", "me?fields=shoe_size")) == 100
+    assert error_code_of(await call_as_app(partner, app, "GET", f"{app['app_id']}?fields=id,shoe_size")) == 100
 
 
 # -- tokens that end
 
 
-@pytest.mark.parametrize(("what", "subcode"), [("revoke_token", 460), ("expire_token", 463)])
-async def test_a_token_ends_in_the_middle_of_a_run(what: str, subcode: int) -> None:
-    far = two()
-    first, second = apps(far)
-    [b] = far.manifest["businesses"][1]["apps"]
-    assert (await manager(far, what, token=first["token"])) == {"done": what, "tokens": 1}
-    answer = await as_app(far, first, "GET", far.row["phone_number_id"])
-    assert (answer.status_code, code_of(answer), answer.json()["error"]["error_subcode"]) == (401, 190, subcode)
-    assert (await as_app(far, second, "GET", far.row["phone_number_id"])).status_code == 200
+@pytest.mark.parametrize(("action", "subcode"), [("revoke_token", 460), ("expire_token", 463)])
+async def test_revoked_or_expired_token_is_refused(action: str, subcode: int) -> None:
+    partner = two_businesses()
+    first, second = apps(partner)
+    [other_app] = partner.manifest["businesses"][1]["apps"]
+    assert (await act_on_credentials(partner, action, token=first["token"])) == {"done": action, "tokens": 1}
+    response = await call_as_app(partner, first, "GET", partner.row["phone_number_id"])
+    assert (response.status_code, error_code_of(response), response.json()["error"]["error_subcode"]) == (
+        401,
+        190,
+        subcode,
+    )
+    assert (await call_as_app(partner, second, "GET", partner.row["phone_number_id"])).status_code == 200
     debug = {"input_token": first["token"], "access_token": f"{first['app_id']}|{first['app_secret']}"}
-    data = (await far.client.get("/debug_token", params=debug)).json()["data"]
+    data = (await partner.client.get("/debug_token", params=debug)).json()["data"]
     assert (data["is_valid"], data["error"]["subcode"]) == (False, subcode)
-    await manager(far, what, business="a")
-    assert code_of(await as_app(far, second, "GET", far.row["phone_number_id"])) == 190
-    assert (await as_app(far, b, "GET", b["app_id"])).status_code == 200
-    [issued, _] = (await manager(far, "issue_token", business="a"))["issued"]
-    assert (await as_app(far, {"token": issued}, "GET", far.row["phone_number_id"])).status_code == 200
-    assert (await manager(far, what))["tokens"] == 5
-    assert code_of(await as_app(far, b, "GET", b["app_id"])) == 190
-    assert "no such business" in (await manager(far, what, business="c"))["error"]
-    assert "no such token" in (await manager(far, what, token="c"))["error"]
-    counts = [len((await manager(far, "issue_token"))["issued"]) for _ in range(3)]
+    await act_on_credentials(partner, action, business="a")
+    assert error_code_of(await call_as_app(partner, second, "GET", partner.row["phone_number_id"])) == 190
+    assert (await call_as_app(partner, other_app, "GET", other_app["app_id"])).status_code == 200
+    [issued, _] = (await act_on_credentials(partner, "issue_token", business="a"))["issued"]
+    assert (await call_as_app(partner, {"token": issued}, "GET", partner.row["phone_number_id"])).status_code == 200
+    assert (await act_on_credentials(partner, action))["tokens"] == 5
+    assert error_code_of(await call_as_app(partner, other_app, "GET", other_app["app_id"])) == 190
+    assert "no such business" in (await act_on_credentials(partner, action, business="c"))["error"]
+    assert "no such token" in (await act_on_credentials(partner, action, token="c"))["error"]
+    counts = [len((await act_on_credentials(partner, "issue_token"))["issued"]) for _ in range(3)]
     assert counts == [3, 3, 3]  # one for each app's user, however many were issued before
-    told = {"do": [what], "e164": far.e164}
-    assert "do is one of" in (await far.oracle("POST", "manager", json=told))["error"]
+    body = {"do": [action], "e164": partner.e164}
+    assert "do is one of" in (await partner.oracle("POST", "manager", json=body))["error"]
 
 
-async def test_the_code_of_embedded_signup_is_good_for_one_token() -> None:
-    far = two()
-    first, second = apps(far)
-    codes = (await manager(far, "signup_code", business="a"))["codes"]
-    assert set(codes) == {first["app_id"], second["app_id"]}
+async def test_signup_code_is_exchanged_for_one_token() -> None:
+    partner = two_businesses()
+    first, second = apps(partner)
+    signup_codes = (await act_on_credentials(partner, "signup_code", business="a"))["codes"]
+    assert set(signup_codes) == {first["app_id"], second["app_id"]}
 
     async def exchange(app: dict[str, str]) -> httpx.Response:
-        told = {"client_id": app["app_id"], "client_secret": app["app_secret"], "code": codes[first["app_id"]]}
-        return await far.client.get("/oauth/access_token", params=told)
+        params = {"client_id": app["app_id"], "client_secret": app["app_secret"], "code": signup_codes[first["app_id"]]}
+        return await partner.client.get("/oauth/access_token", params=params)
 
-    assert code_of(await exchange(second)) == 100, "it is the other app's"
+    assert error_code_of(await exchange(second)) == 100, "it is the other app's"
     token = (await exchange(first)).json()["access_token"]
     assert token not in (first["token"], second["token"])
-    assert (await as_app(far, {"token": token}, "GET", far.row["phone_number_id"])).status_code == 200
-    assert code_of(await exchange(first)) == 100, "it was used"
+    assert (await call_as_app(partner, {"token": token}, "GET", partner.row["phone_number_id"])).status_code == 200
+    assert error_code_of(await exchange(first)) == 100, "it was used"
 
 
-@pytest.mark.parametrize("code", [200, 10])
-async def test_a_permission_that_is_missing_has_either_code(code: int) -> None:
-    far = Far.of("on_cloud", missing_scope_code=code)
-    far.sandbox.world.tokens[far.manifest["token"]].scopes = ("whatsapp_business_management",)
-    answer = await far.phone("POST", "messages", json=TEMPLATE)
-    assert (answer.status_code, code_of(answer)) == (403, code)
-    assert answer.json()["error"]["message"].startswith(f"(#{code}) ")
+@pytest.mark.parametrize("error_code", [200, 10])
+async def test_error_code_of_missing_permission(error_code: int) -> None:
+    partner = Partner.of("on_cloud", missing_scope_code=error_code)
+    partner.sandbox.world.tokens[partner.manifest["token"]].scopes = ("whatsapp_business_management",)
+    response = await partner.phone("POST", "messages", json=TEMPLATE)
+    assert (response.status_code, error_code_of(response)) == (403, error_code)
+    assert response.json()["error"]["message"].startswith(f"(#{error_code}) ")
 
 
 # -- proofs
 
 
-async def test_an_app_may_require_a_proof_of_every_call() -> None:
-    clock = Clock()
-    told = read("businesses: [{name: a, requires_proof: true}]\nnumbers: [{kind: on_cloud}]")
-    far = Far(Sandbox.from_scenario(told, now=clock.now), clock)
-    error = (await far.phone("GET")).json()["error"]
+async def test_app_can_require_appsecret_proof() -> None:
+    partner = Partner.from_scenario("businesses: [{name: a, requires_proof: true}]\nnumbers: [{kind: on_cloud}]")
+    error = (await partner.phone("GET")).json()["error"]
     assert (error["code"], error["type"], error.get("error_subcode")) == (100, "GraphMethodException", None)
-    key = far.manifest["app_secret"].encode()
-    proof = {"appsecret_proof": hmac.new(key, far.manifest["token"].encode(), hashlib.sha256).hexdigest()}
-    assert (await far.phone("GET", params=proof)).status_code == 200
-    assert code_of(await far.phone("GET", params={"appsecret_proof": "0" * 64})) == 100
-    app_token = f"{far.manifest['app_id']}|{far.manifest['app_secret']}"
-    debug = {"input_token": far.manifest["token"], "access_token": app_token}
-    assert (await far.client.get("/debug_token", params=debug)).status_code == 200
-    await manager(far, "no_proof")
-    assert (await far.phone("GET")).status_code == 200
-    await manager(far, "require_proof", business="a")
-    assert code_of(await far.phone("GET")) == 100
+    key = partner.manifest["app_secret"].encode()
+    proof = {"appsecret_proof": hmac.new(key, partner.manifest["token"].encode(), hashlib.sha256).hexdigest()}
+    assert (await partner.phone("GET", params=proof)).status_code == 200
+    assert error_code_of(await partner.phone("GET", params={"appsecret_proof": "0" * 64})) == 100
+    app_token = f"{partner.manifest['app_id']}|{partner.manifest['app_secret']}"
+    debug = {"input_token": partner.manifest["token"], "access_token": app_token}
+    assert (await partner.client.get("/debug_token", params=debug)).status_code == 200
+    await act_on_credentials(partner, "no_proof")
+    assert (await partner.phone("GET")).status_code == 200
+    await act_on_credentials(partner, "require_proof", business="a")
+    assert error_code_of(await partner.phone("GET")) == 100
 
 
 @pytest.mark.parametrize(
-    ("row", "said"), [("{name: a, apps: 0}", "from 1 to"), ("{name: a, requires_proof: 1}", "true or false")]
+    ("row", "message"), [("{name: a, apps: 0}", "from 1 to"), ("{name: a, requires_proof: 1}", "true or false")]
 )
-def test_mistakes_are_told(row: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_apps_of_business_are_rejected(row: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         read(f"businesses: [{row}]\nnumbers: [{{kind: healthy}}]")

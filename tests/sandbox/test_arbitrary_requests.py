@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from sandbox.onprem.application_settings import SETTINGS
 from sandbox.world.limits import Budget
-from tests.sandbox.partner import Far
-from tests.sandbox.test_random_histories import Story
+from tests.sandbox.history import History
+from tests.sandbox.partner import Partner
 
 # Texts that look like something else: objects, numbers in other scripts or too long for one, halves of characters.
-AWKWARD = (
+AWKWARD_TEXTS = (
     '{"id": 1}',
     "[1]",
     '["a"]',
@@ -30,11 +30,11 @@ AWKWARD = (
     "\x00",
 )
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(AWKWARD),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(AWKWARD_TEXTS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = [
+PARAMETER_NAMES = [
     "pin",
     "messaging_product",
     "backup",
@@ -103,7 +103,7 @@ NAMES = [
     "subcode",
     "queue",
 ]
-WHOLE = {
+COMPLETE_BODY = {
     "messaging_product": "whatsapp",
     "pin": "123456",
     "to": "+4915112345678",
@@ -113,10 +113,10 @@ WHOLE = {
     "code_method": "SMS",
     "language": "en",
 }
-bodies = st.dictionaries(st.sampled_from(NAMES), json_values, max_size=5)
+bodies = st.dictionaries(st.sampled_from(PARAMETER_NAMES), json_values, max_size=5)
 
 
-def _in_query(value: Any) -> str:
+def _query_value(value: Any) -> str:
     return quote(value if isinstance(value, str) else json.dumps(value), errors="surrogatepass")
 
 
@@ -146,21 +146,19 @@ def _in_query(value: Any) -> str:
     body=bodies | json_values,
     as_query=st.booleans(),
 )
-def test_nothing_that_can_be_sent_to_graph_breaks_it(
-    method: str, edge: str, node: str, body: Any, as_query: bool
-) -> None:
-    story = Story({"kind": "on_cloud"}, "closing", {})
-    row, told = story.far.row, story.far.manifest
-    ids = {"phone": row["phone_number_id"], "waba": row["waba_id"], "app": told["app_id"]}
+def test_graph_answers_any_request(method: str, edge: str, node: str, body: Any, as_query: bool) -> None:
+    history = History({"kind": "on_cloud"}, "closing", {})
+    row, manifest = history.partner.row, history.partner.manifest
+    ids = {"phone": row["phone_number_id"], "waba": row["waba_id"], "app": manifest["app_id"]}
     path = f"/v25.0/{ids.get(node, node)}/{edge}"
     if as_query and isinstance(body, dict):
-        path += "?" + "&".join(f"{name}={_in_query(value)}" for name, value in body.items())
+        path += "?" + "&".join(f"{name}={_query_value(value)}" for name, value in body.items())
         body = None
     if isinstance(body, dict):
-        body = WHOLE | body  # so that it gets past the first check
-    answer = story.send(method, path, body)
-    assert isinstance(answer, dict)
-    assert story.far.sandbox.world.calls[-1].status in range(200, 504)
+        body = COMPLETE_BODY | body  # so that it gets past the first check
+    response_body = history.send(method, path, body)
+    assert isinstance(response_body, dict)
+    assert history.partner.sandbox.world.calls[-1].status in range(200, 504)
 
 
 @settings(max_examples=300, deadline=None)
@@ -199,18 +197,16 @@ def test_nothing_that_can_be_sent_to_graph_breaks_it(
     world=st.sampled_from(["open", "closing"]),
     body=bodies | json_values,
 )
-def test_nothing_that_can_be_sent_to_a_client_breaks_it(
-    method: str, path: str, kind: str, world: str, body: Any
-) -> None:
-    story = Story({"kind": kind}, world, {})
-    story.onprem(method, path, body)
-    assert story.far.sandbox.world.calls[-1].status in range(200, 504)
-    still_answers(story)
+def test_onprem_client_answers_any_request(method: str, path: str, kind: str, world: str, body: Any) -> None:
+    history = History({"kind": kind}, world, {})
+    history.onprem(method, path, body)
+    assert history.partner.sandbox.world.calls[-1].status in range(200, 504)
+    assert_still_answers(history)
 
 
-def still_answers(story: Story) -> None:
+def assert_still_answers(history: History) -> None:
     """What was sent may be taken and do its harm later."""
-    for then, how, told in (
+    for path, method, body in (
         ("messages", "POST", {"to": "4915112345678", "type": "text", "text": {"body": "x"}}),
         ("settings/application", "GET", None),
         ("settings/business/profile", "GET", None),
@@ -218,10 +214,10 @@ def still_answers(story: Story) -> None:
         ("services/media/gc", "PUT", None),
         ("settings/backup", "POST", {"password": "w"}),
     ):
-        story.onprem(how, then, told)
-    story.send("POST", "/_sandbox/inbound", {"e164": story.far.e164})
-    story.far.sandbox.deliver(lambda _: 500)
-    assert {call.fault for call in story.far.sandbox.world.calls} == {None}
+        history.onprem(method, path, body)
+    history.send("POST", "/_sandbox/inbound", {"e164": history.partner.e164})
+    history.partner.sandbox.deliver(lambda _: 500)
+    assert {call.fault for call in history.partner.sandbox.world.calls} == {None}
 
 
 @settings(max_examples=200, deadline=None)
@@ -238,11 +234,11 @@ def still_answers(story: Story) -> None:
         max_size=3,
     )
 )
-def test_no_setting_that_is_taken_breaks_what_comes_later(changes: list[Any]) -> None:
-    story = Story({"kind": "healthy"}, "closing", {})
+def test_accepted_settings_break_no_later_call(changes: list[Any]) -> None:
+    history = History({"kind": "healthy"}, "closing", {})
     for change in changes:
-        story.onprem("PATCH", "settings/application", change)
-        still_answers(story)
+        history.onprem("PATCH", "settings/application", change)
+        assert_still_answers(history)
 
 
 @settings(max_examples=150, deadline=None)
@@ -256,32 +252,32 @@ def test_no_setting_that_is_taken_breaks_what_comes_later(changes: list[Any]) ->
     ),
     body=bodies | json_values,
 )
-def test_nothing_that_can_be_sent_to_the_oracle_breaks_it(method: str, path: str, body: Any) -> None:
-    Story({"kind": "healthy"}, "closing", {}).send(method, f"/_sandbox/{path}", body)
+def test_oracle_answers_any_request(method: str, path: str, body: Any) -> None:
+    History({"kind": "healthy"}, "closing", {}).send(method, f"/_sandbox/{path}", body)
 
 
 @settings(max_examples=100, deadline=None)
 @given(body=bodies)
-async def test_nothing_that_is_signed_breaks_the_hook(body: dict[str, Any]) -> None:
-    far = Far.of()
-    assert (await far.hook(**({"event": "pause_sends", "key": "k"} | body))).status_code in (200, 400)
+async def test_hook_answers_any_signed_request(body: dict[str, Any]) -> None:
+    partner = Partner.of()
+    assert (await partner.hook(**({"event": "pause_sends", "key": "k"} | body))).status_code in (200, 400)
 
 
-TEXTS = sorted({*NAMES, "backup.data", "backup.password", "text.body", "template.name"})
+PARAMETERS = sorted({*PARAMETER_NAMES, "backup.data", "backup.password", "text.body", "template.name"})
 
 
 @pytest.mark.parametrize(
     "edge", ["", "messages", "register", "settings", "whatsapp_business_profile", "phone_numbers", "subscribed_apps"]
 )
-def test_no_text_breaks_any_parameter(edge: str) -> None:
-    whole = WHOLE | ({"backup": {"data": "V0FCSw==", "password": "x"}} if edge == "register" else {})
-    story = Story({"kind": "on_cloud"}, "closing", {})
-    node = story.far.row["waba_id" if edge in ("phone_numbers", "subscribed_apps") else "phone_number_id"]
-    for name, text in product(TEXTS, AWKWARD):
+def test_any_text_in_any_parameter_is_answered(edge: str) -> None:
+    complete_body = COMPLETE_BODY | ({"backup": {"data": "V0FCSw==", "password": "x"}} if edge == "register" else {})
+    history = History({"kind": "on_cloud"}, "closing", {})
+    node = history.partner.row["waba_id" if edge in ("phone_numbers", "subscribed_apps") else "phone_number_id"]
+    for name, text in product(PARAMETERS, AWKWARD_TEXTS):
         outer, _, inner = name.partition(".")
-        body = whole | {outer: {**whole.get(outer, {}), inner: text} if inner else text}  # type: ignore[dict-item]
-        query = "&".join(f"{one}={_in_query(value)}" for one, value in body.items())
+        body = complete_body | {outer: {**complete_body.get(outer, {}), inner: text} if inner else text}  # type: ignore[dict-item]
+        query = "&".join(f"{field}={_query_value(value)}" for field, value in body.items())
         for method in ("GET", "POST"):
-            story.far.number.register_budget = Budget()  # or it would soon refuse without looking
-            assert isinstance(story.send(method, f"/v25.0/{node}/{edge}", body), dict)
-            assert isinstance(story.send(method, f"/v25.0/{node}/{edge}?{query}"), dict)
+            history.partner.number.register_budget = Budget()  # or it would soon refuse without looking
+            assert isinstance(history.send(method, f"/v25.0/{node}/{edge}", body), dict)
+            assert isinstance(history.send(method, f"/v25.0/{node}/{edge}?{query}"), dict)

@@ -6,65 +6,65 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.scenarios.scenario_file import BadScenario, read
-from tests.sandbox.partner import Clock, Far, code_of
+from tests.sandbox.partner import Clock, Partner, error_code_of
 
 
-def partners() -> Far:
+def three_businesses() -> Partner:
     clock = Clock()
-    return Far(Sandbox.from_scenario("two-partners", now=clock.now), clock)
+    return Partner(Sandbox.from_scenario("two-partners", now=clock.now), clock)
 
 
-async def as_(far: Far, name: str, path: str, **params: Any) -> Any:
-    told = next(one for one in far.manifest["businesses"] if one["name"] == name)
-    headers = {"Authorization": f"Bearer {told['token']}"}
-    return await far.client.get(f"/v25.0/{path}", params=params, headers=headers)
+async def get_as_business(partner: Partner, name: str, path: str, **params: Any) -> Any:
+    business = next(row for row in partner.manifest["businesses"] if row["name"] == name)
+    headers = {"Authorization": f"Bearer {business['token']}"}
+    return await partner.client.get(f"/v25.0/{path}", params=params, headers=headers)
 
 
-async def test_each_business_has_credentials_accounts_and_numbers_of_its_own() -> None:
-    far = partners()
-    told = far.manifest["businesses"]
-    assert [one["name"] for one in told] == ["north", "south", "west"]
+async def test_each_business_has_own_credentials_and_accounts() -> None:
+    partner = three_businesses()
+    businesses = partner.manifest["businesses"]
+    assert [business["name"] for business in businesses] == ["north", "south", "west"]
     for name in ("business_id", "app_id", "app_secret", "verify_token", "token"):
-        assert len({one[name] for one in told}) == 3
-    assert [len(one["wabas"]) for one in told] == [2, 2, 1]
-    assert [far.manifest[name] for name in ("token", "app_id")] == [told[0]["token"], told[0]["app_id"]]
-    every = [waba["waba_id"] for one in told for waba in one["wabas"]]
-    assert every == [waba["waba_id"] for waba in far.manifest["wabas"]]
+        assert len({business[name] for business in businesses}) == 3
+    assert [len(business["wabas"]) for business in businesses] == [2, 2, 1]
+    assert [partner.manifest[name] for name in ("token", "app_id")] == [businesses[0]["token"], businesses[0]["app_id"]]
+    waba_ids = [waba["waba_id"] for business in businesses for waba in business["wabas"]]
+    assert waba_ids == [waba["waba_id"] for waba in partner.manifest["wabas"]]
 
 
-async def test_no_business_sees_another() -> None:
-    far = partners()
-    north, south, _ = far.manifest["businesses"]
-    theirs = south["wabas"][0]["waba_id"]
-    number = next(row for row in far.manifest["numbers"] if row["waba_id"] == theirs)
-    assert code_of(await as_(far, "north", f"{theirs}/phone_numbers")) == 200
-    assert code_of(await as_(far, "north", number["phone_number_id"])) == 100
-    assert (await as_(far, "south", number["phone_number_id"])).status_code == 200
-    assert code_of(await as_(far, "north", south["app_id"])) == 100
-    assert (await as_(far, "north", north["app_id"])).json()["name"] == "north"
+async def test_business_cannot_read_another() -> None:
+    partner = three_businesses()
+    north, south, _ = partner.manifest["businesses"]
+    south_waba = south["wabas"][0]["waba_id"]
+    number = next(row for row in partner.manifest["numbers"] if row["waba_id"] == south_waba)
+    assert error_code_of(await get_as_business(partner, "north", f"{south_waba}/phone_numbers")) == 200
+    assert error_code_of(await get_as_business(partner, "north", number["phone_number_id"])) == 100
+    assert (await get_as_business(partner, "south", number["phone_number_id"])).status_code == 200
+    assert error_code_of(await get_as_business(partner, "north", south["app_id"])) == 100
+    assert (await get_as_business(partner, "north", north["app_id"])).json()["name"] == "north"
 
 
-async def test_a_token_may_see_a_part_or_have_expired() -> None:
-    far = partners()
-    _, south, west = far.manifest["businesses"]
-    seen, unseen = (waba["waba_id"] for waba in south["wabas"])
-    assert (await as_(far, "south", f"{seen}/phone_numbers")).status_code == 200
-    assert code_of(await as_(far, "south", f"{unseen}/phone_numbers")) == 200
-    told = (await as_(far, "south", "debug_token", input_token=south["token"])).json()["data"]
-    assert {tuple(scope["target_ids"]) for scope in told["granular_scopes"]} == {(seen,)}
-    answer = await as_(far, "west", west["wabas"][0]["waba_id"])
-    assert (answer.status_code, answer.json()["error"]["error_subcode"]) == (401, 463)
+async def test_token_with_limited_or_expired_access() -> None:
+    partner = three_businesses()
+    _, south, west = partner.manifest["businesses"]
+    visible, hidden = (waba["waba_id"] for waba in south["wabas"])
+    assert (await get_as_business(partner, "south", f"{visible}/phone_numbers")).status_code == 200
+    assert error_code_of(await get_as_business(partner, "south", f"{hidden}/phone_numbers")) == 200
+    data = (await get_as_business(partner, "south", "debug_token", input_token=south["token"])).json()["data"]
+    assert {tuple(scope["target_ids"]) for scope in data["granular_scopes"]} == {(visible,)}
+    response = await get_as_business(partner, "west", west["wabas"][0]["waba_id"])
+    assert (response.status_code, response.json()["error"]["error_subcode"]) == (401, 463)
 
 
-async def test_usage_is_told_for_the_business_that_owns_the_account() -> None:
-    far = partners()
-    south = far.manifest["businesses"][1]
-    answer = await as_(far, "south", south["wabas"][0]["waba_id"])
-    assert south["business_id"] in answer.headers["x-business-use-case-usage"]
+async def test_usage_header_names_owning_business() -> None:
+    partner = three_businesses()
+    south = partner.manifest["businesses"][1]
+    response = await get_as_business(partner, "south", south["wabas"][0]["waba_id"])
+    assert south["business_id"] in response.headers["x-business-use-case-usage"]
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("{name: ''}", "needs a name"),
         ("{name: a, colour: red}", "has no 'colour'"),
@@ -75,12 +75,12 @@ async def test_usage_is_told_for_the_business_that_owns_the_account() -> None:
         ("{name: a}\n  - {name: a}", "two businesses"),
     ],
 )
-def test_mistakes_are_told_with_their_line(row: str, said: str) -> None:
-    with pytest.raises(BadScenario, match=said) as bad:
+def test_invalid_business_is_rejected_with_line(row: str, message: str) -> None:
+    with pytest.raises(BadScenario, match=message) as raised:
         read(f"world: open\nbusinesses:\n  - {row}\nnumbers: [{{kind: healthy}}]\n", "x.yaml")
-    assert bad.value.line in (3, 4)
+    assert raised.value.line in (3, 4)
 
 
-def test_a_number_belongs_to_a_business_that_is_there() -> None:
+def test_number_of_unknown_business_is_rejected() -> None:
     with pytest.raises(BadScenario, match="no business is called 'east'"):
         read("numbers: [{kind: healthy, business: east}]\n")

@@ -6,136 +6,135 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.app import Sandbox
-from sandbox.scenarios.scenario_file import read
-from tests.sandbox.partner import Clock, Far, code_of
-from tests.sandbox.test_webhooks import TEMPLATE
+from tests.sandbox.partner import Partner, error_code_of
+from tests.sandbox.webhook_receiver import TEMPLATE
 
 
-def told(answer: httpx.Response) -> tuple[int, int, int]:
+def usage_of(response: httpx.Response) -> tuple[int, int, int]:
     """The app's percentage, the account's, and the minutes to wait."""
-    [[row]] = json.loads(answer.headers["x-business-use-case-usage"]).values()
-    app = json.loads(answer.headers["x-app-usage"])["call_count"]
+    [[row]] = json.loads(response.headers["x-business-use-case-usage"]).values()
+    app = json.loads(response.headers["x-app-usage"])["call_count"]
     return app, row["call_count"], row["estimated_time_to_regain_access"]
 
 
-async def test_a_waba_without_a_registered_number_has_200_management_calls_an_hour() -> None:
-    far = Far.of()
+async def test_waba_without_registered_number_has_200_calls_an_hour() -> None:
+    partner = Partner.of()
     for _ in range(200):
-        assert (await far.phone("GET")).status_code == 200
-    far.clock.pass_(minutes=20)
-    answer = await far.waba("GET", "subscribed_apps")
-    assert (answer.status_code, code_of(answer)) == (400, 80008)
-    assert told(answer)[1:] == (100, 40)
-    assert (await far.register(backup=await far.backup())).status_code == 200  # not a management call
-    assert (await far.phone("GET")).status_code == 200  # active now: 5,000
-    far.clock.pass_(hours=1)
-    assert told(await far.phone("GET"))[1] == 0
-    await far.phone("POST", "deregister")
-    assert told(await far.phone("GET"))[1] == 1  # of 200 again
+        assert (await partner.phone("GET")).status_code == 200
+    partner.clock.advance(minutes=20)
+    response = await partner.waba("GET", "subscribed_apps")
+    assert (response.status_code, error_code_of(response)) == (400, 80008)
+    assert usage_of(response)[1:] == (100, 40)
+    assert (await partner.register(backup=await partner.backup())).status_code == 200  # not a management call
+    assert (await partner.phone("GET")).status_code == 200  # active now: 5,000
+    partner.clock.advance(hours=1)
+    assert usage_of(await partner.phone("GET"))[1] == 0
+    await partner.phone("POST", "deregister")
+    assert usage_of(await partner.phone("GET"))[1] == 1  # of 200 again
 
 
-async def test_asking_while_throttled_makes_the_wait_longer() -> None:
-    far = Far.of(throttled_call_s=120)
+async def test_calls_while_throttled_extend_the_wait() -> None:
+    partner = Partner.of(throttled_call_s=120)
     for _ in range(200):
-        await far.phone("GET")
-    far.clock.pass_(minutes=50)
-    assert [told(await far.phone("GET"))[2] for _ in range(3)] == [10, 12, 14]
-    far.clock.pass_(minutes=11)  # the 200 are an hour old by now, and it is not enough
-    assert code_of(await far.phone("GET")) == 80008
-    far.clock.pass_(minutes=5)
-    assert (await far.phone("GET")).status_code == 200
-    assert told(await far.phone("GET"))[1:] == (1, 0)
+        await partner.phone("GET")
+    partner.clock.advance(minutes=50)
+    assert [usage_of(await partner.phone("GET"))[2] for _ in range(3)] == [10, 12, 14]
+    partner.clock.advance(minutes=11)  # the 200 are an hour old by now, and it is not enough
+    assert error_code_of(await partner.phone("GET")) == 80008
+    partner.clock.advance(minutes=5)
+    assert (await partner.phone("GET")).status_code == 200
+    assert usage_of(await partner.phone("GET"))[1:] == (1, 0)
 
 
-async def test_the_wait_ends_when_the_oldest_calls_are_an_hour_old() -> None:
-    far = Far.of(throttled_call_s=0)
-    for at in range(200):
-        await far.phone("GET")
-        far.clock.pass_(minutes=10 if at == 99 else 0)
-    assert told(await far.phone("GET"))[2] == 50
-    far.clock.pass_(minutes=50)
-    assert [code_of(await far.phone("GET")) for _ in range(101)] == [None] * 100 + [80008]
+async def test_wait_ends_when_oldest_calls_are_an_hour_old() -> None:
+    partner = Partner.of(throttled_call_s=0)
+    for index in range(200):
+        await partner.phone("GET")
+        partner.clock.advance(minutes=10 if index == 99 else 0)
+    assert usage_of(await partner.phone("GET"))[2] == 50
+    partner.clock.advance(minutes=50)
+    assert [error_code_of(await partner.phone("GET")) for _ in range(101)] == [None] * 100 + [80008]
 
 
-async def test_the_figures_are_true_also_where_nobody_is_held_to_them() -> None:
-    far = Far.of(management_limits="off")
+async def test_usage_is_reported_while_limits_are_off() -> None:
+    partner = Partner.of(management_limits="off")
     for _ in range(299):
-        await far.phone("GET")
-    answer = await far.phone("GET")
-    assert (answer.status_code, told(answer)) == (200, (0, 150, 0))
-    assert told(await far.phone("GET", "settings")) == (0, 150, 0), "told with every call, counted with some"
+        await partner.phone("GET")
+    response = await partner.phone("GET")
+    assert (response.status_code, usage_of(response)) == (200, (0, 150, 0))
+    assert usage_of(await partner.phone("GET", "settings")) == (0, 150, 0), "told with every call, counted with some"
 
 
-async def test_an_app_has_a_meter_of_its_own() -> None:
-    far = Far.of()
-    app, token = far.manifest["app_id"], far.manifest["token"]
-    inspect = {"input_token": token, "access_token": f"{app}|{far.manifest['app_secret']}"}
+async def test_app_has_own_call_limit() -> None:
+    partner = Partner.of()
+    app, token = partner.manifest["app_id"], partner.manifest["token"]
+    params = {"input_token": token, "access_token": f"{app}|{partner.manifest['app_secret']}"}
 
-    async def inspected() -> httpx.Response:
-        return await far.client.get("/v25.0/debug_token", params=inspect)
+    async def debug_token() -> httpx.Response:
+        return await partner.client.get("/v25.0/debug_token", params=params)
 
     for _ in range(100):
-        await far.graph("GET", app)
-    answer = await inspected()
-    assert (answer.status_code, told(answer)) == (200, (50, 0, 0))
+        await partner.graph("GET", app)
+    response = await debug_token()
+    assert (response.status_code, usage_of(response)) == (200, (50, 0, 0))
     for _ in range(99):
-        await inspected()
-    answer = await far.graph("GET", app)
-    assert (answer.status_code, code_of(answer), told(answer)) == (429, 4, (100, 0, 60))
-    answer = await far.phone("GET")
-    assert (answer.status_code, told(answer)) == (200, (100, 0, 0)), "the account's limit is another one"
+        await debug_token()
+    response = await partner.graph("GET", app)
+    assert (response.status_code, error_code_of(response), usage_of(response)) == (429, 4, (100, 0, 60))
+    response = await partner.phone("GET")
+    assert (response.status_code, usage_of(response)) == (200, (100, 0, 0)), "the account's limit is another one"
 
 
-async def test_two_apps_on_one_account_do_not_use_up_each_others_calls() -> None:
-    clock = Clock()
-    far = Far(Sandbox.from_scenario(read("businesses: [{name: a, apps: 2}]\nnumbers: [{}]"), now=clock.now), clock)
-    first, second = ({"Authorization": f"Bearer {app['token']}"} for app in far.manifest["businesses"][0]["apps"])
+async def test_apps_do_not_share_call_limit() -> None:
+    partner = Partner.from_scenario("businesses: [{name: a, apps: 2}]\nnumbers: [{}]")
+    first, second = ({"Authorization": f"Bearer {app['token']}"} for app in partner.manifest["businesses"][0]["apps"])
     for _ in range(200):
-        await far.phone("GET", headers=first)
-    assert code_of(await far.phone("GET", headers=first)) == 80008
-    answer = await far.phone("GET", headers=second)
-    assert (answer.status_code, told(answer)[1:]) == (200, (0, 0))
+        await partner.phone("GET", headers=first)
+    assert error_code_of(await partner.phone("GET", headers=first)) == 80008
+    response = await partner.phone("GET", headers=second)
+    assert (response.status_code, usage_of(response)[1:]) == (200, (0, 0))
 
 
-async def test_who_is_nobody_spends_nobodys_calls() -> None:
-    far = Far.of()
-    for bearer in ("Bearer other", f"Bearer {far.manifest['app_id']}|guessed"):
+async def test_invalid_tokens_use_no_calls() -> None:
+    partner = Partner.of()
+    for bearer in ("Bearer other", f"Bearer {partner.manifest['app_id']}|guessed"):
         for _ in range(150):
-            assert code_of(await far.phone("GET", headers={"Authorization": bearer})) == 190
-    assert told(await far.phone("GET")) == (0, 0, 0)
+            assert error_code_of(await partner.phone("GET", headers={"Authorization": bearer})) == 190
+    assert usage_of(await partner.phone("GET")) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("code", [80008, 80007, 4])
-async def test_too_many_management_calls_have_any_of_three_codes(code: int) -> None:
-    far = Far.of(management_limit_code=code)
-    codes = [code_of(await far.phone("GET")) for _ in range(201)]
-    assert codes == [None] * 200 + [code]
+@pytest.mark.parametrize("error_code", [80008, 80007, 4])
+async def test_error_code_of_management_limit(error_code: int) -> None:
+    partner = Partner.of(management_limit_code=error_code)
+    error_codes = [error_code_of(await partner.phone("GET")) for _ in range(201)]
+    assert error_codes == [None] * 200 + [error_code]
 
 
-@pytest.mark.parametrize(("call", "code"), [("messages", 130429), ("get.number", 80007), ("register", 4)])
-async def test_a_429_has_the_code_of_the_limit_that_its_call_has(call: str, code: int) -> None:
-    far = Far.of("on_cloud", management_limit_code=80007)
-    far.sandbox.faults.add(route=call, kind="429")
+@pytest.mark.parametrize(("call", "error_code"), [("messages", 130429), ("get.number", 80007), ("register", 4)])
+async def test_429_fault_has_error_code_of_its_limit(call: str, error_code: int) -> None:
+    partner = Partner.of("on_cloud", management_limit_code=80007)
+    partner.sandbox.faults.add(route=call, kind="429")
     calls: dict[str, Any] = {
-        "messages": lambda: far.phone("POST", "messages", json=TEMPLATE),
-        "get.number": lambda: far.phone("GET"),
-        "register": far.register,
+        "messages": lambda: partner.phone("POST", "messages", json=TEMPLATE),
+        "get.number": lambda: partner.phone("GET"),
+        "register": partner.register,
     }
-    answer = await calls[call]()
-    assert (answer.status_code, code_of(answer), told(answer)) == (429, code, (100, 100, 1))
+    response = await calls[call]()
+    assert (response.status_code, error_code_of(response), usage_of(response)) == (429, error_code, (100, 100, 1))
 
 
 @pytest.mark.parametrize("kind", ["429", "500", None])
-async def test_every_answer_of_graph_tells_what_is_used(kind: str | None) -> None:
-    far = Far.of("on_cloud")
+async def test_every_graph_response_has_usage_headers(kind: str | None) -> None:
+    partner = Partner.of("on_cloud")
     for _ in range(99 if kind != "429" else 0):
-        await far.phone("GET")
+        await partner.phone("GET")
     if kind is not None:
-        far.sandbox.faults.add(route="get.number", kind=kind)
-    for path in (far.row["phone_number_id"], "nothing", "debug_token"):
-        answer = await far.graph("GET", path)
-        assert "call_count" in answer.headers["x-app-usage"]
-        assert "estimated_time_to_regain_access" in answer.headers["x-business-use-case-usage"]
-        if path == far.row["phone_number_id"]:
-            assert told(answer)[1] == {None: 2, "500": 1, "429": 100}[kind], "what is struck tells the truth as well"
+        partner.sandbox.faults.add(route="get.number", kind=kind)
+    for path in (partner.row["phone_number_id"], "nothing", "debug_token"):
+        response = await partner.graph("GET", path)
+        assert "call_count" in response.headers["x-app-usage"]
+        assert "estimated_time_to_regain_access" in response.headers["x-business-use-case-usage"]
+        if path == partner.row["phone_number_id"]:
+            assert usage_of(response)[1] == {None: 2, "500": 1, "429": 100}[kind], (
+                "what is struck tells the truth as well"
+            )

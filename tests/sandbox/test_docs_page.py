@@ -16,32 +16,32 @@ TEXT = (TOP / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_generated_files_are_up_to_date(name: str) -> None:
+def test_generated_files_are_up_to_date(name: str) -> None:
     text = (TOP / name).read_text(encoding="utf-8")
     assert FILES[name](text) == text, "python -m sandbox.documentation"
 
 
-def test_every_switch_names_the_page_that_leaves_it_open() -> None:
+def test_every_switch_names_its_source_page() -> None:
     assert {spec.name: spec.source for spec in switch_specs().values() if spec.source not in sources.PAGES} == {}
     assert set(sources.PAGES) == {spec.source for spec in switch_specs().values()}
 
 
-def test_every_default_is_one_of_the_values_of_its_switch() -> None:
+def test_every_default_is_a_value_of_its_switch() -> None:
     assert {spec.name for spec in switch_specs().values() if spec.parse(spec.default) != spec.default} == set()
     assert {name for question in questions() for name in question.see} <= set(switch_specs())
     assert len(switch_specs()) == sum(len(question.switches) for question in questions()), "a name stands twice"
 
 
-def test_no_section_stands_twice() -> None:
+def test_every_section_is_listed_once() -> None:
     sections = [question.section for question in questions()]
     assert len(set(sections)) == 1 + sum(before != after for before, after in pairwise(sections))
 
 
-def test_every_call_of_the_oracle_is_on_the_page() -> None:
+def test_every_oracle_call_is_on_docs_page() -> None:
     assert [name for _, name in ROUTES if f"/_sandbox/{name}" not in TEXT] == []
 
 
-def test_renewing_the_files_changes_what_is_generated_and_nothing_else(tmp_path: Path) -> None:
+def test_renewing_files_changes_only_generated_parts(tmp_path: Path) -> None:
     for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         text = (TOP / name).read_text(encoding="utf-8")

@@ -10,30 +10,28 @@ from typing import Any
 
 import pytest
 
-from sandbox.app import Sandbox
-from sandbox.scenarios.scenario_file import read
 from sandbox.wire import Request
-from tests.sandbox.partner import Clock, Far, code_of
+from tests.sandbox.partner import Partner, error_code_of
 
 MANY = ["on_cloud"] * 10
 
 
-async def pages(far: Far, url: str) -> list[list[str]]:
+async def read_pages(partner: Partner, url: str) -> list[list[str]]:
     """Ids, page by page, by the links that come with each."""
-    found, headers = [], {"Authorization": f"Bearer {far.manifest['token']}"}
+    ids_by_page, headers = [], {"Authorization": f"Bearer {partner.manifest['token']}"}
     while url:
-        told = (await far.client.get(url, headers=headers)).json()
-        told = told.get("phone_numbers", told)
-        found.append([row["id"] for row in told["data"]])
-        url = told.get("paging", {}).get("next")
-    return found
+        page = (await partner.client.get(url, headers=headers)).json()
+        page = page.get("phone_numbers", page)
+        ids_by_page.append([row["id"] for row in page["data"]])
+        url = page.get("paging", {}).get("next")
+    return ids_by_page
 
 
 # -- fields: https://developers.facebook.com/docs/graph-api/guides/field-expansion
 
 
 @pytest.mark.parametrize(
-    ("node", "wanted"),
+    ("node", "fields"),
     [
         ("phone", "throughput{bogus}"),
         ("phone", "status{bogus}"),
@@ -51,136 +49,139 @@ async def pages(far: Far, url: str) -> list[list[str]]:
         ("phone/whatsapp_business_profile", "about,bogus"),
     ],
 )
-async def test_a_name_that_does_not_exist_is_an_error_at_whatever_depth(node: str, wanted: str) -> None:
-    far = Far.of("on_cloud")
-    await far.waba("POST", "subscribed_apps")
+async def test_unknown_field_at_any_depth_is_an_error(node: str, fields: str) -> None:
+    partner = Partner.of("on_cloud")
+    await partner.waba("POST", "subscribed_apps")
     kind, _, edge = node.partition("/")
-    ask = far.phone if kind == "phone" else far.waba
-    answer = await ask("GET", edge, params={"fields": wanted})
-    assert (answer.status_code, code_of(answer)) == (400, 100)
-    assert "(bogus)" in answer.json()["error"]["message"]
+    call = partner.phone if kind == "phone" else partner.waba
+    response = await call("GET", edge, params={"fields": fields})
+    assert (response.status_code, error_code_of(response)) == (400, 100)
+    assert "(bogus)" in response.json()["error"]["message"]
 
 
-async def test_a_name_is_looked_at_also_where_there_is_nothing_to_look_into() -> None:
-    far = Far.of("on_cloud", "payment_problem")
-    inside = "health_status{entities{errors{%s}}}"
-    assert code_of(await far.phone("GET", params={"fields": inside % "bogus"})) == 100, "nothing is wrong with it"
-    far.at = 1
-    shown = (await far.phone("GET", params={"fields": inside % "error_code"})).json()["health_status"]["entities"]
-    assert {"errors": [{"error_code": 141006}]} in shown
+async def test_fields_of_empty_lists_are_checked() -> None:
+    partner = Partner.of("on_cloud", "payment_problem")
+    fields = "health_status{entities{errors{%s}}}"
+    assert error_code_of(await partner.phone("GET", params={"fields": fields % "bogus"})) == 100, (
+        "nothing is wrong with it"
+    )
+    partner.selected = 1
+    entities = (await partner.phone("GET", params={"fields": fields % "error_code"})).json()["health_status"][
+        "entities"
+    ]
+    assert {"errors": [{"error_code": 141006}]} in entities
 
 
-@pytest.mark.parametrize("wanted", ["throughput{level", "throughput}", "a.limit(", "a.limit", "a" + "{a" * 5000])
-async def test_fields_that_cannot_be_read_are_an_error(wanted: str) -> None:
-    assert code_of(await Far.of().phone("GET", params={"fields": wanted})) in (100, 2500)
+@pytest.mark.parametrize("fields", ["throughput{level", "throughput}", "a.limit(", "a.limit", "a" + "{a" * 5000])
+async def test_malformed_fields_are_an_error(fields: str) -> None:
+    assert error_code_of(await Partner.of().phone("GET", params={"fields": fields})) in (100, 2500)
 
 
-async def test_parts_are_cut_out_at_every_depth() -> None:
-    far = Far.of("on_cloud")
-    told = (await far.waba("GET", params={"fields": "phone_numbers{health_status{entities{entity_type}}}"})).json()
-    [row] = told["phone_numbers"]["data"]
-    kinds = [{"entity_type": one} for one in ("PHONE_NUMBER", "WABA", "BUSINESS", "APP")]
-    assert row == {"id": far.row["phone_number_id"], "health_status": {"entities": kinds}}
-    await far.waba("POST", "subscribed_apps")
-    [row] = (await far.waba("GET", "subscribed_apps?fields=whatsapp_business_api_data{name}")).json()["data"]
+async def test_nested_fields_are_selected() -> None:
+    partner = Partner.of("on_cloud")
+    body = (await partner.waba("GET", params={"fields": "phone_numbers{health_status{entities{entity_type}}}"})).json()
+    [row] = body["phone_numbers"]["data"]
+    kinds = [{"entity_type": entity_type} for entity_type in ("PHONE_NUMBER", "WABA", "BUSINESS", "APP")]
+    assert row == {"id": partner.row["phone_number_id"], "health_status": {"entities": kinds}}
+    await partner.waba("POST", "subscribed_apps")
+    [row] = (await partner.waba("GET", "subscribed_apps?fields=whatsapp_business_api_data{name}")).json()["data"]
     assert row == {"whatsapp_business_api_data": {"name": "Fleet"}}
-    [row] = (await far.waba("GET", "message_templates?fields=name&language=en_US")).json()["data"]
+    [row] = (await partner.waba("GET", "message_templates?fields=name&language=en_US")).json()["data"]
     assert set(row) == {"name", "id"}
 
 
-async def test_an_edge_read_as_a_field_pages_like_the_edge() -> None:
-    far = Far.of(*MANY)
-    waba = far.row["waba_id"]
-    far.sandbox.world.numbers[far.manifest["numbers"][3]["e164"]].deleted = True
-    for at, row in enumerate(far.manifest["numbers"]):
-        far.sandbox.world.numbers[row["e164"]].onboarded_at = far.clock.at.replace(day=1 + (at * 7) % 10)
-    by_edge = await pages(far, f"/v25.0/{waba}/phone_numbers?fields=id&limit=4")
+async def test_edge_read_as_field_pages_like_edge() -> None:
+    partner = Partner.of(*MANY)
+    waba = partner.row["waba_id"]
+    partner.sandbox.world.numbers[partner.manifest["numbers"][3]["e164"]].deleted = True
+    for index, row in enumerate(partner.manifest["numbers"]):
+        partner.sandbox.world.numbers[row["e164"]].onboarded_at = partner.clock.time.replace(day=1 + (index * 7) % 10)
+    by_edge = await read_pages(partner, f"/v25.0/{waba}/phone_numbers?fields=id&limit=4")
     assert [len(page) for page in by_edge] == [4, 4, 1]
-    assert await pages(far, f"/v25.0/{waba}?fields=phone_numbers.limit(4){{id}}") == by_edge
-    told = (await far.waba("GET", params={"fields": "phone_numbers.limit(100){id}"})).json()["phone_numbers"]
-    assert [row["id"] for row in told["data"]] == list(chain.from_iterable(by_edge))
-    assert "next" not in told["paging"]
-    after = told["paging"]["cursors"]["before"]
-    told = (await far.waba("GET", params={"fields": f"phone_numbers.limit(2).after({after}){{id}}"})).json()
-    assert [row["id"] for row in told["phone_numbers"]["data"]] == list(chain.from_iterable(by_edge))[1:3]
+    assert await read_pages(partner, f"/v25.0/{waba}?fields=phone_numbers.limit(4){{id}}") == by_edge
+    body = (await partner.waba("GET", params={"fields": "phone_numbers.limit(100){id}"})).json()["phone_numbers"]
+    assert [row["id"] for row in body["data"]] == list(chain.from_iterable(by_edge))
+    assert "next" not in body["paging"]
+    after = body["paging"]["cursors"]["before"]
+    body = (await partner.waba("GET", params={"fields": f"phone_numbers.limit(2).after({after}){{id}}"})).json()
+    assert [row["id"] for row in body["phone_numbers"]["data"]] == list(chain.from_iterable(by_edge))[1:3]
 
 
 # -- pages
 
 
-async def test_pages_are_walked_back_as_they_were_walked_forth() -> None:
-    far = Far.of(*MANY)
-    url = f"{far.row['waba_id']}/phone_numbers"
-    first = (await far.graph("GET", url, params={"limit": 4, "fields": "id"})).json()
-    second = (await far.graph("GET", url, params={"limit": 4, "after": first["paging"]["cursors"]["after"]})).json()
+async def test_paging_backward_matches_forward() -> None:
+    partner = Partner.of(*MANY)
+    url = f"{partner.row['waba_id']}/phone_numbers"
+    first = (await partner.graph("GET", url, params={"limit": 4, "fields": "id"})).json()
+    second = (await partner.graph("GET", url, params={"limit": 4, "after": first["paging"]["cursors"]["after"]})).json()
     assert "previous" not in first["paging"]
-    back = (await far.client.get(second["paging"]["previous"])).json()
+    back = (await partner.client.get(second["paging"]["previous"])).json()
     assert [row["id"] for row in back["data"]] == [row["id"] for row in first["data"]]
-    deleted = far.sandbox.world.by_id[first["data"][-1]["id"]]
+    deleted = partner.sandbox.world.by_id[first["data"][-1]["id"]]
     deleted.deleted = True  # its cursor still says where it stood
     after = {"limit": 4, "fields": "id", "after": first["paging"]["cursors"]["after"]}
-    again = (await far.graph("GET", url, params=after)).json()
+    again = (await partner.graph("GET", url, params=after)).json()
     assert [row["id"] for row in again["data"]] == [row["id"] for row in second["data"]]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "QVFI", "ü", "9" * 5000, "UVZGSXg"])
-async def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
-    assert code_of(await Far.of().waba("GET", "phone_numbers", params={"after": cursor})) == 100
+async def test_invalid_cursor_is_refused(cursor: str) -> None:
+    assert error_code_of(await Partner.of().waba("GET", "phone_numbers", params={"after": cursor})) == 100
 
 
-async def test_no_rows_and_more_rows_than_there_are_can_be_asked_for() -> None:
-    far = Far.of(*MANY)
-    assert (await far.waba("GET", "phone_numbers", params={"limit": 0})).json() == {"data": []}
+async def test_limit_of_zero_and_limit_above_count() -> None:
+    partner = Partner.of(*MANY)
+    assert (await partner.waba("GET", "phone_numbers", params={"limit": 0})).json() == {"data": []}
     for limit in ("101", "9" * 18):
-        told = (await far.waba("GET", "phone_numbers", params={"limit": limit})).json()
-        assert (len(told["data"]), "next" in told["paging"]) == (10, False)
+        body = (await partner.waba("GET", "phone_numbers", params={"limit": limit})).json()
+        assert (len(body["data"]), "next" in body["paging"]) == (10, False)
 
 
-async def test_a_cursor_of_another_list_is_none_of_this_one() -> None:
-    far = Far.of(*MANY, "on_cloud")
-    cursor = (await far.waba("GET", "phone_numbers?limit=2")).json()["paging"]["cursors"]["after"]
-    assert code_of(await far.waba("GET", "message_templates", params={"after": cursor})) == 100
-    far.at = 10
-    assert code_of(await far.waba("GET", "phone_numbers", params={"after": cursor})) == 100
+async def test_cursor_of_another_list_is_refused() -> None:
+    partner = Partner.of(*MANY, "on_cloud")
+    cursor = (await partner.waba("GET", "phone_numbers?limit=2")).json()["paging"]["cursors"]["after"]
+    assert error_code_of(await partner.waba("GET", "message_templates", params={"after": cursor})) == 100
+    partner.selected = 10
+    assert error_code_of(await partner.waba("GET", "phone_numbers", params={"after": cursor})) == 100
 
 
 @pytest.mark.parametrize("limit", ["", "-1", "many", "9" * 5000, "٣"])
-async def test_a_limit_is_a_number(limit: str) -> None:
-    assert code_of(await Far.of().waba("GET", "phone_numbers", params={"limit": limit})) == 100
+async def test_invalid_limit_is_refused(limit: str) -> None:
+    assert error_code_of(await Partner.of().waba("GET", "phone_numbers", params={"limit": limit})) == 100
 
 
-async def test_a_page_costs_what_is_on_it_and_not_what_the_account_has() -> None:
+async def test_page_cost_does_not_depend_on_account_size() -> None:
     costs = []
     for count in (1_000, 4_000):
-        far = _large(count)
-        waba = far.row["waba_id"]
-        first = far.sandbox.handle(_get(far, f"/{waba}/phone_numbers?limit=100&fields=id"))
+        partner = _partner_with_numbers(count)
+        waba = partner.row["waba_id"]
+        first = partner.sandbox.handle(_get(partner, f"/{waba}/phone_numbers?limit=100&fields=id"))
         after = json.loads(first.body)["paging"]["cursors"]["after"]
-        request = _get(far, f"/{waba}/phone_numbers?limit=100&fields=id&after={after}")
-        costs.append(_calls(partial(far.sandbox.handle, request)))
+        request = _get(partner, f"/{waba}/phone_numbers?limit=100&fields=id&after={after}")
+        costs.append(_count_calls(partial(partner.sandbox.handle, request)))
     assert costs[1] < 1.2 * costs[0]
 
 
-def _large(count: int) -> Far:
+def _partner_with_numbers(count: int) -> Partner:
     """One account with so many numbers."""
-    clock = Clock()
-    told = f"businesses: [{{name: a, numbers_per_waba: 9999}}]\nnumbers: [{{kind: on_cloud, count: {count}}}]"
-    return Far(Sandbox.from_scenario(read(told), now=clock.now), clock)
+    scenario = f"businesses: [{{name: a, numbers_per_waba: 9999}}]\nnumbers: [{{kind: on_cloud, count: {count}}}]"
+    return Partner.from_scenario(scenario)
 
 
-def _get(far: Far, target: str) -> Request:
-    return Request.of("GET", target, {"authorization": f"Bearer {far.manifest['token']}"}, b"", "http://sandbox")
+def _get(partner: Partner, target: str) -> Request:
+    return Request.of("GET", target, {"authorization": f"Bearer {partner.manifest['token']}"}, b"", "http://sandbox")
 
 
-def _calls(work: Callable[[], Any]) -> int:
+def _count_calls(work: Callable[[], Any]) -> int:
     """How many functions are called: the same on every machine, unlike seconds."""
     count = 0
 
-    def note(_: FrameType, event: str, __: Any) -> None:
+    def count_event(_: FrameType, event: str, __: Any) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
-    sys.setprofile(note)
+    sys.setprofile(count_event)
     try:
         work()
     finally:
@@ -188,60 +189,62 @@ def _calls(work: Callable[[], Any]) -> int:
     return count
 
 
-async def test_a_number_that_joins_is_in_the_list() -> None:
-    far = Far.of("on_cloud", "on_cloud")
-    waba = far.sandbox.world.wabas[far.row["waba_id"]]
-    late = waba.phone_number_ids.pop()
-    assert late not in (await listed(far))
-    waba.phone_number_ids.append(late)
-    assert late in (await listed(far))
+async def test_added_number_is_listed() -> None:
+    partner = Partner.of("on_cloud", "on_cloud")
+    waba = partner.sandbox.world.wabas[partner.row["waba_id"]]
+    added_id = waba.phone_number_ids.pop()
+    assert added_id not in (await list_numbers(partner))
+    waba.phone_number_ids.append(added_id)
+    assert added_id in (await list_numbers(partner))
 
 
 # -- orders and filters
 
 
-async def listed(far: Far, **params: Any) -> list[Any]:
+async def list_numbers(partner: Partner, **params: Any) -> list[Any]:
     """Ids, or the code of a refusal alone."""
-    answer = await far.waba("GET", "phone_numbers", params={"fields": "id", "limit": 100} | params)
-    return [code_of(answer)] if answer.status_code != 200 else [row["id"] for row in answer.json()["data"]]
+    response = await partner.waba("GET", "phone_numbers", params={"fields": "id", "limit": 100} | params)
+    return [error_code_of(response)] if response.status_code != 200 else [row["id"] for row in response.json()["data"]]
 
 
-async def onboarded(**switches: Any) -> tuple[Far, list[str]]:
+async def partner_with_onboarding_times(**switches: Any) -> tuple[Partner, list[str]]:
     """Three numbers, and their ids with the newest onboarding first."""
-    far = Far.of("on_cloud", "on_cloud", "on_cloud", **switches)
-    for at, row in enumerate(far.manifest["numbers"]):
-        far.sandbox.world.numbers[row["e164"]].onboarded_at = far.clock.at.replace(day=(5, 9, 7)[at])
-    first, second, third = (row["phone_number_id"] for row in far.manifest["numbers"])
-    return far, [second, third, first]
+    partner = Partner.of("on_cloud", "on_cloud", "on_cloud", **switches)
+    for index, row in enumerate(partner.manifest["numbers"]):
+        partner.sandbox.world.numbers[row["e164"]].onboarded_at = partner.clock.time.replace(day=(5, 9, 7)[index])
+    first, second, third = (row["phone_number_id"] for row in partner.manifest["numbers"])
+    return partner, [second, third, first]
 
 
-@pytest.mark.parametrize("spelled", ["['last_onboarded_time_ascending']", "last_onboarded_time.asc"])
-async def test_a_list_is_sorted_as_it_is_asked_or_not(spelled: str) -> None:
-    far, newest_first = await onboarded()
-    assert await listed(far) == newest_first
-    assert await listed(far, sort=spelled) == newest_first[::-1]
-    assert await listed(far, sort="creation_time.asc") == [row["phone_number_id"] for row in far.manifest["numbers"]]
-    assert await listed(far, sort="shoe_size.asc") == [100]
-    far, newest_first = await onboarded(numbers_sort="ignored")
-    assert await listed(far, sort=spelled) == newest_first
-    far, _ = await onboarded(numbers_sort="refused")
-    assert await listed(far, sort=spelled) == [100]
+@pytest.mark.parametrize("sort", ["['last_onboarded_time_ascending']", "last_onboarded_time.asc"])
+async def test_sort_of_numbers(sort: str) -> None:
+    partner, newest_first = await partner_with_onboarding_times()
+    assert await list_numbers(partner) == newest_first
+    assert await list_numbers(partner, sort=sort) == newest_first[::-1]
+    assert await list_numbers(partner, sort="creation_time.asc") == [
+        row["phone_number_id"] for row in partner.manifest["numbers"]
+    ]
+    assert await list_numbers(partner, sort="shoe_size.asc") == [100]
+    partner, newest_first = await partner_with_onboarding_times(numbers_sort="ignored")
+    assert await list_numbers(partner, sort=sort) == newest_first
+    partner, _ = await partner_with_onboarding_times(numbers_sort="refused")
+    assert await list_numbers(partner, sort=sort) == [100]
 
 
-async def test_a_list_is_filtered() -> None:
-    far = Far.of("on_cloud", "official")
-    both = [row["phone_number_id"] for row in far.manifest["numbers"]]
+async def test_filtering_of_numbers() -> None:
+    partner = Partner.of("on_cloud", "official")
+    both = [row["phone_number_id"] for row in partner.manifest["numbers"]]
 
-    async def by(field: str, value: Any, operator: str = "EQUAL") -> list[Any]:
-        given = f'[{{"field":"{field}","operator":"{operator}","value":"{value}"}}]'
-        return await listed(far, filtering=given, sort="creation_time.asc")
+    async def filter_by(field: str, value: Any, operator: str = "EQUAL") -> list[Any]:
+        filtering = f'[{{"field":"{field}","operator":"{operator}","value":"{value}"}}]'
+        return await list_numbers(partner, filtering=filtering, sort="creation_time.asc")
 
-    assert await by("account_mode", "LIVE") == both
-    assert await by("account_mode", "SANDBOX") == []
-    assert await by("is_official_business_account", "true") == both[1:]
-    assert await by("messaging_limit_tier", "TIER_10K") == both
-    assert await by("account_mode", "LIVE", "NOT_EQUAL") == [100]
-    assert await by("shoe_size", "44") == [100]
-    assert await listed(far, filtering="[") == [100]
-    wanted = 'phone_numbers.filtering([{"field":"account_mode","operator":"EQUAL","value":"SANDBOX"}]){id}'
-    assert (await far.waba("GET", params={"fields": wanted})).json()["phone_numbers"] == {"data": []}
+    assert await filter_by("account_mode", "LIVE") == both
+    assert await filter_by("account_mode", "SANDBOX") == []
+    assert await filter_by("is_official_business_account", "true") == both[1:]
+    assert await filter_by("messaging_limit_tier", "TIER_10K") == both
+    assert await filter_by("account_mode", "LIVE", "NOT_EQUAL") == [100]
+    assert await filter_by("shoe_size", "44") == [100]
+    assert await list_numbers(partner, filtering="[") == [100]
+    fields = 'phone_numbers.filtering([{"field":"account_mode","operator":"EQUAL","value":"SANDBOX"}]){id}'
+    assert (await partner.waba("GET", params={"fields": fields})).json()["phone_numbers"] == {"data": []}

@@ -19,13 +19,13 @@ import httpx
 from sandbox.app import Sandbox
 from sandbox.wire import Request
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.test_server import client, registering
-from tests.sandbox.test_webhook_delivery import Endpoint, endpoint
+from tests.sandbox.http_receiver import Endpoint, serve_endpoint
+from tests.sandbox.server_process import graph_client, register_body
 
 START = "2025-09-01T20:00:00+00:00"
 KINDS = ["no_backup", "dark", "healthy", "on_cloud"]
 SWITCHES = {"webhook_jitter_s": 30, "webhook_duplicates": 0.5, "callbacks_after_move": "delivered"}
-FROZEN = f"""
+FROZEN_SERVER = f"""
 import asyncio
 from datetime import datetime
 from sandbox.app import Sandbox
@@ -40,7 +40,7 @@ REFUSALS = 3
 
 
 @dataclass
-class Told:
+class Record:
     """Codes, calls, and what each number's receivers got, in the order in which it came."""
 
     codes: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Told:
     webhooks: dict[str, list[bytes]] = field(default_factory=dict)
 
 
-class Player:
+class HistoryRun:
     """Plays the story over any client; `arrived` waits until what was due has been answered."""
 
     def __init__(self, graph: httpx.Client, numbers: list[dict[str, Any]], url: str) -> None:
@@ -81,12 +81,12 @@ class Player:
                 body = {"webhooks": {"url": url}}
                 assert self.graph.patch(f"{base}/settings/application", json=body, headers=bearer).status_code == 200
 
-    def play(self) -> Told:
-        told = Told()
+    def play(self) -> Record:
+        record = Record()
         self.listen()
         for number in self.numbers:
             self.graph.post("/_sandbox/inbound", json={"e164": number["e164"], "from": "4915112345678"})
-            told.codes.append(self.move(number))
+            record.codes.append(self.move(number))
             self.graph.post("/_sandbox/inbound", json={"e164": number["e164"], "from": "4915112345678"})
             text = {"messaging_product": "whatsapp", "to": "4915112345678", "type": "text", "text": {"body": "hi"}}
             assert self.graph.post(f"/{number['phone_number_id']}/messages", json=text).status_code == 200
@@ -96,21 +96,21 @@ class Player:
             self.graph.post("/_sandbox/clock", json={"advance_s": wait})
             self.arrived()
         calls = self.graph.get("/_sandbox/calls").json()["calls"]
-        told.calls = [tuple(call[name] for name in ("at", "e164", "call", "status", "effect")) for call in calls]
-        return told
+        record.calls = [tuple(call[name] for name in ("at", "e164", "call", "status", "effect")) for call in calls]
+        return record
 
     def move(self, number: dict[str, Any]) -> str:
         phone = f"/{number['phone_number_id']}"
         self.graph.post(f"{phone}/request_code", json={"code_method": "SMS", "language": "en"})
         code = self.graph.get("/_sandbox/sms", params={"e164": number["e164"]}).json()["codes"][-1]["code"]
         self.graph.post(f"{phone}/verify_code", json={"code": code})
-        self.graph.post(f"{phone}/register", json=registering(number))
+        self.graph.post(f"{phone}/register", json=register_body(number))
         return str(code)
 
 
 @contextmanager
 def over_http() -> Iterator[dict[str, Any]]:
-    process = subprocess.Popen([sys.executable, "-c", FROZEN], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", FROZEN_SERVER], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
@@ -119,55 +119,55 @@ def over_http() -> Iterator[dict[str, Any]]:
         process.communicate()
 
 
-def in_process() -> Told:
+def in_process() -> Record:
     now = datetime.fromisoformat(START)
     sandbox = Sandbox.build(numbers=len(KINDS), seed=11, kinds=KINDS, now=lambda: now, switches=SWITCHES)
     manifest, url = sandbox.manifest(), "http://127.0.0.1:9/hook"
-    got: dict[str, list[bytes]] = {}
+    received: dict[str, list[bytes]] = {}
 
     def handle(request: httpx.Request) -> httpx.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         target = request.url.raw_path.decode()
-        answer = sandbox.handle(Request.of(request.method, target, headers, request.read(), "http://sandbox"))
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        response = sandbox.handle(Request.of(request.method, target, headers, request.read(), "http://sandbox"))
+        return httpx.Response(response.status, headers=response.headers, content=response.body)
 
-    def take(delivery: Delivery) -> int:
-        bodies = got.setdefault(delivery.url.rpartition("/")[2], [])
+    def receive(delivery: Delivery) -> int:
+        bodies = received.setdefault(delivery.url.rpartition("/")[2], [])
         bodies.append(delivery.body)
         return 500 if len(bodies) <= REFUSALS else 200
 
-    class InProcess(Player):
+    class InProcess(HistoryRun):
         def arrived(self) -> None:
-            while sandbox.deliver(take):
+            while sandbox.deliver(receive):
                 pass
 
     headers = {"Authorization": f"Bearer {manifest['token']}"}
     transport = httpx.MockTransport(handle)
     with httpx.Client(transport=transport, base_url="http://sandbox", headers=headers) as graph:
-        told = InProcess(graph, manifest["numbers"], url).play()
-    told.webhooks = got
-    return told
+        record = InProcess(graph, manifest["numbers"], url).play()
+    record.webhooks = received
+    return record
 
 
-def over_real_connections() -> Told:
-    got: dict[str, list[bytes]] = {}
+def over_real_connections() -> Record:
+    received: dict[str, list[bytes]] = {}
 
-    class Ours(Endpoint):
+    class PerNumberEndpoint(Endpoint):
         """Counts for each number, not for all of them."""
 
         def do_POST(self) -> None:  # noqa: N802  the name it is called by
             body = self.rfile.read(int(self.headers["content-length"]))
-            bodies = got.setdefault(self.path.rpartition("/")[2], [])
+            bodies = received.setdefault(self.path.rpartition("/")[2], [])
             bodies.append(body)
             self._answer(500 if len(bodies) <= REFUSALS else 200, b"")
 
-    with over_http() as manifest, client(manifest) as graph, endpoint(kind=Ours) as (url, _):
-        told = Player(graph, manifest["numbers"], url).play()
-    told.webhooks = got
-    return told
+    with over_http() as manifest, graph_client(manifest) as graph, serve_endpoint(kind=PerNumberEndpoint) as (url, _):
+        record = HistoryRun(graph, manifest["numbers"], url).play()
+    record.webhooks = received
+    return record
 
 
-def test_the_same_seed_tells_each_number_the_same_history_over_http_and_in_process() -> None:
+def test_same_seed_gives_same_history_over_http_and_in_process() -> None:
     wire, memory = over_real_connections(), in_process()
     assert wire.codes == memory.codes
     assert wire.calls == memory.calls

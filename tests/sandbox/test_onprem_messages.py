@@ -6,35 +6,28 @@ from typing import Any
 
 import pytest
 
-from sandbox.onprem.operator_actions import ACTIONS
 from sandbox.world.webhooks import Delivery
-from tests.sandbox.partner import Far, code_of, taking
+from tests.sandbox.partner import Partner, error_code_of, recording_receiver
 
 TEMPLATE = {"namespace": "n", "name": "smoke_test", "language": {"policy": "deterministic", "code": "en"}}
 MESSAGE = {"to": "4915112345678", "type": "template", "template": TEMPLATE}
-SENT = {"webhooks": {"url": "https://old.partner.net/hook", "message": {"sent": True}}}
-Heard = list[tuple[str, int | None, str]]
+WEBHOOK_SETTINGS = {"webhooks": {"url": "https://old.partner.net/hook", "message": {"sent": True}}}
+Statuses = list[tuple[str, int | None, str]]
 
 
-async def listening(row: str = "{kind: healthy}", **switches: Any) -> Far:
-    far = Far.told(row) if not switches else Far.of(**switches)
-    assert (await far.onprem("PATCH", "settings/application", json=SENT)).status_code == 200
-    return far
+async def partner_with_webhook(row: str = "{kind: healthy}", **switches: Any) -> Partner:
+    partner = Partner.from_row(row) if not switches else Partner.of(**switches)
+    assert (await partner.onprem("PATCH", "settings/application", json=WEBHOOK_SETTINGS)).status_code == 200
+    return partner
 
 
-async def do(far: Far, *what: str) -> None:
-    for one in what:
-        assert one in ACTIONS
-        await far.oracle("POST", f"instances/{far.row['instance']}", json={"do": one})
-
-
-def heard(far: Far) -> Heard:
+def new_statuses(partner: Partner) -> Statuses:
     """Statuses that the partner's webhook is told from now on, with the code of a failure and its title."""
-    found: list[Delivery] = []
+    deliveries: list[Delivery] = []
     for _ in range(3):
-        far.sandbox.deliver(taking(found))
-        far.clock.pass_(seconds=30)
-    rows = [row for one in found for row in json.loads(one.body).get("statuses", [])]
+        partner.sandbox.deliver(recording_receiver(deliveries))
+        partner.clock.advance(seconds=30)
+    rows = [row for delivery in deliveries for row in json.loads(delivery.body).get("statuses", [])]
     errors = [(row.get("errors") or [{}])[0] for row in rows]
     return [(row["status"], error.get("code"), error.get("title", "")) for row, error in zip(rows, errors, strict=True)]
 
@@ -43,95 +36,97 @@ def heard(far: Far) -> Heard:
     ("down", "up"), [("stop", "start"), ("offline", "online"), ("coreapp_down", "coreapp_up"), ("gone", "back")]
 )
 @pytest.mark.parametrize(("hours", "failed"), [(23, False), (25, True)])
-async def test_what_a_client_had_taken_before_it_went_down_for_more_than_a_day_fails_with_408(
+async def test_message_fails_with_408_after_more_than_a_day_of_downtime(
     down: str, up: str, hours: int, failed: bool
 ) -> None:
-    far = await listening()
-    assert (await far.onprem("POST", "messages", json=MESSAGE)).status_code == 201
-    await do(far, down)
-    assert heard(far) == []
-    far.clock.pass_(hours=hours)
-    assert heard(far) == []
-    await do(far, up)
-    told = heard(far)
-    whole = [("sent", None, ""), ("delivered", None, ""), ("read", None, "")]
-    assert told == ([("failed", 408, "Message is not valid")] if failed else whole)
+    partner = await partner_with_webhook()
+    assert (await partner.onprem("POST", "messages", json=MESSAGE)).status_code == 201
+    await partner.act_on_client(down)
+    assert new_statuses(partner) == []
+    partner.clock.advance(hours=hours)
+    assert new_statuses(partner) == []
+    await partner.act_on_client(up)
+    statuses = new_statuses(partner)
+    all_statuses = [("sent", None, ""), ("delivered", None, ""), ("read", None, "")]
+    assert statuses == ([("failed", 408, "Message is not valid")] if failed else all_statuses)
 
 
-async def test_a_day_is_counted_from_when_the_message_was_taken_to_when_the_client_serves() -> None:
-    far = await listening()
-    await far.onprem("POST", "messages", json=MESSAGE)
-    await do(far, "offline")
-    far.clock.pass_(hours=24)
-    await do(far, "online")
-    far.clock.pass_(days=9)  # nobody looked meanwhile: it had left long ago
-    found: list[Delivery] = []
-    far.sandbox.deliver(taking(found))
-    first = json.loads(found[0].body)["statuses"][0]
+async def test_message_age_counts_from_acceptance_to_reconnection() -> None:
+    partner = await partner_with_webhook()
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    await partner.act_on_client("offline")
+    partner.clock.advance(hours=24)
+    await partner.act_on_client("online")
+    partner.clock.advance(days=9)  # nobody looked meanwhile: it had left long ago
+    deliveries: list[Delivery] = []
+    partner.sandbox.deliver(recording_receiver(deliveries))
+    first = json.loads(deliveries[0].body)["statuses"][0]
     assert first["status"] == "sent"
-    left = datetime.fromtimestamp(int(first["timestamp"]), tz=far.clock.at.tzinfo)
-    assert far.clock.at - left == timedelta(days=9)
+    sent_at = datetime.fromtimestamp(int(first["timestamp"]), tz=partner.clock.time.tzinfo)
+    assert partner.clock.time - sent_at == timedelta(days=9)
 
 
-async def test_a_client_keeps_messages_while_it_is_cut_off_or_refuses_them() -> None:
-    far = await listening(messages_while_disconnected="queued")
-    await do(far, "offline")
-    assert (await far.onprem("POST", "messages", json=MESSAGE)).status_code == 201
-    far.clock.pass_(days=2)
-    await do(far, "online")
-    assert heard(far) == [("failed", 408, "Message is not valid")]
-    await do(far, "stop", "wipe")
-    far.tokens.clear()
-    assert code_of(await far.onprem("POST", "messages", json=MESSAGE)) == 1011  # it has no number to send from
-    for code in (1011, 1014):
-        far = await listening(messages_while_disconnected="refused", message_refused_code=code)
-        await do(far, "offline")
-        assert code_of(await far.onprem("POST", "messages", json=MESSAGE)) == code
+async def test_disconnected_client_queues_or_refuses_messages() -> None:
+    partner = await partner_with_webhook(messages_while_disconnected="queued")
+    await partner.act_on_client("offline")
+    assert (await partner.onprem("POST", "messages", json=MESSAGE)).status_code == 201
+    partner.clock.advance(days=2)
+    await partner.act_on_client("online")
+    assert new_statuses(partner) == [("failed", 408, "Message is not valid")]
+    await partner.act_on_client("stop", "wipe")
+    partner.tokens.clear()
+    assert (
+        error_code_of(await partner.onprem("POST", "messages", json=MESSAGE)) == 1011
+    )  # it has no number to send from
+    for error_code in (1011, 1014):
+        partner = await partner_with_webhook(messages_while_disconnected="refused", message_refused_code=error_code)
+        await partner.act_on_client("offline")
+        assert error_code_of(await partner.onprem("POST", "messages", json=MESSAGE)) == error_code
 
 
-async def test_what_waited_when_the_number_went_to_cloud_is_never_sent() -> None:
-    far = await listening()
-    backup = await far.backup()
-    await far.onprem("POST", "messages", json=MESSAGE)
-    assert (await far.register(backup=backup)).status_code == 200
-    far.clock.pass_(days=2)
-    assert heard(far) == []
-    assert far.number.side == "cloud"
+async def test_queued_messages_are_never_sent_after_move_to_cloud() -> None:
+    partner = await partner_with_webhook()
+    backup = await partner.backup()
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    assert (await partner.register(backup=backup)).status_code == 200
+    partner.clock.advance(days=2)
+    assert new_statuses(partner) == []
+    assert partner.number.side == "cloud"
 
 
-async def test_only_messages_that_can_leave_are_looked_after() -> None:
+async def test_only_serving_clients_are_polled_for_messages() -> None:
     """A client that is down, or whose number went to Cloud, costs nobody a look until it serves again."""
-    far = await listening(client_connect_s=5)
-    await far.onprem("POST", "messages", json=MESSAGE)
-    waiting = far.sandbox.world.sending
-    assert list(waiting) == [far.e164]
-    await do(far, "offline")
-    assert heard(far) == []
+    partner = await partner_with_webhook(client_connect_s=5)
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    waiting = partner.sandbox.world.sending
+    assert list(waiting) == [partner.e164]
+    await partner.act_on_client("offline")
+    assert new_statuses(partner) == []
     assert not waiting
-    await do(far, "online")
-    assert heard(far)[:1] == [("sent", None, "")]
+    await partner.act_on_client("online")
+    assert new_statuses(partner)[:1] == [("sent", None, "")]
     assert not waiting
-    await far.onprem("POST", "messages", json=MESSAGE)
-    assert (await far.register(backup=await far.backup())).status_code == 200
-    assert heard(far) == []
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    assert (await partner.register(backup=await partner.backup())).status_code == 200
+    assert new_statuses(partner) == []
     assert not waiting
 
 
-async def test_a_number_that_is_limited_for_spam_fails_with_471_and_graph_says_so() -> None:
-    far = await listening("{kind: healthy, status: RATE_LIMITED}")
-    await far.onprem("POST", "messages", json=MESSAGE)
-    assert heard(far) == [("failed", 471, "Spam rate limit hit")]
-    assert await far.shows("status") == ["RATE_LIMITED"]
-    await do(far, "spam_limit_over")
-    await far.onprem("POST", "messages", json=MESSAGE)
-    assert [status for status, _, _ in heard(far)] == ["sent", "delivered", "read"]
-    await do(far, "spam_limit")
-    await far.onprem("POST", "messages", json=MESSAGE)
-    assert heard(far) == [("failed", 471, "Spam rate limit hit")]
+async def test_rate_limited_number_fails_with_471() -> None:
+    partner = await partner_with_webhook("{kind: healthy, status: RATE_LIMITED}")
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    assert new_statuses(partner) == [("failed", 471, "Spam rate limit hit")]
+    assert await partner.read_fields("status") == ["RATE_LIMITED"]
+    await partner.act_on_client("spam_limit_over")
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    assert [status for status, _, _ in new_statuses(partner)] == ["sent", "delivered", "read"]
+    await partner.act_on_client("spam_limit")
+    await partner.onprem("POST", "messages", json=MESSAGE)
+    assert new_statuses(partner) == [("failed", 471, "Spam rate limit hit")]
 
 
 @pytest.mark.parametrize(
-    ("code", "title"),
+    ("error_code", "title"),
     [
         (410, "Message expired"),
         (430, "Unsigned certificate"),
@@ -139,30 +134,40 @@ async def test_a_number_that_is_limited_for_spam_fails_with_471_and_graph_says_s
         (2061, "Template is paused"),
     ],
 )
-async def test_a_fault_makes_a_message_fail_later_with_any_code(code: int, title: str) -> None:
-    far = await listening()
-    far.sandbox.faults.add(route="onprem.messages", kind="fails_later", code=code)
-    for wanted in ([("failed", code, title)], [("sent", None, ""), ("delivered", None, ""), ("read", None, "")]):
-        assert (await far.onprem("POST", "messages", json=MESSAGE)).status_code == 201
-        assert heard(far) == wanted
-    assert [call.fault for call in far.sandbox.world.calls if call.call == "onprem.messages"] == ["fails_later", None]
+async def test_fails_later_fault_on_premises(error_code: int, title: str) -> None:
+    partner = await partner_with_webhook()
+    partner.sandbox.faults.add(route="onprem.messages", kind="fails_later", code=error_code)
+    for expected in (
+        [("failed", error_code, title)],
+        [("sent", None, ""), ("delivered", None, ""), ("read", None, "")],
+    ):
+        assert (await partner.onprem("POST", "messages", json=MESSAGE)).status_code == 201
+        assert new_statuses(partner) == expected
+    assert [call.fault for call in partner.sandbox.world.calls if call.call == "onprem.messages"] == [
+        "fails_later",
+        None,
+    ]
 
 
-async def test_the_same_fault_makes_a_message_fail_on_cloud() -> None:
-    far = Far.of("on_cloud")
-    key = f"{far.manifest['app_id']}|{far.manifest['app_secret']}"
-    told = {"object": "whatsapp_business_account", "callback_url": "https://app.partner.net/x", "access_token": key}
-    told |= {"verify_token": "v"}
-    await far.client.post(f"/{far.manifest['app_id']}/subscriptions", json=told)
-    await far.waba("POST", "subscribed_apps")
-    far.sandbox.faults.add(route="messages", kind="fails_later", code=131026)
-    sent = {"messaging_product": "whatsapp", "to": "+4915112345678", "type": "template"}
-    answer = await far.phone("POST", "messages", json=sent | {"template": TEMPLATE})
-    assert answer.status_code == 200
-    far.clock.pass_(minutes=1)
-    found: list[Delivery] = []
-    far.sandbox.deliver(taking(found))
-    [row] = [json.loads(one.body)["entry"][0]["changes"][0]["value"]["statuses"][0] for one in found]
+async def test_fails_later_fault_on_cloud() -> None:
+    partner = Partner.of("on_cloud")
+    key = f"{partner.manifest['app_id']}|{partner.manifest['app_secret']}"
+    subscription = {
+        "object": "whatsapp_business_account",
+        "callback_url": "https://app.partner.net/x",
+        "access_token": key,
+    }
+    subscription |= {"verify_token": "v"}
+    await partner.client.post(f"/{partner.manifest['app_id']}/subscriptions", json=subscription)
+    await partner.waba("POST", "subscribed_apps")
+    partner.sandbox.faults.add(route="messages", kind="fails_later", code=131026)
+    message = {"messaging_product": "whatsapp", "to": "+4915112345678", "type": "template"}
+    response = await partner.phone("POST", "messages", json=message | {"template": TEMPLATE})
+    assert response.status_code == 200
+    partner.clock.advance(minutes=1)
+    deliveries: list[Delivery] = []
+    partner.sandbox.deliver(recording_receiver(deliveries))
+    [row] = [json.loads(delivery.body)["entry"][0]["changes"][0]["value"]["statuses"][0] for delivery in deliveries]
     assert (row["status"], row["errors"][0]["code"]) == ("failed", 131026)
 
 
@@ -176,14 +181,14 @@ async def test_the_same_fault_makes_a_message_fail_on_cloud() -> None:
         {"route": "messages", "kind": "fails_later", "code": 408, "effect": False},
     ],
 )
-async def test_such_a_fault_says_one_code_and_is_for_sending(row: dict[str, Any]) -> None:
-    answer = await Far.of().client.post("/_sandbox/faults", json={"faults": [row]})
-    assert answer.status_code == 400
+async def test_invalid_fails_later_fault_is_refused(row: dict[str, Any]) -> None:
+    response = await Partner.of().client.post("/_sandbox/faults", json={"faults": [row]})
+    assert response.status_code == 400
 
 
-async def test_a_refusal_that_a_fault_says_has_the_client_s_version_in_it() -> None:
-    far = Far.of(meta_version="v")
-    far.sandbox.faults.add(route="onprem.health", kind="error", code=1018)
-    told = (await far.onprem("GET", "health")).json()
-    assert told["meta"] == {"version": "v2.53.3", "api_status": "stable"}
-    assert told["errors"][0]["title"] == "Not Primary Coreapp"
+async def test_error_fault_includes_client_version() -> None:
+    partner = Partner.of(meta_version="v")
+    partner.sandbox.faults.add(route="onprem.health", kind="error", code=1018)
+    body = (await partner.onprem("GET", "health")).json()
+    assert body["meta"] == {"version": "v2.53.3", "api_status": "stable"}
+    assert body["errors"][0]["title"] == "Not Primary Coreapp"

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.calls import Call, CallLog
-from tests.sandbox.partner import CODE, Far
+from tests.sandbox.partner import CODE_REQUEST, Partner
 
 
-async def test_the_record_has_every_call_and_no_secret() -> None:
-    far = Far.of("no_backup")
-    await far.health()
-    await far.verify()
-    await far.register()
-    told = await far.oracle("GET", "calls?since=1")
-    assert [row["call"] for row in told["calls"]] == ["onprem.health", "request_code", "verify_code", "register"]
-    assert [row["seq"] for row in told["calls"]] == [2, 3, 4, 5]
-    assert set(told["calls"][0]) == {
+async def test_call_record_has_every_call_and_no_secret() -> None:
+    partner = Partner.of("no_backup")
+    await partner.gateway_status()
+    await partner.verify()
+    await partner.register()
+    record = await partner.oracle("GET", "calls?since=1")
+    assert [row["call"] for row in record["calls"]] == ["onprem.health", "request_code", "verify_code", "register"]
+    assert [row["seq"] for row in record["calls"]] == [2, 3, 4, 5]
+    assert set(record["calls"][0]) == {
         "seq",
         "at",
         "side",
@@ -34,89 +34,100 @@ async def test_the_record_has_every_call_and_no_secret() -> None:
         "answered",
         "fault",
     }
-    text = json.dumps(told)
-    for secret in (far.manifest["token"], far.row["pin"], far.row["password"], far.tokens[far.e164]):
+    text = json.dumps(record)
+    for secret in (
+        partner.manifest["token"],
+        partner.row["pin"],
+        partner.row["password"],
+        partner.tokens[partner.e164],
+    ):
         assert str(secret) not in text
 
 
-async def test_the_world_is_told_as_it_is() -> None:
-    far = Far.of("healthy", "dark")
-    told = await far.oracle("GET", "world")
-    assert told["now"] == far.clock.at.isoformat()
-    first, second = told["numbers"]
+async def test_world_shows_true_state() -> None:
+    partner = Partner.of("healthy", "dark")
+    world = await partner.oracle("GET", "world")
+    assert world["now"] == partner.clock.time.isoformat()
+    first, second = world["numbers"]
     assert (first["platform"], first["instance"], first["outage_s"]) == ("ON_PREMISE", "connected", None)
-    assert (second["instance"], second["dark_since"]) == ("none", far.clock.at.isoformat())
+    assert (second["instance"], second["dark_since"]) == ("none", partner.clock.time.isoformat())
 
 
-async def test_the_clock_goes_only_forward() -> None:
-    far = Far.of()
-    await far.oracle("POST", "clock", json={"advance_s": 90})
-    assert (far.sandbox.world.now() - far.clock.at).total_seconds() == 90
-    wrong: tuple[object, ...] = ({"advance_s": -1}, {"advance_s": "1"}, {"advance_s": True}, {}, [])
-    for bad in wrong:
-        assert "error" in await far.oracle("POST", "clock", json=bad)
+async def test_clock_only_advances() -> None:
+    partner = Partner.of()
+    await partner.oracle("POST", "clock", json={"advance_s": 90})
+    assert (partner.sandbox.world.now() - partner.clock.time).total_seconds() == 90
+    invalid_bodies: tuple[object, ...] = ({"advance_s": -1}, {"advance_s": "1"}, {"advance_s": True}, {}, [])
+    for body in invalid_bodies:
+        assert "error" in await partner.oracle("POST", "clock", json=body)
 
 
-async def test_the_clock_stops_before_the_calendar_does() -> None:
-    far = Far.of()
-    told = [await far.oracle("POST", "clock", json={"advance_s": 3_000_000_000}) for _ in range(5)]
-    assert ["error" in one for one in told] == [False, False, True, True, True]
-    for bad in (b'{"advance_s": NaN}', b'{"advance_s": Infinity}', b'{"advance_s": 1e308}'):
-        assert (await far.client.post("/_sandbox/clock", content=bad)).status_code == 400
-    assert (await far.oracle("GET", "world"))["now"] == told[1]["now"]
+async def test_clock_stops_before_last_calendar_date() -> None:
+    partner = Partner.of()
+    replies = [await partner.oracle("POST", "clock", json={"advance_s": 3_000_000_000}) for _ in range(5)]
+    assert ["error" in reply for reply in replies] == [False, False, True, True, True]
+    for body in (b'{"advance_s": NaN}', b'{"advance_s": Infinity}', b'{"advance_s": 1e308}'):
+        assert (await partner.client.post("/_sandbox/clock", content=body)).status_code == 400
+    assert (await partner.oracle("GET", "world"))["now"] == replies[1]["now"]
 
 
-async def test_a_consumer_has_a_phone_number_and_writes_text() -> None:
-    far = Far.of()
-    wrong: tuple[object, ...] = ({"from": "nobody"}, {"from": 491511234567}, {"from": []}, {"text": 1}, {"text": None})
-    for bad in wrong:
-        assert "error" in await far.oracle("POST", "inbound", json={"e164": far.e164} | bad)  # type: ignore[operator]
-    assert far.number.inbound == 0
+async def test_invalid_inbound_message_is_refused() -> None:
+    partner = Partner.of()
+    invalid_parts: tuple[object, ...] = (
+        {"from": "nobody"},
+        {"from": 491511234567},
+        {"from": []},
+        {"text": 1},
+        {"text": None},
+    )
+    for part in invalid_parts:
+        assert "error" in await partner.oracle("POST", "inbound", json={"e164": partner.e164} | part)  # type: ignore[operator]
+    assert partner.number.inbound == 0
 
 
-async def test_what_consumers_write_into_the_gap_is_dropped_and_counted() -> None:
-    far = Far.of("no_backup")
-    assert (await write(far)) == "on_premises"
-    far.sandbox.stop_instance(far.row["instance"])
-    assert (await write(far)) is None
-    await far.verify()
-    await far.register()
-    assert (await write(far)) is None  # nobody is subscribed to hear of it
-    await far.waba("POST", "subscribed_apps")
-    assert (await write(far)) == "cloud"
-    assert far.number.dropped_inbound == 2
+async def test_inbound_during_outage_is_dropped_and_counted() -> None:
+    partner = Partner.of("no_backup")
+    assert (await send_inbound(partner)) == "on_premises"
+    partner.sandbox.stop_instance(partner.row["instance"])
+    assert (await send_inbound(partner)) is None
+    await partner.verify()
+    await partner.register()
+    assert (await send_inbound(partner)) is None  # nobody is subscribed to hear of it
+    await partner.waba("POST", "subscribed_apps")
+    assert (await send_inbound(partner)) == "cloud"
+    assert partner.number.dropped_inbound == 2
 
 
-async def write(far: Far) -> str | None:
-    told: str | None = (await far.oracle("POST", "inbound", json={"e164": far.e164}))["delivered_to"]
-    return told
+async def send_inbound(partner: Partner) -> str | None:
+    side: str | None = (await partner.oracle("POST", "inbound", json={"e164": partner.e164}))["delivered_to"]
+    return side
 
 
-async def test_the_outage_is_the_sum_of_what_ended() -> None:
-    far = Far.of("no_backup")
-    far.sandbox.stop_instance(far.row["instance"])
-    far.clock.pass_(seconds=20)
-    far.sandbox.start_instance(far.row["instance"])
-    far.clock.pass_(seconds=100)
-    far.sandbox.stop_instance(far.row["instance"])
-    far.clock.pass_(seconds=5)
-    assert far.number.outage_s == 20
-    await far.verify()
-    await far.register()
-    assert (far.number.outage_s, far.number.dark_since) == (25, None)
+async def test_outage_sums_ended_periods() -> None:
+    partner = Partner.of("no_backup")
+    partner.sandbox.stop_instance(partner.row["instance"])
+    partner.clock.advance(seconds=20)
+    partner.sandbox.start_instance(partner.row["instance"])
+    partner.clock.advance(seconds=100)
+    partner.sandbox.stop_instance(partner.row["instance"])
+    partner.clock.advance(seconds=5)
+    assert partner.number.outage_s == 20
+    await partner.verify()
+    await partner.register()
+    assert (partner.number.outage_s, partner.number.dark_since) == (25, None)
 
 
-async def test_the_manifest_can_be_had_again() -> None:
-    far = Far.of("healthy", "dark", "pin_unknown")
-    told = await far.oracle("GET", "fleet")
-    assert told == far.manifest
-    assert [row["kind"] for row in told["numbers"]] == ["healthy", "dark", "pin_unknown"]
-    assert [row["onprem_url"] is None for row in told["numbers"]] == [False, True, False]
-    assert [row["pin"] is None for row in told["numbers"]] == [False, False, True]
+async def test_fleet_returns_manifest() -> None:
+    partner = Partner.of("healthy", "dark", "pin_unknown")
+    manifest = await partner.oracle("GET", "fleet")
+    assert manifest == partner.manifest
+    assert [row["kind"] for row in manifest["numbers"]] == ["healthy", "dark", "pin_unknown"]
+    assert [row["onprem_url"] is None for row in manifest["numbers"]] == [False, True, False]
+    assert [row["pin"] is None for row in manifest["numbers"]] == [False, False, True]
 
 
-async def test_wrong_questions_are_answered() -> None:
-    far = Far.of()
+async def test_invalid_requests_get_an_error() -> None:
+    partner = Partner.of()
     for method, path in (
         ("GET", "nothing"),
         ("GET", "sms?e164=123"),
@@ -125,22 +136,22 @@ async def test_wrong_questions_are_answered() -> None:
         ("POST", "instances/none"),
         ("GET", ""),
     ):
-        assert "error" in await far.oracle(method, path)
-    assert "error" in await far.oracle("POST", f"instances/{far.row['instance']}", json={"do": "fly"})
+        assert "error" in await partner.oracle(method, path)
+    assert "error" in await partner.oracle("POST", f"instances/{partner.row['instance']}", json={"do": "fly"})
 
 
-async def test_sms_takes_the_number_with_its_plus_or_without() -> None:
-    far = Far.of("dark")
-    await far.phone("POST", "request_code", json=CODE)
-    for e164 in (far.e164, far.e164[1:], f"%2B{far.e164[1:]}"):
-        [code] = (await far.oracle("GET", f"sms?e164={e164}"))["codes"]
-        assert (code["code"], code["arrived"]) == (far.sandbox.sms(far.e164)[0], True)
+async def test_sms_accepts_number_with_or_without_plus() -> None:
+    partner = Partner.of("dark")
+    await partner.phone("POST", "request_code", json=CODE_REQUEST)
+    for e164 in (partner.e164, partner.e164[1:], f"%2B{partner.e164[1:]}"):
+        [code] = (await partner.oracle("GET", f"sms?e164={e164}"))["codes"]
+        assert (code["code"], code["arrived"]) == (partner.sandbox.sms(partner.e164)[0], True)
 
 
-def test_a_long_record_spills_to_a_file_and_reads_back() -> None:
-    log, at = CallLog(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
+def test_long_call_log_spills_to_file_and_reads_back() -> None:
+    log, time = CallLog(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
     rows = [
-        Call(seq, at, "graph", "GET", f"/{seq}", None, None, "get.number", False, 200, None, False, True)
+        Call(seq, time, "graph", "GET", f"/{seq}", None, None, "get.number", False, 200, None, False, True)
         for seq in range(1, 2501)
     ]
     for row in rows:
@@ -157,7 +168,7 @@ def test_a_long_record_spills_to_a_file_and_reads_back() -> None:
     log.clear()
 
 
-class Watched(CallLog):
+class CountingCallLog(CallLog):
     """Counts the calls that were read back from its file."""
 
     read = 0
@@ -168,41 +179,41 @@ class Watched(CallLog):
             yield call
 
 
-def test_a_page_of_the_record_reads_no_more_than_the_page() -> None:
-    log, at = Watched(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
+def test_reading_a_page_reads_only_that_page() -> None:
+    log, time = CountingCallLog(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
     for seq in range(1, 5001):
-        log.append(Call(seq, at, "graph", "GET", "/", None, None, "get.number", False, 200, None, False, True))
+        log.append(Call(seq, time, "graph", "GET", "/", None, None, "get.number", False, 200, None, False, True))
     seqs = [call.seq for since in range(0, 5000, 100) for call in log.since(since, limit=100)]
     assert seqs == list(range(1, 5001))
     assert log.read <= 5000
     log.clear()
 
 
-async def test_a_mistake_of_ours_is_an_answer_and_not_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    far = Far.of()
-    accounts = dict(far.sandbox.world.wabas)
-    far.sandbox.world.wabas.clear()  # a world that cannot be
-    answer = await far.phone("GET", "whatsapp_business_profile")
-    assert (answer.status_code, answer.json()["error"]["code"], far.row["waba_id"] in answer.text) == (
+async def test_internal_error_is_answered_and_sandbox_continues(capsys: pytest.CaptureFixture[str]) -> None:
+    partner = Partner.of()
+    accounts = dict(partner.sandbox.world.wabas)
+    partner.sandbox.world.wabas.clear()  # a world that cannot be
+    response = await partner.phone("GET", "whatsapp_business_profile")
+    assert (response.status_code, response.json()["error"]["code"], partner.row["waba_id"] in response.text) == (
         500,
         131000,
         False,
     )
-    far.sandbox.world.wabas.update(accounts)
-    [call] = (await far.oracle("GET", "calls"))["calls"]
+    partner.sandbox.world.wabas.update(accounts)
+    [call] = (await partner.oracle("GET", "calls"))["calls"]
     assert (call["status"], call["fault"]) == (500, "broken")
     assert "KeyError" in capsys.readouterr().err
 
 
-async def test_not_even_a_call_that_cannot_be_understood_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
-    far = Far.of()
-    world, known = far.sandbox.world, far.sandbox.world.by_id
+async def test_error_while_identifying_call_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    partner = Partner.of()
+    world, by_id = partner.sandbox.world, partner.sandbox.world.by_id
     world.by_id = None  # type: ignore[assignment]  # as above
-    assert (await far.phone("GET")).status_code == 500
-    world.by_id, hook = known, world.hook
+    assert (await partner.phone("GET")).status_code == 500
+    world.by_id, hook = by_id, world.hook
     world.hook = None  # type: ignore[assignment]
-    assert (await far.client.get("/_sandbox/senders/asks/x")).status_code == 500
+    assert (await partner.client.get("/_sandbox/senders/asks/x")).status_code == 500
     world.hook = hook
-    assert (await far.phone("GET")).status_code == 200
-    assert [row["fault"] for row in (await far.oracle("GET", "calls"))["calls"]] == ["broken", "broken", None]
+    assert (await partner.phone("GET")).status_code == 200
+    assert [row["fault"] for row in (await partner.oracle("GET", "calls"))["calls"]] == ["broken", "broken", None]
     assert "AttributeError" in capsys.readouterr().err

@@ -2,293 +2,291 @@
 
 import pytest
 
-from sandbox.app import Sandbox
-from sandbox.scenarios.scenario_file import read
-from tests.sandbox.partner import CODE, Clock, Far, code_of
+from tests.sandbox.partner import CODE_REQUEST, Clock, Partner, error_code_of
 
 
-async def test_register_with_backup_moves_the_number_without_a_code() -> None:
-    far = Far.of()
-    assert await far.shows("status", "platform_type") == ["CONNECTED", "ON_PREMISE"]
-    answer = await far.register(backup=await far.backup())
-    assert answer.json() == {"success": True}
-    assert await far.shows("status", "platform_type") == ["CONNECTED", "CLOUD_API"]
-    assert await far.health() == "disconnected"
-    assert (far.number.side, far.number.registered, far.number.double_effects) == ("cloud", 1, 0)
-    assert far.sandbox.mutations(far.e164) == ("register",)
+async def test_register_with_backup_needs_no_code() -> None:
+    partner = Partner.of()
+    assert await partner.read_fields("status", "platform_type") == ["CONNECTED", "ON_PREMISE"]
+    response = await partner.register(backup=await partner.backup())
+    assert response.json() == {"success": True}
+    assert await partner.read_fields("status", "platform_type") == ["CONNECTED", "CLOUD_API"]
+    assert await partner.gateway_status() == "disconnected"
+    assert (partner.number.side, partner.number.registered, partner.number.double_effects) == ("cloud", 1, 0)
+    assert partner.sandbox.mutations(partner.e164) == ("register",)
 
 
-async def test_success_can_be_the_string_that_older_pages_show() -> None:
-    far = Far.of(success_as="string")
-    assert (await far.register(backup=await far.backup())).json() == {"success": "true"}
+async def test_success_can_be_a_string() -> None:
+    partner = Partner.of(success_as="string")
+    assert (await partner.register(backup=await partner.backup())).json() == {"success": "true"}
 
 
 @pytest.mark.parametrize("shown", ["disconnected", "unregistered"])
-async def test_the_old_client_shows_that_its_number_is_gone(shown: str) -> None:
-    far = Far.of(health_after_move=shown)
-    await far.register(backup=await far.backup())
-    assert await far.health() == shown
+async def test_client_health_after_move(shown: str) -> None:
+    partner = Partner.of(health_after_move=shown)
+    await partner.register(backup=await partner.backup())
+    assert await partner.gateway_status() == shown
 
 
-async def test_register_without_backup_needs_a_verified_number() -> None:
-    far = Far.of()
-    assert code_of(await far.register()) == 133006
-    assert far.number.side == "on_premises"
-    await far.verify()
-    assert (await far.register()).status_code == 200
-    assert (far.number.side, await far.health()) == ("cloud", "disconnected")
+async def test_register_without_backup_needs_verified_number() -> None:
+    partner = Partner.of()
+    assert error_code_of(await partner.register()) == 133006
+    assert partner.number.side == "on_premises"
+    await partner.verify()
+    assert (await partner.register()).status_code == 200
+    assert (partner.number.side, await partner.gateway_status()) == ("cloud", "disconnected")
 
 
-async def test_without_backup_profile_and_official_status_are_lost() -> None:
-    far = Far.of("official", "official")
-    await far.verify()
-    await far.register()
-    assert far.number.profile == {}
-    assert not far.number.official
-    far.at = 1
-    await far.register(backup=await far.backup())
-    assert far.number.profile["email"]
-    assert far.number.official
+async def test_register_without_backup_loses_profile_and_official_status() -> None:
+    partner = Partner.of("official", "official")
+    await partner.verify()
+    await partner.register()
+    assert partner.number.profile == {}
+    assert not partner.number.official
+    partner.selected = 1
+    await partner.register(backup=await partner.backup())
+    assert partner.number.profile["email"]
+    assert partner.number.official
 
 
-async def test_the_profile_may_be_lost_in_spite_of_a_backup() -> None:
-    far = Far.of(profile_survives="no")
-    await far.register(backup=await far.backup())
-    assert (await far.phone("GET", "whatsapp_business_profile?fields=about,email")).json() == {
+async def test_profile_can_be_lost_despite_backup() -> None:
+    partner = Partner.of(profile_survives="no")
+    await partner.register(backup=await partner.backup())
+    assert (await partner.phone("GET", "whatsapp_business_profile?fields=about,email")).json() == {
         "data": [{"messaging_product": "whatsapp"}]
     }
 
 
-async def test_a_wrong_pin_takes_the_number_down_on_both_sides() -> None:
-    far = Far.of()
-    backup = await far.backup()
-    answer = await far.register(pin=wrong(far), backup=backup)
-    assert (answer.status_code, code_of(answer)) == (400, 133005)
-    assert await far.health() == "disconnected"
-    assert await far.shows("status", "platform_type") == ["DISCONNECTED", "NOT_APPLICABLE"]
-    assert (far.number.side, far.number.wrong_pins) == ("neither", 1)
-    far.clock.pass_(minutes=4)
-    assert (await far.register(backup=backup)).status_code == 200
-    assert far.number.outage_s == 240
+async def test_wrong_pin_takes_number_down_on_both_sides() -> None:
+    partner = Partner.of()
+    backup = await partner.backup()
+    response = await partner.register(pin=wrong_pin(partner), backup=backup)
+    assert (response.status_code, error_code_of(response)) == (400, 133005)
+    assert await partner.gateway_status() == "disconnected"
+    assert await partner.read_fields("status", "platform_type") == ["DISCONNECTED", "NOT_APPLICABLE"]
+    assert (partner.number.side, partner.number.wrong_pins) == ("neither", 1)
+    partner.clock.advance(minutes=4)
+    assert (await partner.register(backup=backup)).status_code == 200
+    assert partner.number.outage_s == 240
 
 
-async def test_a_restart_does_not_heal_a_wrong_pin_unless_it_does() -> None:
+async def test_restart_after_wrong_pin_by_switch() -> None:
     for heals, side in (("no", "neither"), ("yes", "on_premises")):
-        far = Far.of(restart_heals_wrong_pin=heals)
-        await far.register(pin=wrong(far), backup=await far.backup())
-        assert far.sandbox.stop_instance(far.row["instance"])
-        assert far.sandbox.start_instance(far.row["instance"])
-        assert far.number.side == side
+        partner = Partner.of(restart_heals_wrong_pin=heals)
+        await partner.register(pin=wrong_pin(partner), backup=await partner.backup())
+        assert partner.sandbox.stop_instance(partner.row["instance"])
+        assert partner.sandbox.start_instance(partner.row["instance"])
+        assert partner.number.side == side
 
 
-async def test_a_wrong_pin_may_answer_131031_and_may_leave_on_premises_alone() -> None:
-    far = Far.of(wrong_pin_code=131031, wrong_pin_drops_onprem="no")
-    assert code_of(await far.register(pin=wrong(far), backup=await far.backup())) == 131031
-    assert far.number.side == "on_premises"
+async def test_wrong_pin_error_code_and_effect_by_switch() -> None:
+    partner = Partner.of(wrong_pin_code=131031, wrong_pin_drops_onprem="no")
+    assert error_code_of(await partner.register(pin=wrong_pin(partner), backup=await partner.backup())) == 131031
+    assert partner.number.side == "on_premises"
 
 
-async def test_wrong_pins_are_locked_out_too_fast_then_too_many() -> None:
-    far = Far.of(pin_guesses=3)
-    backup = await far.backup()
-    codes = [code_of(await far.register(pin=wrong(far), backup=backup)) for _ in range(3)]
-    assert codes == [133005, 133005, 133009]
-    far.clock.pass_(seconds=61)
-    assert code_of(await far.register(pin=wrong(far), backup=backup)) == 133005
-    locked = await far.register(backup=backup)
-    assert code_of(locked) == 133008
+async def test_wrong_pins_lock_by_rate_and_by_count() -> None:
+    partner = Partner.of(pin_guesses=3)
+    backup = await partner.backup()
+    error_codes = [error_code_of(await partner.register(pin=wrong_pin(partner), backup=backup)) for _ in range(3)]
+    assert error_codes == [133005, 133005, 133009]
+    partner.clock.advance(seconds=61)
+    assert error_code_of(await partner.register(pin=wrong_pin(partner), backup=backup)) == 133005
+    locked = await partner.register(backup=backup)
+    assert error_code_of(locked) == 133008
     assert any(char.isdigit() for char in locked.json()["error"]["error_data"]["details"])
-    far.clock.pass_(hours=12)
-    assert (await far.register(backup=backup)).status_code == 200
+    partner.clock.advance(hours=12)
+    assert (await partner.register(backup=backup)).status_code == 200
 
 
-async def test_without_two_step_any_pin_becomes_the_pin() -> None:
-    far = Far.of("new")
-    assert await far.shows("is_pin_enabled", "status") == [False, "PENDING"]
-    assert (await far.register(pin="135790")).status_code == 200
-    assert far.number.pin == "135790"
+async def test_any_pin_is_accepted_without_two_step() -> None:
+    partner = Partner.of("new")
+    assert await partner.read_fields("is_pin_enabled", "status") == [False, "PENDING"]
+    assert (await partner.register(pin="135790")).status_code == 200
+    assert partner.number.pin == "135790"
 
 
-async def test_the_eleventh_register_in_72_hours_blocks_for_72_more() -> None:
-    far = Far.of()
+async def test_eleventh_register_in_72_hours_blocks_for_72_hours() -> None:
+    partner = Partner.of()
     for _ in range(10):
-        assert code_of(await far.register()) == 133006
-        far.clock.pass_(hours=1)
-    assert code_of(await far.register(backup=await far.backup())) == 133016
-    far.clock.pass_(hours=71)
-    assert code_of(await far.register(backup=await far.backup())) == 133016
-    far.clock.pass_(hours=1, seconds=1)
-    assert (await far.register(backup=await far.backup())).status_code == 200
-    assert (far.number.registers, far.number.registered) == (13, 1)
+        assert error_code_of(await partner.register()) == 133006
+        partner.clock.advance(hours=1)
+    assert error_code_of(await partner.register(backup=await partner.backup())) == 133016
+    partner.clock.advance(hours=71)
+    assert error_code_of(await partner.register(backup=await partner.backup())) == 133016
+    partner.clock.advance(hours=1, seconds=1)
+    assert (await partner.register(backup=await partner.backup())).status_code == 200
+    assert (partner.number.registers, partner.number.registered) == (13, 1)
 
 
-async def test_deregister_has_a_budget_of_its_own() -> None:
-    far = Far.of("on_cloud")
+async def test_deregister_has_own_budget() -> None:
+    partner = Partner.of("on_cloud")
     for _ in range(10):
-        assert (await far.phone("POST", "deregister")).status_code == 200
-        assert (await far.register()).status_code == 200
-    assert code_of(await far.phone("POST", "deregister")) == 133016
-    assert far.number.side == "cloud"
+        assert (await partner.phone("POST", "deregister")).status_code == 200
+        assert (await partner.register()).status_code == 200
+    assert error_code_of(await partner.phone("POST", "deregister")) == 133016
+    assert partner.number.side == "cloud"
 
 
-async def test_failed_calls_may_not_count() -> None:
-    far = Far.of(failed_registers_count="no")
+async def test_failed_calls_can_be_left_uncounted() -> None:
+    partner = Partner.of(failed_registers_count="no")
     for _ in range(12):
-        assert code_of(await far.register()) == 133006
+        assert error_code_of(await partner.register()) == 133006
 
 
-async def test_registering_again_with_the_same_pin_succeeds_and_is_counted_as_a_second_effect() -> None:
-    far = Far.of("on_cloud")
-    assert (await far.register()).json() == {"success": True}
-    assert far.number.double_effects == 1
-    far = Far.of("on_cloud", already_registered=100)
-    assert code_of(await far.register()) == 100
-    assert far.number.double_effects == 0
+async def test_repeated_register_succeeds_and_counts_as_double_effect() -> None:
+    partner = Partner.of("on_cloud")
+    assert (await partner.register()).json() == {"success": True}
+    assert partner.number.double_effects == 1
+    partner = Partner.of("on_cloud", already_registered=100)
+    assert error_code_of(await partner.register()) == 100
+    assert partner.number.double_effects == 0
 
 
-async def test_a_deregistered_number_is_dark_and_may_have_to_wait_five_minutes() -> None:
-    far = Far.of("on_cloud", deregister_then_133015="true")
-    await far.phone("POST", "deregister")
-    assert await far.shows("status", "platform_type") == ["DISCONNECTED", "NOT_APPLICABLE"]
-    assert code_of(await far.register()) == 133015
-    far.clock.pass_(minutes=5)
-    assert (await far.register()).status_code == 200
-    assert far.number.outage_s == 300
+async def test_deregistered_number_is_dark_and_can_have_to_wait_five_minutes() -> None:
+    partner = Partner.of("on_cloud", deregister_then_133015="true")
+    await partner.phone("POST", "deregister")
+    assert await partner.read_fields("status", "platform_type") == ["DISCONNECTED", "NOT_APPLICABLE"]
+    assert error_code_of(await partner.register()) == 133015
+    partner.clock.advance(minutes=5)
+    assert (await partner.register()).status_code == 200
+    assert partner.number.outage_s == 300
 
 
-async def test_what_is_wrong_with_the_call_is_told_before_what_the_server_is_not_ready_for() -> None:
-    far = Far.of("on_cloud", deregister_then_133015="true", pin_guesses=1, pin_too_fast_s=0)
-    await far.phone("POST", "deregister")
-    assert code_of(await far.register(pin=wrong(far))) == 133005
-    assert code_of(await far.register(backup={"data": "x", "password": "x"})) == 133008, "a lock before the backup"
-    far.clock.pass_(hours=13)
-    await far.register()
-    far.number.incomplete_deregistration, far.number.code_status = True, "NOT_VERIFIED"
-    far.number.platform = "NOT_APPLICABLE"
-    assert code_of(await far.register(backup={"data": "x", "password": "x"})) == 100
-    assert code_of(await far.register()) == 133006
-    far.number.code_status = "VERIFIED"
-    assert code_of(await far.register()) == 133000
+async def test_request_errors_come_before_server_state_errors() -> None:
+    partner = Partner.of("on_cloud", deregister_then_133015="true", pin_guesses=1, pin_too_fast_s=0)
+    await partner.phone("POST", "deregister")
+    assert error_code_of(await partner.register(pin=wrong_pin(partner))) == 133005
+    assert error_code_of(await partner.register(backup={"data": "x", "password": "x"})) == 133008, (
+        "a lock before the backup"
+    )
+    partner.clock.advance(hours=13)
+    await partner.register()
+    partner.number.incomplete_deregistration, partner.number.code_status = True, "NOT_VERIFIED"
+    partner.number.platform = "NOT_APPLICABLE"
+    assert error_code_of(await partner.register(backup={"data": "x", "password": "x"})) == 100
+    assert error_code_of(await partner.register()) == 133006
+    partner.number.code_status = "VERIFIED"
+    assert error_code_of(await partner.register()) == 133000
 
 
-async def test_deregister_is_of_cloud_only() -> None:
-    far = Far.of()
-    assert code_of(await far.phone("POST", "deregister")) == 133010
-    assert far.number.side == "on_premises"
+async def test_deregister_needs_number_on_cloud() -> None:
+    partner = Partner.of()
+    assert error_code_of(await partner.phone("POST", "deregister")) == 133010
+    assert partner.number.side == "on_premises"
 
 
-async def test_an_unfinished_deregistration_has_to_be_done_again() -> None:
-    far = Far.of("on_cloud")
-    far.number.incomplete_deregistration = True
-    assert code_of(await far.register()) == 133000
-    await far.phone("POST", "deregister")
-    assert (await far.register()).status_code == 200
+async def test_unfinished_deregistration_must_be_repeated() -> None:
+    partner = Partner.of("on_cloud")
+    partner.number.incomplete_deregistration = True
+    assert error_code_of(await partner.register()) == 133000
+    await partner.phone("POST", "deregister")
+    assert (await partner.register()).status_code == 200
 
 
-@pytest.mark.parametrize(("code", "drops"), [(100, "no"), (133002, "yes")])
-async def test_a_garbled_backup_is_refused(code: int, drops: str) -> None:
-    far = Far.of(bad_backup_code=code, bad_backup_drops_onprem=drops)
-    backup = await far.backup()
+@pytest.mark.parametrize(("error_code", "drops"), [(100, "no"), (133002, "yes")])
+async def test_garbled_backup_is_refused(error_code: int, drops: str) -> None:
+    partner = Partner.of(bad_backup_code=error_code, bad_backup_drops_onprem=drops)
+    backup = await partner.backup()
     swapped = backup["data"].swapcase()
-    assert code_of(await far.register(backup=backup | {"data": swapped})) == code
-    assert far.number.side == ("neither" if drops == "yes" else "on_premises")
+    assert error_code_of(await partner.register(backup=backup | {"data": swapped})) == error_code
+    assert partner.number.side == ("neither" if drops == "yes" else "on_premises")
 
 
-async def test_a_backup_is_bound_to_its_password_and_its_number() -> None:
-    far = Far.of("healthy", "healthy")
-    backup = await far.backup()
-    assert code_of(await far.register(backup=backup | {"password": "others"})) == 100
-    far.at = 1
-    assert code_of(await far.register(backup=backup)) == 100
+async def test_backup_is_bound_to_password_and_number() -> None:
+    partner = Partner.of("healthy", "healthy")
+    backup = await partner.backup()
+    assert error_code_of(await partner.register(backup=backup | {"password": "others"})) == 100
+    partner.selected = 1
+    assert error_code_of(await partner.register(backup=backup)) == 100
 
 
-async def test_an_old_backup_is_refused_or_not() -> None:
+async def test_old_backup_by_switch() -> None:
     for accepted, status in (("no", 400), ("yes", 200)):
-        far = Far.of(old_backup_accepted=accepted)
-        backup = await far.backup()
-        far.clock.pass_(hours=25)
-        assert (await far.register(backup=backup)).status_code == status
+        partner = Partner.of(old_backup_accepted=accepted)
+        backup = await partner.backup()
+        partner.clock.advance(hours=25)
+        assert (await partner.register(backup=backup)).status_code == status
 
 
-async def test_a_number_from_embedded_signup_has_14_days() -> None:
-    far = Far.of("new")
-    far.clock.pass_(days=10)
-    assert await far.shows("code_verification_status") == ["VERIFIED"]
-    far.clock.pass_(days=1)
-    assert await far.shows("code_verification_status") == ["EXPIRED"]
-    assert code_of(await far.register()) == 133006
+async def test_embedded_signup_expires_after_14_days() -> None:
+    partner = Partner.of("new")
+    partner.clock.advance(days=10)
+    assert await partner.read_fields("code_verification_status") == ["VERIFIED"]
+    partner.clock.advance(days=1)
+    assert await partner.read_fields("code_verification_status") == ["EXPIRED"]
+    assert error_code_of(await partner.register()) == 133006
 
 
-@pytest.mark.parametrize("code", [133006, 100])
-async def test_after_14_days_only_embedded_signup_helps(code: int) -> None:
-    far = Far.of("new", signup_window_code=code)
-    far.clock.pass_(days=12)
-    await far.verify()
-    assert await far.shows("code_verification_status") == ["EXPIRED"]
-    assert code_of(await far.register()) == code
-    assert (await far.oracle("POST", "manager", json={"e164": far.e164, "do": "sign_up"}))["done"] == "sign_up"
-    far.clock.pass_(days=13)
-    assert await far.shows("code_verification_status") == ["VERIFIED"]
-    assert (await far.register()).status_code == 200
-    assert "in use" in (await far.oracle("POST", "manager", json={"e164": far.e164, "do": "sign_up"}))["error"]
+@pytest.mark.parametrize("error_code", [133006, 100])
+async def test_only_embedded_signup_renews_after_14_days(error_code: int) -> None:
+    partner = Partner.of("new", signup_window_code=error_code)
+    partner.clock.advance(days=12)
+    await partner.verify()
+    assert await partner.read_fields("code_verification_status") == ["EXPIRED"]
+    assert error_code_of(await partner.register()) == error_code
+    assert (await partner.act_in_manager("sign_up"))["done"] == "sign_up"
+    partner.clock.advance(days=13)
+    assert await partner.read_fields("code_verification_status") == ["VERIFIED"]
+    assert (await partner.register()).status_code == 200
+    assert "in use" in (await partner.act_in_manager("sign_up"))["error"]
 
 
-async def test_a_code_verified_after_14_days_may_begin_another_14() -> None:
-    far = Far.of("new", verify_after_signup_window="renews")
-    await far.verify()  # within the first 14: it begins none
-    far.clock.pass_(days=12)
-    assert await far.shows("code_verification_status") == ["EXPIRED"]
-    await far.verify()
-    far.clock.pass_(days=13)
-    assert await far.shows("code_verification_status") == ["VERIFIED"]
-    far.clock.pass_(days=1)
-    assert code_of(await far.register()) == 133006
-    await far.verify()
-    assert (await far.register()).status_code == 200
+async def test_code_after_14_days_can_renew_signup() -> None:
+    partner = Partner.of("new", verify_after_signup_window="renews")
+    await partner.verify()  # within the first 14: it begins none
+    partner.clock.advance(days=12)
+    assert await partner.read_fields("code_verification_status") == ["EXPIRED"]
+    await partner.verify()
+    partner.clock.advance(days=13)
+    assert await partner.read_fields("code_verification_status") == ["VERIFIED"]
+    partner.clock.advance(days=1)
+    assert error_code_of(await partner.register()) == 133006
+    await partner.verify()
+    assert (await partner.register()).status_code == 200
 
 
-async def test_a_verified_number_that_went_dark_may_need_another_code() -> None:
-    far = Far.of(dark_verified_registers="no")
-    await far.verify()
-    far.clock.pass_(minutes=1)
-    far.sandbox.stop_instance(far.row["instance"])
-    assert code_of(await far.register()) == 133006
-    assert await far.shows("code_verification_status") == ["EXPIRED"]
-    await far.verify()
-    assert (await far.register()).status_code == 200
+async def test_dark_verified_number_can_need_new_code() -> None:
+    partner = Partner.of(dark_verified_registers="no")
+    await partner.verify()
+    partner.clock.advance(minutes=1)
+    partner.sandbox.stop_instance(partner.row["instance"])
+    assert error_code_of(await partner.register()) == 133006
+    assert await partner.read_fields("code_verification_status") == ["EXPIRED"]
+    await partner.verify()
+    assert (await partner.register()).status_code == 200
 
 
-async def test_numbers_that_cannot_be_registered_say_why() -> None:
-    far = Far.of("business_app", "banned", "deleted", "tos_missing")
-    said = []
-    for at in range(4):
-        far.at = at
-        said.append((await far.register()).json()["error"])
-    assert [one["code"] for one in said] == [100, 368, 33, 100]
-    assert "SMB" in said[0]["message"]
-    assert "Terms of Service" in said[3]["error_data"]["details"]
-    far.at = 0
-    assert await far.shows("platform_type", "is_on_biz_app", "status") == ["ON_PREMISE", True, "DISCONNECTED"]
+async def test_register_refusals_by_kind() -> None:
+    partner = Partner.of("business_app", "banned", "deleted", "tos_missing")
+    errors = []
+    for index in range(4):
+        partner.selected = index
+        errors.append((await partner.register()).json()["error"])
+    assert [error["code"] for error in errors] == [100, 368, 33, 100]
+    assert "SMB" in errors[0]["message"]
+    assert "Terms of Service" in errors[3]["error_data"]["details"]
+    partner.selected = 0
+    assert await partner.read_fields("platform_type", "is_on_biz_app", "status") == ["ON_PREMISE", True, "DISCONNECTED"]
 
 
-async def test_terms_are_accepted_once_for_a_whole_business() -> None:
-    clock = Clock()
-    told = read(
+async def test_terms_are_accepted_per_business() -> None:
+    partner = Partner.from_scenario(
         "businesses: [{name: a, terms_accepted: false}, {name: b}]\n"
         "numbers: [{kind: verified, count: 2}, {kind: verified, business: b}]"
     )
-    far = Far(Sandbox.from_scenario(told, now=clock.now), clock)
-    said = (await far.register()).json()["error"]
-    assert (said["code"], "Terms of Service" in said["error_data"]["details"]) == (100, True)
-    assert (await far.shows("status"))[0] == "CONNECTED", "reads work"
-    far.at = 1
-    await far.oracle("POST", "manager", json={"e164": far.e164, "do": "accept_terms"})
-    assert (await far.register()).status_code == 200
-    far.at = 0
-    assert (await far.register()).status_code == 200
-    bearer = {"Authorization": f"Bearer {far.manifest['businesses'][1]['token']}"}
-    far.at = 2
-    body = {"messaging_product": "whatsapp", "pin": far.row["pin"]}
-    assert (await far.phone("POST", "register", json=body, headers=bearer)).status_code == 200
+    error = (await partner.register()).json()["error"]
+    assert (error["code"], "Terms of Service" in error["error_data"]["details"]) == (100, True)
+    assert (await partner.read_fields("status"))[0] == "CONNECTED", "reads work"
+    partner.selected = 1
+    await partner.act_in_manager("accept_terms")
+    assert (await partner.register()).status_code == 200
+    partner.selected = 0
+    assert (await partner.register()).status_code == 200
+    bearer = {"Authorization": f"Bearer {partner.manifest['businesses'][1]['token']}"}
+    partner.selected = 2
+    body = {"messaging_product": "whatsapp", "pin": partner.row["pin"]}
+    assert (await partner.phone("POST", "register", json=body, headers=bearer)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -301,71 +299,73 @@ async def test_terms_are_accepted_once_for_a_whole_business() -> None:
         {"messaging_product": "whatsapp", "pin": "123456", "data_localization_region": "XX"},
     ],
 )
-async def test_a_broken_body_changes_nothing(body: dict[str, object]) -> None:
-    far = Far.of()
-    assert code_of(await far.phone("POST", "register", json=body)) == 100
-    assert (far.number.side, far.number.wrong_pins) == ("on_premises", 0)
+async def test_invalid_register_body_changes_nothing(body: dict[str, object]) -> None:
+    partner = Partner.of()
+    assert error_code_of(await partner.phone("POST", "register", json=body)) == 100
+    assert (partner.number.side, partner.number.wrong_pins) == ("on_premises", 0)
 
 
 async def test_reads_lag_behind_writes() -> None:
-    far = Far.of(read_lag_s=5)
-    far.clock.pass_(minutes=1)
-    await far.register(backup=await far.backup())
-    assert await far.shows("platform_type") == ["ON_PREMISE"]
-    far.clock.pass_(seconds=5)
-    assert await far.shows("platform_type") == ["CLOUD_API"]
+    partner = Partner.of(read_lag_s=5)
+    partner.clock.advance(minutes=1)
+    await partner.register(backup=await partner.backup())
+    assert await partner.read_fields("platform_type") == ["ON_PREMISE"]
+    partner.clock.advance(seconds=5)
+    assert await partner.read_fields("platform_type") == ["CLOUD_API"]
 
 
-async def test_two_shards_come_up_with_high_throughput_after_maintenance() -> None:
-    far = Far.of("multiconnect")
-    await far.register(backup=await far.backup())
+async def test_two_shards_get_high_throughput_after_maintenance() -> None:
+    partner = Partner.of("multiconnect")
+    await partner.register(backup=await partner.backup())
     text = {"messaging_product": "whatsapp", "to": "+4915100000000", "type": "text", "text": {"body": "hi"}}
-    assert code_of(await far.phone("POST", "messages", json=text)) == 131057
-    far.clock.pass_(seconds=60)
-    assert (await far.phone("POST", "messages", json=text)).status_code == 200
-    assert await far.shows("throughput", "messaging_limit_tier") == [{"level": "HIGH"}, "TIER_UNLIMITED"]
+    assert error_code_of(await partner.phone("POST", "messages", json=text)) == 131057
+    partner.clock.advance(seconds=60)
+    assert (await partner.phone("POST", "messages", json=text)).status_code == 200
+    assert await partner.read_fields("throughput", "messaging_limit_tier") == [{"level": "HIGH"}, "TIER_UNLIMITED"]
 
 
-async def test_a_new_display_name_takes_effect_only_when_it_is_approved() -> None:
-    far = Far.of("on_cloud")
-    far.number.new_name, far.number.new_name_status = "Other Name", "PENDING_REVIEW"
-    await far.register()
-    assert await far.shows("verified_name") != ["Other Name"]
-    far.number.new_name_status = "APPROVED"
-    await far.register()
-    assert await far.shows("verified_name") == ["Other Name"]
+async def test_new_display_name_needs_approval() -> None:
+    partner = Partner.of("on_cloud")
+    partner.number.new_name, partner.number.new_name_status = "Other Name", "PENDING_REVIEW"
+    await partner.register()
+    assert await partner.read_fields("verified_name") != ["Other Name"]
+    partner.number.new_name_status = "APPROVED"
+    await partner.register()
+    assert await partner.read_fields("verified_name") == ["Other Name"]
 
 
-async def test_the_seconds_of_register_are_an_outage_that_the_clock_ends() -> None:
+async def test_duration_of_register_is_an_outage() -> None:
     clock = Clock()
-    far = Far.of(clock=clock, register_seconds=10)
-    far.sandbox.world.calls_take_time = True
-    backup = await far.backup()
-    await far.register(backup=backup)
-    assert far.number.side == "neither"
-    assert await far.shows("platform_type", "status") == ["ON_PREMISE", "DISCONNECTED"]
-    assert code_of(await far.register(backup=backup)) == 133004
-    assert code_of(await far.register(backup=backup, pin=wrong(far))) == 133005, "it arrives all the same"
-    clock.pass_(seconds=10)
-    assert await far.shows("platform_type", "status") == ["CLOUD_API", "CONNECTED"]
-    assert 4 <= (far.number.outage_s or 0) <= 10
+    partner = Partner.of(clock=clock, register_seconds=10)
+    partner.sandbox.world.calls_take_time = True
+    backup = await partner.backup()
+    await partner.register(backup=backup)
+    assert partner.number.side == "neither"
+    assert await partner.read_fields("platform_type", "status") == ["ON_PREMISE", "DISCONNECTED"]
+    assert error_code_of(await partner.register(backup=backup)) == 133004
+    assert error_code_of(await partner.register(backup=backup, pin=wrong_pin(partner))) == 133005, (
+        "it arrives all the same"
+    )
+    clock.advance(seconds=10)
+    assert await partner.read_fields("platform_type", "status") == ["CLOUD_API", "CONNECTED"]
+    assert 4 <= (partner.number.outage_s or 0) <= 10
 
 
-async def test_a_number_of_a_client_that_expired_registers_with_a_code() -> None:
-    far = Far.of("expired", world="after-sunset", clock=Clock(Clock().at.replace(year=2026)))
-    assert (far.number.instance, far.number.side) == ("expired", "neither")
-    assert (await far.phone("POST", "request_code", json=CODE)).status_code == 200
-    await far.phone("POST", "verify_code", json={"code": far.sandbox.sms(far.e164)[-1]})
-    assert (await far.register()).status_code == 200
-    assert far.number.outage_s is None  # dark on arrival: not an outage that anybody here caused
+async def test_number_of_expired_client_registers_with_code() -> None:
+    partner = Partner.of("expired", world="after-sunset", clock=Clock(Clock().time.replace(year=2026)))
+    assert (partner.number.instance, partner.number.side) == ("expired", "neither")
+    assert (await partner.phone("POST", "request_code", json=CODE_REQUEST)).status_code == 200
+    await partner.phone("POST", "verify_code", json={"code": partner.sandbox.sms(partner.e164)[-1]})
+    assert (await partner.register()).status_code == 200
+    assert partner.number.outage_s is None  # dark on arrival: not an outage that anybody here caused
 
 
-async def test_a_pin_on_file_may_be_wrong() -> None:
-    far = Far.of("pin_wrong")
-    assert len(far.row["pin"]) == 6
-    assert code_of(await far.register(backup=await far.backup())) == 133005
-    assert far.number.side == "neither"
+async def test_pin_in_manifest_can_be_wrong() -> None:
+    partner = Partner.of("pin_wrong")
+    assert len(partner.row["pin"]) == 6
+    assert error_code_of(await partner.register(backup=await partner.backup())) == 133005
+    assert partner.number.side == "neither"
 
 
-def wrong(far: Far) -> str:
-    return "000000" if far.row["pin"] != "000000" else "000001"
+def wrong_pin(partner: Partner) -> str:
+    return "000000" if partner.row["pin"] != "000000" else "000001"

@@ -5,103 +5,105 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.partner import Far, code_of
-from tests.sandbox.test_webhooks import CONSUMER, TEMPLATE, Receiver, listening
+from tests.sandbox.partner import Partner, error_code_of
+from tests.sandbox.webhook_receiver import CONSUMER, TEMPLATE, Receiver, subscribed_partner
 
-MOST_BYTES = 3 * 1024 * 1024
+MAX_BYTES = 3 * 1024 * 1024
 
 
-def keys(told: Any) -> set[str]:
+def keys(body: Any) -> set[str]:
     """Every key, at whatever depth."""
-    if isinstance(told, dict):
-        return set(told).union(*map(keys, told.values()))
-    return set().union(*map(keys, told)) if isinstance(told, list) else set()
+    if isinstance(body, dict):
+        return set(body).union(*map(keys, body.values()))
+    return set().union(*map(keys, body)) if isinstance(body, list) else set()
 
 
 async def _webhooks(**switches: Any) -> list[Any]:
     """A send's statuses, an inbound message and news of the account."""
-    far, receiver = await listening(**switches)
-    await far.phone("POST", "messages", json=TEMPLATE)
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-    await far.oracle("POST", "manager", json={"do": "ban", "e164": far.e164})
-    return sorted(receiver.hear(30), key=json.dumps)
+    partner, receiver = await subscribed_partner(**switches)
+    await partner.phone("POST", "messages", json=TEMPLATE)
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+    await partner.act_in_manager("ban")
+    return sorted(receiver.collect(30), key=json.dumps)
 
 
-def _without(told: Any, names: set[str]) -> Any:
-    if isinstance(told, dict):
-        return {name: _without(value, names) for name, value in told.items() if name not in names}
-    return [_without(one, names) for one in told] if isinstance(told, list) else told
+def _without(body: Any, names: set[str]) -> Any:
+    if isinstance(body, dict):
+        return {name: _without(value, names) for name, value in body.items() if name not in names}
+    return [_without(item, names) for item in body] if isinstance(body, list) else body
 
 
-async def test_webhooks_have_keys_that_nobody_knows_beside_those_that_all_know() -> None:
+async def test_noise_adds_unknown_keys_to_webhooks() -> None:
     plain, noisy = await _webhooks(), await _webhooks(noise="on")
-    more = keys(noisy) - keys(plain)
-    assert len(more) >= 6
-    stripped = sorted(_without(noisy, more), key=json.dumps)
+    extra_keys = keys(noisy) - keys(plain)
+    assert len(extra_keys) >= 6
+    stripped = sorted(_without(noisy, extra_keys), key=json.dumps)
     assert stripped == plain
-    for told in noisy:
-        [entry] = told["entry"]
+    for webhook in noisy:
+        [entry] = webhook["entry"]
         [change] = entry["changes"]
-        assert all(set(level) & more for level in (told, entry, change, change["value"]))
-        assert all(set(row) & more for row in change["value"].get("statuses", []))
+        assert all(set(level) & extra_keys for level in (webhook, entry, change, change["value"]))
+        assert all(set(row) & extra_keys for row in change["value"].get("statuses", []))
 
 
-async def test_successes_have_more_keys_than_their_page() -> None:
-    far = Far.of("on_cloud", noise="on")
-    answers = [(await far.phone("GET", params={"fields": "status"})).json() for _ in range(4)]
-    assert {one["status"] for one in answers} == {"CONNECTED"}
-    assert all(set(one) - {"id", "status"} for one in answers)
-    assert len({frozenset(one) for one in answers}) > 1
-    assert (await far.phone("POST", json={"pin": "135790"})).json()["success"] is True
+async def test_noise_adds_keys_to_successful_responses() -> None:
+    partner = Partner.of("on_cloud", noise="on")
+    bodies = [(await partner.phone("GET", params={"fields": "status"})).json() for _ in range(4)]
+    assert {body["status"] for body in bodies} == {"CONNECTED"}
+    assert all(set(body) - {"id", "status"} for body in bodies)
+    assert len({frozenset(body) for body in bodies}) > 1
+    assert (await partner.phone("POST", json={"pin": "135790"})).json()["success"] is True
 
 
-async def test_errors_come_in_more_than_one_language_with_the_same_code() -> None:
-    far = Far.of(noise="on")
-    errors = [(await far.register()).json()["error"] for _ in range(10)]
-    assert {one["code"] for one in errors} == {133006}
-    texts = {one["message"] for one in errors} | {one.get("error_user_msg") for one in errors}
+async def test_noise_varies_error_texts_and_keeps_error_code() -> None:
+    partner = Partner.of(noise="on")
+    errors = [(await partner.register()).json()["error"] for _ in range(10)]
+    assert {error["code"] for error in errors} == {133006}
+    texts = {error["message"] for error in errors} | {error.get("error_user_msg") for error in errors}
     assert sum(any(ord(char) > 127 for char in text or "") for text in texts) >= 2
-    assert any("fbtrace_id" not in one for one in errors)
-    assert any(isinstance(one.get("error_data"), str) for one in errors)
-    assert all(set(one) >= {"message", "type", "code"} for one in errors)
+    assert any("fbtrace_id" not in error for error in errors)
+    assert any(isinstance(error.get("error_data"), str) for error in errors)
+    assert all(set(error) >= {"message", "type", "code"} for error in errors)
 
 
 @pytest.mark.parametrize("noise", ["off", "on"])
-async def test_a_batch_is_cut_at_three_megabytes_and_at_a_thousand(noise: str) -> None:
-    far = Far.of("on_cloud", webhook_batch_s=10, message_limits="off", noise=noise)
-    receiver = Receiver(far)
-    await _subscribe(far)
+async def test_webhook_batch_limits(noise: str) -> None:
+    partner = Partner.of("on_cloud", webhook_batch_s=10, message_limits="off", noise=noise)
+    receiver = Receiver(partner)
+    await _subscribe(partner)
     text = "x" * 4_096
-    for at in range(900):
-        await far.oracle("POST", "inbound", json={"e164": far.e164, "from": f"49151{at:08d}", "text": text})
-    far.clock.pass_(seconds=10)
-    receiver.hear()
-    sizes = [len(one.body) for one in receiver.got]
+    for index in range(900):
+        await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": f"49151{index:08d}", "text": text})
+    partner.clock.advance(seconds=10)
+    receiver.collect()
+    sizes = [len(delivery.body) for delivery in receiver.deliveries]
     assert len(sizes) == 2
-    assert all(size <= MOST_BYTES for size in sizes)
-    assert sizes[0] > 0.8 * MOST_BYTES, "and is filled before it is cut"
-    assert sum(one.updates for one in receiver.got) == 900
+    assert all(size <= MAX_BYTES for size in sizes)
+    assert sizes[0] > 0.8 * MAX_BYTES, "and is filled before it is cut"
+    assert sum(delivery.updates for delivery in receiver.deliveries) == 900
     for _ in range(1_001):
-        await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER, "text": "x"})
-    far.clock.pass_(seconds=10)
-    receiver.hear()
-    assert [one.updates for one in receiver.got[2:]] == [1_000, 1]
+        await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER, "text": "x"})
+    partner.clock.advance(seconds=10)
+    receiver.collect()
+    assert [delivery.updates for delivery in receiver.deliveries[2:]] == [1_000, 1]
 
 
-async def test_one_update_that_is_too_large_alone_goes_alone() -> None:
-    far = Far.of("on_cloud", webhook_batch_s=10)
-    receiver = Receiver(far)
-    await _subscribe(far)
-    for text in ("x", "x" * (MOST_BYTES + 1), "x"):
-        await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER, "text": text})
-    far.clock.pass_(seconds=10)
-    receiver.hear()
-    assert [one.updates for one in receiver.got] == [1, 1, 1]
+async def test_oversized_update_is_sent_alone() -> None:
+    partner = Partner.of("on_cloud", webhook_batch_s=10)
+    receiver = Receiver(partner)
+    await _subscribe(partner)
+    for text in ("x", "x" * (MAX_BYTES + 1), "x"):
+        await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER, "text": text})
+    partner.clock.advance(seconds=10)
+    receiver.collect()
+    assert [delivery.updates for delivery in receiver.deliveries] == [1, 1, 1]
 
 
-async def _subscribe(far: Far) -> None:
-    key = f"{far.manifest['app_id']}|{far.manifest['app_secret']}"
+async def _subscribe(partner: Partner) -> None:
+    key = f"{partner.manifest['app_id']}|{partner.manifest['app_secret']}"
     body = {"object": "whatsapp_business_account", "callback_url": "https://app.partner.net/hook", "verify_token": "v"}
-    answer = await far.client.post(f"/{far.manifest['app_id']}/subscriptions", json=body | {"access_token": key})
-    assert code_of(answer) is None
-    await far.waba("POST", "subscribed_apps")
+    response = await partner.client.post(
+        f"/{partner.manifest['app_id']}/subscriptions", json=body | {"access_token": key}
+    )
+    assert error_code_of(response) is None
+    await partner.waba("POST", "subscribed_apps")

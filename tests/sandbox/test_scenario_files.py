@@ -15,13 +15,13 @@ from sandbox.switches import Switches
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_every_shipped_scenario_makes_a_fleet(name: str) -> None:
+def test_every_shipped_scenario_loads(name: str) -> None:
     sandbox = Sandbox.from_scenario(name)
     assert sandbox.manifest("http://x")["numbers"]
     assert load(name).about
 
 
-def test_the_demo_is_24_numbers_of_these_kinds() -> None:
+def test_kinds_of_demo_scenario() -> None:
     rows = Sandbox.from_scenario("demo").manifest("http://x")["numbers"]
     assert Counter(row["kind"] for row in rows) == {
         "healthy": 9,
@@ -35,24 +35,24 @@ def test_the_demo_is_24_numbers_of_these_kinds() -> None:
     }
 
 
-def test_a_scenario_says_where_its_clock_begins(tmp_path: Path) -> None:
+def test_scenario_sets_start_time(tmp_path: Path) -> None:
     path = tmp_path / "one.yaml"
     path.write_text("now: 2026-11-23T20:00:00Z\nnumbers: [{kind: dark}]\n")
-    at = datetime(2030, 1, 1, tzinfo=UTC)
-    sandbox = Sandbox.from_scenario(path, now=lambda: at)
+    time = datetime(2030, 1, 1, tzinfo=UTC)
+    sandbox = Sandbox.from_scenario(path, now=lambda: time)
     assert sandbox.world.now() == datetime(2026, 11, 23, 20, tzinfo=UTC)
-    at += timedelta(seconds=5)
+    time += timedelta(seconds=5)
     assert sandbox.world.now() == datetime(2026, 11, 23, 20, 0, 5, tzinfo=UTC)
 
 
-def test_faults_of_a_row_are_each_number_s_own() -> None:
+def test_faults_of_a_row_apply_to_own_number() -> None:
     sandbox = Sandbox.from_scenario("demo")
     [fault] = sandbox.faults
     assert (fault.e164, fault.route, fault.kind) == (list(sandbox.world.numbers)[8], "register", "lost_answer")
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "what"),
+    ("text", "line", "message"),
     [
         ("world: flat\nnumbers: [{}]", 1, "world is open, closing, after-sunset"),
         ("world: open\nseed: x\nnumbers: [{}]", 2, "seed is a whole number"),
@@ -98,38 +98,43 @@ def test_faults_of_a_row_are_each_number_s_own() -> None:
         ("world: open", 1, "no numbers"),
     ],
 )
-def test_a_mistake_is_told_with_its_line(text: str, line: int, what: str) -> None:
-    with pytest.raises(BadScenario) as told:
+def test_mistake_is_reported_with_line(text: str, line: int, message: str) -> None:
+    with pytest.raises(BadScenario) as raised:
         read(text, "night.yaml")
-    assert told.value.line == line
-    assert str(told.value).startswith(f"night.yaml:{line}: ")
-    assert what in str(told.value)
-    assert "\n" not in str(told.value)
+    assert raised.value.line == line
+    assert str(raised.value).startswith(f"night.yaml:{line}: ")
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_no_text_and_a_fault_of_nobody_are_told_with_their_line(tmp_path: Path) -> None:
+def test_undecodable_file_and_fault_of_unknown_number_are_reported_with_line(tmp_path: Path) -> None:
     path = tmp_path / "night.yaml"
-    for content, line, what in (
+    for content, line, message in (
         (b"world: open\nabout: \xff\nnumbers: [{}]\n", 2, "not UTF-8"),
         (b"numbers: [{}]\nfaults:\n  - {kind: lag}\n  - {kind: lag, e164: '+491511'}\n", 4, "no number of this fleet"),
     ):
         path.write_bytes(content)
-        with pytest.raises(BadScenario, match=what) as told:
+        with pytest.raises(BadScenario, match=message) as raised:
             Sandbox.from_scenario(path)
-        assert told.value.line == line
+        assert raised.value.line == line
 
 
-def test_switches_take_text_as_their_own_type() -> None:
-    told = with_values(Switches(), {"read_lag_s": "2.5", "bad_backup_code": "133002", "profile_survives": False})
-    assert (told.read_lag_s, told.bad_backup_code, told.profile_survives) == (2.5, 133002, "no")
-    wrong = {"read_lag_s": "-1", "register_seconds": "1e300", "codes_a_day": "many", "deregister_then_133015": "maybe"}
-    for name, value in wrong.items():
+def test_switches_parse_text() -> None:
+    parsed = with_values(Switches(), {"read_lag_s": "2.5", "bad_backup_code": "133002", "profile_survives": False})
+    assert (parsed.read_lag_s, parsed.bad_backup_code, parsed.profile_survives) == (2.5, 133002, "no")
+    invalid = {
+        "read_lag_s": "-1",
+        "register_seconds": "1e300",
+        "codes_a_day": "many",
+        "deregister_then_133015": "maybe",
+    }
+    for name, value in invalid.items():
         with pytest.raises(BadSwitch):
             with_values(Switches(), {name: value})
     assert "register_seconds" in switch_specs()
 
 
-def test_every_number_is_possible_and_every_id_is_one_of_a_kind() -> None:
+def test_numbers_are_possible_and_ids_are_unique() -> None:
     sandbox = Sandbox.build(numbers=400, seed=3, kinds=list(KINDS))
     rows = sandbox.manifest("http://x")["numbers"]
     for row in rows:
@@ -141,10 +146,10 @@ def test_every_number_is_possible_and_every_id_is_one_of_a_kind() -> None:
     assert max(Counter(row["waba_id"] for row in rows).values()) == 10
 
 
-def test_the_same_seed_makes_the_same_fleet() -> None:
-    def at() -> datetime:
+def test_same_seed_makes_same_fleet() -> None:
+    def fixed_time() -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)
 
-    first, again = (Sandbox.build(numbers=20, seed=5, now=at).manifest("http://x") for _ in range(2))
+    first, again = (Sandbox.build(numbers=20, seed=5, now=fixed_time).manifest("http://x") for _ in range(2))
     assert first == again
-    assert first != Sandbox.build(numbers=20, seed=6, now=at).manifest("http://x")
+    assert first != Sandbox.build(numbers=20, seed=6, now=fixed_time).manifest("http://x")

@@ -2,104 +2,48 @@
 
 import hashlib
 import hmac
-import json
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sandbox.world.webhooks import Delivery
-from tests.sandbox.partner import CODE, Far, code_of
-
-CONSUMER = "4915112345678"
-APP, WABA, PHONE = (f"https://{name}.partner.net/hook" for name in ("app", "waba", "phone"))
-TEXT = {"messaging_product": "whatsapp", "to": CONSUMER, "type": "text", "text": {"body": "hi"}}
-TEMPLATE = {
-    "messaging_product": "whatsapp",
-    "to": CONSUMER,
-    "type": "template",
-    "template": {"name": "smoke_test", "language": {"code": "en"}},
-}
-
-
-@dataclass
-class Receiver:
-    """A partner's endpoint: answers `status`, and keeps what came."""
-
-    far: Far
-    status: int | None = 200
-    token: str = "v"
-    got: list[Delivery] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.far.sandbox.verify = self.verify
-
-    def verify(self, url: str) -> tuple[int, str]:
-        asked = parse_qs(urlsplit(url).query)
-        assert asked["hub.mode"] == ["subscribe"]
-        return (200, asked["hub.challenge"][0]) if asked["hub.verify_token"] == [self.token] else (403, "no")
-
-    def take(self, delivery: Delivery) -> int | None:
-        self.got.append(delivery)
-        return self.status
-
-    def hear(self, seconds: float = 0) -> list[dict[str, Any]]:
-        """What comes within so many seconds, as JSON."""
-        before = len(self.got)
-        for _ in range(max(1, round(seconds * 4))):
-            self.far.clock.pass_(seconds=seconds / max(1, round(seconds * 4)))
-            self.far.sandbox.deliver(self.take)
-        return [json.loads(one.body) for one in self.got[before:]]
-
-
-async def app_call(far: Far, url: str | None, token: str = "v", fields: str = "") -> Any:
-    key = f"{far.manifest['app_id']}|{far.manifest['app_secret']}"
-    body = {"object": "whatsapp_business_account", "callback_url": url, "verify_token": token, "fields": fields}
-    return await far.client.post(f"/{far.manifest['app_id']}/subscriptions", json=body | {"access_token": key})
-
-
-async def listening(*kinds: str, subscribed: bool = True, fields: str = "", **switches: Any) -> tuple[Far, Receiver]:
-    """A fleet whose app has an address and is subscribed."""
-    far = Far.of(*(kinds or ("on_cloud",)), **switches)
-    receiver = Receiver(far)
-    assert (await app_call(far, APP, fields=fields)).status_code == 200
-    if subscribed:
-        await far.waba("POST", "subscribed_apps")
-    return far, receiver
-
-
-def change(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    [entry] = told["entry"]
-    [one] = entry["changes"]
-    return one["field"], one["value"]
-
-
-def seen(heard: list[dict[str, Any]]) -> list[str]:
-    return [row["status"] for told in heard for row in change(told)[1].get("statuses", [])]
-
+from tests.sandbox.partner import CODE_REQUEST, Partner, error_code_of
+from tests.sandbox.webhook_receiver import (
+    APP_URL,
+    CONSUMER,
+    PHONE_URL,
+    TEMPLATE,
+    TEXT,
+    WABA_URL,
+    Receiver,
+    change_of,
+    message_statuses,
+    set_callback_url,
+    subscribed_partner,
+)
 
 # -- addresses
 
 
-async def test_a_new_address_has_to_verify_itself_before_it_is_taken() -> None:
-    far = Far.of("on_cloud")
-    receiver = Receiver(far, token="ours")
-    assert code_of(await app_call(far, APP, "theirs")) == 2200
-    assert far.sandbox.world.apps[far.manifest["app_id"]].callback_url is None
-    assert (await app_call(far, APP, "ours")).json() == {"success": True}
-    await far.waba("POST", "subscribed_apps")
-    override = {"override_callback_uri": WABA, "verify_token": "theirs"}
-    assert code_of(await far.waba("POST", "subscribed_apps", json=override)) == 2200
-    assert await far.shows("webhook_configuration") == [{"application": APP}]
-    receiver.token = "theirs"
-    assert (await far.waba("POST", "subscribed_apps", json=override)).status_code == 200
-    assert (await far.phone("POST", json={"webhook_configuration": override | {"override_callback_uri": PHONE}})).json()
-    assert await far.shows("webhook_configuration") == [
-        {"application": APP, "whatsapp_business_account": WABA, "phone_number": PHONE}
+async def test_callback_url_must_pass_verification() -> None:
+    partner = Partner.of("on_cloud")
+    receiver = Receiver(partner, verify_token="ours")
+    assert error_code_of(await set_callback_url(partner, APP_URL, "theirs")) == 2200
+    assert partner.sandbox.world.apps[partner.manifest["app_id"]].callback_url is None
+    assert (await set_callback_url(partner, APP_URL, "ours")).json() == {"success": True}
+    await partner.waba("POST", "subscribed_apps")
+    override = {"override_callback_uri": WABA_URL, "verify_token": "theirs"}
+    assert error_code_of(await partner.waba("POST", "subscribed_apps", json=override)) == 2200
+    assert await partner.read_fields("webhook_configuration") == [{"application": APP_URL}]
+    receiver.verify_token = "theirs"
+    assert (await partner.waba("POST", "subscribed_apps", json=override)).status_code == 200
+    assert (
+        await partner.phone("POST", json={"webhook_configuration": override | {"override_callback_uri": PHONE_URL}})
+    ).json()
+    assert await partner.read_fields("webhook_configuration") == [
+        {"application": APP_URL, "whatsapp_business_account": WABA_URL, "phone_number": PHONE_URL}
     ]
-    calls = [(call.call, call.status, call.effect) for call in far.sandbox.world.calls if call.write]
+    calls = [(call.call, call.status, call.effect) for call in partner.sandbox.world.calls if call.write]
     assert calls == [
         ("set_subscriptions", 400, False),
         ("set_subscriptions", 200, True),
@@ -111,292 +55,289 @@ async def test_a_new_address_has_to_verify_itself_before_it_is_taken() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://partner.net/hook", "ftp://partner.net", "https://" + "x" * 300])
-async def test_an_address_is_https_and_short(url: str) -> None:
-    far, _ = await listening()
+async def test_callback_url_is_https_and_short(url: str) -> None:
+    partner, _ = await subscribed_partner()
     override = {"override_callback_uri": url, "verify_token": "v"}
-    assert code_of(await far.waba("POST", "subscribed_apps", json=override)) == 100
+    assert error_code_of(await partner.waba("POST", "subscribed_apps", json=override)) == 100
 
 
-async def test_messages_follow_the_override_of_the_phone_then_of_the_waba_then_of_the_app() -> None:
-    far, receiver = await listening()
-    where = []
+async def test_message_webhooks_use_phone_then_waba_then_app_url() -> None:
+    partner, receiver = await subscribed_partner()
+    urls = []
 
-    async def hear() -> None:
-        await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-        receiver.hear()
-        where.append(receiver.got[-1].url)
+    async def send_inbound() -> None:
+        await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+        receiver.collect()
+        urls.append(receiver.deliveries[-1].url)
 
-    await hear()
-    await far.waba("POST", "subscribed_apps", json={"override_callback_uri": WABA, "verify_token": "v"})
-    await hear()
-    override = {"override_callback_uri": PHONE, "verify_token": "v"}
-    await far.phone("POST", json={"webhook_configuration": override})
-    await hear()
-    assert where == [APP, WABA, PHONE]
-    await far.oracle("POST", "manager", json={"do": "set_pin", "e164": far.e164, "pin": "111111"})
-    receiver.hear()
-    assert receiver.got[-1].url == APP, "only messages follow an override"
-    await far.phone("POST", json={"webhook_configuration": {"override_callback_uri": ""}})
-    await far.waba("POST", "subscribed_apps")
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-    receiver.hear()
-    assert receiver.got[-1].url == APP
+    await send_inbound()
+    await partner.waba("POST", "subscribed_apps", json={"override_callback_uri": WABA_URL, "verify_token": "v"})
+    await send_inbound()
+    override = {"override_callback_uri": PHONE_URL, "verify_token": "v"}
+    await partner.phone("POST", json={"webhook_configuration": override})
+    await send_inbound()
+    assert urls == [APP_URL, WABA_URL, PHONE_URL]
+    await partner.act_in_manager("set_pin", pin="111111")
+    receiver.collect()
+    assert receiver.deliveries[-1].url == APP_URL, "only messages follow an override"
+    await partner.phone("POST", json={"webhook_configuration": {"override_callback_uri": ""}})
+    await partner.waba("POST", "subscribed_apps")
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+    receiver.collect()
+    assert receiver.deliveries[-1].url == APP_URL
 
 
-async def test_nothing_is_sent_to_an_app_that_is_not_subscribed_or_did_not_ask_for_the_field() -> None:
-    far, receiver = await listening(subscribed=False)
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    assert (receiver.hear(), far.number.dropped_inbound) == ([], 1)
-    far, receiver = await listening(fields="messages,account_update")
-    await far.oracle("POST", "manager", json={"do": "set_pin", "e164": far.e164, "pin": "111111"})
-    assert receiver.hear() == []
-    await far.oracle("POST", "manager", json={"do": "ban", "e164": far.e164})
-    assert change(receiver.hear()[0])[0] == "account_update"
+async def test_unsubscribed_app_or_field_gets_no_webhook() -> None:
+    partner, receiver = await subscribed_partner(subscribed=False)
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    assert (receiver.collect(), partner.number.dropped_inbound) == ([], 1)
+    partner, receiver = await subscribed_partner(fields="messages,account_update")
+    await partner.act_in_manager("set_pin", pin="111111")
+    assert receiver.collect() == []
+    await partner.act_in_manager("ban")
+    assert change_of(receiver.collect()[0])[0] == "account_update"
 
 
 # -- what is told
 
 
-async def test_an_inbound_message_comes_signed_over_its_raw_body() -> None:
-    far, receiver = await listening()
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": f"+{CONSUMER}", "text": "Grüße"})
-    [told] = receiver.hear()
-    field_name, value = change(told)
-    assert (told["object"], told["entry"][0]["id"], field_name) == (
+async def test_inbound_message_is_signed_over_raw_body() -> None:
+    partner, receiver = await subscribed_partner()
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": f"+{CONSUMER}", "text": "Grüße"})
+    [webhook] = receiver.collect()
+    field_name, value = change_of(webhook)
+    assert (webhook["object"], webhook["entry"][0]["id"], field_name) == (
         "whatsapp_business_account",
-        far.row["waba_id"],
+        partner.row["waba_id"],
         "messages",
     )
-    assert value["metadata"]["phone_number_id"] == far.row["phone_number_id"]
+    assert value["metadata"]["phone_number_id"] == partner.row["phone_number_id"]
     [message] = value["messages"]
     assert (message["from"], message["type"], message["text"]) == (CONSUMER, "text", {"body": "Grüße"})
-    [delivery] = receiver.got
+    [delivery] = receiver.deliveries
     assert b"\\u00fc" in delivery.body
-    digest = hmac.new(far.manifest["app_secret"].encode(), delivery.body, hashlib.sha256).hexdigest()
+    digest = hmac.new(partner.manifest["app_secret"].encode(), delivery.body, hashlib.sha256).hexdigest()
     assert delivery.headers["x-hub-signature-256"] == f"sha256={digest}"
 
 
-async def test_a_template_is_sent_delivered_and_read() -> None:
-    far, receiver = await listening()
-    answer = await far.phone("POST", "messages", json=TEMPLATE | {"biz_opaque_callback_data": "c-7"})
-    heard = receiver.hear(30)
-    assert seen(heard) == ["sent", "delivered", "read"]
-    for told in heard:
-        [row] = change(told)[1]["statuses"]
-        assert (row["id"], row["recipient_id"]) == (answer.json()["messages"][0]["id"], CONSUMER)
+async def test_template_is_sent_delivered_and_read() -> None:
+    partner, receiver = await subscribed_partner()
+    response = await partner.phone("POST", "messages", json=TEMPLATE | {"biz_opaque_callback_data": "c-7"})
+    webhooks = receiver.collect(30)
+    assert message_statuses(webhooks) == ["sent", "delivered", "read"]
+    for webhook in webhooks:
+        [row] = change_of(webhook)[1]["statuses"]
+        assert (row["id"], row["recipient_id"]) == (response.json()["messages"][0]["id"], CONSUMER)
         assert row["biz_opaque_callback_data"] == "c-7"
-    far, receiver = await listening(consumers_read="no")
-    await far.phone("POST", "messages", json=TEMPLATE)
-    assert seen(receiver.hear(30)) == ["sent", "delivered"]
+    partner, receiver = await subscribed_partner(consumers_read="no")
+    await partner.phone("POST", "messages", json=TEMPLATE)
+    assert message_statuses(receiver.collect(30)) == ["sent", "delivered"]
 
 
-async def test_a_text_outside_the_window_fails_later_and_one_inside_does_not() -> None:
-    far, receiver = await listening()
-    assert (await far.phone("POST", "messages", json=TEXT)).status_code == 200
-    [told] = receiver.hear(5)
-    [row] = change(told)[1]["statuses"]
+async def test_text_outside_window_fails_later_and_inside_does_not() -> None:
+    partner, receiver = await subscribed_partner()
+    assert (await partner.phone("POST", "messages", json=TEXT)).status_code == 200
+    [webhook] = receiver.collect(5)
+    [row] = change_of(webhook)[1]["statuses"]
     assert (row["status"], row["errors"][0]["code"]) == ("failed", 131047)
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER})
-    receiver.hear()
-    await far.phone("POST", "messages", json=TEXT)
-    assert seen(receiver.hear(5)) == ["sent", "delivered"]
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
+    receiver.collect()
+    await partner.phone("POST", "messages", json=TEXT)
+    assert message_statuses(receiver.collect(5)) == ["sent", "delivered"]
 
 
-async def test_accounts_are_told_of_pins_names_throughput_and_bans() -> None:
-    far, receiver = await listening()
+async def test_account_webhooks_for_pin_name_throughput_and_ban() -> None:
+    partner, receiver = await subscribed_partner()
 
-    async def manage(what: str, **more: str) -> list[tuple[str, Any]]:
-        await far.oracle("POST", "manager", json={"do": what, "e164": far.e164} | more)
-        heard = receiver.hear()
-        assert all(told["entry"][0]["time"] == int(far.clock.now().timestamp()) for told in heard)
-        return [(name, value.get("event") or value.get("decision")) for name, value in map(change, heard)]
+    async def manage(action: str, **arguments: str) -> list[tuple[str, Any]]:
+        await partner.act_in_manager(action, **arguments)
+        webhooks = receiver.collect()
+        assert all(webhook["entry"][0]["time"] == int(partner.clock.now().timestamp()) for webhook in webhooks)
+        return [(name, value.get("event") or value.get("decision")) for name, value in map(change_of, webhooks)]
 
     assert await manage("set_pin", pin="222222") == [("security", "PIN_CHANGED")]
     assert await manage("two_step_off") == [("security", "PIN_RESET_REQUEST"), ("security", "PIN_REQUEST_SUCCESS")]
-    assert await far.shows("is_pin_enabled") == [False]
+    assert await partner.read_fields("is_pin_enabled") == [False]
     assert await manage("rename", name="Other Name") == []
     assert await manage("approve_name") == [("phone_number_name_update", "APPROVED")]
     assert await manage("upgrade_throughput") == []
-    assert code_of(await far.phone("POST", "messages", json=TEMPLATE)) == 131057
-    far.clock.pass_(seconds=60)
-    [told] = receiver.hear()
-    assert change(told)[1]["event"] == "THROUGHPUT_UPGRADE"
-    assert await far.shows("throughput") == [{"level": "HIGH"}]
+    assert error_code_of(await partner.phone("POST", "messages", json=TEMPLATE)) == 131057
+    partner.clock.advance(seconds=60)
+    [webhook] = receiver.collect()
+    assert change_of(webhook)[1]["event"] == "THROUGHPUT_UPGRADE"
+    assert await partner.read_fields("throughput") == [{"level": "HIGH"}]
     assert await manage("ban") == [("account_update", "DISABLED_UPDATE")]
-    assert await far.shows("status") == ["BANNED"]
+    assert await partner.read_fields("status") == ["BANNED"]
     assert await manage("reinstate") == [("account_update", "DISABLED_UPDATE")]
     assert await manage("remove_partner") == [("account_update", "PARTNER_REMOVED")]
-    assert code_of(await far.waba("GET", "phone_numbers")) == 200
-    assert code_of(await far.phone("GET")) == 100
+    assert error_code_of(await partner.waba("GET", "phone_numbers")) == 200
+    assert error_code_of(await partner.phone("GET")) == 100
 
 
-async def test_setting_the_pin_by_api_tells_nobody() -> None:
-    far, receiver = await listening()
-    await far.phone("POST", json={"pin": "333333"})
-    assert receiver.hear(5) == []
+async def test_pin_set_by_api_sends_no_webhook() -> None:
+    partner, receiver = await subscribed_partner()
+    await partner.phone("POST", json={"pin": "333333"})
+    assert receiver.collect(5) == []
 
 
-async def test_a_picture_that_a_move_loses_is_told() -> None:
-    far, receiver = await listening("verified")
-    await far.register()
-    [told] = receiver.hear()
-    assert change(told)[1]["alert_info"]["alert_type"] == "PROFILE_PICTURE_LOST"
+async def test_lost_profile_picture_sends_webhook() -> None:
+    partner, receiver = await subscribed_partner("verified")
+    await partner.register()
+    [webhook] = receiver.collect()
+    assert change_of(webhook)[1]["alert_info"]["alert_type"] == "PROFILE_PICTURE_LOST"
 
 
 # -- how it comes
 
 
-async def test_what_is_not_taken_comes_again_with_growing_gaps_for_seven_days() -> None:
-    far, receiver = await listening(webhook_retries="7d")
+async def test_refused_webhook_is_retried_for_seven_days() -> None:
+    partner, receiver = await subscribed_partner(webhook_retries="7d")
     receiver.status = 503
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    began, at = far.clock.now(), list[float]()
-    while (due := far.sandbox.world.outbox.next_due()) is not None:
-        far.clock.at = max(due, far.clock.at)
-        far.sandbox.deliver(receiver.take)
-        if len(receiver.got) > len(at):
-            at.append((far.clock.now() - began).total_seconds())
-    gaps = [later - earlier for earlier, later in pairwise(at)]
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    started, times = partner.clock.now(), list[float]()
+    while (due := partner.sandbox.world.outbox.next_due()) is not None:
+        partner.clock.time = max(due, partner.clock.time)
+        partner.sandbox.deliver(receiver.receive)
+        if len(receiver.deliveries) > len(times):
+            times.append((partner.clock.now() - started).total_seconds())
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[:4] == [5, 10, 20, 40]
     assert gaps == sorted(gaps)
-    assert 6.5 * 86400 < at[-1] < 7 * 86400
-    assert {one.body for one in receiver.got} == {receiver.got[0].body}
-    counts = (await far.oracle("GET", "webhooks"))["counts"]
-    assert counts == {"attempts": len(at), "dropped": 1}
+    assert 6.5 * 86400 < times[-1] < 7 * 86400
+    assert {delivery.body for delivery in receiver.deliveries} == {receiver.deliveries[0].body}
+    counts = (await partner.oracle("GET", "webhooks"))["counts"]
+    assert counts == {"attempts": len(times), "dropped": 1}
 
 
-async def test_a_receiver_that_comes_back_gets_what_it_missed() -> None:
-    far, receiver = await listening(webhook_retries="36h")
+async def test_recovered_receiver_gets_missed_webhook() -> None:
+    partner, receiver = await subscribed_partner(webhook_retries="36h")
     receiver.status = None
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    receiver.hear()
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    receiver.collect()
     receiver.status = 200
-    assert len(receiver.hear(6)) == 1
-    assert receiver.got[0].body == receiver.got[1].body
-    assert receiver.hear(60) == []
+    assert len(receiver.collect(6)) == 1
+    assert receiver.deliveries[0].body == receiver.deliveries[1].body
+    assert receiver.collect(60) == []
 
 
-async def test_updates_can_come_together() -> None:
-    far, receiver = await listening("on_cloud", "on_cloud", webhook_batch_s=10)
-    for at in (0, 1):
-        far.at = at
+async def test_updates_can_be_batched() -> None:
+    partner, receiver = await subscribed_partner("on_cloud", "on_cloud", webhook_batch_s=10)
+    for index in (0, 1):
+        partner.selected = index
         for consumer in ("4915111111111", "4915122222222"):
-            await far.oracle("POST", "inbound", json={"e164": far.e164, "from": consumer})
-    far.clock.pass_(seconds=10)
-    [told] = receiver.hear()
-    [entry] = told["entry"]
+            await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": consumer})
+    partner.clock.advance(seconds=10)
+    [webhook] = receiver.collect()
+    [entry] = webhook["entry"]
     assert len(entry["changes"]) == 4
-    assert receiver.got[0].updates == 4
+    assert receiver.deliveries[0].updates == 4
 
 
-async def test_updates_can_come_late_twice_and_out_of_order() -> None:
-    far, receiver = await listening(webhook_delay_s=60, webhook_jitter_s=30, webhook_duplicates=1)
+async def test_updates_can_be_late_duplicated_and_reordered() -> None:
+    partner, receiver = await subscribed_partner(webhook_delay_s=60, webhook_jitter_s=30, webhook_duplicates=1)
     for _ in range(6):
-        await far.phone("POST", "messages", json=TEMPLATE)
-    assert receiver.hear(60) == []
-    statuses = seen(receiver.hear(60))
+        await partner.phone("POST", "messages", json=TEMPLATE)
+    assert receiver.collect(60) == []
+    statuses = message_statuses(receiver.collect(60))
     assert sorted(statuses) == sorted(["sent", "delivered", "read"] * 12)
     assert statuses.index("delivered") < len(statuses) - 1 - statuses[::-1].index("sent")
 
 
-async def test_the_same_story_is_told_the_same_way() -> None:
+async def test_same_calls_give_same_webhooks() -> None:
     bodies = []
     for _ in range(2):
-        far, receiver = await listening(webhook_jitter_s=30, webhook_duplicates=0.5)
+        partner, receiver = await subscribed_partner(webhook_jitter_s=30, webhook_duplicates=0.5)
         for _ in range(5):
-            await far.phone("POST", "messages", json=TEMPLATE)
-        receiver.hear(90)
-        bodies.append([one.body for one in receiver.got])
+            await partner.phone("POST", "messages", json=TEMPLATE)
+        receiver.collect(90)
+        bodies.append([delivery.body for delivery in receiver.deliveries])
     assert bodies[0] == bodies[1]
 
 
-async def test_what_others_do_changes_nothing_for_a_number() -> None:
-    heard = []
+async def test_webhooks_of_a_number_do_not_depend_on_others() -> None:
+    bodies = []
     for others in (0, 3):
-        far, receiver = await listening("on_cloud", "on_cloud", webhook_jitter_s=30, webhook_duplicates=0.5)
+        partner, receiver = await subscribed_partner(
+            "on_cloud", "on_cloud", webhook_jitter_s=30, webhook_duplicates=0.5
+        )
         for _ in range(4):
-            far.at = 1
+            partner.selected = 1
             for _ in range(others):
-                await far.phone("POST", "messages", json=TEMPLATE)
-            far.at = 0
-            await far.phone("POST", "messages", json=TEMPLATE)
-        ours = f'"phone_number_id":"{far.row["phone_number_id"]}"'.encode()
-        receiver.hear(90)
-        heard.append([one.body for one in receiver.got if ours in one.body])
-    assert heard[0] == heard[1]
-    assert len(heard[0]) > 12
+                await partner.phone("POST", "messages", json=TEMPLATE)
+            partner.selected = 0
+            await partner.phone("POST", "messages", json=TEMPLATE)
+        own_id = f'"phone_number_id":"{partner.row["phone_number_id"]}"'.encode()
+        receiver.collect(90)
+        bodies.append([delivery.body for delivery in receiver.deliveries if own_id in delivery.body])
+    assert bodies[0] == bodies[1]
+    assert len(bodies[0]) > 12
 
 
 # -- On-Premises
 
 
-async def onprem_listening(**switches: Any) -> tuple[Far, Receiver]:
-    far = Far.of("healthy", **switches)
-    await far.onprem("PATCH", "settings/application", json={"webhooks": {"url": "https://old.partner.net/hook"}})
-    return far, Receiver(far)
+async def onprem_partner_with_webhook(**switches: Any) -> tuple[Partner, Receiver]:
+    partner = Partner.of("healthy", **switches)
+    await partner.onprem("PATCH", "settings/application", json={"webhooks": {"url": "https://old.partner.net/hook"}})
+    return partner, Receiver(partner)
 
 
-async def test_on_premises_has_its_own_envelope_and_no_signature() -> None:
-    far, receiver = await onprem_listening()
-    await far.oracle("POST", "inbound", json={"e164": far.e164, "from": CONSUMER, "text": "hi"})
-    [told] = receiver.hear()
-    assert set(told) == {"contacts", "messages"}
-    assert told["messages"][0]["from"] == CONSUMER
-    assert set(receiver.got[0].headers) == {"content-type"}
-    answer = await far.onprem("POST", "messages", json={"to": CONSUMER, "type": "text", "text": {"body": "x"}})
-    heard = [row for told in receiver.hear(30) for row in told["statuses"]]
-    assert [row["status"] for row in heard] == ["delivered", "read"], "sent is off where nobody switched it on"
-    assert {row["id"] for row in heard} == {answer.json()["messages"][0]["id"]}
-    await far.onprem("PATCH", "settings/application", json={"sent_status": True})
-    await far.onprem("POST", "messages", json={"to": CONSUMER, "type": "text", "text": {"body": "x"}})
-    assert next(row["status"] for told in receiver.hear(30) for row in told["statuses"]) == "sent"
+async def test_onprem_webhook_has_own_envelope_and_no_signature() -> None:
+    partner, receiver = await onprem_partner_with_webhook()
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER, "text": "hi"})
+    [webhook] = receiver.collect()
+    assert set(webhook) == {"contacts", "messages"}
+    assert webhook["messages"][0]["from"] == CONSUMER
+    assert set(receiver.deliveries[0].headers) == {"content-type"}
+    response = await partner.onprem("POST", "messages", json={"to": CONSUMER, "type": "text", "text": {"body": "x"}})
+    statuses = [row for webhook in receiver.collect(30) for row in webhook["statuses"]]
+    assert [row["status"] for row in statuses] == ["delivered", "read"], "sent is off where nobody switched it on"
+    assert {row["id"] for row in statuses} == {response.json()["messages"][0]["id"]}
+    await partner.onprem("PATCH", "settings/application", json={"sent_status": True})
+    await partner.onprem("POST", "messages", json={"to": CONSUMER, "type": "text", "text": {"body": "x"}})
+    assert next(row["status"] for webhook in receiver.collect(30) for row in webhook["statuses"]) == "sent"
 
 
-async def test_the_callback_queue_is_what_the_partner_has_not_taken() -> None:
-    far, receiver = await onprem_listening()
-
-    async def queue() -> int:
-        stats = (await far.onprem("GET", "stats/app")).json()["stats"]["app"]
-        return int(stats["callback_queue_size"]["data"][0]["value"])
-
+async def test_callback_queue_holds_undelivered_callbacks() -> None:
+    partner, receiver = await onprem_partner_with_webhook()
     receiver.status = 500
     for _ in range(3):
-        await far.oracle("POST", "inbound", json={"e164": far.e164})
-    receiver.hear(10)
-    assert await queue() == 3
+        await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    receiver.collect(10)
+    assert await partner.callback_queue_size() == 3
     receiver.status = 200
-    receiver.hear(30)
-    assert await queue() == 0
+    receiver.collect(30)
+    assert await partner.callback_queue_size() == 0
 
 
 @pytest.mark.parametrize(("switch", "expected"), [("lost", 0), ("delivered", 1)])
-async def test_what_was_queued_when_the_number_moved_is_a_switch(switch: str, expected: int) -> None:
-    far, receiver = await onprem_listening(callbacks_after_move=switch)
+async def test_queued_callbacks_after_move_by_switch(switch: str, expected: int) -> None:
+    partner, receiver = await onprem_partner_with_webhook(callbacks_after_move=switch)
     receiver.status = 500
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    receiver.hear()
-    await far.register(backup=await far.backup())
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    receiver.collect()
+    await partner.register(backup=await partner.backup())
     receiver.status = 200
-    assert len(receiver.hear(60)) == expected
+    assert len(receiver.collect(60)) == expected
 
 
-async def test_a_stopped_client_posts_nothing_and_goes_on_when_it_is_started() -> None:
-    far, receiver = await onprem_listening()
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    far.sandbox.stop_instance(far.row["instance"])
-    assert receiver.hear(10) == []
-    far.sandbox.start_instance(far.row["instance"])
-    assert len(receiver.hear(30)) == 1
+async def test_stopped_client_resumes_callbacks_when_started() -> None:
+    partner, receiver = await onprem_partner_with_webhook()
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    partner.sandbox.stop_instance(partner.row["instance"])
+    assert receiver.collect(10) == []
+    partner.sandbox.start_instance(partner.row["instance"])
+    assert len(receiver.collect(30)) == 1
 
 
-async def test_a_move_with_webhooks_tells_the_right_side_each_time() -> None:
-    far, receiver = await onprem_listening()
-    await app_call(far, APP)
-    await far.waba("POST", "subscribed_apps")
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    receiver.hear()
-    await far.phone("POST", "request_code", json=CODE)
-    await far.register(backup=await far.backup())
-    await far.oracle("POST", "inbound", json={"e164": far.e164})
-    receiver.hear()
-    assert [one.url for one in receiver.got] == ["https://old.partner.net/hook", APP]
+async def test_inbound_goes_to_current_side() -> None:
+    partner, receiver = await onprem_partner_with_webhook()
+    await set_callback_url(partner, APP_URL)
+    await partner.waba("POST", "subscribed_apps")
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    receiver.collect()
+    await partner.phone("POST", "request_code", json=CODE_REQUEST)
+    await partner.register(backup=await partner.backup())
+    await partner.oracle("POST", "inbound", json={"e164": partner.e164})
+    receiver.collect()
+    assert [delivery.url for delivery in receiver.deliveries] == ["https://old.partner.net/hook", APP_URL]
