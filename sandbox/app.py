@@ -39,6 +39,7 @@ class Sandbox:
         self.world = world
         self.token = token
         self.faults = Faults(world.seed)
+        self._oracle = oracle.Oracle(world, self.faults, self.manifest)
         # In-process: asks an address to verify itself (GET its URL), gives status and body. None: it would.
         self.verify: Callable[[str], tuple[int, str]] | None = None
 
@@ -156,7 +157,7 @@ class Sandbox:
         try:
             target = self._identify(request)
             if target is None:
-                return oracle.answer(self, request)
+                return oracle.answer(self._oracle, request)
         except Exception:  # noqa: BLE001  as in `run`
             return self._record(request, Target("graph", "unknown", Answer), broken("graph"), None)
         fault = self.faults.strike(target.call, target.number.e164 if target.number is not None else None)
@@ -212,7 +213,7 @@ class Sandbox:
     def _identify(self, request: Request) -> Target | None:
         first = request.path.lstrip("/").partition("/")[0]
         if first == "_sandbox":
-            return oracle.identify(self, request)
+            return oracle.identify(self._oracle, request)
         if first == "onprem":
             return onprem.identify(self.world, request)
         return graph.identify(self.world, request)

@@ -1,71 +1,104 @@
-"""`/_sandbox/...`: the truth, and the controls. JSON in and out; nothing of Meta's in here."""
+"""`/_sandbox/...`: the true state of the world, and the controls. JSON in and out; none of these routes is Meta's."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox import call_names as routes
-from sandbox.control import traffic_hook as partner
+from sandbox import call_names
+from sandbox.control import traffic_hook
 from sandbox.errors import Wrong
-from sandbox.faults import LONGEST_S, BadFault, read
+from sandbox.faults import LONGEST_S, BadFault, Faults, read
 from sandbox.onprem import deployments
 from sandbox.wire import Answer, Request, Target, answer_json
-from sandbox.world import credentials, messaging
-from sandbox.world import whatsapp_manager as manager
+from sandbox.world import credentials, messaging, whatsapp_manager
 from sandbox.world.senders import BEHAVIOURS, EVENTS, QUEUES
+from sandbox.world.world import World
 
-if TYPE_CHECKING:
-    from sandbox.app import Sandbox
-
-# The calendar has an end, and a rehearsal does not need it: the clock is moved by at most a hundred years a call, and
-# not beyond this day.
+# Python's calendar ends, and no rehearsal needs its end: one call moves the clock by at most a hundred years, and never
+# beyond this day.
 FURTHEST_S = 100 * 366 * 86_400
 LAST_DAY = datetime(2300, 1, 1, tzinfo=UTC)
-# Digits of the largest number in a question: more than calls will ever be.
+# Digits of the largest number in a query: more than there will ever be calls.
 LONGEST_NUMBER = 18
 
 
-def identify(sandbox: "Sandbox", request: Request) -> Target | None:
-    """Calls to the partner's own systems are recorded like those to Meta. None: an oracle call."""
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """What the calls below read and change. `manifest` gives the manifest with addresses under a base URL."""
+
+    world: World
+    faults: Faults
+    manifest: Callable[[str], dict[str, Any]]
+
+
+def identify(oracle: Oracle, request: Request) -> Target | None:
+    """A call to the partner's own systems, which is recorded like one to Meta. None for an oracle call."""
     parts = request.parts[1:]
-    if request.method == "POST" and parts == ["senders", "hook"]:
-        told = request.json()
-        told = told if isinstance(told, dict) else {}
-        name = told["event"] if told.get("event") in EVENTS else "hook"
-        number = sandbox.world.numbers.get(str(told.get("e164")))
-        return Target("hook", name, lambda: partner.hook(sandbox.world, request, told), True, number)
-    if request.method == "POST" and parts[:1] == ["instances"] and len(parts) == 2:
-        told = request.json()
-        what = str(told.get("do")) if isinstance(told, dict) else "None"
-        client = sandbox.world.instances.get(parts[1])
-        number = sandbox.world.number_of(client) if client is not None else None
-        return Target("command", f"command.{what}", lambda: _instance(sandbox, parts[1], what), True, number)
+    if request.method != "POST":
+        return None
+    if parts == ["senders", "hook"]:
+        return _hook_call(oracle.world, request)
+    if parts[:1] == ["instances"] and len(parts) == 2:
+        return _command_call(oracle.world, request, parts[1])
     return None
 
 
-def answer(sandbox: "Sandbox", request: Request) -> Answer:
+def _hook_call(world: World, request: Request) -> Target:
+    body = request.json()
+    body = body if isinstance(body, dict) else {}
+    name = body["event"] if body.get("event") in EVENTS else "hook"
+    number = world.numbers.get(str(body.get("e164")))
+    return Target("hook", name, lambda: traffic_hook.hook(world, request, body), True, number)
+
+
+def _command_call(world: World, request: Request, instance_id: str) -> Target:
+    body = request.json()
+    action = str(body.get("do")) if isinstance(body, dict) else "None"
+    instance = world.instances.get(instance_id)
+    number = world.number_of(instance) if instance is not None else None
+    return Target("command", f"command.{action}", lambda: _run_command(world, instance_id, action), True, number)
+
+
+def _run_command(world: World, instance_id: str, action: str) -> Answer:
+    """What a named command does. 409: it ran and failed, as commands do."""
+    instance = world.instances.get(instance_id)
+    if instance is None:
+        return answer_json({"error": "no such instance"}, 404)
+    try:
+        done = deployments.act(world, instance, action)
+    except ValueError as bad:
+        return answer_json({"error": str(bad)}, 400)
+    if not done:
+        return answer_json({"error": f"the {action} command failed"}, 409)
+    return answer_json({"instance": instance.id, "state": deployments.state(world, instance).name}, effect=True)
+
+
+def answer(oracle: Oracle, request: Request) -> Answer:
+    """The response to an oracle call."""
     parts = request.parts[1:]
     handler = ROUTES.get((request.method, parts[0] if parts else ""))
     try:
         if parts[:2] == ["senders", "asks"] and len(parts) == 3:
-            return partner.asked(sandbox.world, parts[2])
+            return traffic_hook.asked(oracle.world, parts[2])
         if handler is None or len(parts) > 1:
             return answer_json({"error": f"the sandbox has no {request.method} {request.path}"}, 404)
-        told = handler(sandbox, request)
-        return told if isinstance(told, Answer) else answer_json(told)
+        payload = handler(oracle, request)
+        return payload if isinstance(payload, Answer) else answer_json(payload)
     except Wrong as wrong:
         return answer_json({"error": wrong.text}, wrong.status)
 
 
-def _told(request: Request) -> dict[str, Any]:
-    """The body, which has to be a JSON object."""
-    told = request.json() if request.body else {}
-    if not isinstance(told, dict):
+def _body(request: Request) -> dict[str, Any]:
+    """Raises Wrong for a body that is not a JSON object; no body is an empty one."""
+    body = request.json() if request.body else {}
+    if not isinstance(body, dict):
         raise Wrong(400, "the body is not a JSON object")
-    return told
+    return body
 
 
 def _whole(request: Request, name: str) -> int | None:
+    """A parameter of the query as a whole number. Raises Wrong."""
     value = request.queried().get(name)
     if value is None:
         return None
@@ -74,98 +107,52 @@ def _whole(request: Request, name: str) -> int | None:
     return int(value)
 
 
-def _e164(sandbox: "Sandbox", given: Any) -> str:
-    e164 = "+" + str(given or "").strip().lstrip("+")
-    if e164 not in sandbox.world.numbers:
+def _e164(world: World, value: Any) -> str:
+    """The e164 of a number of this fleet, with its `+`. Raises Wrong."""
+    e164 = "+" + str(value or "").strip().lstrip("+")
+    if e164 not in world.numbers:
         raise Wrong(404, "no such number")
     return e164
 
 
-# -- the truth
+# -- reads
 
 
-def _calls(sandbox: "Sandbox", request: Request) -> Any:
-    """Written as it is read: a long record is not taken apart and put together again."""
+def _calls(oracle: Oracle, request: Request) -> Answer:
+    """The recorded lines are JSON already; a long record is not parsed and written again."""
     body = bytearray(b'{"calls":[')
-    for line in sandbox.world.log.lines(_whole(request, "since") or 0, _whole(request, "limit")):
+    for line in oracle.world.log.lines(_whole(request, "since") or 0, _whole(request, "limit")):
         body += line.encode() + b","
     return Answer(200, bytes(body).rstrip(b",") + b"]}", {"content-type": "application/json; charset=UTF-8"})
 
 
-def _world(sandbox: "Sandbox", request: Request) -> Any:
-    world = sandbox.world
+def _world(oracle: Oracle, request: Request) -> dict[str, Any]:
+    world = oracle.world
     rows = [world.describe(number) for number in world.numbers.values()]
     return {"now": world.now().isoformat(), "world": world.kind, "seed": world.seed, "numbers": rows}
 
 
-def _sms(sandbox: "Sandbox", request: Request) -> Any:
-    number = sandbox.world.number(_e164(sandbox, request.queried().get("e164")))
-    return {"codes": [code.as_json(sandbox.world.now()) for code in number.phone.codes]}
+def _sms(oracle: Oracle, request: Request) -> dict[str, Any]:
+    world = oracle.world
+    number = world.number(_e164(world, request.queried().get("e164")))
+    return {"codes": [code.as_json(world.now()) for code in number.phone.codes]}
 
 
-def _fleet(sandbox: "Sandbox", request: Request) -> Any:
-    return sandbox.manifest(request.base)
+def _fleet(oracle: Oracle, request: Request) -> dict[str, Any]:
+    return oracle.manifest(request.base)
 
 
-def _senders(sandbox: "Sandbox", request: Request) -> Any:
-    world = sandbox.world
-    rows = [{"e164": e164} | world.number(e164).sender.as_json() for e164 in world.numbers]
-    return {"senders": rows}
+def _senders(oracle: Oracle, request: Request) -> dict[str, Any]:
+    world = oracle.world
+    return {"senders": [{"e164": e164} | world.number(e164).sender.as_json() for e164 in world.numbers]}
 
 
-# -- the controls
+def _show_faults(oracle: Oracle, request: Request) -> dict[str, Any]:
+    return {"faults": [fault.as_json() for fault in oracle.faults]}
 
 
-def _faults(sandbox: "Sandbox", request: Request) -> Any:
-    told = _told(request)
-    rows = told.get("faults", [told] if "kind" in told else None)  # a single fault may come without its list
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Wrong(400, "the body has no list of faults")
-    unknown = [row["route"] for row in rows if not routes.known(row.get("route") or routes.ANY)]
-    if unknown:
-        raise Wrong(400, f"no call has the route {unknown[0]!r}; there are: {', '.join(routes.names())}")
-    try:
-        wanted = [read(row).e164 for row in rows]
-        if any(e164 is not None and e164 not in sandbox.world.numbers for e164 in wanted):
-            raise Wrong(404, "no such number")
-        sandbox.faults.extend(rows)
-    except BadFault as bad:
-        raise Wrong(400, str(bad)) from None
-    return _show_faults(sandbox, request)
-
-
-def _show_faults(sandbox: "Sandbox", request: Request) -> Any:
-    return {"faults": [fault.as_json() for fault in sandbox.faults]}
-
-
-def _clear_faults(sandbox: "Sandbox", request: Request) -> Any:
-    sandbox.faults.clear()
-    return {"faults": []}
-
-
-def _clock(sandbox: "Sandbox", request: Request) -> Any:
-    seconds = _told(request).get("advance_s")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= FURTHEST_S:
-        raise Wrong(400, f"advance_s has to be a number of seconds, not negative, at most {FURTHEST_S}")
-    if seconds > (LAST_DAY - sandbox.world.now()).total_seconds():
-        raise Wrong(400, f"the clock goes on to {LAST_DAY:%Y-%m-%d} and not beyond")
-    sandbox.world.advance(seconds)
-    return {"now": sandbox.world.now().isoformat()}
-
-
-def _inbound(sandbox: "Sandbox", request: Request) -> Any:
-    told = _told(request)
-    number = sandbox.world.number(_e164(sandbox, told.get("e164")))
-    consumer, text = told.get("from", "+15005550006"), told.get("text", "Hello")
-    if not isinstance(consumer, str) or not 6 <= sum(char.isdecimal() for char in consumer) <= 15:
-        raise Wrong(400, "from is a phone number, as a text")
-    if not isinstance(text, str):
-        raise Wrong(400, "text is a text")
-    return {"delivered_to": messaging.inbound(sandbox.world, number, consumer, text)}
-
-
-def _webhooks(sandbox: "Sandbox", request: Request) -> Any:
-    outbox = sandbox.world.outbox
+def _webhooks(oracle: Oracle, request: Request) -> dict[str, Any]:
+    outbox = oracle.world.outbox
     due = outbox.next_due()
     return {
         "waiting": len(outbox),
@@ -176,52 +163,80 @@ def _webhooks(sandbox: "Sandbox", request: Request) -> Any:
     }
 
 
-def _manager(sandbox: "Sandbox", request: Request) -> Any:
-    told = _told(request)
-    if str(told.get("do")) in credentials.ACTIONS:
-        return credentials.act(sandbox.world, told)
-    number = sandbox.world.number(_e164(sandbox, told.get("e164")))
-    return manager.act(sandbox.world, number, told)
+# -- controls
 
 
-def _set_senders(sandbox: "Sandbox", request: Request) -> Any:
-    told = _told(request)
-    behaviour = told.get("behaviour")
+def _add_faults(oracle: Oracle, request: Request) -> dict[str, Any]:
+    body = _body(request)
+    rows = body.get("faults", [body] if "kind" in body else None)  # one fault may come without a list around it
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Wrong(400, "the body has no list of faults")
+    unknown = [row["route"] for row in rows if not call_names.known(row.get("route") or call_names.ANY)]
+    if unknown:
+        raise Wrong(400, f"no call has the route {unknown[0]!r}; there are: {', '.join(call_names.names())}")
+    try:
+        e164s = [read(row).e164 for row in rows]
+        if any(e164 is not None and e164 not in oracle.world.numbers for e164 in e164s):
+            raise Wrong(404, "no such number")
+        oracle.faults.extend(rows)
+    except BadFault as bad:
+        raise Wrong(400, str(bad)) from None
+    return _show_faults(oracle, request)
+
+
+def _clear_faults(oracle: Oracle, request: Request) -> dict[str, Any]:
+    oracle.faults.clear()
+    return {"faults": []}
+
+
+def _advance_clock(oracle: Oracle, request: Request) -> dict[str, Any]:
+    seconds = _body(request).get("advance_s")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= FURTHEST_S:
+        raise Wrong(400, f"advance_s has to be a number of seconds, not negative, at most {FURTHEST_S}")
+    if seconds > (LAST_DAY - oracle.world.now()).total_seconds():
+        raise Wrong(400, f"the clock goes on to {LAST_DAY:%Y-%m-%d} and not beyond")
+    oracle.world.advance(seconds)
+    return {"now": oracle.world.now().isoformat()}
+
+
+def _inbound(oracle: Oracle, request: Request) -> dict[str, Any]:
+    body, world = _body(request), oracle.world
+    number = world.number(_e164(world, body.get("e164")))
+    consumer, text = body.get("from", "+15005550006"), body.get("text", "Hello")
+    if not isinstance(consumer, str) or not 6 <= sum(char.isdecimal() for char in consumer) <= 15:
+        raise Wrong(400, "from is a phone number, as a text")
+    if not isinstance(text, str):
+        raise Wrong(400, "text is a text")
+    return {"delivered_to": messaging.inbound(world, number, consumer, text)}
+
+
+def _run_manager_action(oracle: Oracle, request: Request) -> dict[str, Any]:
+    body, world = _body(request), oracle.world
+    if str(body.get("do")) in credentials.ACTIONS:
+        return credentials.act(world, body)
+    return whatsapp_manager.act(world, world.number(_e164(world, body.get("e164"))), body)
+
+
+def _set_senders(oracle: Oracle, request: Request) -> dict[str, Any]:
+    body, world = _body(request), oracle.world
+    behaviour, queue, drain_s = body.get("behaviour"), body.get("queue"), body.get("drain_s")
     if behaviour is not None and behaviour not in BEHAVIOURS:
         raise Wrong(400, f"behaviour is one of {', '.join(BEHAVIOURS)}")
-    drain_s = told.get("drain_s")
     if drain_s is not None and (
         isinstance(drain_s, bool) or not isinstance(drain_s, int | float) or not 0 <= drain_s <= LONGEST_S
     ):
         raise Wrong(400, f"drain_s is a number of seconds from 0 to {LONGEST_S}")
-    queue = told.get("queue")
     if queue is not None and queue not in QUEUES:
         raise Wrong(400, f"queue is one of {', '.join(QUEUES)}")
-    world = sandbox.world
-    chosen = [_e164(sandbox, told["e164"])] if told.get("e164") is not None else list(world.numbers)
-    for e164 in chosen:
+    e164s = [_e164(world, body["e164"])] if body.get("e164") is not None else list(world.numbers)
+    for e164 in e164s:
         sender = world.number(e164).sender
         sender.behaviour, sender.queue = behaviour or sender.behaviour, queue or sender.queue
         sender.drain_s = sender.drain_s if drain_s is None else float(drain_s)
-    return {"changed": len(chosen)}
+    return {"changed": len(e164s)}
 
 
-def _instance(sandbox: "Sandbox", instance_id: str, what: str) -> Answer:
-    """What a named command does. 409: it was carried out and failed, as commands do."""
-    client = sandbox.world.instances.get(instance_id)
-    if client is None:
-        return answer_json({"error": "no such instance"}, 404)
-    try:
-        done = deployments.act(sandbox.world, client, what)
-    except ValueError as bad:
-        return answer_json({"error": str(bad)}, 400)
-    if not done:
-        return answer_json({"error": f"the {what} command failed"}, 409)
-    state = deployments.state(sandbox.world, client).name
-    return answer_json({"instance": client.id, "state": state}, effect=True)
-
-
-ROUTES: dict[tuple[str, str], Callable[["Sandbox", Request], Any]] = {
+ROUTES: dict[tuple[str, str], Callable[[Oracle, Request], Answer | dict[str, Any]]] = {
     ("GET", "calls"): _calls,
     ("GET", "world"): _world,
     ("GET", "sms"): _sms,
@@ -229,10 +244,10 @@ ROUTES: dict[tuple[str, str], Callable[["Sandbox", Request], Any]] = {
     ("GET", "senders"): _senders,
     ("POST", "senders"): _set_senders,
     ("GET", "faults"): _show_faults,
-    ("POST", "faults"): _faults,
+    ("POST", "faults"): _add_faults,
     ("DELETE", "faults"): _clear_faults,
-    ("POST", "clock"): _clock,
+    ("POST", "clock"): _advance_clock,
     ("POST", "inbound"): _inbound,
     ("GET", "webhooks"): _webhooks,
-    ("POST", "manager"): _manager,
+    ("POST", "manager"): _run_manager_action,
 }
