@@ -31,7 +31,7 @@ async def _back(number: str, asked: Confirmation) -> int:
         asked.confirmed_for(at.ref, at.e164, at.phone_number_id)
         await show_number(asked, app, at, asked.now)
         back = await read_rollback_assessment(app, number)
-        asked.told["way_back"] = {"way": back.option.way, "reason": back.option.reason, "side": back.side}
+        asked.told["way_back"] = {"way": back.option.state, "reason": back.option.reason, "side": back.side}
         after = await carry_out(asked, app, _will(back), lambda app: back_to_onprem(app, back, operator_name()))
         if asked.only_looks:
             await show_number(asked, app, after, asked.after)

@@ -45,7 +45,7 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
         told = number_document(at, now, show_numbers) | {
             "because": at.because,
             "register_calls_72h": spent,
-            "way_back": {"way": back.way, "reason": back.reason},
+            "way_back": {"way": back.state, "reason": back.reason},
             "history_intact": broken is None,
             "events": [{"seq": e.seq, "at": e.at, "kind": e.kind, "facts": _shown(e.facts)} for e in events],
         }

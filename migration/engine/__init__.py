@@ -1,1 +1,1 @@
-"""Moves one number: a step at a time, and as far as it can go now."""
+"""Moves one number: one step at a time, and as far as it can go now."""

@@ -1,4 +1,4 @@
-"""Moves numbers: one as far as it can go now, many at once until nothing is due. No Prefect in here."""
+"""Runs one number as far as it can go now. No Prefect in here."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class NumberRunner:
             await self.wait(outcome)
 
     def is_final(self, outcome: Outcome | Busy) -> bool:
-        """Whether a run ends here: at the end, or at a wait that is longer than a mover sleeps."""
+        """Whether a run ends here: at the end, or at a wait that is longer than a worker sleeps."""
         match outcome:
             case Advanced(ended=ended):
                 return ended
@@ -55,7 +55,7 @@ class NumberRunner:
 
 
 def sentence(outcome: Outcome | Busy) -> str:
-    """One line: what the last step said."""
+    """One line about how the last step ended."""
     match outcome:
         case Advanced(ended=True):
             return "done"

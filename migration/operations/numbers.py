@@ -120,7 +120,7 @@ async def read_rollback_assessment(app: App, named: str) -> RollbackAssessment:
 async def back_to_onprem(app: App, back: RollbackAssessment, by: str) -> Position:
     """Put the number on its way back. Raises OperationRefused where that way is closed; then nothing was changed."""
     at = back.position
-    if back.option.way is RollbackState.CLOSED:
+    if back.option.state is RollbackState.CLOSED:
         raise OperationRefused(f"the way back of {at.ref} is {back.option}; {_instead(back)}")
     because = f"asked for by {by}; the way back is {back.option}"
     if at.ended_at is None:

@@ -1,4 +1,4 @@
-"""Reading both sides, and what their answers together mean. One place, because everything hangs on it."""
+"""Reads both sides, and says what the two readings mean together. All decisions about the side are made here."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,15 +22,15 @@ async def read_both(number: Number) -> BothSides:
 
 
 async def cached_sides(number: Number) -> BothSides:
-    """As `read_both`, once a pass: for `check`, `probe` and `prepare`, which lie milliseconds apart. Inside an outage
-    each further reading would lengthen it, and slow ones would use up the lease before an intent is committed."""
+    """As `read_both`, but at most once a pass: `check`, `probe` and `prepare` lie milliseconds apart. During an outage
+    each further reading would lengthen it, and slow readings would use up the lease before an intent is committed."""
     if number.reading_cache.both is None:
         number.reading_cache.both = await read_both(number)
     return number.reading_cache.both
 
 
 def side_of(both: BothSides, number: Number) -> Side:
-    """What the two answers say together. `unknown` whenever they contradict each other or one is missing."""
+    """What the two readings show together; `unknown` when they contradict each other or one is missing."""
     if both.cloud.registered:
         # A number lives on one platform: both sides claiming it means one of them lags.
         return Side.UNKNOWN if both.serving else Side.CLOUD
@@ -40,7 +40,7 @@ def side_of(both: BothSides, number: Number) -> Side:
 
 
 def off_for_sure(both: BothSides, number: Number) -> bool:
-    """Whether On-Premises does not serve, by more than a failure to reach it."""
+    """Whether it is proved that On-Premises does not serve; failing to reach it is no proof."""
     if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:
         return True
     if number.state.onprem_off_stated_by is not None:
@@ -55,11 +55,11 @@ def graph_agrees_gone(both: BothSides) -> bool:
 
 def expired(both: BothSides, number: Number) -> bool:
     """Whether this client's build has passed its expiry; every build has since the sunset, unless it says otherwise."""
-    told = both.onprem.expires_at if both.onprem is not None else None
-    noted = number.result_of("snapshot").get("expires_at")
-    if told is None and noted is not None:
-        told = datetime.fromisoformat(str(noted))
-    return number.now >= (told or SUNSET)
+    expires_at = both.onprem.expires_at if both.onprem is not None else None
+    in_snapshot = number.result_of("snapshot").get("expires_at")
+    if expires_at is None and in_snapshot is not None:
+        expires_at = datetime.fromisoformat(str(in_snapshot))
+    return number.now >= (expires_at or SUNSET)
 
 
 async def read_sides(number: Number) -> Evidence:
@@ -68,13 +68,13 @@ async def read_sides(number: Number) -> Evidence:
     return Evidence(both.facts(), side=side_of(both, number))
 
 
-# Numbers that Graph shows like this are not ours to move; a person decides what becomes of them.
 def graph_sets_no_pin(cloud: CloudNumber, facts: Mapping[str, str]) -> bool:
     """By the field fact, Graph's PIN call would not set the PIN that `register` of this number has to name."""
     measured = facts.get("pin_while_not_on_cloud")
     return measured == "refused" or (measured == "onprem_keeps" and cloud.platform_type == "ON_PREMISE")
 
 
+# Numbers that Graph shows like this are not ours to move; a person decides what becomes of them.
 NOT_MOVABLE = {"BANNED", "DELETED", "MIGRATED"}
 
 

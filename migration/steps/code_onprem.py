@@ -14,7 +14,7 @@ from migration.steps.both_sides import cached_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import StepContract
-from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, asked_for, outstanding
+from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, outstanding, request_facts
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
 from state.enums import Party, Promise, Side
 
@@ -23,17 +23,17 @@ class RequestCodeOnPrem:
     contract: ClassVar[StepContract] = StepContract(name="request_code_onprem", promise=Promise.AT_MOST_ONCE)
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        before = number.result_of(self.contract.name)
-        asked = int(before.get("asked", 0))
+        last = number.result_of(self.contract.name)
+        requests = int(last.get("asked", 0))
         if (
-            not asked
+            not requests
             or outstanding(number, self.contract.name, "verify_code_onprem")
             or (await cached_sides(number)).serving
         ):
             return None
-        if asked >= MOST_REQUESTS:
-            return Blocked(f"{asked} codes were asked for and none was verified", NO_CODE_PAGE)
-        again = datetime.fromisoformat(before["asked_at"]) + COOL_DOWN
+        if requests >= MOST_REQUESTS:
+            return Blocked(f"{requests} codes were asked for and none was verified", NO_CODE_PAGE)
+        again = datetime.fromisoformat(last["asked_at"]) + COOL_DOWN
         return Waiting(again, Party.US, "cooling down before another code is asked for") if number.now < again else None
 
     async def prepare(self, number: Number) -> Draft:
@@ -53,15 +53,15 @@ class RequestCodeOnPrem:
         if intent is None and outstanding(number, self.contract.name, "verify_code_onprem"):
             return Done(
                 Evidence(dict(number.result_of(self.contract.name)))
-            )  # passed again; the phone does not ring twice
+            )  # passed a second time; the phone does not ring again
         if intent is None:
             return NotDone({"registered": False})
-        return Done(Evidence(asked_for(intent, lost=True)))
+        return Done(Evidence(request_facts(intent, lost=True)))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None
         national = number.state.e164.removeprefix("+" + str(intent.facts["cc"]))
-        there = await number.onprem.account(
+        registered = await number.onprem.account(
             str(intent.facts["cc"]),
             national,
             str(intent.facts["method"]),
@@ -69,7 +69,7 @@ class RequestCodeOnPrem:
             intent.secret.get("pin"),
             send_by=intent.send_by,
         )
-        return Evidence({"registered": True} if there else asked_for(intent, lost=False))
+        return Evidence({"registered": True} if registered else request_facts(intent, lost=False))
 
 
 class VerifyCodeOnPrem:

@@ -1,4 +1,4 @@
-"""See with our own eyes that the number is connected on Cloud. The reading that ends the outage."""
+"""Read that the number is connected on Cloud: the reading that ends the outage."""
 
 from datetime import timedelta
 from typing import ClassVar

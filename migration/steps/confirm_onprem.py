@@ -1,4 +1,4 @@
-"""See that the number serves from On-Premises; the reading that ends the outage of the way back."""
+"""Read that the number serves from On-Premises: the reading that ends the outage of a rollback."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ DARK_PAGE = "runbooks/dark-on-both-sides.md"
 
 
 class ConfirmOnPrem(ReadStep):
-    """Looks for half a minute; where the number does not come up by itself, a code is asked for next."""
+    """Reads for half a minute; where the number does not come up by itself, a code is asked for next."""
 
     contract: ClassVar[StepContract] = StepContract(name="confirm_onprem", promise=Promise.READ)
     patience: ClassVar[timedelta] = timedelta(seconds=30)
@@ -27,14 +27,14 @@ class ConfirmOnPrem(ReadStep):
         both = await read_both(number)
         if side_of(both, number) is Side.ON_PREMISES:
             return Evidence(both.facts(), side=Side.ON_PREMISES)
-        # A client that says itself that it is not registered will not change its mind; one that connects may.
+        # A client that says itself that it is not registered stays so; one that is connecting may come up.
         patience = self.patience if both.kind != "not_serving" else min(self.patience, NOT_SERVING_FOR)
         stop = Blocked(f"the number does not serve On-Premises: {both.facts()}", DARK_PAGE)
         return self.not_yet(number, patience, stop, 3, "not serving On-Premises yet")
 
 
 class SmokeOnPrem(ConfirmOnPrem):
-    """The last look, after whatever brought the number up: connected, and off Cloud."""
+    """The last reading of a rollback: the number is connected On-Premises, and off Cloud."""
 
     contract: ClassVar[StepContract] = replace(ConfirmOnPrem.contract, name="smoke_onprem")
     patience: ClassVar[timedelta] = timedelta(minutes=1)

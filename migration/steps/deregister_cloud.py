@@ -1,4 +1,4 @@
-"""Take the number off Cloud: the point of no return of the way back. Acts on Cloud only.
+"""Take the number off Cloud: the point of no return of BACK_TO_ONPREM. Acts on Cloud only.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
 Counted to the ten of 72 hours that deregister has of its own. Taken back by: `register`, as in FORWARD_RECOVERY.
@@ -27,9 +27,9 @@ class DeregisterCloud:
         cloud = (await cached_sides(number)).cloud
         if not cloud.registered:
             return None  # it is off Cloud already; what is left is to bring it up On-Premises
-        found = rollback_option(number, verified=cloud.code_verification_status == "VERIFIED")
-        if found.way is RollbackState.CLOSED:
-            return Blocked(f"the way back is {found}", CLOSED_PAGE)
+        option = rollback_option(number, verified=cloud.code_verification_status == "VERIFIED")
+        if option.state is RollbackState.CLOSED:
+            return Blocked(f"the way back is {option}", CLOSED_PAGE)
         if number.state.pin_provenance is None or await number.secrets.open("pin") is None:
             return Blocked("no PIN is known, so the number could not come forward again", CLOSED_PAGE)
         return None
@@ -54,5 +54,5 @@ class DeregisterCloud:
 
 def _side(both: BothSides, number: Number) -> Side:
     read = side_of(both, number)
-    # Off Cloud by Graph's own word; a silent instance does not serve it either before it is started.
+    # Graph shows it off Cloud; an instance that is silent does not serve it either until it is started.
     return Side.NEITHER if read is Side.UNKNOWN and not both.serving else read

@@ -1,7 +1,7 @@
 """Take the number off On-Premises, or make sure that it stays off.
 
 On-Premises has no deregister call: it means stopping the client by a named command and having proof that it is
-gone. After `register` with a backup this is a fence: the move is done, the client is kept from coming back.
+gone. After `register` with a backup it is a safeguard: the move is done, and the client is kept from coming back.
 Taken back by: starting the client again, as long as its registration is live.
 """
 
@@ -27,7 +27,7 @@ class DeregisterOnPrem:
 
     async def check(self, number: Number) -> None | Blocked:
         both = await cached_sides(number)
-        if _stop_command(number) is not None or _gone(both, number) or _fenced(both):
+        if _stop_command(number) is not None or _gone(both, number) or _serves_from_cloud(both):
             return None
         if both.kind == "not_serving":
             return None  # a second reading will prove it
@@ -43,8 +43,8 @@ class DeregisterOnPrem:
         if _gone(both, number) or self._proven(both, number, intent):
             return Done(Evidence(both.facts(), side=side))
         if intent is None and number.result_of(self.contract.name) and not both.serving:
-            return Done(Evidence(both.facts(), side=side))  # proved before, in this migration; passed again
-        if _must_stop(number, intent):
+            return Done(Evidence(both.facts(), side=side))  # proved before in this migration
+        if _stop_first(number, intent):
             return NotDone(both.facts(), side_of(both, number))
         if both.kind == "not_serving":
             return CannotTell(
@@ -52,7 +52,7 @@ class DeregisterOnPrem:
                 "not serving; a second reading will prove it",
                 {**number.note_of(self.contract.name), "not_serving_at": number.now.isoformat()},
             )
-        if _fenced(both):
+        if _serves_from_cloud(both):
             return Done(Evidence(both.facts() | {"kept_off_by": "nobody; the number is on Cloud"}, side=side))
         if intent is None or both.serving:
             return NotDone(both.facts())
@@ -87,8 +87,8 @@ def _stop_command(number: Number) -> str | None:
     return number.state.instance.stop_command if number.state.instance is not None else None
 
 
-def _must_stop(number: Number, intent: Intent | None) -> bool:
-    """Before a first attempt, a client with a stop command is stopped even if it is silent already: kept off."""
+def _stop_first(number: Number, intent: Intent | None) -> bool:
+    """Before a first attempt a client with a stop command is stopped even if it is silent: so that it stays off."""
     return (
         intent is None and _stop_command(number) is not None and "stopped_at" not in number.note_of("deregister_onprem")
     )
@@ -105,6 +105,6 @@ def _gone(both: BothSides, number: Number) -> bool:
     return both.kind != "not_serving" and expired(both, number) and graph_agrees_gone(both)
 
 
-def _fenced(both: BothSides) -> bool:
+def _serves_from_cloud(both: BothSides) -> bool:
     """The number serves from Cloud, so On-Premises cannot: a number lives on one platform at a time."""
     return both.cloud.registered and not both.serving

@@ -46,14 +46,14 @@ class PauseSends:
                     return Done(_paused(evidence, intent))
                 case CannotTell() as draining:
                     return draining
-        return NotDone({"why": "the same word under the same key is harmless"})
+        return NotDone({"why": "the same announcement under the same key is harmless"})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell:
-        said = await announce(number, intent, {})
-        return _paused(said, intent) if isinstance(said, Evidence) else said
+        answer = await announce(number, intent, {})
+        return _paused(answer, intent) if isinstance(answer, Evidence) else answer
 
 
 def _paused(evidence: Evidence, intent: Intent) -> Evidence:
-    """Good from when it was said, not from when the last sender had drained: its deadline runs from there."""
-    said_at = datetime.fromisoformat(intent.facts["body"]["deadline"]) - PAUSE_LEASE
-    return Evidence(evidence.facts, outbox_key=evidence.outbox_key, paused=True, fresh_from=said_at)
+    """Fresh from when it was sent, not from when the last sender had drained: its deadline counts from there."""
+    sent_at = datetime.fromisoformat(intent.facts["body"]["deadline"]) - PAUSE_LEASE
+    return Evidence(evidence.facts, outbox_key=evidence.outbox_key, paused=True, fresh_from=sent_at)

@@ -1,4 +1,4 @@
-"""Where is the number really? The first step of getting one back that is dark."""
+"""Read both sides of a number that is dark, before anything is done to get it back."""
 
 from typing import ClassVar
 
@@ -22,6 +22,6 @@ class ReadBothSides(ReadStep):
             return stop
         side = side_of(both, number)
         if side is Side.ON_PREMISES:
-            said = "the number serves On-Premises; there is nothing to recover"
-            return Blocked(said, "runbooks/dark-on-both-sides.md", side)
+            reason = "the number serves On-Premises; there is nothing to recover"
+            return Blocked(reason, "runbooks/dark-on-both-sides.md", side)
         return Evidence(both.facts(), side=side)

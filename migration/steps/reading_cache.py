@@ -1,4 +1,4 @@
-"""One look at each side, and how far it is handed on."""
+"""One reading of each side, and how long it may be reused."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from migration.clients.onprem import OnPremReading, Reading
 
 @dataclass(frozen=True, slots=True)
 class BothSides:
-    """One look at each side."""
+    """One reading of each side."""
 
     cloud: CloudNumber
     onprem: OnPremReading | None  # None: the number has no instance that we know of
@@ -32,10 +32,9 @@ class BothSides:
 
 @dataclass(slots=True)
 class ReadingCache:
-    """What a step has seen since it began to look: `check`, `probe` and `prepare` of one pass share it.
+    """The readings that `check`, `probe` and `prepare` of one pass share.
 
-    Never older than the lease for reading, and void with every call and every later probe of it: what a call did is
-    read anew.
+    Cached for one pass only; discarded before any probe that follows a call.
     """
 
     both: BothSides | None = None

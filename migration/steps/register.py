@@ -8,6 +8,7 @@ Taken back by: the `BACK_TO_ONPREM` itinerary, where that is open. A refusal is 
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -45,7 +46,7 @@ class Register:
             return Blocked("the PIN is of unknown provenance; a wrong one takes the number down", PIN_PAGE)
         if self._with_backup and await number.secrets.open("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
-        return await self._too_late(number)
+        return await self._signup_too_old(number)
 
     async def prepare(self, number: Number) -> Draft:
         secret = {"pin": await number.secrets.open("pin")}
@@ -65,17 +66,17 @@ class Register:
             return CannotTell(number.after(seconds=2), "both sides claim the number")
         if intent is None:
             return NotDone(both.facts(), side_of(both, number))
-        return self._absent(number, intent, both)
+        return self._not_on_cloud(number, intent, both)
 
-    def _absent(self, number: Number, intent: Intent, both: BothSides) -> Probe:
-        """Not on Cloud, as far as one read can tell. What would prove that the call had no effect?"""
+    def _not_on_cloud(self, number: Number, intent: Intent, both: BothSides) -> Probe:
+        """One reading shows the number not on Cloud. Is it proved that the call had no effect?"""
         if both.serving:
             return NotDone(both.facts())  # the side that would have lost the number still serves it
         stated = number.state.onprem_off_stated_at
         if stated is not None and stated > intent.opened_at and number.now >= intent.answer_due + READS_LAG:
-            return NotDone(both.facts() | {"off_stated_by": number.state.onprem_off_stated_by})  # not by our call, then
+            return NotDone(both.facts() | {"off_stated_by": number.state.onprem_off_stated_by})  # so not by our call
         if self._with_backup and intent.facts.get("onprem_before") == "serving":
-            # It took On-Premises down: the call was there. Cloud comes up at its end, or reads lag.
+            # On-Premises went down, so the call did arrive. Cloud comes up when it ends, or reads lag.
             return CannotTell(number.next_check(intent.opened_at, 2), "On-Premises is down and Cloud is not up yet")
         if number.now >= intent.answer_due + READS_LAG:
             return NotDone(both.facts() | {"read_at": number.now.isoformat()})
@@ -87,7 +88,7 @@ class Register:
         )
         return Evidence({"accepted": True})
 
-    async def _too_late(self, number: Number) -> None | Blocked:
+    async def _signup_too_old(self, number: Number) -> None | Blocked:
         if number.state.itinerary != "ONBOARD":
             return None
         onboarded = (await cached_sides(number)).cloud.last_onboarded_time
@@ -99,13 +100,11 @@ class Register:
         return None
 
 
-def _backup(secret: object) -> Backup | None:
-    assert isinstance(secret, dict) or hasattr(secret, "get")
-    sealed = secret.get("backup")
-    if sealed is None:
+def _backup(secret: Mapping[str, SecretStr]) -> Backup | None:
+    if "backup" not in secret:
         return None
-    told = json.loads(sealed.get_secret_value())
-    return Backup(data=SecretStr(told["data"]), password=SecretStr(told["password"]))
+    backup = json.loads(secret["backup"].get_secret_value())
+    return Backup(data=SecretStr(backup["data"]), password=SecretStr(backup["password"]))
 
 
 def _days(now: datetime, then: datetime) -> int:

@@ -23,14 +23,14 @@ class RequestCode:
     contract: ClassVar[StepContract] = StepContract(name="request_code", promise=Promise.AT_MOST_ONCE)
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        before = number.result_of(self.contract.name)
-        asked = int(before.get("asked", 0))
+        last = number.result_of(self.contract.name)
+        requests = int(last.get("asked", 0))
         if outstanding(number, self.contract.name, "verify_code"):
             return None
-        if asked >= MOST_REQUESTS and await _not_verified(number):
-            return Blocked(f"{asked} codes were asked for and none was verified", "runbooks/code-never-comes.md")
-        if asked and "asked_at" in before:
-            again = datetime.fromisoformat(before["asked_at"]) + COOL_DOWN
+        if requests >= MOST_REQUESTS and await _not_verified(number):
+            return Blocked(f"{requests} codes were asked for and none was verified", "runbooks/code-never-comes.md")
+        if requests and "asked_at" in last:
+            again = datetime.fromisoformat(last["asked_at"]) + COOL_DOWN
             if number.now < again:
                 return Waiting(again, Party.US, "cooling down before another code is asked for")
         return None
@@ -50,10 +50,10 @@ class RequestCode:
         if intent is None and outstanding(number, self.contract.name, "verify_code"):
             return Done(
                 Evidence(dict(number.result_of(self.contract.name)))
-            )  # passed again; the phone does not ring twice
+            )  # passed a second time; the phone does not ring again
         if intent is None:
             return NotDone({"verified": False})
-        return Done(Evidence(asked_for(intent, lost=True)))
+        return Done(Evidence(request_facts(intent, lost=True)))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.request_code(
@@ -62,7 +62,7 @@ class RequestCode:
             str(intent.facts["language"]),
             send_by=intent.send_by,
         )
-        return Evidence(asked_for(intent, lost=False))
+        return Evidence(request_facts(intent, lost=False))
 
 
 def outstanding(number: Number, requested: str, verified: str) -> bool:
@@ -70,11 +70,11 @@ def outstanding(number: Number, requested: str, verified: str) -> bool:
     asked_at = number.result_of(requested).get("asked_at")
     if asked_at is None or number.now >= datetime.fromisoformat(asked_at) + CODE_LIVES:
         return False
-    used = number.results.get(verified)
-    return used is None or used.at < datetime.fromisoformat(asked_at)
+    verification = number.results.get(verified)
+    return verification is None or verification.at < datetime.fromisoformat(asked_at)
 
 
-def asked_for(intent: Intent, *, lost: bool) -> dict[str, object]:
+def request_facts(intent: Intent, *, lost: bool) -> dict[str, object]:
     """What is remembered of a request: how many there were, when, and whether the answer to it is known."""
     return {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
 

@@ -2,7 +2,7 @@
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/backup-and-restore
 Whether that works for a number that was on Cloud since is undocumented (docs/unconfirmed.md); the steps after this
-one look, and ask for a code where it did not.
+one read the client, and ask for a code where it did not.
 """
 
 import json
@@ -34,15 +34,15 @@ class RestoreOnPrem:
         both = await cached_sides(number)
         if both.serving:
             return Done(Evidence(both.facts() | {"restored": False}, side=Side.ON_PREMISES))
-        if intent is None and (self._done_before(number) or await number.secrets.open("backup") is None):
-            return Done(Evidence(both.facts() | {"restored": self._done_before(number)}))
+        if intent is None and (self._restored_before(number) or await number.secrets.open("backup") is None):
+            return Done(Evidence(both.facts() | {"restored": self._restored_before(number)}))
         return NotDone({"why": "the same backup again is harmless", **both.facts()})
 
-    def _done_before(self, number: Number) -> bool:
+    def _restored_before(self, number: Number) -> bool:
         return bool(number.result_of(self.contract.name).get("restored"))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None
-        told = json.loads(intent.secret["backup"].get_secret_value())
-        await number.onprem.restore(SecretStr(told["data"]), SecretStr(told["password"]), send_by=intent.send_by)
+        backup = json.loads(intent.secret["backup"].get_secret_value())
+        await number.onprem.restore(SecretStr(backup["data"]), SecretStr(backup["password"]), send_by=intent.send_by)
         return Evidence({"restored": True})

@@ -1,4 +1,4 @@
-"""Tell the customer's senders to go on. Said until heard; the pause's own deadline is the net below it."""
+"""Tell the customer's senders to go on. Repeated until confirmed; at the latest the pause's own deadline ends it."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -12,5 +12,5 @@ class ResumeSends(SwitchRoute):
     contract: ClassVar[StepContract] = replace(SwitchRoute.contract, name="resume_sends")
     resumes: ClassVar[bool] = True
 
-    def _true_already(self, number: Number) -> str | None:
+    def _why_not_needed(self, number: Number) -> str | None:
         return "senders were not paused" if number.state.paused_at is None else None

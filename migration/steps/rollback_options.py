@@ -1,4 +1,4 @@
-"""Is there a way back to On-Premises for this number now, and why or why not? Asked before the cutover and after it."""
+"""Can this number go back to On-Premises now, and why or why not? Assessed before the cutover and after it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from migration.steps.number import Number
 from state.enums import Side
 from state.rows import Position
 
-# Under this name stands what a preflight saw, beside what the steps found.
+# The name of the finding that a preflight leaves beside the results of the steps.
 PREFLIGHT = "preflight"
 
 
@@ -24,17 +24,19 @@ class RollbackState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RollbackOption:
-    way: RollbackState
+    state: RollbackState
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.way}: {self.reason}"
+        return f"{self.state}: {self.reason}"
 
 
-def summarize_rollbacks(found: Iterable[RollbackOption]) -> str:
+def summarize_rollbacks(options: Iterable[RollbackOption]) -> str:
     """`2 closed (its On-Premises client expired on 2025-10-23), 1 unknown (...)`; `none` of no numbers."""
-    counts = sorted(Counter(found).items(), key=lambda one: (list(RollbackState).index(one[0].way), one[0].reason))
-    return ", ".join(f"{count} {back.way} ({back.reason})" for back, count in counts) or "none"
+    counts = sorted(
+        Counter(options).items(), key=lambda item: (list(RollbackState).index(item[0].state), item[0].reason)
+    )
+    return ", ".join(f"{count} {option.state} ({option.reason})" for option, count in counts) or "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,19 @@ class RollbackFacts:
     serves: bool  # by our last reading it is On-Premises that serves the number
     expires_at: datetime | None
     fact: str | None  # onprem_registration, as measured: "open", "blocked", or not at all
-    verified: bool | None  # Graph shows the number's code status so; None: nobody has looked yet
+    verified: bool | None  # Graph shows the number's code status so; None: not read yet
     stopped: bool = False  # we stopped its client, and nothing that could register it elsewhere was sent since
 
     @classmethod
     def of(
         cls, at: Position, snapshot: Mapping[str, Any], facts: Mapping[str, str], *, stopped: bool = False
     ) -> "RollbackFacts":
-        """From what is on record, without a look at either side."""
-        noted = snapshot.get("expires_at")
+        """From what is on record, without reading either side."""
+        expires_at = snapshot.get("expires_at")
         return cls(
             at.instance is not None,
             at.side is Side.ON_PREMISES,
-            datetime.fromisoformat(str(noted)) if noted else None,
+            datetime.fromisoformat(str(expires_at)) if expires_at else None,
             facts.get("onprem_registration"),
             snapshot.get("code_verification_status") == "VERIFIED" if snapshot else None,
             stopped,
@@ -65,7 +67,7 @@ class RollbackFacts:
 
     @property
     def ends(self) -> datetime | None:
-        """When its client ends, or None for one that serves and that nobody has asked yet."""
+        """When its client ends, or None for one that serves and was not read yet."""
         if self.expires_at is None and self.verified is None and self.serves:
             return None
         return self.expires_at or SUNSET
@@ -83,7 +85,7 @@ def only_stopped(at: Position, calls: Iterable[str]) -> bool:
 def rollback_option(
     number: Number, expires_at: datetime | None = None, *, verified: bool, stopped: bool = False
 ) -> RollbackOption:
-    """With what was just read of both sides."""
+    """From what was just read of both sides."""
     known = RollbackFacts.of(number.state, number.result_of("snapshot"), number.facts, stopped=stopped)
     return assess_rollback(replace(known, expires_at=expires_at or known.expires_at, verified=verified), number.now)
 
@@ -111,8 +113,8 @@ def assess_rollback(known: RollbackFacts, now: datetime) -> RollbackOption:
             RollbackState.OPEN, f"On-Premises registration was measured to work; the client lives until {ends:%Y-%m-%d}"
         )
     if not known.verified:
-        said = "not measured whether On-Premises takes it again, and coming forward again would need a code"
-        return RollbackOption(RollbackState.CLOSED, said)
+        reason = "not measured whether On-Premises takes it again, and coming forward again would need a code"
+        return RollbackOption(RollbackState.CLOSED, reason)
     return RollbackOption(
         RollbackState.UNKNOWN, "not measured whether On-Premises takes the number again (onprem_registration)"
     )

@@ -26,7 +26,7 @@ class SecurePin:
 
     async def check(self, number: Number) -> None | Blocked:
         both = await cached_sides(number)
-        stop = not_movable(both.cloud)  # said here too: not every itinerary begins with a snapshot that must pass
+        stop = not_movable(both.cloud)  # checked here too: in some itineraries the snapshot is optional or absent
         if stop is not None:
             return stop
         known = number.state.pin_provenance is not None
@@ -66,5 +66,5 @@ class SecurePin:
 
 
 def invented_pin(number: Number) -> SecretStr:
-    """Six digits from the handed-in randomness. Uniform: 2**64 values onto a million leave no bias worth naming."""
+    """Six digits from the handed-in randomness; 2**64 values onto a million leave a bias below 1e-13."""
     return SecretStr(f"{int.from_bytes(number.randomness(8)) % 1_000_000:06d}")

@@ -22,7 +22,7 @@ class Snapshot(ReadStep):
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         both = await read_both(number)
         facts: dict[str, Any] = (
-            _only_a_client_tells(number)
+            _only_known_from_the_client(number)
             | both.facts()
             | {
                 "verified_name": both.cloud.verified_name,
@@ -37,6 +37,6 @@ class Snapshot(ReadStep):
         return Evidence(facts, side=side_of(both, number))
 
 
-def _only_a_client_tells(number: Number) -> dict[str, Any]:
-    """What an earlier snapshot has of it: put on another way while it is dark, a number would lose its profile."""
-    return {name: told for name, told in number.result_of("snapshot").items() if name in ("expires_at", "profile")}
+def _only_known_from_the_client(number: Number) -> dict[str, Any]:
+    """From an earlier snapshot: put on another itinerary while dark, a number would lose its profile otherwise."""
+    return {name: fact for name, fact in number.result_of("snapshot").items() if name in ("expires_at", "profile")}

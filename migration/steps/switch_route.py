@@ -1,4 +1,7 @@
-"""Tell the customer's senders where the number answers now. Past the point of no return: it is said until heard."""
+"""Tell the customer's senders where the number answers now.
+
+The point of no return is passed, so the announcement is repeated until the hook confirms it.
+"""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -17,7 +20,7 @@ class SwitchRoute:
     resumes: ClassVar[bool] = False
 
     def __init__(self, *, goes_to: Side | None = Side.CLOUD) -> None:
-        """`goes_to` None: to where the number serves, said only where its senders were last told otherwise."""
+        """`goes_to` None: the side where it serves, announced only if its senders were sent elsewhere before."""
         self._goes_to = goes_to
 
     def _target(self, number: Number) -> Side:
@@ -28,8 +31,8 @@ class SwitchRoute:
     async def check(self, number: Number) -> None:
         return None
 
-    def _true_already(self, number: Number) -> str | None:
-        """Why nothing has to be said, or None."""
+    def _why_not_needed(self, number: Number) -> str | None:
+        """Why no announcement is needed, or None."""
         if self._goes_to is None and number.state.route in (None, self._target(number)):
             return "senders were not told to send anywhere else"
         return None
@@ -40,21 +43,21 @@ class SwitchRoute:
         return announcement(number, self.contract.name, came_from, target)
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        if intent is None and (already := self._true_already(number)) is not None:
-            return Done(Evidence({"told": already}))
+        if intent is None and (reason := self._why_not_needed(number)) is not None:
+            return Done(Evidence({"told": reason}))
         if number.hooks is None:
             return Done(Evidence({"told": "no hook"}, resumed=self.resumes))
         if intent is not None:
             match await ask_again(number, intent, number.note_of(self.contract.name)):
                 case Evidence() as evidence:
-                    return Done(self._heard(evidence))
+                    return Done(self._confirmed(evidence))
                 case CannotTell() as draining:
                     return draining
-        return NotDone({"why": "the same word under the same key is harmless"})
+        return NotDone({"why": "the same announcement under the same key is harmless"})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell:
-        said = await announce(number, intent, {})
-        return self._heard(said) if isinstance(said, Evidence) else said
+        answer = await announce(number, intent, {})
+        return self._confirmed(answer) if isinstance(answer, Evidence) else answer
 
-    def _heard(self, evidence: Evidence) -> Evidence:
+    def _confirmed(self, evidence: Evidence) -> Evidence:
         return Evidence(evidence.facts, outbox_key=evidence.outbox_key, resumed=self.resumes)

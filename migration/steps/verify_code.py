@@ -40,7 +40,7 @@ class VerifyCode:
 
 
 def wait_for_code(number: Number, requested: str) -> Waiting | Blocked | Reopen:
-    """What to do while no code was typed in, on either side: wait as long as one is good, then ask again or stop."""
+    """While no code was typed in, for either side: wait as long as the last one is good, then ask again or stop."""
     request = number.result_of(requested)
     asked_at = datetime.fromisoformat(request["asked_at"]) if request.get("asked_at") else None
     until = (asked_at or number.now) + CODE_LIVES

@@ -74,7 +74,7 @@ SAID = {
 def test_what_is_said(name: str) -> None:
     known, now, way, reason = SAID[name]
     found = assess_rollback(known, now)
-    assert (found.way, reason in found.reason) == (way, True), found
+    assert (found.state, reason in found.reason) == (way, True), found
 
 
 def test_a_sum_gives_each_reason_once() -> None:
