@@ -18,7 +18,7 @@ from migration.demo.servers import DemoServers
 from state.enums import Side, Status
 from state.ledger.waves import NewWave
 from tests.flows.conftest import Place
-from tests.runbooks.pages import TOP, typed
+from tests.runbooks.pages import REPOSITORY, commands_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -179,7 +179,7 @@ async def test_a_code_whose_run_never_begins_goes_with_the_run(place: Place, api
     run = (await api.ask("POST", f"/deployments/{told['id']}/create_flow_run", body))["id"]
     assert TYPED_IN_VAIN in prefect_says(place)
 
-    looking, deleting = typed(TOP / "docs" / "prefect.md")[-2:]
+    looking, deleting = commands_in(REPOSITORY / "docs" / "prefect.md")[-2:]
     assert run[:8] in await shell(place, looking)
     await shell(place, deleting.replace("RUN_ID", run))
     await asyncio.sleep(5)

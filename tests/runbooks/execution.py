@@ -1,79 +1,117 @@
-"""Walking a page: its commands are typed as they stand there, in states that the page is for."""
+"""Executes a page: its commands are typed as they stand there, on fleets in the state that the page is for."""
 
 import asyncio
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from migration.operations.waves import begin_wave
+from state.enums import Side, Status
+from state.rows import Position
 from tests.harness.cli_fixture import Said
 from tests.harness.operator import Operator, make_operator
-from tests.runbooks.pages import TOP, typed
+from tests.runbooks.pages import REPOSITORY, commands_in
 
-Fresh = Callable[[], tuple[Any, str]]  # a folder and an upgraded, empty database
+# Makes a new folder and an upgraded, empty database; gives the folder and the database's URL.
+NewDatabase = Callable[[], tuple[Path, str]]
+HOOK_COLUMNS = {"hook": "senders", "start_command": "start"}
 
 
 @dataclass
-class Walk:
-    """One page; `end` fails for a command on it that no story typed."""
+class RunbookExecution:
+    """One page; `assert_all_executed` fails for a command of it that was never executed."""
 
     page: str
-    fresh: Fresh
-    desk: Operator = field(init=False)
+    new_database: NewDatabase
+    operator: Operator = field(init=False)
+    commands: list[str] = field(init=False)
     left: list[str] = field(init=False)
-    lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lines = typed(TOP / "runbooks" / f"{self.page}.md")
-        self.left = list(dict.fromkeys(self.lines))
+        self.commands = list(dict.fromkeys(commands_in(REPOSITORY / "runbooks" / f"{self.page}.md")))
+        self.left = list(self.commands)
 
     def begin(
-        self, *kinds: str, columns: dict[str, str] | None = None, only: int | None = None, **how: Any
+        self, *kinds: str, columns: dict[str, str] | None = None, only: int | None = None, **options: Any
     ) -> Operator:
-        """Another story: a desk of its own with this fleet taken in."""
-        folder, url = self.fresh()
-        self.desk = asyncio.run(make_operator(folder, url, kinds=kinds or ("healthy",), **how))
-        path = self.desk.rig.inventory(**(columns or {}))
+        """A new operator with a fleet imported into a database of its own; `only`: so many rows of it."""
+        folder, url = self.new_database()
+        self.operator = asyncio.run(make_operator(folder, url, kinds=kinds or ("healthy",), **options))
+        path = self.operator.rig.inventory(**(columns or {}))
         if only is not None:
             lines = path.read_text().splitlines()
             path.write_text("\n".join(lines[: only + 1]) + "\n")
-        said = self.desk.cutover("import", str(path))
-        assert said.code == 0, said.err
-        return self.desk
+        result = self.operator.cutover("import", str(path))
+        assert result.code == 0, result.err
+        return self.operator
 
-    def wave(self, *more: str) -> None:
-        said = self.desk.cutover("plan", "WAVE", *more)
-        assert said.code == 0, said.err
+    def plan_wave(self, *options: str) -> None:
+        result = self.operator.cutover("plan", "WAVE", *options)
+        assert result.code == 0, result.err
 
-    def type(self, what: str, *, code: int | None = 0, answer: str | None = None, place: str = "") -> Said:
-        """Type the page's line that holds `what`; `place` is what stands for NAME or FILE."""
-        line = self._named(what)
-        self.left = [one for one in self.left if one != line]
-        words = [word.strip('"') for word in _split(line)[1:]]
-        if place:
-            words = [place if word in ("NAME", "FILE") else word for word in words]
-        said = self.desk.cutover(*words, typed=answer)
-        assert code is None or said.code == code, f"{line}: {said.code} {said.err} {said.out}"
-        return said
+    def execute(self, part: str, *, exit_code: int | None = 0, typed: str | None = None, argument: str = "") -> Said:
+        """Execute the page's command that `part` identifies.
 
-    def _named(self, what: str) -> str:
-        """The line that is this command, that begins with it, or that alone holds it."""
-        for line in self.lines:
-            if line == f"cutover {what}":
-                return line
-        (line,) = [one for one in dict.fromkeys(self.lines) if one.startswith(f"cutover {what} ")] or [
-            one for one in dict.fromkeys(self.lines) if what in one
-        ]
-        return line
+        `typed` goes to its prompt, `argument` replaces NAME or FILE; `exit_code=None` accepts any exit code.
+        """
+        command = self._command(part)
+        self.left = [line for line in self.left if line != command]
+        words = shlex.split(command)[1:]
+        if argument:
+            words = [argument if word in ("NAME", "FILE") else word for word in words]
+        result = self.operator.cutover(*words, typed=typed)
+        assert exit_code is None or result.code == exit_code, f"{command}: {result.code} {result.err} {result.out}"
+        return result
 
-    def elsewhere(self, what: str) -> None:
-        """A command that a test of its own executes."""
-        self.left = [line for line in self.left if what not in line]
+    def _command(self, part: str) -> str:
+        """The command that is `part`, else the only one that begins with it, else the only one that contains it."""
+        if f"cutover {part}" in self.commands:
+            return f"cutover {part}"
+        beginning = [line for line in self.commands if line.startswith(f"cutover {part} ")]
+        (command,) = beginning or [line for line in self.commands if part in line]
+        return command
 
-    def end(self) -> None:
-        assert self.left == [], "no story types these"
+    def executed_elsewhere(self, part: str) -> None:
+        """Excludes a command that another test executes."""
+        self.left = [line for line in self.left if part not in line]
+
+    def assert_all_executed(self) -> None:
+        assert self.left == [], "no test executes these"
 
 
-def _split(line: str) -> list[str]:
-    import shlex
+def assert_on_cloud(operator: Operator, *, registers: int = 1, ref: str = "N-0001") -> None:
+    """Our record and the sandbox's agree that the number serves from Cloud, after so many calls of `register`."""
+    at, sim = operator.at(ref), operator.sim(ref)
+    assert (at.side, at.status, sim.side) == (Side.CLOUD, Status.DONE, "cloud"), f"{at.next_step}: {at.reason}"
+    assert operator.calls(ref).count("register") == registers
 
-    return shlex.split(line)
+
+def assert_untouched(operator: Operator, ref: str = "N-0001") -> None:
+    """The number serves from On-Premises, and no call that could change that was sent."""
+    assert operator.sim(ref).side == "on_premises"
+    assert not {"register", "deregister", "command.stop"} & set(operator.calls(ref))
+
+
+def drive_to_block(operator: Operator, page: str, ref: str = "N-0001") -> Position:
+    """Run the number until it is blocked; the block names this page."""
+    at = operator.drive(ref)
+    assert (at.status, at.runbook) == (Status.BLOCKED, f"runbooks/{page}.md"), (
+        f"{at.status} {at.next_step}: {at.reason}"
+    )
+    return at
+
+
+def begin_planned_wave(operator: Operator) -> None:
+    """Mark the wave as running without moving its numbers."""
+    operator.do(lambda app: begin_wave(app, "WAVE"))
+
+
+def dark_number(runbook: RunbookExecution, **columns: str) -> Operator:
+    """A number on CODE_AFTER that we took off On-Premises; nobody has typed its code."""
+    operator = runbook.begin("code_refused", columns=HOOK_COLUMNS | {"itinerary": "CODE_AFTER"} | columns)
+    operator.cutover("run", "N-0001", "--patience", "0")
+    at = operator.at()
+    assert (at.side, at.dark_by_us, at.next_step) == (Side.NEITHER, True, "verify_code"), f"{at.next_step}: {at.reason}"
+    return operator

@@ -23,7 +23,7 @@ from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.prefect_stack import Hall, name_start_command
-from tests.runbooks.pages import TOP, typed
+from tests.runbooks.pages import REPOSITORY, commands_in
 
 log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -207,7 +207,7 @@ async def test_prefect_down(hall: Hall, api: PrefectApi) -> None:
     """Each command of the page, and what its Check says, with a server that is gone and comes again."""
     await hall.cutover("plan", WAVE)
     hall.kill_prefect()
-    lines = typed(TOP / "runbooks" / "prefect-down.md")
+    lines = commands_in(REPOSITORY / "runbooks" / "prefect-down.md")
     assert lines == ["cutover status", f"cutover run {WAVE}", "cutover deploy", "cutover worker", "cutover sweep"]
     await hall.cutover("status")
     await hall.cutover("run", WAVE)

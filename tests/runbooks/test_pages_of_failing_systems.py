@@ -1,0 +1,163 @@
+"""The pages for a database, Prefect, a key, a token, a login, a hook or a far side that fails."""
+
+from pathlib import Path
+
+from migration.vault.sealing import new_master_key
+from state.enums import Status
+from tests.runbooks.execution import (
+    HOOK_COLUMNS,
+    RunbookExecution,
+    assert_on_cloud,
+    assert_untouched,
+    begin_planned_wave,
+    drive_to_block,
+)
+
+
+def test_database_down(runbook: RunbookExecution, tmp_path: Path) -> None:
+    operator = runbook.begin(*["healthy"] * 2)
+    runbook.plan_wave("--limit", "1")
+    operator.step_to("pause_sends", "N-0002")
+    settings = operator.rig.settings
+    unreachable = "sqlite+aiosqlite:////no/such/folder/state.db"
+    if "postgresql" in settings.database:
+        unreachable = "postgresql+asyncpg://nobody@127.0.0.1:9/none"
+    operator.rig.settings = settings.model_copy(update={"database_url": unreachable})
+    assert "the database does not answer" in runbook.execute("status", exit_code=1).complaint
+    assert "the database does not answer" in runbook.execute("show", exit_code=1).complaint
+    assert "the database does not answer" in runbook.execute("sweep", exit_code=1).complaint
+    assert "cutover runbook database-down" in runbook.execute("hold", exit_code=1).complaint
+    assert all("register" not in call.call for call in operator.rig.sandbox.world.calls)
+    new = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
+    operator.rig.settings = settings.model_copy(update={"database_url": new})
+    assert "run `cutover init`" in operator.cutover("status").complaint
+    runbook.execute("init")
+    runbook.execute("status")
+    operator.rig.settings = settings
+    runbook.execute("status")
+    runbook.execute("hold")
+    runbook.execute("sweep")
+    assert_on_cloud(operator, ref="N-0002")
+    assert_untouched(operator)
+    runbook.assert_all_executed()
+
+
+def test_far_side_down(runbook: RunbookExecution) -> None:
+    operator = runbook.begin(*["healthy"] * 2)
+    runbook.plan_wave()
+    operator.step_to("set_storage")
+    begin_planned_wave(operator)
+    operator.rig.sandbox.faults.add("get.number", "500", times=0)
+    drive_to_block(operator, "far-side-down")
+    runbook.execute("status")
+    runbook.execute("show")
+    runbook.execute("hold")
+    operator.rig.sandbox.faults.clear()
+    assert_untouched(operator)
+    runbook.execute("release")
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    assert_on_cloud(operator, ref="N-0002")
+    runbook.assert_all_executed()
+
+
+def test_key_lost(runbook: RunbookExecution) -> None:
+    operator = runbook.begin()
+    operator.step_to("pause_sends")
+    key_file = operator.rig.folder / "master.key"
+    old = key_file.read_text().strip()
+    key_file.unlink()
+    assert "there is no master key" in operator.cutover("status").complaint
+    key_file.write_text(new_master_key().get_secret_value() + "\n")
+    assert "others may read" in operator.cutover("status").complaint
+    key_file.chmod(0o600)
+    assert "see runbooks/key-lost.md" in operator.cutover("run", "N-0001").complaint
+    operator.rig.settings = operator.rig.settings.model_copy(update={"older_master_keys": old})
+    operator.env["CUTOVER_OLDER_MASTER_KEYS"] = old
+    runbook.execute("rotate-key")
+    operator.rig.settings = operator.rig.settings.model_copy(update={"older_master_keys": ""})
+    operator.rig.clock.advance(120)  # the lease of the worker that had the wrong key
+    assert operator.cutover("run", "N-0001").code == 0
+    assert_on_cloud(operator)
+
+    operator = runbook.begin()
+    runbook.plan_wave()
+    (operator.rig.folder / "master.key").unlink()
+    runbook.execute("init")
+    runbook.execute("profile", argument="main")
+    runbook.execute("import", argument=str(operator.rig.folder / "fleet.csv"))
+    runbook.execute("--pin-handed-in", typed=operator.sim().pin + "\n")
+    result = operator.cutover("preflight", "WAVE")
+    assert result.code == 0, result.out
+    assert operator.cutover("run", "WAVE").code == 0
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_onprem_login(runbook: RunbookExecution) -> None:
+    operator = runbook.begin()
+    runbook.plan_wave()
+    operator.client().users["admin"].password = "N3w!password"
+    operator.client().tokens.clear()
+    drive_to_block(operator, "onprem-login")
+    runbook.execute("show")
+    assert_untouched(operator)
+    runbook.execute("import", argument=str(operator.rig.inventory()))
+    assert operator.cutover("preflight", "WAVE").code == 0
+    runbook.execute("--look-again")
+    operator.cutover("run", "WAVE", "--patience", "0")
+    runbook.execute("run", exit_code=None)
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_prefect_down(runbook: RunbookExecution) -> None:
+    """No Prefect server runs in these tests: that is the state. Deployments and a worker: tests/flows."""
+    operator = runbook.begin(*["healthy"] * 3)
+    runbook.plan_wave("--limit", "2")
+    operator.step_to("secure_pin", "N-0003")
+    runbook.execute("status")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    assert_on_cloud(operator, ref="N-0002")
+    assert "PREFECT_API_URL is not set" in runbook.execute("deploy", exit_code=1).complaint
+    assert "PREFECT_API_URL is not set" in runbook.execute("worker", exit_code=1).complaint
+    runbook.execute("sweep")
+    assert_on_cloud(operator, ref="N-0003")
+    runbook.assert_all_executed()
+
+
+def test_token_refused(runbook: RunbookExecution) -> None:
+    operator = runbook.begin()
+    world = operator.rig.sandbox.world
+    token = (operator.rig.folder / "token").read_text()
+    world.tokens[token].revoked = True
+    assert operator.drive().status is Status.HELD
+    assert "is halted" in runbook.execute("status").out
+    assert operator.cutover("profile", "main", "--new-token").code == 12
+    world.tokens[token].revoked = False  # the system user's new token, as far as anybody can tell
+    runbook.execute("profile", argument="main")
+    runbook.execute("sweep")
+    assert_on_cloud(operator)
+    assert "is halted" not in operator.cutover("status").out
+    runbook.assert_all_executed()
+
+
+def test_traffic_hook(runbook: RunbookExecution) -> None:
+    operator = runbook.begin(columns=HOOK_COLUMNS | {"hook_required": "yes"})
+    operator.sim().sender.behaviour = "veto"
+    drive_to_block(operator, "traffic-hook")
+    runbook.execute("show")
+    runbook.execute("hold")
+    assert_untouched(operator)
+    operator.cutover("release", "N-0001")
+    runbook.execute("import", argument=str(operator.rig.inventory(**HOOK_COLUMNS)))
+    assert operator.at().hook_required is False
+    operator.sim().sender.behaviour = "obey"
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    assert operator.sim().sender.route == "cloud"
+    assert operator.at().sender_gap_seconds is not None
+    runbook.assert_all_executed()

@@ -1,0 +1,198 @@
+"""The pages for numbers that stopped before, in or after their move."""
+
+import pytest
+
+from sandbox.world import health
+from state.enums import Status
+from tests.harness.in_process import Killed
+from tests.runbooks.execution import (
+    HOOK_COLUMNS,
+    RunbookExecution,
+    assert_on_cloud,
+    assert_untouched,
+    begin_planned_wave,
+    dark_number,
+    drive_to_block,
+)
+
+
+def test_budget_spent(runbook: RunbookExecution) -> None:
+    operator = runbook.begin(columns={"register_calls_72h": "7"})
+    at = operator.drive()
+    assert (at.status, at.next_step) == (Status.WAITING, "register")
+    assert "budget-spent" in (at.reason or "")
+    assert "7 of 10" in runbook.execute("show").out
+    runbook.execute("--spend-reserve")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_callbacks_do_not_drain(runbook: RunbookExecution) -> None:
+    operator = runbook.begin("callbacks_stuck", columns=HOOK_COLUMNS)
+    drive_to_block(operator, "callbacks-do-not-drain")
+    runbook.execute("show")
+    runbook.execute("hold")
+    assert_untouched(operator)
+    operator.client().callbacks.stuck, operator.client().callbacks.size = False, 0.0
+    runbook.execute("release")
+    runbook.execute("--look-again")
+    runbook.execute("run", exit_code=None)
+    operator.drive()
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_dark_on_both_sides(runbook: RunbookExecution) -> None:
+    operator = dark_number(runbook)
+    assert "DARK" in runbook.execute("show").out
+    runbook.execute("--look-again")
+    runbook.execute("FORWARD_RECOVERY")
+    runbook.execute("run", exit_code=3)
+    runbook.execute("enter-code", typed=operator.code() + "\n")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    assert operator.at().outage_seconds is not None
+    runbook.assert_all_executed()
+
+
+def test_deregistration_unfinished(runbook: RunbookExecution) -> None:
+    operator = runbook.begin()
+    operator.sim().incomplete_deregistration = True
+    drive_to_block(operator, "deregistration-unfinished")
+    runbook.execute("show")
+    operator.sim().incomplete_deregistration = False
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator, registers=2)
+    runbook.assert_all_executed()
+
+
+def test_no_backup(runbook: RunbookExecution) -> None:
+    for remedy in ("--look-again", "CODE_FIRST", "CODE_AFTER"):
+        operator = runbook.begin()
+        operator.rig.sandbox.stop_instance(operator.client().id)
+        drive_to_block(operator, "no-backup")
+        runbook.execute("show")
+        assert operator.calls().count("register") == 0
+        if remedy == "--look-again":
+            operator.rig.sandbox.start_instance(operator.client().id)
+        runbook.execute(remedy)
+        runbook.execute("run", exit_code=None)
+        assert operator.at().status is not Status.BLOCKED, (
+            f"{remedy}: {operator.at().next_step}: {operator.at().reason}"
+        )
+        operator.drive()
+        assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_refused(runbook: RunbookExecution) -> None:
+    operator = runbook.begin("verified")
+    runbook.plan_wave()
+    operator.step_to("subscribe")
+    token = operator.rig.sandbox.world.tokens[(operator.rig.folder / "token").read_text()]
+    token.wabas = frozenset()
+    drive_to_block(operator, "refused")
+    runbook.execute("show")
+    runbook.execute("hold")
+    token.wabas = None
+    assert_untouched(operator)
+    operator.cutover("release", "WAVE")
+    operator.cutover("run", "WAVE", "--patience", "0")
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_smoke_failed(runbook: RunbookExecution) -> None:
+    operator = runbook.begin("payment_problem")
+    drive_to_block(operator, "smoke-failed")
+    assert operator.sim().side == "cloud"
+    runbook.execute("show")
+    health.solve(operator.rig.sandbox.world, operator.sim(), health.PAYMENT)
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_stop_by_hand(runbook: RunbookExecution) -> None:
+    for proof in ("--look-again", "--onprem-off"):
+        columns = {} if proof == "--onprem-off" else {"stop_command": "", "command_arguments": ""}
+        operator = runbook.begin("verified", columns={"itinerary": "CODE_FIRST"} | columns)
+        operator.client().stop_works = False
+        drive_to_block(operator, "stop-by-hand")
+        runbook.execute("show")
+        assert operator.sim().side == "on_premises"
+        if proof == "--look-again":
+            operator.change("cut_off", True)  # by hand: its web application still answers, and says that it serves none
+        else:
+            operator.client().host = "stopped"
+        runbook.execute(proof)
+        runbook.execute("run", exit_code=None)
+        operator.drive()
+        assert_on_cloud(operator)
+        assert operator.sim().outage_s is not None
+    runbook.assert_all_executed()
+
+
+def test_storage_refused(runbook: RunbookExecution) -> None:
+    operator = runbook.begin(columns={"storage_region": "DE"}, switches={"storage_while_on_premises": "refused"})
+    drive_to_block(operator, "storage-refused")
+    runbook.execute("show")
+    runbook.execute("hold")
+    assert_untouched(operator)
+    operator.cutover("release", "N-0001")
+    runbook.execute("import", argument=str(operator.rig.inventory(storage_region="")))
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_terms_of_service(runbook: RunbookExecution) -> None:
+    operator = runbook.begin("tos_missing", "tos_missing")
+    runbook.plan_wave("--concurrency", "1")
+    begin_planned_wave(operator)
+    drive_to_block(operator, "terms-of-service")
+    runbook.execute("hold")
+    runbook.execute("show")
+    for ref in ("N-0001", "N-0002"):
+        operator.sim(ref).tos_missing = False
+    runbook.execute("--look-again")
+    runbook.execute("release")
+    runbook.execute("run N-0001")
+    assert_on_cloud(operator, registers=2)
+    runbook.execute("run WAVE")
+    assert_on_cloud(operator, ref="N-0002")
+    runbook.assert_all_executed()
+
+
+def test_unknown_outcome(runbook: RunbookExecution) -> None:
+    for remedy in ("--look-again", "--onprem-off"):
+        operator = runbook.begin("verified")
+        operator.step_to("register")
+        operator.rig.sandbox.faults.add("register", "slow", times=1, effect=False)
+        operator.rig.scythe.after_send = operator.rig.scythe.sends + 1
+        with pytest.raises(Killed):
+            operator.drive()
+        operator.rig.scythe.after_send = None
+        operator.rig.sandbox.stop_instance(operator.client().id)
+        drive_to_block(operator, "unknown-outcome")
+        runbook.execute("show")
+        if remedy == "--look-again":
+            operator.rig.sandbox.start_instance(operator.client().id)
+        else:
+            operator.rig.clock.advance(2400)  # the backup is no longer good
+        runbook.execute(remedy)
+        runbook.execute("run", exit_code=None)
+        at = operator.drive()
+        if at.status is Status.BLOCKED:  # a dead client gives no other backup
+            assert at.next_step == "back_up"
+            runbook.execute("FORWARD_RECOVERY")
+            operator.drive()
+        assert_on_cloud(operator, registers=2)
+        assert operator.sim().double_effects == 0
+    runbook.assert_all_executed()
