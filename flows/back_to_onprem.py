@@ -19,8 +19,8 @@ from flows.common import (
 from migration.app import App
 from migration.engine.itineraries import BACK_TO_ONPREM
 from migration.engine.runner import Busy, sentence
-from migration.operations.numbers import RollbackAssessment, read_rollback_assessment
-from migration.operations.numbers import back_to_onprem as turn_back
+from migration.operations.rollbacks import RollbackAssessment, read_rollback_assessment
+from migration.operations.rollbacks import back_to_onprem as turn_back
 from migration.operations.wording import next_command, status_line
 from migration.steps.outcomes import Outcome
 

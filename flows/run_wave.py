@@ -56,7 +56,7 @@ async def run_wave(
                 await number_task_runner(app, wave),
                 concurrency=row.concurrency,
                 patience=timedelta(seconds=patience_s),
-                at_gate=timedelta(minutes=gate_min),
+                gate_patience=timedelta(minutes=gate_min),
             )
             await loop.run(NumberSelection(wave=wave, part=part, parts=parts), shown.update_progress)
             board = await shown.finish()

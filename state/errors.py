@@ -4,6 +4,7 @@
   x LeaseLost      another worker acts on the number, or did since
     x NoTurn       its wave moves as many numbers as it may
   x NotFound       no such number, wave, profile or migration
+    x NotMigrated  the number is imported, but has no migration
   x Conflict       the row is not in a state that allows this; says which state it is in
   x TooEarly       it waits for something, and not long enough yet
   x GateClosed     the intent was not committed: hold, window, halt, profile or budget
@@ -30,6 +31,10 @@ class NoTurn(LeaseLost):
 
 class NotFound(StateError):
     """There is no such row."""
+
+
+class NotMigrated(NotFound):
+    """The number is imported, but has no migration: it has a disposition, or no census has run yet."""
 
 
 class Conflict(StateError):

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.enums import Party, PinProvenance, Side, Status, WaveState
-from state.errors import NotFound
+from state.errors import NotFound, NotMigrated
 from state.ledger import events, gates
 from state.ledger import halt_rule as halts
 from state.ledger.attempts import BUDGET_WINDOW
@@ -219,8 +219,8 @@ class Queries:
             return NotFound("there is no such number; `cutover status` lists the references")
         ref, ended = rows[0]["ref"], rows[0]["disposition"]
         if ended is None:
-            return NotFound(f"{ref} has no migration yet; `cutover preflight` chooses its way")
-        return NotFound(f"{ref} was not moved by cutover: {ended.replace('_', ' ')}")
+            return NotMigrated(f"{ref} has no migration yet; `cutover preflight` chooses its way")
+        return NotMigrated(f"{ref} was not moved by cutover: {ended.replace('_', ' ')}")
 
     async def history(self, number_id: int) -> tuple[Position, ...]:
         """All migrations of a number, oldest first."""

@@ -13,7 +13,7 @@ from migration.cli.confirming import (
 from migration.cli.console import ExitCode, Json, operator_name, run_verb
 from migration.cli.status import number_document
 from migration.engine.runner import sentence
-from migration.operations.numbers import RollbackAssessment, back_to_onprem, read_rollback_assessment
+from migration.operations.rollbacks import RollbackAssessment, back_to_onprem, read_rollback_assessment
 from migration.operations.wording import next_command, status_line
 from state.enums import Side, Status
 

@@ -11,15 +11,16 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from migration.app import App
-from migration.cli.console import ExitCode, count_text, open_cli_app, print_json, print_line, usage_error
+from migration.cli.console import ExitCode, open_cli_app, print_json, print_line, usage_error
 from migration.cli.status import number_document
+from migration.operations.targets import find_target
+from migration.operations.wave_wording import wave_line
 from migration.operations.wording import next_command, status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
 from migration.vault.sealing import BackupShelf
 from migration.vault.store import SecretStore
 from migration.waves.schedule import needs_schedule
 from state.dry_run import trial
-from state.errors import NotFound
 from state.ledger import Ledger
 from state.naming import spellings
 from state.queries import Queries, WaveRow
@@ -177,18 +178,6 @@ async def show_number(asked: Confirmation, app: App, at: Position, say_it: Calla
     say_it(status_line(at, now) + hold, number_document(at, now, False))
 
 
-def wave_sentence(row: WaveRow) -> str:
-    """One sentence: what is true of the wave."""
-    because = f": {row.because}" if row.because else ""
-    canary = f", a canary of {row.canary_size}" if row.canary_size else ""
-    window = ""
-    if row.window_start is not None or row.window_end is not None:
-        ends = [f"{at:%Y-%m-%d %H:%M}" if at is not None else "open" for at in (row.window_start, row.window_end)]
-        window = f", window {ends[0]} to {ends[1]} UTC ({row.time_zone})"
-    numbers = count_text(row.numbers) + canary
-    return f"wave {row.name} is {row.state}{because}; {numbers}, released for {row.released}{window}"
-
-
 def wave_document(row: WaveRow) -> dict[str, Any]:
     """A wave as JSON."""
     return {name: getattr(row, name) for name in WaveRow.__slots__}
@@ -201,10 +190,10 @@ async def change_wave(
     async with open_for_change(dry_run=asked.only_looks) as app:
         row = await app.queries.wave(name)
         asked.confirmed_for(row.name)
-        asked.now(wave_sentence(row), wave_document(row))
+        asked.now(wave_line(row), wave_document(row))
         said = will if isinstance(will, str) else await will(app)
         after = await carry_out(asked, app, said, act)
-        asked.after(wave_sentence(after), wave_document(after))
+        asked.after(wave_line(after), wave_document(after))
         now = await app.queries.now()
         asked.next(follow or f"cutover status {name}", schedule=needs_schedule(row, now) or needs_schedule(after, now))
         return asked.end()
@@ -215,12 +204,4 @@ async def is_wave(name: str) -> bool:
     if not name.strip():
         usage_error("which number or wave? `cutover status` lists both")
     async with open_cli_app(dry_run=True) as app:
-        if name in {row.name for row in await app.queries.waves()}:
-            return True
-        try:
-            await app.queries.find(name)
-        except NotFound as exc:
-            if "no such number" in str(exc):
-                raise NotFound(f"there is no wave and no number {name}; `cutover status` lists both") from exc
-            raise
-        return False
+        return isinstance(await find_target(app, name), WaveRow)

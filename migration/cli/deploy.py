@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from migration.cli.console import ExitCode, Json, open_cli_app, prefect_api, print_json, print_line, run_verb
-from migration.waves.schedule import unscheduled_waves
+from migration.operations.wave_wording import unscheduled_waves
 
 
 def deploy(as_json: Json = False) -> None:

@@ -7,15 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from migration.app import App
-from migration.cli.confirming import Confirmation, DryRun, carry_out, open_for_change, wave_document, wave_sentence
+from migration.cli.confirming import Confirmation, DryRun, carry_out, open_for_change, wave_document
 from migration.cli.console import Json, count_text, run_verb, usage_error
 from migration.errors import OperationRefused
 from migration.operations.approval import recorded_rollback_options, released_numbers
-from migration.operations.waves import ENDED_STATES, change_window, plan_wave
+from migration.operations.wave_wording import ENDED_STATES, wave_line
+from migration.operations.waves import change_window, plan_wave
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.names import wave_name_problem
-from migration.waves.plan import WaveRule, Window, parse_rule, parse_window, window_of
+from migration.waves.plan import WaveRule, parse_rule
 from migration.waves.schedule import needs_schedule
+from migration.waves.window import Window, parse_window, window_of
 from state.enums import Released, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
@@ -103,15 +105,13 @@ async def _plan(name: str, wishes: Wishes, asked: Confirmation) -> int:
         there = next((row for row in await app.queries.waves() if row.name == name), None)
         now = await app.queries.now()
         window = wishes.window(window_of(there) if there else Window(), now)
-        asked.now(
-            wave_sentence(there) if there else f"there is no wave {name}", wave_document(there) if there else None
-        )
+        asked.now(wave_line(there) if there else f"there is no wave {name}", wave_document(there) if there else None)
         if there is None or there.state is WaveState.PLANNED:
             what = "make" if there is None else "settle"
             row = await _settle(app, asked, _settings(name, wishes, window, there), rule, wishes.takes(there), what)
         else:
             row = await _move(app, asked, there, window, wishes)
-        asked.after(wave_sentence(row), wave_document(row))
+        asked.after(wave_line(row), wave_document(row))
         await _tell_ways_back(app, asked, row)
         moved = (there is not None and needs_schedule(there, now)) or needs_schedule(row, now)
         asked.next(_next(row), schedule=moved)

@@ -1,5 +1,6 @@
 """`cutover preflight`: would these numbers get through? Reads both sides, changes nothing there, keeps what it saw."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -22,8 +23,7 @@ from migration.operations.waves import reject_empty_wave
 from migration.operations.wording import number_label
 from migration.preflight.assessment import PreflightReport, run_preflight
 from migration.preflight.check import Verdict
-from migration.preflight.checks.rollback import RollbackCheck
-from migration.steps.rollback_options import RollbackOption, RollbackState, summarize_rollbacks
+from migration.steps.rollback_options import summarize_rollbacks
 
 
 def preflight_(
@@ -48,20 +48,19 @@ async def _preflight(what: str | None, as_json: bool) -> int:
     failed = [one for one in reports if one.verdict is Verdict.FAIL]
     if as_json:
         numbers = [_told(one) for one in reports]
-        print_json({"numbers": numbers, "failed": len(failed), "ways_back": _ways_back(reports)})
+        print_json({"numbers": numbers, "failed": len(failed), "ways_back": summarize_reports(reports)})
     else:
         _print(reports)
         print_line(
             f"{len(reports) - len(failed)} of {count_text(len(reports))} would go through; {len(failed)} would stop."
         )
-        print_line(f"Ways back: {_ways_back(reports)}.")
+        print_line(f"Ways back: {summarize_reports(reports)}.")
     return ExitCode.NOT_ALL_MOVED if failed else ExitCode.DONE
 
 
-def _ways_back(reports: tuple[PreflightReport, ...]) -> str:
+def summarize_reports(reports: Sequence[PreflightReport]) -> str:
     """How many numbers could go back, for whoever approves the wave."""
-    said = [c.message.split(": ", 1) for one in reports for c in one.results if c.check == RollbackCheck.name]
-    return summarize_rollbacks(RollbackOption(RollbackState(way), reason) for way, reason in said)
+    return summarize_rollbacks(report.rollback for report in reports if report.rollback is not None)
 
 
 def _told(one: PreflightReport) -> dict[str, object]:
@@ -74,7 +73,7 @@ def _print(reports: tuple[PreflightReport, ...]) -> None:
     for one in reports:
         worth = [c for c in one.results if c.verdict is not Verdict.PASS]
         said = "; ".join(f"{c.check}: {c.message}" + (f" ({c.runbook})" if c.runbook else "") for c in worth)
-        back = next((c.message for c in one.results if c.check == RollbackCheck.name), "")
+        back = str(one.rollback or "")
         rows.append((number_label(one.position), one.position.itinerary, one.verdict.value, said or "-", back))
     if rows:
         print_table("", ("number", "itinerary", "verdict", "because", "way back"), rows)

@@ -15,6 +15,7 @@ from migration.operations.numbers import (
     dispose,
     hand_in_pin,
     record_onprem_off,
+    record_two_step_off,
     recover_forward,
     retry_number,
     spend_reserve,
@@ -123,7 +124,7 @@ def _remedies(number: str, disposition: str, pin: SecretStr | None) -> Mapping[s
         ),
         "--two-step-off": Remedy(
             "write down your word that two-step verification is off; the next register sets a new PIN",
-            lambda app, because, by: hand_in_pin(app, number, None, because, by),
+            lambda app, because, by: record_two_step_off(app, number, because, by),
         ),
         "--spend-reserve": Remedy(
             "let this migration use the last three calls of its 72 h; with the tenth the number is locked for 72 h",

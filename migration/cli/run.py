@@ -11,7 +11,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from migration.app import App
-from migration.cli.confirming import open_for_change, wave_sentence
+from migration.cli.confirming import open_for_change
 from migration.cli.console import (
     ExitCode,
     Json,
@@ -25,13 +25,14 @@ from migration.cli.console import (
 )
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_options, released_numbers
+from migration.operations.targets import find_target
+from migration.operations.wave_wording import wave_line, window_ended_message
 from migration.operations.waves import begin_wave
 from migration.operations.wording import current_status, next_command, status_line
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.loop import NumberSelection, WaveLoop
-from migration.waves.schedule import window_ended_message
 from state.enums import Side, Status
-from state.errors import NotFound
+from state.queries import WaveRow
 from state.rows import Position
 
 FULL_CONCURRENCY = 20
@@ -61,13 +62,10 @@ async def select_target(app: App, what: str | None) -> tuple[NumberSelection, li
         usage_error("which number or wave? `cutover status` lists both")
     if what is None:
         return NumberSelection(), list(await app.queries.board())
-    if what in {row.name for row in await app.queries.waves()}:
-        return NumberSelection(wave=what), list(await app.queries.board(wave=what))
-    try:
-        at = await app.queries.find(what)
-    except NotFound as exc:
-        raise NotFound(f"there is no wave and no number {what}; `cutover status` lists both") from exc
-    return NumberSelection(only={at.migration_id}), [at]
+    target = await find_target(app, what)
+    if isinstance(target, WaveRow):
+        return NumberSelection(wave=target.name), list(await app.queries.board(wave=target.name))
+    return NumberSelection(only={target.migration_id}), [target]
 
 
 async def _plan(what: str | None, as_json: bool) -> int:
@@ -92,7 +90,7 @@ async def _approval(app: App, wave: str, board: Sequence[Position]) -> tuple[str
     row = await app.queries.wave(wave)
     await begin_wave(app, wave)
     going = released_numbers(row.released, board)
-    return f"{wave_sentence(row)}; {count_text(len(going))} would cross in it", summarize_rollbacks(
+    return f"{wave_line(row)}; {count_text(len(going))} would cross in it", summarize_rollbacks(
         await recorded_rollback_options(app, going)
     )
 
@@ -116,7 +114,7 @@ async def _run(what: str | None, concurrency: int | None, patience: timedelta, a
             task = bar.add_task("", total=len(board))
             await loop.run(picked, lambda: _tick(app, what, bar, task))
         _, board = await select_target(app, what)
-        for because in loop.turned_away.values():
+        for because in loop.rejected.values():
             print_line(because, as_json=as_json)
         return await _report(app, board, as_json, stopped=stop.is_set())
 

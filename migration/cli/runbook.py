@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 
 from migration.cli.console import ExitCode, Json, open_cli_app, out, print_json, print_line, print_table, run_verb
 from migration.cli.status import number_document
-from migration.operations.wording import dark_seconds, next_command, outage_text, status_line, whose_move
+from migration.operations.wording import dark_seconds, next_command, next_runbook, outage_text, status_line, whose_move
 from state.errors import NotFound
 from state.rows import Position
 
@@ -84,7 +84,7 @@ def _truth(at: Position, now: datetime) -> list[str]:
         told.append(f"- Outage: {outage_text(at, now)}, since {at.dark_since:%Y-%m-%d %H:%M:%S} UTC.")
     if at.ended_at is None:
         told.append(f"- On {at.itinerary} ({at.because}); the next move is of: {whose_move(at, now)}.")
-        if not next_command(at, now).startswith("cutover runbook"):
+        if next_runbook(at, now) is None:
             told.append(f"- Next: `{next_command(at, now)}`.")
     return told
 

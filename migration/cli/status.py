@@ -19,14 +19,8 @@ from migration.cli.console import (
     run_verb,
 )
 from migration.clients.masking import masked
-from migration.operations.wording import (
-    current_status,
-    dark_seconds,
-    next_command,
-    next_wave_command,
-    outage_text,
-    whose_move,
-)
+from migration.operations.wave_wording import next_wave_command
+from migration.operations.wording import current_status, dark_seconds, next_command, outage_text, whose_move
 from state.queries import WaveRow
 from state.rows import Position
 
@@ -129,7 +123,7 @@ def _print(
         print_line(f"{row['ref']}  {ended}  {row['disposition_reason'] or ''}")
     for wave in waves:
         said = f": {wave.because}" if wave.because else ""
-        next_one = f"; next: {command}" if (command := next_wave_command(wave, now)) != "-" else ""
+        next_one = f"; next: {command}" if (command := next_wave_command(wave, now)) is not None else ""
         print_line(
             f"wave {wave.name}: {wave.state}, {count_text(wave.numbers)}, released for {wave.released}{said}{next_one}"
         )

@@ -1,1 +1,1 @@
-"""From an inventory file to numbers whose way is chosen: read the rows, look at both sides, decide."""
+"""From an inventory file to numbers with an itinerary: read the rows, read both sides, choose."""

@@ -1,4 +1,4 @@
-"""Look at both sides of imported numbers and begin the migration of each, or write down why it has none."""
+"""Reads both sides of imported numbers, and begins the migration of each or stores why it has none."""
 
 import asyncio
 import base64
@@ -16,23 +16,23 @@ from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, Numbe
 from migration.runtime.concurrency import gather_all
 from state.ledger import Ledger
 
-AT_ONCE = 20
+MAX_CONCURRENT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class CensusNumber:
-    """A number to look at: its row, its instance and what Graph said of it."""
+    """An imported number without a migration: its ids, what Graph showed of it, and its instance's client."""
 
     number_id: int
     ref: str
-    forced: str | None
+    forced: str | None  # the itinerary that the inventory names
     cloud: CloudNumber
     onprem: OnPremApi | None
 
 
 @dataclass(frozen=True, slots=True)
 class CensusResult:
-    """What became of one number; `migration_id` is None when it has a disposition instead."""
+    """`migration_id` is None if the number got a disposition instead of a migration."""
 
     ref: str
     choice: ItineraryChoice | NoItinerary
@@ -51,47 +51,53 @@ class Census:
         self._ledger = ledger
         self._now = now
         self._randomness = randomness
-        self._code_fact = code_while_on_premises
+        self._code_while_on_premises = code_while_on_premises
 
     async def run(
         self, numbers: Sequence[CensusNumber], by: str, tick: Callable[[], None] = lambda: None
     ) -> tuple[CensusResult, ...]:
-        """Each number once; safe to repeat for those that have no migration yet."""
-        room = asyncio.Semaphore(AT_ONCE)
+        """Results in the order of `numbers`. Safe to repeat for numbers that have no migration yet.
 
-        async def one(known: CensusNumber) -> CensusResult:
-            async with room:
-                counted = await self._one(known, by)
+        `tick` is called after each number.
+        """
+        slots = asyncio.Semaphore(MAX_CONCURRENT)
+
+        async def run_one(number: CensusNumber) -> CensusResult:
+            async with slots:
+                result = await self._run_one(number, by)
             tick()
-            return counted
+            return result
 
-        return await gather_all(one(known) for known in numbers)
+        return await gather_all(run_one(number) for number in numbers)
 
-    async def _one(self, known: CensusNumber, by: str) -> CensusResult:
-        look = await self.read_sides(known)
-        way = choose_itinerary(look, self._now(), known.forced)
-        seen = look.onprem.kind.value if look.onprem is not None else "no instance"
-        if isinstance(way, NoItinerary):
-            evidence = {"status": look.cloud.status, "platform_type": look.cloud.platform_type, "onprem": seen}
-            await self._ledger.operator_changes.dispose(known.number_id, way.disposition, way.reason, evidence, by)
-            return CensusResult(known.ref, way, None, seen)
+    async def _run_one(self, number: CensusNumber, by: str) -> CensusResult:
+        readings = await self.read_sides(number)
+        choice = choose_itinerary(readings, self._now(), number.forced)
+        onprem = readings.onprem.kind.value if readings.onprem is not None else "no instance"
+        if isinstance(choice, NoItinerary):
+            cloud = readings.cloud
+            evidence = {"status": cloud.status, "platform_type": cloud.platform_type, "onprem": onprem}
+            await self._ledger.operator_changes.dispose(
+                number.number_id, choice.disposition, choice.reason, evidence, by
+            )
+            return CensusResult(number.ref, choice, None, onprem)
         migration_id = await self._ledger.operator_changes.start(
-            known.number_id,
-            itinerary=way.itinerary,
-            first=itinerary_named(way.itinerary).first,
-            because=way.reason,
-            side=way.side,
-            dark_since=self._now() if way.dark_on_arrival else None,
+            number.number_id,
+            itinerary=choice.itinerary,
+            first=itinerary_named(choice.itinerary).first,
+            because=choice.reason,
+            side=choice.side,
+            dark_since=self._now() if choice.dark_on_arrival else None,
         )
-        return CensusResult(known.ref, way, migration_id, seen)
+        return CensusResult(number.ref, choice, migration_id, onprem)
 
-    async def read_sides(self, known: CensusNumber) -> NumberReadings:
-        """Read only: a trial backup is thrown away as soon as it is known to work."""
-        reading = await known.onprem.reading() if known.onprem is not None else None
-        works = None
-        if known.onprem is not None and reading is not None and reading.kind is Reading.SERVING:
-            works = await self._backup_works(known.onprem)
-        return NumberReadings(known.cloud, reading, works, self._code_fact)
+    async def read_sides(self, number: CensusNumber) -> NumberReadings:
+        """Changes nothing. If the instance serves, a trial backup is made and discarded."""
+        reading = await number.onprem.reading() if number.onprem is not None else None
+        backup_works = None
+        if number.onprem is not None and reading is not None and reading.kind is Reading.SERVING:
+            backup_works = await self._backup_works(number.onprem)
+        return NumberReadings(number.cloud, reading, backup_works, self._code_while_on_premises)
 
     async def _backup_works(self, onprem: OnPremApi) -> bool:
         password = base64.urlsafe_b64encode(self._randomness(24)).decode()

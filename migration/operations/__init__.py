@@ -1,1 +1,1 @@
-"""What a person can do to numbers, waves, profiles and codes; for the command line and Prefect's forms."""
+"""What a person can do to numbers, waves, credential profiles and codes. Screens and commands call these functions."""

@@ -1,4 +1,4 @@
-"""A verification code that somebody read off a phone."""
+"""Verification codes that a person read from a phone."""
 
 import re
 
@@ -12,20 +12,21 @@ CODE_PATTERN = re.compile(r"\d{6}")
 CODE_STEPS = ("request_code", "verify_code", "request_code_onprem", "verify_code_onprem")
 
 
-async def enter_code(app: App, named: str, code: SecretStr, by: str) -> Position:
-    """Store a verification code for the number, sealed, and wake its migration up.
+async def enter_code(app: App, number: str, code: SecretStr, by: str) -> Position:
+    """Seal and store a verification code for the number, and make the number due.
 
-    Raises NotFound, OperationRefused for what is not a code or for a number that needs none.
+    Raises NotFound, or OperationRefused for text that is no code and for a number that needs none.
     """
-    typed = code.get_secret_value().replace("-", "").replace(" ", "")
-    if CODE_PATTERN.fullmatch(typed) is None:
+    digits = code.get_secret_value().replace("-", "").replace(" ", "")
+    if CODE_PATTERN.fullmatch(digits) is None:
         raise OperationRefused("a code is six digits, as in 123-456; nothing was stored")
-    at = await app.queries.find(named)
-    if at.ended_at is not None:
-        raise OperationRefused(f"{at.ref} is {at.status}; it needs no code")
-    if at.next_step not in CODE_STEPS:
-        raise OperationRefused(f"{at.ref} is at {at.next_step} and needs no code now; `cutover show {at.ref}`")
-    owner = f"number:{at.number_id}"
-    sealed = app.secret_store.sealed(owner, "code", SecretStr(typed))
-    await app.ledger.operator_changes.enter_code(at.migration_id, sealed, owner, by)
-    return await app.queries.position(at.migration_id)
+    position = await app.queries.find(number)
+    if position.ended_at is not None:
+        raise OperationRefused(f"{position.ref} is {position.status}; it needs no code")
+    if position.next_step not in CODE_STEPS:
+        step = position.next_step
+        raise OperationRefused(f"{position.ref} is at {step} and needs no code now; `cutover show {position.ref}`")
+    owner = f"number:{position.number_id}"
+    sealed = app.secret_store.sealed(owner, "code", SecretStr(digits))
+    await app.ledger.operator_changes.enter_code(position.migration_id, sealed, owner, by)
+    return await app.queries.position(position.migration_id)

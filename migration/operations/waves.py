@@ -1,4 +1,4 @@
-"""Waves: planned, begun, held, released, stopped."""
+"""What a person can do to waves: plan, begin, hold, release and stop them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,48 +8,51 @@ from migration.app import App
 from migration.clients.masking import without_numbers
 from migration.errors import OperationRefused
 from migration.operations.approval import not_crossed
-from migration.waves.plan import WaveRule, Window, check_window_fits, select_numbers, window_of
-from migration.waves.schedule import window_ended_message
+from migration.operations.wave_wording import ENDED_STATES, window_ended_message
+from migration.waves.plan import WaveRule, select_numbers
+from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState
 from state.errors import Conflict, NotFound
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
 from state.rows import Position
 
-ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
 
+async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None) -> WaveRow:
+    """Make a wave of the numbers that the rule matches and that are in no wave; low volume first.
 
-async def plan_wave(app: App, new: NewWave, rule: WaveRule, limit: int | None) -> WaveRow:
-    """Make a wave of the numbers that the rule picks and that are in none; low volume first.
-
-    A planned wave of that name keeps its numbers, takes the new ones in and takes the new settings on.
+    A planned wave of that name keeps its numbers, and gets the new numbers and the new settings.
     Raises OperationRefused for a wave that has begun or would be empty, BadPlan for a window that is too short.
     """
-    there = next((row for row in await app.queries.waves() if row.name == new.name), None)
-    if there is not None and there.state is not WaveState.PLANNED:
-        raise OperationRefused(f"wave {new.name} is {there.state}; nothing was changed")
-    picked = [one.migration_id for one in select_numbers(rule, await app.queries.unplanned(), limit)]
-    if there is None and not picked:
-        raise OperationRefused(f"no number without a wave matches the rule; wave {new.name} would be empty")
-    await _check(app, new, there, picked)
-    put = app.ledger.waves.make if there is None else app.ledger.waves.settle
-    await put(new, picked)
-    return await app.queries.wave(new.name)
+    existing = next((row for row in await app.queries.waves() if row.name == wave.name), None)
+    if existing is not None and existing.state is not WaveState.PLANNED:
+        raise OperationRefused(f"wave {wave.name} is {existing.state}; nothing was changed")
+    added = [row.migration_id for row in select_numbers(rule, await app.queries.unplanned(), limit)]
+    if existing is None and not added:
+        raise OperationRefused(f"no number without a wave matches the rule; wave {wave.name} would be empty")
+    await _check_plan(app, wave, existing, added)
+    write = app.ledger.waves.make if existing is None else app.ledger.waves.settle
+    await write(wave, added)
+    return await app.queries.wave(wave.name)
 
 
-async def _check(app: App, new: NewWave, there: WaveRow | None, picked: Sequence[int]) -> None:
-    """Whether window and canary go with the numbers. What stays as it is was checked when it was typed."""
-    numbers = [at for at in await app.queries.board() if at.wave == new.name or at.migration_id in set(picked)]
-    window = Window(new.window_start, new.window_end, new.time_zone)
-    if picked or there is None or window != window_of(there):
+async def _check_plan(app: App, wave: NewWave, existing: WaveRow | None, added: Sequence[int]) -> None:
+    """Check window and canary against the numbers. Settings that do not change were checked when they were typed."""
+    board = await app.queries.board()
+    numbers = [position for position in board if position.wave == wave.name or position.migration_id in set(added)]
+    window = Window(wave.window_start, wave.window_end, wave.time_zone)
+    if added or existing is None or window != window_of(existing):
         check_window_fits(window, not_crossed(numbers), await app.queries.now())
-    if new.canary_size > len(numbers) and (there is None or new.canary_size != there.canary_size):
-        said = f"a canary of {new.canary_size} is more than the whole of wave {new.name} ({len(numbers)})"
-        raise OperationRefused(f"{said}; nothing was changed")
+    if wave.canary_size > len(numbers) and (existing is None or wave.canary_size != existing.canary_size):
+        problem = f"a canary of {wave.canary_size} is more than the whole of wave {wave.name} ({len(numbers)})"
+        raise OperationRefused(f"{problem}; nothing was changed")
 
 
 async def change_window(app: App, name: str, window: Window) -> WaveRow:
-    """Give a wave another window, also once it has begun. Raises OperationRefused once it is over, BadPlan."""
+    """Give a wave another window, also after it has begun.
+
+    Raises NotFound, OperationRefused once the wave has ended, BadPlan for a window that is too short.
+    """
     row = await app.queries.wave(name)
     if row.state in ENDED_STATES:
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
@@ -59,60 +62,64 @@ async def change_window(app: App, name: str, window: Window) -> WaveRow:
 
 
 async def begin_wave(app: App, name: str) -> WaveRow:
-    """Let a planned wave run. A running one runs on.
+    """Set a planned wave running; a running wave stays so.
 
-    Raises NotFound, or OperationRefused for one that is empty, held, stopped, or whose window has ended.
+    Raises NotFound, or OperationRefused for a wave that is empty, held or stopped, or whose window has ended.
     """
     row = await app.queries.wave(name)
     board = await app.queries.board(wave=name)
     reject_empty_wave(row, board)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
-        because = f": {row.because}" if row.because else ""
-        what = "that is for good" if row.state is WaveState.STOPPED else f"`cutover release {name}` lets it go"
-        raise OperationRefused(f"wave {name} is {row.state}{because}; {what}")
-    if not_crossed(board) and not any(at.crossed_at is not None and at.ended_at is None for at in board):
-        reject_ended_window(row, await app.queries.now())  # what has crossed has to come to its end, window or not
+        reason = f": {row.because}" if row.because else ""
+        advice = "that is for good" if row.state is WaveState.STOPPED else f"`cutover release {name}` lets it go"
+        raise OperationRefused(f"wave {name} is {row.state}{reason}; {advice}")
+    crossing = any(position.crossed_at is not None and position.ended_at is None for position in board)
+    if not_crossed(board) and not crossing:
+        reject_ended_window(row, await app.queries.now())  # numbers that have crossed must end, window or not
     if row.state is WaveState.PLANNED:
-        with suppress(Conflict):  # somebody else may begin it in this very moment
+        with suppress(Conflict):  # another worker may begin it at the same time
             await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
     return await app.queries.wave(name)
 
 
 def reject_empty_wave(row: WaveRow, board: Sequence[Position]) -> None:
-    """Raises OperationRefused with the command that fills the wave. Its numbers may have left it since."""
+    """Raises OperationRefused with the command that puts numbers into the wave.
+
+    A wave becomes empty when all its numbers begin a new migration, which is in no wave.
+    """
     if board:
         return
     if row.state is WaveState.PLANNED:
-        what = f"`cutover plan {row.name} --rule RULE` puts numbers into it"
+        advice = f"`cutover plan {row.name} --rule RULE` puts numbers into it"
     else:
-        what = "`cutover plan NAME` makes a new one"
-    raise OperationRefused(f"wave {row.name} is empty; {what}")
+        advice = "`cutover plan NAME` makes a new one"
+    raise OperationRefused(f"wave {row.name} is empty; {advice}")
 
 
 def reject_ended_window(row: WaveRow, now: datetime) -> None:
-    """Raises OperationRefused for a wave whose window is over: nothing of it could cross."""
-    said = window_ended_message(row, now)
-    if said is not None:
-        raise OperationRefused(said)
+    """Raises OperationRefused if the wave's window has ended: none of its numbers could cross."""
+    message = window_ended_message(row, now)
+    if message is not None:
+        raise OperationRefused(message)
 
 
 async def hold_wave(app: App, name: str, because: str) -> WaveRow:
-    """No number of the wave passes its gate any more; those that have crossed go on to their end."""
+    """From now on no number of the wave passes its gate. Numbers that have crossed continue to their end."""
     await app.ledger.waves.move(name, WaveState.HELD, allowed=[WaveState.PLANNED, WaveState.RUNNING], because=because)
     return await app.queries.wave(name)
 
 
 async def stop_wave(app: App, name: str, because: str) -> WaveRow:
-    """For good. Numbers that have not crossed stay where they are until each is aborted."""
+    """End a wave for good. Numbers that have not crossed stay where they are until each is aborted."""
     live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
     await app.ledger.waves.move(name, WaveState.STOPPED, allowed=live, because=because)
     return await app.queries.wave(name)
 
 
 async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]) -> WaveRow:
-    """Let a held or halted wave go on, and let more of it pass the gate: all, its canary, or some of its numbers.
+    """Let a held or halted wave continue, and let all of it, its canary, or some of its numbers pass the gate.
 
-    Raises Conflict or OperationRefused when that much was released before and the wave is not held.
+    Raises Conflict or OperationRefused if that much was released before and the wave is not held.
     """
     row = await app.queries.wave(name)
     held = row.state in (WaveState.HELD, WaveState.HALTED)
@@ -120,7 +127,7 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
     reject_ended_window(row, await app.queries.now())
     if row.released == Released.ALL and (canary or only):
-        raise _released_before(row)  # letting it go on would let all of it go, which is not what was typed
+        raise _already_released(row)  # continuing would release all of it, which is not what was typed
     if only:
         await _release_some(app, row, only, held=held)
     else:
@@ -135,44 +142,48 @@ async def _release(app: App, row: WaveRow, released: Released, *, held: bool) ->
     if order.index(released) > order.index(Released(row.released)):
         await app.ledger.waves.release(row.name, released)
     elif not held:
-        raise _released_before(row)
+        raise _already_released(row)
 
 
-def _released_before(row: WaveRow) -> Conflict:
-    going = row.state in (WaveState.PLANNED, WaveState.RUNNING)
-    what = f"`cutover run {row.name}` moves it" if going else f"`cutover release {row.name}` lets all of it go on"
-    return Conflict(f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed; {what}")
+def _already_released(row: WaveRow) -> Conflict:
+    if row.state in (WaveState.PLANNED, WaveState.RUNNING):
+        advice = f"`cutover run {row.name}` moves it"
+    else:
+        advice = f"`cutover release {row.name}` lets all of it go on"
+    return Conflict(
+        f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed; {advice}"
+    )
 
 
-async def find_wave_numbers(app: App, name: str, only: Sequence[str]) -> list[Position]:
-    """The numbers named, all of this wave. Raises NotFound, OperationRefused."""
-    picked = []
-    for named in only:
-        at = await _found(app, named)
-        if at.wave != name:
-            where = f"wave {at.wave}" if at.wave else "no wave"
-            raise OperationRefused(f"{at.ref} is in {where}, not in {name}; nothing was changed")
-        picked.append(at)
-    return picked
+async def find_wave_numbers(app: App, wave: str, numbers: Sequence[str]) -> list[Position]:
+    """The named numbers. Raises NotFound, or OperationRefused for one that is not in the wave."""
+    positions = []
+    for number in numbers:
+        position = await _find_number(app, number)
+        if position.wave != wave:
+            actual = f"wave {position.wave}" if position.wave else "no wave"
+            raise OperationRefused(f"{position.ref} is in {actual}, not in {wave}; nothing was changed")
+        positions.append(position)
+    return positions
 
 
-async def _found(app: App, named: str) -> Position:
-    """Of several that were named, the error says which."""
+async def _find_number(app: App, number: str) -> Position:
+    """Raises NotFound, which says which of several numbers was not found."""
     try:
-        return await app.queries.find(named)
+        return await app.queries.find(number)
     except NotFound as exc:
-        raise NotFound(f"--only {without_numbers(named)!r}: {exc}") from exc
+        raise NotFound(f"--only {without_numbers(number)!r}: {exc}") from exc
 
 
 async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bool) -> None:
-    """Makes them part of what is released with the canary. Raises Conflict when they all were before."""
-    picked = await find_wave_numbers(app, row.name, only)
-    for at in picked:
-        if at not in not_crossed(picked):
-            said = "has ended" if at.ended_at is not None else "has crossed"
-            raise OperationRefused(f"{at.ref} {said} already; nothing was changed")
-    if not held and row.released == Released.CANARY and all(at.canary for at in picked):
-        refs = ", ".join(at.ref for at in picked)
-        said = f"wave {row.name} is {row.state}, and released for {refs} already"
-        raise Conflict(f"{said}; nothing was changed; `cutover run {row.name}` moves it")
-    await app.ledger.waves.release_some(row.name, [at.migration_id for at in picked])
+    """Release these numbers together with the canary. Raises Conflict if all of them were released before."""
+    numbers = await find_wave_numbers(app, row.name, only)
+    for position in numbers:
+        if position not in not_crossed(numbers):
+            state = "has ended" if position.ended_at is not None else "has crossed"
+            raise OperationRefused(f"{position.ref} {state} already; nothing was changed")
+    if not held and row.released == Released.CANARY and all(position.canary for position in numbers):
+        refs = ", ".join(position.ref for position in numbers)
+        problem = f"wave {row.name} is {row.state}, and released for {refs} already"
+        raise Conflict(f"{problem}; nothing was changed; `cutover run {row.name}` moves it")
+    await app.ledger.waves.release_some(row.name, [position.migration_id for position in numbers])

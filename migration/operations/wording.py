@@ -1,39 +1,44 @@
-"""Where one number stands and what to type next, in words. The same words in `status`, `show`, `demo` and the UI."""
+"""The sentences in which commands, pages and messages describe one number, and the command to type next.
+
+Pure functions: `now` is the database's time, aware, in UTC.
+"""
 
 from datetime import datetime
 
 from migration.clients.masking import masked
 from migration.engine.itineraries import ItineraryName
+from migration.operations.wave_wording import extend_window_command
 from state.enums import Party, Released, Side, Status, WaveState
-from state.queries import WaveRow
 from state.rows import Position
 
+NO_COMMAND = "-"
 
-def number_label(at: Position) -> str:
+
+def number_label(position: Position) -> str:
     """Reference and masked number, as every message names it."""
-    return f"{at.ref} ({masked(at.e164)})"
+    return f"{position.ref} ({masked(position.e164)})"
 
 
-def current_status(at: Position, now: datetime) -> Status:
-    """What the status means now: a run whose lease has ended is nobody's any more, so it is ready."""
-    if at.status is Status.RUNNING and (at.lease_until is None or at.lease_until <= now):
+def current_status(position: Position, now: datetime) -> Status:
+    """The status that is true now: a running number whose lease has expired has no worker, so it is ready."""
+    if position.status is Status.RUNNING and (position.lease_until is None or position.lease_until <= now):
         return Status.READY
-    return at.status
+    return position.status
 
 
-def dark_seconds(at: Position, now: datetime) -> float | None:
-    """Seconds since the number may have been on neither side; None while it is on one."""
-    if at.dark_since is None or at.side in (Side.CLOUD, Side.ON_PREMISES):
+def dark_seconds(position: Position, now: datetime) -> float | None:
+    """Seconds since the number may have been on neither side; None while it is on one side."""
+    if position.dark_since is None or position.side in (Side.CLOUD, Side.ON_PREMISES):
         return None
-    return max((now - at.dark_since).total_seconds(), 0.0)
+    return max((now - position.dark_since).total_seconds(), 0.0)
 
 
-def outage_text(at: Position, now: datetime) -> str:
-    """The outage of our making, or that the number came dark."""
-    dark = dark_seconds(at, now)
-    if dark is not None:
-        return f"{'DARK' if at.dark_by_us else 'dark on arrival'} {duration_text(dark)}"
-    return f"{at.outage_seconds:.1f} s" if at.outage_seconds is not None else "-"
+def outage_text(position: Position, now: datetime) -> str:
+    """How long the number has been dark or, after the move, how long the outage was that we caused."""
+    seconds = dark_seconds(position, now)
+    if seconds is not None:
+        return f"{'DARK' if position.dark_by_us else 'dark on arrival'} {duration_text(seconds)}"
+    return f"{position.outage_seconds:.1f} s" if position.outage_seconds is not None else "-"
 
 
 def duration_text(seconds: float) -> str:
@@ -48,83 +53,79 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def whose_move(at: Position, now: datetime) -> str:
-    status = current_status(at, now)
-    if at.ended_at is not None:
+def whose_move(position: Position, now: datetime) -> str:
+    """The party that has to act next."""
+    if position.ended_at is not None:
         return "-"
-    if status in (Status.READY, Status.RUNNING):
+    if current_status(position, now) in (Status.READY, Status.RUNNING):
         return Party.US.value
-    return at.waiting_on.value if at.waiting_on else Party.OPERATOR.value
+    return position.waiting_on.value if position.waiting_on else Party.OPERATOR.value
 
 
-def next_command(at: Position, now: datetime) -> str:
-    """What an operator types next, or nothing where there is nothing to type."""
-    status = current_status(at, now)
-    if at.ended_at is not None:
-        return "-"
-    if status is Status.BLOCKED:
-        return f"cutover runbook {runbook_name(at.runbook)} {at.ref}"
-    if status is Status.WAITING and at.next_step in ("verify_code", "verify_code_onprem"):
-        return f"cutover enter-code {at.ref}"
+def next_command(position: Position, now: datetime) -> str:
+    """The command that an operator types next; NO_COMMAND once the migration has ended."""
+    status = current_status(position, now)
+    runbook = next_runbook(position, now)
+    if position.ended_at is not None:
+        return NO_COMMAND
+    if runbook is not None:
+        return f"cutover runbook {runbook} {position.ref}"
+    if status is Status.WAITING and position.next_step in ("verify_code", "verify_code_onprem"):
+        return f"cutover enter-code {position.ref}"
     if status in (Status.HELD, Status.READY):
-        return _onward(at, status, now)
-    return f"cutover show {at.ref}"
+        return _command_to_continue(position, status, now)
+    return f"cutover show {position.ref}"
 
 
-def _onward(at: Position, status: Status, now: datetime) -> str:
-    """For a number that may be moved, or that a gate holds: what opens the gate, else what moves it."""
-    if at.profile_halted_at is not None:
-        return f"cutover runbook token-refused {at.ref}"
-    if at.crossed_at is not None or at.itinerary == ItineraryName.ABORT:
-        return f"cutover run {at.ref}"  # no hold and no wave keeps it from its end
-    if at.hold:
-        return f"cutover release {at.ref}"
-    shut = _shut(at, now)
-    if shut is not None:
-        return shut
-    if at.wave is None or (status is Status.READY and at.wave_state == WaveState.PLANNED):
-        return f"cutover run {at.ref}"  # advice about one number begins no wave
-    return f"cutover run {at.wave}"
-
-
-def _shut(at: Position, now: datetime) -> str | None:
-    """What lets this number's wave go on, where the wave keeps it."""
-    if at.wave is None:
+def next_runbook(position: Position, now: datetime) -> str | None:
+    """The runbook that an operator has to follow before the number can continue, or None."""
+    status = current_status(position, now)
+    if position.ended_at is not None:
         return None
-    if at.wave_state == WaveState.STOPPED:
-        return f'cutover abort {at.ref} --because "..."'
-    if at.window_end is not None and at.window_end <= now:
-        return extend_window_command(at.wave)
-    released = at.wave_released == Released.ALL or (at.wave_released == Released.CANARY and at.canary)
-    held = at.wave_state in (WaveState.HELD, WaveState.HALTED)
-    if held or (at.status is Status.HELD and not released):
-        return f"cutover release {at.wave}"
+    if status is Status.BLOCKED:
+        return runbook_name(position.runbook)
+    if status in (Status.HELD, Status.READY) and position.profile_halted_at is not None:
+        return "token-refused"
     return None
 
 
-def next_wave_command(row: WaveRow, now: datetime) -> str:
-    """What an operator types next for a wave, or nothing where it is over."""
-    if row.state in (WaveState.STOPPED, WaveState.DONE):
-        return "-"
-    if row.window_end is not None and row.window_end <= now:
-        return extend_window_command(row.name)
-    if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
-        return f"cutover release {row.name}"
-    return f"cutover run {row.name}"
+def _command_to_continue(position: Position, status: Status, now: datetime) -> str:
+    """For a ready or held number: the command that opens its gate or, if the gate is open, that moves the number."""
+    if position.crossed_at is not None or position.itinerary == ItineraryName.ABORT:
+        return f"cutover run {position.ref}"  # neither a hold nor its wave stops it any more
+    if position.hold:
+        return f"cutover release {position.ref}"
+    blocked_by_wave = _command_to_open_wave(position, now)
+    if blocked_by_wave is not None:
+        return blocked_by_wave
+    if position.wave is None or (status is Status.READY and position.wave_state == WaveState.PLANNED):
+        return f"cutover run {position.ref}"  # a command about one number must not begin a whole wave
+    return f"cutover run {position.wave}"
 
 
-def extend_window_command(wave: str) -> str:
-    """For a wave whose window is over."""
-    return f'cutover plan {wave} --to "YYYY-MM-DD HH:MM"'
+def _command_to_open_wave(position: Position, now: datetime) -> str | None:
+    """The command that lets the number's wave continue; None if the wave does not stop the number."""
+    if position.wave is None:
+        return None
+    if position.wave_state == WaveState.STOPPED:
+        return f'cutover abort {position.ref} --because "..."'
+    if position.window_end is not None and position.window_end <= now:
+        return extend_window_command(position.wave)
+    released = position.wave_released == Released.ALL or (position.wave_released == Released.CANARY and position.canary)
+    held = position.wave_state in (WaveState.HELD, WaveState.HALTED)
+    if held or (position.status is Status.HELD and not released):
+        return f"cutover release {position.wave}"
+    return None
 
 
-def runbook_name(runbook: str | None) -> str:
+def runbook_name(path: str | None) -> str:
     """`runbooks/wrong-pin.md` becomes `wrong-pin`, the name that `cutover runbook` takes."""
-    return (runbook or "runbooks/refused.md").removeprefix("runbooks/").removesuffix(".md")
+    return (path or "runbooks/refused.md").removeprefix("runbooks/").removesuffix(".md")
 
 
-def status_line(at: Position, now: datetime) -> str:
-    """One sentence: what is true and why."""
-    status = current_status(at, now)
-    reason = f": {at.reason}" if at.reason and at.ended_at is None else ""
-    return f"{number_label(at)} is {status} at {at.next_step or 'its end'}, side {at.side}{reason}"
+def status_line(position: Position, now: datetime) -> str:
+    """One sentence: the number, its status, step and side, and why."""
+    status = current_status(position, now)
+    reason = f": {position.reason}" if position.reason and position.ended_at is None else ""
+    step = position.next_step or "its end"
+    return f"{number_label(position)} is {status} at {step}, side {position.side}{reason}"

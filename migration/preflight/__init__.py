@@ -1,1 +1,1 @@
-"""Read only: would this number get through? One check a file, a catalogue, a verdict."""
+"""Read-only checks of a number: would its migration succeed?"""

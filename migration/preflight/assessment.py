@@ -1,4 +1,4 @@
-"""Run the catalogue over numbers. Nothing is written anywhere but, in our own database, what was seen."""
+"""Runs all checks for numbers. Writes nothing but the facts of the checks, to our own database."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from migration.preflight.check import Check, CheckResult, Verdict
 from migration.preflight.checks.catalogue import CHECKS
 from migration.runtime.concurrency import gather_all
 from migration.steps.number import Number
-from migration.steps.rollback_options import PREFLIGHT
+from migration.steps.rollback_options import PREFLIGHT, RollbackOption
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
-AT_ONCE = 10
+MAX_CONCURRENT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,43 +24,56 @@ class PreflightReport:
 
     @property
     def verdict(self) -> Verdict:
+        """The worst verdict of all checks."""
         order = list(Verdict)
-        return max((one.verdict for one in self.results), key=order.index, default=Verdict.PASS)
+        return max((result.verdict for result in self.results), key=order.index, default=Verdict.PASS)
+
+    @property
+    def rollback(self) -> RollbackOption | None:
+        """The way back to On-Premises; None if its check could not read both sides."""
+        return next((result.rollback for result in self.results if result.rollback is not None), None)
 
 
 async def run_preflight(
     app: App, numbers: Sequence[Position], tick: Callable[[], None] = lambda: None
 ) -> tuple[PreflightReport, ...]:
-    """A report for each number that has not ended, in their order."""
-    room = asyncio.Semaphore(AT_ONCE)
+    """A report for each number that has not ended, in the same order. `tick` is called after each number."""
+    slots = asyncio.Semaphore(MAX_CONCURRENT)
 
-    async def one(at: Position) -> PreflightReport:
-        async with room:
-            view = await app.loader.of(at, await app.queries.now())
-            checked = [found for check in CHECKS if (found := await _look(check, view)) is not None]
-            checked.append(await _budget(app, at))
-            for seen in (found.facts for found in checked if found.facts is not None):
-                await app.ledger.facts.looked(at.migration_id, PREFLIGHT, seen)
+    async def report_on(position: Position) -> PreflightReport:
+        async with slots:
+            report = await _check_number(app, position)
         tick()
-        return PreflightReport(at, tuple(checked))
+        return report
 
-    return await gather_all(one(at) for at in numbers if at.ended_at is None)
+    return await gather_all(report_on(position) for position in numbers if position.ended_at is None)
 
 
-async def _look(check: Check, number: Number) -> CheckResult | None:
+async def _check_number(app: App, position: Position) -> PreflightReport:
+    number = await app.loader.of(position, await app.queries.now())
+    results = [result for check in CHECKS if (result := await _run_check(check, number)) is not None]
+    results.append(await _check_budget(app, position))
+    for result in results:
+        if result.facts is not None:
+            await app.ledger.facts.looked(position.migration_id, PREFLIGHT, result.facts)
+    return PreflightReport(position, tuple(results))
+
+
+async def _run_check(check: Check, number: Number) -> CheckResult | None:
+    """A check that raises has failed."""
     try:
         return await check.run(number)
     except CredentialsRefused as exc:
-        page = "runbooks/token-refused.md" if exc.on == "graph" else "runbooks/onprem-login.md"
-        return CheckResult(check.name, Verdict.FAIL, str(exc), page)
+        runbook = "runbooks/token-refused.md" if exc.on == "graph" else "runbooks/onprem-login.md"
+        return CheckResult(check.name, Verdict.FAIL, str(exc), runbook)
     except MigrationError as exc:
         return CheckResult(check.name, Verdict.FAIL, str(exc), "runbooks/far-side-down.md")
 
 
-async def _budget(app: App, at: Position) -> CheckResult:
-    spent, until = await app.queries.budget_spent(at.phone_number_id, "register")
-    left = BUDGET_CALLS - BUDGET_RESERVE - spent
-    if left <= 0:
-        said = f"{spent} register calls in 72 h; the last {BUDGET_RESERVE} are kept until {until:%Y-%m-%d %H:%M} UTC"
-        return CheckResult("register budget", Verdict.FAIL, said, "runbooks/budget-spent.md")
+async def _check_budget(app: App, position: Position) -> CheckResult:
+    """Whether a `register` call is left that is not kept in reserve."""
+    spent, until = await app.queries.budget_spent(position.phone_number_id, "register")
+    if BUDGET_CALLS - BUDGET_RESERVE - spent <= 0:
+        message = f"{spent} register calls in 72 h; the last {BUDGET_RESERVE} are kept until {until:%Y-%m-%d %H:%M} UTC"
+        return CheckResult("register budget", Verdict.FAIL, message, "runbooks/budget-spent.md")
     return CheckResult("register budget", Verdict.PASS, f"{spent} of {BUDGET_CALLS} spent in 72 h")

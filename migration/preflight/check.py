@@ -1,4 +1,4 @@
-"""What a check is and what it may say."""
+"""What a preflight check is, and what it returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,27 +6,33 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from migration.steps.number import Number
+from migration.steps.rollback_options import RollbackOption
 
 
 class Verdict(StrEnum):
     PASS = "pass"
-    WARN = "warn"  # it would go through; somebody should know
-    FAIL = "fail"  # it would stop, or worse
+    WARN = "warn"  # the migration would succeed, but an operator should know of this
+    FAIL = "fail"  # the migration would stop, or do harm
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check found. `runbook` where a person has to act; `facts` are kept for whoever approves the wave."""
+    """The result of one check of one number.
+
+    `runbook` is set when a person has to act. `facts` are stored for whoever approves the wave. `rollback` is set by
+    the check for a way back to On-Premises only.
+    """
 
     check: str
     verdict: Verdict
     message: str
     runbook: str | None = None
     facts: Mapping[str, Any] | None = None
+    rollback: RollbackOption | None = None
 
 
 class Check(Protocol):
     name: ClassVar[str]
 
     async def run(self, number: Number) -> CheckResult | None:
-        """None where the check does not apply to this number. Changes nothing; raises what clients raise."""
+        """Changes nothing. Returns None if the check does not apply to this number. Raises the clients' errors."""

@@ -1,1 +1,1 @@
-"""Numbers moved together: the loop that keeps them moving, and the rule that halts them."""
+"""Waves: numbers that are moved together. Their rules, time windows, schedules, and the loop that runs them."""

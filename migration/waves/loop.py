@@ -1,6 +1,6 @@
-"""Keeps numbers moving: takes what is due, so many at a time, until nothing more will come due soon.
+"""Runs due numbers, up to a concurrency limit, until no more become due soon.
 
-Knows no Prefect: it is given `run_one`, which a flow wraps in a task and `cutover run` does not.
+Does not depend on Prefect: it calls `run_one`, which a flow wraps in a Prefect task and `cutover run` does not.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from state.errors import Conflict
 from state.queries import WavePart
 
 SWEEP_EVERY = timedelta(seconds=2)
-MAX_NUMBERS_PER_RUN = 500  # the server drops task runs beyond that: docs/decisions.md
+MAX_NUMBERS_PER_RUN = 500  # a Prefect server drops task runs beyond that: docs/decisions.md
 MAX_DUE = 10_000
 RunOne = Callable[[int], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class NumberSelection:
-    """Which numbers a loop looks after: all, those of a wave, one part of a wave, or those named."""
+    """The numbers that a loop is responsible for: all, those of a wave or a part of it, or a set of migration ids."""
 
     wave: str | None = None
     part: int = 0
@@ -37,29 +37,34 @@ class NumberSelection:
         return WavePart(self.wave, self.part, self.parts) if self.wave is not None else None
 
     def includes(self, migration_id: int) -> bool:
+        """Whether `only` allows this number; the wave is a condition of the query."""
         return self.only is None or migration_id in self.only
 
 
 async def end_leases_of_dead_workers(app: App) -> None:
-    """A worker that was killed on this machine holds numbers for nothing: they go on now, not in a minute."""
+    """End the leases of killed workers of this machine now, instead of waiting up to a minute until they expire."""
     for holder in await app.queries.holders():
         if app.is_gone(holder):
             await app.ledger.leases.end_those_of(holder)
 
 
 async def numbers_to_sweep(app: App, *, dry_run: bool = False) -> tuple[int, ...]:
-    """What a sweep takes up: numbers that somebody set going, and that nobody moves now.
+    """Migration ids of the numbers that are due, that somebody has begun to move, and that nobody moves now.
 
-    Nobody asked for the others yet. A worker that is merely there must not take a fleet across that was just imported.
+    Numbers that nobody has begun are left out: a worker that only runs must not move a fleet that was just imported.
     """
     if not dry_run:
         await end_leases_of_dead_workers(app)
-    due = await app.queries.due(begun=[one.name.value for one in FORWARD])
+    due = await app.queries.due(begun=[itinerary.name.value for itinerary in FORWARD])
     return due[:MAX_NUMBERS_PER_RUN]
 
 
 class WaveLoop:
-    """`at_gate`: how long it stays for a wave whose numbers are held, so that a release is heard within seconds."""
+    """`patience`: the loop ends when no number becomes due within this time.
+
+    `gate_patience`: how long the loop stays for a wave whose numbers are held at the gate, so that a release takes
+    effect within seconds. `stop`: when set, no further number is begun.
+    """
 
     def __init__(
         self,
@@ -68,109 +73,116 @@ class WaveLoop:
         *,
         concurrency: int,
         patience: timedelta,
-        at_gate: timedelta = timedelta(),
+        gate_patience: timedelta = timedelta(),
         stop: asyncio.Event | None = None,
     ) -> None:
         self._app = app
         self._run_one = run_one
         self._concurrency = concurrency
         self._patience = patience
-        self._at_gate = at_gate
+        self._gate_patience = gate_patience
         self._stop = stop or asyncio.Event()
         self._running: dict[int, asyncio.Future[object]] = {}
-        self._begun: dict[int, int] = {}  # number -> how many others had stopped when it was last begun
-        self._stopped = 0
-        self.turned_away: dict[int, str] = {}  # numbers that others keep from being moved now, and why
+        self._finished = 0  # how many runs of numbers have ended that were not rejected
+        self._finished_at_start: dict[int, int] = {}  # migration id -> `_finished` when the number was last begun
+        self.rejected: dict[int, str] = {}  # migration id -> why other numbers keep it from running now
         self._idle_since: datetime | None = None
 
-    async def run(self, chosen: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Until nothing runs and nothing of the slice comes due within `patience`; `tick` is called now and then.
+    async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
 
-        An error of one number (a wrong key, a lost database) ends the loop after the others have stopped.
+        An error of one number (a wrong key, a lost database) ends the loop after the other numbers have stopped.
         """
         try:
             while not self._stop.is_set():
-                await self._halt()  # first: what the last number did may forbid the next one
+                await self._halt_waves()  # first: what the last number did may forbid the next one
                 await end_leases_of_dead_workers(self._app)
-                await self._begin_due(chosen)
+                await self._begin_due(selection)
                 if tick is not None:
                     await tick()
-                if not self._running and not await self._more_soon(chosen) and not await self._held(chosen):
+                if not self._running and not await self._more_soon(selection) and not await self._held(selection):
                     return
-                await self._pause()
+                await self._wait()
         finally:
-            await self._gather()
+            await self._wait_for_running()
             await self._app.ledger.waves.finish()
 
-    async def _begin_due(self, chosen: NumberSelection) -> None:
-        room = self._concurrency - len(self._running)
-        if room <= 0:
+    async def _begin_due(self, selection: NumberSelection) -> None:
+        slots = self._concurrency - len(self._running)
+        if slots <= 0:
             return
-        for migration_id in await self._app.queries.due(chosen.wave_part, limit=MAX_DUE):
-            if room <= 0:
+        for migration_id in await self._app.queries.due(selection.wave_part, limit=MAX_DUE):
+            if slots <= 0:
                 break
-            if chosen.includes(migration_id) and migration_id not in {*self._running, *self.turned_away}:
+            if selection.includes(migration_id) and migration_id not in {*self._running, *self.rejected}:
                 self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
-                self._begun[migration_id] = self._stopped
-                room -= 1
+                self._finished_at_start[migration_id] = self._finished
+                slots -= 1
 
-    async def _pause(self) -> None:
-        """Until a number stops or a sweep is due."""
+    async def _wait(self) -> None:
+        """Wait until a number finishes or the next round is due."""
         if self._running:
             await asyncio.wait(
                 self._running.values(), timeout=SWEEP_EVERY.total_seconds(), return_when=asyncio.FIRST_COMPLETED
             )
         else:
             await self._app.clock.sleep(SWEEP_EVERY.total_seconds() / 2)
-        self._note(self._take_done())
+        self._note_outcomes(self._take_finished())
 
-    def _take_done(self) -> dict[int, object]:
-        """What the numbers that have stopped said; an error of one is raised here."""
-        done = {one: task for one, task in self._running.items() if task.done()}
-        for migration_id in done:
+    def _take_finished(self) -> dict[int, object]:
+        """The outcomes of the numbers that have finished, by migration id. Raises the error of one that failed."""
+        finished = {migration_id: task for migration_id, task in self._running.items() if task.done()}
+        for migration_id in finished:
             del self._running[migration_id]
-        return {migration_id: task.result() for migration_id, task in done.items()}
+        return {migration_id: task.result() for migration_id, task in finished.items()}
 
-    def _note(self, said: dict[int, object]) -> None:
-        """A number that was turned away is not asked about again at once: its wave has no room before another stops.
+    def _note_outcomes(self, outcomes: dict[int, object]) -> None:
+        """Do not retry a rejected number until another one finishes, unless one finished after we started it.
 
-        Where one stopped since it was begun, it may have been turned away for the sake of that one: there is room now.
+        A number is rejected when its wave already moves as many numbers as it may.
         """
-        busy = {migration_id: outcome.reason for migration_id, outcome in said.items() if isinstance(outcome, Busy)}
-        if len(busy) < len(said):
-            self._stopped += 1
-        if not said or len(busy) < len(said):
-            self.turned_away.clear()
-        self.turned_away |= {one: why for one, why in busy.items() if self._begun[one] == self._stopped}
-        if any(not isinstance(outcome, Busy | Held) for outcome in said.values()):
+        busy = {migration_id: outcome.reason for migration_id, outcome in outcomes.items() if isinstance(outcome, Busy)}
+        if len(busy) < len(outcomes):
+            self._finished += 1
+        if not outcomes or len(busy) < len(outcomes):
+            self.rejected.clear()
+        self.rejected |= {
+            migration_id: reason
+            for migration_id, reason in busy.items()
+            if self._finished_at_start[migration_id] == self._finished
+        }
+        if any(not isinstance(outcome, Busy | Held) for outcome in outcomes.values()):
             self._idle_since = None
 
-    async def _more_soon(self, chosen: NumberSelection) -> bool:
+    async def _more_soon(self, selection: NumberSelection) -> bool:
         now = await self._app.queries.now()
-        soon = await self._app.queries.due_by(now + self._patience, chosen.wave_part)
-        # Those that were named wait for room in a wave that somebody else moves: that one takes them up.
-        away = self.turned_away if chosen.only is not None else ()
-        return any(chosen.includes(one) and one not in away for one in soon)
+        soon = await self._app.queries.due_by(now + self._patience, selection.wave_part)
+        # Numbers selected by id wait for a wave that another worker moves; that worker will run them.
+        excluded = self.rejected if selection.only is not None else ()
+        return any(selection.includes(migration_id) and migration_id not in excluded for migration_id in soon)
 
-    async def _held(self, chosen: NumberSelection) -> bool:
-        """Whether to stay for a release: something is held, the wave is not over, and it has not been too long."""
-        if chosen.wave_part is None or not self._at_gate:
+    async def _held(self, selection: NumberSelection) -> bool:
+        """Whether to stay for a release: a number is held, the wave has not ended, `gate_patience` has not passed."""
+        if selection.wave_part is None or not self._gate_patience:
             return False
-        now, row = await self._app.queries.now(), await self._app.queries.wave(chosen.wave_part.wave)
+        now, row = await self._app.queries.now(), await self._app.queries.wave(selection.wave_part.wave)
         self._idle_since = self._idle_since or now
-        if now - self._idle_since >= self._at_gate or (row.window_end is not None and row.window_end <= now):
+        if now - self._idle_since >= self._gate_patience or (row.window_end is not None and row.window_end <= now):
             return False
         if row.state in (WaveState.STOPPED, WaveState.DONE):
             return False
-        return bool(await self._app.queries.at_gate(chosen.wave_part))
+        return bool(await self._app.queries.at_gate(selection.wave_part))
 
-    async def _halt(self) -> None:
-        """Every running wave whose rule is broken, whoever moved its numbers. Its gates shut with the failure."""
-        for wave, because in await self._app.queries.to_halt():
-            with suppress(Conflict):  # a person or another worker was quicker
-                await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
+    async def _halt_waves(self) -> None:
+        """Halt every running wave whose halt rule is broken, whichever worker moved its numbers.
 
-    async def _gather(self) -> None:
+        The gate itself reads the rule too, so no number crosses between the failure and this call.
+        """
+        for wave, reason in await self._app.queries.to_halt():
+            with suppress(Conflict):  # a person or another worker has changed the wave first
+                await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason)
+
+    async def _wait_for_running(self) -> None:
         if self._running:
             await asyncio.gather(*self._running.values(), return_exceptions=True)
             self._running.clear()

@@ -11,7 +11,8 @@ from typer.core import TyperGroup
 
 from migration.cli.__main__ import app
 from migration.cli.console import ExitCode
-from migration.fleet.inventory import OPTIONAL, REGIONS, REQUIRED, read_inventory
+from migration.fleet.inventory import OPTIONAL, REQUIRED, read_inventory
+from migration.fleet.inventory_row import REGIONS
 from migration.settings import Admin, Settings
 from state.enums import Disposition
 

@@ -8,9 +8,10 @@ import pytest
 
 from migration.app import App
 from migration.engine.itineraries import CUTOVER_WITH_CODE
+from migration.operations.wave_wording import unscheduled_waves
 from migration.operations.waves import begin_wave
-from migration.waves.plan import BadPlan, Window, parse_window
-from migration.waves.schedule import unscheduled_waves
+from migration.waves.plan import BadPlan
+from migration.waves.window import Window, parse_window
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow

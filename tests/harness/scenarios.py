@@ -6,7 +6,8 @@ from typing import Any
 
 from migration.app import App
 from migration.engine.itineraries import itinerary_named
-from migration.operations.numbers import back_to_onprem, read_rollback_assessment, recover_forward
+from migration.operations.numbers import recover_forward
+from migration.operations.rollbacks import back_to_onprem, read_rollback_assessment
 from migration.steps.outcomes import Waiting
 from state.enums import Party
 from state.rows import Position

@@ -7,7 +7,8 @@ import pytest
 
 from migration.app import App
 from migration.errors import OperationRefused
-from migration.operations.numbers import back_to_onprem, read_rollback_assessment, recover_forward
+from migration.operations.numbers import recover_forward
+from migration.operations.rollbacks import back_to_onprem, read_rollback_assessment
 from state.enums import Side, Status
 from state.rows import Position
 from tests.conftest import MakeRig

@@ -20,7 +20,7 @@ from migration.errors import (
     WriteRefused,
 )
 from migration.fleet.importing import BadInventory
-from migration.fleet.inventory import BadRow
+from migration.fleet.inventory_row import BadRow
 from migration.vault.sealing import WrongKey
 from state import errors as state_errors
 from state.enums import Party

@@ -13,7 +13,7 @@ from migration.operations.numbers import switch_itinerary
 from migration.operations.waves import begin_wave, hold_wave, release_wave
 from migration.steps.outcomes import Held, Outcome
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
-from migration.waves.plan import longest_cutover
+from migration.waves.window import longest_cutover
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.models import NumberMigration
@@ -232,7 +232,7 @@ async def test_a_loop_at_the_gate_hears_a_release_within_seconds(rig: MakeRig) -
                 released.append(now)
                 await release_wave(app, "north", canary=False, only=[])
 
-        loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=10))
+        loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, gate_patience=timedelta(minutes=10))
         await loop.run(NumberSelection(wave="north"), tick)
         assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
         crossed = [one.at for one in told.sandbox.world.calls if one.call == "register"]
@@ -250,7 +250,7 @@ async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_w
 
         async def stayed() -> timedelta:
             began = told.clock.now()
-            loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, at_gate=timedelta(minutes=3))
+            loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, gate_patience=timedelta(minutes=3))
             await loop.run(NumberSelection(wave="north"))
             return told.clock.now() - began
 

@@ -1,1 +1,1 @@
-"""One check a file."""
+"""The preflight checks, one per file."""

@@ -1,4 +1,4 @@
-"""Can a backup be taken? A trial that is thrown away: a backup changes nothing at the instance."""
+"""Can a backup be taken? A trial backup is made and discarded; it changes nothing at the instance."""
 
 import base64
 from typing import ClassVar
@@ -6,11 +6,12 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from migration.clients.onprem import Reading
+from migration.engine.itineraries import ItineraryName
 from migration.errors import MigrationError
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.number import Number
 
-PAGE = "runbooks/no-backup.md"
+RUNBOOK = "runbooks/no-backup.md"
 
 
 class BackupCheck:
@@ -23,6 +24,7 @@ class BackupCheck:
         try:
             await number.onprem.backup(password)
         except MigrationError as exc:
-            verdict = Verdict.FAIL if number.state.itinerary == "WITH_BACKUP" else Verdict.WARN
-            return CheckResult(self.name, verdict, f"no backup can be taken: {exc}", PAGE)
+            needs_backup = number.state.itinerary == ItineraryName.WITH_BACKUP
+            verdict = Verdict.FAIL if needs_backup else Verdict.WARN
+            return CheckResult(self.name, verdict, f"no backup can be taken: {exc}", RUNBOOK)
         return CheckResult(self.name, Verdict.PASS, "a backup can be taken")

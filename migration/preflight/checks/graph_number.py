@@ -1,4 +1,4 @@
-"""What Graph says of the number: can it be moved at all?"""
+"""Can the number be moved at all, by what Graph shows?"""
 
 from typing import ClassVar
 
@@ -12,9 +12,9 @@ class GraphNumberCheck:
 
     async def run(self, number: Number) -> CheckResult | None:
         cloud = await number.cloud.number(number.state.phone_number_id)
-        stop = not_movable(cloud)
-        if stop is not None:
-            return CheckResult(self.name, Verdict.FAIL, stop.reason, stop.runbook)
+        blocked = not_movable(cloud)
+        if blocked is not None:
+            return CheckResult(self.name, Verdict.FAIL, blocked.reason, blocked.runbook)
         if cloud.new_name_status == "PENDING_REVIEW":
             return CheckResult(self.name, Verdict.WARN, "a new display name is in review; better moved after it")
         if cloud.quality_rating == "RED":

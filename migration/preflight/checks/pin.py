@@ -1,4 +1,4 @@
-"""Will the PIN that `register` sends be a known one?"""
+"""Is the PIN known that `register` will send?"""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import graph_sets_no_pin
 from migration.steps.number import Number
 
-PAGE = "runbooks/pin-unknown.md"
+RUNBOOK = "runbooks/pin-unknown.md"
 
 
 class PinCheck:
@@ -19,6 +19,6 @@ class PinCheck:
         if number.state.pin_provenance is not None:
             return CheckResult(self.name, Verdict.PASS, f"known: {number.state.pin_provenance}")
         if graph_sets_no_pin(await number.cloud.number(number.state.phone_number_id), number.facts):
-            return CheckResult(self.name, Verdict.FAIL, "no PIN is known and nothing could set one", PAGE)
-        said = "no PIN is known; whether Graph lets us set one now is undocumented and tried before the move"
-        return CheckResult(self.name, Verdict.WARN, said)
+            return CheckResult(self.name, Verdict.FAIL, "no PIN is known and nothing could set one", RUNBOOK)
+        message = "no PIN is known; whether Graph lets us set one now is undocumented and tried before the move"
+        return CheckResult(self.name, Verdict.WARN, message)

@@ -1,4 +1,4 @@
-"""Is there a way back to On-Premises, and why not?"""
+"""Is there a way back to On-Premises after the move, and why not?"""
 
 from typing import Any, ClassVar
 
@@ -15,8 +15,8 @@ class RollbackCheck:
         cloud = await number.cloud.number(number.state.phone_number_id)
         verified = cloud.code_verification_status == "VERIFIED"
         expires_at = reading.expires_at if reading is not None else None
-        found = rollback_option(number, expires_at, verified=verified)
-        seen: dict[str, Any] = {"code_verification_status": cloud.code_verification_status}
+        option = rollback_option(number, expires_at, verified=verified)
+        facts: dict[str, Any] = {"code_verification_status": cloud.code_verification_status}
         if expires_at is not None:
-            seen["expires_at"] = expires_at.isoformat()
-        return CheckResult(self.name, Verdict.PASS, str(found), facts=seen)
+            facts["expires_at"] = expires_at.isoformat()
+        return CheckResult(self.name, Verdict.PASS, str(option), facts=facts, rollback=option)

@@ -1,4 +1,4 @@
-"""Does Graph accept the profile's token, is it our app's, does it last, may it do what is needed?"""
+"""Does Graph accept the profile's token? Checks its app, its permissions and when it expires."""
 
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -8,8 +8,8 @@ from migration.steps.number import Number
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
 NEEDED = ("whatsapp_business_management", "whatsapp_business_messaging")
-SOON = timedelta(days=7)
-PAGE = "runbooks/token-refused.md"
+WARN_BEFORE = timedelta(days=7)
+RUNBOOK = "runbooks/token-refused.md"
 
 
 class TokenCheck:
@@ -19,14 +19,14 @@ class TokenCheck:
         facts = await number.cloud.debug_token()
         if not facts.is_valid:
             return CheckResult(
-                self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.state.profile}", PAGE
+                self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.state.profile}", RUNBOOK
             )
         if facts.app_id is not None and facts.app_id != number.state.app_id:
-            said = f"the token is of app {facts.app_id}, the profile of app {number.state.app_id}"
-            return CheckResult(self.name, Verdict.FAIL, said, PAGE)
+            message = f"the token is of app {facts.app_id}, the profile of app {number.state.app_id}"
+            return CheckResult(self.name, Verdict.FAIL, message, RUNBOOK)
         missing = [scope for scope in NEEDED if facts.scopes and scope not in facts.scopes]
         if missing:
-            return CheckResult(self.name, Verdict.FAIL, f"the token may not do {', '.join(missing)}", PAGE)
-        if facts.expires_at and datetime.fromtimestamp(facts.expires_at, UTC) < number.now + SOON:
-            return CheckResult(self.name, Verdict.WARN, f"the token ends within {SOON.days} days", PAGE)
+            return CheckResult(self.name, Verdict.FAIL, f"the token may not do {', '.join(missing)}", RUNBOOK)
+        if facts.expires_at and datetime.fromtimestamp(facts.expires_at, UTC) < number.now + WARN_BEFORE:
+            return CheckResult(self.name, Verdict.WARN, f"the token ends within {WARN_BEFORE.days} days", RUNBOOK)
         return CheckResult(self.name, Verdict.PASS, f"profile {number.state.profile} is accepted")

@@ -1,4 +1,4 @@
-"""Is the customer's traffic hook there where it is required?"""
+"""Is the customer's traffic hook set up, if the customer requires one?"""
 
 from typing import ClassVar
 
@@ -13,6 +13,6 @@ class TrafficHookCheck:
         if number.hooks is not None:
             return CheckResult(self.name, Verdict.PASS, f"{number.state.hook} is set up")
         if number.state.hook_required:
-            said = "required by the customer, and none is set up"
-            return CheckResult(self.name, Verdict.FAIL, said, "runbooks/traffic-hook.md")
+            message = "required by the customer, and none is set up"
+            return CheckResult(self.name, Verdict.FAIL, message, "runbooks/traffic-hook.md")
         return None

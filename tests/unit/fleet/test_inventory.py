@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from migration.fleet.inventory import OPTIONAL, REQUIRED, BadRow, Inventory, read_inventory
+from migration.fleet.inventory import OPTIONAL, REQUIRED, Inventory, read_inventory
+from migration.fleet.inventory_row import BadRow
 from migration.settings import Admin
 from state.ledger.fleet_import import NewInstance
 

@@ -1,0 +1,75 @@
+"""What Graph shows of the numbers of an inventory, and whether their rows agree with it."""
+
+from collections.abc import Mapping, Sequence
+
+from migration.clients.graph import GraphApi
+from migration.clients.graph_models import CloudNumber
+from migration.errors import CredentialsRefused, Rejected
+from migration.fleet.choose_itinerary import DELETED
+from migration.fleet.inventory_row import BadRow
+from state.ledger.fleet_import import NewNumber
+
+OBJECT_DOES_NOT_EXIST = 33  # Graph's error code
+
+
+async def read_listed_numbers(
+    rows: Sequence[NewNumber], graph_clients: Mapping[str, GraphApi]
+) -> tuple[dict[str, CloudNumber], list[BadRow]]:
+    """All numbers of the rows' WABAs by phone number id, and the rows that do not agree with Graph.
+
+    `graph_clients` are by name of the profile. One paged read per WABA, not one per number.
+    Raises CredentialsRefused, Transient.
+    """
+    numbers: dict[str, CloudNumber] = {}
+    bad: list[BadRow] = []
+    for profile, waba_id in sorted({(row.profile, row.waba_id) for row in rows}):
+        waba_rows = [row for row in rows if (row.profile, row.waba_id) == (profile, waba_id)]
+        try:
+            listed = {number.id: number for number in await graph_clients[profile].numbers(waba_id)}
+        except CredentialsRefused:
+            raise
+        except Rejected as exc:
+            bad.append(BadRow(waba_rows[0].line, "waba_id", f"profile {profile} may not read it: {exc.details}"))
+            continue
+        numbers |= listed
+        for row in waba_rows:
+            number = listed.get(row.phone_number_id)
+            if number is None:
+                number = await _read_deleted(graph_clients[profile], row.phone_number_id)
+            bad += _compare(row, number)
+            if number is not None:
+                numbers[number.id] = number
+    return numbers, bad
+
+
+async def read_number(graph: GraphApi, phone_number_id: str) -> CloudNumber:
+    """One number by its own node. Graph shows in two ways that a number was deleted: by its status, and by error 33.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+    """
+    try:
+        return await graph.number(phone_number_id)
+    except Rejected as exc:
+        if exc.code != OBJECT_DOES_NOT_EXIST:
+            raise
+        return CloudNumber(id=phone_number_id, status=DELETED)
+
+
+async def _read_deleted(graph: GraphApi, phone_number_id: str) -> CloudNumber | None:
+    """A number that no WABA lists, if Graph says that it was deleted; else None."""
+    try:
+        number = await read_number(graph, phone_number_id)
+    except CredentialsRefused:
+        raise
+    except Rejected:
+        return None
+    return number if number.status == DELETED else None
+
+
+def _compare(row: NewNumber, number: CloudNumber | None) -> list[BadRow]:
+    if number is None:
+        return [BadRow(row.line, "phone_number_id", f"WABA {row.waba_id} has no number {row.phone_number_id}")]
+    digits = "".join(filter(str.isdigit, number.display_phone_number))
+    if digits and digits != row.e164.lstrip("+"):
+        return [BadRow(row.line, "e164", f"Graph shows another number for {row.phone_number_id}")]
+    return []

@@ -1,0 +1,236 @@
+"""One row of an inventory: checks each cell, and converts the row. docs/inventory.md describes the columns."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import phonenumbers
+from pydantic import SecretStr
+
+from migration.clients.masking import masked
+from migration.engine.itineraries import FORWARD
+from migration.settings import Admin
+from migration.waves.names import wave_name_problem
+from state.ledger.fleet_import import NewInstance, NewNumber
+
+# Countries in which Meta can store messages: documentation/business-messaging/whatsapp/local-storage.
+REGIONS = frozenset(["AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR", "BH", "ZA", "AE", "CA"])
+# Lengths of the columns in the database. PostgreSQL refuses longer values, and would not say in which line they are.
+MAX_LENGTHS = {
+    "customer": 200,
+    "instance": 200,
+    "onprem_url": 500,
+    "onprem_username": 64,
+    "language": 10,
+    "tags": 500,
+    "wave": 100,
+}
+MAX_E164_LENGTH = 16  # the plus and 15 digits; https://www.itu.int/rec/T-REC-E.164
+MAX_CALLS = 100  # ten are allowed in 72 h; far more is a mistake
+MAX_DAILY_VOLUME = 1_000_000_000
+IS_POSSIBLE = phonenumbers.ValidationResult.IS_POSSIBLE  # excludes numbers that can be dialled only within their area
+SURPLUS_CELLS = "*"  # the key under which the CSV reader puts cells that have no column
+_ID = re.compile(r"[0-9]{5,20}")
+_PIN = re.compile(r"[0-9]{6}")
+_COUNT = re.compile(r"[0-9]{1,12}")
+_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+# How a spreadsheet shows a long number after it has dropped the last digits.
+_ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRow:
+    """A checked row, and the secrets in it."""
+
+    new: NewNumber
+    pin: SecretStr | None
+    password: SecretStr | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    line: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.reason}"
+
+
+class RowReader:
+    """Reads one row. Appends to `bad` whatever is wrong with it."""
+
+    def __init__(self, line: int, cells: Mapping[str, str | None], admin: Admin, bad: list[BadRow]) -> None:
+        self.line = line
+        self._cells = {name: (value or "").strip() for name, value in cells.items() if name != SURPLUS_CELLS}
+        self._admin = admin
+        self._bad = bad
+        self._wrong_columns: set[str] = set()
+        if SURPLUS_CELLS in cells:
+            self.report("row", "has more cells than the header")
+        for column, value in self._cells.items():
+            if len(value) > MAX_LENGTHS.get(column, len(value)):
+                self.report(column, f"is longer than {MAX_LENGTHS[column]} characters")
+            if "\0" in value:
+                self.report(column, "has a NUL character in it")
+
+    def report(self, column: str, reason: str) -> None:
+        self._wrong_columns.add(column)
+        self._bad.append(BadRow(self.line, column, reason))
+
+    def is_good(self, column: str) -> bool:
+        """Whether nothing wrong has been found in this cell so far."""
+        return column not in self._wrong_columns
+
+    def read(self) -> InventoryRow:
+        """The row. Valid only if nothing was reported."""
+        pin = self._pin()
+        password = self._cells.get("onprem_password")
+        return InventoryRow(
+            new=NewNumber(
+                e164=self._e164("e164", required=True),
+                phone_number_id=self._id("phone_number_id"),
+                waba_id=self._id("waba_id"),
+                customer=self._required("customer"),
+                profile=self._name_in("profile", self._admin.profiles, required=True) or "",
+                hook=self._name_in("hook", self._admin.hooks),
+                hook_required=self._flag("hook_required"),
+                instance=self._instance(),
+                language=self._cells.get("language") or "en",
+                code_method=self._choice("code_method", ("SMS", "VOICE")) or "SMS",
+                tags=self._cells.get("tags", ""),
+                daily_volume=self._count("daily_volume", MAX_DAILY_VOLUME),
+                storage_region=self._choice("storage_region", REGIONS),
+                smoke_to=self._e164("smoke_to", required=False) or None,
+                itinerary=self._choice("itinerary", [itinerary.name.value for itinerary in FORWARD]),
+                has_pin=pin is not None,
+                wave=self._wave(),
+                line=self.line,
+                register_calls_before=self._count("register_calls_72h", MAX_CALLS) or 0,
+                deregister_calls_before=self._count("deregister_calls_72h", MAX_CALLS) or 0,
+            ),
+            pin=pin,
+            password=SecretStr(password) if password else None,
+        )
+
+    # -- kinds of cells
+
+    def _required(self, column: str) -> str:
+        value = self._cells.get(column, "")
+        if not value:
+            self.report(column, "is empty")
+        return value
+
+    def _report_rounded(self, column: str, value: str) -> bool:
+        if _ROUNDED.fullmatch(value) is None:
+            return False
+        self.report(column, "a spreadsheet has rounded it, as in 1.55E+10: make the column text, then fill it in anew")
+        return True
+
+    def _id(self, column: str) -> str:
+        value = self._required(column)
+        if self._report_rounded(column, value):
+            return value
+        if value and _ID.fullmatch(value) is None:
+            self.report(column, f"{value!r} is not an id of Graph (5 to 20 digits)")
+        return value
+
+    def _e164(self, column: str, *, required: bool) -> str:
+        value = self._required(column) if required else self._cells.get(column, "")
+        if not value or self._report_rounded(column, value):
+            return value
+        try:
+            parsed = phonenumbers.parse(value, None)
+        except phonenumbers.NumberParseException:
+            parsed = None
+        e164 = ""
+        if parsed is not None and phonenumbers.is_possible_number_with_reason(parsed) == IS_POSSIBLE:
+            e164 = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+        if not e164 or len(e164) > MAX_E164_LENGTH:
+            self.report(column, f"{masked(value)} is not an E.164 number, as in +15550104321")
+            return value
+        return e164
+
+    def _name_in(self, column: str, known: Mapping[str, object], *, required: bool = False) -> str | None:
+        """A name that the admin file defines."""
+        value = self._required(column) if required else self._cells.get(column, "")
+        if not value:
+            return None
+        if value not in known:
+            names = ", ".join(sorted(known)) or "none"
+            self.report(column, f"the admin file names no {column.replace('_', ' ')} {value!r} (it has: {names})")
+        return value
+
+    def _choice(self, column: str, choices: Iterable[str]) -> str | None:
+        value = self._cells.get(column, "").upper()
+        if value and value not in set(choices):
+            self.report(column, f"{value!r} is none of {', '.join(sorted(choices))}")
+        return value or None
+
+    def _flag(self, column: str) -> bool:
+        value = self._cells.get(column, "").lower()
+        if value not in ("", "yes", "no", "true", "false", "1", "0"):
+            self.report(column, f"{value!r} is neither yes nor no")
+        return value in ("yes", "true", "1")
+
+    def _count(self, column: str, maximum: int) -> int | None:
+        value = self._cells.get(column, "")
+        if not value:
+            return None
+        if _COUNT.fullmatch(value) is None or int(value) > maximum:
+            self.report(column, f"{value!r} is not a count up to {maximum}")
+            return None
+        return int(value)
+
+    # -- single columns
+
+    def _wave(self) -> str | None:
+        value = self._cells.get("wave") or None
+        problem = wave_name_problem(value) if value is not None else None
+        if problem is not None and self.is_good("wave"):
+            self.report("wave", f"a wave is not called {value!r}: {problem}")
+        return value
+
+    def _pin(self) -> SecretStr | None:
+        value = self._cells.get("pin", "")
+        if value and _PIN.fullmatch(value) is None:
+            self.report("pin", "is not six digits")
+        return SecretStr(value) if value else None
+
+    def _instance(self) -> NewInstance | None:
+        url = self._cells.get("onprem_url", "")
+        if not url:
+            for column in ("instance", "onprem_username", "onprem_password", "stop_command", "start_command"):
+                if self._cells.get(column):
+                    self.report("onprem_url", f"is empty, but {column} is given")
+            return None
+        if _URL.fullmatch(url) is None:
+            self.report("onprem_url", "is not an http(s) address")
+        for column in ("onprem_username", "onprem_password"):
+            self._required(column)
+        return NewInstance(
+            name=self._cells.get("instance") or url,
+            base_url=url.rstrip("/"),
+            username=self._cells.get("onprem_username", ""),
+            verify_tls=not self._flag("onprem_self_signed"),
+            stop_command=self._name_in("stop_command", self._admin.commands),
+            start_command=self._name_in("start_command", self._admin.commands),
+            command_arguments=self._arguments(),
+        )
+
+    def _arguments(self) -> Mapping[str, str]:
+        """`name=value;name=value`, each value checked against the pattern that the admin file gives it."""
+        arguments: dict[str, str] = {}
+        for part in filter(None, self._cells.get("command_arguments", "").split(";")):
+            name, equals, value = part.partition("=")
+            if not equals:
+                self.report("command_arguments", f"{part!r} is not name=value")
+            arguments[name.strip()] = value.strip()
+        for column in ("stop_command", "start_command"):
+            command = self._admin.commands.get(self._cells.get(column, ""))
+            for name, pattern in command.arguments.items() if command is not None else ():
+                if name not in arguments:
+                    self.report("command_arguments", f"{self._cells[column]} needs {name}")
+                elif re.fullmatch(pattern, arguments[name]) is None:
+                    self.report("command_arguments", f"{name} does not match {pattern}")
+        return arguments

@@ -1,0 +1,72 @@
+"""The sentences that describe a wave, and the command to type next for it.
+
+Pure functions: `now` is the database's time, aware, in UTC.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from migration.waves.window import window_of
+from state.enums import Released, WaveState
+from state.queries import WaveRow
+from state.rows import Position
+
+ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
+
+
+def wave_line(row: WaveRow) -> str:
+    """One sentence: the wave's state, size, release and window."""
+    reason = f": {row.because}" if row.because else ""
+    numbers = f"{row.numbers} number{'' if row.numbers == 1 else 's'}"
+    canary = f", a canary of {row.canary_size}" if row.canary_size else ""
+    window = ""
+    if row.window_start is not None or row.window_end is not None:
+        start, end = (
+            f"{time:%Y-%m-%d %H:%M}" if time is not None else "open" for time in (row.window_start, row.window_end)
+        )
+        window = f", window {start} to {end} UTC ({row.time_zone})"
+    return f"wave {row.name} is {row.state}{reason}; {numbers}{canary}, released for {row.released}{window}"
+
+
+def next_wave_command(row: WaveRow, now: datetime) -> str | None:
+    """The command that an operator types next for a wave; None once the wave has ended."""
+    if row.state in ENDED_STATES:
+        return None
+    if row.window_end is not None and row.window_end <= now:
+        return extend_window_command(row.name)
+    if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
+        return f"cutover release {row.name}"
+    return f"cutover run {row.name}"
+
+
+def extend_window_command(wave: str) -> str:
+    """The command for a wave whose window has ended."""
+    return f'cutover plan {wave} --to "YYYY-MM-DD HH:MM"'
+
+
+def window_ended_message(row: WaveRow, now: datetime) -> str | None:
+    """When the wave's window ended, and the command that extends it; None while the window has not ended."""
+    if row.window_end is None or row.window_end > now:
+        return None
+    end = window_of(row).local(row.window_end)
+    return f"the window of wave {row.name} ended at {end}; `{extend_window_command(row.name)}` gives it more time"
+
+
+def unscheduled_waves(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> dict[str, str]:
+    """Waves with live numbers that no schedule will begin: the wave's name and the reason."""
+    live_waves = {position.wave for position in board if position.ended_at is None}
+    live = [row for row in waves if row.name in live_waves and row.state not in ENDED_STATES]
+    return {row.name: reason for row in live if (reason := _why_unscheduled(row, now)) is not None}
+
+
+def _why_unscheduled(row: WaveRow, now: datetime) -> str | None:
+    ended = window_ended_message(row, now)
+    if ended is not None:
+        return ended
+    if row.state in (WaveState.HELD, WaveState.HALTED):
+        return f"wave {row.name} is {row.state}; `cutover release {row.name}` lets it go"
+    if row.window_start is None:
+        return f"wave {row.name} has no start; `cutover run {row.name}` begins it"
+    if row.window_start <= now:
+        return f"the window of wave {row.name} has begun; `cutover run {row.name}` goes on with it"
+    return None

@@ -1,0 +1,57 @@
+"""The sentences about a wave."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from migration.operations.wave_wording import next_wave_command, unscheduled_waves, wave_line
+from state.enums import WaveState
+from tests.harness.positions import NOW, make_position, make_wave
+
+EXTEND = 'cutover plan north --to "YYYY-MM-DD HH:MM"'
+PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "cutover run north"),
+        ({"released": "none"}, "cutover release north"),
+        ({"state": WaveState.HALTED}, "cutover release north"),
+        ({"window_end": NOW}, EXTEND),
+        ({"state": WaveState.STOPPED, "window_end": NOW}, None),
+        ({"state": WaveState.DONE}, None),
+    ],
+)
+def test_next_command(changes: dict[str, Any], command: str | None) -> None:
+    assert next_wave_command(make_wave(**changes), NOW) == command
+
+
+def test_one_line_says_what_is_true() -> None:
+    row = make_wave(state=WaveState.HELD, because="noon", numbers=1, canary_size=1, window_start=FUTURE)
+    window = "window 2026-11-24 13:00 to open UTC (UTC)"
+    assert wave_line(row) == f"wave north is held: noon; 1 number, a canary of 1, released for all, {window}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "wave north has no start; `cutover run north` begins it"),
+        ({"window_start": PAST}, "the window of wave north has begun; `cutover run north` goes on with it"),
+        ({"state": WaveState.HELD}, "wave north is held; `cutover release north` lets it go"),
+        (
+            {"window_end": PAST, "time_zone": "Asia/Tokyo"},
+            f"the window of wave north ended at 2026-11-24 20:00 Asia/Tokyo; `{EXTEND}` gives it more time",
+        ),
+    ],
+)
+def test_why_no_schedule_will_begin_it(changes: dict[str, Any], reason: str) -> None:
+    board = [make_position(wave="north")]
+    assert unscheduled_waves([make_wave(**changes)], board, NOW) == {"north": reason}
+
+
+def test_waves_that_need_no_schedule_are_left_out() -> None:
+    live, ended = make_position(wave="north"), make_position(wave="south", ended_at=NOW)
+    waves = [make_wave(window_start=FUTURE), make_wave(name="south"), make_wave(name="west")]
+    assert unscheduled_waves(waves, [live, ended], NOW) == {}
