@@ -10,6 +10,9 @@ Rules for a schema revision
 - Times are sa.DateTime(timezone=True); a new NOT NULL column has a server_default or is filled here.
 - No call to the outside, no long UPDATE of every row in one go; where a lock is needed for longer than 10 s,
   say why and raise it: op.execute("SET LOCAL lock_timeout = '60s'").
+- Numbers that an older release left half-way must still reach their end after it: tests/schema/test_old_databases.py
+  upgrades the databases in tests/schema/old_databases and moves every number on. A renamed step, event, outbox key or
+  secret is renamed in the rows by the revision, too.
 - `downgrade` takes back exactly what `upgrade` did. What cannot be taken back says so and raises.
 - The id is the file's name, begins with the date, and has at most 32 characters.
 """

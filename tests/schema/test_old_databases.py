@@ -1,0 +1,158 @@
+"""Databases of older releases, with numbers left half-way: upgraded, then brought to their end by today's code.
+
+A schema revision has to keep every one of them able to go on. The sandbox's own record decides, not ours.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migration.app import App
+from migration.engine.runner import Busy
+from migration.operations.numbers import record_onprem_off, recover_forward, release_number, retry_number
+from migration.operations.waves import begin_wave, change_window, release_wave
+from migration.steps.outcomes import Advanced, Reopen, Switch, Waiting
+from migration.waves.window import Window
+from state import schema
+from state.enums import Party, Released, WaveState
+from state.rows import Position
+from tests.harness.in_process import Rig
+from tests.schema.old_database import SCENES, OldDatabase
+
+Remedy = Callable[[Rig, App, Position], Awaitable[object]]
+
+
+async def accept_terms(rig: Rig, app: App, at: Position) -> None:
+    async with rig.graph() as client:
+        response = await client.post("/_sandbox/manager", json={"e164": at.e164, "do": "accept_terms"})
+        assert response.status_code == 200, response.text
+    await retry_number(app, at.ref, "the terms are accepted", "tester")
+
+
+# What a person does first where a number cannot go on by itself.
+REMEDIES: dict[str, Remedy] = {
+    "accept the terms": accept_terms,
+    "recover forward": lambda rig, app, at: recover_forward(app, at.ref, "it is dark", "tester"),
+    "release": lambda rig, app, at: release_number(app, at.ref, "tester"),
+    "state off": lambda rig, app, at: record_onprem_off(app, at.ref, "the host is switched off", "tester"),
+}
+
+
+def cases() -> list[Any]:
+    """Every scene on both databases. On PostgreSQL `make test` runs the smallest, `make test-slow` the others."""
+    slow = [pytest.param("postgresql", scene, marks=[pytest.mark.postgres, pytest.mark.slow]) for scene in SCENES[1:]]
+    smallest = pytest.param("postgresql", SCENES[0], marks=pytest.mark.postgres)
+    return [*(pytest.param("sqlite", scene) for scene in SCENES), smallest, *slow]
+
+
+@pytest.fixture
+def old(scene: str) -> OldDatabase:
+    return OldDatabase(scene)
+
+
+@pytest.fixture
+def target_url(request: pytest.FixtureRequest, kind: str) -> str | None:
+    """An empty PostgreSQL database, where the test is for PostgreSQL."""
+    return str(request.getfixturevalue("empty_postgres_url")) if kind == "postgresql" else None
+
+
+@pytest.fixture
+async def old_url(tmp_path: Path, old: OldDatabase, target_url: str | None) -> str:
+    """The old database, before any upgrade."""
+    url = old.restore_sqlite(tmp_path / "old.db")
+    if target_url is None:
+        return url
+    await old.copy_to_postgres(url, target_url)
+    return target_url
+
+
+@pytest.mark.parametrize(("kind", "scene"), cases())
+async def test_an_old_database_is_upgraded_and_every_number_ends_where_it_belongs(
+    old: OldDatabase, old_url: str, tmp_path: Path
+) -> None:
+    await schema.upgrade(old_url)
+    rig = await old.restore_world(old_url, tmp_path / "home")
+    async with rig.worker() as app:
+        await open_waves(app)
+        numbers = [number for number in old.numbers if number["ends"]["status"] is not None]
+        for number in numbers:
+            if number["remedy"] is not None:
+                await REMEDIES[number["remedy"]](rig, app, await app.queries.find(number["ref"]))
+        await move_all(rig, app, [number["ref"] for number in numbers])
+        problems = [problem for number in numbers for problem in await differences(rig, app, number)]
+        assert not problems, "\n".join(problems)
+        await app.ledger.waves.finish()
+        assert all(wave.state is WaveState.DONE for wave in await app.queries.waves())
+
+
+async def open_waves(app: App) -> None:
+    """Let every number of every wave pass its gate now."""
+    for wave in await app.queries.waves():
+        if wave.window_start is not None:
+            await change_window(app, wave.name, Window(None, None, wave.time_zone))
+        if wave.state is WaveState.PLANNED:
+            await begin_wave(app, wave.name)
+        if wave.released != Released.ALL:
+            await release_wave(app, wave.name, canary=False, only=[])
+
+
+async def move_all(rig: Rig, app: App, refs: list[str]) -> None:
+    """Move all numbers side by side, a step of each at a time, until each has ended or only a person can help it.
+
+    The clock moves only when no number is due: a code that was sent long before the upgrade is not left to expire.
+    """
+    due_at = dict.fromkeys(refs, rig.clock.now())
+    give_up_at = rig.clock.now() + timedelta(hours=4)
+    while due_at:
+        now = rig.clock.now()
+        assert now < give_up_at, f"still not ended: {due_at}"
+        due = [ref for ref, at in due_at.items() if at <= now]
+        if not due:
+            rig.clock.advance((min(due_at.values()) - now).total_seconds())
+        for ref in due:
+            next_time = await step(rig, app, ref)
+            if next_time is None:
+                del due_at[ref]
+            else:
+                due_at[ref] = next_time
+
+
+async def step(rig: Rig, app: App, ref: str) -> datetime | None:
+    """Run the number's next step, or type its code in. When it is due again; None when it ended or stopped."""
+    at = await app.queries.find(ref)
+    if at.ended_at is not None:
+        return None
+    now = rig.clock.now()
+    match await app.runner.run_step(at.migration_id):
+        case Advanced() | Reopen() | Switch():
+            return now
+        case Waiting(until, on):
+            typed = on is Party.CUSTOMER and await rig.type_code(app, at)
+            return now if typed else max(until, now + timedelta(milliseconds=1))
+        case Busy():
+            return max(at.lease_until or now, now) + timedelta(seconds=1)
+        case _:
+            return None
+
+
+async def differences(rig: Rig, app: App, number: dict[str, Any]) -> list[str]:
+    """In what a number did not end as it has to, by the sandbox's record first and by ours."""
+    at = await app.queries.find(number["ref"])
+    far, ends = rig.number(at), number["ends"]
+    found = {
+        "side": (far.side, ends["side"]),
+        "effective registers": (far.registered, ends["registers"]),
+        "second effects": (far.double_effects, 0),
+        "senders paused": (far.sender.paused_at, None),
+        "senders' route": (far.sender.route, ends["side"] if at.itinerary != "ONBOARD" else "on_premises"),
+        "side on record": (at.side, ends["side"]),
+        "status": (at.status, ends["status"]),
+        "pause on record": (at.paused_at, None),
+        "open attempt": (await app.queries.open_attempt(at.migration_id), None),
+        "broken link of the event chain": (await app.queries.broken_link(at.migration_id), None),
+    }
+    where = f"{at.ref} ({number['left']}), {at.status} at {at.next_step} of {at.itinerary}: {at.reason}"
+    return [f"{what} is {is_}, not {wanted}; {where}" for what, (is_, wanted) in found.items() if is_ != wanted]
