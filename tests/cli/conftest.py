@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.side_effects import Make
-from tests.harness.cli_fixture import Desk, Sandbox, desk, sandbox
-from tests.harness.operator import Operator, make_operator
+from tests.cli.side_effects import MakeOperator
+from tests.harness.cli_fixture import CliFixture, SandboxProcess, build_cli_fixture, run_sandbox
+from tests.harness.operator import Operator, build_operator
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
@@ -20,39 +20,39 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def operator(tmp_path: Path, database_url: str) -> Make:
+def make_operator(tmp_path: Path, database_url: str) -> MakeOperator:
     """`operator(kinds=[...], world=...)`: a desk with nothing imported, on either database."""
 
     def made(**how: Any) -> Operator:
-        return asyncio.run(make_operator(tmp_path / "home", database_url, **how))
+        return asyncio.run(build_operator(tmp_path / "home", database_url, **how))
 
     return made
 
 
 @pytest.fixture(scope="module")
-def far() -> Iterator[Sandbox]:
-    with sandbox("--numbers", "3", "--kinds", "healthy,no_backup,on_cloud", "--seed", "5") as one:
-        yield one
+def sandbox() -> Iterator[SandboxProcess]:
+    with run_sandbox("--numbers", "3", "--kinds", "healthy,no_backup,on_cloud", "--seed", "5") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, far: Sandbox) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxProcess) -> Path:
     """A home with the fleet taken in."""
-    made = desk(tmp_path_factory.mktemp("template"), far)
-    assert made.cutover("import", made.inventory()).code == 0
-    return made.home
+    cli = build_cli_fixture(tmp_path_factory.mktemp("template"), sandbox)
+    assert cli.cutover("import", cli.inventory()).exit_code == 0
+    return cli.home
 
 
 @pytest.fixture
-def empty(tmp_path: Path, far: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def empty_cli(tmp_path: Path, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> CliFixture:
     """A desk before anything was imported."""
     for name in ("CUTOVER_DATABASE_URL", "CUTOVER_MASTER_KEY"):
         monkeypatch.delenv(name, raising=False)
-    return desk(tmp_path / "home", far)
+    return build_cli_fixture(tmp_path / "home", sandbox)
 
 
 @pytest.fixture
-def manned(tmp_path: Path, far: Sandbox, template: Path) -> Desk:
+def cli(tmp_path: Path, sandbox: SandboxProcess, template: Path) -> CliFixture:
     """A desk with the fleet taken in."""
     shutil.copytree(template, tmp_path / "home")
-    return desk(tmp_path / "home", far)
+    return build_cli_fixture(tmp_path / "home", sandbox)

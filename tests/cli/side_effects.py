@@ -9,10 +9,10 @@ from migration.app import App
 from state.models import Base
 from tests.harness.operator import Operator
 
-Make = Callable[..., Operator]
+MakeOperator = Callable[..., Operator]
 
 
-def everything(desk: Operator) -> dict[str, list[Any]]:
+def everything(operator: Operator) -> dict[str, list[Any]]:
     """Every row of every table."""
 
     async def read(app: App) -> dict[str, list[Any]]:
@@ -22,17 +22,17 @@ def everything(desk: Operator) -> dict[str, list[Any]]:
                 for table in Base.metadata.sorted_tables
             }
 
-    return desk.do(read)
+    return operator.with_app(read)
 
 
-def sent(desk: Operator) -> list[str]:
+def sent(operator: Operator) -> list[str]:
     """What the far sides were asked to change, and the commands that were run."""
-    return [call.call for call in desk.rig.sandbox.world.calls if call.write] + desk.rig.commands
+    return [call.call for call in operator.harness.sandbox.world.calls if call.write] + operator.harness.commands
 
 
-def files(desk: Operator) -> dict[str, bytes]:
+def files(operator: Operator) -> dict[str, bytes]:
     return {
         str(path): path.read_bytes()
-        for path in desk.rig.folder.parent.rglob("*")
+        for path in operator.harness.folder.parent.rglob("*")
         if path.is_file() and "-shm" not in path.name
     }

@@ -15,32 +15,34 @@ from migration.waves.window import Window, parse_window
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.queries import WaveRow
-from tests.cli.side_effects import Make, everything, sent
+from tests.cli.side_effects import MakeOperator, everything, sent
 from tests.harness.operator import Operator
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)  # the rig's
 NIGHT = ("--from", "2025-09-01 22:00", "--to", "2025-09-02 02:00")
 
 
-def wave(desk: Operator, name: str = "north") -> WaveRow:
-    return desk.do(lambda app: app.queries.wave(name))
+def wave(operator: Operator, name: str = "north") -> WaveRow:
+    return operator.with_app(lambda app: app.queries.wave(name))
 
 
-def window(desk: Operator, name: str = "north") -> tuple[str, str, str]:
-    row = wave(desk, name)
+def window(operator: Operator, name: str = "north") -> tuple[str, str, str]:
+    row = wave(operator, name)
     ends = [f"{at:%d %H:%M}" if at is not None else "open" for at in (row.window_start, row.window_end)]
     return ends[0], ends[1], row.time_zone
 
 
-def planned(operator: Make, *more: str, kinds: Sequence[str] = ("healthy", "healthy"), **how: Any) -> Operator:
-    desk = operator(kinds=kinds, **how)
-    desk.taken_in()
-    said = desk.cutover("plan", "north", *more)
-    assert said.code == 0, said.err
-    return desk
+def planned(
+    make_operator: MakeOperator, *more: str, kinds: Sequence[str] = ("healthy", "healthy"), **how: Any
+) -> Operator:
+    operator = make_operator(kinds=kinds, **how)
+    operator.import_numbers()
+    output = operator.cutover("plan", "north", *more)
+    assert output.exit_code == 0, output.stderr
+    return operator
 
 
-def moved_to(desk: Operator, state: WaveState) -> None:
+def moved_to(operator: Operator, state: WaveState) -> None:
     """As `run`, `hold` and the halt rule leave it."""
 
     async def move(app: App) -> None:
@@ -48,7 +50,7 @@ def moved_to(desk: Operator, state: WaveState) -> None:
         if state is not WaveState.RUNNING:
             await app.ledger.waves.move("north", state, allowed=[WaveState.RUNNING], because="storm")
 
-    desk.do(move)
+    operator.with_app(move)
 
 
 # -- the window of a wave that is there
@@ -81,103 +83,108 @@ BAD_WINDOWS = {
 
 
 @pytest.mark.parametrize("state", [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED])
-def test_another_window_is_checked_together_with_what_is_kept(operator: Make, state: WaveState) -> None:
-    desk = planned(operator, *NIGHT)
+def test_another_window_is_checked_together_with_what_is_kept(make_operator: MakeOperator, state: WaveState) -> None:
+    desk = planned(make_operator, *NIGHT)
     if state is not WaveState.PLANNED:
         moved_to(desk, state)
     rows = everything(desk)
     for name, (typed, said) in BAD_WINDOWS.items():
-        told = desk.cutover("plan", "north", *typed)
-        assert (told.code, said in told.complaint) == (1, True), f"{name}: {told.err}"
-        assert "will" not in told.out, name
+        output = desk.cutover("plan", "north", *typed)
+        assert (output.exit_code, said in output.error_line) == (1, True), f"{name}: {output.stderr}"
+        assert "will" not in output.stdout, name
     assert everything(desk) == rows
 
 
-def test_a_zone_alone_moves_the_local_times_that_are_kept(operator: Make) -> None:
-    desk = planned(operator, *NIGHT, "--tz", "America/Sao_Paulo")
+def test_a_zone_alone_moves_the_local_times_that_are_kept(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, *NIGHT, "--tz", "America/Sao_Paulo")
     assert window(desk) == ("02 01:00", "02 05:00", "America/Sao_Paulo")
-    assert desk.cutover("plan", "north", "--tz", "Asia/Kolkata").code == 0
+    assert desk.cutover("plan", "north", "--tz", "Asia/Kolkata").exit_code == 0
     assert window(desk) == ("01 16:30", "01 20:30", "Asia/Kolkata"), "22:00 to 02:00 there"
-    assert desk.cutover("plan", "north", "--to", "2025-09-02 03:00").code == 0
+    assert desk.cutover("plan", "north", "--to", "2025-09-02 03:00").exit_code == 0
     assert window(desk) == ("01 16:30", "01 21:30", "Asia/Kolkata"), "the wave's own zone counts"
 
 
-def test_an_hour_that_clocks_show_twice_is_meant_with_its_offset_and_then_kept(operator: Make) -> None:
-    desk = planned(operator, "--to", "2025-11-02 01:30-0500", "--tz", "America/New_York")
+def test_an_hour_that_clocks_show_twice_is_meant_with_its_offset_and_then_kept(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--to", "2025-11-02 01:30-0500", "--tz", "America/New_York")
     assert window(desk) == ("open", "02 06:30", "America/New_York")
-    assert desk.cutover("plan", "north", "--from", "2025-11-02 01:10-0500").code == 0
+    assert desk.cutover("plan", "north", "--from", "2025-11-02 01:10-0500").exit_code == 0
     assert window(desk) == ("02 06:10", "02 06:30", "America/New_York")
 
 
-def test_an_end_of_the_window_can_be_taken_away(operator: Make) -> None:
-    desk = planned(operator, *NIGHT)
-    assert desk.cutover("plan", "north", "--from", "open").code == 0
+def test_an_end_of_the_window_can_be_taken_away(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, *NIGHT)
+    assert desk.cutover("plan", "north", "--from", "open").exit_code == 0
     assert window(desk) == ("open", "02 02:00", "UTC")
-    assert desk.cutover("plan", "north", "--to", "open").code == 0
+    assert desk.cutover("plan", "north", "--to", "open").exit_code == 0
     assert window(desk) == ("open", "open", "UTC")
 
 
-def test_a_start_in_the_past_is_no_start(operator: Make) -> None:
+def test_a_start_in_the_past_is_no_start(make_operator: MakeOperator) -> None:
     """No schedule would ever begin such a wave, and nothing would say so."""
-    desk = operator(kinds=["healthy"])
-    desk.taken_in()
-    rows = everything(desk)
-    said = desk.cutover("plan", "east", "--from", "2020-01-01 00:00")
-    assert said.code == 1
-    assert said.complaint == (
+    operator = make_operator(kinds=["healthy"])
+    operator.import_numbers()
+    rows = everything(operator)
+    output = operator.cutover("plan", "east", "--from", "2020-01-01 00:00")
+    assert output.exit_code == 1
+    assert output.error_line == (
         "the start 2020-01-01 00:00 UTC is in the past; leave --from out and it may cross at once; nothing was changed"
     )
-    assert everything(desk) == rows
+    assert everything(operator) == rows
 
 
-def test_settings_are_changed_whatever_became_of_the_window(operator: Make) -> None:
-    desk = planned(operator, *NIGHT)
-    desk.rig.clock.advance(86400)
-    assert desk.cutover("plan", "north", "--concurrency", "4").code == 0
+def test_settings_are_changed_whatever_became_of_the_window(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, *NIGHT)
+    desk.harness.clock.advance(86400)
+    assert desk.cutover("plan", "north", "--concurrency", "4").exit_code == 0
     assert wave(desk).concurrency == 4
 
 
 @pytest.mark.parametrize("state", [WaveState.RUNNING, WaveState.HELD, WaveState.HALTED])
-def test_a_wave_that_has_begun_takes_another_window_and_nothing_else(operator: Make, state: WaveState) -> None:
-    desk = planned(operator, "--to", "2025-09-01 10:00")
+def test_a_wave_that_has_begun_takes_another_window_and_nothing_else(
+    make_operator: MakeOperator, state: WaveState
+) -> None:
+    desk = planned(make_operator, "--to", "2025-09-01 10:00")
     moved_to(desk, state)
     rows = everything(desk)
     for more in (["--concurrency", "4"], ["--to", "2025-09-01 12:00", "--canary", "1"], ["--rule", "tag=x"], []):
-        said = desk.cutover("plan", "north", *more)
-        assert (said.code, f"wave north is {state}: of a wave that has begun, only" in said.complaint) == (1, True)
+        output = desk.cutover("plan", "north", *more)
+        assert (output.exit_code, f"wave north is {state}: of a wave that has begun, only" in output.error_line) == (
+            1,
+            True,
+        )
         assert everything(desk) == rows
-    said = desk.cutover("plan", "north", "--to", "2025-09-01 12:00", "--json")
-    assert (said.code, said.document["after"]["state"]) == (0, state)
-    assert said.document["next"] == ("cutover run north" if state is WaveState.RUNNING else "cutover release north")
+    output = desk.cutover("plan", "north", "--to", "2025-09-01 12:00", "--json")
+    assert (output.exit_code, output.document["after"]["state"]) == (0, state)
+    assert output.document["next"] == ("cutover run north" if state is WaveState.RUNNING else "cutover release north")
     assert window(desk) == ("open", "01 12:00", "UTC")
 
 
-def test_a_wave_that_is_over_takes_no_window(operator: Make) -> None:
-    desk = planned(operator)
-    assert desk.cutover("stop", "north", "--because", "over", "--confirm", "north").code == 0
+def test_a_wave_that_is_over_takes_no_window(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator)
+    assert desk.cutover("stop", "north", "--because", "over", "--confirm", "north").exit_code == 0
     rows = everything(desk)
-    said = desk.cutover("plan", "north", "--to", "2025-09-01 12:00")
-    assert (said.code, said.complaint) == (1, "wave north is stopped; nothing was changed")
+    output = desk.cutover("plan", "north", "--to", "2025-09-01 12:00")
+    assert (output.exit_code, output.error_line) == (1, "wave north is stopped; nothing was changed")
     assert everything(desk) == rows
 
 
-def test_more_time_at_night_lets_a_held_number_cross(operator: Make) -> None:
-    desk = planned(operator, "--to", "2025-09-01 08:10")
+def test_more_time_at_night_lets_a_held_number_cross(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--to", "2025-09-01 08:10")
     moved_to(desk, WaveState.RUNNING)
-    desk.rig.clock.advance(9 * 60)
-    assert desk.cutover("run", "north", "--patience", "0").code == 3
+    desk.harness.clock.advance(9 * 60)
+    assert desk.cutover("run", "north", "--patience", "0").exit_code == 3
     assert "register" not in sent(desk)
-    assert desk.cutover("plan", "north", "--to", "2025-09-01 10:00").code == 0
-    assert desk.cutover("run", "north", "--patience", "0").code == 0
+    assert desk.cutover("plan", "north", "--to", "2025-09-01 10:00").exit_code == 0
+    assert desk.cutover("run", "north", "--patience", "0").exit_code == 0
     assert sent(desk).count("register") == 2
 
 
 # -- a window that has ended since
 
 
-def test_a_window_that_has_ended_is_named_wherever_the_wave_would_go_on(operator: Make) -> None:
-    desk = planned(operator, *NIGHT, "--tz", "America/Sao_Paulo", "--canary", "1")
-    desk.rig.clock.advance(86400)
+def test_a_window_that_has_ended_is_named_wherever_the_wave_would_go_on(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, *NIGHT, "--tz", "America/Sao_Paulo", "--canary", "1")
+    desk.harness.clock.advance(86400)
     said = 'the window of wave north ended at 2025-09-02 02:00 America/Sao_Paulo; `cutover plan north --to "YYYY-MM-DD'
     rows = everything(desk)
     for verb in (
@@ -186,74 +193,74 @@ def test_a_window_that_has_ended_is_named_wherever_the_wave_would_go_on(operator
         ["release", "north"],
         ["release", "north", "--canary"],
     ):
-        told = desk.cutover(*verb)
-        assert (told.code, told.complaint.startswith(said)) == (1, True), told.err
+        output = desk.cutover(*verb)
+        assert (output.exit_code, output.error_line.startswith(said)) == (1, True), output.stderr
         assert everything(desk) == rows
     assert sent(desk) == []
-    assert 'next: cutover plan north --to "YYYY-MM-DD HH:MM"' in desk.cutover("status", "north").out
-    assert desk.cutover("plan", "north", "--to", "2025-09-03 02:00").code == 0
-    assert desk.cutover("release", "north").code == 0
-    assert desk.cutover("run", "north").code == 0
+    assert 'next: cutover plan north --to "YYYY-MM-DD HH:MM"' in desk.cutover("status", "north").stdout
+    assert desk.cutover("plan", "north", "--to", "2025-09-03 02:00").exit_code == 0
+    assert desk.cutover("release", "north").exit_code == 0
+    assert desk.cutover("run", "north").exit_code == 0
     assert sent(desk).count("register") == 2
 
 
-def test_what_has_crossed_comes_to_its_end_after_the_window(operator: Make) -> None:
-    desk = planned(operator, "--to", "2025-09-01 10:00")
+def test_what_has_crossed_comes_to_its_end_after_the_window(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--to", "2025-09-01 10:00")
     moved_to(desk, WaveState.RUNNING)
-    desk.step_to("confirm")
-    desk.rig.clock.advance(86400)
-    said = desk.cutover("run", "north", "--patience", "0")
-    assert said.code == 3
-    assert "the window of wave north ended at 2025-09-01 10:00 UTC" in said.out
-    assert [desk.at(ref).side for ref in ("N-0001", "N-0002")] == [Side.CLOUD, Side.ON_PREMISES]
+    desk.advance_to("confirm")
+    desk.harness.clock.advance(86400)
+    output = desk.cutover("run", "north", "--patience", "0")
+    assert output.exit_code == 3
+    assert "the window of wave north ended at 2025-09-01 10:00 UTC" in output.stdout
+    assert [desk.position(ref).side for ref in ("N-0001", "N-0002")] == [Side.CLOUD, Side.ON_PREMISES]
 
 
 # -- how long a cutover takes
 
 
-def test_a_number_that_needs_a_code_while_dark_needs_a_longer_window(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 3)
-    desk.taken_in()
-    assert desk.cutover("resolve", "N-0002", "--switch", "CODE_AFTER", "--because", "host gone").code == 0
-    rows = everything(desk)
+def test_a_number_that_needs_a_code_while_dark_needs_a_longer_window(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers()
+    assert operator.cutover("resolve", "N-0002", "--switch", "CODE_AFTER", "--because", "host gone").exit_code == 0
+    rows = everything(operator)
     minutes = int(CUTOVER_WITH_CODE.total_seconds() / 60)
-    said = desk.cutover("plan", "north", "--to", "2025-09-01 08:12")
-    assert (said.code, said.complaint) == (
+    output = operator.cutover("plan", "north", "--to", "2025-09-01 08:12")
+    assert (output.exit_code, output.error_line) == (
         1,
         f"the window is shorter than one cutover ({minutes} minutes for 1 of 3 numbers); nothing was changed",
     )
-    assert everything(desk) == rows
-    assert desk.cutover("plan", "north", "--to", "2025-09-01 08:14").code == 0
-    assert "1 of 3 numbers" in desk.cutover("plan", "north", "--to", "2025-09-01 08:12").complaint
+    assert everything(operator) == rows
+    assert operator.cutover("plan", "north", "--to", "2025-09-01 08:14").exit_code == 0
+    assert "1 of 3 numbers" in operator.cutover("plan", "north", "--to", "2025-09-01 08:12").error_line
 
 
 # -- an empty wave
 
 
-def test_an_empty_wave_says_so_and_what_fills_it(operator: Make) -> None:
+def test_an_empty_wave_says_so_and_what_fills_it(make_operator: MakeOperator) -> None:
     """Its one number was aborted, and went on outside it."""
-    desk = operator(kinds=["healthy"])
-    desk.taken_in()
-    desk.do(lambda app: app.ledger.waves.make(NewWave("north"), []))
+    operator = make_operator(kinds=["healthy"])
+    operator.import_numbers()
+    operator.with_app(lambda app: app.ledger.waves.make(NewWave("north"), []))
     said = "wave north is empty; `cutover plan north --rule RULE` puts numbers into it"
-    rows = everything(desk)
+    rows = everything(operator)
     for verb in (["run", "north"], ["run", "north", "--dry-run"], ["preflight", "north"]):
-        told = desk.cutover(*verb)
-        assert (told.code, told.complaint) == (1, said)
+        output = operator.cutover(*verb)
+        assert (output.exit_code, output.error_line) == (1, said)
     with pytest.raises(Exception, match="wave north is empty"):
-        desk.do(lambda app: begin_wave(app, "north"))
-    assert everything(desk) == rows
-    assert "wave north: planned, 0 numbers" in desk.cutover("status", "north").out
-    assert desk.cutover("plan", "north", "--rule", "tag!=x").code == 0
-    assert desk.cutover("run", "north").code == 0
+        operator.with_app(lambda app: begin_wave(app, "north"))
+    assert everything(operator) == rows
+    assert "wave north: planned, 0 numbers" in operator.cutover("status", "north").stdout
+    assert operator.cutover("plan", "north", "--rule", "tag!=x").exit_code == 0
+    assert operator.cutover("run", "north").exit_code == 0
 
 
-def test_a_wave_whose_numbers_began_anew_outside_it_is_empty(operator: Make) -> None:
-    desk = planned(operator, kinds=["verified"], world="open")
-    assert desk.cutover("run", "north").code == 0
-    assert desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001").code in (0, 3)
-    said = desk.cutover("run", "north")
-    assert (said.code, said.complaint) == (1, "wave north is empty; `cutover plan NAME` makes a new one")
+def test_a_wave_whose_numbers_began_anew_outside_it_is_empty(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, kinds=["verified"], world="open")
+    assert desk.cutover("run", "north").exit_code == 0
+    assert desk.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001").exit_code in (0, 3)
+    output = desk.cutover("run", "north")
+    assert (output.exit_code, output.error_line) == (1, "wave north is empty; `cutover plan NAME` makes a new one")
 
 
 # -- the approval
@@ -263,14 +270,14 @@ UNMEASURED = "not measured whether On-Premises takes the number again (onprem_re
 NEEDS_A_CODE = "not measured whether On-Premises takes it again, and coming forward again would need a code"
 
 
-def test_ways_back_are_told_with_reasons_over_what_is_let_go(operator: Make) -> None:
-    desk = planned(operator, "--canary", "1", kinds=["verified", "healthy", "healthy"])
-    told = desk.cutover("release", "north", "--canary", "--dry-run")
-    assert f"ways back: 1 unknown ({UNLOOKED})" in told.out
-    assert "1 number still to cross" in told.out
-    desk.do(lambda app: begin_wave(app, "north"))
+def test_ways_back_are_told_with_reasons_over_what_is_let_go(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--canary", "1", kinds=["verified", "healthy", "healthy"])
+    output = desk.cutover("release", "north", "--canary", "--dry-run")
+    assert f"ways back: 1 unknown ({UNLOOKED})" in output.stdout
+    assert "1 number still to cross" in output.stdout
+    desk.with_app(lambda app: begin_wave(app, "north"))
     for ref in ("N-0001", "N-0002"):
-        desk.step_to("secure_pin", ref)
+        desk.advance_to("secure_pin", ref)
     expected = {
         ("--canary",): f"1 unknown ({UNMEASURED})",
         ("--only", "N-0002"): f"1 closed ({NEEDS_A_CODE})",
@@ -278,81 +285,81 @@ def test_ways_back_are_told_with_reasons_over_what_is_let_go(operator: Make) -> 
     }
     for more, said in expected.items():
         assert desk.cutover("release", "north", *more, "--dry-run", "--json").document["ways_back"] == said
-    assert desk.cutover("release", "north", "--canary").code == 0
-    assert desk.cutover("run", "north").code == 3
+    assert desk.cutover("release", "north", "--canary").exit_code == 0
+    assert desk.cutover("run", "north").exit_code == 3
     assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == (
         f"2 closed ({NEEDS_A_CODE})"
     ), "the canary has crossed, and the run has looked at the others"
 
 
-def test_what_has_crossed_or_ended_is_not_let_go_again(operator: Make) -> None:
-    desk = planned(operator, "--canary", "1", kinds=["healthy"] * 3)
-    assert desk.cutover("release", "north", "--canary").code == 0
+def test_what_has_crossed_or_ended_is_not_let_go_again(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--canary", "1", kinds=["healthy"] * 3)
+    assert desk.cutover("release", "north", "--canary").exit_code == 0
     moved_to(desk, WaveState.RUNNING)
-    desk.step_to("confirm")
-    assert desk.cutover("abort", "N-0002", "--because", "left", "--confirm", "N-0002").code == 0
-    told = desk.cutover("release", "north")
-    assert f"1 number still to cross\nwill   ways back: 1 unknown ({UNLOOKED})" in told.out
+    desk.advance_to("confirm")
+    assert desk.cutover("abort", "N-0002", "--because", "left", "--confirm", "N-0002").exit_code == 0
+    output = desk.cutover("release", "north")
+    assert f"1 number still to cross\nwill   ways back: 1 unknown ({UNLOOKED})" in output.stdout
 
 
-def test_preflight_show_and_release_say_the_same_of_a_way_back(operator: Make) -> None:
-    desk = planned(operator, "--released", "none", kinds=["healthy"])
+def test_preflight_show_and_release_say_the_same_of_a_way_back(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--released", "none", kinds=["healthy"])
     assert desk.cutover("show", "N-0001", "--json").document["way_back"] == {"way": "unknown", "reason": UNLOOKED}
     seen = desk.cutover("preflight", "north", "--json").document["ways_back"]
     assert seen == f"1 closed ({NEEDS_A_CODE})"
-    desk.do(lambda app: begin_wave(app, "north"))
-    desk.step_to("secure_pin")
+    desk.with_app(lambda app: begin_wave(app, "north"))
+    desk.advance_to("secure_pin")
     assert desk.cutover("show", "N-0001", "--json").document["way_back"]["reason"] == NEEDS_A_CODE
     assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == seen
-    assert f"Ways back: {seen}." in desk.cutover("preflight", "north").out
+    assert f"Ways back: {seen}." in desk.cutover("preflight", "north").stdout
 
 
-def test_a_wave_without_a_canary_is_approved_by_its_plan(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 2)
-    desk.taken_in()
+def test_a_wave_without_a_canary_is_approved_by_its_plan(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
     said = f"released for all: 2 numbers may cross in it; ways back: 2 unknown ({UNLOOKED})"
-    assert f"then   {said}" in desk.cutover("plan", "north", "--dry-run").out
-    assert f"after  {said}" in desk.cutover("plan", "north").out
+    assert f"then   {said}" in operator.cutover("plan", "north", "--dry-run").stdout
+    assert f"after  {said}" in operator.cutover("plan", "north").stdout
     assert (
         f"2 numbers would cross in it; ways back: 2 unknown ({UNLOOKED})"
-        in desk.cutover("run", "north", "--dry-run").out
+        in operator.cutover("run", "north", "--dry-run").stdout
     )
-    assert desk.cutover("run", "north", "--dry-run", "--json").document["ways_back"] == f"2 unknown ({UNLOOKED})"
-    desk.cutover("stop", "north", "--because", "x", "--confirm", "north")
-    assert desk.cutover("run", "north", "--dry-run").complaint == "wave north is stopped: x; that is for good"
+    assert operator.cutover("run", "north", "--dry-run", "--json").document["ways_back"] == f"2 unknown ({UNLOOKED})"
+    operator.cutover("stop", "north", "--because", "x", "--confirm", "north")
+    assert operator.cutover("run", "north", "--dry-run").error_line == "wave north is stopped: x; that is for good"
 
 
-def test_a_plan_that_lets_nothing_go_approves_nothing(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 2)
-    desk.taken_in()
-    assert "ways_back" not in desk.cutover("plan", "north", "--canary", "1", "--json").document
+def test_a_plan_that_lets_nothing_go_approves_nothing(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    assert "ways_back" not in operator.cutover("plan", "north", "--canary", "1", "--json").document
 
 
 # -- canary and release
 
 
-def test_a_canary_is_not_more_than_the_wave(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 3)
-    desk.taken_in()
-    rows = everything(desk)
-    said = desk.cutover("plan", "north", "--limit", "2", "--canary", "3")
-    assert (said.code, said.complaint) == (
+def test_a_canary_is_not_more_than_the_wave(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers()
+    rows = everything(operator)
+    output = operator.cutover("plan", "north", "--limit", "2", "--canary", "3")
+    assert (output.exit_code, output.error_line) == (
         1,
         "a canary of 3 is more than the whole of wave north (2); nothing was changed",
     )
-    assert everything(desk) == rows
+    assert everything(operator) == rows
     assert (
         "2 numbers, a canary of 2, released for none"
-        in desk.cutover("plan", "north", "--limit", "2", "--canary", "2").out
+        in operator.cutover("plan", "north", "--limit", "2", "--canary", "2").stdout
     )
-    assert desk.cutover("plan", "north", "--canary", "3").code == 1
-    assert desk.cutover("plan", "north", "--limit", "1", "--canary", "3").code == 0
+    assert operator.cutover("plan", "north", "--canary", "3").exit_code == 1
+    assert operator.cutover("plan", "north", "--limit", "1", "--canary", "3").exit_code == 0
 
 
-def test_a_number_is_let_go_once(operator: Make) -> None:
+def test_a_number_is_let_go_once(make_operator: MakeOperator) -> None:
     """A second release that said yes would hide that it let nothing go; of a held wave it would let the others go."""
-    desk = planned(operator, "--canary", "1", kinds=["healthy"] * 3)
-    assert desk.cutover("release", "north", "--only", "N-0002").code == 0
+    desk = planned(make_operator, "--canary", "1", kinds=["healthy"] * 3)
+    assert desk.cutover("release", "north", "--only", "N-0002").exit_code == 0
     refused = {
         ("--only", "N-0002"): (1, "wave north is planned, and released for N-0002 already; nothing was changed; `cut"),
         ("--only", "N-0002", "--only", "N-0009"): (10, "--only 'N-0009': there is no such number"),
@@ -360,27 +367,27 @@ def test_a_number_is_let_go_once(operator: Make) -> None:
     }
     rows = everything(desk)
     for typed, (code, said) in refused.items():
-        told = desk.cutover("release", "north", *typed)
-        assert (told.code, told.complaint[: len(said)]) == (code, said)
+        output = desk.cutover("release", "north", *typed)
+        assert (output.exit_code, output.error_line[: len(said)]) == (code, said)
         assert everything(desk) == rows
-    assert desk.cutover("run", "north", "--patience", "0").code == 3
-    assert desk.cutover("hold", "north").code == 0
+    assert desk.cutover("run", "north", "--patience", "0").exit_code == 3
+    assert desk.cutover("hold", "north").exit_code == 0
     rows = everything(desk)
-    told = desk.cutover("release", "north", "--only", "N-0002")
-    assert (told.code, told.complaint) == (1, "N-0002 has ended already; nothing was changed")
+    output = desk.cutover("release", "north", "--only", "N-0002")
+    assert (output.exit_code, output.error_line) == (1, "N-0002 has ended already; nothing was changed")
     assert everything(desk) == rows
-    assert desk.cutover("release", "north", "--only", "N-0001").code == 0
+    assert desk.cutover("release", "north", "--only", "N-0001").exit_code == 0
 
 
-def test_a_release_cannot_be_narrower_than_the_one_before(operator: Make) -> None:
-    desk = planned(operator, "--canary", "1")
+def test_a_release_cannot_be_narrower_than_the_one_before(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--canary", "1")
     moved_to(desk, WaveState.HELD)
-    desk.do(lambda app: app.ledger.waves.release("north", Released.ALL))
+    desk.with_app(lambda app: app.ledger.waves.release("north", Released.ALL))
     rows = everything(desk)
     for more in (["--canary"], ["--only", "N-0001"]):
-        said = desk.cutover("release", "north", *more)
-        assert (said.code, "released for all already" in said.complaint) == (1, True)
-        assert "`cutover release north` lets all of it go on" in said.complaint
+        output = desk.cutover("release", "north", *more)
+        assert (output.exit_code, "released for all already" in output.error_line) == (1, True)
+        assert "`cutover release north` lets all of it go on" in output.error_line
         assert everything(desk) == rows
 
 
@@ -394,14 +401,14 @@ def test_a_release_cannot_be_narrower_than_the_one_before(operator: Make) -> Non
     ],
     ids=lambda one: " ".join(one) if isinstance(one, tuple) else "",
 )
-def test_a_second_time_changes_nothing(operator: Make, verb: tuple[str, ...], said: str) -> None:
-    desk = planned(operator)
+def test_a_second_time_changes_nothing(make_operator: MakeOperator, verb: tuple[str, ...], said: str) -> None:
+    desk = planned(make_operator)
     if verb[0] != "release":
-        assert desk.cutover(*verb).code == 0
+        assert desk.cutover(*verb).exit_code == 0
     rows, calls = everything(desk), sent(desk)
-    told = desk.cutover(*verb)
-    assert (told.code, told.complaint.startswith(said)) == (1, True), told.err
-    assert not any(line.startswith(("will", "would", "after")) for line in told.out.splitlines()), told.out
+    output = desk.cutover(*verb)
+    assert (output.exit_code, output.error_line.startswith(said)) == (1, True), output.stderr
+    assert not any(line.startswith(("will", "would", "after")) for line in output.stdout.splitlines()), output.stdout
     assert (everything(desk), sent(desk)) == (rows, calls)
 
 
@@ -419,35 +426,37 @@ def test_a_second_time_changes_nothing(operator: Make, verb: tuple[str, ...], sa
     ],
     ids=" ".join,
 )
-def test_a_wave_with_a_start_names_the_command_that_schedules_it(operator: Make, verb: tuple[str, ...]) -> None:
-    desk = planned(operator, *NIGHT, "--canary", "1")
-    assert "; for its schedule in Prefect: cutover deploy" in desk.cutover(*verb, "--dry-run").out
-    told = desk.cutover(*verb, "--json")
-    assert (told.code, told.document["schedule"]) == (0, "cutover deploy")
-    assert told.document["next"].startswith("cutover ")
+def test_a_wave_with_a_start_names_the_command_that_schedules_it(
+    make_operator: MakeOperator, verb: tuple[str, ...]
+) -> None:
+    desk = planned(make_operator, *NIGHT, "--canary", "1")
+    assert "; for its schedule in Prefect: cutover deploy" in desk.cutover(*verb, "--dry-run").stdout
+    output = desk.cutover(*verb, "--json")
+    assert (output.exit_code, output.document["schedule"]) == (0, "cutover deploy")
+    assert output.document["next"].startswith("cutover ")
 
 
-def test_a_wave_without_a_start_has_no_schedule(operator: Make) -> None:
-    desk = planned(operator, "--to", "2025-09-02 02:00")
+def test_a_wave_without_a_start_has_no_schedule(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--to", "2025-09-02 02:00")
     assert "schedule" not in desk.cutover("hold", "north", "--json").document
 
 
-def test_deploy_names_the_waves_that_no_schedule_begins(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 6)
-    desk.taken_in()
+def test_deploy_names_the_waves_that_no_schedule_begins(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 6)
+    operator.import_numbers()
     tonight, soon = ("--from", "2025-09-01 22:00"), ("--from", "2025-09-01 09:00")
     waves = {"later": tonight, "begun": soon, "over": (*soon, "--to", "2025-09-01 10:00"), "open": (), "held": tonight}
     for name, more in waves.items():
-        assert desk.cutover("plan", name, "--limit", "1", *more).code == 0
-    desk.cutover("hold", "held")
-    desk.cutover("plan", "gone", "--limit", "1")
-    desk.cutover("stop", "gone", "--because", "x", "--confirm", "gone")
-    desk.rig.clock.advance(3 * 3600)
+        assert operator.cutover("plan", name, "--limit", "1", *more).exit_code == 0
+    operator.cutover("hold", "held")
+    operator.cutover("plan", "gone", "--limit", "1")
+    operator.cutover("stop", "gone", "--because", "x", "--confirm", "gone")
+    operator.harness.clock.advance(3 * 3600)
 
     async def asked(app: App) -> dict[str, str]:
         return unscheduled_waves(await app.queries.waves(), await app.queries.board(), await app.queries.now())
 
-    told = desk.do(asked)
+    told = operator.with_app(asked)
     assert told == {
         "begun": "the window of wave begun has begun; `cutover run begun` goes on with it",
         "over": 'the window of wave over ended at 2025-09-01 10:00 UTC; `cutover plan over --to "YYYY-MM-DD HH:MM"` '
@@ -460,42 +469,44 @@ def test_deploy_names_the_waves_that_no_schedule_begins(operator: Make) -> None:
 # -- what comes next
 
 
-def next_of(desk: Operator, ref: str) -> str:
-    numbers = {one["ref"]: one for one in desk.cutover("status", "--json").document["numbers"]}
+def next_of(operator: Operator, ref: str) -> str:
+    numbers = {one["ref"]: one for one in operator.cutover("status", "--json").document["numbers"]}
     return str(numbers[ref]["next_command"])
 
 
 @pytest.mark.parametrize("state", [WaveState.HELD, WaveState.HALTED])
-def test_what_a_wave_keeps_back_names_the_command_that_lets_it_go(operator: Make, state: WaveState) -> None:
-    desk = planned(operator)
+def test_what_a_wave_keeps_back_names_the_command_that_lets_it_go(
+    make_operator: MakeOperator, state: WaveState
+) -> None:
+    desk = planned(make_operator)
     moved_to(desk, state)
     desk.cutover("run", "N-0001", "--patience", "0")
-    assert desk.at().status is Status.HELD
+    assert desk.position().status is Status.HELD
     assert next_of(desk, "N-0001") == "cutover release north"
-    assert "next: cutover release north" in desk.cutover("status", "north").out
-    assert desk.cutover(*next_of(desk, "N-0001").split()[1:]).code == 0
-    assert desk.cutover("run", "north").code == 0
+    assert "next: cutover release north" in desk.cutover("status", "north").stdout
+    assert desk.cutover(*next_of(desk, "N-0001").split()[1:]).exit_code == 0
+    assert desk.cutover("run", "north").exit_code == 0
 
 
-def test_a_number_at_its_gate_names_what_opens_it(operator: Make) -> None:
-    desk = planned(operator, "--canary", "1", "--to", "2025-09-01 10:00")
+def test_a_number_at_its_gate_names_what_opens_it(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator, "--canary", "1", "--to", "2025-09-01 10:00")
     desk.cutover("run", "north", "--patience", "0")
     assert [next_of(desk, ref) for ref in ("N-0001", "N-0002")] == ["cutover release north"] * 2
-    assert desk.cutover("release", "north", "--only", "N-0002").code == 0
-    assert desk.cutover("hold", "N-0002").code == 0
+    assert desk.cutover("release", "north", "--only", "N-0002").exit_code == 0
+    assert desk.cutover("hold", "N-0002").exit_code == 0
     desk.cutover("run", "north", "--patience", "0")
     assert (next_of(desk, "N-0001"), next_of(desk, "N-0002")) == ("cutover release north", "cutover release N-0002")
     desk.cutover("release", "N-0002")
     assert next_of(desk, "N-0002") == "cutover run north"
-    desk.rig.clock.advance(2 * 3600)
+    desk.harness.clock.advance(2 * 3600)
     assert next_of(desk, "N-0002") == 'cutover plan north --to "YYYY-MM-DD HH:MM"'
     desk.cutover("stop", "north", "--because", "x", "--confirm", "north")
     assert next_of(desk, "N-0002") == 'cutover abort N-0002 --because "..."'
-    assert "next:" not in desk.cutover("status", "north").out
+    assert "next:" not in desk.cutover("status", "north").stdout
 
 
-def test_advice_about_one_number_begins_no_wave(operator: Make) -> None:
-    desk = planned(operator)
+def test_advice_about_one_number_begins_no_wave(make_operator: MakeOperator) -> None:
+    desk = planned(make_operator)
     release = desk.cutover("hold", "N-0001", "--json").document["next"]
     assert release == "cutover release N-0001"
     assert desk.cutover(*release.split()[1:], "--json").document["next"] == "cutover run N-0001"
@@ -517,23 +528,23 @@ def test_a_window_that_is_kept_may_have_begun() -> None:
         parse_window("2025-09-01 07:00", None, None, kept, NOW)
 
 
-def test_what_preflight_saw_is_what_the_approval_text_says(operator: Make) -> None:
-    desk = operator(kinds=["healthy"], world="open")
-    desk.taken_in()
-    desk.cutover("plan", "north", "--canary", "1")
-    assert "not looked at yet" in desk.cutover("release", "north", "--dry-run").out
-    seen = desk.cutover("preflight", "north", "--json").document["ways_back"]
-    assert desk.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == seen
+def test_what_preflight_saw_is_what_the_approval_text_says(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"], world="open")
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--canary", "1")
+    assert "not looked at yet" in operator.cutover("release", "north", "--dry-run").stdout
+    seen = operator.cutover("preflight", "north", "--json").document["ways_back"]
+    assert operator.cutover("release", "north", "--dry-run", "--json").document["ways_back"] == seen
     assert "not looked at" not in seen
 
 
-def test_a_number_whose_wave_moves_enough_others_says_so(operator: Make) -> None:
-    desk = operator(kinds=["healthy"] * 2)
-    desk.taken_in()
-    desk.cutover("plan", "north", "--concurrency", "1")
-    first = desk.at("N-0001").migration_id  # numbers begin side by side: not always the first one
-    desk.do(lambda app: app.ledger.leases.acquire(first, "another worker", timedelta(minutes=1)))
-    said = desk.cutover("run", "N-0002")
-    assert said.code == 3
-    assert "N-0002 waits for its turn: wave north moves 1 at once" in said.out
-    assert desk.calls("N-0002") == []
+def test_a_number_whose_wave_moves_enough_others_says_so(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--concurrency", "1")
+    first = operator.position("N-0001").migration_id  # numbers begin side by side: not always the first one
+    operator.with_app(lambda app: app.ledger.leases.acquire(first, "another worker", timedelta(minutes=1)))
+    output = operator.cutover("run", "N-0002")
+    assert output.exit_code == 3
+    assert "N-0002 waits for its turn: wave north moves 1 at once" in output.stdout
+    assert operator.calls("N-0002") == []

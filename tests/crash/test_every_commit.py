@@ -13,9 +13,9 @@ import pytest
 
 from sandbox.calls import Call
 from state.enums import Side, Status
-from tests.conftest import Databases
-from tests.harness.crash_points import KILLS, at_every, lanes, struck
-from tests.harness.in_process import Rig, make_rig
+from tests.harness.crash_matrix import CRASH_KINDS, for_each_crash_point, lane_cases, run_until_crash
+from tests.harness.databases import Databases
+from tests.harness.in_process import Harness, build_harness
 
 
 @dataclass(frozen=True)
@@ -33,45 +33,45 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize("kill", CRASH_KINDS)
 @pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize(("kind", "lane"), lanes())
+@pytest.mark.parametrize(("kind", "lane"), lane_cases())
 async def test_killed_anywhere_it_still_moves_once(
     databases: Databases, tmp_path: Path, kind: str, lane: int, story: str, kill: str
 ) -> None:
     async def told(nth: int) -> bool:
         return await _killed_at(await databases.fresh(), tmp_path / f"home{nth}", STORIES[story], kill, nth)
 
-    await at_every(lane, told)
+    await for_each_crash_point(lane, told)
 
 
 async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) -> bool:
     """Tell the story with one kill. False when there was no nth place to be killed at."""
-    rig = await make_rig(folder, url, **story.how)
-    async with rig.worker() as app:
-        (at,) = await rig.imported(app, **story.columns)
-    there_was = await struck(rig, kill, nth, lambda app: rig.drive(app, at.ref))
-    async with rig.worker() as app:
-        await rig.drive(app, at.ref)
+    harness = await build_harness(folder, url, **story.how)
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app, **story.columns)
+    there_was = await run_until_crash(harness, kill, nth, lambda app: harness.run_number(app, at.ref))
+    async with harness.worker() as app:
+        await harness.run_number(app, at.ref)
         at = await app.queries.position(at.migration_id)
         where = f"killed {kill} {nth}: {at.status} at {at.next_step}: {at.reason}"
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), where
         assert await app.queries.open_attempt(at.migration_id) is None, where
         assert await app.queries.broken_link(at.migration_id) is None, where
         assert at.dark_since is None, where
-    _promises_kept(rig, rig.sandbox.mutations(at.e164), at.e164, where)
+    _promises_kept(harness, harness.sandbox.mutations(at.e164), at.e164, where)
     return there_was
 
 
-def _promises_kept(rig: Rig, calls: tuple[str, ...], e164: str, where: str) -> None:
+def _promises_kept(harness: Harness, calls: tuple[str, ...], e164: str, where: str) -> None:
     """What each step declares about repeating, on what the far side saw."""
     seen = Counter(calls)
-    number = rig.sandbox.world.number(e164)
+    number = harness.sandbox.world.number(e164)
     assert (seen["register"], number.registered) == (1, 1), where  # probed: exactly once
     assert seen["command.stop"] <= 1, where
     assert seen["messages"] <= 1, where  # at most once
     assert (number.double_effects, number.wrong_pins) == (0, 0), where
-    assert _code_requests_are_apart(rig.sandbox.world.calls), where
+    assert _code_requests_are_apart(harness.sandbox.world.calls), where
     for repeatable in ("onprem.two_step", "set_pin", "profile", "pause_sends", "switch_route", "resume_sends"):
         assert seen[repeatable] <= 3, where
 

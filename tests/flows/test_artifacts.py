@@ -13,11 +13,11 @@ from prefect import flow
 from flows.artifacts import WaveArtifacts
 from state.enums import Side, Status
 from state.rows import Position
-from tests.flows.conftest import Place
 from tests.flows.test_flows import artifact
+from tests.harness.flow_environment import FlowEnvironment
 
 pytestmark = [
-    pytest.mark.usefixtures("harness", "swept"),
+    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -55,17 +55,17 @@ async def in_a_flow(work: Callable[[], Awaitable[Any]]) -> None:
     await around()
 
 
-async def two(place: Place) -> list[Position]:
-    await place.fill("--numbers", "2", wave="")
-    return list(await place.board())
+async def two(environment: FlowEnvironment) -> list[Position]:
+    await environment.start_and_import("--numbers", "2", wave="")
+    return list(await environment.positions())
 
 
 def ended(at: Position) -> Position:
     return replace(at, status=Status.DONE, side=Side.CLOUD, next_step=None, ended_at=NOW, lease_holder=None)
 
 
-async def test_the_progress_is_drawn_while_numbers_move(place: Place) -> None:
-    at, other = await two(place)
+async def test_the_progress_is_drawn_while_numbers_move(environment: FlowEnvironment) -> None:
+    at, other = await two(environment)
 
     async def work() -> None:
         async with WaveArtifacts(Wave([ended(at), other]), "night", 901) as shown:  # type: ignore[arg-type]
@@ -83,9 +83,9 @@ async def test_numbers_do_not_wait_for_a_picture() -> None:
         await shown.update_progress()
 
 
-async def test_the_last_table_is_the_true_one(place: Place) -> None:
+async def test_the_last_table_is_the_true_one(environment: FlowEnvironment) -> None:
     """Another run ended, and wrote its table, between this one's reading and its writing."""
-    at, other = await two(place)
+    at, other = await two(environment)
     before, after = [ended(at), other], [ended(at), ended(other)]
 
     async def work() -> None:
@@ -97,9 +97,9 @@ async def test_the_last_table_is_the_true_one(place: Place) -> None:
     assert (await artifact("wave-903")).data == 100
 
 
-async def test_a_table_is_written_once_while_another_run_goes_on(place: Place) -> None:
+async def test_a_table_is_written_once_while_another_run_goes_on(environment: FlowEnvironment) -> None:
     """That run will write the next one at its own end."""
-    at, other = await two(place)
+    at, other = await two(environment)
     moving = [replace(other, next_step=step, lease_holder="another") for step in ("drain", "register", "confirm")]
 
     async def work() -> None:

@@ -22,11 +22,11 @@ from migration.operations.waves import begin_wave, hold_wave
 from migration.steps.outcomes import Outcome
 from state.enums import Party, Side, Status
 from state.ledger.waves import NewWave
-from tests.flows.conftest import Place
+from tests.harness.flow_environment import FlowEnvironment
 
 # One loop for all: Prefect keeps connections of its own between runs. It leaves some of them to the garbage collector.
 pytestmark = [
-    pytest.mark.usefixtures("harness", "swept"),
+    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -49,64 +49,64 @@ async def artifact(key: str) -> Any:
     return found
 
 
-async def changes_nothing(place: Place, asked: Awaitable[State[Any]], said: str) -> None:
+async def changes_nothing(environment: FlowEnvironment, asked: Awaitable[State[Any]], said: str) -> None:
     """The run fails with this one line; neither the far side nor our own database has changed."""
-    rows, writes = place.rows(), await place.writes()
+    rows, writes = environment.database_dump(), await environment.sandbox_writes()
     state = await asked
     assert state.type is StateType.FAILED
     assert said in (state.message or "")
     assert len((state.message or "").splitlines()) == 1
     assert "exception" not in (state.message or ""), "raised into Prefect, which logs tracebacks"
-    assert (place.rows(), await place.writes()) == (rows, writes)
+    assert (environment.database_dump(), await environment.sandbox_writes()) == (rows, writes)
 
 
 # -- migrate-number
 
 
-async def test_one_number_moves_with_a_task_for_every_step(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="")
+async def test_one_number_moves_with_a_task_for_every_step(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
     state = await migrate_number(FIRST, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
-    assert [one["side"] for one in await place.truth()] == ["cloud"]
+    assert [one["side"] for one in await environment.sandbox_numbers()] == ["cloud"]
     assert (await run_of(state)).name == f"migrate {FIRST}"
 
 
-async def test_a_run_is_named_with_the_wave_of_its_number(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="Night, one")
+async def test_a_run_is_named_with_the_wave_of_its_number(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="Night, one")
     state = await migrate_number(FIRST, dry_run=True, return_state=True)
     assert (await run_of(state)).name == f"migrate {FIRST} of wave Night, one"
 
 
-async def test_a_number_that_nobody_knows_is_one_line(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="")
-    await changes_nothing(place, migrate_number("N-9999", return_state=True), "there is no such number")
+async def test_a_number_that_nobody_knows_is_one_line(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
+    await changes_nothing(environment, migrate_number("N-9999", return_state=True), "there is no such number")
 
 
-async def test_a_dry_run_changes_nothing(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="")
+async def test_a_dry_run_changes_nothing(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
     state = await migrate_number(FIRST, dry_run=True, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "DryRun")
-    assert await place.writes() == []
+    assert await environment.sandbox_writes() == []
 
 
-async def test_rules_over_several_fields_are_checked_first(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="")
+async def test_rules_over_several_fields_are_checked_first(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
     state = await migrate_number(FIRST, RequestedItinerary.CODE_FIRST, dry_run=True, return_state=True)
     assert state.type is StateType.FAILED
     assert state.message == "a dry run changes nothing, so it cannot change the itinerary; choose one of the two"
-    assert await place.writes() == []
+    assert await environment.sandbox_writes() == []
 
 
-async def test_a_number_that_waits_for_a_code_has_not_failed(place: Place) -> None:
-    await place.fill("--numbers", "1", "--kinds", "no_backup", wave="")
+async def test_a_number_that_waits_for_a_code_has_not_failed(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     state = await migrate_number(FIRST, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Waiting")
-    [at] = await place.board()
+    [at] = await environment.positions()
     assert (at.status, at.waiting_on) == (Status.WAITING, Party.CUSTOMER)
 
 
-async def test_a_blocked_number_is_not_completed(place: Place) -> None:
-    await place.fill("--numbers", "1", "--kinds", "business_app", wave="")
+async def test_a_blocked_number_is_not_completed(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", "--kinds", "business_app", wave="")
     state = await migrate_number(FIRST, return_state=True)
     assert (state.type, state.name) == (StateType.FAILED, "Blocked")
     assert "business-app" in (state.message or "")
@@ -115,29 +115,29 @@ async def test_a_blocked_number_is_not_completed(place: Place) -> None:
 # -- run-wave and sweep
 
 
-async def test_a_wave_is_a_task_a_number(place: Place) -> None:
-    await place.fill("--kinds", "healthy,no_backup", "--numbers", "2")
+async def test_a_wave_is_a_task_a_number(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--kinds", "healthy,no_backup", "--numbers", "2")
     state = await run_wave("demo", patience_s=0, gate_min=0, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Unfinished")
     assert state.message == "1 of 2 numbers are at their end"
     assert (await run_of(state)).name == "wave demo"
-    sides = {at.ref: at.side for at in await place.board()}
+    sides = {at.ref: at.side for at in await environment.positions()}
     assert sides == {FIRST: Side.CLOUD, "N-0002": Side.ON_PREMISES}
-    key = await key_of(place, "demo")
+    key = await key_of(environment, "demo")
     assert (await artifact(key)).data == 50
     table = (await artifact(f"{key}-table")).data
     assert "N-0002" in table
-    assert all(one["e164"] not in table for one in await place.truth())
+    assert all(one["e164"] not in table for one in await environment.sandbox_numbers())
 
 
-async def key_of(place: Place, wave: str) -> str:
-    async with place.app() as app:
+async def key_of(environment: FlowEnvironment, wave: str) -> str:
+    async with environment.app() as app:
         return f"wave-{(await app.queries.wave(wave)).id}"
 
 
-async def test_the_parts_of_a_wave_share_one_progress_and_one_table(place: Place) -> None:
-    await place.fill("--numbers", "2")
-    key = await key_of(place, "demo")
+async def test_the_parts_of_a_wave_share_one_progress_and_one_table(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "2")
+    key = await key_of(environment, "demo")
     state = await run_wave("demo", part=1, parts=2, patience_s=0, gate_min=0, return_state=True)
     assert (state.name, state.message) == ("Unfinished", "1 of 2 numbers are at their end")
     assert (await run_of(state)).name == "wave demo part 2 of 2"
@@ -153,13 +153,13 @@ async def test_the_parts_of_a_wave_share_one_progress_and_one_table(place: Place
     assert [one["status"] for one in json.loads((await artifact(f"{key}-table")).data)] == ["done", "done"]
 
 
-async def test_two_waves_of_like_names_have_pictures_of_their_own(place: Place) -> None:
-    await place.fill("--numbers", "2", wave="")
-    async with place.app() as app:
+async def test_two_waves_of_like_names_have_pictures_of_their_own(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "2", wave="")
+    async with environment.app() as app:
         for wave, at in zip(("Night one", "night-one"), await app.queries.board(), strict=True):
             await app.ledger.waves.make(NewWave(wave), [at.migration_id])
     await run_wave("Night one", patience_s=0, gate_min=0, return_state=True)
-    told = [await key_of(place, wave) for wave in ("Night one", "night-one")]
+    told = [await key_of(environment, wave) for wave in ("Night one", "night-one")]
     assert len(set(told)) == 2
     await run_wave("night-one", patience_s=0, gate_min=0, return_state=True)
     assert [(await artifact(key)).description for key in told] == [
@@ -176,56 +176,56 @@ async def test_two_waves_of_like_names_have_pictures_of_their_own(place: Place) 
         ("demo", "wave demo is held: the customer asked; `cutover release demo` lets it go"),
     ],
 )
-async def test_a_wave_that_cannot_run_is_one_line(place: Place, wave: str, said: str) -> None:
-    await place.fill("--numbers", "1")
-    async with place.app() as app:
+async def test_a_wave_that_cannot_run_is_one_line(environment: FlowEnvironment, wave: str, said: str) -> None:
+    await environment.start_and_import("--numbers", "1")
+    async with environment.app() as app:
         await app.ledger.waves.make(NewWave("bare"), [])
         await hold_wave(app, "demo", "the customer asked")
-    await changes_nothing(place, run_wave(wave, return_state=True), said)
+    await changes_nothing(environment, run_wave(wave, return_state=True), said)
 
 
-async def test_a_part_that_does_not_exist_begins_nothing(place: Place) -> None:
-    await place.fill("--numbers", "1")
+async def test_a_part_that_does_not_exist_begins_nothing(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1")
     state = await run_wave("demo", part=2, parts=2, return_state=True)
     assert state.message == "there is no part 2 of 2: parts are counted from 0; nothing was begun"
-    async with place.app() as app:
+    async with environment.app() as app:
         assert (await app.queries.wave("demo")).state == "planned"
 
 
-async def test_a_sweep_leaves_waves_alone_that_nobody_began(place: Place) -> None:
-    await place.fill("--numbers", "1")
+async def test_a_sweep_leaves_waves_alone_that_nobody_began(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1")
     state = await sweep(return_state=True)
     assert state.message == "nothing was due"
-    assert await place.writes() == []
+    assert await environment.sandbox_writes() == []
 
 
-async def test_a_sweep_takes_up_what_is_due(place: Place) -> None:
-    await place.fill("--numbers", "1")
-    async with place.app() as app:
+async def test_a_sweep_takes_up_what_is_due(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1")
+    async with environment.app() as app:
         await begin_wave(app, "demo")
     state = await sweep(patience_s=0, return_state=True)
     assert state.message == "1 numbers were due"
     assert (await run_of(state)).name == "sweep"
-    assert [at.side for at in await place.board()] == [Side.CLOUD]
+    assert [at.side for at in await environment.positions()] == [Side.CLOUD]
 
 
 # -- enter-code
 
 
-async def test_a_code_is_stored_and_overwritten_in_prefects_record(place: Place) -> None:
-    await place.fill("--numbers", "1", "--kinds", "no_backup", wave="")
+async def test_a_code_is_stored_and_overwritten_in_prefects_record(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     await migrate_number(FIRST, return_state=True)
-    [at] = await place.board()
-    state = await enter_code(FIRST, await place.code(at.e164), return_state=True)
+    [at] = await environment.positions()
+    state = await enter_code(FIRST, await environment.newest_code(at.e164), return_state=True)
     assert state.type is StateType.COMPLETED
     run = await run_of(state)
     assert (run.name, run.parameters) == (f"enter code {FIRST}", {"number": FIRST, "code": OVERWRITTEN})
-    [at] = await place.board()
+    [at] = await environment.positions()
     assert at.status is Status.READY
 
 
 @pytest.mark.parametrize("number", ["+447700900123", "N-1", "", None, 7])
-async def test_what_is_no_reference_is_overwritten_too(place: Place, number: Any) -> None:
+async def test_what_is_no_reference_is_overwritten_too(environment: FlowEnvironment, number: Any) -> None:
     state = await enter_code(number, "123456", return_state=True)
     assert state.type is StateType.FAILED
     run = await run_of(state)
@@ -234,31 +234,31 @@ async def test_what_is_no_reference_is_overwritten_too(place: Place, number: Any
     assert "447700900123" not in run.model_dump_json()
 
 
-async def test_a_run_that_is_retried_does_not_type_its_marker_in(place: Place) -> None:
+async def test_a_run_that_is_retried_does_not_type_its_marker_in(environment: FlowEnvironment) -> None:
     state = await enter_code(FIRST, OVERWRITTEN, return_state=True)
     assert state.message == "the code of this run was taken when it first ran; start a new run with a new code"
 
 
-async def test_a_code_for_a_number_that_nobody_knows_is_one_line(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="")
-    await changes_nothing(place, enter_code("N-9999", "123456", return_state=True), "there is no such number")
+async def test_a_code_for_a_number_that_nobody_knows_is_one_line(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
+    await changes_nothing(environment, enter_code("N-9999", "123456", return_state=True), "there is no such number")
 
 
 # -- preflight
 
 
-async def test_preflight_reads_only(place: Place) -> None:
-    await place.fill("--kinds", "healthy,business_app", "--numbers", "2")
+async def test_preflight_reads_only(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--kinds", "healthy,business_app", "--numbers", "2")
     state = await preflight("demo", return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "WouldStop")
     assert state.message == "1 of 2 numbers would go through"
     assert (await run_of(state)).name == "preflight demo"
-    assert await place.writes() == []
+    assert await environment.sandbox_writes() == []
     assert "N-0002" in (await artifact("preflight")).data
 
 
-async def test_preflight_of_every_number_says_so(place: Place) -> None:
-    await place.fill("--numbers", "1")
+async def test_preflight_of_every_number_says_so(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1")
     assert (await run_of(await preflight(return_state=True))).name == "preflight all"
 
 

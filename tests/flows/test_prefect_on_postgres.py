@@ -16,7 +16,7 @@ from migration.demo.sandbox_control import SandboxControl
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.postgres import EMPTY, PostgresServer
-from tests.harness.prefect_stack import Hall
+from tests.harness.prefect_stack import PrefectStack
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
@@ -44,10 +44,10 @@ def prefect_database(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture
-async def hall(
+async def stack(
     postgres_url: str, postgres_server: PostgresServer, prefect_database: str, tmp_path: Path
-) -> AsyncIterator[Hall]:
-    async with Hall(tmp_path / "house", postgres_url, postgres_server.url(prefect_database)) as made:
+) -> AsyncIterator[PrefectStack]:
+    async with PrefectStack(tmp_path / "house", postgres_url, postgres_server.url(prefect_database)) as made:
         yield made
 
 
@@ -59,36 +59,36 @@ async def becomes_true(asked: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 async def test_a_wave_with_prefect_on_postgresql(
-    hall: Hall, postgres_server: PostgresServer, prefect_database: str, tmp_path: Path
+    stack: PrefectStack, postgres_server: PostgresServer, prefect_database: str, tmp_path: Path
 ) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET)
-    await hall.start_sandbox("--scenario", str(tmp_path / "fleet.yaml"))
-    inventory = write_home(hall.home, hall.manifest, WAVE)
-    await hall.cutover("init")
-    await asyncio.gather(hall.start_prefect(), hall.cutover("import", str(inventory)))
-    await hall.cutover("deploy")
-    async with PrefectApi(hall.prefect_url) as api:
+    await stack.start_sandbox("--scenario", str(tmp_path / "fleet.yaml"))
+    inventory = write_home(stack.home, stack.manifest, WAVE)
+    await stack.cutover("init")
+    await asyncio.gather(stack.start_prefect(), stack.cutover("import", str(inventory)))
+    await stack.cutover("deploy")
+    async with PrefectApi(stack.prefect_url) as api:
         await stop_sweeps(api)
-        await asyncio.gather(hall.start_worker("worker-1"), hall.start_worker("worker-2"))
+        await asyncio.gather(stack.start_worker("worker-1"), stack.start_worker("worker-2"))
 
         parts = await started(api)
-        await becomes_true(lambda: is_crossing(hall), "the wave is in the middle")
-        hall.kill_prefect()
-        assert sum(1 for at in await board(hall) if at.ended_at is not None) < NUMBERS - 1
-        await hall.start_prefect()
+        await becomes_true(lambda: is_crossing(stack), "the wave is in the middle")
+        stack.kill_prefect()
+        assert sum(1 for at in await board(stack) if at.ended_at is not None) < NUMBERS - 1
+        await stack.start_prefect()
         assert [state for _, state in await told(api, parts)] == ["Unfinished"] * PARTS
 
-        code = await code_of(hall)
+        code = await code_of(stack)
         [(_, typed)] = await told(api, [await api.start(FORM, {"number": "N-0008", "code": code})])
         assert typed == "Completed"
         await asyncio.sleep(FORGOTTEN_AFTER_S)
         said = await postgres_server.everything_in(prefect_database)
         assert "enter code N-0008" in said, "it is Prefect's database that was looked through"
-        assert [one for one in [code, *(at.e164 for at in await board(hall))] if one in said] == []
+        assert [one for one in [code, *(at.e164 for at in await board(stack))] if one in said] == []
 
         assert [state for _, state in await told(api, await started(api))][-1] == "Completed"
-        await the_wave_is_over(hall)
-        await the_parts_share_their_pictures(hall, api)
+        await the_wave_is_over(stack)
+        await the_parts_share_their_pictures(stack, api)
 
 
 async def stop_sweeps(api: PrefectApi) -> None:
@@ -113,44 +113,44 @@ async def told(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]]:
 # -- what is true
 
 
-async def board(hall: Hall) -> tuple[Position, ...]:
-    async with open_app(hall.settings) as app:
+async def board(stack: PrefectStack) -> tuple[Position, ...]:
+    async with open_app(stack.settings) as app:
         return await app.queries.board()
 
 
-async def numbers(hall: Hall) -> list[dict[str, Any]]:
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+async def numbers(stack: PrefectStack) -> list[dict[str, Any]]:
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         return await oracle.numbers()
 
 
-async def is_crossing(hall: Hall) -> bool:
-    return any(one["registered"] for one in await numbers(hall))
+async def is_crossing(stack: PrefectStack) -> bool:
+    return any(one["registered"] for one in await numbers(stack))
 
 
-async def code_of(hall: Hall) -> str:
+async def code_of(stack: PrefectStack) -> str:
     found: list[str] = []
 
     async def has_come() -> bool:
-        async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
-            found[:] = filter(None, [await oracle.code((await board(hall))[-1].e164)])
+        async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
+            found[:] = filter(None, [await oracle.code((await board(stack))[-1].e164)])
         return bool(found)
 
     await becomes_true(has_come, "a code is on the phone")
     return found[0]
 
 
-async def the_wave_is_over(hall: Hall) -> None:
-    assert Counter((at.side, at.status) for at in await board(hall)) == {(Side.CLOUD, Status.DONE): NUMBERS}
-    truth = await numbers(hall)
+async def the_wave_is_over(stack: PrefectStack) -> None:
+    assert Counter((at.side, at.status) for at in await board(stack)) == {(Side.CLOUD, Status.DONE): NUMBERS}
+    truth = await numbers(stack)
     assert {one["side"] for one in truth} == {"cloud"}
     assert not any(one["double_effects"] or one["wrong_pins"] for one in truth)
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         registers = Counter(one["e164"] for one in await oracle.calls() if one["call"] == "register")
     assert registers == {one["e164"]: 1 for one in truth}
 
 
-async def the_parts_share_their_pictures(hall: Hall, api: PrefectApi) -> None:
-    async with open_app(hall.settings) as app:
+async def the_parts_share_their_pictures(stack: PrefectStack, api: PrefectApi) -> None:
+    async with open_app(stack.settings) as app:
         key = f"wave-{(await app.queries.wave(WAVE)).id}"
     shown = {one["key"]: one for one in await api.ask("POST", "/artifacts/latest/filter", {})}
     assert set(shown) == {key, f"{key}-table"}

@@ -1,4 +1,4 @@
-"""A rig told on from one moment as often as wanted: each time on a copy of all that there is."""
+"""Copies of a harness, so that a test can continue from one moment more than once."""
 
 import asyncio
 import copy
@@ -10,38 +10,40 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from tests.conftest import Databases
-from tests.harness.in_process import Rig, make_rig
+from tests.harness.databases import Databases
+from tests.harness.in_process import Harness, build_harness
 from tests.harness.postgres import PostgresServer
 
 
-class Copies:
+class HarnessCopier:
+    """`server`: the PostgreSQL that the databases are on; None for SQLite."""
+
     def __init__(self, databases: Databases, folder: Path, server: PostgresServer | None) -> None:
         self._databases = databases
         self._folder = folder
         self._server = server
-        self._made = 0
+        self._copies = 0
 
-    async def begin(self, **how: Any) -> Rig:
-        """The rig that the others are copied from."""
-        return await make_rig(self._folder / "home", await self._databases.fresh(), **how)
+    async def build(self, **options: Any) -> Harness:
+        """The harness that the others are copied from; the options are those of `build_harness`."""
+        return await build_harness(self._folder / "home", await self._databases.fresh(), **options)
 
     @asynccontextmanager
-    async def of(self, rig: Rig) -> AsyncIterator[Rig]:
-        """Far sides, clock, home folder and database as they are now; no worker may be open on it. Gone afterwards."""
-        self._made += 1
-        folder = self._folder / f"copy{self._made}"
-        await asyncio.to_thread(shutil.copytree, rig.folder, folder)
-        url = await self._copied(rig.settings.database, folder)
-        told = copy.deepcopy(rig)
-        told.folder = folder
-        told.settings = rig.settings.model_copy(update={"home": folder, "database_url": url})
+    async def copy_of(self, harness: Harness) -> AsyncIterator[Harness]:
+        """A copy of sandbox, clock, home folder and database, removed at the end. `harness` may have no open worker."""
+        self._copies += 1
+        folder = self._folder / f"copy{self._copies}"
+        await asyncio.to_thread(shutil.copytree, harness.folder, folder)
+        url = await self._copy_database(harness.settings.database, folder)
+        copied = copy.deepcopy(harness)
+        copied.folder = folder
+        copied.settings = harness.settings.model_copy(update={"home": folder, "database_url": url})
         try:
-            yield told
+            yield copied
         finally:
-            await self._removed(url, folder)
+            await self._remove(url, folder)
 
-    async def _copied(self, url: str, folder: Path) -> str:
+    async def _copy_database(self, url: str, folder: Path) -> str:
         name = make_url(url).database
         assert name is not None
         if self._server is None:
@@ -49,7 +51,7 @@ class Copies:
             return f"sqlite+aiosqlite:///{folder / 'state.db'}"
         return self._server.url(await asyncio.to_thread(self._server.new_database, name))
 
-    async def _removed(self, url: str, folder: Path) -> None:
+    async def _remove(self, url: str, folder: Path) -> None:
         if self._server is not None:
             name = make_url(url).database
             assert name is not None

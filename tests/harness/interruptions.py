@@ -1,4 +1,4 @@
-"""Something asked for at every step of a tale: refused with nothing changed, or taken and brought to its end."""
+"""An operator's request at every step of a scenario: rejected without any change, or accepted and run to its end."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -13,187 +13,212 @@ from migration.operations.numbers import abort, recover_forward
 from state.enums import Side, Status
 from state.errors import StateError
 from state.rows import Position
-from tests.harness.copier import Copies
-from tests.harness.crash_points import LANES, at_every, struck
-from tests.harness.final_state import Before, ended_on_one_side, one_next_action
-from tests.harness.in_process import Rig
-from tests.harness.scenarios import EVERY_DAY, Tale, each_step
+from tests.harness.copier import HarnessCopier
+from tests.harness.crash_matrix import LANES, for_each_crash_point, run_until_crash
+from tests.harness.final_state import Baseline, assert_ended_on_one_side, assert_one_next_command
+from tests.harness.in_process import Harness
+from tests.harness.scenarios import DAILY_SCENARIOS, Scenario, each_step
 
 
 @dataclass(frozen=True)
-class Due:
-    """What has to become of it when it is taken at this step."""
+class ExpectedEnd:
+    """Where the number has to be when the accepted request has run to its end."""
 
     side: str
-    gone_back: bool = False
+    left_cloud: bool = False
 
 
-Ask = Callable[[App, str], Awaitable[object]]
-Expect = Callable[[Tale, Rig, Position], Due | None]  # None: it has to be refused
+Expect = Callable[[Scenario, Harness, Position], ExpectedEnd | None]  # None: the request has to be rejected
 
 
-def told_whole(tales: Iterable[str]) -> list[Any]:
-    """Cases of (kind of database, tale) without a kill."""
-    found = []
-    for tale in tales:
-        marks = [] if tale in EVERY_DAY else [pytest.mark.slow]
-        found.append(pytest.param("sqlite", tale, id=f"sqlite-{tale}", marks=marks))
+@dataclass(frozen=True)
+class OperatorRequest:
+    """`scenarios`: those in which the request is accepted at some step; crashes are tried in these."""
+
+    act: Callable[[App, str], Awaitable[object]]  # on the number with this reference
+    expect: Expect  # when the request is made between two steps
+    expect_mid_step: Expect  # when it is made after a worker was killed inside a step
+    scenarios: list[str]
+
+
+def whole_cases(scenarios: Iterable[str]) -> list[Any]:
+    """Cases of (kind of database, scenario) without a crash."""
+    cases = []
+    for scenario in scenarios:
+        marks = [] if scenario in DAILY_SCENARIOS else [pytest.mark.slow]
+        cases.append(pytest.param("sqlite", scenario, id=f"sqlite-{scenario}", marks=marks))
         marks = [pytest.mark.postgres, pytest.mark.crash]
-        found.append(pytest.param("postgresql", tale, id=f"postgresql-{tale}", marks=marks))
-    return found
+        cases.append(pytest.param("postgresql", scenario, id=f"postgresql-{scenario}", marks=marks))
+    return cases
 
 
-def told_killed(tales: Iterable[str]) -> list[Any]:
-    """Cases of (kind of database, tale, lane): all places at each step of a lane, or (None) some of all."""
-    found = []
-    for tale in tales:
-        if tale in EVERY_DAY:
-            marks = [] if tale == EVERY_DAY[0] else [pytest.mark.slow]
-            found.append(pytest.param("sqlite", tale, None, id=f"sqlite-{tale}-thin", marks=marks))
+def crash_cases(scenarios: Iterable[str]) -> list[Any]:
+    """Cases of (kind of database, scenario, lane).
+
+    A lane has every crash point at every LANES-th step. The lane None has a few crash points at many steps.
+    """
+    cases = []
+    for scenario in scenarios:
+        if scenario in DAILY_SCENARIOS:
+            marks = [] if scenario == DAILY_SCENARIOS[0] else [pytest.mark.slow]
+            cases.append(pytest.param("sqlite", scenario, None, id=f"sqlite-{scenario}-thin", marks=marks))
         for kind in ("sqlite", "postgresql"):
             marks = [pytest.mark.crash, *([pytest.mark.postgres] if kind == "postgresql" else [])]
-            found += [pytest.param(kind, tale, lane, id=f"{kind}-{tale}-{lane}", marks=marks) for lane in range(LANES)]
-    return found
+            cases += [pytest.param(kind, scenario, n, id=f"{kind}-{scenario}-{n}", marks=marks) for n in range(LANES)]
+    return cases
 
 
-async def asked_at_every_step(copies: Copies, tale: Tale, ask: Ask, expect: Expect) -> None:
-    rig = await tale.begun(copies)
-    async for at in each_step(rig, tale):
-        due, before = expect(tale, rig, at), Before.now(rig, at)
-        async with copies.of(rig) as told:
-            if due is None:
-                await _refused(told, before, ask)
+async def interrupt_at_every_step(copier: HarnessCopier, scenario: Scenario, request: OperatorRequest) -> None:
+    original = await scenario.build(copier)
+    async for at in each_step(original, scenario):
+        expected, baseline = request.expect(scenario, original, at), Baseline.now(original, at)
+        async with copier.copy_of(original) as harness:
+            if expected is None:
+                await _assert_rejected(harness, baseline, request)
             else:
-                async with told.worker() as app:
-                    await ask(app, at.ref)
-                    await _to_the_end(told, app, at.ref)
-                    await _ended(told, app, before, due, f"asked at {_step(at)}")
+                async with harness.worker() as app:
+                    await request.act(app, at.ref)
+                    await _run_to_the_end(harness, app, at.ref)
+                    await _assert_ended(harness, app, baseline, expected, f"requested at {_step(at)}")
 
 
-async def asked_at_every_step_and_killed(
-    copies: Copies, tale: Tale, ask: Ask, expect: Expect, kill: str, lane: int | None
+async def interrupt_at_every_step_and_crash(
+    copier: HarnessCopier, scenario: Scenario, request: OperatorRequest, crash_kind: str, lane: int | None
 ) -> None:
-    rig, steps = await tale.begun(copies), count()
-    async for at in each_step(rig, tale):
-        due, before, step = expect(tale, rig, at), Before.now(rig, at), next(steps)
-        if due is None or not _is_its_turn(step, lane, kill):
+    original, steps = await scenario.build(copier), count()
+    async for at in each_step(original, scenario):
+        expected, baseline, step = request.expect(scenario, original, at), Baseline.now(original, at), next(steps)
+        if expected is None or not _step_is_in_lane(step, lane, crash_kind):
             continue
 
-        async def told(nth: int, before: Before = before, due: Due = due) -> bool:
-            async with copies.of(rig) as copied:
-                return await _killed(copied, before, due, ask, kill, nth)
+        async def crash_at(nth: int, baseline: Baseline = baseline, expected: ExpectedEnd = expected) -> bool:
+            async with copier.copy_of(original) as harness:
+                return await _request_and_crash(harness, baseline, expected, request, crash_kind, nth)
 
-        if lane is None and kill == "at_commit":
-            await told(_another_place(step))
+        if lane is None and crash_kind == "at_commit":
+            await crash_at(_spread_crash_point(step))
         else:
-            await at_every(0, told, of=1)
+            await for_each_crash_point(0, crash_at, step=1)
 
 
-def _is_its_turn(step: int, lane: int | None, kill: str) -> bool:
+def _step_is_in_lane(step: int, lane: int | None, crash_kind: str) -> bool:
     if lane is not None:
         return step % LANES == lane
-    return step % 2 == 1 if kill == "at_commit" else step in (6, 9)  # every other step; all sends of two
+    return step % 2 == 1 if crash_kind == "at_commit" else step in (6, 9)  # every other step; all sends of two steps
 
 
-def _another_place(step: int) -> int:
-    """One that most stories have; neighbours among the steps are killed far from one another."""
+def _spread_crash_point(step: int) -> int:
+    """A commit that most scenarios have. Neighbouring steps get commits that are far from one another."""
     return 1 + step * 7 % 23
 
 
-async def asked_in_the_middle(copies: Copies, tale: Tale, ask: Ask, taken: Expect, kill: str, lane: int | None) -> None:
-    """A worker was killed on the way, and instead of another one somebody comes who asks for something else."""
-    rig = await tale.begun(copies)
-    first = await anext(each_step(rig, tale))
+async def interrupt_mid_step(
+    copier: HarnessCopier, scenario: Scenario, request: OperatorRequest, crash_kind: str, lane: int | None
+) -> None:
+    """A worker is killed at work; then, before another one takes over, an operator makes the request."""
+    original = await scenario.build(copier)
+    first = await anext(each_step(original, scenario))
 
-    async def told(nth: int) -> bool:
-        async with copies.of(rig) as copied:
-            return await _in_the_middle(copied, tale, first, ask, taken, kill, nth)
+    async def crash_at(nth: int) -> bool:
+        async with copier.copy_of(original) as harness:
+            return await _crash_and_request(harness, scenario, first, request, crash_kind, nth)
 
-    await (at_every(4, told, of=24) if lane is None else at_every(lane, told))
+    if lane is None:
+        await for_each_crash_point(4, crash_at, step=24)
+    else:
+        await for_each_crash_point(lane, crash_at)
 
 
-async def _in_the_middle(rig: Rig, tale: Tale, at: Position, ask: Ask, taken: Expect, kill: str, nth: int) -> bool:
-    there_was = await struck(rig, kill, nth, lambda app: rig.drive(app, at.ref))
-    async with rig.worker() as app:
+async def _crash_and_request(
+    harness: Harness, scenario: Scenario, at: Position, request: OperatorRequest, crash_kind: str, nth: int
+) -> bool:
+    reached = await run_until_crash(harness, crash_kind, nth, lambda app: harness.run_number(app, at.ref))
+    async with harness.worker() as app:
         at = await app.queries.find(at.ref)
-        await one_next_action(app, at)
+        await assert_one_next_command(app, at)
         if at.lease_until is not None:
-            rig.clock.advance(max((at.lease_until - rig.clock.now()).total_seconds(), 0) + 0.1)
-    before, where = Before.now(rig, at), f"asked at {_step(at)}, after a worker was killed {kill} {nth}"
-    due = taken(tale, rig, at)
+            harness.clock.advance(max((at.lease_until - harness.clock.now()).total_seconds(), 0) + 0.1)
+    baseline = Baseline.now(harness, at)
+    where = f"requested at {_step(at)}, after a worker was killed {crash_kind} {nth}"
+    expected = request.expect_mid_step(scenario, harness, at)
     try:
-        async with rig.worker() as app:
-            await ask(app, at.ref)
+        async with harness.worker() as app:
+            await request.act(app, at.ref)
     except (OperationRefused, StateError):
-        await _refused(rig, before, ask)
-        due = Due("cloud")  # it goes on as it was
-    assert due is not None, where
-    async with rig.worker() as app:
-        await _to_the_end(rig, app, at.ref)
-        await _ended(rig, app, before, due, where)
-    return there_was
+        await _assert_rejected(harness, baseline, request)
+        expected = ExpectedEnd("cloud")  # the migration continues as it was
+    assert expected is not None, where
+    async with harness.worker() as app:
+        await _run_to_the_end(harness, app, at.ref)
+        await _assert_ended(harness, app, baseline, expected, where)
+    return reached
 
 
-async def _killed(rig: Rig, before: Before, due: Due, ask: Ask, kill: str, nth: int) -> bool:
-    ref = before.at.ref
+async def _request_and_crash(
+    harness: Harness, baseline: Baseline, expected: ExpectedEnd, request: OperatorRequest, crash_kind: str, nth: int
+) -> bool:
+    ref = baseline.at.ref
 
     async def act(app: App) -> None:
-        await ask(app, ref)
-        await _to_the_end(rig, app, ref)
+        await request.act(app, ref)
+        await _run_to_the_end(harness, app, ref)
 
-    there_was = await struck(rig, kill, nth, act)
-    async with rig.worker() as app:
+    reached = await run_until_crash(harness, crash_kind, nth, act)
+    async with harness.worker() as app:
         at = await app.queries.find(ref)
-        await one_next_action(app, at)
-        if (at.migration_id, at.fence) == (before.at.migration_id, before.at.fence):
-            await ask(app, ref)  # killed before it was on record: it is typed again
-        await _to_the_end(rig, app, ref)
-        await _ended(rig, app, before, due, f"asked at {_step(before.at)}, killed {kill} {nth}")
-    return there_was
+        await assert_one_next_command(app, at)
+        if (at.migration_id, at.fence) == (baseline.at.migration_id, baseline.at.fence):
+            await request.act(app, ref)  # killed before the request was recorded: the operator repeats it
+        await _run_to_the_end(harness, app, ref)
+        where = f"requested at {_step(baseline.at)}, killed {crash_kind} {nth}"
+        await _assert_ended(harness, app, baseline, expected, where)
+    return reached
 
 
-async def _refused(rig: Rig, before: Before, ask: Ask) -> None:
-    async with rig.worker() as app:
-        known = await _known(app, before.at.ref)
+async def _assert_rejected(harness: Harness, baseline: Baseline, request: OperatorRequest) -> None:
+    """The request is rejected, and neither our record nor the sandbox changes."""
+    async with harness.worker() as app:
+        record = await _record_of(app, baseline.at.ref)
         try:
-            await ask(app, before.at.ref)
+            await request.act(app, baseline.at.ref)
         except (OperationRefused, StateError):
             pass
         else:
-            raise AssertionError(f"taken at {_step(before.at)}")
-        assert await _known(app, before.at.ref) == known
-        at = await app.queries.find(before.at.ref)
-        await one_next_action(app, at)
-    sent = [call.call for call in rig.sandbox.world.log.since(before.calls) if call.write]
-    assert (sent, rig.number(at).side) == ([], before.side)
+            raise AssertionError(f"accepted at {_step(baseline.at)}")
+        assert await _record_of(app, baseline.at.ref) == record
+        at = await app.queries.find(baseline.at.ref)
+        await assert_one_next_command(app, at)
+    writes = [call.call for call in harness.sandbox.world.log.since(baseline.calls) if call.write]
+    assert (writes, harness.sandbox_number(at).side) == ([], baseline.side)
 
 
-async def _known(app: App, ref: str) -> list[Any]:
-    """Everything on record of a number."""
+async def _record_of(app: App, ref: str) -> list[Any]:
+    """Everything that our database has about a number."""
     at = await app.queries.find(ref)
     rows: list[Any] = [at]
-    for one in await app.queries.history(at.number_id):
-        rows += [*await app.queries.events(one.migration_id), *await app.queries.attempts(one.migration_id)]
-        rows += [await app.queries.findings(one.migration_id), await app.queries.outbox(one.migration_id)]
+    for migration in await app.queries.history(at.number_id):
+        migration_id = migration.migration_id
+        rows += [*await app.queries.events(migration_id), *await app.queries.attempts(migration_id)]
+        rows += [await app.queries.findings(migration_id), await app.queries.outbox(migration_id)]
     return rows
 
 
-async def _to_the_end(rig: Rig, app: App, ref: str) -> None:
-    """As an operator goes on: codes are typed in, and what a page says is done."""
+async def _run_to_the_end(harness: Harness, app: App, ref: str) -> None:
+    """Act as an operator does: enter codes, and do what the runbook of a blocked number says."""
     at = await app.queries.find(ref)
     await app.runner.run_one(at.migration_id)
-    await one_next_action(app, await app.queries.find(ref))  # before anybody types a code
+    await assert_one_next_command(app, await app.queries.find(ref))  # before anybody enters a code
     for _ in range(4):
-        await rig.drive(app, ref)
+        await harness.run_number(app, ref)
         at = await app.queries.find(ref)
-        await one_next_action(app, at)
+        await assert_one_next_command(app, at)
         if at.ended_at is not None:
             return
-        await _remedy(app, at)
+        await _follow_runbook(app, at)
     raise AssertionError(f"{at.status} at {at.next_step} of {at.itinerary}: {at.reason}")
 
 
-async def _remedy(app: App, at: Position) -> None:
+async def _follow_runbook(app: App, at: Position) -> None:
     assert at.status is Status.BLOCKED, f"{at.status} at {at.next_step} of {at.itinerary}: {at.reason}"
     assert at.runbook == "runbooks/dark-on-both-sides.md", f"{at.runbook} at {at.next_step}: {at.reason}"
     if at.side is Side.ON_PREMISES:
@@ -202,8 +227,10 @@ async def _remedy(app: App, at: Position) -> None:
         await recover_forward(app, at.ref, "it is on neither side", "tester")
 
 
-async def _ended(rig: Rig, app: App, before: Before, due: Due, where: str) -> None:
-    await ended_on_one_side(rig, app, before, gone_back=due.gone_back, side=due.side, where=where)
+async def _assert_ended(harness: Harness, app: App, baseline: Baseline, expected: ExpectedEnd, where: str) -> None:
+    await assert_ended_on_one_side(
+        harness, app, baseline, left_cloud=expected.left_cloud, side=expected.side, where=where
+    )
 
 
 def _step(at: Position) -> str:

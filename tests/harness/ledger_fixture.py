@@ -59,23 +59,23 @@ def new_number(at: int, **more: Any) -> NewNumber:
 
 
 @dataclass
-class Town:
+class LedgerFixture:
     engine: AsyncEngine
     ledger: Ledger
     queries: Queries
     now: datetime = START
 
-    def later(self, **how: float) -> None:
+    def advance(self, **how: float) -> None:
         self.now += timedelta(**how)
 
-    async def number(self, at: int = 1, *, step: str = "register", **more: Any) -> int:
+    async def import_number(self, at: int = 1, *, step: str = "register", **more: Any) -> int:
         """Import a number and begin its migration at `step`."""
         (taken,) = await self.ledger.fleet_import.take_in(
             [NewProfile("main", "77")], [new_number(at, **more)], Nothing()
         )
-        return await self.begin(taken.number_id, step=step)
+        return await self.start_migration(taken.number_id, step=step)
 
-    async def begin(self, number_id: int, *, step: str = "register") -> int:
+    async def start_migration(self, number_id: int, *, step: str = "register") -> int:
         return await self.ledger.operator_changes.start(
             number_id, itinerary="WITH_BACKUP", first=step, because="a test", side=Side.ON_PREMISES
         )
@@ -83,31 +83,31 @@ class Town:
     async def lease(self, migration: int, holder: str = "worker-1", last: timedelta = MINUTE) -> Lease:
         return await self.ledger.leases.acquire(migration, holder, last)
 
-    async def intend(self, lease: Lease, step: str = "register", **more: Any) -> OpenAttempt:
+    async def open_attempt(self, lease: Lease, step: str = "register", **more: Any) -> OpenAttempt:
         return await self.ledger.attempts.open(lease, new_intent(step, **more))
 
-    async def close(self, lease: Lease, attempt: OpenAttempt, end: AttemptEnd = AttemptEnd.REFUSED) -> None:
+    async def close_attempt(self, lease: Lease, attempt: OpenAttempt, end: AttemptEnd = AttemptEnd.REFUSED) -> None:
         """The attempt was answered; the number stays at its step."""
         move = Move(attempt.step, Status.READY, "refused", changes=(AttemptClosed(attempt.id, end),))
         await self.ledger.moves.record(lease, move)
 
-    async def end(self, migration: int) -> None:
+    async def end_migration(self, migration: int) -> None:
         """The migration is over, wherever it stood."""
         at = await self.queries.position(migration)
         lease = await self.lease(migration, "an ender")
         await self.ledger.moves.record(lease, Move(str(at.next_step), Status.ABORTED, "aborted"))
 
-    async def spend(self, migration: int, call: str = "register", times: int = 1) -> None:
+    async def spend_calls(self, migration: int, call: str = "register", times: int = 1) -> None:
         for _ in range(times):
             lease = await self.lease(migration)
-            await self.close(lease, await self.intend(lease, budget=call))
+            await self.close_attempt(lease, await self.open_attempt(lease, budget=call))
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         async with self.engine.begin() as tx:
             done = await tx.execute(text(statement), values)
             return list(done.all()) if done.returns_rows else []
 
-    async def counts(self) -> dict[str, int]:
+    async def row_counts(self) -> dict[str, int]:
         """How many rows each of the tables that a call may touch has."""
         tables = ("attempts", "budget_calls", "events", "secrets", "outbox", "findings")
         return {name: (await self.sql(f"SELECT count(*) FROM {name}"))[0][0] for name in tables}
@@ -125,10 +125,10 @@ def new_intent(step: str = "register", **more: Any) -> NewIntent:
 
 
 @asynccontextmanager
-async def built(database_url: str) -> AsyncIterator[Town]:
+async def open_ledger_fixture(database_url: str) -> AsyncIterator[LedgerFixture]:
     engine = open_database(database_url)
     clock = HandedClock(lambda: town.now)
-    town = Town(engine, Ledger(engine, clock), Queries(engine, clock))
+    town = LedgerFixture(engine, Ledger(engine, clock), Queries(engine, clock))
     try:
         yield town
     finally:

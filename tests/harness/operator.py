@@ -15,8 +15,8 @@ from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Waiting
 from migration.vault.sealing import write_private
 from state.rows import Position
-from tests.harness.cli_fixture import Said
-from tests.harness.in_process import Rig, make_rig
+from tests.harness.cli_fixture import CommandOutput
+from tests.harness.in_process import Harness, build_harness
 
 T = TypeVar("T")
 
@@ -25,64 +25,64 @@ T = TypeVar("T")
 class Operator:
     """`rig` may be changed between commands; each command opens everything anew, as a process would."""
 
-    rig: Rig
+    harness: Harness
     env: dict[str, str] = field(default_factory=dict)
 
-    def cutover(self, *words: str, typed: str | None = None) -> Said:
-        before = OPENER.set(lambda *, dry_run: self.rig.worker(dry_run=dry_run))
+    def cutover(self, *words: str, typed: str | None = None) -> CommandOutput:
+        before = OPENER.set(lambda *, dry_run: self.harness.worker(dry_run=dry_run))
         try:
             told = CliRunner().invoke(command_line, list(words), input=typed, env=self._environment())
         finally:
             OPENER.reset(before)
         if told.exception is not None and not isinstance(told.exception, SystemExit):
             raise told.exception
-        return Said(told.exit_code, told.stdout, told.stderr)
+        return CommandOutput(told.exit_code, told.stdout, told.stderr)
 
     def _environment(self) -> dict[str, str | None]:
-        home = {"CUTOVER_HOME": str(self.rig.folder), "CUTOVER_OPERATOR": "tester", "COLUMNS": "250"}
-        return {**home, "CUTOVER_DATABASE_URL": self.rig.settings.database, "CUTOVER_MASTER_KEY": None, **self.env}
+        home = {"CUTOVER_HOME": str(self.harness.folder), "CUTOVER_OPERATOR": "tester", "COLUMNS": "250"}
+        return {**home, "CUTOVER_DATABASE_URL": self.harness.settings.database, "CUTOVER_MASTER_KEY": None, **self.env}
 
-    def do(self, work: Callable[[App], Awaitable[T]]) -> T:
+    def with_app(self, work: Callable[[App], Awaitable[T]]) -> T:
         """Something that no command does, with an object graph of its own."""
 
         async def alone() -> T:
-            async with self.rig.worker() as app:
+            async with self.harness.worker() as app:
                 return await work(app)
 
         return asyncio.run(alone())
 
-    def taken_in(self, **columns: str) -> Position:
+    def import_numbers(self, **columns: str) -> Position:
         """The whole fleet, imported by command; gives the first number."""
-        said = self.cutover("import", str(self.rig.inventory(**columns)))
-        assert said.code == 0, said.err
-        return self.at()
+        output = self.cutover("import", str(self.harness.inventory(**columns)))
+        assert output.exit_code == 0, output.stderr
+        return self.position()
 
-    def at(self, ref: str = "N-0001") -> Position:
-        return self.do(lambda app: app.queries.find(ref))
+    def position(self, ref: str = "N-0001") -> Position:
+        return self.with_app(lambda app: app.queries.find(ref))
 
-    def sim(self, ref: str = "N-0001") -> Any:
+    def sandbox_number(self, ref: str = "N-0001") -> Any:
         """The number as the sandbox knows it."""
-        return self.rig.number(self.at(ref))
+        return self.harness.sandbox_number(self.position(ref))
 
-    def change(self, what: str, value: object, ref: str = "N-0001") -> None:
+    def change_at_meta(self, what: str, value: object, ref: str = "N-0001") -> None:
         """Something happened to the number at Meta."""
-        sim = self.sim(ref)
+        sim = self.sandbox_number(ref)
         setattr(sim, what, value)
-        self.rig.sandbox.world.note(sim, self.rig.clock.now())
+        self.harness.sandbox.world.note(sim, self.harness.clock.now())
 
-    def client(self, ref: str = "N-0001") -> Any:
+    def sandbox_client(self, ref: str = "N-0001") -> Any:
         """The number's instance as the sandbox knows it."""
-        return self.rig.sandbox.world.instance_of(self.sim(ref))
+        return self.harness.sandbox.world.instance_of(self.sandbox_number(ref))
 
     def calls(self, ref: str = "N-0001") -> list[str]:
-        return self.rig.mutations(self.at(ref))
+        return self.harness.mutations(self.position(ref))
 
-    def drive(self, ref: str = "N-0001") -> Position:
+    def run_number(self, ref: str = "N-0001") -> Position:
         """As far as it goes, with whoever holds the phone typing codes in."""
-        self.do(lambda app: self.rig.drive(app, ref))
-        return self.at(ref)
+        self.with_app(lambda app: self.harness.run_number(app, ref))
+        return self.position(ref)
 
-    def step_to(self, step: str, ref: str = "N-0001") -> Position:
+    def advance_to(self, step: str, ref: str = "N-0001") -> Position:
         """Step by step until the cursor stands there."""
 
         async def walk(app: App) -> None:
@@ -93,22 +93,22 @@ class Operator:
                 outcome = await app.runner.run_step(at.migration_id)
                 assert isinstance(outcome, Advanced | Waiting), outcome
                 if isinstance(outcome, Waiting):
-                    self.rig.clock.advance(max((outcome.until - self.rig.clock.now()).total_seconds(), 0.1))
+                    self.harness.clock.advance(max((outcome.until - self.harness.clock.now()).total_seconds(), 0.1))
                 at = await app.queries.find(ref)
             raise AssertionError(f"{ref} never came to {step}")
 
-        self.do(walk)
-        return self.at(ref)
+        self.with_app(walk)
+        return self.position(ref)
 
-    def code(self, ref: str = "N-0001") -> str:
+    def newest_code(self, ref: str = "N-0001") -> str:
         """The newest code on the number's phone."""
-        return self.rig.sandbox.sms(self.at(ref).e164)[-1]
+        return self.harness.sandbox.sms(self.position(ref).e164)[-1]
 
 
-async def make_operator(folder: Path, database_url: str, **how: Any) -> Operator:
+async def build_operator(folder: Path, database_url: str, **how: Any) -> Operator:
     """A rig whose master key is in a file, as `cutover init` leaves it."""
-    rig = await make_rig(folder, database_url, **how)
-    assert rig.settings.master_key is not None
-    write_private(folder / "master.key", rig.settings.master_key.get_secret_value() + "\n")
-    rig.settings = Settings(home=folder, database_url=database_url, graph_url="http://sandbox")
-    return Operator(rig)
+    harness = await build_harness(folder, database_url, **how)
+    assert harness.settings.master_key is not None
+    write_private(folder / "master.key", harness.settings.master_key.get_secret_value() + "\n")
+    harness.settings = Settings(home=folder, database_url=database_url, graph_url="http://sandbox")
+    return Operator(harness)

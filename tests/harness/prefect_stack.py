@@ -35,7 +35,7 @@ arguments = {{ instance = "[A-Za-z0-9_-]+" }}
 """
 
 
-class Hall(DemoServers):
+class PrefectStack(DemoServers):
     """`database_url`: of our own state, `prefect_database_url`: of Prefect's; None: SQLite."""
 
     def __init__(self, folder: Path, database_url: str | None = None, prefect_database_url: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Numbers on their way, in each of the three worlds, to be interrupted at every step."""
+"""Numbers in the middle of a migration, in each of the three worlds, to be interrupted at every step."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from migration.operations.rollbacks import back_to_onprem, read_rollback_assessm
 from migration.steps.outcomes import Waiting
 from state.enums import Party
 from state.rows import Position
-from tests.harness.copier import Copies
-from tests.harness.in_process import Rig
+from tests.harness.copier import HarnessCopier
+from tests.harness.in_process import Harness
 
 HOOK = {"hook": "senders"}
 WITH_CLIENT = HOOK | {"start_command": "start"}
@@ -21,92 +21,102 @@ BACK, FORWARD = "back", "forward"
 
 
 @dataclass(frozen=True)
-class Tale:
-    """One number and the way that it takes while nobody asks for another one."""
+class Scenario:
+    """One number, and the itinerary that it takes when nothing interrupts it.
+
+    world: of the sandbox. kind: of the sandbox's number. columns: of its inventory row.
+    after: requested before the first step of the scenario: BACK, FORWARD, or nothing.
+    rollback_from: the first step at which a rollback is offered; None: it is never offered.
+    field_facts: name and value, recorded before the import. switches: of the sandbox.
+    """
 
     world: str
     kind: str
     columns: dict[str, str] = field(default_factory=lambda: WITH_CLIENT)
-    after: str = ""  # what was asked for before the first step of the tale: the way back, or forward recovery
-    back_from: str | None = None  # the first step at which a way back is there to be asked for
-    measured: dict[str, str] = field(default_factory=dict)
+    after: str = ""
+    rollback_from: str | None = None
+    field_facts: dict[str, str] = field(default_factory=dict)
     switches: dict[str, Any] = field(default_factory=dict)
 
-    def back_is_there(self, at: Position) -> bool:
-        if at.next_step is None or self.back_from is None:
-            return self.back_from is not None
+    def offers_rollback(self, at: Position) -> bool:
+        if at.next_step is None or self.rollback_from is None:
+            return self.rollback_from is not None
         steps = [entry.name for entry in itinerary_named(at.itinerary).steps]
-        return self.back_from in steps and steps.index(at.next_step) >= steps.index(self.back_from)
+        return self.rollback_from in steps and steps.index(at.next_step) >= steps.index(self.rollback_from)
 
-    async def begun(self, copies: Copies) -> Rig:
-        return await copies.begin(kinds=[self.kind], world=self.world, switches=self.switches)
+    async def build(self, copier: HarnessCopier) -> Harness:
+        return await copier.build(kinds=[self.kind], world=self.world, switches=self.switches)
 
 
-TALES = {
-    "open, with backup": Tale("open", "verified", back_from="confirm"),
-    "open, with a backup that registers nothing": Tale(
-        "open", "verified", back_from="confirm", switches={"restore_registers": "never"}
+SCENARIOS = {
+    "open, with backup": Scenario("open", "verified", rollback_from="confirm"),
+    "open, with a backup that registers nothing": Scenario(
+        "open", "verified", rollback_from="confirm", switches={"restore_registers": "never"}
     ),
-    "open, code first": Tale("open", "no_backup", back_from="register"),
-    "open, code after": Tale(
-        "open", "code_refused", CODE_AFTER, back_from="request_code", measured={"onprem_registration": "open"}
+    "open, code first": Scenario("open", "no_backup", rollback_from="register"),
+    "open, code after": Scenario(
+        "open",
+        "code_refused",
+        CODE_AFTER,
+        rollback_from="request_code",
+        field_facts={"onprem_registration": "open"},
     ),
-    "open, back by restore": Tale("open", "verified", after=BACK),
-    "open, back by code": Tale("open", "verified", after=BACK, switches={"restore_registers": "never"}),
-    "open, recovery": Tale("open", "dark", HOOK, after=FORWARD),
-    "closing, with backup": Tale("closing", "verified", back_from="confirm"),
-    "closing, never verified": Tale("closing", "healthy"),
-    "closing, code first": Tale("closing", "no_backup", back_from="register"),
-    "closing, code after": Tale("closing", "code_refused", CODE_AFTER, back_from="request_code"),
-    "closing, dark": Tale("closing", "dark", HOOK),
-    "closing, onboard": Tale("closing", "new", HOOK),
-    "closing, back and forward again": Tale("closing", "verified", after=BACK, back_from="read_both_sides"),
-    "closing, recovery": Tale("closing", "dark", HOOK, after=FORWARD),
-    "after-sunset, expired": Tale("after-sunset", "expired"),
-    "after-sunset, host gone": Tale("after-sunset", "host_gone"),
-    "after-sunset, dark": Tale("after-sunset", "dark", HOOK),
-    "after-sunset, recovery": Tale("after-sunset", "dark", HOOK, after=FORWARD),
+    "open, back by restore": Scenario("open", "verified", after=BACK),
+    "open, back by code": Scenario("open", "verified", after=BACK, switches={"restore_registers": "never"}),
+    "open, recovery": Scenario("open", "dark", HOOK, after=FORWARD),
+    "closing, with backup": Scenario("closing", "verified", rollback_from="confirm"),
+    "closing, never verified": Scenario("closing", "healthy"),
+    "closing, code first": Scenario("closing", "no_backup", rollback_from="register"),
+    "closing, code after": Scenario("closing", "code_refused", CODE_AFTER, rollback_from="request_code"),
+    "closing, dark": Scenario("closing", "dark", HOOK),
+    "closing, onboard": Scenario("closing", "new", HOOK),
+    "closing, back and forward again": Scenario("closing", "verified", after=BACK, rollback_from="read_both_sides"),
+    "closing, recovery": Scenario("closing", "dark", HOOK, after=FORWARD),
+    "after-sunset, expired": Scenario("after-sunset", "expired"),
+    "after-sunset, host gone": Scenario("after-sunset", "host_gone"),
+    "after-sunset, dark": Scenario("after-sunset", "dark", HOOK),
+    "after-sunset, recovery": Scenario("after-sunset", "dark", HOOK, after=FORWARD),
 }
 
-# One of each world, for every day; the first of them also killed at every step, the others so by `make test-slow`. All
-# tales are told and killed by `make crash`.
-EVERY_DAY = ("open, with backup", "closing, back and forward again", "after-sunset, expired")
+# `make test` runs one scenario of each world, the first of them with crashes too; `make test-slow` runs a part of the
+# others and of their crashes, `make crash` all of both.
+DAILY_SCENARIOS = ("open, with backup", "closing, back and forward again", "after-sunset, expired")
 
-# Interrupted in the middle of a step too: one cutover in one call, one in two, one with a code in between.
-IN_THE_MIDDLE = ("open, with backup", "closing, code first", "after-sunset, expired")
+# Interrupted in the middle of a step too: a cutover of one call, one of two calls, and one with a code in between.
+MID_STEP_SCENARIOS = ("open, with backup", "closing, code first", "after-sunset, expired")
 
 
-async def each_step(rig: Rig, tale: Tale) -> AsyncIterator[Position]:
-    """The rig as it stands at every step of the tale in turn, and at its end; no worker is open on it then."""
-    async with rig.worker() as app:
-        at = await _at_the_first(rig, app, tale)
+async def each_step(harness: Harness, scenario: Scenario) -> AsyncIterator[Position]:
+    """Stop before every step of the scenario in turn, and at its end. No worker is open on the harness then."""
+    async with harness.worker() as app:
+        at = await _first_position(harness, app, scenario)
     while True:
         yield at
         if at.ended_at is not None:
             return
-        async with rig.worker() as app:
-            at = await _one_step_on(rig, app, at)
+        async with harness.worker() as app:
+            at = await _run_one_step(harness, app, at)
 
 
-async def _at_the_first(rig: Rig, app: App, tale: Tale) -> Position:
-    for name, value in tale.measured.items():
+async def _first_position(harness: Harness, app: App, scenario: Scenario) -> Position:
+    for name, value in scenario.field_facts.items():
         await app.ledger.facts.state(name, value, "tried on one number", "tester")
-    (at,) = await rig.imported(app, **tale.columns)
-    if tale.after == BACK:
-        await rig.drive(app, at.ref)
+    (at,) = await harness.import_numbers(app, **scenario.columns)
+    if scenario.after == BACK:
+        await harness.run_number(app, at.ref)
         return await back_to_onprem(app, await read_rollback_assessment(app, at.ref), "tester")
-    if tale.after == FORWARD:
+    if scenario.after == FORWARD:
         return await recover_forward(app, at.ref, "it is dark", "tester")
     return at
 
 
-async def _one_step_on(rig: Rig, app: App, before: Position) -> Position:
+async def _run_one_step(harness: Harness, app: App, before: Position) -> Position:
     for _ in range(100):
         outcome = await app.runner.run_step(before.migration_id)
         at = await app.queries.position(before.migration_id)
         if (at.itinerary, at.next_step) != (before.itinerary, before.next_step):
             return at
         assert isinstance(outcome, Waiting), f"stopped at {at.next_step}: {outcome}"
-        if outcome.on is not Party.CUSTOMER or not await rig.type_code(app, at):
-            rig.clock.advance(max((outcome.until - rig.clock.now()).total_seconds(), 0.1))
+        if outcome.on is not Party.CUSTOMER or not await harness.enter_newest_code(app, at):
+            harness.clock.advance(max((outcome.until - harness.clock.now()).total_seconds(), 0.1))
     raise AssertionError(f"never left {before.next_step}")

@@ -7,7 +7,7 @@ import pytest
 
 from migration.steps.outcomes import Advanced, Blocked
 from state.enums import Side, Status
-from tests.conftest import MakeRig
+from tests.harness.in_process import MakeHarness
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,21 @@ STORIES = {
 
 
 @pytest.mark.parametrize("name", STORIES)
-async def test_the_far_side_sees_exactly_these_writes(rig: MakeRig, name: str) -> None:
+async def test_the_far_side_sees_exactly_these_writes(make_harness: MakeHarness, name: str) -> None:
     story = STORIES[name]
-    told = await rig(**story.how)
-    async with told.worker() as app:
-        (at,) = await told.imported(app, **story.columns)
+    harness = await make_harness(**story.how)
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app, **story.columns)
         assert at.itinerary == story.itinerary
-        outcome = await told.drive(app, at.ref)
+        outcome = await harness.run_number(app, at.ref)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE)
         assert await app.queries.broken_link(at.migration_id) is None
-    number = told.number(at)
+    number = harness.sandbox_number(at)
     assert (number.platform, number.registered, number.double_effects) == ("CLOUD_API", 1, 0)
-    assert told.mutations(at) == story.calls
+    assert harness.mutations(at) == story.calls
 
 
 LOOK = ["onprem.health", "onprem.support", "get.number"]
@@ -100,38 +100,38 @@ READS = {
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_one_look_at_each_side_serves_a_whole_pass(rig: MakeRig, name: str) -> None:
+async def test_one_look_at_each_side_serves_a_whole_pass(make_harness: MakeHarness, name: str) -> None:
     """Of all reads, those that lie within the outage or the gap of the senders are the fewest that prove enough."""
     story, (after, calls) = STORIES[name], READS[name]
-    told = await rig(**story.how)
-    async with told.worker() as app:
-        (at,) = await told.imported(app, **story.columns)
-        await told.drive(app, at.ref)
-    seen = [call.call for call in told.sandbox.world.calls]
+    harness = await make_harness(**story.how)
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app, **story.columns)
+        await harness.run_number(app, at.ref)
+    seen = [call.call for call in harness.sandbox.world.calls]
     assert seen[seen.index(after) + 1 : seen.index("register") + 1] == calls
 
 
-async def test_who_served_until_our_call_is_dark_by_us_whatever_was_read_before(rig: MakeRig) -> None:
+async def test_who_served_until_our_call_is_dark_by_us_whatever_was_read_before(make_harness: MakeHarness) -> None:
     """The instance did not answer the snapshot, so no side was on record when register took the number down."""
-    told = await rig(kinds=["healthy"])
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
-        told.sandbox.faults.add(route="onprem.health", e164=None, kind="500", times=1)
-        at = await told.stand_at(app, at, "register")
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
+        harness.sandbox.faults.add(route="onprem.health", e164=None, kind="500", times=1)
+        at = await harness.advance_to(app, at, "register")
         assert at.side is Side.UNKNOWN
-        told.number(at).pin = "999999"
-        assert isinstance(await told.drive(app, at.ref), Blocked)
+        harness.sandbox_number(at).pin = "999999"
+        assert isinstance(await harness.run_number(app, at.ref), Blocked)
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.dark_by_us) == (Side.NEITHER, True)
 
 
-async def test_senders_that_take_their_time_are_waited_for_and_lose_nothing(rig: MakeRig) -> None:
+async def test_senders_that_take_their_time_are_waited_for_and_lose_nothing(make_harness: MakeHarness) -> None:
     """The hook says 202 and where to ask; asked too early it says 202 once more."""
-    told = await rig(kinds=["healthy"])
-    async with told.worker() as app:
-        (at,) = await told.imported(app, hook="senders")
-        sender = told.number(at).sender
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app, hook="senders")
+        sender = harness.sandbox_number(at).sender
         sender.behaviour, sender.drain_s = "drain", 20.0
-        assert isinstance(await told.drive(app, at.ref), Advanced)
-        assert told.number(at).side == "cloud"
+        assert isinstance(await harness.run_number(app, at.ref), Advanced)
+        assert harness.sandbox_number(at).side == "cloud"
         assert (sender.to_dead_side, sender.lost, sender.gap_s is not None) == (0, 0, True)

@@ -9,7 +9,7 @@ import pytest
 from migration.steps.outcomes import Blocked
 from sandbox.open_questions import questions
 from state.enums import Side, Status
-from tests.conftest import MakeRig
+from tests.harness.in_process import MakeHarness
 
 WRITES = {
     "healthy": [
@@ -50,18 +50,18 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "write", "fault"), _cases())
 async def test_one_fault_of_the_wire_never_moves_twice(
-    big_matrix_rig: MakeRig, kind: str, write: str, fault: dict[str, Any]
+    make_matrix_harness: MakeHarness, kind: str, write: str, fault: dict[str, Any]
 ) -> None:
-    told = await big_matrix_rig(kinds=[kind])
-    async with told.worker() as app:
-        (at,) = await told.imported(app, hook="senders")
-        told.sandbox.faults.add(route=write, e164=None, times=1, **fault)
-        await told.drive(app, at.ref)
+    harness = await make_matrix_harness(kinds=[kind])
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app, hook="senders")
+        harness.sandbox.faults.add(route=write, e164=None, times=1, **fault)
+        await harness.run_number(app, at.ref)
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
         assert at.dark_since is None
-    number = told.number(at)
-    seen = Counter(told.mutations(at))
+    number = harness.sandbox_number(at)
+    seen = Counter(harness.mutations(at))
     assert (number.registered, number.double_effects, number.wrong_pins) == (1, 0, 0)
     assert seen["register"] <= 2
     assert seen["messages"] <= (1 if write != "messages" else 2)
@@ -69,15 +69,17 @@ async def test_one_fault_of_the_wire_never_moves_twice(
 
 @pytest.mark.parametrize("lag", [3, 20, 100])
 @pytest.mark.parametrize("kind", WRITES)
-async def test_reads_that_lag_do_not_cause_a_second_register(big_matrix_rig: MakeRig, kind: str, lag: int) -> None:
-    told = await big_matrix_rig(kinds=[kind], switches={"read_lag_s": lag})
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
-        told.sandbox.faults.add(route="register", e164=None, kind="lost_answer", times=1)
-        await told.drive(app, at.ref)
+async def test_reads_that_lag_do_not_cause_a_second_register(
+    make_matrix_harness: MakeHarness, kind: str, lag: int
+) -> None:
+    harness = await make_matrix_harness(kinds=[kind], switches={"read_lag_s": lag})
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
+        harness.sandbox.faults.add(route="register", e164=None, kind="lost_answer", times=1)
+        await harness.run_number(app, at.ref)
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
-    assert Counter(told.mutations(at))["register"] == 1
+    assert Counter(harness.mutations(at))["register"] == 1
 
 
 # Kinds that `make test` does not move under every value, and what does.
@@ -100,17 +102,17 @@ def _switches() -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "switch", "value"), _switches())
 async def test_right_under_every_value_of_every_switch(
-    big_matrix_rig: MakeRig, kind: str, switch: str, value: Any
+    make_matrix_harness: MakeHarness, kind: str, switch: str, value: Any
 ) -> None:
     """Either the number is on Cloud after one register with effect, or it is blocked with a page and nothing was lost
     that was not lost before: never dark by us."""
-    told = await big_matrix_rig(kinds=[kind], switches={switch: value})
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
+    harness = await make_matrix_harness(kinds=[kind], switches={switch: value})
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
         came_dark = at.dark_since is not None
-        outcome = await told.drive(app, at.ref)
+        outcome = await harness.run_number(app, at.ref)
         at = await app.queries.position(at.migration_id)
-        number = told.number(at)
+        number = harness.sandbox_number(at)
         assert number.wrong_pins == 0
         assert number.double_effects == 0
         if isinstance(outcome, Blocked):

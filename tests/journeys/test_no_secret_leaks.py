@@ -11,8 +11,7 @@ from sqlalchemy import select
 
 from migration.preflight.assessment import run_preflight
 from state.models import Base
-from tests.conftest import MakeRig
-from tests.harness.in_process import Rig
+from tests.harness.in_process import Harness, MakeHarness
 
 Records = list[str]
 
@@ -53,12 +52,12 @@ class Spy:
 
     NAMES = ("pin", "password", "data", "code", "token")
 
-    def __init__(self, rig: Rig) -> None:
-        told = rig.sandbox.manifest("http://sandbox")
+    def __init__(self, harness: Harness) -> None:
+        told = harness.sandbox.manifest("http://sandbox")
         self.secrets = {told["token"], told["app_secret"], told["hook_secret"]}
         self.secrets |= {row[what] for row in told["numbers"] for what in ("password", "pin") if row[what]}
-        self._handle = rig.sandbox.handle
-        rig.sandbox.handle = self.handle  # type: ignore[method-assign]
+        self._handle = harness.sandbox.handle
+        harness.sandbox.handle = self.handle  # type: ignore[method-assign]
 
     def handle(self, request: Any) -> Any:
         answer = self._handle(request)
@@ -93,15 +92,15 @@ async def rows(app: Any) -> Records:
 
 
 @pytest.mark.parametrize("kind", ["healthy", "no_backup"])
-async def test_a_whole_number_leaves_no_secret_anywhere(rig: MakeRig, logged: Records, kind: str) -> None:
-    told = await rig(kinds=[kind])
-    spy = Spy(told)
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
+async def test_a_whole_number_leaves_no_secret_anywhere(make_harness: MakeHarness, logged: Records, kind: str) -> None:
+    harness = await make_harness(kinds=[kind])
+    spy = Spy(harness)
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
         reports = await run_preflight(app, [at])
-        await told.drive(app, at.ref)
+        await harness.run_number(app, at.ref)
         at = await app.queries.position(at.migration_id)
-        view = await app.loader.of(at, told.clock.now())
+        view = await app.loader.of(at, harness.clock.now())
         shown = [repr(reports), repr(at), repr(view), repr(app.settings), repr(app.admin), repr(view.cloud)]
         shown += [repr(vars(app.secret_store)), repr(app.clients), repr(await app.queries.events(at.migration_id))]
         kept = await rows(app)
@@ -116,15 +115,15 @@ async def test_a_whole_number_leaves_no_secret_anywhere(rig: MakeRig, logged: Re
 
 @pytest.mark.parametrize("fault", ["lost_answer", "500", "html", "truncated", "reset_before", "429"])
 async def test_no_error_carries_a_secret(sqlite_url: str, tmp_path: Any, logged: Records, fault: str) -> None:
-    from tests.harness.in_process import make_rig
+    from tests.harness.in_process import build_harness
 
-    told = await make_rig(tmp_path / "home", sqlite_url)
-    spy = Spy(told)
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
+    harness = await build_harness(tmp_path / "home", sqlite_url)
+    spy = Spy(harness)
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
         for call in ("onprem.two_step", "onprem.backup", "register", "messages", "subscribe"):
-            told.sandbox.faults.add(call, fault)
-        await told.drive(app, at.ref)
+            harness.sandbox.faults.add(call, fault)
+        await harness.run_number(app, at.ref)
         events = [repr(event) for event in await app.queries.events(at.migration_id)]
         kept = await rows(app)
     assert spy.found_in(logged) == []

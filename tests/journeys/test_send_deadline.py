@@ -16,40 +16,42 @@ from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Waiting
 from migration.vault.sealing import new_master_key
 from state.enums import AttemptEnd, Side
-from tests.conftest import MakeRig
-from tests.harness.in_process import ADMIN, write_inventory
+from tests.harness.in_process import MakeHarness
+from tests.harness.partner_files import ADMIN, write_inventory
 from tests.harness.servers import child, line_of, sandbox_server
 
 
 @pytest.mark.parametrize(
     ("kind", "step", "call"), [("healthy", "register", "register"), ("no_backup", "deregister_onprem", "command.stop")]
 )
-async def test_an_intent_that_grew_old_is_never_sent(rig: MakeRig, kind: str, step: str, call: str) -> None:
+async def test_an_intent_that_grew_old_is_never_sent(
+    make_harness: MakeHarness, kind: str, step: str, call: str
+) -> None:
     """Neither a call of Graph nor a command: the client that it would stop may serve again by then."""
-    told = await rig(kinds=[kind])
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
-        at = await told.stand_at(app, at, step)
-        commits = told.scythe.commits
+    harness = await make_harness(kinds=[kind])
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
+        at = await harness.advance_to(app, at, step)
+        commits = harness.crash_point.commits
 
         def asleep_after_the_intent() -> None:
             # Lease, then intent: the worker is stopped as soon as the intent is on record.
-            if told.scythe.commits == commits + 2:
-                told.clock.advance(6)
+            if harness.crash_point.commits == commits + 2:
+                harness.clock.advance(6)
 
-        told.scythe.watch = asleep_after_the_intent
+        harness.crash_point.on_commit = asleep_after_the_intent
         assert isinstance(await app.runner.run_step(at.migration_id), Waiting)
-        told.scythe.watch = None
-        assert call not in told.mutations(at)
+        harness.crash_point.on_commit = None
+        assert call not in harness.mutations(at)
         attempts = await app.queries.attempts(at.migration_id)
         assert attempts[-1]["ended"] == AttemptEnd.NEVER_LEFT
         assert (await app.queries.budget_spent(at.phone_number_id, "register"))[0] == 0
         at = await app.queries.position(at.migration_id)
         assert (at.side, at.dark_since) == (Side.ON_PREMISES, None)
-        outcome = await told.drive(app, at.ref)
+        outcome = await harness.run_number(app, at.ref)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
-    assert (told.mutations(at).count(call), told.mutations(at).count("register")) == (1, 1)
+    assert (harness.mutations(at).count(call), harness.mutations(at).count("register")) == (1, 1)
 
 
 WORKER = """

@@ -10,8 +10,8 @@ from typing import Any
 from migration.operations.waves import begin_wave
 from state.enums import Side, Status
 from state.rows import Position
-from tests.harness.cli_fixture import Said
-from tests.harness.operator import Operator, make_operator
+from tests.harness.cli_fixture import CommandOutput
+from tests.harness.operator import Operator, build_operator
 from tests.runbooks.pages import REPOSITORY, commands_in
 
 # Makes a new folder and an upgraded, empty database; gives the folder and the database's URL.
@@ -38,20 +38,22 @@ class RunbookExecution:
     ) -> Operator:
         """A new operator with a fleet imported into a database of its own; `only`: so many rows of it."""
         folder, url = self.new_database()
-        self.operator = asyncio.run(make_operator(folder, url, kinds=kinds or ("healthy",), **options))
-        path = self.operator.rig.inventory(**(columns or {}))
+        self.operator = asyncio.run(build_operator(folder, url, kinds=kinds or ("healthy",), **options))
+        path = self.operator.harness.inventory(**(columns or {}))
         if only is not None:
             lines = path.read_text().splitlines()
             path.write_text("\n".join(lines[: only + 1]) + "\n")
         result = self.operator.cutover("import", str(path))
-        assert result.code == 0, result.err
+        assert result.exit_code == 0, result.stderr
         return self.operator
 
     def plan_wave(self, *options: str) -> None:
         result = self.operator.cutover("plan", "WAVE", *options)
-        assert result.code == 0, result.err
+        assert result.exit_code == 0, result.stderr
 
-    def execute(self, part: str, *, exit_code: int | None = 0, typed: str | None = None, argument: str = "") -> Said:
+    def execute(
+        self, part: str, *, exit_code: int | None = 0, typed: str | None = None, argument: str = ""
+    ) -> CommandOutput:
         """Execute the page's command that `part` identifies.
 
         `typed` goes to its prompt, `argument` replaces NAME or FILE; `exit_code=None` accepts any exit code.
@@ -62,7 +64,9 @@ class RunbookExecution:
         if argument:
             words = [argument if word in ("NAME", "FILE") else word for word in words]
         result = self.operator.cutover(*words, typed=typed)
-        assert exit_code is None or result.code == exit_code, f"{command}: {result.code} {result.err} {result.out}"
+        assert exit_code is None or result.exit_code == exit_code, (
+            f"{command}: {result.exit_code} {result.stderr} {result.stdout}"
+        )
         return result
 
     def _command(self, part: str) -> str:
@@ -83,20 +87,20 @@ class RunbookExecution:
 
 def assert_on_cloud(operator: Operator, *, registers: int = 1, ref: str = "N-0001") -> None:
     """Our record and the sandbox's agree that the number serves from Cloud, after so many calls of `register`."""
-    at, sim = operator.at(ref), operator.sim(ref)
+    at, sim = operator.position(ref), operator.sandbox_number(ref)
     assert (at.side, at.status, sim.side) == (Side.CLOUD, Status.DONE, "cloud"), f"{at.next_step}: {at.reason}"
     assert operator.calls(ref).count("register") == registers
 
 
 def assert_untouched(operator: Operator, ref: str = "N-0001") -> None:
     """The number serves from On-Premises, and no call that could change that was sent."""
-    assert operator.sim(ref).side == "on_premises"
+    assert operator.sandbox_number(ref).side == "on_premises"
     assert not {"register", "deregister", "command.stop"} & set(operator.calls(ref))
 
 
 def drive_to_block(operator: Operator, page: str, ref: str = "N-0001") -> Position:
     """Run the number until it is blocked; the block names this page."""
-    at = operator.drive(ref)
+    at = operator.run_number(ref)
     assert (at.status, at.runbook) == (Status.BLOCKED, f"runbooks/{page}.md"), (
         f"{at.status} {at.next_step}: {at.reason}"
     )
@@ -105,13 +109,13 @@ def drive_to_block(operator: Operator, page: str, ref: str = "N-0001") -> Positi
 
 def begin_planned_wave(operator: Operator) -> None:
     """Mark the wave as running without moving its numbers."""
-    operator.do(lambda app: begin_wave(app, "WAVE"))
+    operator.with_app(lambda app: begin_wave(app, "WAVE"))
 
 
 def dark_number(runbook: RunbookExecution, **columns: str) -> Operator:
     """A number on CODE_AFTER that we took off On-Premises; nobody has typed its code."""
     operator = runbook.begin("code_refused", columns=HOOK_COLUMNS | {"itinerary": "CODE_AFTER"} | columns)
     operator.cutover("run", "N-0001", "--patience", "0")
-    at = operator.at()
+    at = operator.position()
     assert (at.side, at.dark_by_us, at.next_step) == (Side.NEITHER, True, "verify_code"), f"{at.next_step}: {at.reason}"
     return operator

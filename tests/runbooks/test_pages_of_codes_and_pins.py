@@ -15,25 +15,25 @@ def test_code_never_comes(runbook: RunbookExecution) -> None:
     operator = runbook.begin("no_backup")
     operator.cutover("run", "N-0001", "--patience", "0")
     runbook.execute("show")
-    runbook.execute("enter-code", typed=operator.code() + "\n")
+    runbook.execute("enter-code", typed=operator.newest_code() + "\n")
     runbook.execute("run")
     assert_on_cloud(operator)
 
     operator = runbook.begin("no_backup")
-    at = operator.at()
+    at = operator.position()
     while at.status is not Status.BLOCKED:
         operator.cutover("run", "N-0001", "--patience", "0")
-        at = operator.at()
-        operator.rig.clock.advance(900)
+        at = operator.position()
+        operator.harness.clock.advance(900)
     assert at.runbook == "runbooks/code-never-comes.md"
     runbook.execute("hold")
     assert_untouched(operator)
-    runbook.execute("import", argument=str(operator.rig.inventory(code_method="VOICE")))
+    runbook.execute("import", argument=str(operator.harness.inventory(code_method="VOICE")))
     runbook.execute("--look-again")
-    operator.rig.clock.advance(86400)
+    operator.harness.clock.advance(86400)
     operator.cutover("release", "N-0001")
-    operator.drive()
-    assert operator.at().code_method == "VOICE"
+    operator.run_number()
+    assert operator.position().code_method == "VOICE"
     assert_on_cloud(operator)
     runbook.assert_all_executed()
 
@@ -42,37 +42,37 @@ def test_code_refused(runbook: RunbookExecution) -> None:
     operator = runbook.begin("code_refused")
     drive_to_block(operator, "code-refused")
     runbook.execute("show")
-    operator.client().backup_works = True
+    operator.sandbox_client().backup_works = True
     runbook.execute("WITH_BACKUP")
-    operator.drive()
+    operator.run_number()
     assert_on_cloud(operator)
 
     operator = runbook.begin("code_refused")
     drive_to_block(operator, "code-refused")
     runbook.execute("CODE_AFTER")
-    operator.drive()
+    operator.run_number()
     assert_on_cloud(operator)
 
     operator = runbook.begin("code_refused")
     drive_to_block(operator, "code-refused")
-    operator.sim().code_while_on_premises = "accepted"
+    operator.sandbox_number().code_while_on_premises = "accepted"
     runbook.execute("--look-again")
     operator.cutover("run", "N-0001", "--patience", "0")
-    assert operator.at().next_step == "verify_code"
+    assert operator.position().next_step == "verify_code"
     runbook.assert_all_executed()
 
 
 def test_embedded_signup_again(runbook: RunbookExecution) -> None:
     operator = runbook.begin("new")
-    operator.rig.clock.advance(12 * 86400)
+    operator.harness.clock.advance(12 * 86400)
     drive_to_block(operator, "embedded-signup-again")
     runbook.execute("show")
     assert operator.calls().count("register") == 0
-    operator.sim().onboarded_at = operator.rig.clock.now()
-    runbook.execute("import", argument=str(operator.rig.folder / "fleet.csv"))
+    operator.sandbox_number().onboarded_at = operator.harness.clock.now()
+    runbook.execute("import", argument=str(operator.harness.folder / "fleet.csv"))
     runbook.execute("--look-again")
     runbook.execute("run", exit_code=None)
-    operator.drive()
+    operator.run_number()
     assert_on_cloud(operator, registers=2)  # Meta wanted a code again: 133006
     runbook.assert_all_executed()
 
@@ -90,12 +90,12 @@ def test_pin_unknown(runbook: RunbookExecution) -> None:
             runbook.execute(remedy)
             continue
         if remedy == "--two-step-off":
-            operator.sim().pin = None
-        runbook.execute(remedy, typed=f"{operator.sim().pin}\n")
+            operator.sandbox_number().pin = None
+        runbook.execute(remedy, typed=f"{operator.sandbox_number().pin}\n")
         runbook.execute("run", exit_code=None)
-        operator.drive()
+        operator.run_number()
         assert_on_cloud(operator)
-        assert operator.sim().wrong_pins == 0
+        assert operator.sandbox_number().wrong_pins == 0
     runbook.assert_all_executed()
 
 
@@ -105,20 +105,20 @@ def test_wrong_pin(runbook: RunbookExecution) -> None:
         operator = runbook.begin("dark", columns={"pin": "000001"}, world="after-sunset", switches=switches)
         drive_to_block(operator, "wrong-pin")
         runbook.execute("show")
-        assert operator.sim().wrong_pins == 1
-        operator.rig.clock.advance(600)
+        assert operator.sandbox_number().wrong_pins == 1
+        operator.harness.clock.advance(600)
         if remedy == "--two-step-off":
-            operator.sim().pin = None
-        runbook.execute(remedy, typed=f"{operator.sim().pin}\n")
+            operator.sandbox_number().pin = None
+        runbook.execute(remedy, typed=f"{operator.sandbox_number().pin}\n")
         runbook.execute("run", exit_code=None)
-        operator.drive()
+        operator.run_number()
         assert_on_cloud(operator, registers=2)
-        assert operator.sim().wrong_pins == 1
+        assert operator.sandbox_number().wrong_pins == 1
 
     operator = runbook.begin("dark", columns={"pin": "000001"}, world="after-sunset", switches=switches)
     drive_to_block(operator, "wrong-pin")
     runbook.execute("FORWARD_RECOVERY")
-    assert operator.drive().runbook == "runbooks/pin-unknown.md", "the PIN that was refused is known no longer"
-    assert operator.sim().wrong_pins == 1
+    assert operator.run_number().runbook == "runbooks/pin-unknown.md", "the PIN that was refused is known no longer"
+    assert operator.sandbox_number().wrong_pins == 1
     runbook.execute("--look-again")
     runbook.assert_all_executed()

@@ -17,23 +17,23 @@ from tests.runbooks.execution import (
 def test_database_down(runbook: RunbookExecution, tmp_path: Path) -> None:
     operator = runbook.begin(*["healthy"] * 2)
     runbook.plan_wave("--limit", "1")
-    operator.step_to("pause_sends", "N-0002")
-    settings = operator.rig.settings
+    operator.advance_to("pause_sends", "N-0002")
+    settings = operator.harness.settings
     unreachable = "sqlite+aiosqlite:////no/such/folder/state.db"
     if "postgresql" in settings.database:
         unreachable = "postgresql+asyncpg://nobody@127.0.0.1:9/none"
-    operator.rig.settings = settings.model_copy(update={"database_url": unreachable})
-    assert "the database does not answer" in runbook.execute("status", exit_code=1).complaint
-    assert "the database does not answer" in runbook.execute("show", exit_code=1).complaint
-    assert "the database does not answer" in runbook.execute("sweep", exit_code=1).complaint
-    assert "cutover runbook database-down" in runbook.execute("hold", exit_code=1).complaint
-    assert all("register" not in call.call for call in operator.rig.sandbox.world.calls)
+    operator.harness.settings = settings.model_copy(update={"database_url": unreachable})
+    assert "the database does not answer" in runbook.execute("status", exit_code=1).error_line
+    assert "the database does not answer" in runbook.execute("show", exit_code=1).error_line
+    assert "the database does not answer" in runbook.execute("sweep", exit_code=1).error_line
+    assert "cutover runbook database-down" in runbook.execute("hold", exit_code=1).error_line
+    assert all("register" not in call.call for call in operator.harness.sandbox.world.calls)
     new = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
-    operator.rig.settings = settings.model_copy(update={"database_url": new})
-    assert "run `cutover init`" in operator.cutover("status").complaint
+    operator.harness.settings = settings.model_copy(update={"database_url": new})
+    assert "run `cutover init`" in operator.cutover("status").error_line
     runbook.execute("init")
     runbook.execute("status")
-    operator.rig.settings = settings
+    operator.harness.settings = settings
     runbook.execute("status")
     runbook.execute("hold")
     runbook.execute("sweep")
@@ -45,14 +45,14 @@ def test_database_down(runbook: RunbookExecution, tmp_path: Path) -> None:
 def test_far_side_down(runbook: RunbookExecution) -> None:
     operator = runbook.begin(*["healthy"] * 2)
     runbook.plan_wave()
-    operator.step_to("set_storage")
+    operator.advance_to("set_storage")
     begin_planned_wave(operator)
-    operator.rig.sandbox.faults.add("get.number", "500", times=0)
+    operator.harness.sandbox.faults.add("get.number", "500", times=0)
     drive_to_block(operator, "far-side-down")
     runbook.execute("status")
     runbook.execute("show")
     runbook.execute("hold")
-    operator.rig.sandbox.faults.clear()
+    operator.harness.sandbox.faults.clear()
     assert_untouched(operator)
     runbook.execute("release")
     runbook.execute("--look-again")
@@ -64,33 +64,33 @@ def test_far_side_down(runbook: RunbookExecution) -> None:
 
 def test_key_lost(runbook: RunbookExecution) -> None:
     operator = runbook.begin()
-    operator.step_to("pause_sends")
-    key_file = operator.rig.folder / "master.key"
+    operator.advance_to("pause_sends")
+    key_file = operator.harness.folder / "master.key"
     old = key_file.read_text().strip()
     key_file.unlink()
-    assert "there is no master key" in operator.cutover("status").complaint
+    assert "there is no master key" in operator.cutover("status").error_line
     key_file.write_text(new_master_key().get_secret_value() + "\n")
-    assert "others may read" in operator.cutover("status").complaint
+    assert "others may read" in operator.cutover("status").error_line
     key_file.chmod(0o600)
-    assert "see runbooks/key-lost.md" in operator.cutover("run", "N-0001").complaint
-    operator.rig.settings = operator.rig.settings.model_copy(update={"older_master_keys": old})
+    assert "see runbooks/key-lost.md" in operator.cutover("run", "N-0001").error_line
+    operator.harness.settings = operator.harness.settings.model_copy(update={"older_master_keys": old})
     operator.env["CUTOVER_OLDER_MASTER_KEYS"] = old
     runbook.execute("rotate-key")
-    operator.rig.settings = operator.rig.settings.model_copy(update={"older_master_keys": ""})
-    operator.rig.clock.advance(120)  # the lease of the worker that had the wrong key
-    assert operator.cutover("run", "N-0001").code == 0
+    operator.harness.settings = operator.harness.settings.model_copy(update={"older_master_keys": ""})
+    operator.harness.clock.advance(120)  # the lease of the worker that had the wrong key
+    assert operator.cutover("run", "N-0001").exit_code == 0
     assert_on_cloud(operator)
 
     operator = runbook.begin()
     runbook.plan_wave()
-    (operator.rig.folder / "master.key").unlink()
+    (operator.harness.folder / "master.key").unlink()
     runbook.execute("init")
     runbook.execute("profile", argument="main")
-    runbook.execute("import", argument=str(operator.rig.folder / "fleet.csv"))
-    runbook.execute("--pin-handed-in", typed=operator.sim().pin + "\n")
+    runbook.execute("import", argument=str(operator.harness.folder / "fleet.csv"))
+    runbook.execute("--pin-handed-in", typed=operator.sandbox_number().pin + "\n")
     result = operator.cutover("preflight", "WAVE")
-    assert result.code == 0, result.out
-    assert operator.cutover("run", "WAVE").code == 0
+    assert result.exit_code == 0, result.stdout
+    assert operator.cutover("run", "WAVE").exit_code == 0
     assert_on_cloud(operator)
     runbook.assert_all_executed()
 
@@ -98,13 +98,13 @@ def test_key_lost(runbook: RunbookExecution) -> None:
 def test_onprem_login(runbook: RunbookExecution) -> None:
     operator = runbook.begin()
     runbook.plan_wave()
-    operator.client().users["admin"].password = "N3w!password"
-    operator.client().tokens.clear()
+    operator.sandbox_client().users["admin"].password = "N3w!password"
+    operator.sandbox_client().tokens.clear()
     drive_to_block(operator, "onprem-login")
     runbook.execute("show")
     assert_untouched(operator)
-    runbook.execute("import", argument=str(operator.rig.inventory()))
-    assert operator.cutover("preflight", "WAVE").code == 0
+    runbook.execute("import", argument=str(operator.harness.inventory()))
+    assert operator.cutover("preflight", "WAVE").exit_code == 0
     runbook.execute("--look-again")
     operator.cutover("run", "WAVE", "--patience", "0")
     runbook.execute("run", exit_code=None)
@@ -116,13 +116,13 @@ def test_prefect_down(runbook: RunbookExecution) -> None:
     """No Prefect server runs in these tests: that is the state. Deployments and a worker: tests/flows."""
     operator = runbook.begin(*["healthy"] * 3)
     runbook.plan_wave("--limit", "2")
-    operator.step_to("secure_pin", "N-0003")
+    operator.advance_to("secure_pin", "N-0003")
     runbook.execute("status")
     runbook.execute("run")
     assert_on_cloud(operator)
     assert_on_cloud(operator, ref="N-0002")
-    assert "PREFECT_API_URL is not set" in runbook.execute("deploy", exit_code=1).complaint
-    assert "PREFECT_API_URL is not set" in runbook.execute("worker", exit_code=1).complaint
+    assert "PREFECT_API_URL is not set" in runbook.execute("deploy", exit_code=1).error_line
+    assert "PREFECT_API_URL is not set" in runbook.execute("worker", exit_code=1).error_line
     runbook.execute("sweep")
     assert_on_cloud(operator, ref="N-0003")
     runbook.assert_all_executed()
@@ -130,34 +130,34 @@ def test_prefect_down(runbook: RunbookExecution) -> None:
 
 def test_token_refused(runbook: RunbookExecution) -> None:
     operator = runbook.begin()
-    world = operator.rig.sandbox.world
-    token = (operator.rig.folder / "token").read_text()
+    world = operator.harness.sandbox.world
+    token = (operator.harness.folder / "token").read_text()
     world.tokens[token].revoked = True
-    assert operator.drive().status is Status.HELD
-    assert "is halted" in runbook.execute("status").out
-    assert operator.cutover("profile", "main", "--new-token").code == 12
+    assert operator.run_number().status is Status.HELD
+    assert "is halted" in runbook.execute("status").stdout
+    assert operator.cutover("profile", "main", "--new-token").exit_code == 12
     world.tokens[token].revoked = False  # the system user's new token, as far as anybody can tell
     runbook.execute("profile", argument="main")
     runbook.execute("sweep")
     assert_on_cloud(operator)
-    assert "is halted" not in operator.cutover("status").out
+    assert "is halted" not in operator.cutover("status").stdout
     runbook.assert_all_executed()
 
 
 def test_traffic_hook(runbook: RunbookExecution) -> None:
     operator = runbook.begin(columns=HOOK_COLUMNS | {"hook_required": "yes"})
-    operator.sim().sender.behaviour = "veto"
+    operator.sandbox_number().sender.behaviour = "veto"
     drive_to_block(operator, "traffic-hook")
     runbook.execute("show")
     runbook.execute("hold")
     assert_untouched(operator)
     operator.cutover("release", "N-0001")
-    runbook.execute("import", argument=str(operator.rig.inventory(**HOOK_COLUMNS)))
-    assert operator.at().hook_required is False
-    operator.sim().sender.behaviour = "obey"
+    runbook.execute("import", argument=str(operator.harness.inventory(**HOOK_COLUMNS)))
+    assert operator.position().hook_required is False
+    operator.sandbox_number().sender.behaviour = "obey"
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator)
-    assert operator.sim().sender.route == "cloud"
-    assert operator.at().sender_gap_seconds is not None
+    assert operator.sandbox_number().sender.route == "cloud"
+    assert operator.position().sender_gap_seconds is not None
     runbook.assert_all_executed()

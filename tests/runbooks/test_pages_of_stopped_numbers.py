@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.world import health
 from state.enums import Status
-from tests.harness.in_process import Killed
+from tests.harness.crash_point import Killed
 from tests.runbooks.execution import (
     HOOK_COLUMNS,
     RunbookExecution,
@@ -18,10 +18,10 @@ from tests.runbooks.execution import (
 
 def test_budget_spent(runbook: RunbookExecution) -> None:
     operator = runbook.begin(columns={"register_calls_72h": "7"})
-    at = operator.drive()
+    at = operator.run_number()
     assert (at.status, at.next_step) == (Status.WAITING, "register")
     assert "budget-spent" in (at.reason or "")
-    assert "7 of 10" in runbook.execute("show").out
+    assert "7 of 10" in runbook.execute("show").stdout
     runbook.execute("--spend-reserve")
     runbook.execute("run")
     assert_on_cloud(operator)
@@ -34,34 +34,34 @@ def test_callbacks_do_not_drain(runbook: RunbookExecution) -> None:
     runbook.execute("show")
     runbook.execute("hold")
     assert_untouched(operator)
-    operator.client().callbacks.stuck, operator.client().callbacks.size = False, 0.0
+    operator.sandbox_client().callbacks.stuck, operator.sandbox_client().callbacks.size = False, 0.0
     runbook.execute("release")
     runbook.execute("--look-again")
     runbook.execute("run", exit_code=None)
-    operator.drive()
+    operator.run_number()
     assert_on_cloud(operator)
     runbook.assert_all_executed()
 
 
 def test_dark_on_both_sides(runbook: RunbookExecution) -> None:
     operator = dark_number(runbook)
-    assert "DARK" in runbook.execute("show").out
+    assert "DARK" in runbook.execute("show").stdout
     runbook.execute("--look-again")
     runbook.execute("FORWARD_RECOVERY")
     runbook.execute("run", exit_code=3)
-    runbook.execute("enter-code", typed=operator.code() + "\n")
+    runbook.execute("enter-code", typed=operator.newest_code() + "\n")
     runbook.execute("run")
     assert_on_cloud(operator)
-    assert operator.at().outage_seconds is not None
+    assert operator.position().outage_seconds is not None
     runbook.assert_all_executed()
 
 
 def test_deregistration_unfinished(runbook: RunbookExecution) -> None:
     operator = runbook.begin()
-    operator.sim().incomplete_deregistration = True
+    operator.sandbox_number().incomplete_deregistration = True
     drive_to_block(operator, "deregistration-unfinished")
     runbook.execute("show")
-    operator.sim().incomplete_deregistration = False
+    operator.sandbox_number().incomplete_deregistration = False
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator, registers=2)
@@ -71,18 +71,18 @@ def test_deregistration_unfinished(runbook: RunbookExecution) -> None:
 def test_no_backup(runbook: RunbookExecution) -> None:
     for remedy in ("--look-again", "CODE_FIRST", "CODE_AFTER"):
         operator = runbook.begin()
-        operator.rig.sandbox.stop_instance(operator.client().id)
+        operator.harness.sandbox.stop_instance(operator.sandbox_client().id)
         drive_to_block(operator, "no-backup")
         runbook.execute("show")
         assert operator.calls().count("register") == 0
         if remedy == "--look-again":
-            operator.rig.sandbox.start_instance(operator.client().id)
+            operator.harness.sandbox.start_instance(operator.sandbox_client().id)
         runbook.execute(remedy)
         runbook.execute("run", exit_code=None)
-        assert operator.at().status is not Status.BLOCKED, (
-            f"{remedy}: {operator.at().next_step}: {operator.at().reason}"
+        assert operator.position().status is not Status.BLOCKED, (
+            f"{remedy}: {operator.position().next_step}: {operator.position().reason}"
         )
-        operator.drive()
+        operator.run_number()
         assert_on_cloud(operator)
     runbook.assert_all_executed()
 
@@ -90,8 +90,8 @@ def test_no_backup(runbook: RunbookExecution) -> None:
 def test_refused(runbook: RunbookExecution) -> None:
     operator = runbook.begin("verified")
     runbook.plan_wave()
-    operator.step_to("subscribe")
-    token = operator.rig.sandbox.world.tokens[(operator.rig.folder / "token").read_text()]
+    operator.advance_to("subscribe")
+    token = operator.harness.sandbox.world.tokens[(operator.harness.folder / "token").read_text()]
     token.wabas = frozenset()
     drive_to_block(operator, "refused")
     runbook.execute("show")
@@ -109,9 +109,9 @@ def test_refused(runbook: RunbookExecution) -> None:
 def test_smoke_failed(runbook: RunbookExecution) -> None:
     operator = runbook.begin("payment_problem")
     drive_to_block(operator, "smoke-failed")
-    assert operator.sim().side == "cloud"
+    assert operator.sandbox_number().side == "cloud"
     runbook.execute("show")
-    health.solve(operator.rig.sandbox.world, operator.sim(), health.PAYMENT)
+    health.solve(operator.harness.sandbox.world, operator.sandbox_number(), health.PAYMENT)
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator)
@@ -122,19 +122,21 @@ def test_stop_by_hand(runbook: RunbookExecution) -> None:
     for proof in ("--look-again", "--onprem-off"):
         columns = {} if proof == "--onprem-off" else {"stop_command": "", "command_arguments": ""}
         operator = runbook.begin("verified", columns={"itinerary": "CODE_FIRST"} | columns)
-        operator.client().stop_works = False
+        operator.sandbox_client().stop_works = False
         drive_to_block(operator, "stop-by-hand")
         runbook.execute("show")
-        assert operator.sim().side == "on_premises"
+        assert operator.sandbox_number().side == "on_premises"
         if proof == "--look-again":
-            operator.change("cut_off", True)  # by hand: its web application still answers, and says that it serves none
+            operator.change_at_meta(
+                "cut_off", True
+            )  # by hand: its web application still answers, and says that it serves none
         else:
-            operator.client().host = "stopped"
+            operator.sandbox_client().host = "stopped"
         runbook.execute(proof)
         runbook.execute("run", exit_code=None)
-        operator.drive()
+        operator.run_number()
         assert_on_cloud(operator)
-        assert operator.sim().outage_s is not None
+        assert operator.sandbox_number().outage_s is not None
     runbook.assert_all_executed()
 
 
@@ -145,7 +147,7 @@ def test_storage_refused(runbook: RunbookExecution) -> None:
     runbook.execute("hold")
     assert_untouched(operator)
     operator.cutover("release", "N-0001")
-    runbook.execute("import", argument=str(operator.rig.inventory(storage_region="")))
+    runbook.execute("import", argument=str(operator.harness.inventory(storage_region="")))
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator)
@@ -160,7 +162,7 @@ def test_terms_of_service(runbook: RunbookExecution) -> None:
     runbook.execute("hold")
     runbook.execute("show")
     for ref in ("N-0001", "N-0002"):
-        operator.sim(ref).tos_missing = False
+        operator.sandbox_number(ref).tos_missing = False
     runbook.execute("--look-again")
     runbook.execute("release")
     runbook.execute("run N-0001")
@@ -173,26 +175,26 @@ def test_terms_of_service(runbook: RunbookExecution) -> None:
 def test_unknown_outcome(runbook: RunbookExecution) -> None:
     for remedy in ("--look-again", "--onprem-off"):
         operator = runbook.begin("verified")
-        operator.step_to("register")
-        operator.rig.sandbox.faults.add("register", "slow", times=1, effect=False)
-        operator.rig.scythe.after_send = operator.rig.scythe.sends + 1
+        operator.advance_to("register")
+        operator.harness.sandbox.faults.add("register", "slow", times=1, effect=False)
+        operator.harness.crash_point.after_send = operator.harness.crash_point.sends + 1
         with pytest.raises(Killed):
-            operator.drive()
-        operator.rig.scythe.after_send = None
-        operator.rig.sandbox.stop_instance(operator.client().id)
+            operator.run_number()
+        operator.harness.crash_point.after_send = None
+        operator.harness.sandbox.stop_instance(operator.sandbox_client().id)
         drive_to_block(operator, "unknown-outcome")
         runbook.execute("show")
         if remedy == "--look-again":
-            operator.rig.sandbox.start_instance(operator.client().id)
+            operator.harness.sandbox.start_instance(operator.sandbox_client().id)
         else:
-            operator.rig.clock.advance(2400)  # the backup is no longer good
+            operator.harness.clock.advance(2400)  # the backup is no longer good
         runbook.execute(remedy)
         runbook.execute("run", exit_code=None)
-        at = operator.drive()
+        at = operator.run_number()
         if at.status is Status.BLOCKED:  # a dead client gives no other backup
             assert at.next_step == "back_up"
             runbook.execute("FORWARD_RECOVERY")
-            operator.drive()
+            operator.run_number()
         assert_on_cloud(operator, registers=2)
-        assert operator.sim().double_effects == 0
+        assert operator.sandbox_number().double_effects == 0
     runbook.assert_all_executed()

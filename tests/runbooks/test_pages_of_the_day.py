@@ -15,10 +15,10 @@ from tests.runbooks.execution import (
 
 def test_abort(runbook: RunbookExecution) -> None:
     operator = runbook.begin(columns=HOOK_COLUMNS)
-    operator.step_to("drain")
+    operator.advance_to("drain")
     runbook.execute("show")
     runbook.execute("abort")
-    assert "aborted" in runbook.execute("show").out
+    assert "aborted" in runbook.execute("show").stdout
     assert operator.calls()[-1] == "resume_sends"
     assert_untouched(operator)
     runbook.assert_all_executed()
@@ -29,7 +29,7 @@ def test_business_app(runbook: RunbookExecution) -> None:
     drive_to_block(operator, "business-app")
     runbook.execute("show")
     runbook.execute("abort")
-    path = operator.rig.inventory()
+    path = operator.harness.inventory()
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[2]]) + "\n")
     runbook.execute("import", argument=str(path))
@@ -54,12 +54,12 @@ def test_cutover_day(runbook: RunbookExecution) -> None:
     runbook.execute("run")
     for ref in ("N-0001", "N-0002", "N-0003"):
         assert_on_cloud(operator, ref=ref)
-    assert "Dark by us: 0" in runbook.execute("status").out
+    assert "Dark by us: 0" in runbook.execute("status").stdout
 
     operator = runbook.begin(*["healthy"] * 2)
     runbook.plan_wave("--canary", "1")
     runbook.execute("hold")
-    assert operator.cutover("run", "WAVE").code == 1
+    assert operator.cutover("run", "WAVE").exit_code == 1
     assert_untouched(operator)
     runbook.assert_all_executed()
 
@@ -73,14 +73,14 @@ def test_first_wave(runbook: RunbookExecution) -> None:
         world="open",
     )
     for number in ("N-0001", "N-0002", "N-0003"):
-        operator.client(number).expires_at = operator.rig.clock.now() + timedelta(days=90)
+        operator.sandbox_client(number).expires_at = operator.harness.clock.now() + timedelta(days=90)
     runbook.execute("--rule")
     runbook.execute("--tz")
     runbook.execute("preflight", exit_code=None)
     runbook.execute("release WAVE --canary")
     runbook.execute("run", exit_code=3)
     assert_untouched(operator)  # the window has not begun
-    operator.rig.clock.advance(13.5 * 3600)
+    operator.harness.clock.advance(13.5 * 3600)
     runbook.execute("run", exit_code=3)
     assert_on_cloud(operator)
     assert_on_cloud(operator, ref="N-0002")
@@ -90,54 +90,54 @@ def test_first_wave(runbook: RunbookExecution) -> None:
     runbook.execute("run")
     assert_on_cloud(operator, ref="N-0003")
     runbook.execute("status")
-    assert "outage" in runbook.execute("show").out
+    assert "outage" in runbook.execute("show").stdout
     runbook.assert_all_executed()
 
 
 def test_not_movable(runbook: RunbookExecution) -> None:
     operator = runbook.begin()
-    operator.change("banned", True)
+    operator.change_at_meta("banned", True)
     drive_to_block(operator, "not-movable")
     runbook.execute("show")
     runbook.execute("hold")
     assert operator.calls().count("register") == 0
-    operator.change("banned", False)
+    operator.change_at_meta("banned", False)
     operator.cutover("release", "N-0001")
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator)
 
     operator = runbook.begin()
-    operator.change("banned", True)
+    operator.change_at_meta("banned", True)
     drive_to_block(operator, "not-movable")
     runbook.execute("abort")
-    operator.change("banned", False)
-    assert "N-0001" in runbook.execute("import", argument=str(operator.rig.folder / "fleet.csv")).out
-    operator.drive()
+    operator.change_at_meta("banned", False)
+    assert "N-0001" in runbook.execute("import", argument=str(operator.harness.folder / "fleet.csv")).stdout
+    operator.run_number()
     assert_on_cloud(operator)
     runbook.assert_all_executed()
 
 
 def test_rollback_number(runbook: RunbookExecution) -> None:
     operator = runbook.begin("verified", columns=HOOK_COLUMNS, world="open")
-    operator.drive()
+    operator.run_number()
     assert_on_cloud(operator)
     calls = operator.calls()
     runbook.execute("--dry-run")
     assert operator.calls() == calls
     runbook.execute("back-to-onprem N-0001 --confirm N-0001")
     runbook.execute("run", exit_code=None)
-    assert (operator.at().side, operator.sim().side) == (Side.ON_PREMISES, "on_premises")
-    assert operator.sim().sender.route == "on_premises"
+    assert (operator.position().side, operator.sandbox_number().side) == (Side.ON_PREMISES, "on_premises")
+    assert operator.sandbox_number().sender.route == "on_premises"
 
     operator = dark_number(runbook, start_command="")
-    assert "the way back is open: its client was only stopped" in runbook.execute("--dry-run").out
+    assert "the way back is open: its client was only stopped" in runbook.execute("--dry-run").stdout
     runbook.execute("back-to-onprem N-0001 --confirm N-0001", exit_code=3)
     drive_to_block(operator, "rollback-number")
-    operator.rig.sandbox.start_instance(operator.client().id)
+    operator.harness.sandbox.start_instance(operator.sandbox_client().id)
     runbook.execute("--look-again")
     runbook.execute("run")
-    assert (operator.at().status, operator.at().side, operator.sim().side) == (
+    assert (operator.position().status, operator.position().side, operator.sandbox_number().side) == (
         Status.DONE,
         Side.ON_PREMISES,
         "on_premises",
@@ -156,21 +156,21 @@ def test_rollback_wave(runbook: RunbookExecution) -> None:
     assert_on_cloud(operator, ref="N-0002")
     runbook.execute("stop")
     runbook.execute("abort")
-    assert operator.at().status is Status.ABORTED
+    assert operator.position().status is Status.ABORTED
     assert_untouched(operator)
     assert_untouched(operator, "N-0003")
-    assert operator.at("N-0003").status is Status.HELD
+    assert operator.position("N-0003").status is Status.HELD
     runbook.assert_all_executed()
 
 
 def test_way_back_closed(runbook: RunbookExecution) -> None:
     operator = runbook.begin("dark", world="after-sunset")
     result = operator.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
-    assert (result.code, "FORWARD_RECOVERY" in result.complaint) == (1, True)
+    assert (result.exit_code, "FORWARD_RECOVERY" in result.error_line) == (1, True)
     runbook.execute("show")
     runbook.execute("FORWARD_RECOVERY")
     runbook.execute("run", exit_code=3)
-    runbook.execute("enter-code", typed=operator.code() + "\n")
+    runbook.execute("enter-code", typed=operator.newest_code() + "\n")
     runbook.execute("run")
     assert_on_cloud(operator)
     runbook.assert_all_executed()

@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from migration.settings import Settings
 from sandbox.app import Sandbox
 from state import schema
-from tests.harness.in_process import FakeClock, Rig
+from tests.harness.clock import FakeClock
+from tests.harness.in_process import Harness
 
 FOLDER = Path(__file__).resolve().parent / "old_databases"
 SCENES = sorted(str(path.parent.relative_to(FOLDER)) for path in FOLDER.glob("*/*/scene.json"))
@@ -62,8 +63,8 @@ class OldDatabase:
 
     # -- the world
 
-    async def restore_world(self, database_url: str, home: Path) -> Rig:
-        """The rig as it stood: admin file and backups in `home`, the clock, and a sandbox in the same state."""
+    async def restore_world(self, database_url: str, home: Path) -> Harness:
+        """The harness as it stood: admin file and backups in `home`, the clock, and a sandbox in the same state."""
         await asyncio.to_thread(self._unpack_home, home)
         clock = FakeClock(datetime.fromisoformat(self._scene["start"]))
         sandbox = Sandbox.from_scenario(self._folder / "scenario.yaml", now=clock.now)
@@ -71,7 +72,7 @@ class OldDatabase:
         _set(clock, self._scene["now"])
         settings = Settings(home=home, database_url=database_url, graph_url=BASE)
         # Workers are counted on: each draws other random bytes than those that the release's workers drew.
-        return Rig(sandbox, clock, settings, home, workers=self._scene["workers"], seed=self._scene["seed"])
+        return Harness(sandbox, clock, settings, home, workers=self._scene["workers"], seed=self._scene["seed"])
 
     async def _replay(self, sandbox: Sandbox, clock: FakeClock) -> None:
         """Send every recorded request again, at its time. Its status has to be the recorded one."""

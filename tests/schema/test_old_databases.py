@@ -19,14 +19,14 @@ from migration.waves.window import Window
 from state import schema
 from state.enums import Party, Released, WaveState
 from state.rows import Position
-from tests.harness.in_process import Rig
+from tests.harness.in_process import Harness
 from tests.schema.old_database import SCENES, OldDatabase
 
-Remedy = Callable[[Rig, App, Position], Awaitable[object]]
+Remedy = Callable[[Harness, App, Position], Awaitable[object]]
 
 
-async def accept_terms(rig: Rig, app: App, at: Position) -> None:
-    async with rig.graph() as client:
+async def accept_terms(harness: Harness, app: App, at: Position) -> None:
+    async with harness.graph() as client:
         response = await client.post("/_sandbox/manager", json={"e164": at.e164, "do": "accept_terms"})
         assert response.status_code == 200, response.text
     await retry_number(app, at.ref, "the terms are accepted", "tester")
@@ -35,9 +35,9 @@ async def accept_terms(rig: Rig, app: App, at: Position) -> None:
 # What a person does first where a number cannot go on by itself.
 REMEDIES: dict[str, Remedy] = {
     "accept the terms": accept_terms,
-    "recover forward": lambda rig, app, at: recover_forward(app, at.ref, "it is dark", "tester"),
-    "release": lambda rig, app, at: release_number(app, at.ref, "tester"),
-    "state off": lambda rig, app, at: record_onprem_off(app, at.ref, "the host is switched off", "tester"),
+    "recover forward": lambda harness, app, at: recover_forward(app, at.ref, "it is dark", "tester"),
+    "release": lambda harness, app, at: release_number(app, at.ref, "tester"),
+    "state off": lambda harness, app, at: record_onprem_off(app, at.ref, "the host is switched off", "tester"),
 }
 
 
@@ -74,15 +74,15 @@ async def test_an_old_database_is_upgraded_and_every_number_ends_where_it_belong
     old: OldDatabase, old_url: str, tmp_path: Path
 ) -> None:
     await schema.upgrade(old_url)
-    rig = await old.restore_world(old_url, tmp_path / "home")
-    async with rig.worker() as app:
+    harness = await old.restore_world(old_url, tmp_path / "home")
+    async with harness.worker() as app:
         await open_waves(app)
         numbers = [number for number in old.numbers if number["ends"]["status"] is not None]
         for number in numbers:
             if number["remedy"] is not None:
-                await REMEDIES[number["remedy"]](rig, app, await app.queries.find(number["ref"]))
-        await move_all(rig, app, [number["ref"] for number in numbers])
-        problems = [problem for number in numbers for problem in await differences(rig, app, number)]
+                await REMEDIES[number["remedy"]](harness, app, await app.queries.find(number["ref"]))
+        await move_all(harness, app, [number["ref"] for number in numbers])
+        problems = [problem for number in numbers for problem in await differences(harness, app, number)]
         assert not problems, "\n".join(problems)
         await app.ledger.waves.finish()
         assert all(wave.state is WaveState.DONE for wave in await app.queries.waves())
@@ -99,38 +99,38 @@ async def open_waves(app: App) -> None:
             await release_wave(app, wave.name, canary=False, only=[])
 
 
-async def move_all(rig: Rig, app: App, refs: list[str]) -> None:
+async def move_all(harness: Harness, app: App, refs: list[str]) -> None:
     """Move all numbers side by side, a step of each at a time, until each has ended or only a person can help it.
 
     The clock moves only when no number is due: a code that was sent long before the upgrade is not left to expire.
     """
-    due_at = dict.fromkeys(refs, rig.clock.now())
-    give_up_at = rig.clock.now() + timedelta(hours=4)
+    due_at = dict.fromkeys(refs, harness.clock.now())
+    give_up_at = harness.clock.now() + timedelta(hours=4)
     while due_at:
-        now = rig.clock.now()
+        now = harness.clock.now()
         assert now < give_up_at, f"still not ended: {due_at}"
         due = [ref for ref, at in due_at.items() if at <= now]
         if not due:
-            rig.clock.advance((min(due_at.values()) - now).total_seconds())
+            harness.clock.advance((min(due_at.values()) - now).total_seconds())
         for ref in due:
-            next_time = await step(rig, app, ref)
+            next_time = await step(harness, app, ref)
             if next_time is None:
                 del due_at[ref]
             else:
                 due_at[ref] = next_time
 
 
-async def step(rig: Rig, app: App, ref: str) -> datetime | None:
+async def step(harness: Harness, app: App, ref: str) -> datetime | None:
     """Run the number's next step, or type its code in. When it is due again; None when it ended or stopped."""
     at = await app.queries.find(ref)
     if at.ended_at is not None:
         return None
-    now = rig.clock.now()
+    now = harness.clock.now()
     match await app.runner.run_step(at.migration_id):
         case Advanced() | Reopen() | Switch():
             return now
         case Waiting(until, on):
-            typed = on is Party.CUSTOMER and await rig.type_code(app, at)
+            typed = on is Party.CUSTOMER and await harness.enter_newest_code(app, at)
             return now if typed else max(until, now + timedelta(milliseconds=1))
         case Busy():
             return max(at.lease_until or now, now) + timedelta(seconds=1)
@@ -138,10 +138,10 @@ async def step(rig: Rig, app: App, ref: str) -> datetime | None:
             return None
 
 
-async def differences(rig: Rig, app: App, number: dict[str, Any]) -> list[str]:
+async def differences(harness: Harness, app: App, number: dict[str, Any]) -> list[str]:
     """In what a number did not end as it has to, by the sandbox's record first and by ours."""
     at = await app.queries.find(number["ref"])
-    far, ends = rig.number(at), number["ends"]
+    far, ends = harness.sandbox_number(at), number["ends"]
     found = {
         "side": (far.side, ends["side"]),
         "effective registers": (far.registered, ends["registers"]),

@@ -22,7 +22,7 @@ from migration.demo.sandbox_control import SandboxControl
 from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
-from tests.harness.prefect_stack import Hall, name_start_command
+from tests.harness.prefect_stack import PrefectStack, name_start_command
 from tests.runbooks.pages import REPOSITORY, commands_in
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,11 @@ SWEEP_EVERY = timedelta(minutes=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hall(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PrefectStack]:
     """A server without sweeps, a worker, and the fleet; no wave yet."""
     folder = tmp_path_factory.mktemp("by-hand")
     (folder / "fleet.yaml").write_text(FLEET)
-    async with Hall(folder / "house") as made:
+    async with PrefectStack(folder / "house") as made:
         await made.start_sandbox("--scenario", str(folder / "fleet.yaml"))
         inventory = write_home(made.home, made.manifest, "")
         name_start_command(made.home / "cutover.toml", inventory, str(made.manifest["sandbox_url"]))
@@ -67,14 +67,14 @@ async def hall(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def api(hall: Hall) -> AsyncIterator[PrefectApi]:
-    async with PrefectApi(hall.prefect_url) as made:
+async def api(stack: PrefectStack) -> AsyncIterator[PrefectApi]:
+    async with PrefectApi(stack.prefect_url) as made:
         yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(hall: Hall) -> Child:
-    return await hall.start_worker("worker-1", limit=5)
+async def worker(stack: PrefectStack) -> Child:
+    return await stack.start_worker("worker-1", limit=5)
 
 
 async def let_sweeps_come(api: PrefectApi, *, active: bool) -> None:
@@ -98,29 +98,31 @@ async def ended(api: PrefectApi, run: str) -> dict[str, Any]:
 # -- what is true
 
 
-async def board(hall: Hall, wave: str | None = None) -> dict[str, Position]:
-    async with open_app(hall.settings) as app:
+async def board(stack: PrefectStack, wave: str | None = None) -> dict[str, Position]:
+    async with open_app(stack.settings) as app:
         return {at.ref: at for at in await app.queries.board(wave=wave)}
 
 
-async def truth(hall: Hall) -> dict[str, dict[str, Any]]:
+async def truth(stack: PrefectStack) -> dict[str, dict[str, Any]]:
     """What the sandbox knows of each number, by reference."""
-    refs = {at.e164: ref for ref, at in (await board(hall)).items()}
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+    refs = {at.e164: ref for ref, at in (await board(stack)).items()}
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         return {refs[one["e164"]]: one for one in await oracle.numbers()}
 
 
-async def calls(hall: Hall, ref: str) -> list[dict[str, Any]]:
+async def calls(stack: PrefectStack, ref: str) -> list[dict[str, Any]]:
     """Everything that was sent to change something about a number, in order."""
-    e164 = (await board(hall))[ref].e164
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+    e164 = (await board(stack))[ref].e164
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         return [one for one in await oracle.calls() if one["e164"] == e164 and one["write"]]
 
 
-async def crossings(hall: Hall, since: datetime | None = None, refs: Collection[str] | None = None) -> list[datetime]:
+async def crossings(
+    stack: PrefectStack, since: datetime | None = None, refs: Collection[str] | None = None
+) -> list[datetime]:
     """When `register` was sent for a number of the wave."""
-    mine = {at.e164 for ref, at in (await board(hall, NIGHT)).items() if refs is None or ref in refs}
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+    mine = {at.e164 for ref, at in (await board(stack, NIGHT)).items() if refs is None or ref in refs}
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         told = [one for one in await oracle.calls() if one["call"] == "register" and one["e164"] in mine]
     at = [datetime.fromisoformat(one["at"]) for one in told]
     return [one for one in at if since is None or one >= since]
@@ -129,120 +131,120 @@ async def crossings(hall: Hall, since: datetime | None = None, refs: Collection[
 # -- in this order
 
 
-async def test_a_number_that_serves_from_cloud_goes_back(hall: Hall, api: PrefectApi, worker: Child) -> None:
+async def test_a_number_that_serves_from_cloud_goes_back(stack: PrefectStack, api: PrefectApi, worker: Child) -> None:
     run = await ended(api, await api.start("migrate-number/cutover", {"number": FIRST}))
     assert (run["state"]["name"], run["name"]) == ("Completed", f"migrate {FIRST}")
-    assert (await truth(hall))[FIRST]["side"] == "cloud"
-    before = len(await calls(hall, FIRST))
+    assert (await truth(stack))[FIRST]["side"] == "cloud"
+    before = len(await calls(stack, FIRST))
 
     run = await ended(api, await api.start("back-to-onprem/cutover", {"number": FIRST, "confirm": FIRST}))
     assert (run["state"]["name"], run["name"]) == ("Completed", f"back to On-Premises {FIRST}"), run["state"]
-    after = (await truth(hall))[FIRST]
+    after = (await truth(stack))[FIRST]
     assert (after["side"], after["platform"], after["instance"]) == ("on_premises", "ON_PREMISE", "connected")
     assert (after["dark_since"], after["deregisters"], after["sends_to_dead_side"]) == (None, 1, 0)
-    sent = [one["call"] for one in (await calls(hall, FIRST))[before:]]
+    sent = [one["call"] for one in (await calls(stack, FIRST))[before:]]
     assert sent[:4] == ["pause_sends", "deregister", "command.start", "onprem.restore"]
     assert sent[-2:] == ["switch_route", "resume_sends"]
-    at = (await board(hall))[FIRST]
+    at = (await board(stack))[FIRST]
     assert (at.itinerary, at.side, at.status) == ("BACK_TO_ONPREM", Side.ON_PREMISES, Status.DONE)
 
 
-async def test_a_hold_outlives_its_worker_and_the_server(hall: Hall, api: PrefectApi, worker: Child) -> None:
-    await hall.cutover("plan", NIGHT, "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2")
+async def test_a_hold_outlives_its_worker_and_the_server(stack: PrefectStack, api: PrefectApi, worker: Child) -> None:
+    await stack.cutover("plan", NIGHT, "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2")
     await api.start("run-wave/cutover", {"wave": NIGHT})
-    await becomes_true(lambda: at_the_gate(hall, IN_NIGHT), "all stand at the gate")
-    assert await crossings(hall) == []
-    await hall.cutover("release", NIGHT, "--canary")
-    await becomes_true(lambda: has_crossed(hall, 1), "the canary is across")
+    await becomes_true(lambda: at_the_gate(stack, IN_NIGHT), "all stand at the gate")
+    assert await crossings(stack) == []
+    await stack.cutover("release", NIGHT, "--canary")
+    await becomes_true(lambda: has_crossed(stack, 1), "the canary is across")
 
-    await hall.cutover("hold", NIGHT, "--because", "the customer asked")
-    assert "the customer asked" in await hall.cutover("status", NIGHT)
+    await stack.cutover("hold", NIGHT, "--because", "the customer asked")
+    assert "the customer asked" in await stack.cutover("status", NIGHT)
     worker.kill()
-    await hall.restart_prefect()
-    await hall.start_worker("worker-2", limit=5)
+    await stack.restart_prefect()
+    await stack.start_worker("worker-2", limit=5)
     run = await ended(api, await api.start("run-wave/cutover", {"wave": NIGHT}))
     assert run["state_type"] == "FAILED"
     assert "wave night is held: the customer asked" in run["state"]["message"]
-    assert len(await crossings(hall)) == 1
+    assert len(await crossings(stack)) == 1
 
 
-async def test_a_release_and_a_hold_are_heard_by_a_run_that_is_up(hall: Hall, api: PrefectApi) -> None:
-    await hall.cutover("release", NIGHT, "--canary")  # goes on, and no more of it crosses
+async def test_a_release_and_a_hold_are_heard_by_a_run_that_is_up(stack: PrefectStack, api: PrefectApi) -> None:
+    await stack.cutover("release", NIGHT, "--canary")  # goes on, and no more of it crosses
     run = await api.start("run-wave/cutover", {"wave": NIGHT})
     await becomes_true(lambda: is_up(api, run), "the run is up")
     await asyncio.sleep(HEARD_WITHIN.total_seconds())
-    assert len(await crossings(hall)) == 1, "the canary alone"
+    assert len(await crossings(stack)) == 1, "the canary alone"
 
     asked = datetime.now(UTC)
-    await hall.cutover("release", NIGHT)
-    await becomes_true(lambda: has_crossed(hall, 3), "the rest begins to cross")
-    took = min(await crossings(hall, since=asked)) - asked
+    await stack.cutover("release", NIGHT)
+    await becomes_true(lambda: has_crossed(stack, 3), "the rest begins to cross")
+    took = min(await crossings(stack, since=asked)) - asked
     log.info("from `cutover release` to the first register: %.1f s", took.total_seconds())
     assert took <= HEARD_WITHIN
 
-    await hall.cutover("hold", NIGHT)
+    await stack.cutover("hold", NIGHT)
     held = datetime.now(UTC)
-    await nothing_crosses_after(hall, held + HEARD_WITHIN)
+    await nothing_crosses_after(stack, held + HEARD_WITHIN)
     assert not await api.has_ended(run), "it stays at the gate"
 
 
-async def test_a_stop_is_heard_by_a_run_that_is_up(hall: Hall, api: PrefectApi) -> None:
-    before = len(await crossings(hall))
-    await hall.cutover("release", NIGHT)
-    await becomes_true(lambda: has_crossed(hall, before + 1), "it goes on")
-    await hall.cutover("stop", NIGHT, "--because", "enough", "--confirm", NIGHT)
+async def test_a_stop_is_heard_by_a_run_that_is_up(stack: PrefectStack, api: PrefectApi) -> None:
+    before = len(await crossings(stack))
+    await stack.cutover("release", NIGHT)
+    await becomes_true(lambda: has_crossed(stack, before + 1), "it goes on")
+    await stack.cutover("stop", NIGHT, "--because", "enough", "--confirm", NIGHT)
     stopped = datetime.now(UTC)
-    await nothing_crosses_after(hall, stopped + HEARD_WITHIN)
+    await nothing_crosses_after(stack, stopped + HEARD_WITHIN)
 
     run = (await runs(api, "run-wave"))[-1]
     assert (await ended(api, run["id"]))["state"]["name"] == "Unfinished"
-    there = await truth(hall)
-    sides = Counter(there[ref]["side"] for ref in await board(hall, NIGHT))
-    crossed = len(await crossings(hall))
+    there = await truth(stack)
+    sides = Counter(there[ref]["side"] for ref in await board(stack, NIGHT))
+    crossed = len(await crossings(stack))
     assert sides == {"cloud": crossed, "on_premises": IN_NIGHT - crossed}
     assert 0 < crossed < IN_NIGHT
 
 
-async def test_prefect_down(hall: Hall, api: PrefectApi) -> None:
+async def test_prefect_down(stack: PrefectStack, api: PrefectApi) -> None:
     """Each command of the page, and what its Check says, with a server that is gone and comes again."""
-    await hall.cutover("plan", WAVE)
-    hall.kill_prefect()
+    await stack.cutover("plan", WAVE)
+    stack.kill_prefect()
     lines = commands_in(REPOSITORY / "runbooks" / "prefect-down.md")
     assert lines == ["cutover status", f"cutover run {WAVE}", "cutover deploy", "cutover worker", "cutover sweep"]
-    await hall.cutover("status")
-    await hall.cutover("run", WAVE)
-    there = await truth(hall)
-    assert [there[ref]["side"] for ref in await board(hall, WAVE)] == ["cloud"] * IN_WAVE
+    await stack.cutover("status")
+    await stack.cutover("run", WAVE)
+    there = await truth(stack)
+    assert [there[ref]["side"] for ref in await board(stack, WAVE)] == ["cloud"] * IN_WAVE
 
     began = datetime.now(UTC)
-    await hall.start_prefect()
-    await hall.cutover("deploy")
-    hall.open("worker-3", "worker")
-    await hall.cutover("sweep")
+    await stack.start_prefect()
+    await stack.cutover("deploy")
+    stack.open("worker-3", "worker")
+    await stack.cutover("sweep")
     await let_sweeps_come(api, active=True)
     await becomes_true(lambda: swept(api, began), "a sweep has run by itself", WITHIN_S)
     coming = [datetime.fromisoformat(one["expected_start_time"]) for one in await runs(api, "sweep", "SCHEDULED")]
     assert {later - earlier for earlier, later in itertools.pairwise(coming)} == {SWEEP_EVERY}
-    told = json.loads((await hall.cutover("status", "--json")).splitlines()[-1])
+    told = json.loads((await stack.cutover("status", "--json")).splitlines()[-1])
     assert [one["ref"] for one in told["numbers"] if one["status"] in ("ready", "running") or one["dark_s"]] == []
 
 
 # -- looking
 
 
-async def at_the_gate(hall: Hall, numbers: int) -> bool:
-    return sum(1 for at in (await board(hall, NIGHT)).values() if at.status is Status.HELD) == numbers
+async def at_the_gate(stack: PrefectStack, numbers: int) -> bool:
+    return sum(1 for at in (await board(stack, NIGHT)).values() if at.status is Status.HELD) == numbers
 
 
-async def has_crossed(hall: Hall, numbers: int) -> bool:
-    return len(await crossings(hall)) >= numbers
+async def has_crossed(stack: PrefectStack, numbers: int) -> bool:
+    return len(await crossings(stack)) >= numbers
 
 
-async def nothing_crosses_after(hall: Hall, when: datetime) -> None:
+async def nothing_crosses_after(stack: PrefectStack, when: datetime) -> None:
     """Looked at for some seconds more; some of the wave is left."""
     await asyncio.sleep((when - datetime.now(UTC)).total_seconds() + 3)
-    assert await crossings(hall, since=when) == []
-    assert len(await crossings(hall)) < IN_NIGHT, "it could have gone on"
+    assert await crossings(stack, since=when) == []
+    assert len(await crossings(stack)) < IN_NIGHT, "it could have gone on"
 
 
 async def is_up(api: PrefectApi, run: str) -> bool:

@@ -19,7 +19,9 @@ from sandbox.calls import Call
 from sandbox.scenarios.scenario_file import read
 from state.enums import Side, Status, WaveState
 from state.rows import Position
-from tests.harness.in_process import START, FakeClock, Rig, write_home, write_inventory
+from tests.harness.clock import START, FakeClock
+from tests.harness.in_process import Harness
+from tests.harness.partner_files import write_home, write_inventory
 
 WAVE = "night"
 EACH = 6
@@ -43,7 +45,7 @@ app_secret = {{ file = "south.secret" }}
 SOON = timedelta(seconds=30)
 
 
-def made(folder: Path, database_url: str) -> Rig:
+def made(folder: Path, database_url: str) -> Harness:
     clock = FakeClock(START)
     sandbox = Sandbox.from_scenario(read(TWO_PARTNERS), clock.now)
     told = sandbox.manifest("http://sandbox")
@@ -54,7 +56,7 @@ def made(folder: Path, database_url: str) -> Rig:
     with (folder / "cutover.toml").open("a") as admin:
         admin.write(SOUTH.format(**south))
     settings = Settings(home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox")
-    return Rig(sandbox, clock, settings, folder)
+    return Harness(sandbox, clock, settings, folder)
 
 
 def business(sandbox: Sandbox, name: str) -> dict[str, Any]:
@@ -67,10 +69,10 @@ def numbers_of(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
     return [one for one in sandbox.manifest("http://sandbox")["numbers"] if one["waba_id"] in wabas]
 
 
-async def taken_in(told: Rig, app: App) -> dict[str, list[Position]]:
+async def taken_in(harness: Harness, app: App) -> dict[str, list[Position]]:
     """Both partners' numbers in one wave, one of each in turn: a wave takes them as they were taken in."""
-    path = told.folder / "fleet.csv"
-    for pair in zip(*(numbers_of(told.sandbox, name) for name in PROFILES), strict=True):
+    path = harness.folder / "fleet.csv"
+    for pair in zip(*(numbers_of(harness.sandbox, name) for name in PROFILES), strict=True):
         for number, profile in zip(pair, PROFILES.values(), strict=True):
             write_inventory(path, [number], {"profile": profile, "wave": WAVE, "hook": "senders"})
             await import_fleet(app, path, "tester", lambda done, of: None)
@@ -82,8 +84,8 @@ async def now(app: App, numbers: Sequence[Position]) -> list[Position]:
     return [await app.queries.position(at.migration_id) for at in numbers]
 
 
-def registers(told: Rig, numbers: Sequence[Position]) -> list[int]:
-    return [told.mutations(at).count("register") for at in numbers]
+def registers(harness: Harness, numbers: Sequence[Position]) -> list[int]:
+    return [harness.mutations(at).count("register") for at in numbers]
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -110,7 +112,9 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
         assert registers(told, south) == [1] * EACH
         crossed = registers(told, north)
         assert 2 <= sum(crossed) < EACH
-        assert [told.number(at).side for at in north] == ["cloud" if sent else "on_premises" for sent in crossed]
+        assert [told.sandbox_number(at).side for at in north] == [
+            "cloud" if sent else "on_premises" for sent in crossed
+        ]
         assert {at.status for at in north} <= {Status.HELD, Status.DONE}
         assert (await app.queries.wave(WAVE)).state is WaveState.RUNNING
         # A number that another mover has in hand may learn it for itself: by one call, which changes nothing.
@@ -128,9 +132,9 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
     assert registers(told, north) == [1] * EACH
 
 
-def writes_after_its_190(told: Rig, numbers: Sequence[Position]) -> list[Call]:
+def writes_after_its_190(harness: Harness, numbers: Sequence[Position]) -> list[Call]:
     """Calls that would have changed something at Graph, sent for these numbers after Graph had refused their token."""
     mine = {at.e164 for at in numbers}
-    calls = [call for call in told.sandbox.world.calls if call.e164 in mine and call.side == "graph"]
+    calls = [call for call in harness.sandbox.world.calls if call.e164 in mine and call.side == "graph"]
     refused = next(call.seq for call in calls if call.code == 190)
     return [call for call in calls if call.write and call.seq > refused]

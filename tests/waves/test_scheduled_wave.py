@@ -23,7 +23,7 @@ from migration.demo.sandbox_control import SandboxControl
 from migration.runtime.process_tree import Child
 from state.enums import Side, Status
 from state.rows import Position
-from tests.harness.prefect_stack import Hall, write_scenario
+from tests.harness.prefect_stack import PrefectStack, write_scenario
 
 pytestmark = pytest.mark.slow
 
@@ -46,8 +46,8 @@ LOOK_EVERY_S = 0.5
 
 
 @pytest_asyncio.fixture
-async def hall(database_url: str, tmp_path: Path) -> AsyncIterator[Hall]:
-    async with Hall(tmp_path / "house", database_url) as made:
+async def stack(database_url: str, tmp_path: Path) -> AsyncIterator[PrefectStack]:
+    async with PrefectStack(tmp_path / "house", database_url) as made:
         yield made
 
 
@@ -58,109 +58,109 @@ async def becomes_true(asked: Callable[[], Awaitable[bool]], within_s: float, wh
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def test_a_scheduled_wave_survives_a_worker_and_the_server(hall: Hall, tmp_path: Path) -> None:
-    await hall.start_sandbox("--scenario", str(write_scenario(tmp_path / "fleet.yaml", NUMBERS, SEED)))
-    inventory = write_home(hall.home, hall.manifest, WAVE)
-    await hall.cutover("init")
-    await asyncio.gather(hall.start_prefect(), hall.cutover("import", str(inventory)))
-    start = await scheduled(hall)
-    workers = await asyncio.gather(hall.start_worker("worker-1"), hall.start_worker("worker-2"))
-    before = await holders(hall)
+async def test_a_scheduled_wave_survives_a_worker_and_the_server(stack: PrefectStack, tmp_path: Path) -> None:
+    await stack.start_sandbox("--scenario", str(write_scenario(tmp_path / "fleet.yaml", NUMBERS, SEED)))
+    inventory = write_home(stack.home, stack.manifest, WAVE)
+    await stack.cutover("init")
+    await asyncio.gather(stack.start_prefect(), stack.cutover("import", str(inventory)))
+    start = await scheduled(stack)
+    workers = await asyncio.gather(stack.start_worker("worker-1"), stack.start_worker("worker-2"))
+    before = await holders(stack)
     assert before == set(), "nothing moves before the window"
 
-    await becomes_true(lambda: in_the_middle(hall), BEGINS_WITHIN_S, "the wave is in the middle")
-    runs = await wave_runs(hall)
+    await becomes_true(lambda: in_the_middle(stack), BEGINS_WITHIN_S, "the wave is in the middle")
+    runs = await wave_runs(stack)
     assert {run["parameters"]["part"] for run in runs} == {0, 1}
     assert all(run["auto_scheduled"] for run in runs), "a schedule began them, and nobody else"
-    shared = await holders(hall)
+    shared = await holders(stack)
     assert len(shared) >= 2, "both workers are at it"
     workers[0].kill()
-    await hall.restart_prefect()
-    assert await left(hall) >= ENOUGH_MOVED
+    await stack.restart_prefect()
+    assert await left(stack) >= ENOUGH_MOVED
 
-    await becomes_true(lambda: goes_on_to_the_end(hall, workers[1]), ENDS_WITHIN_S, "the other worker goes on")
-    await hall.cutover("run", WAVE, "--patience", "100")
-    await the_wave_is_over(hall, tmp_path, start)
+    await becomes_true(lambda: goes_on_to_the_end(stack, workers[1]), ENDS_WITHIN_S, "the other worker goes on")
+    await stack.cutover("run", WAVE, "--patience", "100")
+    await the_wave_is_over(stack, tmp_path, start)
 
 
-async def scheduled(hall: Hall) -> datetime:
+async def scheduled(stack: PrefectStack) -> datetime:
     """Give the wave a window that opens soon, and have Prefect told. Returns the moment."""
     start = (datetime.now(ZoneInfo(ZONE)) + LEAD).replace(microsecond=0)
     local = f"{start:%Y-%m-%d %H:%M:%S}"
-    await hall.cutover("plan", WAVE, "--from", local, "--tz", ZONE, "--concurrency", "25")
-    told = await hall.cutover("deploy")
-    assert told.count("schedule ") == 2, told
+    await stack.cutover("plan", WAVE, "--from", local, "--tz", ZONE, "--concurrency", "25")
+    output = await stack.cutover("deploy")
+    assert output.count("schedule ") == 2, output
     return start
 
 
 # -- while it runs
 
 
-async def in_the_middle(hall: Hall) -> bool:
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+async def in_the_middle(stack: PrefectStack) -> bool:
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         return sum(1 for one in await oracle.numbers() if one["registered"]) >= ENOUGH_MOVED
 
 
-async def left(hall: Hall) -> int:
-    return sum(1 for at in await board(hall) if at.ended_at is None)
+async def left(stack: PrefectStack) -> int:
+    return sum(1 for at in await board(stack) if at.ended_at is None)
 
 
-async def wave_runs(hall: Hall) -> list[dict[str, Any]]:
-    async with PrefectApi(hall.prefect_url) as api:
+async def wave_runs(stack: PrefectStack) -> list[dict[str, Any]]:
+    async with PrefectApi(stack.prefect_url) as api:
         asked = {"flows": {"name": {"any_": ["run-wave"]}}}
         runs: list[dict[str, Any]] = await api.ask("POST", "/flow_runs/filter", asked)
         return runs
 
 
-async def goes_on_to_the_end(hall: Hall, worker: Child) -> bool:
+async def goes_on_to_the_end(stack: PrefectStack, worker: Child) -> bool:
     """The run of the worker that was left alone has ended, as its new server sees it."""
     assert worker.runs(), "the worker that was left alone lives on"
-    return any(run["state_type"] == "COMPLETED" for run in await wave_runs(hall))
+    return any(run["state_type"] == "COMPLETED" for run in await wave_runs(stack))
 
 
-async def board(hall: Hall) -> tuple[Position, ...]:
-    async with open_app(hall.settings) as app:
+async def board(stack: PrefectStack) -> tuple[Position, ...]:
+    async with open_app(stack.settings) as app:
         return await app.queries.board()
 
 
-async def attempts(hall: Hall) -> dict[str, Sequence[Mapping[str, Any]]]:
-    async with open_app(hall.settings) as app:
+async def attempts(stack: PrefectStack) -> dict[str, Sequence[Mapping[str, Any]]]:
+    async with open_app(stack.settings) as app:
         return {at.ref: await app.queries.attempts(at.migration_id) for at in await app.queries.board()}
 
 
-async def holders(hall: Hall) -> set[str]:
-    return {row["holder"] for rows in (await attempts(hall)).values() for row in rows}
+async def holders(stack: PrefectStack) -> set[str]:
+    return {row["holder"] for rows in (await attempts(stack)).values() for row in rows}
 
 
 # -- when it is over
 
 
-async def the_wave_is_over(hall: Hall, tmp_path: Path, start: datetime) -> None:
-    async with SandboxControl(str(hall.manifest["sandbox_url"])) as oracle:
+async def the_wave_is_over(stack: PrefectStack, tmp_path: Path, start: datetime) -> None:
+    async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         truth = {one["e164"]: one for one in await oracle.numbers()}
         calls = await oracle.calls()
-    ours = await board(hall)
+    ours = await board(stack)
     assert Counter((at.status, at.side) for at in ours) == {(Status.DONE, Side.CLOUD): NUMBERS}
     assert {at.e164: at.side.value for at in ours} == {e164: one["side"] for e164, one in truth.items()}
-    alone = await with_one_holder(hall)
-    one_register_each(calls, truth, troubles(hall, tmp_path))
-    nothing_was_sent_twice(calls, alone - set(troubles(hall, tmp_path)))
+    alone = await with_one_holder(stack)
+    one_register_each(calls, truth, troubles(stack, tmp_path))
+    nothing_was_sent_twice(calls, alone - set(troubles(stack, tmp_path)))
     assert [one for one in truth.values() if one["double_effects"] or one["wrong_pins"]] == []
     assert min(datetime.fromisoformat(one["at"]) for one in calls if one["call"] == "register") >= start
-    never_two_at_once(await attempts(hall))
+    never_two_at_once(await attempts(stack))
 
 
-def troubles(hall: Hall, tmp_path: Path) -> dict[str, tuple[str, str]]:
+def troubles(stack: PrefectStack, tmp_path: Path) -> dict[str, tuple[str, str]]:
     """Route and kind of the fault that a number met, by number."""
     rows = yaml.safe_load((tmp_path / "fleet.yaml").read_text())["numbers"]
-    told = zip(hall.manifest["numbers"], rows, strict=True)
+    told = zip(stack.manifest["numbers"], rows, strict=True)
     return {one["e164"]: (row["faults"][0]["route"], row["faults"][0]["kind"]) for one, row in told if "faults" in row}
 
 
-async def with_one_holder(hall: Hall) -> set[str]:
+async def with_one_holder(stack: PrefectStack) -> set[str]:
     """Numbers that one worker took from the first step to the last."""
-    refs = {ref for ref, rows in (await attempts(hall)).items() if len({row["holder"] for row in rows}) == 1}
-    return {at.e164 for at in await board(hall) if at.ref in refs}
+    refs = {ref for ref, rows in (await attempts(stack)).items() if len({row["holder"] for row in rows}) == 1}
+    return {at.e164 for at in await board(stack) if at.ref in refs}
 
 
 def one_register_each(calls: Sequence[Mapping[str, Any]], numbers: Collection[str], met: Mapping[str, Any]) -> None:

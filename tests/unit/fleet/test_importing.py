@@ -14,8 +14,9 @@ from migration.preflight.assessment import run_preflight
 from sandbox.scenarios.kinds import KINDS
 from state.errors import Conflict
 from state.models import Base
-from tests.conftest import MakeRig
-from tests.harness.in_process import Killed, Rig, write_inventory
+from tests.harness.crash_point import Killed
+from tests.harness.in_process import Harness, MakeHarness
+from tests.harness.partner_files import write_inventory
 
 
 def tick(done: int, of: int) -> None:
@@ -32,11 +33,11 @@ async def rows(app: App) -> dict[str, int]:
     return {name: count for name, count in counted.items() if count}
 
 
-def changed(rig: Rig, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
+def changed(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
     """The inventory with the sandbox's numbers changed first."""
-    numbers = [dict(row) for row in rig.sandbox.manifest("http://sandbox")["numbers"]]
+    numbers = [dict(row) for row in harness.sandbox.manifest("http://sandbox")["numbers"]]
     change(numbers)
-    path = rig.folder / "fleet.csv"
+    path = harness.folder / "fleet.csv"
     write_inventory(path, numbers, columns)
     return path
 
@@ -71,65 +72,67 @@ BAD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], dict[str, str], lis
 
 
 @pytest.mark.parametrize("what", BAD)
-async def test_a_bad_row_keeps_everything_out(rig: MakeRig, what: str) -> None:
+async def test_a_bad_row_keeps_everything_out(make_harness: MakeHarness, what: str) -> None:
     change, columns, expected = BAD[what]
-    told = await rig(kinds=["healthy"] * 3)
-    async with told.worker() as app:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    async with harness.worker() as app:
         with pytest.raises(BadInventory) as raised:
-            await import_fleet(app, changed(told, change, **columns), "tester", tick)
+            await import_fleet(app, changed(harness, change, **columns), "tester", tick)
         assert [(bad.line, bad.column) for bad in raised.value.bad] == expected
         assert await rows(app) == {}
 
 
 @pytest.mark.parametrize(("kind", "error"), [("500", Transient), ("reset_before", Transient), ("html", Transient)])
-async def test_a_silent_graph_keeps_everything_out(rig: MakeRig, kind: str, error: type[Exception]) -> None:
-    told = await rig(kinds=["healthy"] * 2)
-    told.sandbox.faults.add("*", kind, times=0)
-    async with told.worker() as app:
+async def test_a_silent_graph_keeps_everything_out(
+    make_harness: MakeHarness, kind: str, error: type[Exception]
+) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    harness.sandbox.faults.add("*", kind, times=0)
+    async with harness.worker() as app:
         with pytest.raises(error):
-            await import_fleet(app, told.inventory(), "tester", tick)
+            await import_fleet(app, harness.inventory(), "tester", tick)
         assert await rows(app) == {}
 
 
-async def test_a_refused_token_keeps_everything_out(rig: MakeRig) -> None:
-    told = await rig()
-    (told.folder / "token").write_text("EAAG-another")
-    async with told.worker() as app:
+async def test_a_refused_token_keeps_everything_out(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    (harness.folder / "token").write_text("EAAG-another")
+    async with harness.worker() as app:
         with pytest.raises(CredentialsRefused):
-            await import_fleet(app, told.inventory(), "tester", tick)
+            await import_fleet(app, harness.inventory(), "tester", tick)
         assert await rows(app) == {}
 
 
-async def test_the_same_fleet_is_not_taken_in_twice(rig: MakeRig) -> None:
-    told = await rig(kinds=["healthy"] * 2)
-    async with told.worker() as app:
-        await told.imported(app)
+async def test_the_same_fleet_is_not_taken_in_twice(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    async with harness.worker() as app:
+        await harness.import_numbers(app)
         before = await rows(app)
         with pytest.raises(Conflict, match="line 2: a number with this"):
-            await import_fleet(app, told.inventory(), "tester", tick)
+            await import_fleet(app, harness.inventory(), "tester", tick)
         assert await rows(app) == before
 
 
-async def test_a_kill_while_the_rows_are_written_leaves_none(rig: MakeRig) -> None:
-    told = await rig(kinds=["healthy"] * 2)
-    told.scythe.at_commit = 1
+async def test_a_kill_while_the_rows_are_written_leaves_none(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    harness.crash_point.at_commit = 1
     with pytest.raises(Killed):
-        async with told.worker() as app:
-            await import_fleet(app, told.inventory(), "tester", tick)
-    told.scythe.at_commit = None
-    async with told.worker() as app:
+        async with harness.worker() as app:
+            await import_fleet(app, harness.inventory(), "tester", tick)
+    harness.crash_point.at_commit = None
+    async with harness.worker() as app:
         assert await rows(app) == {}
 
 
 @pytest.mark.parametrize("kind", ["healthy", "no_backup", "on_cloud"])
-async def test_an_import_cut_off_after_its_rows_is_finished_by_the_next(rig: MakeRig, kind: str) -> None:
-    told = await rig(kinds=[kind])
-    told.scythe.at_commit = 2  # the rows are the first
+async def test_an_import_cut_off_after_its_rows_is_finished_by_the_next(make_harness: MakeHarness, kind: str) -> None:
+    harness = await make_harness(kinds=[kind])
+    harness.crash_point.at_commit = 2  # the rows are the first
     with pytest.raises(Killed):
-        async with told.worker() as app:
-            await import_fleet(app, told.inventory(), "tester", tick)
-    told.scythe.at_commit = None
-    async with told.worker() as app:
+        async with harness.worker() as app:
+            await import_fleet(app, harness.inventory(), "tester", tick)
+    harness.crash_point.at_commit = None
+    async with harness.worker() as app:
         left = await rows(app)
         assert left["numbers"] == 1
         assert "number_migrations" not in left
@@ -164,15 +167,15 @@ KIND: dict[str, tuple[str, str, bool]] = dict.fromkeys(KINDS, WITH_BACKUP) | {
 }
 
 
-async def test_every_kind_of_number_gets_its_way(rig: MakeRig) -> None:
+async def test_every_kind_of_number_gets_its_way(make_harness: MakeHarness) -> None:
     kinds = sorted(KINDS)
-    told = await rig(kinds=kinds)
-    async with told.worker() as app:
-        counted = await import_fleet(app, told.inventory(), "tester", tick)
+    harness = await make_harness(kinds=kinds)
+    async with harness.worker() as app:
+        counted = await import_fleet(app, harness.inventory(), "tester", tick)
         board = {at.e164: at for at in await app.queries.board()}
     found = {
         row["kind"]: (at.itinerary, at.side.value, at.dark_since is not None)
-        for row in told.sandbox.manifest("http://sandbox")["numbers"]
+        for row in harness.sandbox.manifest("http://sandbox")["numbers"]
         if (at := board.get(row["e164"])) is not None
     }
     assert len(counted) == len(kinds)
@@ -181,48 +184,48 @@ async def test_every_kind_of_number_gets_its_way(rig: MakeRig) -> None:
 
 
 @pytest.mark.parametrize("reads", [33, "DELETED"])
-async def test_a_number_deleted_at_meta_is_taken_in_as_such(rig: MakeRig, reads: object) -> None:
-    told = await rig(kinds=["healthy", "deleted"], switches={"deleted_number_reads": reads})
-    async with told.worker() as app:
-        assert [at.ref for at in await told.imported(app)] == ["N-0001"]
+async def test_a_number_deleted_at_meta_is_taken_in_as_such(make_harness: MakeHarness, reads: object) -> None:
+    harness = await make_harness(kinds=["healthy", "deleted"], switches={"deleted_number_reads": reads})
+    async with harness.worker() as app:
+        assert [at.ref for at in await harness.import_numbers(app)] == ["N-0001"]
         (row,) = await app.queries.without_migration()
         assert (row["ref"], row["disposition"]) == ("N-0002", "deleted")
 
 
-async def test_a_number_that_graph_does_not_know_is_a_bad_row(rig: MakeRig) -> None:
-    told = await rig(kinds=["healthy"] * 2)
-    unknown = told.inventory()
-    last = told.sandbox.manifest("http://sandbox")["numbers"][1]["phone_number_id"]
+async def test_a_number_that_graph_does_not_know_is_a_bad_row(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    unknown = harness.inventory()
+    last = harness.sandbox.manifest("http://sandbox")["numbers"][1]["phone_number_id"]
     unknown.write_text(unknown.read_text().replace(last, "999999999999999"))
-    async with told.worker() as app:
+    async with harness.worker() as app:
         with pytest.raises(BadInventory) as raised:
             await import_fleet(app, unknown, "tester", tick)
         assert [(bad.line, bad.column) for bad in raised.value.bad] == [(3, "phone_number_id")]
         assert await rows(app) == {}
 
 
-async def test_a_number_on_cloud_is_adopted_as_it_is(rig: MakeRig) -> None:
-    told = await rig(kinds=["on_cloud"])
-    async with told.worker() as app:
-        assert await told.imported(app) == []
+async def test_a_number_on_cloud_is_adopted_as_it_is(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["on_cloud"])
+    async with harness.worker() as app:
+        assert await harness.import_numbers(app) == []
         (row,) = await app.queries.without_migration()
         assert (row["ref"], row["disposition"]) == ("N-0001", "already_on_cloud")
-    assert list(told.sandbox.mutations(told.sandbox.manifest("http://sandbox")["numbers"][0]["e164"])) == []
+    assert list(harness.sandbox.mutations(harness.sandbox.manifest("http://sandbox")["numbers"][0]["e164"])) == []
 
 
-async def test_a_dark_number_is_dark_on_arrival_and_not_by_us(rig: MakeRig) -> None:
-    told = await rig(kinds=["dark"], world="after-sunset")
-    async with told.worker() as app:
-        (at,) = await told.imported(app)
-        assert (at.side, at.dark_since, at.dark_by_us) == ("neither", told.clock.now(), False)
+async def test_a_dark_number_is_dark_on_arrival_and_not_by_us(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["dark"], world="after-sunset")
+    async with harness.worker() as app:
+        (at,) = await harness.import_numbers(app)
+        assert (at.side, at.dark_since, at.dark_by_us) == ("neither", harness.clock.now(), False)
 
 
-async def test_an_import_and_a_preflight_change_nothing_at_the_far_sides(rig: MakeRig) -> None:
-    told = await rig(kinds=["healthy", "no_backup", "dark", "host_gone"])
-    async with told.worker() as app:
-        board = await told.imported(app)
-    async with told.worker(dry_run=True) as app:
+async def test_an_import_and_a_preflight_change_nothing_at_the_far_sides(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy", "no_backup", "dark", "host_gone"])
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+    async with harness.worker(dry_run=True) as app:
         reports = await run_preflight(app, board)
     assert len(reports) == 4
     for at in board:
-        assert [call for call in told.mutations(at) if call != "onprem.backup"] == []
+        assert [call for call in harness.mutations(at) if call != "onprem.backup"] == []

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.harness.ledger_fixture import Town, built
+from tests.harness.ledger_fixture import LedgerFixture, open_ledger_fixture
 
 
 @pytest.fixture
-async def town(database_url: str) -> AsyncIterator[Town]:
-    async with built(database_url) as one:
+async def fixture(database_url: str) -> AsyncIterator[LedgerFixture]:
+    async with open_ledger_fixture(database_url) as one:
         yield one

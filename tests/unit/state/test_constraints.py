@@ -23,7 +23,7 @@ from state.models import (
     Waba,
     Wave,
 )
-from tests.harness.ledger_fixture import START, Town
+from tests.harness.ledger_fixture import START, LedgerFixture
 
 # What each table takes; a case changes a part of it. Row 1 of each parent is there.
 GOOD: dict[type[Any], dict[str, Any]] = {
@@ -153,38 +153,38 @@ ALLOWED: dict[str, tuple[type[Any], Rows]] = {
 }
 
 
-async def put(town: Town, table: type[Any], row: Mapping[str, Any]) -> None:
-    async with town.engine.begin() as tx:
+async def put(fixture: LedgerFixture, table: type[Any], row: Mapping[str, Any]) -> None:
+    async with fixture.engine.begin() as tx:
         await tx.execute(insert(table).values(**(GOOD[table] | dict(row))))
 
 
-async def peopled(town: Town) -> None:
+async def peopled(fixture: LedgerFixture) -> None:
     """Row 1 of each parent, and a second number that has no migration."""
-    await town.number(1)
-    await town.number(2)
-    await town.sql("DELETE FROM events WHERE migration_pk = 2")
-    await town.sql("DELETE FROM number_migrations WHERE id = 2")
+    await fixture.import_number(1)
+    await fixture.import_number(2)
+    await fixture.sql("DELETE FROM events WHERE migration_pk = 2")
+    await fixture.sql("DELETE FROM number_migrations WHERE id = 2")
 
 
 @pytest.mark.parametrize("rule", BROKEN)
-async def test_the_database_refuses(town: Town, rule: str) -> None:
-    await peopled(town)
+async def test_the_database_refuses(fixture: LedgerFixture, rule: str) -> None:
+    await peopled(fixture)
     table, rows = BROKEN[rule]
     for row in rows[:-1]:
-        await put(town, table, row)
+        await put(fixture, table, row)
     with pytest.raises(IntegrityError):
-        await put(town, table, rows[-1])
+        await put(fixture, table, rows[-1])
 
 
 @pytest.mark.parametrize("table", GOOD, ids=lambda table: table.__tablename__)
-async def test_what_is_right_is_taken(town: Town, table: type[Any]) -> None:
-    await peopled(town)
-    await put(town, table, {})
+async def test_what_is_right_is_taken(fixture: LedgerFixture, table: type[Any]) -> None:
+    await peopled(fixture)
+    await put(fixture, table, {})
 
 
 @pytest.mark.parametrize("case", ALLOWED)
-async def test_what_only_looks_alike_is_taken(town: Town, case: str) -> None:
-    await peopled(town)
+async def test_what_only_looks_alike_is_taken(fixture: LedgerFixture, case: str) -> None:
+    await peopled(fixture)
     table, rows = ALLOWED[case]
     for row in rows:
-        await put(town, table, row)
+        await put(fixture, table, row)

@@ -7,30 +7,30 @@ from state.ledger import Ledger
 from state.ledger.waves import NewWave
 from state.queries import Queries
 from state.types import HandedClock
-from tests.harness.ledger_fixture import Town
+from tests.harness.ledger_fixture import LedgerFixture
 
 
-async def test_a_trial_that_a_worker_has_overtaken_goes_on_with_what_is_true_now(town: Town) -> None:
+async def test_a_trial_that_a_worker_has_overtaken_goes_on_with_what_is_true_now(fixture: LedgerFixture) -> None:
     """A wave that runs is written to all the time, and every verb looks before it changes anything."""
-    first, second = await town.number(1), await town.number(2)
-    await town.ledger.waves.make(NewWave("north"), [first])
-    async with trial(town.engine) as engine:
-        clock = HandedClock(lambda: town.now)
+    first, second = await fixture.import_number(1), await fixture.import_number(2)
+    await fixture.ledger.waves.make(NewWave("north"), [first])
+    async with trial(fixture.engine) as engine:
+        clock = HandedClock(lambda: fixture.now)
         tried, seen = Ledger(engine, clock), Queries(engine, clock)
         assert (await seen.wave("north")).numbers == 1
-        await town.ledger.waves.add("north", [second])  # a worker's, or another person's
+        await fixture.ledger.waves.add("north", [second])  # a worker's, or another person's
         await tried.operator_changes.hold(first, True, "tester")
         assert (await seen.wave("north")).numbers == 2
         assert (await seen.position(first)).hold
-    assert not (await town.queries.position(first)).hold
+    assert not (await fixture.queries.position(first)).hold
 
 
-async def test_a_trial_keeps_nobody_waiting_before_its_first_change(town: Town) -> None:
+async def test_a_trial_keeps_nobody_waiting_before_its_first_change(fixture: LedgerFixture) -> None:
     """It may look at both sides first, which takes seconds."""
-    first = await town.number(1)
-    async with trial(town.engine) as engine:
-        await Queries(engine, HandedClock(lambda: town.now)).position(first)
-        async with town.engine.begin() as worker:
+    first = await fixture.import_number(1)
+    async with trial(fixture.engine) as engine:
+        await Queries(engine, HandedClock(lambda: fixture.now)).position(first)
+        async with fixture.engine.begin() as worker:
             if worker.dialect.name == "sqlite":
                 await worker.execute(text("PRAGMA busy_timeout=0"))
             await worker.execute(text("UPDATE number_migrations SET epoch = epoch + 1"))

@@ -13,38 +13,38 @@ from state.ledger import Move
 from state.ledger.changes import ProfileHalted
 from state.ledger.waves import NewWave
 from state.models import CredentialProfile
-from tests.harness.ledger_fixture import MINUTE, START, Town
+from tests.harness.ledger_fixture import MINUTE, START, LedgerFixture
 
 HOUR = timedelta(hours=1)
-Closing = Callable[[Town, int], Awaitable[None]]
+Closing = Callable[[LedgerFixture, int], Awaitable[None]]
 
 
-async def held(town: Town, migration: int) -> None:
-    await town.ledger.operator_changes.hold(migration, True, "tester")
+async def held(fixture: LedgerFixture, migration: int) -> None:
+    await fixture.ledger.operator_changes.hold(migration, True, "tester")
 
 
-async def wave(town: Town, migration: int, state: WaveState = WaveState.RUNNING, **more: object) -> None:
-    await town.ledger.waves.make(NewWave("first", **more), [migration])  # type: ignore[arg-type]
+async def wave(fixture: LedgerFixture, migration: int, state: WaveState = WaveState.RUNNING, **more: object) -> None:
+    await fixture.ledger.waves.make(NewWave("first", **more), [migration])  # type: ignore[arg-type]
     if state is not WaveState.PLANNED:
-        await town.ledger.waves.move("first", state, allowed=[WaveState.PLANNED], because="a reason")
+        await fixture.ledger.waves.move("first", state, allowed=[WaveState.PLANNED], because="a reason")
 
 
-async def halted_profile(town: Town, migration: int) -> None:
+async def halted_profile(fixture: LedgerFixture, migration: int) -> None:
     halt = update(CredentialProfile).values(halted_at=START, halted_because="token refused")
-    async with town.engine.begin() as tx:
+    async with fixture.engine.begin() as tx:
         await tx.execute(halt)
 
 
 def failing(**rule: object) -> Closing:
     """A running wave of two, of which the other one is blocked; nobody has halted it yet."""
 
-    async def made(town: Town, migration: int) -> None:
-        other = await town.number(2)
-        lease = await town.lease(other, "worker-9")
-        await town.ledger.waves.make(NewWave("first", **rule), [migration, other])  # type: ignore[arg-type]
-        await town.ledger.waves.move("first", WaveState.RUNNING, allowed=[WaveState.PLANNED])
+    async def made(fixture: LedgerFixture, migration: int) -> None:
+        other = await fixture.import_number(2)
+        lease = await fixture.lease(other, "worker-9")
+        await fixture.ledger.waves.make(NewWave("first", **rule), [migration, other])  # type: ignore[arg-type]
+        await fixture.ledger.waves.move("first", WaveState.RUNNING, allowed=[WaveState.PLANNED])
         blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
-        await town.ledger.moves.record(lease, blocked)
+        await fixture.ledger.moves.record(lease, blocked)
 
     return made
 
@@ -77,91 +77,91 @@ OPEN: dict[str, Closing] = {
 }
 
 
-async def intend(town: Town, migration: int, close: Closing | None = None) -> None:
+async def intend(fixture: LedgerFixture, migration: int, close: Closing | None = None) -> None:
     """Take the lease, let the gate change in between, then try the intent that needs three minutes."""
-    lease = await town.lease(migration)
+    lease = await fixture.lease(migration)
     if close is not None:
-        await close(town, migration)
-    await town.intend(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+        await close(fixture, migration)
+    await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
 
 
 @pytest.mark.parametrize("why", CLOSED)
-async def test_a_gate_that_closes_after_the_lease_stops_the_intent(town: Town, why: str) -> None:
+async def test_a_gate_that_closes_after_the_lease_stops_the_intent(fixture: LedgerFixture, why: str) -> None:
     close, said = CLOSED[why]
-    migration = await town.number()
-    lease = await town.lease(migration)
-    await close(town, migration)
-    before = await town.counts()
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    await close(fixture, migration)
+    before = await fixture.row_counts()
     with pytest.raises(GateClosed, match=said):
-        await town.intend(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
-    assert await town.counts() == before
-    at = await town.queries.position(migration)
+        await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+    assert await fixture.row_counts() == before
+    at = await fixture.queries.position(migration)
     assert (at.side, at.crossed_at, at.dark_since) == (Side.ON_PREMISES, None, None)
-    assert re.search(said, str(await town.queries.why_gate_closed(migration, 3 * MINUTE)))
+    assert re.search(said, str(await fixture.queries.why_gate_closed(migration, 3 * MINUTE)))
 
 
 @pytest.mark.parametrize("why", OPEN)
-async def test_an_open_gate_lets_the_intent_through(town: Town, why: str) -> None:
-    migration = await town.number()
-    await intend(town, migration, OPEN[why])
-    at = await town.queries.position(migration)
+async def test_an_open_gate_lets_the_intent_through(fixture: LedgerFixture, why: str) -> None:
+    migration = await fixture.import_number()
+    await intend(fixture, migration, OPEN[why])
+    at = await fixture.queries.position(migration)
     assert (at.side, at.crossed_at, at.dark_since, at.dark_by_us) == (Side.UNKNOWN, START, START, True)
 
 
-async def test_a_step_that_has_no_gate_is_not_stopped(town: Town) -> None:
-    migration = await town.number()
-    lease = await town.lease(migration)
-    await held(town, migration)
-    await town.intend(lease)
+async def test_a_step_that_has_no_gate_is_not_stopped(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    await held(fixture, migration)
+    await fixture.open_attempt(lease)
 
 
 NOT_AFTER = [why for why in CLOSED if why != "a halted credential profile"]
 
 
 @pytest.mark.parametrize("why", NOT_AFTER)
-async def test_a_number_that_has_crossed_is_not_held_in_the_dark(town: Town, why: str) -> None:
-    migration = await town.number()
-    await intend(town, migration)
-    attempt = await town.queries.open_attempt(migration)
+async def test_a_number_that_has_crossed_is_not_held_in_the_dark(fixture: LedgerFixture, why: str) -> None:
+    migration = await fixture.import_number()
+    await intend(fixture, migration)
+    attempt = await fixture.queries.open_attempt(migration)
     assert attempt is not None
-    lease = await town.lease(migration)
-    await town.close(lease, attempt)
-    await intend(town, migration, CLOSED[why][0])
+    lease = await fixture.lease(migration)
+    await fixture.close_attempt(lease, attempt)
+    await intend(fixture, migration, CLOSED[why][0])
 
 
-async def test_a_refused_token_stops_even_what_has_crossed(town: Town) -> None:
-    migration = await town.number()
-    await intend(town, migration)
-    attempt = await town.queries.open_attempt(migration)
+async def test_a_refused_token_stops_even_what_has_crossed(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    await intend(fixture, migration)
+    attempt = await fixture.queries.open_attempt(migration)
     assert attempt is not None
-    await town.close(await town.lease(migration), attempt)
+    await fixture.close_attempt(await fixture.lease(migration), attempt)
     with pytest.raises(GateClosed):
-        await intend(town, migration, halted_profile)
+        await intend(fixture, migration, halted_profile)
 
 
-async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_name(town: Town) -> None:
-    migration = await town.number()
-    lease = await town.lease(migration)
-    profile = (await town.queries.position(migration)).profile_id
+async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_name(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    profile = (await fixture.queries.position(migration)).profile_id
     move = Move(
         "register", Status.HELD, "held", until=START + MINUTE, changes=(ProfileHalted(profile, "token refused"),)
     )
-    await town.ledger.moves.record(lease, move)
+    await fixture.ledger.moves.record(lease, move)
     with pytest.raises(GateClosed):
-        await intend(town, migration)
-    await town.ledger.operator_changes.unhalt_profile("main")
-    await intend(town, migration)
+        await intend(fixture, migration)
+    await fixture.ledger.operator_changes.unhalt_profile("main")
+    await intend(fixture, migration)
 
 
-async def test_a_wave_that_was_let_go_halts_again_only_for_what_fails_from_then_on(town: Town) -> None:
-    migration = await town.number()
-    await failing(halt_count=1)(town, migration)
-    [(name, because)] = await town.queries.to_halt()
-    await town.ledger.waves.move(name, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
-    await town.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.HALTED])
-    assert await town.queries.to_halt() == ()
-    assert await town.queries.why_gate_closed(migration, 3 * MINUTE) is None
-    lease = await town.lease(migration)
+async def test_a_wave_that_was_let_go_halts_again_only_for_what_fails_from_then_on(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    await failing(halt_count=1)(fixture, migration)
+    [(name, because)] = await fixture.queries.to_halt()
+    await fixture.ledger.waves.move(name, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
+    await fixture.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.HALTED])
+    assert await fixture.queries.to_halt() == ()
+    assert await fixture.queries.why_gate_closed(migration, 3 * MINUTE) is None
+    lease = await fixture.lease(migration)
     blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
-    await town.ledger.moves.record(lease, blocked)
-    assert await town.queries.to_halt() == (("first", "1 number failed; the halt rule allows 0"),)
+    await fixture.ledger.moves.record(lease, blocked)
+    assert await fixture.queries.to_halt() == (("first", "1 number failed; the halt rule allows 0"),)

@@ -10,110 +10,110 @@ from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import Move
 from state.ledger.changes import AttemptClosed, ResultFound
 from state.rows import Lease
-from tests.harness.ledger_fixture import MINUTE, Town, built, new_intent
+from tests.harness.ledger_fixture import MINUTE, LedgerFixture, new_intent, open_ledger_fixture
 
 ADVANCE = Move("register", Status.READY, "advanced", to="confirm")
 
 
-async def test_a_second_holder_is_told_who_has_it(town: Town) -> None:
-    migration = await town.number()
-    await town.lease(migration)
+async def test_a_second_holder_is_told_who_has_it(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    await fixture.lease(migration)
     with pytest.raises(LeaseLost, match=r"N-0001 is held by another worker \(worker-1\)"):
-        await town.lease(migration, "worker-2")
+        await fixture.lease(migration, "worker-2")
 
 
-async def test_a_lease_lasts_to_its_last_moment_by_the_databases_clock(town: Town) -> None:
-    migration = await town.number()
-    lease = await town.lease(migration)
-    assert (lease.now, lease.until) == (town.now, town.now + MINUTE)
-    town.later(seconds=59.9)
+async def test_a_lease_lasts_to_its_last_moment_by_the_databases_clock(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    assert (lease.now, lease.until) == (fixture.now, fixture.now + MINUTE)
+    fixture.advance(seconds=59.9)
     with pytest.raises(LeaseLost):
-        await town.lease(migration, "worker-2")
-    town.later(seconds=0.1)
-    assert (await town.lease(migration, "worker-2")).fence == lease.fence + 1
+        await fixture.lease(migration, "worker-2")
+    fixture.advance(seconds=0.1)
+    assert (await fixture.lease(migration, "worker-2")).fence == lease.fence + 1
 
 
-async def test_the_same_holder_may_take_it_again_with_a_new_fence(town: Town) -> None:
-    migration = await town.number()
-    first, second = await town.lease(migration), await town.lease(migration)
+async def test_the_same_holder_may_take_it_again_with_a_new_fence(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    first, second = await fixture.lease(migration), await fixture.lease(migration)
     assert second.fence == first.fence + 1
     with pytest.raises(LeaseLost):
-        await town.ledger.moves.record(first, ADVANCE)
+        await fixture.ledger.moves.record(first, ADVANCE)
 
 
-async def test_leases_of_a_holder_that_is_gone_end_at_once_and_no_others(town: Town) -> None:
-    orphan, other = await town.number(1), await town.number(2)
-    old, kept = await town.lease(orphan, "gone"), await town.lease(other, "alive")
-    assert await town.ledger.leases.end_those_of("gone") == 1
-    new = await town.lease(orphan, "worker-2")
+async def test_leases_of_a_holder_that_is_gone_end_at_once_and_no_others(fixture: LedgerFixture) -> None:
+    orphan, other = await fixture.import_number(1), await fixture.import_number(2)
+    old, kept = await fixture.lease(orphan, "gone"), await fixture.lease(other, "alive")
+    assert await fixture.ledger.leases.end_those_of("gone") == 1
+    new = await fixture.lease(orphan, "worker-2")
     assert new.fence == old.fence + 1
     with pytest.raises(LeaseLost):
-        await town.intend(old)
+        await fixture.open_attempt(old)
     with pytest.raises(LeaseLost, match=r"held by another worker \(alive\)"):
-        await town.lease(other, "worker-2")
-    await town.intend(kept)
+        await fixture.lease(other, "worker-2")
+    await fixture.open_attempt(kept)
 
 
-async def test_an_old_fence_can_write_nothing(town: Town) -> None:
-    migration = await town.number()
-    old = await town.lease(migration)
-    attempt = await town.intend(old)
-    town.later(minutes=3)
-    new = await town.lease(migration, "worker-2")
-    before = await town.counts()
+async def test_an_old_fence_can_write_nothing(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    old = await fixture.lease(migration)
+    attempt = await fixture.open_attempt(old)
+    fixture.advance(minutes=3)
+    new = await fixture.lease(migration, "worker-2")
+    before = await fixture.row_counts()
     close = Move(
         "register", Status.READY, "done", changes=(AttemptClosed(attempt.id, AttemptEnd.DONE), ResultFound({"a": 1}))
     )
     for move in (ADVANCE, close):
         with pytest.raises(LeaseLost):
-            await town.ledger.moves.record(old, move)
+            await fixture.ledger.moves.record(old, move)
     with pytest.raises(LeaseLost):
-        await town.intend(old, budget="register")
-    assert await town.counts() == before
-    await town.ledger.moves.record(new, close)
+        await fixture.open_attempt(old, budget="register")
+    assert await fixture.row_counts() == before
+    await fixture.ledger.moves.record(new, close)
 
 
-async def test_an_ended_lease_cannot_open_an_intent_though_nobody_took_it(town: Town) -> None:
-    migration = await town.number()
-    lease = await town.lease(migration)
-    town.later(minutes=1)
-    before = await town.counts()
+async def test_an_ended_lease_cannot_open_an_intent_though_nobody_took_it(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    fixture.advance(minutes=1)
+    before = await fixture.row_counts()
     with pytest.raises(LeaseLost):
-        await town.intend(lease)
-    assert await town.counts() == before
+        await fixture.open_attempt(lease)
+    assert await fixture.row_counts() == before
 
 
-async def test_a_record_finds_the_cursor_where_it_left_it_or_writes_nothing(town: Town) -> None:
-    migration = await town.number()
-    lease = await town.lease(migration)
-    before = await town.counts()
+async def test_a_record_finds_the_cursor_where_it_left_it_or_writes_nothing(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    before = await fixture.row_counts()
     with pytest.raises(LeaseLost):
-        await town.ledger.moves.record(lease, Move("confirm", Status.READY, "advanced", to="switch_route"))
-    assert await town.counts() == before
-    assert (await town.queries.position(migration)).next_step == "register"
+        await fixture.ledger.moves.record(lease, Move("confirm", Status.READY, "advanced", to="switch_route"))
+    assert await fixture.row_counts() == before
+    assert (await fixture.queries.position(migration)).next_step == "register"
 
 
-async def test_a_number_that_is_blocked_ended_or_unknown_has_no_lease_to_give(town: Town) -> None:
-    migration = await town.number()
-    lease = await town.lease(migration)
+async def test_a_number_that_is_blocked_ended_or_unknown_has_no_lease_to_give(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
     blocked = Move("register", Status.BLOCKED, "blocked", reason="why", runbook="runbooks/wrong-pin.md")
-    await town.ledger.moves.record(lease, blocked)
+    await fixture.ledger.moves.record(lease, blocked)
     with pytest.raises(Conflict, match="N-0001 is blocked"):
-        await town.lease(migration, "worker-2")
-    await town.ledger.operator_changes.ready(migration, "looked at", "tester")
-    await town.end(migration)
+        await fixture.lease(migration, "worker-2")
+    await fixture.ledger.operator_changes.ready(migration, "looked at", "tester")
+    await fixture.end_migration(migration)
     with pytest.raises(Conflict, match="N-0001 is aborted"):
-        await town.lease(migration, "worker-2")
+        await fixture.lease(migration, "worker-2")
     with pytest.raises(NotFound):
-        await town.lease(migration + 1)
+        await fixture.lease(migration + 1)
 
 
 @pytest.mark.parametrize("workers", [2, 5])
 async def test_of_workers_at_once_exactly_one_wins(database_url: str, workers: int) -> None:
-    async with built(database_url) as town:
-        migration = await town.number()
+    async with open_ledger_fixture(database_url) as fixture:
+        migration = await fixture.import_number()
         won = await asyncio.gather(
-            *(town.lease(migration, f"worker-{at}") for at in range(workers)), return_exceptions=True
+            *(fixture.lease(migration, f"worker-{at}") for at in range(workers)), return_exceptions=True
         )
         leases = [one for one in won if isinstance(one, Lease)]
         assert len(leases) == 1
@@ -123,9 +123,9 @@ async def test_of_workers_at_once_exactly_one_wins(database_url: str, workers: i
 
 async def test_of_engines_at_once_exactly_one_wins(database_url: str) -> None:
     """As between processes: nothing is shared but the database."""
-    async with built(database_url) as one, built(database_url) as other:
+    async with open_ledger_fixture(database_url) as one, open_ledger_fixture(database_url) as other:
         for at in range(1, 6):
-            migration = await one.number(at)
+            migration = await one.import_number(at)
             won = await asyncio.gather(
                 one.lease(migration, "worker-1"), other.lease(migration, "worker-2"), return_exceptions=True
             )
@@ -133,13 +133,13 @@ async def test_of_engines_at_once_exactly_one_wins(database_url: str) -> None:
 
 
 async def test_of_intents_at_once_under_one_lease_exactly_one_is_open(database_url: str) -> None:
-    async with built(database_url) as town:
-        migration = await town.number()
-        lease = await town.lease(migration, last=timedelta(hours=1))
+    async with open_ledger_fixture(database_url) as fixture:
+        migration = await fixture.import_number()
+        lease = await fixture.lease(migration, last=timedelta(hours=1))
         opened = await asyncio.gather(
-            *(town.ledger.attempts.open(lease, new_intent(budget="register")) for _ in range(3)),
+            *(fixture.ledger.attempts.open(lease, new_intent(budget="register")) for _ in range(3)),
             return_exceptions=True,
         )
         assert sum(1 for one in opened if not isinstance(one, BaseException)) == 1
-        counts = await town.counts()
+        counts = await fixture.row_counts()
         assert (counts["attempts"], counts["budget_calls"]) == (1, 1)

@@ -8,42 +8,42 @@ from sqlalchemy.exc import StatementError
 
 from state.models import NumberMigration
 from state.types import DatabaseClock, UtcDateTime
-from tests.harness.ledger_fixture import START, Town
+from tests.harness.ledger_fixture import START, LedgerFixture
 
 NAIVE = datetime(2025, 9, 1, 8, 0)  # noqa: DTZ001  the very thing that is refused
 
 
-async def back(town: Town, value: datetime | None) -> datetime | None:
-    await town.number()
-    async with town.engine.begin() as tx:
+async def back(fixture: LedgerFixture, value: datetime | None) -> datetime | None:
+    await fixture.import_number()
+    async with fixture.engine.begin() as tx:
         await tx.execute(update(NumberMigration).values(paused_at=value))
         return (await tx.execute(select(NumberMigration.paused_at))).scalar_one()
 
 
 @pytest.mark.parametrize("value", [START, START + timedelta(microseconds=123456), None])
-async def test_a_time_comes_back_as_it_went_in(town: Town, value: datetime | None) -> None:
-    told = await back(town, value)
+async def test_a_time_comes_back_as_it_went_in(fixture: LedgerFixture, value: datetime | None) -> None:
+    told = await back(fixture, value)
     assert told == value
     assert told is None or told.tzinfo is UTC
 
 
-async def test_another_zone_is_the_same_moment(town: Town) -> None:
+async def test_another_zone_is_the_same_moment(fixture: LedgerFixture) -> None:
     there = datetime(2025, 9, 1, 10, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert await back(town, there) == there
+    assert await back(fixture, there) == there
 
 
-async def test_a_naive_time_is_refused(town: Town) -> None:
+async def test_a_naive_time_is_refused(fixture: LedgerFixture) -> None:
     with pytest.raises((StatementError, ValueError), match="naive"):
-        await back(town, NAIVE)
-    async with town.engine.connect() as connection:
+        await back(fixture, NAIVE)
+    async with fixture.engine.connect() as connection:
         with pytest.raises((StatementError, ValueError), match="naive"):
             await connection.execute(select(literal(NAIVE, UtcDateTime())))
 
 
-async def test_the_databases_clock_is_now_and_adds_up(town: Town) -> None:
+async def test_the_databases_clock_is_now_and_adds_up(fixture: LedgerFixture) -> None:
     clock = DatabaseClock()
     ahead, behind = timedelta(hours=1, milliseconds=250), timedelta(hours=-72)
-    async with town.engine.connect() as connection:
+    async with fixture.engine.connect() as connection:
         asked = select(clock.now().label("now"), clock.now(ahead).label("ahead"), clock.now(behind).label("behind"))
         row = (await connection.execute(asked)).one()
     assert row.now.tzinfo is UTC
@@ -52,10 +52,10 @@ async def test_the_databases_clock_is_now_and_adds_up(town: Town) -> None:
     assert abs(row.behind - row.now - behind) < timedelta(seconds=1)
 
 
-async def test_the_databases_clock_compares_with_stored_times(town: Town) -> None:
+async def test_the_databases_clock_compares_with_stored_times(fixture: LedgerFixture) -> None:
     now = datetime.now(UTC)
     clock = DatabaseClock()
     for moved, earlier in ((timedelta(minutes=-2), True), (timedelta(minutes=2), False)):
-        async with town.engine.connect() as connection:
+        async with fixture.engine.connect() as connection:
             found = await connection.execute(select(literal(now + moved, UtcDateTime()) < clock.now()))
             assert bool(found.scalar_one()) is earlier

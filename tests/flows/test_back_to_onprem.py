@@ -16,14 +16,12 @@ from migration.fleet.importing import import_fleet
 from migration.steps.outcomes import Advanced
 from migration.vault.sealing import new_master_key, write_private
 from state.enums import Side, Status
-from tests.flows.conftest import Place, harness, place, swept
+from tests.harness.flow_environment import FlowEnvironment
 from tests.harness.prefect_stack import name_start_command
-
-__all__ = ["harness", "place", "swept"]
 
 # As in tests/flows: one loop for all, and Prefect leaves some sockets to the garbage collector.
 pytestmark = [
-    pytest.mark.usefixtures("harness", "swept"),
+    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -39,16 +37,16 @@ numbers:
 """
 
 
-async def moved(place: Place, monkeypatch: pytest.MonkeyPatch, *fleet: str) -> None:
+async def moved(environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch, *fleet: str) -> None:
     """One number, taken as far as it goes, whose client can be started again by a named command."""
-    house = place.house
+    house = environment.stack
     await house.start_sandbox(*fleet)
     monkeypatch.setenv("CUTOVER_GRAPH_URL", house.graph_url)
     inventory = write_home(house.home, house.manifest, "")
-    name_start_command(house.home / "cutover.toml", inventory, place.oracle_url)
-    shutil.copy(place.template, house.home / "cutover.db")
+    name_start_command(house.home / "cutover.toml", inventory, environment.sandbox_url)
+    shutil.copy(environment.template, house.home / "cutover.db")
     write_private(house.settings.key_path, new_master_key().get_secret_value())
-    async with place.app() as app:
+    async with environment.app() as app:
         await import_fleet(app, inventory, "tester", lambda done, of: None)
     await migrate_number(FIRST, return_state=True)
 
@@ -58,17 +56,19 @@ async def back(**asked: Any) -> State[Any]:
     return state
 
 
-async def test_a_number_goes_back(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_number_goes_back(
+    environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Its client was stopped and Cloud does not have it yet: the registration On-Premises is still alive."""
     (tmp_path / "fleet.yaml").write_text(STOPPED)
-    await moved(place, monkeypatch, "--scenario", str(tmp_path / "fleet.yaml"))
-    assert [one["side"] for one in await place.truth()] == ["neither"]
-    async with place.app() as app:
+    await moved(environment, monkeypatch, "--scenario", str(tmp_path / "fleet.yaml"))
+    assert [one["side"] for one in await environment.sandbox_numbers()] == ["neither"]
+    async with environment.app() as app:
         await app.ledger.facts.state("onprem_registration", "open", "tried with one number", "tester")
     state = await back(confirm=FIRST)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
-    assert [one["side"] for one in await place.truth()] == ["on_premises"]
-    [at] = await place.board()
+    assert [one["side"] for one in await environment.sandbox_numbers()] == ["on_premises"]
+    [at] = await environment.positions()
     assert (at.side, at.status) == (Side.ON_PREMISES, Status.DONE)
 
     again = await back(confirm=FIRST)
@@ -97,35 +97,37 @@ async def test_a_number_that_came_forward_again_has_not_gone_back() -> None:
     ("confirm", "said"),
     [("", "type N-0001 once more into Confirm; nothing was changed"), ("N-0002", "Confirm says N-0002")],
 )
-async def test_what_is_not_confirmed_changes_nothing(place: Place, confirm: str, said: str) -> None:
-    await place.fill("--numbers", "1", wave="")
+async def test_what_is_not_confirmed_changes_nothing(environment: FlowEnvironment, confirm: str, said: str) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
     state = await back(confirm=confirm)
     assert state.type is StateType.FAILED
     assert said in (state.message or "")
-    assert await place.writes() == []
+    assert await environment.sandbox_writes() == []
 
 
-async def test_a_closed_way_is_refused_and_a_dry_run_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    await moved(place, monkeypatch, "--numbers", "1")
-    assert [one["side"] for one in await place.truth()] == ["cloud"]
-    before = await place.writes()
+async def test_a_closed_way_is_refused_and_a_dry_run_says_so(
+    environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await moved(environment, monkeypatch, "--numbers", "1")
+    assert [one["side"] for one in await environment.sandbox_numbers()] == ["cloud"]
+    before = await environment.sandbox_writes()
     told = await back(dry_run=True)
     assert (told.type, told.name) == (StateType.COMPLETED, "DryRun")
     assert str(told.message).startswith("N-0001: the way back is closed: ")
     state = await back(confirm=FIRST)
     assert state.type is StateType.FAILED
     assert "stays there; nothing was changed" in str(state.message)
-    assert await place.writes() == before
+    assert await environment.sandbox_writes() == before
 
 
-async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(place: Place) -> None:
-    await place.fill("--numbers", "1", wave="")
-    rows = place.rows()
+async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(environment: FlowEnvironment) -> None:
+    await environment.start_and_import("--numbers", "1", wave="")
+    rows = environment.database_dump()
     state: State[Any] = await back_to_onprem("N-9999", confirm="N-9999", return_state=True)
     assert state.type is StateType.FAILED
     [line] = str(state.message).splitlines()
     assert "there is no such number" in line
-    assert (place.rows(), await place.writes()) == (rows, [])
+    assert (environment.database_dump(), await environment.sandbox_writes()) == (rows, [])
     async with get_client() as client:
         run = await client.read_flow_run(state.state_details.flow_run_id)  # type: ignore[arg-type]
     assert run.name == "back to On-Premises N-9999"
