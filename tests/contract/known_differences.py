@@ -1,7 +1,7 @@
-"""Where what is sent and answered departs from Meta's OpenAPI file on purpose, and why.
+"""Where our requests and the sandbox's responses differ from Meta's OpenAPI file on purpose, and why.
 
-The file is good for paths and request fields. Where it disagrees with Meta's pages or with answers seen in the
-field, those win. `DOC` stands for https://developers.facebook.com/documentation/business-messaging/whatsapp.
+The file is good for paths and request fields. Where it disagrees with Meta's pages or with responses observed
+in production, those win. `DOC` stands for https://developers.facebook.com/documentation/business-messaging/whatsapp.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from tests.contract.spec import Issue
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Patterns as in file names, except that a list position is `[*]`; `why` says what is followed instead."""
+class KnownDifference:
+    """`call` and `places` are `fnmatch` patterns; a list position is `[*]`. `why` names the source that is followed."""
 
     call: str
     places: tuple[str, ...]
@@ -44,7 +44,7 @@ WABA_FIELDS = (
     "owner_business_info",
     "status",
 )
-PROFILE = (
+PROFILE_FIELDS = (
     "about",
     "address",
     "description",
@@ -55,27 +55,27 @@ PROFILE = (
     "websites",
 )
 
-# What our own client sends otherwise than the file says.
-REQUESTS: tuple[Known, ...] = (
-    Known(
+# Where the requests of our client differ from the file.
+REQUESTS: tuple[KnownDifference, ...] = (
+    KnownDifference(
         "GET debug_token",
         ("path",),
         ("unknown",),
         "not a call of the business platform: https://developers.facebook.com/docs/graph-api/reference/debug_token",
     ),
-    Known(
+    KnownDifference(
         "POST phone/settings",
         ("request.storage_configuration.*",),
         ("unknown", "required"),
         "the page of local storage has `status` and `data_localization_region`: DOC/local-storage",
     ),
-    Known(
+    KnownDifference(
         "POST phone/messages",
         ("request.recipient_type", "request.template.language.policy"),
         ("required",),
         "optional on Meta's pages, `individual` and `deterministic` by default: DOC/messages/text-messages",
     ),
-    Known(
+    KnownDifference(
         "POST phone/messages",
         ("request.biz_opaque_callback_data",),
         ("unknown",),
@@ -83,113 +83,113 @@ REQUESTS: tuple[Known, ...] = (
     ),
 )
 
-# What the sandbox answers otherwise than the file says.
-ANSWERS: tuple[Known, ...] = (
-    Known(
+# Where the sandbox's responses differ from the file.
+RESPONSES: tuple[KnownDifference, ...] = (
+    KnownDifference(
         "GET phone",
-        tuple(f"answer.{name}" for name in PHONE_FIELDS),
+        tuple(f"response.{name}" for name in PHONE_FIELDS),
         ("unknown",),
         "fields of the page of phone numbers, which the file leaves out: DOC/business-phone-numbers/phone-numbers",
     ),
-    Known(
+    KnownDifference(
         "GET waba/phone_numbers",
-        tuple(f"answer.data.[*].{name}" for name in PHONE_FIELDS),
+        tuple(f"response.data.[*].{name}" for name in PHONE_FIELDS),
         ("unknown",),
         "as for a single number",
     ),
-    Known(
+    KnownDifference(
         "GET waba/phone_numbers",
-        ("answer.data.[*].code_verification_status", "answer.data.[*].status"),
+        ("response.data.[*].code_verification_status", "response.data.[*].status"),
         ("enum",),
-        "NOT_VERIFIED and CONNECTED are what Graph really answers: DOC/business-phone-numbers/phone-numbers",
+        "NOT_VERIFIED and CONNECTED are what Graph returns in production: DOC/business-phone-numbers/phone-numbers",
     ),
-    Known(
+    KnownDifference(
         "GET phone",
-        ("answer.code_verification_status",),
+        ("response.code_verification_status",),
         ("enum",),
-        "NOT_VERIFIED is what Graph really answers: DOC/business-phone-numbers/phone-numbers",
+        "NOT_VERIFIED is what Graph returns in production: DOC/business-phone-numbers/phone-numbers",
     ),
-    Known(
+    KnownDifference(
         "GET waba",
-        tuple(f"answer.{name}" for name in WABA_FIELDS),
+        tuple(f"response.{name}" for name in WABA_FIELDS),
         ("unknown",),
-        "fields of the node that the file leaves out: DOC/support/health-status and real answers",
+        "fields of the node that the file leaves out: DOC/support/health-status and responses in production",
     ),
-    Known(
+    KnownDifference(
         "GET waba",
-        ("answer.business_verification_status", "answer.ownership_type"),
+        ("response.business_verification_status", "response.ownership_type"),
         ("enum",),
-        "real answers say `verified` and `SELF`",
+        "responses in production have `verified` and `SELF`",
     ),
-    Known(
+    KnownDifference(
         "GET waba",
-        ("answer.subscribed_apps",),
+        ("response.subscribed_apps",),
         ("type",),
         "an edge read as a field keeps its `data`: https://developers.facebook.com/docs/graph-api/guides/field-expansion",
     ),
-    Known(
+    KnownDifference(
         "GET waba/subscribed_apps",
-        ("answer.data.[*].whatsapp_business_api_data", "answer.data.[*].override_callback_uri"),
+        ("response.data.[*].whatsapp_business_api_data", "response.data.[*].override_callback_uri"),
         ("unknown",),
         "nested on Meta's page, flat in the file: DOC/webhooks/override",
     ),
-    Known(
+    KnownDifference(
         "GET waba/message_templates",
-        ("answer.paging.next", "answer.paging.previous"),
+        ("response.paging.next", "response.paging.previous"),
         ("unknown",),
         "every edge pages alike: https://developers.facebook.com/docs/graph-api/results",
     ),
-    Known(
+    KnownDifference(
         "GET waba/message_templates",
         ("request.query.limit",),
         ("unknown",),
-        "as above; asked by this test, not by our client",
+        "as above; requested by this test only",
     ),
-    Known(
+    KnownDifference(
         "GET waba/assigned_users",
-        ("answer.data.[*].tasks",),
+        ("response.data.[*].tasks",),
         ("unknown",),
         "named as a field in the file's own description of the edge",
     ),
-    Known(
+    KnownDifference(
         "GET phone/settings",
-        ("answer.calling.*", "answer.payload_encryption.*", "answer.storage_configuration.*"),
+        ("response.calling.*", "response.payload_encryption.*", "response.storage_configuration.*"),
         ("required", "enum"),
         "the page shows upper-case values; calling is switched off and not simulated: DOC/local-storage",
     ),
-    Known(
+    KnownDifference(
         "GET phone/settings",
-        ("answer.id", "answer.user_identity_change"),
+        ("response.id", "response.user_identity_change"),
         ("unknown",),
         "DOC/business-phone-numbers/phone-numbers (identity change check)",
     ),
-    Known(
+    KnownDifference(
         "POST phone/settings",
         ("request.user_identity_change.*",),
         ("unknown", "required"),
-        "the page has `enable_identity_key_check`: DOC/business-phone-numbers/phone-numbers; asked by this test only",
+        "the page has `enable_identity_key_check`: DOC/business-phone-numbers/phone-numbers; set by this test only",
     ),
-    Known(
+    KnownDifference(
         "GET phone/whatsapp_business_profile",
-        tuple(f"answer.data.[*].{name}" for name in PROFILE),
+        tuple(f"response.data.[*].{name}" for name in PROFILE_FIELDS),
         ("unknown",),
         "flat on Meta's page, inside `business_profile` in the file: DOC/business-profiles",
     ),
-    Known(
+    KnownDifference(
         "POST phone/messages",
         ("request.*",),
         ("unknown", "required"),
-        "also the path of marking as read, which the file does not know: DOC/messages/mark-message-as-read",
+        "also the path of marking as read, which the file does not have: DOC/messages/mark-message-as-read",
     ),
-    Known(
+    KnownDifference(
         "POST phone/messages",
-        ("answer.success",),
+        ("response.success",),
         ("unknown",),
-        "the answer to marking as read",
+        "the response to marking as read",
     ),
-    Known(
+    KnownDifference(
         "* *",
-        ("answer.error.error_data",),
+        ("response.error.error_data",),
         ("unknown",),
         "the file's errors are template text; `error_data` is in every sample of DOC/support/error-codes",
     ),

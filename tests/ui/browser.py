@@ -1,4 +1,4 @@
-"""A house whose Prefect server shows its pages, and Debian's Chromium in front of them."""
+"""The demo's servers with Prefect's web pages, and a page of Debian's Chromium."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -12,15 +12,15 @@ from migration.demo.servers import HERE, DemoServers
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-# Pictures are build output; nobody compares them.
-PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+# Screenshots are build output; nothing compares them.
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 PATIENCE_MS = 60_000
 SIZE = (1280, 1100)
 
 
-class Shown(DemoServers):
+class ServersWithPages(DemoServers):
     async def start_prefect(self) -> None:
-        """With its pages, which the house of a demo leaves out."""
+        """Start Prefect with its web pages, which the demo does not need."""
         child = self._start("prefect", "prefect", "server", "start", "--host", HERE, "--port", str(self.port))
         async with PrefectApi(self.prefect_url) as api:
             async for _ in self._patience(child, "prefect"):
@@ -47,6 +47,6 @@ async def browser_page() -> AsyncIterator[Page]:
             await browser.close()
 
 
-async def picture(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+async def take_screenshot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
