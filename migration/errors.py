@@ -44,21 +44,21 @@ class OutcomeUnknown(MigrationError):
 
 
 class Rejected(MigrationError):
-    """Refused. `code` and `subcode` are the far side's; `wait` is what its details ask for, if they do."""
+    """Refused. `error_code` and `error_subcode` are the far side's; `wait` is what its details ask for, if they do."""
 
     def __init__(
         self,
         message: str,
-        code: int | None,
+        error_code: int | None,
         details: str,
-        subcode: int | None = None,
+        error_subcode: int | None = None,
         wait: timedelta | None = None,
         trace: str | None = None,
     ) -> None:
-        super().__init__(message, code, details, subcode, wait, trace)
-        self.code = code
+        super().__init__(message, error_code, details, error_subcode, wait, trace)
+        self.error_code = error_code
         self.details = details
-        self.subcode = subcode
+        self.error_subcode = error_subcode
         self.wait = wait
         self.trace = trace
 
@@ -72,15 +72,15 @@ class CredentialsRefused(Rejected):
     def __init__(
         self,
         message: str,
-        code: int | None,
+        error_code: int | None,
         details: str,
-        subcode: int | None = None,
+        error_subcode: int | None = None,
         wait: timedelta | None = None,
         trace: str | None = None,
         on: str = "graph",
     ) -> None:
-        super().__init__(message, code, details, subcode, wait, trace)
-        self.args = (message, code, details, subcode, wait, trace, on)
+        super().__init__(message, error_code, details, error_subcode, wait, trace)
+        self.args = (message, error_code, details, error_subcode, wait, trace, on)
         self.on = on
 
 

@@ -254,7 +254,7 @@ class OnPremApi:
             raise Transient(f"{call}: no answer ({type(exc).__name__})") from exc
         body = _json(answer)
         refused = envelope_error(call, answer.status_code, body, write=False)
-        if answer.status_code in (401, 403) or (isinstance(refused, Rejected) and refused.code == FIRST_LOGIN):
+        if answer.status_code in (401, 403) or (isinstance(refused, Rejected) and refused.error_code == FIRST_LOGIN):
             raise _login_refused(call, self._username, refused)
         if refused is not None:
             raise refused
@@ -268,7 +268,7 @@ class OnPremApi:
 
 
 def _login_refused(call: str, username: str, refused: MigrationError | None) -> CredentialsRefused:
-    code = refused.code if isinstance(refused, Rejected) else None
+    code = refused.error_code if isinstance(refused, Rejected) else None
     details = f"user {username} is not accepted"
     if code == FIRST_LOGIN:
         details = f"user {username} still has the default password; it has to be changed at the first login"

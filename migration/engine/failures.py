@@ -46,7 +46,7 @@ class FailurePolicy:
         outcome = await self._not_refused_twice(run, attempt, self._response(run, exc))
         if isinstance(outcome, Blocked) and run.entry.optional:
             return pass_over(outcome.reason, attempt)
-        answer = {"refused": str(exc), "code": exc.code if isinstance(exc, Rejected) else None}
+        answer = {"refused": str(exc), "code": exc.error_code if isinstance(exc, Rejected) else None}
         return Decision(
             outcome,
             Closing(attempt, AttemptEnd.REFUSED, answer),
@@ -86,7 +86,7 @@ class FailurePolicy:
     def _response(self, run: StepRun, exc: Transient | Rejected) -> Response:
         if isinstance(exc, Transient):
             return self._back_off(run, exc)
-        refusal = Refusal(run.contract.name, exc.code, exc.subcode, exc.details, exc.wait)
+        refusal = Refusal(run.contract.name, exc.error_code, exc.error_subcode, exc.details, exc.wait)
         outcome = rule_for(refusal).at(run.number.now)
         if isinstance(outcome, Waiting):
             return self._wait_longer(run, outcome)
@@ -119,7 +119,7 @@ class FailurePolicy:
             if run.entry.optional and (refused or run.attempt is None):
                 return pass_over(verdict.reason, refused)
             return Decision(verdict, closing)
-        because = f"Graph refused the token (code {exc.code})"
+        because = f"Graph refused the token (code {exc.error_code})"
         held = Held(f"credential profile {state.profile} is halted: {because}", halts_profile_because=because)
         return Decision(held, closing)
 

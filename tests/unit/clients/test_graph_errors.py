@@ -65,13 +65,13 @@ async def test_a_code_means_the_same_whatever_the_http_status(code: int, status:
 async def test_133000_with_http_500_is_an_answer() -> None:
     refused = await written(500, error(133000, error_subcode=2494, fbtrace_id="AbC"))
     assert isinstance(refused, Rejected)
-    assert (refused.code, refused.subcode, refused.trace) == (133000, 2494, "AbC")
+    assert (refused.error_code, refused.error_subcode, refused.trace) == (133000, 2494, "AbC")
 
 
 async def test_a_refused_token_says_that_it_is_graphs() -> None:
     refused = await written(401, error(190, error_subcode=463))
     assert isinstance(refused, CredentialsRefused)
-    assert (refused.on, refused.code, refused.subcode) == ("graph", 190, 463)
+    assert (refused.on, refused.error_code, refused.error_subcode) == ("graph", 190, 463)
 
 
 @pytest.mark.parametrize("code", [4, 80007])

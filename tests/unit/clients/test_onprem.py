@@ -65,7 +65,7 @@ async def test_the_default_password_is_named_as_what_it_is() -> None:
     webapp = Webapp({HEALTH: [OK]}, logins=[(400, told)])
     with pytest.raises(CredentialsRefused) as raised:
         await onprem(webapp).health()
-    assert (raised.value.on, raised.value.code) == ("onprem", 1024)
+    assert (raised.value.on, raised.value.error_code) == ("onprem", 1024)
     assert "default password" in str(raised.value)
     assert PASSWORD.get_secret_value() not in repr(raised.value)
 
@@ -129,7 +129,7 @@ async def test_a_bare_error_object_is_a_refusal_too() -> None:
     client, _ = answering(TWO_STEP, httpx.Response(400, json={"code": 1008, "title": "Required parameter"}))
     with pytest.raises(Rejected) as raised:
         await client.set_two_step(PIN, send_by=LATER)
-    assert raised.value.code == 1008
+    assert raised.value.error_code == 1008
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
@@ -201,7 +201,7 @@ async def test_a_closed_registration_says_so() -> None:
     client, _ = answering("/v1/account", refusal(1005, "biz_link_on_prem_reg_blocked", 403))
     with pytest.raises(Rejected) as raised:
         await client.account("1", "5550104321", "SMS", "cert", PIN, send_by=LATER)
-    assert (raised.value.code, raised.value.details) == (1005, "biz_link_on_prem_reg_blocked")
+    assert (raised.value.error_code, raised.value.details) == (1005, "biz_link_on_prem_reg_blocked")
 
 
 async def test_a_profile_comes_in_clouds_words() -> None:
