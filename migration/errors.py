@@ -13,6 +13,9 @@
 """
 
 from datetime import timedelta
+from typing import Literal
+
+RefusedBy = Literal["graph", "onprem"]
 
 
 class MigrationError(Exception):
@@ -20,11 +23,11 @@ class MigrationError(Exception):
 
 
 class Transient(MigrationError):
-    """Nothing happened. `left`: the call was answered (and counts), the answer said to try later."""
+    """Nothing happened. `answered`: the call was answered (and counts), the answer said to try later."""
 
-    def __init__(self, message: str, left: bool = False) -> None:
-        super().__init__(message, left)
-        self.left = left
+    def __init__(self, message: str, answered: bool = False) -> None:
+        super().__init__(message, answered)
+        self.answered = answered
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -44,7 +47,8 @@ class OutcomeUnknown(MigrationError):
 
 
 class Rejected(MigrationError):
-    """Refused. `error_code` and `error_subcode` are the far side's; `wait` is what its details ask for, if they do."""
+    """The API refused the call. `error_code` and `error_subcode` are the API's; `retry_after` is the wait that its
+    details ask for, if any."""
 
     def __init__(
         self,
@@ -52,22 +56,22 @@ class Rejected(MigrationError):
         error_code: int | None,
         details: str,
         error_subcode: int | None = None,
-        wait: timedelta | None = None,
-        trace: str | None = None,
+        retry_after: timedelta | None = None,
+        trace_id: str | None = None,
     ) -> None:
-        super().__init__(message, error_code, details, error_subcode, wait, trace)
+        super().__init__(message, error_code, details, error_subcode, retry_after, trace_id)
         self.error_code = error_code
         self.details = details
         self.error_subcode = error_subcode
-        self.wait = wait
-        self.trace = trace
+        self.retry_after = retry_after
+        self.trace_id = trace_id
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class CredentialsRefused(Rejected):
-    """The token (`on` is "graph") or the instance's login (`on` is "onprem") is not accepted."""
+    """The token (`refused_by` is "graph") or the instance's login (`refused_by` is "onprem") is not accepted."""
 
     def __init__(
         self,
@@ -75,13 +79,13 @@ class CredentialsRefused(Rejected):
         error_code: int | None,
         details: str,
         error_subcode: int | None = None,
-        wait: timedelta | None = None,
-        trace: str | None = None,
-        on: str = "graph",
+        retry_after: timedelta | None = None,
+        trace_id: str | None = None,
+        refused_by: RefusedBy = "graph",
     ) -> None:
-        super().__init__(message, error_code, details, error_subcode, wait, trace)
-        self.args = (message, error_code, details, error_subcode, wait, trace, on)
-        self.on = on
+        super().__init__(message, error_code, details, error_subcode, retry_after, trace_id)
+        self.args = (message, error_code, details, error_subcode, retry_after, trace_id, refused_by)
+        self.refused_by = refused_by
 
 
 class BackupNotKept(MigrationError):

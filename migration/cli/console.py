@@ -161,7 +161,8 @@ def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:
     except LeaseLost as exc:
         return _failed(exc, ExitCode.HELD_BY_ANOTHER)
     except CredentialsRefused as exc:
-        return _failed(exc, ExitCode.CREDENTIALS, "; see `cutover runbook token-refused`" if exc.on == "graph" else "")
+        runbook = "; see `cutover runbook token-refused`" if exc.refused_by == "graph" else ""
+        return _failed(exc, ExitCode.CREDENTIALS, runbook)
     except (StateError, MigrationError) as exc:
         return _failed(exc, ExitCode.ERROR)
     except BrokenPipeError:

@@ -229,7 +229,7 @@ class StepExecutor:
             await self._recorder.note_event(run, "unanswered", {"attempt": attempt.number, "why": str(exc)})
             return await self._probe_open(run, attempt, intent)
         except Transient as exc:
-            if exc.left:
+            if exc.answered:
                 return await self._failures.after_refusal(run, attempt, exc)
             return self._failures.after_unsent(run, attempt, exc)
         except CredentialsRefused as exc:

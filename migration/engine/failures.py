@@ -86,7 +86,7 @@ class FailurePolicy:
     def _response(self, run: StepRun, exc: Transient | Rejected) -> Response:
         if isinstance(exc, Transient):
             return self._back_off(run, exc)
-        refusal = Refusal(run.contract.name, exc.error_code, exc.error_subcode, exc.details, exc.wait)
+        refusal = Refusal(run.contract.name, exc.error_code, exc.error_subcode, exc.details, exc.retry_after)
         outcome = rule_for(refusal).at(run.number.now)
         if isinstance(outcome, Waiting):
             return self._wait_longer(run, outcome)
@@ -113,7 +113,7 @@ class FailurePolicy:
         # Authentication is checked before anything else, so a refused token or login cannot have moved the number.
         closing = Closing(refused, AttemptEnd.REFUSED, side_before=refused.side_before) if refused else None
         state = run.number.state
-        if exc.on == "onprem":
+        if exc.refused_by == "onprem":
             name = state.instance.name if state.instance else "?"
             verdict = Blocked(f"instance {name} refuses the login: {exc.details}", LOGIN_PAGE)
             if run.entry.optional and (refused or run.attempt is None):

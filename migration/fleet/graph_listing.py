@@ -50,7 +50,7 @@ async def read_number(graph: GraphApi, phone_number_id: str) -> CloudNumber:
     try:
         return await graph.number(phone_number_id)
     except Rejected as exc:
-        if exc.code != OBJECT_DOES_NOT_EXIST:
+        if exc.error_code != OBJECT_DOES_NOT_EXIST:
             raise
         return CloudNumber(id=phone_number_id, status=DELETED)
 

@@ -64,7 +64,7 @@ async def _run_check(check: Check, number: Number) -> CheckResult | None:
     try:
         return await check.run(number)
     except CredentialsRefused as exc:
-        runbook = "runbooks/token-refused.md" if exc.on == "graph" else "runbooks/onprem-login.md"
+        runbook = "runbooks/token-refused.md" if exc.refused_by == "graph" else "runbooks/onprem-login.md"
         return CheckResult(check.name, Verdict.FAIL, str(exc), runbook)
     except MigrationError as exc:
         return CheckResult(check.name, Verdict.FAIL, str(exc), "runbooks/far-side-down.md")

@@ -29,7 +29,7 @@ WAIT = timedelta(minutes=7)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EACH: list[Exception] = [
     MigrationError("it went wrong"),
-    Transient("come back", left=True),
+    Transient("come back", answered=True),
     Throttled("slower", WAIT),
     OutcomeUnknown("no answer"),
     Rejected("refused", 133005, "the PIN is wrong", 2388, WAIT, "trace"),

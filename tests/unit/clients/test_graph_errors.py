@@ -65,13 +65,13 @@ async def test_a_code_means_the_same_whatever_the_http_status(code: int, status:
 async def test_133000_with_http_500_is_an_answer() -> None:
     refused = await written(500, error(133000, error_subcode=2494, fbtrace_id="AbC"))
     assert isinstance(refused, Rejected)
-    assert (refused.error_code, refused.error_subcode, refused.trace) == (133000, 2494, "AbC")
+    assert (refused.error_code, refused.error_subcode, refused.trace_id) == (133000, 2494, "AbC")
 
 
 async def test_a_refused_token_says_that_it_is_graphs() -> None:
     refused = await written(401, error(190, error_subcode=463))
     assert isinstance(refused, CredentialsRefused)
-    assert (refused.on, refused.error_code, refused.error_subcode) == ("graph", 190, 463)
+    assert (refused.refused_by, refused.error_code, refused.error_subcode) == ("graph", 190, 463)
 
 
 @pytest.mark.parametrize("code", [4, 80007])
@@ -79,7 +79,7 @@ async def test_a_throttle_lasts_the_minutes_that_meta_names(code: int) -> None:
     throttled = await read(400, error(code), {"X-Business-Use-Case-Usage": json.dumps(USAGE)})
     assert isinstance(throttled, Throttled)
     assert throttled.retry_after == timedelta(minutes=7)
-    assert throttled.left
+    assert throttled.answered
 
 
 async def test_a_throttle_without_minutes_lasts_what_we_choose() -> None:
@@ -182,7 +182,7 @@ async def test_a_write_without_an_answer_leaves_the_outcome_unknown(exc: type[ht
 async def test_a_write_that_never_left_cost_nothing(exc: type[httpx.TransportError]) -> None:
     with pytest.raises(Transient) as raised:
         await cloud(raising(exc)).register(NUMBER, PIN, None, send_by=LATER)
-    assert not raised.value.left
+    assert not raised.value.answered
 
 
 @pytest.mark.parametrize("exc", [httpx.ReadTimeout, httpx.ReadError, httpx.ConnectError, httpx.RemoteProtocolError])

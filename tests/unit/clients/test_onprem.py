@@ -65,7 +65,7 @@ async def test_the_default_password_is_named_as_what_it_is() -> None:
     webapp = Webapp({HEALTH: [OK]}, logins=[(400, told)])
     with pytest.raises(CredentialsRefused) as raised:
         await onprem(webapp).health()
-    assert (raised.value.on, raised.value.error_code) == ("onprem", 1024)
+    assert (raised.value.refused_by, raised.value.error_code) == ("onprem", 1024)
     assert "default password" in str(raised.value)
     assert PASSWORD.get_secret_value() not in repr(raised.value)
 
@@ -75,7 +75,7 @@ async def test_the_default_password_is_named_as_what_it_is() -> None:
 async def test_a_wrong_password_is_credentials_refused(status: int, body: Any) -> None:
     with pytest.raises(CredentialsRefused) as raised:
         await onprem(Webapp({HEALTH: [OK]}, logins=[(status, body)])).login()
-    assert raised.value.on == "onprem"
+    assert raised.value.refused_by == "onprem"
     assert "client-1" in str(raised.value)
 
 

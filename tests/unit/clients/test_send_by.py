@@ -111,7 +111,7 @@ async def test_past_its_time_it_does_not_even_connect(server: Server) -> None:
     with pytest.raises(Transient) as raised:
         await api.register(NUMBER, PIN, None, send_by=5.0)
     assert isinstance(raised.value.__cause__, TooLate)
-    assert not raised.value.left
+    assert not raised.value.answered
     assert server.connections == []
     await closed(made)
 

@@ -65,7 +65,7 @@ async def test_a_host_that_is_gone_is_blocked_for_that_reason() -> None:
 
 
 async def test_a_login_that_is_refused_is_raised_as_that() -> None:
-    refused = CredentialsRefused("401", 1005, "wrong password", on="onprem")
+    refused = CredentialsRefused("401", 1005, "wrong password", refused_by="onprem")
     onprem = FakeOnPrem(reading=UNREACHABLE, login=refused)
     with pytest.raises(CredentialsRefused):
         await STEP.check(make_number(onprem=onprem))
