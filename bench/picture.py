@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from state.database import open_database
-from state.queries import Queries
+from state.queries.queries import Queries
 from state.rows import EventRow, Position
 from state.types import DatabaseClock
 
@@ -49,7 +49,7 @@ async def story(home: Path) -> list[tuple[Position, list[EventRow]]]:
     database = open_database(f"sqlite+aiosqlite:///{home / 'cutover.db'}")
     queries = Queries(database, DatabaseClock())
     try:
-        return [(at, list(await queries.events(at.migration_id))) for at in await queries.board()]
+        return [(at, list(await queries.records.events(at.migration_id))) for at in await queries.positions.board()]
     finally:
         await database.dispose()
 

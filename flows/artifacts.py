@@ -72,7 +72,7 @@ class WaveArtifacts:
             await self._show(await self._board())
 
     async def _board(self) -> Sequence[Any]:
-        return await self._app.queries.board(wave=self._wave)
+        return await self._app.queries.positions.board(wave=self._wave)
 
     async def _show(self, board: Sequence[Any]) -> None:
         ended = sum(1 for at in board if at.ended_at is not None)

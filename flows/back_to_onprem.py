@@ -72,7 +72,7 @@ def _told(back: RollbackAssessment) -> State[Any]:
 
 async def _moved(app: App, migration_id: int) -> State[Any]:
     outcome = await run_steps_in_tasks(app, migration_id)
-    at, now = await app.queries.position(migration_id), await app.queries.now()
+    at, now = await app.queries.positions.get(migration_id), await app.queries.now()
     log_lines([status_line(at, now), f"next: {next_command(at, now)}"])
     return final_state(at, outcome)
 

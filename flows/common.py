@@ -85,7 +85,7 @@ async def run_in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcom
 async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
     """A task for every step, named after it, until one does not advance."""
     while True:
-        at = await app.queries.position(migration_id)
+        at = await app.queries.positions.get(migration_id)
         step = at.next_step or "end"
         outcome = await run_in_task(step, step, lambda: app.runner.run_step(migration_id))
         if app.runner.is_final(outcome):

@@ -151,7 +151,9 @@ async def delete_stale_schedules(planned: Sequence[ScheduledRun]) -> None:
 
 async def load_scheduled_runs() -> tuple[ScheduledRun, ...]:
     async with open_flow_app(dry_run=True) as app:
-        return scheduled_runs(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+        return scheduled_runs(
+            await app.queries.waves.all(), await app.queries.positions.board(), await app.queries.now()
+        )
 
 
 async def deploy() -> dict[str, Any]:

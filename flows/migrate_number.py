@@ -45,7 +45,7 @@ async def migrate_number(
 
     """
     async with open_flow_app(dry_run=dry_run) as app:
-        at = await app.queries.find(number)
+        at = await app.queries.positions.find(number)
         if at.wave is not None:
             await rename_run(f"migrate {at.ref} of wave {at.wave}")
         check_parameters(_unfit(at, itinerary, dry_run))
@@ -54,7 +54,7 @@ async def migrate_number(
         if itinerary is not RequestedItinerary.AS_PLANNED:
             at = await switch_itinerary(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
         outcome = await run_steps_in_tasks(app, at.migration_id)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         now = await app.queries.now()
         log_lines([status_line(at, now), f"next: {next_command(at, now)}"])
         return prefect_state(outcome, f"{at.ref}: {sentence(outcome)}")

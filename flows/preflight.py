@@ -28,8 +28,8 @@ async def preflight(wave: str = "") -> Any:
     """
     async with open_flow_app(dry_run=True) as app:
         if wave:
-            await app.queries.wave(wave)  # raises NotFound
-        board = await app.queries.board(wave=wave or None)
+            await app.queries.waves.get(wave)  # raises NotFound
+        board = await app.queries.positions.board(wave=wave or None)
         reports = await look(app, board)
     rows = [
         {

@@ -68,7 +68,7 @@ async def run_wave(
 
 async def _valid(app: App, wave: str, part: int, parts: int) -> None:
     """Rules over several fields; a form cannot hold them. Raises OperationRefused, NotFound."""
-    row = await app.queries.wave(wave)
+    row = await app.queries.waves.get(wave)
     if part >= parts:
         raise OperationRefused(f"there is no part {part} of {parts}: parts are counted from 0; nothing was begun")
     if row.numbers / parts > MAX_NUMBERS_PER_RUN:
@@ -80,7 +80,7 @@ async def _valid(app: App, wave: str, part: int, parts: int) -> None:
 
 async def number_task_runner(app: App, wave: str | None = None) -> RunOne:
     """`run_one` for a wave loop: each number in a task of its own, named by its reference."""
-    refs = {at.migration_id: at.ref for at in await app.queries.board(wave=wave)}
+    refs = {at.migration_id: at.ref for at in await app.queries.positions.board(wave=wave)}
     return lambda migration_id: run_in_task(
         "move", refs.get(migration_id, "?"), lambda: app.runner.run_one(migration_id)
     )

@@ -30,7 +30,7 @@ from migration.vault.store import NumberSecrets, SecretStore
 from state.database import open_database
 from state.errors import StateError
 from state.ledger import Ledger
-from state.queries import Queries
+from state.queries.queries import Queries
 from state.rows import InstanceRow, Position
 from state.schema import check_schema
 from state.secrets import Secrets
@@ -162,7 +162,7 @@ class NumberLoader:
         self._randomness = randomness
 
     async def of(self, position: Position, now: datetime) -> Number:
-        latest = await self._queries.latest_code(position.migration_id)
+        latest = await self._queries.records.latest_code(position.migration_id)
         code = latest if latest is not None and latest.state == "entered" else None
         refused_at = latest.entered_at if latest is not None and latest.state == "refused" else None
         smoke = self._clients.admin.smoke
@@ -174,12 +174,12 @@ class NumberLoader:
             hooks=self._clients.hooks(position.hook),
             commands=self._clients.commands,
             secrets=NumberSecrets(self._secret_store, position.number_id, has_code=code is not None),
-            results=await self._queries.findings(position.migration_id),
-            notes=await self._queries.findings(position.migration_id, "note"),
+            results=await self._queries.records.findings(position.migration_id),
+            notes=await self._queries.records.findings(position.migration_id, "note"),
             code=code,
             code_refused_at=refused_at,
             smoke=SmokeMessage(smoke.to, smoke.template, smoke.language),
-            facts=await self._queries.field_facts(),
+            facts=await self._queries.fleet.field_facts(),
             randomness=self._randomness,
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from state.enums import AttemptEnd, Party, PinProvenance, Side, Status
+from state.enums import AttemptEnd, Party, PinProvenance, Side, Status, WaveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,25 @@ class UnplannedRow:
     customer: str
     tags: str
     daily_volume: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRow:
+    """One wave; `numbers` is how many migrations it has."""
+
+    id: int
+    name: str
+    state: WaveState
+    released: str
+    window_start: datetime | None
+    window_end: datetime | None
+    time_zone: str
+    canary_size: int
+    concurrency: int
+    halt_count: int | None
+    halt_share: float | None
+    because: str | None
+    numbers: int
 
 
 @dataclass(frozen=True, slots=True)

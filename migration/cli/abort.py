@@ -33,7 +33,7 @@ async def _abort(number: str, because: str, asked: Confirmation) -> int:
 
 async def _ended(number: str) -> bool:
     async with open_cli_app(dry_run=True) as app:
-        return (await app.queries.find(number)).ended_at is not None
+        return (await app.queries.positions.find(number)).ended_at is not None
 
 
 def _will(at: Position) -> str:

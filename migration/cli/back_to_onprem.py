@@ -27,7 +27,7 @@ def back_to_onprem_(
 
 async def _back(number: str, asked: Confirmation) -> int:
     async with open_for_change(dry_run=asked.only_looks) as app:
-        at = await app.queries.find(number)
+        at = await app.queries.positions.find(number)
         asked.confirmed_for(at.ref, at.e164, at.phone_number_id)
         await show_number(asked, app, at, asked.now)
         back = await read_rollback_assessment(app, number)
@@ -41,7 +41,7 @@ async def _back(number: str, asked: Confirmation) -> int:
 
 async def _move(app: App, asked: Confirmation, migration_id: int) -> int:
     outcome = await app.runner.run_one(migration_id)
-    at, now = await app.queries.position(migration_id), await app.queries.now()
+    at, now = await app.queries.positions.get(migration_id), await app.queries.now()
     there = at.status is Status.DONE and at.side is Side.ON_PREMISES
     asked.after(status_line(at, now) + ("" if there else f" ({sentence(outcome)})"), number_document(at, now, False))
     asked.next(next_command(at, now))

@@ -23,8 +23,8 @@ from migration.waves.schedule import needs_schedule
 from state.dry_run import trial
 from state.ledger import Ledger
 from state.naming import spellings
-from state.queries import Queries, WaveRow
-from state.rows import Position
+from state.queries.queries import Queries
+from state.rows import Position, WaveRow
 from state.secrets import Secrets
 
 T = TypeVar("T")
@@ -162,11 +162,11 @@ async def change_number(
 ) -> int:
     """Now, will, act, after, for one number."""
     async with open_for_change(dry_run=asked.only_looks) as app:
-        at = await app.queries.find(named)
+        at = await app.queries.positions.find(named)
         asked.confirmed_for(at.ref, at.e164, at.phone_number_id)
         await show_number(asked, app, at, asked.now)
         await carry_out(asked, app, will if isinstance(will, str) else will(at), act, rehearsal)
-        at = await app.queries.find(named)
+        at = await app.queries.positions.find(named)
         await show_number(asked, app, at, asked.after)
         asked.next(next_command(at, await app.queries.now()))
         return asked.end()
@@ -188,7 +188,7 @@ async def change_wave(
 ) -> int:
     """Now, will, act, after, for a wave."""
     async with open_for_change(dry_run=asked.only_looks) as app:
-        row = await app.queries.wave(name)
+        row = await app.queries.waves.get(name)
         asked.confirmed_for(row.name)
         asked.now(wave_line(row), wave_document(row))
         said = will if isinstance(will, str) else await will(app)

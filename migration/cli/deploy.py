@@ -35,7 +35,9 @@ async def _deploy(as_json: bool) -> int:
 async def not_scheduled() -> dict[str, str]:
     """Waves with numbers left that no schedule will begin, and why: silence would look like success."""
     async with open_cli_app(dry_run=True) as app:
-        return unscheduled_waves(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+        return unscheduled_waves(
+            await app.queries.waves.all(), await app.queries.positions.board(), await app.queries.now()
+        )
 
 
 def _child() -> "subprocess.CompletedProcess[str]":

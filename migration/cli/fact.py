@@ -54,7 +54,7 @@ def _known(name: str) -> FieldFact:
 
 async def _list(only: FieldFact | None, every: bool, as_json: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
-        measured = {row["name"]: row for row in await app.queries.measured()}
+        measured = {row["name"]: row for row in await app.queries.fleet.field_fact_rows()}
     listed = [only] if only else [one for one in field_facts().values() if every or one.decides or one.name in measured]
     told = [_told(one, measured.get(one.name)) for one in listed]
     if as_json:
@@ -82,7 +82,7 @@ async def _state(known: FieldFact, value: str, evidence: str, asked: Confirmatio
 
 
 async def _of(app: App, name: str) -> Mapping[str, Any] | None:
-    return next((row for row in await app.queries.measured() if row["name"] == name), None)
+    return next((row for row in await app.queries.fleet.field_fact_rows() if row["name"] == name), None)
 
 
 def _told(known: FieldFact, row: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from migration.waves.schedule import needs_schedule
 from migration.waves.window import Window, parse_window, window_of
 from state.enums import Released, WaveState
 from state.ledger.waves import NewWave
-from state.queries import WaveRow
+from state.rows import WaveRow
 
 MOST_FAILED = 1_000_000  # no wave is larger
 
@@ -102,7 +102,7 @@ def _checked(name: str) -> str:
 async def _plan(name: str, wishes: Wishes, asked: Confirmation) -> int:
     rule = parse_rule(wishes.rule) if wishes.rule is not None else WaveRule()
     async with open_for_change(dry_run=asked.only_looks) as app:
-        there = next((row for row in await app.queries.waves() if row.name == name), None)
+        there = next((row for row in await app.queries.waves.all() if row.name == name), None)
         now = await app.queries.now()
         window = wishes.window(window_of(there) if there else Window(), now)
         asked.now(wave_line(there) if there else f"there is no wave {name}", wave_document(there) if there else None)
@@ -138,7 +138,7 @@ async def _move(app: App, asked: Confirmation, there: WaveRow, window: Window, w
 
 async def _tell_ways_back(app: App, asked: Confirmation, row: WaveRow) -> None:
     """A wave without a canary is let go by its plan: this is where it is approved."""
-    going = released_numbers(row.released, await app.queries.board(wave=row.name))
+    going = released_numbers(row.released, await app.queries.positions.board(wave=row.name))
     if not going:
         return
     found = await recorded_rollback_options(app, going)

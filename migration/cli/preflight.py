@@ -41,7 +41,7 @@ async def _preflight(what: str | None, as_json: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
         picked, board = await select_target(app, what)
         if picked.wave is not None:
-            reject_empty_wave(await app.queries.wave(picked.wave), board)
+            reject_empty_wave(await app.queries.waves.get(picked.wave), board)
         with progress_bar("checking", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
             reports = await run_preflight(app, board, lambda: bar.advance(task))

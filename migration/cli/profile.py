@@ -33,7 +33,7 @@ def profile(
 
 async def _list(name: str | None, as_json: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
-        rows = [row for row in await app.queries.profiles() if name in (None, row["name"])]
+        rows = [row for row in await app.queries.fleet.profiles() if name in (None, row["name"])]
     if name is not None and not rows:
         raise NotFound(f"no number was imported with a profile {name}; `cutover profile` lists them")
     told = [{"name": r["name"], "app_id": r["app_id"], "halted": r["halted_because"]} for r in rows]

@@ -58,4 +58,4 @@ async def _approval(asked: Confirmation, app: App, wave: str, only: list[str], *
 async def _let_go(app: App, wave: str, only: list[str], *, canary: bool) -> list[Position]:
     if only:
         return not_crossed(await find_wave_numbers(app, wave, only))
-    return released_numbers(Released.CANARY if canary else Released.ALL, await app.queries.board(wave=wave))
+    return released_numbers(Released.CANARY if canary else Released.ALL, await app.queries.positions.board(wave=wave))

@@ -32,8 +32,7 @@ from migration.operations.wording import current_status, next_command, status_li
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.loop import NumberSelection, WaveLoop
 from state.enums import Side, Status
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 FULL_CONCURRENCY = 20
 
@@ -61,10 +60,10 @@ async def select_target(app: App, what: str | None) -> tuple[NumberSelection, li
     if what is not None and not what.strip():
         usage_error("which number or wave? `cutover status` lists both")
     if what is None:
-        return NumberSelection(), list(await app.queries.board())
+        return NumberSelection(), list(await app.queries.positions.board())
     target = await find_target(app, what)
     if isinstance(target, WaveRow):
-        return NumberSelection(wave=target.name), list(await app.queries.board(wave=target.name))
+        return NumberSelection(wave=target.name), list(await app.queries.positions.board(wave=target.name))
     return NumberSelection(only={target.migration_id}), [target]
 
 
@@ -87,7 +86,7 @@ async def _plan(what: str | None, as_json: bool) -> int:
 
 async def _approval(app: App, wave: str, board: Sequence[Position]) -> tuple[str, str]:
     """What would cross, and which of it could come back. Refused where the run itself would be."""
-    row = await app.queries.wave(wave)
+    row = await app.queries.waves.get(wave)
     await begin_wave(app, wave)
     going = released_numbers(row.released, board)
     return f"{wave_line(row)}; {count_text(len(going))} would cross in it", summarize_rollbacks(

@@ -57,7 +57,7 @@ async def _open(page: str, number: str | None, as_json: bool) -> int:
     told: dict[str, object] = {"page": found.stem, "title": _title(text)}
     if number is not None:
         async with open_cli_app(dry_run=True) as app:
-            at, now = await app.queries.find(number), await app.queries.now()
+            at, now = await app.queries.positions.find(number), await app.queries.now()
         text = filled_in(text, at, now)
         told["number"] = number_document(at, now, False)
     if as_json:

@@ -34,7 +34,7 @@ def sandbox(context: typer.Context) -> None:
 async def _read(measured: dict[str, str]) -> int:
     """Puts the field facts of this fleet into `measured`."""
     async with open_cli_app(dry_run=True) as app:
-        measured.update(await app.queries.field_facts())
+        measured.update(await app.queries.fleet.field_facts())
     values = ", ".join(f"{name}={value}" for name, value in measured.items())
     print_line(f"as measured: {values or 'nothing yet'}", as_json=True)
     return ExitCode.DONE

@@ -35,12 +35,12 @@ def show(
 
 async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
-        at = await app.queries.find(number)
+        at = await app.queries.positions.find(number)
         now = await app.queries.now()
-        events = await app.queries.events(at.migration_id)
-        broken = await app.queries.broken_link(at.migration_id)
+        events = await app.queries.records.events(at.migration_id)
+        broken = await app.queries.records.broken_link(at.migration_id)
         back = await recorded_rollback_option(app, at)
-        spent, _ = await app.queries.budget_spent(at.phone_number_id, "register")
+        spent, _ = await app.queries.gate.budget_spent(at.phone_number_id, "register")
     if as_json:
         told = number_document(at, now, show_numbers) | {
             "because": at.because,

@@ -21,8 +21,7 @@ from migration.cli.console import (
 from migration.clients.masking import masked
 from migration.operations.wave_wording import next_wave_command
 from migration.operations.wording import current_status, dark_seconds, next_command, outage_text, whose_move
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 WORDS = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
 
@@ -39,11 +38,11 @@ def status(
 async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
         if wave is not None:
-            await app.queries.wave(wave)
-        board = await app.queries.board(wave=wave)
-        others = await app.queries.without_migration() if wave is None else ()
-        waves = [row for row in await app.queries.waves() if wave in (None, row.name)]
-        profiles = [row for row in await app.queries.profiles() if row["halted_at"] is not None]
+            await app.queries.waves.get(wave)
+        board = await app.queries.positions.board(wave=wave)
+        others = await app.queries.fleet.without_migration() if wave is None else ()
+        waves = [row for row in await app.queries.waves.all() if wave in (None, row.name)]
+        profiles = [row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None]
         now = await app.queries.now()
     if as_json:
         print_json(_document(board, others, waves, now, show_numbers))

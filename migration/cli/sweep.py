@@ -50,4 +50,4 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
 
 
 async def _look(app: App, due: Sequence[int]) -> list[Position]:
-    return [await app.queries.position(one) for one in due]
+    return [await app.queries.positions.get(one) for one in due]

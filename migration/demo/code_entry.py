@@ -63,7 +63,7 @@ class CodeEntry:
         return await self._enter(at, wrong, "a code is typed in, and it is wrong")
 
     async def _was_refused(self, at: Position) -> bool:
-        attempts = await self.app.queries.attempts(at.migration_id)
+        attempts = await self.app.queries.records.attempts(at.migration_id)
         return any(row["step"] == "verify_code" and row["ended"] is not None for row in attempts)
 
     async def _enter(self, at: Position, code: str, said: str) -> str | None:

@@ -79,7 +79,7 @@ class DemoRun:
         async with asyncio.timeout(ENOUGH_S):
             await self._run_wave(app, prefect)
             while True:
-                board = await app.queries.board()
+                board = await app.queries.positions.board()
                 for said in await typist.look(board):
                     self.say(f"code      {said}")
                 await self._decide(board, prefect)
@@ -91,7 +91,7 @@ class DemoRun:
                 await asyncio.sleep(LOOK_EVERY_S if self.killed else WATCH_EVERY_S)
 
     async def _run_wave(self, app: App, prefect: PrefectApi) -> None:
-        parts = part_count((await app.queries.wave(WAVE)).numbers)
+        parts = part_count((await app.queries.waves.get(WAVE)).numbers)
         self.runs = [
             await prefect.start(RUN_WAVE, {"wave": WAVE, "part": part, "parts": parts}) for part in range(parts)
         ]
@@ -121,7 +121,7 @@ class DemoRun:
         self.worker.kill()
         self.killed += 1
         across = sum(1 for one in await oracle.numbers() if one["registered"])
-        left = [at.ref for at in await app.queries.board() if at.next_step == "register"]
+        left = [at.ref for at in await app.queries.positions.board() if at.next_step == "register"]
         self.say(
             f"SIGKILL   worker-1 and its runs, {family} processes; {across} numbers are across, {len(left)} are at it"
         )
@@ -135,7 +135,7 @@ class DemoRun:
             return True
         if not all([await prefect.has_ended(run) for run in self.runs]):
             return False
-        soon = await app.queries.due_by(await app.queries.now() + SOON)
+        soon = await app.queries.due.due_by(await app.queries.now() + SOON)
         if not soon:
             return not any(at.next_step == "verify_code" and at.ended_at is None for at in board)
         await self._run_wave(app, prefect)
@@ -148,8 +148,8 @@ class DemoRun:
             before=self.before,
             after=await oracle.numbers(),
             calls=await oracle.calls(),
-            board=await app.queries.board(),
-            adopted=await app.queries.without_migration(),
+            board=await app.queries.positions.board(),
+            adopted=await app.queries.fleet.without_migration(),
             now=await app.queries.now(),
             killed=self.killed,
         )

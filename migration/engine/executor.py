@@ -31,7 +31,7 @@ from migration.steps.outcomes import (
 from state.enums import AttemptEnd, Party, Promise, Side
 from state.errors import BudgetSpent, GateClosed, TooEarly
 from state.ledger import Ledger, NewIntent
-from state.queries import Queries
+from state.queries.queries import Queries
 from state.rows import OpenAttempt, Position
 
 # From the moment an intent is measured to the moment its first byte may leave.
@@ -94,14 +94,14 @@ class StepExecutor:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
         self._ahead = lease.now - self._clock.now()
-        position = await self._queries.position(migration_id)
+        position = await self._queries.positions.get(migration_id)
         itinerary = itinerary_named(position.itinerary)
         run = StepRun(
             itinerary,
             itinerary.at(position.next_step or ""),
             lease,
             await self._numbers.of(position, lease.now),
-            await self._queries.open_attempt(migration_id),
+            await self._queries.records.open_attempt(migration_id),
         )
         return await self._record(run, await self._decide(run))
 
@@ -166,7 +166,7 @@ class StepExecutor:
         # With a refused token nothing is sent to Graph; announcements to the partner's senders still are.
         halted = state.profile_halted_at is not None and not run.contract.notifies_senders
         if run.entry.gated or halted:
-            closed = await self._queries.why_gate_closed(state.migration_id, run.entry.fits_in)
+            closed = await self._queries.gate.why_closed(state.migration_id, run.entry.fits_in)
             if closed is not None:
                 return Held(closed)
         if run.entry.changes_side:

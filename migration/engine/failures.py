@@ -16,7 +16,7 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Held, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side
 from state.errors import BudgetSpent
-from state.queries import Queries
+from state.queries.queries import Queries
 from state.rows import OpenAttempt, Position
 
 BACKOFF_CAP = timedelta(minutes=5)
@@ -66,7 +66,7 @@ class FailurePolicy:
         """A Reopen whose step then found nothing to do would have the same call refused until no call is left."""
         if not isinstance(outcome, Reopen) or outcome.step == attempt.step:
             return outcome
-        for earlier in reversed(await self._queries.attempts(run.number.state.migration_id)):
+        for earlier in reversed(await self._queries.records.attempts(run.number.state.migration_id)):
             if earlier["step"] == outcome.step:
                 break
             if earlier["step"] == attempt.step and earlier["ended"] == AttemptEnd.REFUSED:
@@ -154,7 +154,7 @@ class FailurePolicy:
     async def after_spent_budget(self, run: StepRun, exc: BudgetSpent, closes: OpenAttempt | None) -> Decision:
         """Wait for the window while On-Premises serves; otherwise a person decides about the reserve."""
         state = run.number.state
-        _, until = await self._queries.budget_spent(state.phone_number_id, run.contract.budget or "")
+        _, until = await self._queries.gate.budget_spent(state.phone_number_id, run.contract.budget or "")
         verdict: Waiting | Blocked = Blocked(str(exc), BUDGET_PAGE)
         if state.side is Side.ON_PREMISES and until is not None:
             verdict = Waiting(until, Party.OPERATOR, f"{exc}; see {BUDGET_PAGE}")

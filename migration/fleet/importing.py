@@ -61,7 +61,7 @@ async def begin_migrations(
     by phone number id; other numbers are read. `again` are number ids.
     """
     numbers = []
-    for row in await app.queries.without_way(again):
+    for row in await app.queries.fleet.undecided(again):
         cloud = listed.get(row.phone_number_id)
         if cloud is None:
             cloud = await read_number(await app.clients.cloud(row.profile_id, row.profile), row.phone_number_id)
@@ -74,7 +74,7 @@ async def begin_migrations(
         done += 1
         tick(done, len(numbers))
 
-    facts = await app.queries.field_facts()
+    facts = await app.queries.fleet.field_facts()
     census = Census(app.ledger, app.clock.now, app.randomness, facts.get("code_while_on_premises"))
     return await census.run(numbers, by, count_one)
 

@@ -22,19 +22,19 @@ def released_numbers(released: str, board: Iterable[Position]) -> list[Position]
 
 async def recorded_rollback_option(app: App, position: Position) -> RollbackOption:
     """The way back by what a preflight or the number's first step last read. Reads neither side."""
-    snapshot = (await app.queries.findings(position.migration_id)).get("snapshot")
-    preflight = (await app.queries.findings(position.migration_id, "note")).get(PREFLIGHT)
+    snapshot = (await app.queries.records.findings(position.migration_id)).get("snapshot")
+    preflight = (await app.queries.records.findings(position.migration_id, "note")).get(PREFLIGHT)
     findings = [finding for finding in (snapshot, preflight) if finding is not None]
     newest = max(findings, key=lambda finding: finding.at, default=None)
     recorded = newest.facts if newest is not None else {}
     stopped = await was_only_stopped(app, position)
-    facts = RollbackFacts.of(position, recorded, await app.queries.field_facts(), stopped=stopped)
+    facts = RollbackFacts.of(position, recorded, await app.queries.fleet.field_facts(), stopped=stopped)
     return assess_rollback(facts, await app.queries.now())
 
 
 async def was_only_stopped(app: App, position: Position) -> bool:
     """Whether the only thing that was done to the number is that its client was stopped."""
-    return only_stopped(position, [row["step"] for row in await app.queries.attempts(position.migration_id)])
+    return only_stopped(position, [row["step"] for row in await app.queries.records.attempts(position.migration_id)])
 
 
 async def recorded_rollback_options(app: App, numbers: Sequence[Position]) -> list[RollbackOption]:

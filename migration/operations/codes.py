@@ -20,7 +20,7 @@ async def enter_code(app: App, number: str, code: SecretStr, by: str) -> Positio
     digits = code.get_secret_value().replace("-", "").replace(" ", "")
     if CODE_PATTERN.fullmatch(digits) is None:
         raise OperationRefused("a code is six digits, as in 123-456; nothing was stored")
-    position = await app.queries.find(number)
+    position = await app.queries.positions.find(number)
     if position.ended_at is not None:
         raise OperationRefused(f"{position.ref} is {position.status}; it needs no code")
     if position.next_step not in CODE_STEPS:
@@ -29,4 +29,4 @@ async def enter_code(app: App, number: str, code: SecretStr, by: str) -> Positio
     owner = f"number:{position.number_id}"
     sealed = app.secret_store.sealed(owner, "code", SecretStr(digits))
     await app.ledger.operator_changes.enter_code(position.migration_id, sealed, owner, by)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)

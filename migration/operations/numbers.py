@@ -31,7 +31,7 @@ REQUEST_STEPS = {
 
 async def switch_itinerary(app: App, number: str, itinerary: str, because: str, by: str) -> Position:
     """Put a number on another itinerary, at its first step, also after it has crossed. Not while an attempt is open."""
-    position = await app.queries.find(number)
+    position = await app.queries.positions.find(number)
     try:
         target = itinerary_named(itinerary.upper())
     except ValueError as exc:
@@ -39,7 +39,7 @@ async def switch_itinerary(app: App, number: str, itinerary: str, because: str, 
     if position.itinerary == target.name:
         raise OperationRefused(f"{position.ref} is on {target.name} already")
     await app.ledger.operator_changes.switch(position.migration_id, target.name, target.first, because, by)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def hold_number(app: App, number: str, by: str, because: str = "") -> Position:
@@ -48,7 +48,7 @@ async def hold_number(app: App, number: str, by: str, because: str = "") -> Posi
     if position.hold:
         raise OperationRefused(f"{position.ref} is on hold already")
     await app.ledger.operator_changes.hold(position.migration_id, True, by, because)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def release_number(app: App, number: str, by: str) -> Position:
@@ -58,7 +58,7 @@ async def release_number(app: App, number: str, by: str) -> Position:
         wave = f"; its wave is {position.wave}" if position.wave else ""
         raise OperationRefused(f"{position.ref} is not on hold{wave}")
     await app.ledger.operator_changes.hold(position.migration_id, False, by)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def switch_to_abort(app: App, number: str, because: str, by: str) -> Position:
@@ -70,7 +70,7 @@ async def switch_to_abort(app: App, number: str, because: str, by: str) -> Posit
     await app.ledger.operator_changes.switch(
         position.migration_id, ABORT.name, ABORT.first, because, by, before_crossing=True
     )
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def abort(app: App, number: str, because: str, by: str) -> Outcome | Busy:
@@ -86,17 +86,17 @@ async def retry_number(app: App, number: str, because: str, by: str) -> Position
         raise OperationRefused(f"{position.ref} is {position.status}; there is nothing to resolve")
     waits_for_code = position.runbook == NO_CODE_PAGE
     request_step = REQUEST_STEPS.get(position.next_step or "") if waits_for_code else None
-    if request_step is not None and await app.queries.open_attempt(position.migration_id) is None:
+    if request_step is not None and await app.queries.records.open_attempt(position.migration_id) is None:
         # None of the codes that were requested will arrive any more; the operator allows another request.
         await app.ledger.operator_changes.reopen(position.migration_id, request_step, because, by)
     else:
         await app.ledger.operator_changes.ready(position.migration_id, because, by)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def recover_forward(app: App, number: str, because: str, by: str) -> Position:
     """Bring a number that is on neither side up on Cloud, also after its migration has ended."""
-    position = await app.queries.find(number)
+    position = await app.queries.positions.find(number)
     if position.ended_at is None:
         return await switch_itinerary(app, number, FORWARD_RECOVERY.name, because, by)
     return await begin_new_migration(app, position, FORWARD_RECOVERY, because, Side.UNKNOWN)
@@ -134,7 +134,7 @@ async def spend_reserve(app: App, number: str, because: str, by: str) -> Positio
     """Let this migration use the last three `register` or `deregister` calls of 72 h."""
     position = await _find_live(app, number)
     await app.ledger.operator_changes.spend_reserve(position.migration_id, by, because)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def dispose(app: App, number: str, disposition: str, because: str, by: str) -> Position:
@@ -149,7 +149,7 @@ async def dispose(app: App, number: str, disposition: str, because: str, by: str
         raise Conflict(f"{position.ref} is past its point of no return; nothing was changed")
     evidence: Mapping[str, Any] = {"side": position.side, "step": position.next_step, "reason": position.reason}
     await app.ledger.operator_changes.dispose(position.number_id, end, because, evidence, by)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def begin_new_migration(app: App, position: Position, itinerary: Itinerary, because: str, side: Side) -> Position:
@@ -163,17 +163,17 @@ async def begin_new_migration(app: App, position: Position, itinerary: Itinerary
         in_wave=False,
         after=position.migration_id,
     )
-    return await app.queries.position(migration_id)
+    return await app.queries.positions.get(migration_id)
 
 
 async def _make_due(app: App, position: Position, because: str, by: str) -> Position:
     if position.status in (Status.BLOCKED, Status.WAITING, Status.HELD):
         await app.ledger.operator_changes.ready(position.migration_id, because, by)
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def _find_live(app: App, number: str) -> Position:
-    position = await app.queries.find(number)
+    position = await app.queries.positions.find(number)
     if position.ended_at is not None:
         raise OperationRefused(f"{position.ref} is {position.status}; nothing was changed")
     return position

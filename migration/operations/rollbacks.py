@@ -28,7 +28,7 @@ async def read_rollback_assessment(app: App, number: str) -> RollbackAssessment:
 
     Raises NotFound, the clients' errors, or OperationRefused for a number that is on On-Premises or on its way there.
     """
-    position = await app.queries.find(number)
+    position = await app.queries.positions.find(number)
     view = await app.loader.of(position, await app.queries.now())
     both = await read_both(view)
     side = side_of(both, view)
@@ -61,7 +61,7 @@ async def back_to_onprem(app: App, assessment: RollbackAssessment, by: str) -> P
     await app.ledger.operator_changes.switch(
         position.migration_id, BACK_TO_ONPREM.name, BACK_TO_ONPREM.first, because, by
     )
-    return await app.queries.position(position.migration_id)
+    return await app.queries.positions.get(position.migration_id)
 
 
 def _advice_to_abort(position: Position) -> str:

@@ -2,8 +2,7 @@
 
 from migration.app import App
 from state.errors import NotFound, NotMigrated
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 
 async def find_target(app: App, name: str) -> WaveRow | Position:
@@ -11,11 +10,11 @@ async def find_target(app: App, name: str) -> WaveRow | Position:
 
     Raises NotFound, or NotMigrated for a number that is imported but has no migration.
     """
-    for row in await app.queries.waves():
+    for row in await app.queries.waves.all():
         if row.name == name:
             return row
     try:
-        return await app.queries.find(name)
+        return await app.queries.positions.find(name)
     except NotMigrated:
         raise
     except NotFound as exc:

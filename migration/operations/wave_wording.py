@@ -8,8 +8,7 @@ from datetime import datetime
 
 from migration.waves.window import window_of
 from state.enums import Released, WaveState
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
 

@@ -14,8 +14,7 @@ from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState
 from state.errors import Conflict, NotFound
 from state.ledger.waves import NewWave
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 
 async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None) -> WaveRow:
@@ -24,21 +23,21 @@ async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None) 
     A planned wave of that name keeps its numbers, and gets the new numbers and the new settings.
     Raises OperationRefused for a wave that has begun or would be empty, BadPlan for a window that is too short.
     """
-    existing = next((row for row in await app.queries.waves() if row.name == wave.name), None)
+    existing = next((row for row in await app.queries.waves.all() if row.name == wave.name), None)
     if existing is not None and existing.state is not WaveState.PLANNED:
         raise OperationRefused(f"wave {wave.name} is {existing.state}; nothing was changed")
-    added = [row.migration_id for row in select_numbers(rule, await app.queries.unplanned(), limit)]
+    added = [row.migration_id for row in select_numbers(rule, await app.queries.fleet.unplanned(), limit)]
     if existing is None and not added:
         raise OperationRefused(f"no number without a wave matches the rule; wave {wave.name} would be empty")
     await _check_plan(app, wave, existing, added)
     write = app.ledger.waves.make if existing is None else app.ledger.waves.settle
     await write(wave, added)
-    return await app.queries.wave(wave.name)
+    return await app.queries.waves.get(wave.name)
 
 
 async def _check_plan(app: App, wave: NewWave, existing: WaveRow | None, added: Sequence[int]) -> None:
     """Check window and canary against the numbers. Settings that do not change were checked when they were typed."""
-    board = await app.queries.board()
+    board = await app.queries.positions.board()
     numbers = [position for position in board if position.wave == wave.name or position.migration_id in set(added)]
     window = Window(wave.window_start, wave.window_end, wave.time_zone)
     if added or existing is None or window != window_of(existing):
@@ -53,12 +52,12 @@ async def change_window(app: App, name: str, window: Window) -> WaveRow:
 
     Raises NotFound, OperationRefused once the wave has ended, BadPlan for a window that is too short.
     """
-    row = await app.queries.wave(name)
+    row = await app.queries.waves.get(name)
     if row.state in ENDED_STATES:
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
-    check_window_fits(window, not_crossed(await app.queries.board(wave=name)), await app.queries.now())
+    check_window_fits(window, not_crossed(await app.queries.positions.board(wave=name)), await app.queries.now())
     await app.ledger.waves.set_window(name, window.start, window.end, window.time_zone)
-    return await app.queries.wave(name)
+    return await app.queries.waves.get(name)
 
 
 async def begin_wave(app: App, name: str) -> WaveRow:
@@ -66,8 +65,8 @@ async def begin_wave(app: App, name: str) -> WaveRow:
 
     Raises NotFound, or OperationRefused for a wave that is empty, held or stopped, or whose window has ended.
     """
-    row = await app.queries.wave(name)
-    board = await app.queries.board(wave=name)
+    row = await app.queries.waves.get(name)
+    board = await app.queries.positions.board(wave=name)
     reject_empty_wave(row, board)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         reason = f": {row.because}" if row.because else ""
@@ -79,7 +78,7 @@ async def begin_wave(app: App, name: str) -> WaveRow:
     if row.state is WaveState.PLANNED:
         with suppress(Conflict):  # another worker may begin it at the same time
             await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
-    return await app.queries.wave(name)
+    return await app.queries.waves.get(name)
 
 
 def reject_empty_wave(row: WaveRow, board: Sequence[Position]) -> None:
@@ -106,14 +105,14 @@ def reject_ended_window(row: WaveRow, now: datetime) -> None:
 async def hold_wave(app: App, name: str, because: str) -> WaveRow:
     """From now on no number of the wave passes its gate. Numbers that have crossed continue to their end."""
     await app.ledger.waves.move(name, WaveState.HELD, allowed=[WaveState.PLANNED, WaveState.RUNNING], because=because)
-    return await app.queries.wave(name)
+    return await app.queries.waves.get(name)
 
 
 async def stop_wave(app: App, name: str, because: str) -> WaveRow:
     """End a wave for good. Numbers that have not crossed stay where they are until each is aborted."""
     live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
     await app.ledger.waves.move(name, WaveState.STOPPED, allowed=live, because=because)
-    return await app.queries.wave(name)
+    return await app.queries.waves.get(name)
 
 
 async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]) -> WaveRow:
@@ -121,7 +120,7 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
 
     Raises Conflict or OperationRefused if that much was released before and the wave is not held.
     """
-    row = await app.queries.wave(name)
+    row = await app.queries.waves.get(name)
     held = row.state in (WaveState.HELD, WaveState.HALTED)
     if row.state in ENDED_STATES:
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
@@ -134,7 +133,7 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
         await _release(app, row, Released.CANARY if canary else Released.ALL, held=held)
     if held:
         await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.HELD, WaveState.HALTED])
-    return await app.queries.wave(name)
+    return await app.queries.waves.get(name)
 
 
 async def _release(app: App, row: WaveRow, released: Released, *, held: bool) -> None:
@@ -170,7 +169,7 @@ async def find_wave_numbers(app: App, wave: str, numbers: Sequence[str]) -> list
 async def _find_number(app: App, number: str) -> Position:
     """Raises NotFound, which says which of several numbers was not found."""
     try:
-        return await app.queries.find(number)
+        return await app.queries.positions.find(number)
     except NotFound as exc:
         raise NotFound(f"--only {without_numbers(number)!r}: {exc}") from exc
 

@@ -72,7 +72,7 @@ async def _run_check(check: Check, number: Number) -> CheckResult | None:
 
 async def _check_budget(app: App, position: Position) -> CheckResult:
     """Whether a `register` call is left that is not kept in reserve."""
-    spent, until = await app.queries.budget_spent(position.phone_number_id, "register")
+    spent, until = await app.queries.gate.budget_spent(position.phone_number_id, "register")
     if BUDGET_CALLS - BUDGET_RESERVE - spent <= 0:
         message = f"{spent} register calls in 72 h; the last {BUDGET_RESERVE} are kept until {until:%Y-%m-%d %H:%M} UTC"
         return CheckResult("register budget", Verdict.FAIL, message, "runbooks/budget-spent.md")

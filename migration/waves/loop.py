@@ -15,7 +15,7 @@ from migration.engine.runner import Busy
 from migration.steps.outcomes import Held
 from state.enums import WaveState
 from state.errors import Conflict
-from state.queries import WavePart
+from state.queries.due import WavePart
 
 SWEEP_EVERY = timedelta(seconds=2)
 MAX_NUMBERS_PER_RUN = 500  # a Prefect server drops task runs beyond that: docs/decisions.md
@@ -43,7 +43,7 @@ class NumberSelection:
 
 async def end_leases_of_dead_workers(app: App) -> None:
     """End the leases of killed workers of this machine now, instead of waiting up to a minute until they expire."""
-    for holder in await app.queries.holders():
+    for holder in await app.queries.due.lease_holders():
         if app.is_gone(holder):
             await app.ledger.leases.end_those_of(holder)
 
@@ -55,7 +55,7 @@ async def numbers_to_sweep(app: App, *, dry_run: bool = False) -> tuple[int, ...
     """
     if not dry_run:
         await end_leases_of_dead_workers(app)
-    due = await app.queries.due(begun=[itinerary.name.value for itinerary in FORWARD])
+    due = await app.queries.due.due_now(begun=[itinerary.name.value for itinerary in FORWARD])
     return due[:MAX_NUMBERS_PER_RUN]
 
 
@@ -111,7 +111,7 @@ class WaveLoop:
         slots = self._concurrency - len(self._running)
         if slots <= 0:
             return
-        for migration_id in await self._app.queries.due(selection.wave_part, limit=MAX_DUE):
+        for migration_id in await self._app.queries.due.due_now(selection.wave_part, limit=MAX_DUE):
             if slots <= 0:
                 break
             if selection.includes(migration_id) and migration_id not in {*self._running, *self.rejected}:
@@ -156,7 +156,7 @@ class WaveLoop:
 
     async def _more_soon(self, selection: NumberSelection) -> bool:
         now = await self._app.queries.now()
-        soon = await self._app.queries.due_by(now + self._patience, selection.wave_part)
+        soon = await self._app.queries.due.due_by(now + self._patience, selection.wave_part)
         # Numbers selected by id wait for a wave that another worker moves; that worker will run them.
         excluded = self.rejected if selection.only is not None else ()
         return any(selection.includes(migration_id) and migration_id not in excluded for migration_id in soon)
@@ -165,20 +165,20 @@ class WaveLoop:
         """Whether to stay for a release: a number is held, the wave has not ended, `gate_patience` has not passed."""
         if selection.wave_part is None or not self._gate_patience:
             return False
-        now, row = await self._app.queries.now(), await self._app.queries.wave(selection.wave_part.wave)
+        now, row = await self._app.queries.now(), await self._app.queries.waves.get(selection.wave_part.wave)
         self._idle_since = self._idle_since or now
         if now - self._idle_since >= self._gate_patience or (row.window_end is not None and row.window_end <= now):
             return False
         if row.state in (WaveState.STOPPED, WaveState.DONE):
             return False
-        return bool(await self._app.queries.at_gate(selection.wave_part))
+        return bool(await self._app.queries.due.held_at_gate(selection.wave_part))
 
     async def _halt_waves(self) -> None:
         """Halt every running wave whose halt rule is broken, whichever worker moved its numbers.
 
         The gate itself reads the rule too, so no number crosses between the failure and this call.
         """
-        for wave, reason in await self._app.queries.to_halt():
+        for wave, reason in await self._app.queries.waves.to_halt():
             with suppress(Conflict):  # a person or another worker has changed the wave first
                 await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason)
 

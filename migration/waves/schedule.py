@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from state.enums import WaveState
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 # A larger wave gets a second run beside the first: if one worker dies, the other one continues.
 MAX_NUMBERS_IN_SINGLE_RUN = 20

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from migration.engine.itineraries import itinerary_named
 from migration.waves.plan import BadPlan
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 # Entries of the time zone database that are no zones; what they stand for depends on the machine.
 EXCLUDED_ZONES = frozenset({"localtime", "Factory", "posixrules"})

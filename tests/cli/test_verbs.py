@@ -293,7 +293,7 @@ def test_hold_and_release_of_a_number(make_operator: MakeOperator) -> None:
     assert (output.exit_code, output.document["next"]) == (0, "cutover run N-0001")
     assert operator.cutover("release", "N-0001").error_line == "N-0001 is not on hold"
     assert operator.cutover("run", "N-0001").exit_code == 0
-    events = operator.with_app(lambda app: app.queries.events(1))
+    events = operator.with_app(lambda app: app.queries.records.events(1))
     assert any(one.kind == "hold" and one.facts["reason"] == "campaign" for one in events)
 
 
@@ -428,7 +428,7 @@ def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator)
 
         async def tick() -> None:
             nonlocal asked_at
-            moved = [at for at in await app.queries.board() if at.side is Side.CLOUD]
+            moved = [at for at in await app.queries.positions.board() if at.side is Side.CLOUD]
             if asked_at is None:
                 asked_at = operator.harness.clock.now()
                 await release()
@@ -472,7 +472,7 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(make_operator
         began = operator.harness.clock.now()
 
         async def tick() -> None:
-            board = await app.queries.board()
+            board = await app.queries.positions.board()
             if not crossed_at_word and any(at.side is Side.CLOUD for at in board):
                 more = ("--confirm", "north") if verb == "stop" else ()
                 said = await asyncio.to_thread(operator.cutover, verb, "north", "--because", "storm", *more)

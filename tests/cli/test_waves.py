@@ -14,7 +14,7 @@ from migration.waves.plan import BadPlan
 from migration.waves.window import Window, parse_window
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
-from state.queries import WaveRow
+from state.rows import WaveRow
 from tests.cli.side_effects import MakeOperator, everything, sent
 from tests.harness.operator import Operator
 
@@ -23,7 +23,7 @@ NIGHT = ("--from", "2025-09-01 22:00", "--to", "2025-09-02 02:00")
 
 
 def wave(operator: Operator, name: str = "north") -> WaveRow:
-    return operator.with_app(lambda app: app.queries.wave(name))
+    return operator.with_app(lambda app: app.queries.waves.get(name))
 
 
 def window(operator: Operator, name: str = "north") -> tuple[str, str, str]:
@@ -454,7 +454,9 @@ def test_deploy_names_the_waves_that_no_schedule_begins(make_operator: MakeOpera
     operator.harness.clock.advance(3 * 3600)
 
     async def asked(app: App) -> dict[str, str]:
-        return unscheduled_waves(await app.queries.waves(), await app.queries.board(), await app.queries.now())
+        return unscheduled_waves(
+            await app.queries.waves.all(), await app.queries.positions.board(), await app.queries.now()
+        )
 
     told = operator.with_app(asked)
     assert told == {

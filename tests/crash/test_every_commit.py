@@ -53,11 +53,11 @@ async def _killed_at(url: str, folder: Path, story: Story, kill: str, nth: int) 
     there_was = await run_until_crash(harness, kill, nth, lambda app: harness.run_number(app, at.ref))
     async with harness.worker() as app:
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         where = f"killed {kill} {nth}: {at.status} at {at.next_step}: {at.reason}"
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), where
-        assert await app.queries.open_attempt(at.migration_id) is None, where
-        assert await app.queries.broken_link(at.migration_id) is None, where
+        assert await app.queries.records.open_attempt(at.migration_id) is None, where
+        assert await app.queries.records.broken_link(at.migration_id) is None, where
         assert at.dark_since is None, where
     _promises_kept(harness, harness.sandbox.mutations(at.e164), at.e164, where)
     return there_was

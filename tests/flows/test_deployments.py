@@ -11,7 +11,7 @@ from prefect.cli.deploy._models import PrefectYamlModel
 from flows.deployments import FLOWS, prefect_yaml, write_prefect_file
 from migration.waves.schedule import ScheduledRun, part_count, scheduled_runs
 from state.enums import WaveState
-from state.queries import WaveRow
+from state.rows import WaveRow
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 WAVE = WaveRow(

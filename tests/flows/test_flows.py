@@ -132,7 +132,7 @@ async def test_a_wave_is_a_task_a_number(environment: FlowEnvironment) -> None:
 
 async def key_of(environment: FlowEnvironment, wave: str) -> str:
     async with environment.app() as app:
-        return f"wave-{(await app.queries.wave(wave)).id}"
+        return f"wave-{(await app.queries.waves.get(wave)).id}"
 
 
 async def test_the_parts_of_a_wave_share_one_progress_and_one_table(environment: FlowEnvironment) -> None:
@@ -156,7 +156,7 @@ async def test_the_parts_of_a_wave_share_one_progress_and_one_table(environment:
 async def test_two_waves_of_like_names_have_pictures_of_their_own(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "2", wave="")
     async with environment.app() as app:
-        for wave, at in zip(("Night one", "night-one"), await app.queries.board(), strict=True):
+        for wave, at in zip(("Night one", "night-one"), await app.queries.positions.board(), strict=True):
             await app.ledger.waves.make(NewWave(wave), [at.migration_id])
     await run_wave("Night one", patience_s=0, gate_min=0, return_state=True)
     told = [await key_of(environment, wave) for wave in ("Night one", "night-one")]
@@ -189,7 +189,7 @@ async def test_a_part_that_does_not_exist_begins_nothing(environment: FlowEnviro
     state = await run_wave("demo", part=2, parts=2, return_state=True)
     assert state.message == "there is no part 2 of 2: parts are counted from 0; nothing was begun"
     async with environment.app() as app:
-        assert (await app.queries.wave("demo")).state == "planned"
+        assert (await app.queries.waves.get("demo")).state == "planned"
 
 
 async def test_a_sweep_leaves_waves_alone_that_nobody_began(environment: FlowEnvironment) -> None:

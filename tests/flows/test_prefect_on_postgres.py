@@ -115,7 +115,7 @@ async def told(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]]:
 
 async def board(stack: PrefectStack) -> tuple[Position, ...]:
     async with open_app(stack.settings) as app:
-        return await app.queries.board()
+        return await app.queries.positions.board()
 
 
 async def numbers(stack: PrefectStack) -> list[dict[str, Any]]:
@@ -151,7 +151,7 @@ async def the_wave_is_over(stack: PrefectStack) -> None:
 
 async def the_parts_share_their_pictures(stack: PrefectStack, api: PrefectApi) -> None:
     async with open_app(stack.settings) as app:
-        key = f"wave-{(await app.queries.wave(WAVE)).id}"
+        key = f"wave-{(await app.queries.waves.get(WAVE)).id}"
     shown = {one["key"]: one for one in await api.ask("POST", "/artifacts/latest/filter", {})}
     assert set(shown) == {key, f"{key}-table"}
     assert shown[key]["data"] == 100

@@ -96,7 +96,7 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(
     environment: FlowEnvironment, api: PrefectApi
 ) -> None:
     async with environment.app() as app:
-        board = {at.ref: at for at in await app.queries.board()}
+        board = {at.ref: at for at in await app.queries.positions.board()}
         wave = NewWave("night", window_start=datetime.now(UTC) - timedelta(minutes=1))
         await app.ledger.waves.make(wave, [board["N-0002"].migration_id, board["N-0003"].migration_id])
     run = await ended(api, "run-wave/cutover", wave="night", patience_s=5, gate_min=0)
@@ -138,10 +138,10 @@ async def schedules(api: PrefectApi, deployment: str) -> list[str]:
 
 async def test_schedules_come_and_go_with_the_waves(environment: FlowEnvironment, api: PrefectApi) -> None:
     async with environment.app() as app:
-        board = await app.queries.board()
+        board = await app.queries.positions.board()
         later = NewWave("later", window_start=datetime.now(UTC) + timedelta(days=2), time_zone="Asia/Kolkata")
         await app.ledger.waves.make(later, [board[3].migration_id])
-        wave_id = (await app.queries.wave("later")).id
+        wave_id = (await app.queries.waves.get("later")).id
     told = json.loads((await environment.stack.cutover("deploy", "--json")).splitlines()[-1])
     assert [one["wave"] for one in told["wave_runs"]] == ["later"]
     assert await schedules(api, "run-wave/cutover") == [f"wave-{wave_id}-part-0"]

@@ -66,14 +66,14 @@ async def assert_ended_on_one_side(
     harness: Harness, app: App, baseline: Baseline, *, left_cloud: bool, side: str, where: str
 ) -> None:
     """`left_cloud`: the request took the number off Cloud. `side`: where it has to be now."""
-    at = await app.queries.find(baseline.at.ref)
+    at = await app.queries.positions.find(baseline.at.ref)
     where = f"{where}: {at.side}, {at.status} at {at.next_step}: {at.reason}"
     assert at.ended_at is not None, where
     await assert_one_next_command(app, at)
     sides = (harness.sandbox_number(at).side, at.side.value, serving_sides(harness, at))
     assert sides == (side, side, [side] if side != "neither" else []), where
-    assert await app.queries.open_attempt(at.migration_id) is None, where
-    assert await app.queries.broken_link(at.migration_id) is None, where
+    assert await app.queries.records.open_attempt(at.migration_id) is None, where
+    assert await app.queries.records.broken_link(at.migration_id) is None, where
     _assert_nothing_twice(harness, baseline, at, left_cloud=left_cloud, where=where)
     await _assert_senders_resumed(harness, app, at, where)
 
@@ -94,6 +94,6 @@ async def _assert_senders_resumed(harness: Harness, app: App, at: Position, wher
     assert (at.paused_at, number.sender.paused_at) == (None, None), where
     if number.side != "neither":
         assert number.sender.route == number.side, f"{where}: {harness.mutations(at)}"
-    bodies = [row["body"] for row in await app.queries.outbox(at.migration_id)]
+    bodies = [row["body"] for row in await app.queries.records.outbox(at.migration_id)]
     if number.side != "neither":
         assert {body["to"] for body in bodies[-1:]} <= {number.side}, f"{where}: {bodies[-1]}"

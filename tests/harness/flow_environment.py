@@ -46,7 +46,7 @@ class FlowEnvironment:
     async def positions(self) -> tuple[Position, ...]:
         async with self.app() as app:
             opened: App = app
-            return await opened.queries.board()
+            return await opened.queries.positions.board()
 
     async def sandbox_numbers(self) -> list[dict[str, Any]]:
         async with SandboxControl(self.sandbox_url) as control:

@@ -111,13 +111,13 @@ class Harness:
 
     async def import_numbers(self, app: App, **columns: str) -> list[Position]:
         await import_fleet(app, self.inventory(**columns), "tester", lambda done, of: None)
-        return list(await app.queries.board())
+        return list(await app.queries.positions.board())
 
     # -- moving
 
     async def run_number(self, app: App, ref: str, *, patience: timedelta = timedelta(hours=2)) -> Outcome | Busy:
         """Run a number and enter its codes, until it needs a person or a wait of more than `patience`."""
-        at = await app.queries.find(ref)
+        at = await app.queries.positions.find(ref)
         end = self.clock.now() + patience
         while True:
             outcome = await app.runner.run_one(at.migration_id)
@@ -126,7 +126,7 @@ class Harness:
                     continue
                 case Waiting(until=until) if until <= end:
                     self.clock.advance(max((until - self.clock.now()).total_seconds(), 0.1))
-                case Busy() if (at := await app.queries.find(ref)).lease_until is not None:
+                case Busy() if (at := await app.queries.positions.find(ref)).lease_until is not None:
                     assert at.lease_until is not None
                     self.clock.advance(max((at.lease_until - self.clock.now()).total_seconds(), 0.0) + 0.1)
                 case Held() | Blocked() | Busy() | Waiting() | Advanced():
@@ -137,7 +137,7 @@ class Harness:
     async def advance_to(self, app: App, at: Position, step: str) -> Position:
         """Run steps of the number until `step` is its next one."""
         for _ in range(200):
-            at = await app.queries.position(at.migration_id)
+            at = await app.queries.positions.get(at.migration_id)
             if at.next_step == step:
                 return at
             outcome = await app.runner.run_step(at.migration_id)
@@ -150,7 +150,7 @@ class Harness:
     async def enter_newest_code(self, app: App, at: Position) -> bool:
         """Enter the newest code on the number's phone. False where there is none or the number does not wait for it."""
         codes = self.sandbox.sms(at.e164)
-        current = await app.queries.position(at.migration_id)
+        current = await app.queries.positions.get(at.migration_id)
         if not codes or current.next_step not in ("verify_code", "verify_code_onprem"):
             return False
         await enter_code(app, at.ref, SecretStr(codes[-1]), "tester")

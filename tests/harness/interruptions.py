@@ -134,7 +134,7 @@ async def _crash_and_request(
 ) -> bool:
     reached = await run_until_crash(harness, crash_kind, nth, lambda app: harness.run_number(app, at.ref))
     async with harness.worker() as app:
-        at = await app.queries.find(at.ref)
+        at = await app.queries.positions.find(at.ref)
         await assert_one_next_command(app, at)
         if at.lease_until is not None:
             harness.clock.advance(max((at.lease_until - harness.clock.now()).total_seconds(), 0) + 0.1)
@@ -165,7 +165,7 @@ async def _request_and_crash(
 
     reached = await run_until_crash(harness, crash_kind, nth, act)
     async with harness.worker() as app:
-        at = await app.queries.find(ref)
+        at = await app.queries.positions.find(ref)
         await assert_one_next_command(app, at)
         if (at.migration_id, at.fence) == (baseline.at.migration_id, baseline.at.fence):
             await request.act(app, ref)  # killed before the request was recorded: the operator repeats it
@@ -186,7 +186,7 @@ async def _assert_rejected(harness: Harness, baseline: Baseline, request: Operat
         else:
             raise AssertionError(f"accepted at {_step(baseline.at)}")
         assert await _record_of(app, baseline.at.ref) == record
-        at = await app.queries.find(baseline.at.ref)
+        at = await app.queries.positions.find(baseline.at.ref)
         await assert_one_next_command(app, at)
     writes = [call.call for call in harness.sandbox.world.log.since(baseline.calls) if call.write]
     assert (writes, harness.sandbox_number(at).side) == ([], baseline.side)
@@ -194,23 +194,23 @@ async def _assert_rejected(harness: Harness, baseline: Baseline, request: Operat
 
 async def _record_of(app: App, ref: str) -> list[Any]:
     """Everything that our database has about a number."""
-    at = await app.queries.find(ref)
+    at = await app.queries.positions.find(ref)
     rows: list[Any] = [at]
-    for migration in await app.queries.history(at.number_id):
+    for migration in await app.queries.positions.history(at.number_id):
         migration_id = migration.migration_id
-        rows += [*await app.queries.events(migration_id), *await app.queries.attempts(migration_id)]
-        rows += [await app.queries.findings(migration_id), await app.queries.outbox(migration_id)]
+        rows += [*await app.queries.records.events(migration_id), *await app.queries.records.attempts(migration_id)]
+        rows += [await app.queries.records.findings(migration_id), await app.queries.records.outbox(migration_id)]
     return rows
 
 
 async def _run_to_the_end(harness: Harness, app: App, ref: str) -> None:
     """Act as an operator does: enter codes, and do what the runbook of a blocked number says."""
-    at = await app.queries.find(ref)
+    at = await app.queries.positions.find(ref)
     await app.runner.run_one(at.migration_id)
-    await assert_one_next_command(app, await app.queries.find(ref))  # before anybody enters a code
+    await assert_one_next_command(app, await app.queries.positions.find(ref))  # before anybody enters a code
     for _ in range(4):
         await harness.run_number(app, ref)
-        at = await app.queries.find(ref)
+        at = await app.queries.positions.find(ref)
         await assert_one_next_command(app, at)
         if at.ended_at is not None:
             return

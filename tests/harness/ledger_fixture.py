@@ -14,7 +14,7 @@ from state.enums import AttemptEnd, Side, Status
 from state.ledger import Ledger, Move, NewIntent
 from state.ledger.changes import AttemptClosed
 from state.ledger.fleet_import import NewNumber, NewProfile
-from state.queries import Queries
+from state.queries.queries import Queries
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.types import HandedClock
 
@@ -93,7 +93,7 @@ class LedgerFixture:
 
     async def end_migration(self, migration: int) -> None:
         """The migration is over, wherever it stood."""
-        at = await self.queries.position(migration)
+        at = await self.queries.positions.get(migration)
         lease = await self.lease(migration, "an ender")
         await self.ledger.moves.record(lease, Move(str(at.next_step), Status.ABORTED, "aborted"))
 

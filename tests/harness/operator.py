@@ -58,7 +58,7 @@ class Operator:
         return self.position()
 
     def position(self, ref: str = "N-0001") -> Position:
-        return self.with_app(lambda app: app.queries.find(ref))
+        return self.with_app(lambda app: app.queries.positions.find(ref))
 
     def sandbox_number(self, ref: str = "N-0001") -> Any:
         """The number as the sandbox knows it."""
@@ -86,7 +86,7 @@ class Operator:
         """Step by step until the cursor stands there."""
 
         async def walk(app: App) -> None:
-            at = await app.queries.find(ref)
+            at = await app.queries.positions.find(ref)
             for _ in range(60):
                 if at.next_step == step:
                     return
@@ -94,7 +94,7 @@ class Operator:
                 assert isinstance(outcome, Advanced | Waiting), outcome
                 if isinstance(outcome, Waiting):
                     self.harness.clock.advance(max((outcome.until - self.harness.clock.now()).total_seconds(), 0.1))
-                at = await app.queries.find(ref)
+                at = await app.queries.positions.find(ref)
             raise AssertionError(f"{ref} never came to {step}")
 
         self.with_app(walk)

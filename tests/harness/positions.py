@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from state.enums import Side, Status, WaveState
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

@@ -113,7 +113,7 @@ async def _first_position(harness: Harness, app: App, scenario: Scenario) -> Pos
 async def _run_one_step(harness: Harness, app: App, before: Position) -> Position:
     for _ in range(100):
         outcome = await app.runner.run_step(before.migration_id)
-        at = await app.queries.position(before.migration_id)
+        at = await app.queries.positions.get(before.migration_id)
         if (at.itinerary, at.next_step) != (before.itinerary, before.next_step):
             return at
         assert isinstance(outcome, Waiting), f"stopped at {at.next_step}: {outcome}"

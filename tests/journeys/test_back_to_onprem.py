@@ -55,7 +55,7 @@ async def test_the_way_back_in_order(make_matrix_harness: MakeHarness, name: str
         before = len(harness.mutations(at))
         at = await request_rollback(app, at.ref)
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.status) == (story.ends, Status.DONE), f"{at.next_step}: {at.reason}"
         assert at.dark_since is None
     assert harness.mutations(at)[before:] == story.calls
@@ -72,7 +72,7 @@ async def test_a_closed_way_is_not_offered_and_changes_nothing(make_matrix_harne
         calls = harness.mutations(at)
         with pytest.raises(OperationRefused, match="closed"):
             await request_rollback(app, at.ref)
-        assert (await app.queries.find(at.ref)).migration_id == at.migration_id
+        assert (await app.queries.positions.find(at.ref)).migration_id == at.migration_id
     assert harness.mutations(at) == calls
 
 
@@ -84,12 +84,12 @@ async def test_a_number_that_a_wrong_pin_took_down_comes_forward(make_matrix_har
         at = await harness.advance_to(app, at, "register")
         harness.sandbox_number(at).pin = "999999"
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.status, at.side, at.dark_by_us) == (Status.BLOCKED, Side.NEITHER, True)
         assert at.runbook == "runbooks/wrong-pin.md"
         assert at.pin_provenance is None
         at = await recover_forward(app, at.ref, "the customer changed the PIN", "tester")
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.next_step}: {at.reason}"
     assert harness.sandbox_number(at).wrong_pins == 1

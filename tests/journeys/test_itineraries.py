@@ -82,9 +82,9 @@ async def test_the_far_side_sees_exactly_these_writes(make_harness: MakeHarness,
         outcome = await harness.run_number(app, at.ref)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE)
-        assert await app.queries.broken_link(at.migration_id) is None
+        assert await app.queries.records.broken_link(at.migration_id) is None
     number = harness.sandbox_number(at)
     assert (number.platform, number.registered, number.double_effects) == ("CLOUD_API", 1, 0)
     assert harness.mutations(at) == story.calls
@@ -121,7 +121,7 @@ async def test_who_served_until_our_call_is_dark_by_us_whatever_was_read_before(
         assert at.side is Side.UNKNOWN
         harness.sandbox_number(at).pin = "999999"
         assert isinstance(await harness.run_number(app, at.ref), Blocked)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.dark_by_us) == (Side.NEITHER, True)
 
 

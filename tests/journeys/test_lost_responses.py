@@ -57,7 +57,7 @@ async def test_one_fault_of_the_wire_never_moves_twice(
         (at,) = await harness.import_numbers(app, hook="senders")
         harness.sandbox.faults.add(route=write, e164=None, times=1, **fault)
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
         assert at.dark_since is None
     number = harness.sandbox_number(at)
@@ -77,7 +77,7 @@ async def test_reads_that_lag_do_not_cause_a_second_register(
         (at,) = await harness.import_numbers(app)
         harness.sandbox.faults.add(route="register", e164=None, kind="lost_answer", times=1)
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
     assert Counter(harness.mutations(at))["register"] == 1
 
@@ -111,7 +111,7 @@ async def test_right_under_every_value_of_every_switch(
         (at,) = await harness.import_numbers(app)
         came_dark = at.dark_since is not None
         outcome = await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         number = harness.sandbox_number(at)
         assert number.wrong_pins == 0
         assert number.double_effects == 0

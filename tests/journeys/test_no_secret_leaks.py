@@ -99,10 +99,14 @@ async def test_a_whole_number_leaves_no_secret_anywhere(make_harness: MakeHarnes
         (at,) = await harness.import_numbers(app)
         reports = await run_preflight(app, [at])
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         view = await app.loader.of(at, harness.clock.now())
         shown = [repr(reports), repr(at), repr(view), repr(app.settings), repr(app.admin), repr(view.cloud)]
-        shown += [repr(vars(app.secret_store)), repr(app.clients), repr(await app.queries.events(at.migration_id))]
+        shown += [
+            repr(vars(app.secret_store)),
+            repr(app.clients),
+            repr(await app.queries.records.events(at.migration_id)),
+        ]
         kept = await rows(app)
     assert at.side == "cloud"
     assert len(spy.secrets) >= 6, "the spy saw too little to be worth anything"
@@ -124,7 +128,7 @@ async def test_no_error_carries_a_secret(sqlite_url: str, tmp_path: Any, logged:
         for call in ("onprem.two_step", "onprem.backup", "register", "messages", "subscribe"):
             harness.sandbox.faults.add(call, fault)
         await harness.run_number(app, at.ref)
-        events = [repr(event) for event in await app.queries.events(at.migration_id)]
+        events = [repr(event) for event in await app.queries.records.events(at.migration_id)]
         kept = await rows(app)
     assert spy.found_in(logged) == []
     assert spy.found_in(events + kept) == []

@@ -39,7 +39,7 @@ async def test_a_wrong_pin_is_not_sent_twice_because_a_side_could_not_be_read(ma
         assert isinstance(outcome, Blocked)
         assert outcome.runbook == "runbooks/wrong-pin.md"
         assert Counter(call.call for call in harness.sandbox.world.calls)["get.number"] > reads
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.dark_by_us, at.pin_provenance) == (Side.UNKNOWN, True, None)
         await harness.run_number(app, at.ref)
     assert (harness.mutations(at).count("register"), harness.sandbox_number(at).wrong_pins) == (1, 1)
@@ -56,10 +56,10 @@ async def test_a_token_refused_while_settling_says_nothing_about_the_call(make_h
         harness.clock.advance(50)
         harness.sandbox.faults.add(**_fault("get.number", kind="error", code=190, details="expired"))
         assert isinstance(await app.runner.run_step(at.migration_id), Held)
-        assert await app.queries.open_attempt(at.migration_id) is not None
+        assert await app.queries.records.open_attempt(at.migration_id) is not None
         await app.ledger.operator_changes.unhalt_profile(at.profile)
         await harness.run_number(app, at.ref)
-        assert (await app.queries.position(at.migration_id)).status is Status.DONE
+        assert (await app.queries.positions.get(at.migration_id)).status is Status.DONE
     assert harness.mutations(at).count("request_code") == 1
 
 
@@ -73,7 +73,7 @@ async def test_a_login_refused_closes_the_call_it_was_for(make_harness: MakeHarn
         outcome = await app.runner.run_step(at.migration_id)
         assert isinstance(outcome, Blocked)
         assert outcome.runbook == "runbooks/onprem-login.md"
-        assert (await app.queries.attempts(at.migration_id))[-1]["ended"] == AttemptEnd.REFUSED
+        assert (await app.queries.records.attempts(at.migration_id))[-1]["ended"] == AttemptEnd.REFUSED
 
 
 async def test_a_move_with_a_backup_that_needs_a_code_all_the_same_is_a_persons(make_harness: MakeHarness) -> None:
@@ -84,9 +84,9 @@ async def test_a_move_with_a_backup_that_needs_a_code_all_the_same_is_a_persons(
         outcome = await harness.run_number(app, at.ref)
         assert isinstance(outcome, Blocked)
         assert (outcome.runbook, "133006" in outcome.reason) == ("runbooks/refused.md", True)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.crossed_at, at.next_step) == (Side.ON_PREMISES, None, "register")
-        assert await app.queries.open_attempt(at.migration_id) is None
+        assert await app.queries.records.open_attempt(at.migration_id) is None
     assert harness.mutations(at).count("register") == 1
 
 
@@ -113,11 +113,11 @@ async def test_an_optional_step_is_not_passed_over_while_its_call_is_open(make_h
         harness.sandbox.faults.add(**_fault("get.profile", kind="error", code=100, details="no", after=2))
         outcome = await app.runner.run_step(at.migration_id)
         assert isinstance(outcome, Blocked | Waiting), outcome
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.next_step, at.ended_at) == ("restore_profile", None)
         await app.ledger.operator_changes.ready(at.migration_id, "looked again", "tester")
         assert await harness.run_number(app, at.ref) == Advanced("restore_profile", ended=True)
-        assert await app.queries.open_attempt(at.migration_id) is None
+        assert await app.queries.records.open_attempt(at.migration_id) is None
 
 
 async def test_a_refusal_that_is_always_to_be_waited_out_comes_to_a_person(make_harness: MakeHarness) -> None:
@@ -149,7 +149,7 @@ async def test_a_backup_that_cannot_be_kept_stops_its_number_and_is_not_passed_o
         outcome = await harness.run_number(app, at.ref)
         assert isinstance(outcome, Blocked)
         assert (outcome.runbook, "cannot be written" in outcome.reason) == ("runbooks/no-backup.md", True)
-        assert (await app.queries.position(at.migration_id)).next_step == "back_up"
+        assert (await app.queries.positions.get(at.migration_id)).next_step == "back_up"
         shelf.unlink()
         await app.ledger.operator_changes.ready(at.migration_id, "the folder is mended", "tester")
         assert isinstance(await harness.run_number(app, at.ref), Advanced)

@@ -30,7 +30,7 @@ async def test_an_aborted_way_back_tells_senders_the_side_that_serves(make_harne
     async with harness.worker() as app:
         at = await _on_its_way_back(harness, app, "deregister_cloud")
         await abort(app, at.ref, "changed our minds", "tester")
-        body = (await app.queries.outbox(at.migration_id))[-1]["body"]
+        body = (await app.queries.records.outbox(at.migration_id))[-1]["body"]
     assert harness.sandbox_number(at).side == "cloud"
     assert (body["event"], body["to"]) == ("resume_sends", "cloud")
 
@@ -65,11 +65,11 @@ async def test_recovery_of_a_number_that_is_up_onprem_says_so(make_harness: Make
             at = await _on_its_way_back(harness, app, step)
         await request_recovery(app, at.ref)
         await harness.run_number(app, at.ref)
-        at = await app.queries.find(at.ref)
+        at = await app.queries.positions.find(at.ref)
         assert harness.sandbox_number(at).side == "on_premises"
         assert (at.side, at.status) == (Side.ON_PREMISES, Status.BLOCKED), next_command(at, await app.queries.now())
         await abort(app, at.ref, "it serves where it was", "tester")
-        at = await app.queries.find(at.ref)
+        at = await app.queries.positions.find(at.ref)
     assert (at.side, at.status) == (Side.ON_PREMISES, Status.ABORTED)
     assert harness.sandbox_number(at).sender.route == "on_premises"
 
@@ -87,7 +87,7 @@ async def test_a_registration_refused_once_with_a_code_that_no_page_gives_costs_
         at = await _on_its_way_back(harness, app, "restart_onprem")
         harness.sandbox.faults.add(route=f"onprem.{route}", kind="error", code=code)
         await harness.run_number(app, at.ref)
-        at = await app.queries.find(at.ref)
+        at = await app.queries.positions.find(at.ref)
         if code in (432, 1031):
             assert at.status is Status.BLOCKED
             assert next_command(at, await app.queries.now()).startswith("cutover runbook")

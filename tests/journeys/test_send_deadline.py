@@ -43,10 +43,10 @@ async def test_an_intent_that_grew_old_is_never_sent(
         assert isinstance(await app.runner.run_step(at.migration_id), Waiting)
         harness.crash_point.on_commit = None
         assert call not in harness.mutations(at)
-        attempts = await app.queries.attempts(at.migration_id)
+        attempts = await app.queries.records.attempts(at.migration_id)
         assert attempts[-1]["ended"] == AttemptEnd.NEVER_LEFT
-        assert (await app.queries.budget_spent(at.phone_number_id, "register"))[0] == 0
-        at = await app.queries.position(at.migration_id)
+        assert (await app.queries.gate.budget_spent(at.phone_number_id, "register"))[0] == 0
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.side, at.dark_since) == (Side.ON_PREMISES, None)
         outcome = await harness.run_number(app, at.ref)
         assert isinstance(outcome, Advanced)
@@ -70,8 +70,8 @@ class Stopping(httpx.AsyncHTTPTransport):
 
 async def main(ref):
     async with open_app(read_settings(), transport=lambda tls: Stopping(verify=tls or True, limits=LIMITS)) as app:
-        at = await app.queries.find(ref)
-        while (await app.queries.position(at.migration_id)).next_step != "register":
+        at = await app.queries.positions.find(ref)
+        while (await app.queries.positions.get(at.migration_id)).next_step != "register":
             await app.runner.run_step(at.migration_id)
         print("took", await app.runner.run_step(at.migration_id), flush=True)
 
@@ -87,7 +87,7 @@ async def test_a_stopped_process_wakes_and_sends_nothing(sqlite_url: str, tmp_pa
         async with open_app(settings) as app:
             write_inventory(tmp_path / "fleet.csv", told["numbers"], {})
             await import_fleet(app, tmp_path / "fleet.csv", "tester", lambda done, of: None)
-            (at,) = await app.queries.board()
+            (at,) = await app.queries.positions.board()
             env = {
                 "CUTOVER_HOME": str(tmp_path),
                 "CUTOVER_DATABASE_URL": sqlite_url,
@@ -97,7 +97,7 @@ async def test_a_stopped_process_wakes_and_sends_nothing(sqlite_url: str, tmp_pa
             with child(sys.executable, "-c", WORKER, at.ref, env=env) as worker:
                 assert "stopping" in await asyncio.to_thread(line_of, worker, 60)
                 await asyncio.to_thread(os.waitpid, worker.pid, os.WUNTRACED)
-                intent = await app.queries.open_attempt(at.migration_id)
+                intent = await app.queries.records.open_attempt(at.migration_id)
                 assert intent is not None
                 assert intent.step == "register"
                 await asyncio.sleep(max(5.5 - (time.time() - intent.opened_at.timestamp()), 0.0))
@@ -108,7 +108,7 @@ async def test_a_stopped_process_wakes_and_sends_nothing(sqlite_url: str, tmp_pa
             while not isinstance(outcome := await app.runner.run_one(at.migration_id), Advanced):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             assert outcome.ended
-            assert (await app.queries.position(at.migration_id)).side is Side.CLOUD
+            assert (await app.queries.positions.get(at.migration_id)).side is Side.CLOUD
         assert await _registers(told) == 1
 
 

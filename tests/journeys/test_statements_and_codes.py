@@ -31,7 +31,7 @@ async def test_a_pause_whose_answer_was_lost_is_said_anew_with_a_new_deadline(ma
         (at,) = await harness.import_numbers(app, hook="senders")
         harness.sandbox.faults.add(route="pause_sends", e164=None, kind="lost_answer", times=2)
         at = await harness.advance_to(app, at, "register")
-        words = [row["body"] for row in await app.queries.outbox(at.migration_id)]
+        words = [row["body"] for row in await app.queries.records.outbox(at.migration_id)]
         assert harness.sandbox_number(at).sender.resumes_at.isoformat() == words[-1]["deadline"]
         assert len({word["epoch"] for word in words}) == len(words) == 3
 
@@ -42,7 +42,7 @@ async def test_a_code_typed_in_meanwhile_is_not_refused_in_place_of_the_one_that
     harness = await make_harness(kinds=["dark"])
     async with harness.worker() as app:
         (at,) = await harness.import_numbers(app)
-        while (await app.queries.position(at.migration_id)).next_step != "verify_code":
+        while (await app.queries.positions.get(at.migration_id)).next_step != "verify_code":
             await app.runner.run_step(at.migration_id)
         await enter_code(app, at.ref, SecretStr("000000"), "tester")
     assert await run_until_crash(harness, "before_send", 1, lambda app: app.runner.run_step(at.migration_id))
@@ -50,7 +50,7 @@ async def test_a_code_typed_in_meanwhile_is_not_refused_in_place_of_the_one_that
         await enter_code(app, at.ref, SecretStr(harness.sandbox.sms(at.e164)[-1]), "tester")
         harness.clock.advance(60)
         assert isinstance(await app.runner.run_step(at.migration_id), Reopen)
-        latest = await app.queries.latest_code(at.migration_id)
+        latest = await app.queries.records.latest_code(at.migration_id)
         assert latest is not None
         assert latest.state == "entered"
         assert await app.runner.run_step(at.migration_id) == Advanced("verify_code")
@@ -76,6 +76,6 @@ async def test_a_profile_outlives_a_change_of_way_while_the_number_is_dark(make_
         at = await harness.advance_to(app, at, "register")
         await switch_itinerary(app, at.ref, "CODE_AFTER", "its code came too late", "tester")
         await harness.run_number(app, at.ref)
-        assert (await app.queries.position(at.migration_id)).status is Status.DONE
+        assert (await app.queries.positions.get(at.migration_id)).status is Status.DONE
     assert "profile" in harness.mutations(at)
     assert harness.sandbox_number(at).profile["address"]

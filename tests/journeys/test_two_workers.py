@@ -42,7 +42,7 @@ async def test_a_worker_whose_lease_ran_out_writes_nothing(make_harness: MakeHar
         assert new.fence > old.fence
         with pytest.raises(LeaseLost):
             await one.ledger.moves.record(old, Move("snapshot", Status.READY, "advanced", to="secure_pin"))
-        assert (await one.queries.position(at.migration_id)).next_step == "snapshot"
+        assert (await one.queries.positions.get(at.migration_id)).next_step == "snapshot"
 
 
 async def test_a_call_that_may_still_be_in_flight_is_not_repeated(make_harness: MakeHarness) -> None:
@@ -57,7 +57,7 @@ async def test_a_call_that_may_still_be_in_flight_is_not_repeated(make_harness: 
             await app.runner.run_step(at.migration_id)
     harness.crash_point = CrashPoint()
     async with harness.worker() as app:
-        attempt = await app.queries.open_attempt(at.migration_id)
+        attempt = await app.queries.records.open_attempt(at.migration_id)
         assert attempt is not None
         lease = await app.ledger.leases.acquire(at.migration_id, "worker-2", READING)
         assert lease.now < attempt.answer_due
@@ -79,7 +79,7 @@ async def test_the_last_three_register_calls_are_a_persons(make_harness: MakeHar
         assert "register" not in harness.mutations(at)
         await app.ledger.operator_changes.spend_reserve(at.migration_id, "tester")
         await harness.run_number(app, at.ref)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert at.side is Side.CLOUD
     assert harness.mutations(at).count("register") == 1
 

@@ -30,7 +30,7 @@ async def test_a_refusal_to_be_waited_out_is_met_once_however_often_the_run_is_p
             harness.clock.advance(1)
             assert await app.runner.run_one(at.migration_id) == first
         assert harness.mutations(at).count(step) == 1
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         assert (at.status, at.waiting_until) == (Status.WAITING, first.until)
         await app.ledger.operator_changes.ready(at.migration_id, "a person knows better", "tester")
         await app.runner.run_one(at.migration_id)

@@ -80,17 +80,17 @@ async def test_an_old_database_is_upgraded_and_every_number_ends_where_it_belong
         numbers = [number for number in old.numbers if number["ends"]["status"] is not None]
         for number in numbers:
             if number["remedy"] is not None:
-                await REMEDIES[number["remedy"]](harness, app, await app.queries.find(number["ref"]))
+                await REMEDIES[number["remedy"]](harness, app, await app.queries.positions.find(number["ref"]))
         await move_all(harness, app, [number["ref"] for number in numbers])
         problems = [problem for number in numbers for problem in await differences(harness, app, number)]
         assert not problems, "\n".join(problems)
         await app.ledger.waves.finish()
-        assert all(wave.state is WaveState.DONE for wave in await app.queries.waves())
+        assert all(wave.state is WaveState.DONE for wave in await app.queries.waves.all())
 
 
 async def open_waves(app: App) -> None:
     """Let every number of every wave pass its gate now."""
-    for wave in await app.queries.waves():
+    for wave in await app.queries.waves.all():
         if wave.window_start is not None:
             await change_window(app, wave.name, Window(None, None, wave.time_zone))
         if wave.state is WaveState.PLANNED:
@@ -122,7 +122,7 @@ async def move_all(harness: Harness, app: App, refs: list[str]) -> None:
 
 async def step(harness: Harness, app: App, ref: str) -> datetime | None:
     """Run the number's next step, or type its code in. When it is due again; None when it ended or stopped."""
-    at = await app.queries.find(ref)
+    at = await app.queries.positions.find(ref)
     if at.ended_at is not None:
         return None
     now = harness.clock.now()
@@ -140,7 +140,7 @@ async def step(harness: Harness, app: App, ref: str) -> datetime | None:
 
 async def differences(harness: Harness, app: App, number: dict[str, Any]) -> list[str]:
     """In what a number did not end as it has to, by the sandbox's record first and by ours."""
-    at = await app.queries.find(number["ref"])
+    at = await app.queries.positions.find(number["ref"])
     far, ends = harness.sandbox_number(at), number["ends"]
     found = {
         "side": (far.side, ends["side"]),
@@ -151,8 +151,8 @@ async def differences(harness: Harness, app: App, number: dict[str, Any]) -> lis
         "side on record": (at.side, ends["side"]),
         "status": (at.status, ends["status"]),
         "pause on record": (at.paused_at, None),
-        "open attempt": (await app.queries.open_attempt(at.migration_id), None),
-        "broken link of the event chain": (await app.queries.broken_link(at.migration_id), None),
+        "open attempt": (await app.queries.records.open_attempt(at.migration_id), None),
+        "broken link of the event chain": (await app.queries.records.broken_link(at.migration_id), None),
     }
     where = f"{at.ref} ({number['left']}), {at.status} at {at.next_step} of {at.itinerary}: {at.reason}"
     return [f"{what} is {is_}, not {wanted}; {where}" for what, (is_, wanted) in found.items() if is_ != wanted]

@@ -117,7 +117,7 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], description: str)
 
 async def positions(servers: ServersWithPages) -> tuple[Position, ...]:
     async with open_app(servers.settings) as app:
-        return await app.queries.board()
+        return await app.queries.positions.board()
 
 
 async def newest_code(servers: ServersWithPages) -> str:

@@ -100,7 +100,7 @@ async def ended(api: PrefectApi, run: str) -> dict[str, Any]:
 
 async def board(stack: PrefectStack, wave: str | None = None) -> dict[str, Position]:
     async with open_app(stack.settings) as app:
-        return {at.ref: at for at in await app.queries.board(wave=wave)}
+        return {at.ref: at for at in await app.queries.positions.board(wave=wave)}
 
 
 async def truth(stack: PrefectStack) -> dict[str, dict[str, Any]]:

@@ -76,12 +76,12 @@ async def taken_in(harness: Harness, app: App) -> dict[str, list[Position]]:
         for number, profile in zip(pair, PROFILES.values(), strict=True):
             write_inventory(path, [number], {"profile": profile, "wave": WAVE, "hook": "senders"})
             await import_fleet(app, path, "tester", lambda done, of: None)
-    board = await app.queries.board()
+    board = await app.queries.positions.board()
     return {name: [at for at in board if at.profile == profile] for name, profile in PROFILES.items()}
 
 
 async def now(app: App, numbers: Sequence[Position]) -> list[Position]:
-    return [await app.queries.position(at.migration_id) for at in numbers]
+    return [await app.queries.positions.get(at.migration_id) for at in numbers]
 
 
 def registers(harness: Harness, numbers: Sequence[Position]) -> list[int]:
@@ -116,7 +116,7 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
             "cloud" if sent else "on_premises" for sent in crossed
         ]
         assert {at.status for at in north} <= {Status.HELD, Status.DONE}
-        assert (await app.queries.wave(WAVE)).state is WaveState.RUNNING
+        assert (await app.queries.waves.get(WAVE)).state is WaveState.RUNNING
         # A number that another mover has in hand may learn it for itself: by one call, which changes nothing.
         late = writes_after_its_190(told, north)
         assert len(late) < at_once
@@ -127,8 +127,8 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
         token.revoked = False
         await renew_profile(app, "main")
         await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(NumberSelection(wave=WAVE))
-        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
-        assert (await app.queries.wave(WAVE)).state is WaveState.DONE
+        assert {at.side for at in await app.queries.positions.board()} == {Side.CLOUD}
+        assert (await app.queries.waves.get(WAVE)).state is WaveState.DONE
     assert registers(told, north) == [1] * EACH
 
 

@@ -120,12 +120,14 @@ async def goes_on_to_the_end(stack: PrefectStack, worker: Child) -> bool:
 
 async def board(stack: PrefectStack) -> tuple[Position, ...]:
     async with open_app(stack.settings) as app:
-        return await app.queries.board()
+        return await app.queries.positions.board()
 
 
 async def attempts(stack: PrefectStack) -> dict[str, Sequence[Mapping[str, Any]]]:
     async with open_app(stack.settings) as app:
-        return {at.ref: await app.queries.attempts(at.migration_id) for at in await app.queries.board()}
+        return {
+            at.ref: await app.queries.records.attempts(at.migration_id) for at in await app.queries.positions.board()
+        }
 
 
 async def holders(stack: PrefectStack) -> set[str]:

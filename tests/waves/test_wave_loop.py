@@ -17,7 +17,7 @@ from migration.waves.window import longest_cutover
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.models import NumberMigration
-from state.queries import WavePart
+from state.queries.due import WavePart
 from tests.harness.crash_point import CrashPoint, Killed
 from tests.harness.in_process import MakeHarness
 
@@ -34,8 +34,8 @@ async def test_a_wave_ends_when_its_numbers_have(make_harness: MakeHarness) -> N
         board = await harness.import_numbers(app, wave="north")
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
-        assert (await app.queries.wave("north")).state is WaveState.DONE
-        assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
+        assert (await app.queries.waves.get("north")).state is WaveState.DONE
+        assert {at.side for at in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
     assert all(harness.mutations(at).count("register") == 1 for at in board)
 
 
@@ -46,12 +46,12 @@ async def test_everything_reversible_is_done_before_the_gate(make_harness: MakeH
         await begin_wave(app, "north")
         await hold_wave(app, "north", "not yet")
         await _loop(app).run(NumberSelection(wave="north"))
-        held = await app.queries.board(wave="north")
+        held = await app.queries.positions.board(wave="north")
         assert {(at.status, at.next_step) for at in held} == {(Status.HELD, "pause_sends")}
         assert all(harness.mutations(at) == ["onprem.two_step"] for at in board)
         await release_wave(app, "north", canary=False, only=[])
         await _loop(app).run(NumberSelection(wave="north"))
-        assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
+        assert {at.side for at in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
 
 
 async def test_the_canary_goes_first_and_alone(make_harness: MakeHarness) -> None:
@@ -62,11 +62,11 @@ async def test_the_canary_goes_first_and_alone(make_harness: MakeHarness) -> Non
         await app.ledger.waves.make(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
-        sides = [at.side for at in await app.queries.board(wave="north")]
+        sides = [at.side for at in await app.queries.positions.board(wave="north")]
         assert sides == [Side.CLOUD] * 2 + [Side.ON_PREMISES] * 3
         await release_wave(app, "north", canary=False, only=[])
         await _loop(app).run(NumberSelection(wave="north"))
-        assert {at.side for at in await app.queries.board(wave="north")} == {Side.CLOUD}
+        assert {at.side for at in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
 
 
 async def test_a_wave_halts_itself_when_too_many_fail(make_harness: MakeHarness) -> None:
@@ -78,8 +78,8 @@ async def test_a_wave_halts_itself_when_too_many_fail(make_harness: MakeHarness)
             harness.sandbox_number(at).banned = True
         await begin_wave(app, "north")
         await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(NumberSelection(wave="north"))
-        row = await app.queries.wave("north")
-        after = sorted(await app.queries.board(wave="north"), key=lambda at: at.migration_id)
+        row = await app.queries.waves.get("north")
+        after = sorted(await app.queries.positions.board(wave="north"), key=lambda at: at.migration_id)
         assert row.state is WaveState.HALTED
         assert row.because == "2 numbers failed; the halt rule allows 1"
         assert [at.status for at in after] == [Status.BLOCKED] * 2 + [Status.HELD] * 4
@@ -94,7 +94,7 @@ async def test_no_cutover_begins_that_cannot_end_in_the_window(make_harness: Mak
         await app.ledger.waves.make(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
-        held = await app.queries.board(wave="north")
+        held = await app.queries.positions.board(wave="north")
         assert {at.status for at in held} == {Status.HELD}
         assert all("no room left" in (at.reason or "") for at in held)
     assert all("register" not in harness.mutations(at) for at in board)
@@ -115,7 +115,7 @@ async def test_each_way_needs_room_for_the_whole_of_its_cutover(make_harness: Ma
         await app.ledger.waves.make(NewWave("north", released=Released.NONE), [at.migration_id])
         await begin_wave(app, "north")
         assert isinstance(await harness.run_number(app, at.ref), Held)
-        at = await app.queries.position(at.migration_id)
+        at = await app.queries.positions.get(at.migration_id)
         room, now = longest_cutover(at), await app.queries.now()
         await app.ledger.waves.release("north", Released.ALL)
         await app.ledger.waves.set_window("north", None, now + room - timedelta(seconds=1), "UTC")
@@ -125,7 +125,7 @@ async def test_each_way_needs_room_for_the_whole_of_its_cutover(make_harness: Ma
         assert not {"pause_sends", "command.stop", "register"} & set(harness.mutations(at))
         await app.ledger.waves.set_window("north", None, now + room + timedelta(seconds=1), "UTC")
         await harness.run_number(app, at.ref)
-        assert (await app.queries.position(at.migration_id)).side is Side.CLOUD
+        assert (await app.queries.positions.get(at.migration_id)).side is Side.CLOUD
 
 
 async def test_a_dead_token_halts_its_profile(make_harness: MakeHarness) -> None:
@@ -135,11 +135,11 @@ async def test_a_dead_token_halts_its_profile(make_harness: MakeHarness) -> None
         for token in harness.sandbox.world.tokens.values():
             token.expires_at = harness.clock.now()
         await app.runner.run_one(board[0].migration_id)
-        (profile,) = await app.queries.profiles()
+        (profile,) = await app.queries.fleet.profiles()
         assert "190" in profile["halted_because"]
         for at in board:
             await app.runner.run_one(at.migration_id)
-        after = await app.queries.board()
+        after = await app.queries.positions.board()
         assert {(at.status, at.side) for at in after} == {(Status.HELD, Side.ON_PREMISES)}
     assert all("register" not in harness.mutations(at) for at in board)
 
@@ -152,11 +152,13 @@ async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wa
         await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
         harness.sandbox_number(board[0]).banned = True
         await begin_wave(app, "north")
-        due = set(await app.queries.due())
+        due = set(await app.queries.due.due_now())
         await WaveLoop(app, app.runner.run_one, concurrency=20, patience=SOON).run(NumberSelection(only=due))
-        row = await app.queries.wave("north")
+        row = await app.queries.waves.get("north")
         assert (row.state, row.because) == (WaveState.HALTED, "1 number failed; the halt rule allows 0")
-        failed = next(one.at for one in await app.queries.events(board[0].migration_id) if one.kind == "blocked")
+        failed = next(
+            one.at for one in await app.queries.records.events(board[0].migration_id) if one.kind == "blocked"
+        )
     assert all(one.at <= failed for one in harness.sandbox.world.calls if one.call == "register")
 
 
@@ -183,7 +185,7 @@ async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(m
             )
         ]
         await asyncio.gather(*loops)
-        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+        assert {at.side for at in await app.queries.positions.board()} == {Side.CLOUD}
     assert most == 2
     assert all(harness.mutations(at).count("register") == 1 for at in board)
 
@@ -194,7 +196,7 @@ async def test_parts_are_of_one_size_whatever_the_numbers_are_called(make_harnes
         board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
         mine = [at.migration_id for at in board if at.migration_id % 3 == 0]
         await app.ledger.waves.make(NewWave("north"), mine)
-        parts = [await app.queries.due(WavePart("north", at, 3)) for at in range(3)]
+        parts = [await app.queries.due.due_now(WavePart("north", at, 3)) for at in range(3)]
     assert sorted(len(part) for part in parts) == [1, 1, 2]
     assert sorted(one for part in parts for one in part) == mine
 
@@ -207,11 +209,11 @@ async def test_a_halted_wave_that_is_released_moves_the_rest(make_harness: MakeH
         harness.sandbox_number(board[0]).banned = True
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
-        assert (await app.queries.wave("north")).state is WaveState.HALTED
+        assert (await app.queries.waves.get("north")).state is WaveState.HALTED
         await release_wave(app, "north", canary=False, only=[])
         await _loop(app).run(NumberSelection(wave="north"))
-        sides = [at.side for at in sorted(await app.queries.board(), key=lambda at: at.migration_id)]
-        assert (await app.queries.wave("north")).state is WaveState.RUNNING
+        sides = [at.side for at in sorted(await app.queries.positions.board(), key=lambda at: at.migration_id)]
+        assert (await app.queries.waves.get("north")).state is WaveState.RUNNING
     assert sides[1:] == [Side.CLOUD] * 3
     assert "register" not in harness.mutations(board[0])
 
@@ -234,7 +236,7 @@ async def test_a_loop_at_the_gate_hears_a_release_within_seconds(make_harness: M
 
         loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, gate_patience=timedelta(minutes=10))
         await loop.run(NumberSelection(wave="north"), tick)
-        assert {at.side for at in await app.queries.board()} == {Side.CLOUD}
+        assert {at.side for at in await app.queries.positions.board()} == {Side.CLOUD}
         crossed = [one.at for one in harness.sandbox.world.calls if one.call == "register"]
     assert len(crossed) == 2
     assert timedelta() <= min(crossed) - released[0] <= timedelta(seconds=5)
@@ -282,14 +284,16 @@ async def test_what_a_dead_worker_held_goes_on_at_once(make_harness: MakeHarness
     killed_at = harness.clock.now()
     async with harness.worker() as app:
         await _loop(app).run(NumberSelection(wave="north"))
-        assert (await app.queries.position(at.migration_id)).status is Status.RUNNING, "nobody knows that it is dead"
+        assert (await app.queries.positions.get(at.migration_id)).status is Status.RUNNING, (
+            "nobody knows that it is dead"
+        )
         beside_it = replace(app, is_gone=lambda holder: holder == "worker-2")
         chosen = NumberSelection(wave="north")
         if by == "a sweep":
             assert await numbers_to_sweep(app) == await numbers_to_sweep(beside_it, dry_run=True) == ()
             chosen = NumberSelection(only=await numbers_to_sweep(beside_it))
         await _loop(beside_it).run(chosen)
-        assert (await app.queries.position(at.migration_id)).status is Status.DONE
+        assert (await app.queries.positions.get(at.migration_id)).status is Status.DONE
     assert harness.clock.now() - killed_at < timedelta(seconds=15)
     assert harness.mutations(at).count("register") == 1
 
@@ -313,4 +317,4 @@ async def test_numbers_turned_away_for_one_that_has_stopped_since_are_taken_up(m
 
         chosen = NumberSelection(only={first, *others})
         await WaveLoop(app, run_one, concurrency=5, patience=SOON).run(chosen)
-        assert {at.status for at in await app.queries.board()} == {Status.DONE}
+        assert {at.status for at in await app.queries.positions.board()} == {Status.DONE}

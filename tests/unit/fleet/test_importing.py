@@ -136,11 +136,11 @@ async def test_an_import_cut_off_after_its_rows_is_finished_by_the_next(make_har
         left = await rows(app)
         assert left["numbers"] == 1
         assert "number_migrations" not in left
-        assert len(await app.queries.without_way()) == 1
+        assert len(await app.queries.fleet.undecided()) == 1
         await begin_migrations(app, {}, "tester", tick)
-        itineraries = [at.itinerary for at in await app.queries.board()]
+        itineraries = [at.itinerary for at in await app.queries.positions.board()]
         assert itineraries == {"healthy": ["WITH_BACKUP"], "no_backup": ["CODE_FIRST"], "on_cloud": []}[kind]
-        others = [row["disposition"] for row in await app.queries.without_migration()]
+        others = [row["disposition"] for row in await app.queries.fleet.without_migration()]
         assert others == (["already_on_cloud"] if kind == "on_cloud" else [])
         before = await rows(app)
         assert await begin_migrations(app, {}, "tester", tick) == ()
@@ -172,7 +172,7 @@ async def test_every_kind_of_number_gets_its_way(make_harness: MakeHarness) -> N
     harness = await make_harness(kinds=kinds)
     async with harness.worker() as app:
         counted = await import_fleet(app, harness.inventory(), "tester", tick)
-        board = {at.e164: at for at in await app.queries.board()}
+        board = {at.e164: at for at in await app.queries.positions.board()}
     found = {
         row["kind"]: (at.itinerary, at.side.value, at.dark_since is not None)
         for row in harness.sandbox.manifest("http://sandbox")["numbers"]
@@ -188,7 +188,7 @@ async def test_a_number_deleted_at_meta_is_taken_in_as_such(make_harness: MakeHa
     harness = await make_harness(kinds=["healthy", "deleted"], switches={"deleted_number_reads": reads})
     async with harness.worker() as app:
         assert [at.ref for at in await harness.import_numbers(app)] == ["N-0001"]
-        (row,) = await app.queries.without_migration()
+        (row,) = await app.queries.fleet.without_migration()
         assert (row["ref"], row["disposition"]) == ("N-0002", "deleted")
 
 
@@ -208,7 +208,7 @@ async def test_a_number_on_cloud_is_adopted_as_it_is(make_harness: MakeHarness) 
     harness = await make_harness(kinds=["on_cloud"])
     async with harness.worker() as app:
         assert await harness.import_numbers(app) == []
-        (row,) = await app.queries.without_migration()
+        (row,) = await app.queries.fleet.without_migration()
         assert (row["ref"], row["disposition"]) == ("N-0001", "already_on_cloud")
     assert list(harness.sandbox.mutations(harness.sandbox.manifest("http://sandbox")["numbers"][0]["e164"])) == []
 

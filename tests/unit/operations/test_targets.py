@@ -8,8 +8,7 @@ import pytest
 from migration.app import App
 from migration.operations.targets import find_target
 from state.errors import NotFound, NotMigrated
-from state.queries import WaveRow
-from state.rows import Position
+from state.rows import Position, WaveRow
 from tests.harness.positions import make_position, make_wave
 
 
@@ -24,7 +23,7 @@ def app_with(number: Position | Exception) -> App:
             raise number
         return number
 
-    queries: Any = SimpleNamespace(waves=waves, find=find)
+    queries: Any = SimpleNamespace(waves=SimpleNamespace(all=waves), positions=SimpleNamespace(find=find))
     return cast("App", SimpleNamespace(queries=queries))
 
 

@@ -19,14 +19,14 @@ async def refused(fixture: LedgerFixture, migration: int, call: str = "register"
     with pytest.raises(BudgetSpent):
         await fixture.open_attempt(lease, budget=call)
     assert await fixture.row_counts() == before
-    assert await fixture.queries.open_attempt(migration) is None
+    assert await fixture.queries.records.open_attempt(migration) is None
 
 
 @pytest.mark.parametrize("call", ["register", "deregister"])
 async def test_the_eighth_call_is_refused(fixture: LedgerFixture, call: str) -> None:
     migration = await fixture.import_number()
     await fixture.spend_calls(migration, call, ALLOWED)
-    assert (await fixture.queries.budget_spent("100000000000001", call))[0] == 7
+    assert (await fixture.queries.gate.budget_spent("100000000000001", call))[0] == 7
     await refused(fixture, migration, call)
 
 
@@ -40,7 +40,7 @@ async def test_a_person_lets_it_go_to_ten_and_nobody_to_eleven(fixture: LedgerFi
     fixture.advance(minutes=2)
     await fixture.ledger.operator_changes.spend_reserve(migration, "tester")
     await refused(fixture, migration)
-    assert "reserve_released" in [event.kind for event in await fixture.queries.events(migration)]
+    assert "reserve_released" in [event.kind for event in await fixture.queries.records.events(migration)]
 
 
 async def test_each_call_has_a_budget_of_its_own_and_so_has_each_number(fixture: LedgerFixture) -> None:
@@ -74,7 +74,10 @@ async def test_the_seventy_two_hours_move(fixture: LedgerFixture) -> None:
     await fixture.spend_calls(migration, times=ALLOWED - 1)
     fixture.advance(hours=35, minutes=59)
     await refused(fixture, migration)
-    assert await fixture.queries.budget_spent("100000000000001", "register") == (7, fixture.now + timedelta(minutes=1))
+    assert await fixture.queries.gate.budget_spent("100000000000001", "register") == (
+        7,
+        fixture.now + timedelta(minutes=1),
+    )
     fixture.advance(minutes=1, seconds=1)
     await fixture.spend_calls(migration)
     fixture.advance(minutes=1)
@@ -84,7 +87,7 @@ async def test_the_seventy_two_hours_move(fixture: LedgerFixture) -> None:
 async def test_a_later_migration_of_the_number_has_the_same_budget(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await fixture.spend_calls(migration, times=ALLOWED)
-    number_id = (await fixture.queries.position(migration)).number_id
+    number_id = (await fixture.queries.positions.get(migration)).number_id
     fixture.advance(minutes=2)
     await fixture.end_migration(migration)
     await refused(fixture, await fixture.start_migration(number_id))
@@ -98,7 +101,7 @@ async def test_only_what_never_left_costs_nothing(fixture: LedgerFixture, end: A
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await fixture.close_attempt(lease, await fixture.open_attempt(lease, budget="register"), end)
-    assert (await fixture.queries.budget_spent("100000000000001", "register"))[0] == left
+    assert (await fixture.queries.gate.budget_spent("100000000000001", "register"))[0] == left
 
 
 async def test_a_repeat_is_a_call_of_its_own(fixture: LedgerFixture) -> None:
@@ -107,8 +110,8 @@ async def test_a_repeat_is_a_call_of_its_own(fixture: LedgerFixture) -> None:
     first = await fixture.open_attempt(lease, budget="register")
     second = await fixture.open_attempt(lease, budget="register", closes=first, witnesses={"onprem": "serving"})
     assert (first.number, second.number) == (1, 2)
-    assert (await fixture.queries.budget_spent("100000000000001", "register"))[0] == 2
-    ended = [row["ended"] for row in await fixture.queries.attempts(migration)]
+    assert (await fixture.queries.gate.budget_spent("100000000000001", "register"))[0] == 2
+    ended = [row["ended"] for row in await fixture.queries.records.attempts(migration)]
     assert ended == [AttemptEnd.NOT_DONE, None]
 
 
@@ -118,6 +121,6 @@ async def test_a_repeat_that_the_budget_refuses_leaves_the_first_attempt_open(fi
     first = await fixture.open_attempt(lease, budget="register")
     with pytest.raises(BudgetSpent):
         await fixture.open_attempt(lease, budget="register", closes=first)
-    still = await fixture.queries.open_attempt(migration)
+    still = await fixture.queries.records.open_attempt(migration)
     assert still is not None
     assert still.id == first.id

@@ -29,7 +29,7 @@ async def test_no_more_at_once_than_the_wave_allows_whoever_asks(fixture: Ledger
     await fixture.lease(second, "a sweep")
     with pytest.raises(NoTurn, match="N-0003 waits for its turn: wave north moves 2 at once"):
         await fixture.lease(third, "a person")
-    assert (await fixture.queries.position(third)).status is Status.READY
+    assert (await fixture.queries.positions.get(third)).status is Status.READY
 
 
 async def test_a_number_keeps_its_turn_between_its_steps_and_in_a_short_wait(fixture: LedgerFixture) -> None:

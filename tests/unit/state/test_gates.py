@@ -95,16 +95,16 @@ async def test_a_gate_that_closes_after_the_lease_stops_the_intent(fixture: Ledg
     with pytest.raises(GateClosed, match=said):
         await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
     assert await fixture.row_counts() == before
-    at = await fixture.queries.position(migration)
+    at = await fixture.queries.positions.get(migration)
     assert (at.side, at.crossed_at, at.dark_since) == (Side.ON_PREMISES, None, None)
-    assert re.search(said, str(await fixture.queries.why_gate_closed(migration, 3 * MINUTE)))
+    assert re.search(said, str(await fixture.queries.gate.why_closed(migration, 3 * MINUTE)))
 
 
 @pytest.mark.parametrize("why", OPEN)
 async def test_an_open_gate_lets_the_intent_through(fixture: LedgerFixture, why: str) -> None:
     migration = await fixture.import_number()
     await intend(fixture, migration, OPEN[why])
-    at = await fixture.queries.position(migration)
+    at = await fixture.queries.positions.get(migration)
     assert (at.side, at.crossed_at, at.dark_since, at.dark_by_us) == (Side.UNKNOWN, START, START, True)
 
 
@@ -122,7 +122,7 @@ NOT_AFTER = [why for why in CLOSED if why != "a halted credential profile"]
 async def test_a_number_that_has_crossed_is_not_held_in_the_dark(fixture: LedgerFixture, why: str) -> None:
     migration = await fixture.import_number()
     await intend(fixture, migration)
-    attempt = await fixture.queries.open_attempt(migration)
+    attempt = await fixture.queries.records.open_attempt(migration)
     assert attempt is not None
     lease = await fixture.lease(migration)
     await fixture.close_attempt(lease, attempt)
@@ -132,7 +132,7 @@ async def test_a_number_that_has_crossed_is_not_held_in_the_dark(fixture: Ledger
 async def test_a_refused_token_stops_even_what_has_crossed(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await intend(fixture, migration)
-    attempt = await fixture.queries.open_attempt(migration)
+    attempt = await fixture.queries.records.open_attempt(migration)
     assert attempt is not None
     await fixture.close_attempt(await fixture.lease(migration), attempt)
     with pytest.raises(GateClosed):
@@ -142,7 +142,7 @@ async def test_a_refused_token_stops_even_what_has_crossed(fixture: LedgerFixtur
 async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_name(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
-    profile = (await fixture.queries.position(migration)).profile_id
+    profile = (await fixture.queries.positions.get(migration)).profile_id
     move = Move(
         "register", Status.HELD, "held", until=START + MINUTE, changes=(ProfileHalted(profile, "token refused"),)
     )
@@ -156,12 +156,12 @@ async def test_a_halt_of_a_profile_is_written_with_the_move_and_taken_back_by_na
 async def test_a_wave_that_was_let_go_halts_again_only_for_what_fails_from_then_on(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await failing(halt_count=1)(fixture, migration)
-    [(name, because)] = await fixture.queries.to_halt()
+    [(name, because)] = await fixture.queries.waves.to_halt()
     await fixture.ledger.waves.move(name, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
     await fixture.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.HALTED])
-    assert await fixture.queries.to_halt() == ()
-    assert await fixture.queries.why_gate_closed(migration, 3 * MINUTE) is None
+    assert await fixture.queries.waves.to_halt() == ()
+    assert await fixture.queries.gate.why_closed(migration, 3 * MINUTE) is None
     lease = await fixture.lease(migration)
     blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
     await fixture.ledger.moves.record(lease, blocked)
-    assert await fixture.queries.to_halt() == (("first", "1 number failed; the halt rule allows 0"),)
+    assert await fixture.queries.waves.to_halt() == (("first", "1 number failed; the halt rule allows 0"),)

@@ -90,7 +90,7 @@ async def test_a_record_finds_the_cursor_where_it_left_it_or_writes_nothing(fixt
     with pytest.raises(LeaseLost):
         await fixture.ledger.moves.record(lease, Move("confirm", Status.READY, "advanced", to="switch_route"))
     assert await fixture.row_counts() == before
-    assert (await fixture.queries.position(migration)).next_step == "register"
+    assert (await fixture.queries.positions.get(migration)).next_step == "register"
 
 
 async def test_a_number_that_is_blocked_ended_or_unknown_has_no_lease_to_give(fixture: LedgerFixture) -> None:

@@ -1,0 +1,112 @@
+"""Which numbers a worker may take now or soon, and who holds numbers at present."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+
+from state.enums import Status, WaveState
+from state.models import Event, NumberMigration, Wave
+from state.queries.reader import Reader
+from state.types import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class WavePart:
+    """A wave's numbers, or every `of`-th of them beginning with the one at place `at` (from 0).
+
+    Places are counted, not ids, so that all parts of a wave are of one size.
+    """
+
+    wave: str
+    at: int = 0
+    of: int = 1
+
+
+class DueQueries:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def due_now(
+        self, part: WavePart | None = None, *, limit: int = 500, begun: Collection[str] = ()
+    ) -> tuple[int, ...]:
+        """Migrations that a worker may take now: ready, wait or lease over, or held and to be looked at again.
+
+        `begun`: the itineraries that an import chooses. Where it is given, migrations that nobody has asked to move yet
+        are left out: those in waves that are planned, and those on one of these itineraries that are in no wave and
+        that no worker has touched.
+        """
+        return await self._due(self._reader.clock.now(), part, limit, begun=begun)
+
+    async def due_by(self, when: datetime, part: WavePart | None = None, *, limit: int = 10_000) -> tuple[int, ...]:
+        """Migrations that are due now or will be by `when` if nobody does anything; held ones are not among them."""
+        return await self._due(literal(when, UtcDateTime()), part, limit, held=False)
+
+    async def held_at_gate(self, part: WavePart) -> tuple[int, ...]:
+        """Migrations of this part that a gate holds."""
+        query = _only_part(select(NumberMigration.id).where(NumberMigration.status == Status.HELD), part)
+        return tuple(row["id"] for row in await self._reader.rows(query))
+
+    async def lease_holders(self) -> tuple[str, ...]:
+        """Names of the workers that hold a number now."""
+        holder, until = NumberMigration.lease_holder, NumberMigration.lease_until
+        query = select(holder).where(until > self._reader.clock.now()).distinct()
+        return tuple(row["lease_holder"] for row in await self._reader.rows(query))
+
+    async def _due(
+        self,
+        by: ColumnElement[datetime],
+        part: WavePart | None,
+        limit: int,
+        *,
+        held: bool = True,
+        begun: Collection[str] = (),
+    ) -> tuple[int, ...]:
+        migration = NumberMigration
+        not_leased = or_(migration.lease_until.is_(None), migration.lease_until <= by)
+        waiting = [Status.WAITING, Status.HELD] if held else [Status.WAITING]
+        wait_is_over = and_(
+            migration.status.in_(waiting), or_(migration.waiting_until.is_(None), migration.waiting_until <= by)
+        )
+        query = (
+            select(migration.id)
+            .outerjoin(Wave, Wave.id == migration.wave_pk)
+            .where(
+                migration.ended_at.is_(None),
+                not_leased,
+                or_(migration.status.in_([Status.READY, Status.RUNNING]), wait_is_over),
+            )
+            .order_by(migration.id)
+            .limit(limit)
+        )
+        if part is not None:
+            query = _only_part(query, part)
+        if begun:
+            query = query.where(_was_begun(begun))
+        return tuple(row["id"] for row in await self._reader.rows(query))
+
+
+def _only_part(query: Select[Any], part: WavePart) -> Select[Any]:
+    migration = NumberMigration
+    place = func.row_number().over(order_by=migration.id).label("place")
+    ranked = select(migration.id, place).join(Wave, Wave.id == migration.wave_pk).where(Wave.name == part.wave)
+    places = ranked.subquery()
+    return query.where(migration.id.in_(select(places.c.id).where((places.c.place - 1) % part.of == part.at)))
+
+
+def _was_begun(chosen_by_import: Collection[str]) -> ColumnElement[bool]:
+    """Somebody asked to move it: its wave has begun, or it is in no wave and is no longer as an import left it."""
+    migration = NumberMigration
+    touched = or_(
+        migration.status != Status.READY, migration.itinerary.not_in(chosen_by_import), _has_event_of_a_worker()
+    )
+    return or_(and_(migration.wave_pk.is_(None), touched), Wave.state != WaveState.PLANNED)
+
+
+def _has_event_of_a_worker() -> ColumnElement[bool]:
+    """A worker ran a step of it: the first event that it writes is one of these."""
+    kinds = ("advanced", "already_in_place", "passed_over", "intent", "waiting", "held", "blocked", "reopened")
+    found = select(Event.id).where(Event.migration_pk == NumberMigration.id, Event.kind.in_(kinds))
+    return found.correlate(NumberMigration).exists()

@@ -1,0 +1,111 @@
+"""The one query behind every `Position`, and the row made of its result."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from state.enums import Party, PinProvenance, Side, Status
+from state.models import CredentialProfile, Customer, Instance, Number, NumberMigration, Waba, Wave
+from state.rows import InstanceRow, Position
+
+
+@cache
+def select_positions() -> Select[Any]:
+    """Number migrations with all that a step may need of their numbers. Built once, because every step asks it."""
+    migration, number = NumberMigration, Number
+    return (
+        select(
+            migration.id.label("migration_id"),
+            number.id.label("number_id"),
+            number.ref,
+            number.e164,
+            number.phone_number_id,
+            Waba.waba_id,
+            Customer.name.label("customer"),
+            Customer.hook,
+            Customer.traffic,
+            CredentialProfile.id.label("profile_id"),
+            CredentialProfile.name.label("profile"),
+            CredentialProfile.halted_at.label("profile_halted_at"),
+            CredentialProfile.app_id,
+            *instance_columns(),
+            Wave.name.label("wave"),
+            Wave.state.label("wave_state"),
+            Wave.released.label("wave_released"),
+            Wave.window_start,
+            Wave.window_end,
+            migration.canary,
+            migration.itinerary,
+            migration.because,
+            migration.next_step,
+            migration.status,
+            migration.hold,
+            migration.side,
+            migration.side_read_at,
+            migration.dark_since,
+            migration.dark_by_us,
+            migration.outage_seconds,
+            migration.crossed_at,
+            migration.sender_gap_seconds,
+            migration.paused_at,
+            migration.waiting_until,
+            migration.waiting_on,
+            migration.reason,
+            migration.runbook,
+            migration.tries,
+            migration.spend_reserve,
+            migration.epoch,
+            migration.lease_holder,
+            migration.lease_until,
+            migration.fence,
+            migration.attempts,
+            number.language,
+            number.code_method,
+            number.storage_region,
+            number.smoke_to,
+            number.pin_provenance,
+            number.pin_since,
+            number.onprem_off_stated_by,
+            number.onprem_off_stated_at,
+            number.disposition,
+            number.route,
+            migration.created_at,
+            migration.ended_at,
+        )
+        .select_from(migration)
+        .join(number, number.id == migration.number_pk)
+        .join(Waba, Waba.id == number.waba_pk)
+        .join(Customer, Customer.id == Waba.customer_id)
+        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
+        .outerjoin(Instance, Instance.id == number.instance_pk)
+        .outerjoin(Wave, Wave.id == migration.wave_pk)
+    )
+
+
+def position_of(row: Mapping[str, Any]) -> Position:
+    columns = {
+        name: row[name] for name in Position.__slots__ if name in row and name not in ("instance", "hook_required")
+    }
+    columns |= {
+        "status": Status(row["status"]),
+        "side": Side(row["side"]),
+        "waiting_on": Party(row["waiting_on"]) if row["waiting_on"] else None,
+        "pin_provenance": PinProvenance(row["pin_provenance"]) if row["pin_provenance"] else None,
+        "hook_required": row["traffic"] == "required",
+        "instance": instance_of(row),
+    }
+    return Position(**columns)
+
+
+def instance_columns() -> list[Any]:
+    """The columns of an instance under the names that `instance_of` reads."""
+    return [getattr(Instance, name).label(f"instance_{name}") for name in InstanceRow.__slots__]
+
+
+def instance_of(row: Mapping[str, Any]) -> InstanceRow | None:
+    """None for a number that has no On-Premises deployment."""
+    if row["instance_id"] is None:
+        return None
+    return InstanceRow(**{name: row[f"instance_{name}"] for name in InstanceRow.__slots__})

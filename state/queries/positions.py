@@ -1,0 +1,62 @@
+"""Number migrations, each with all that is known of its number."""
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from state.errors import NotFound, NotMigrated
+from state.models import Number, NumberMigration, Wave
+from state.naming import spellings
+from state.queries.position_rows import position_of, select_positions
+from state.queries.reader import Reader
+from state.rows import Position
+
+
+class PositionQueries:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def get(self, migration_id: int) -> Position:
+        """Raises NotFound."""
+        rows = await self._reader.rows(select_positions().where(NumberMigration.id == migration_id))
+        if not rows:
+            raise NotFound(f"there is no number migration {migration_id}")
+        return position_of(rows[0])
+
+    async def find(self, typed: str) -> Position:
+        """The newest migration of a number that is named by reference, E.164 or phone number id.
+
+        Raises NotFound, or NotMigrated for a number that has no migration.
+        """
+        for name in spellings(typed):
+            newest = select_positions().where(_is_named(name)).order_by(NumberMigration.id.desc()).limit(1)
+            rows = await self._reader.rows(newest)
+            if rows:
+                return position_of(rows[0])
+        raise await self._not_found(typed)
+
+    async def _not_found(self, typed: str) -> NotFound:
+        """A number without a migration may still be known: it has a disposition, or was only imported."""
+        query = select(Number.ref, Number.disposition).where(or_(*(_is_named(name) for name in spellings(typed))))
+        rows = await self._reader.rows(query)
+        if not rows:
+            return NotFound("there is no such number; `cutover status` lists the references")
+        ref, disposition = rows[0]["ref"], rows[0]["disposition"]
+        if disposition is None:
+            return NotMigrated(f"{ref} has no migration yet; `cutover preflight` chooses its way")
+        return NotMigrated(f"{ref} was not moved by cutover: {disposition.replace('_', ' ')}")
+
+    async def history(self, number_id: int) -> tuple[Position, ...]:
+        """All migrations of a number, oldest first."""
+        query = select_positions().where(Number.id == number_id).order_by(NumberMigration.id)
+        return tuple(position_of(row) for row in await self._reader.rows(query))
+
+    async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
+        """The newest migration of every number, by reference; only those of a wave where one is named."""
+        newest = select(func.max(NumberMigration.id)).group_by(NumberMigration.number_pk).scalar_subquery()
+        query = select_positions().where(NumberMigration.id.in_(newest)).order_by(Number.id)
+        if wave is not None:
+            query = query.where(Wave.name == wave)
+        return tuple(position_of(row) for row in await self._reader.rows(query))
+
+
+def _is_named(name: str) -> ColumnElement[bool]:
+    return or_(Number.ref == name, Number.e164 == name, Number.phone_number_id == name)

@@ -1,0 +1,30 @@
+"""All groups of queries on one database."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.queries.due import DueQueries
+from state.queries.fleet import FleetQueries
+from state.queries.gate import GateQueries
+from state.queries.positions import PositionQueries
+from state.queries.reader import Reader
+from state.queries.records import RecordQueries
+from state.queries.waves import WaveQueries
+from state.types import SqlClock
+
+
+class Queries:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        reader = Reader(engine, clock)
+        self.positions = PositionQueries(reader)
+        self.records = RecordQueries(reader)
+        self.gate = GateQueries(reader)
+        self.fleet = FleetQueries(reader)
+        self.due = DueQueries(reader)
+        self.waves = WaveQueries(reader)
+        self._reader = reader
+
+    async def now(self) -> datetime:
+        """The time by the database's clock."""
+        return await self._reader.now()

@@ -1,0 +1,28 @@
+"""What every group of queries reads with: the database and the clock that its times are compared with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    engine: AsyncEngine
+    clock: SqlClock
+
+    async def rows(self, query: Select[Any]) -> Sequence[Mapping[str, Any]]:
+        """All rows of the query, in a transaction of its own."""
+        async with self.engine.connect() as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).mappings().all()
+        return rows
+
+    async def now(self) -> datetime:
+        """The time by the database's clock."""
+        async with self.engine.connect() as connection:
+            return (await connection.execute(select(self.clock.now()))).scalar_one()

@@ -1,0 +1,79 @@
+"""What is on record of one number migration: attempts, findings, codes, events, announcements."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from state.enums import Side
+from state.ledger import events
+from state.models import Attempt, Code, Event, Finding, Outbox
+from state.queries.reader import Reader
+from state.rows import CodeRow, EventRow, FindingRow, OpenAttempt
+
+
+class RecordQueries:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def open_attempt(self, migration_id: int) -> OpenAttempt | None:
+        """The attempt whose outcome is not recorded yet; a migration has at most one."""
+        query = select(Attempt.__table__).where(Attempt.migration_pk == migration_id, Attempt.ended.is_(None))
+        rows = await self._reader.rows(query)
+        if not rows:
+            return None
+        row = rows[0]
+        return OpenAttempt(
+            row["id"],
+            row["number"],
+            row["step"],
+            row["key"],
+            row["intent"],
+            Side(row["side_before"]),
+            row["opened_at"],
+            row["answer_due"],
+            row["settle_by"],
+        )
+
+    async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
+        """All columns of every attempt, oldest first."""
+        query = select(Attempt.__table__).where(Attempt.migration_pk == migration_id).order_by(Attempt.number)
+        return tuple(await self._reader.rows(query))
+
+    async def findings(self, migration_id: int, kind: str = "result") -> dict[str, FindingRow]:
+        """By step: its latest result, or (`kind` "note") what it noted for its next run."""
+        query = select(Finding.step, Finding.at, Finding.facts).where(
+            Finding.migration_pk == migration_id, Finding.kind == kind
+        )
+        rows = await self._reader.rows(query)
+        return {row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in rows}
+
+    async def latest_code(self, migration_id: int) -> CodeRow | None:
+        """The verification code that was typed in last, used or not."""
+        query = (
+            select(Code.id, Code.entered_at, Code.entered_by, Code.state)
+            .where(Code.migration_pk == migration_id)
+            .order_by(Code.id.desc())
+            .limit(1)
+        )
+        rows = await self._reader.rows(query)
+        return CodeRow(**rows[0]) if rows else None
+
+    async def events(self, migration_id: int) -> tuple[EventRow, ...]:
+        """In the order in which they were written."""
+        query = (
+            select(Event.seq, Event.at, Event.kind, Event.facts)
+            .where(Event.migration_pk == migration_id)
+            .order_by(Event.seq)
+        )
+        return tuple(EventRow(**row) for row in await self._reader.rows(query))
+
+    async def broken_link(self, migration_id: int) -> int | None:
+        """The number of the first event that was changed, or that follows a removed one; None if there is none."""
+        async with self._reader.engine.connect() as connection:
+            return await events.first_broken_link(connection, migration_id)
+
+    async def outbox(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
+        """All columns of every announcement to the customer's senders, oldest first."""
+        query = select(Outbox.__table__).where(Outbox.migration_pk == migration_id).order_by(Outbox.id)
+        return tuple(await self._reader.rows(query))

@@ -1,0 +1,45 @@
+"""Waves, and those of them that their halt rule must stop."""
+
+from sqlalchemy import func, select
+
+from state.enums import WaveState
+from state.errors import NotFound
+from state.ledger import halt_rule
+from state.models import NumberMigration, Wave
+from state.queries.reader import Reader
+from state.rows import WaveRow
+
+
+class WaveQueries:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def all(self) -> tuple[WaveRow, ...]:
+        """Every wave, oldest first."""
+        numbers = select(func.count()).where(NumberMigration.wave_pk == Wave.id).correlate(Wave).scalar_subquery()
+        rows = await self._reader.rows(select(Wave.__table__, numbers.label("numbers")).order_by(Wave.id))
+        return tuple(
+            WaveRow(**{name: row[name] for name in WaveRow.__slots__} | {"state": WaveState(row["state"])})
+            for row in rows
+        )
+
+    async def get(self, name: str) -> WaveRow:
+        """Raises NotFound."""
+        for wave in await self.all():
+            if wave.name == name:
+                return wave
+        raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
+
+    async def to_halt(self) -> tuple[tuple[str, str], ...]:
+        """Running waves whose halt rule is broken: name, and why in words."""
+        query = select(
+            Wave.name,
+            Wave.halt_count,
+            Wave.halt_share,
+            halt_rule.failures().label("failed"),
+            halt_rule.ends().label("ended"),
+        ).where(Wave.state == WaveState.RUNNING, ~halt_rule.within_rule())
+        return tuple(
+            (row["name"], halt_rule.why_halt(row["halt_count"], row["halt_share"], row["failed"], row["ended"]))
+            for row in await self._reader.rows(query)
+        )
