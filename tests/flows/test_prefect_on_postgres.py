@@ -82,7 +82,7 @@ async def test_a_wave_with_prefect_on_postgresql(
         [(_, typed)] = await told(api, [await api.start(FORM, {"number": "N-0008", "code": code})])
         assert typed == "Completed"
         await asyncio.sleep(FORGOTTEN_AFTER_S)
-        said = await postgres_server.everything_in(prefect_database)
+        said = await postgres_server.dump(prefect_database)
         assert "enter code N-0008" in said, "it is Prefect's database that was looked through"
         assert [one for one in [code, *(at.e164 for at in await board(stack))] if one in said] == []
 

@@ -1,4 +1,4 @@
-"""A database with numbers in it, a clock that is moved by hand, and the ledger on both."""
+"""A database with numbers in it, a clock that the test moves by hand, and the ledger on both."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,8 +22,8 @@ START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-class Nothing:
-    """Seals nothing: these rows have no secrets."""
+class NoSecrets:
+    """A sealer for rows that have no secrets."""
 
     def profile(self, name: str, owner: str) -> Sequence[SealedSecret]:
         return []
@@ -35,10 +35,10 @@ class Nothing:
         return []
 
 
-def new_number(at: int, **more: Any) -> NewNumber:
-    plain: dict[str, Any] = {
-        "e164": f"+1555010{at:04d}",
-        "phone_number_id": f"{10**14 + at}",
+def new_number(index: int, **changes: Any) -> NewNumber:
+    defaults: dict[str, Any] = {
+        "e164": f"+1555010{index:04d}",
+        "phone_number_id": f"{10**14 + index}",
         "waba_id": "10229",
         "customer": "Acme",
         "profile": "main",
@@ -53,9 +53,9 @@ def new_number(at: int, **more: Any) -> NewNumber:
         "smoke_to": None,
         "itinerary": None,
         "has_pin": False,
-        "line": at + 1,
+        "line": index + 1,
     }
-    return NewNumber(**(plain | more))
+    return NewNumber(**(defaults | changes))
 
 
 @dataclass
@@ -65,36 +65,36 @@ class LedgerFixture:
     queries: Queries
     now: datetime = START
 
-    def advance(self, **how: float) -> None:
-        self.now += timedelta(**how)
+    def advance(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
 
-    async def import_number(self, at: int = 1, *, step: str = "register", **more: Any) -> int:
+    async def import_number(self, index: int = 1, *, step: str = "register", **changes: Any) -> int:
         """Import a number and begin its migration at `step`."""
-        (taken,) = await self.ledger.fleet_import.take_in(
-            [NewProfile("main", "77")], [new_number(at, **more)], Nothing()
+        (imported,) = await self.ledger.fleet_import.take_in(
+            [NewProfile("main", "77")], [new_number(index, **changes)], NoSecrets()
         )
-        return await self.start_migration(taken.number_id, step=step)
+        return await self.start_migration(imported.number_id, step=step)
 
     async def start_migration(self, number_id: int, *, step: str = "register") -> int:
         return await self.ledger.operator_changes.start(
             number_id, itinerary="WITH_BACKUP", first=step, because="a test", side=Side.ON_PREMISES
         )
 
-    async def lease(self, migration: int, holder: str = "worker-1", last: timedelta = MINUTE) -> Lease:
-        return await self.ledger.leases.acquire(migration, holder, last)
+    async def lease(self, migration: int, holder: str = "worker-1", duration: timedelta = MINUTE) -> Lease:
+        return await self.ledger.leases.acquire(migration, holder, duration)
 
-    async def open_attempt(self, lease: Lease, step: str = "register", **more: Any) -> OpenAttempt:
-        return await self.ledger.attempts.open(lease, new_intent(step, **more))
+    async def open_attempt(self, lease: Lease, step: str = "register", **changes: Any) -> OpenAttempt:
+        return await self.ledger.attempts.open(lease, new_intent(step, **changes))
 
     async def close_attempt(self, lease: Lease, attempt: OpenAttempt, end: AttemptEnd = AttemptEnd.REFUSED) -> None:
-        """The attempt was answered; the number stays at its step."""
+        """Close an attempt as answered; the number stays at its step."""
         move = Move(attempt.step, Status.READY, "refused", changes=(AttemptClosed(attempt.id, end),))
         await self.ledger.moves.record(lease, move)
 
     async def end_migration(self, migration: int) -> None:
-        """The migration is over, wherever it stood."""
+        """Abort a migration at whatever step it is."""
         at = await self.queries.positions.get(migration)
-        lease = await self.lease(migration, "an ender")
+        lease = await self.lease(migration, "worker-at-the-end")
         await self.ledger.moves.record(lease, Move(str(at.next_step), Status.ABORTED, "aborted"))
 
     async def spend_calls(self, migration: int, call: str = "register", times: int = 1) -> None:
@@ -104,32 +104,32 @@ class LedgerFixture:
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         async with self.engine.begin() as tx:
-            done = await tx.execute(text(statement), values)
-            return list(done.all()) if done.returns_rows else []
+            result = await tx.execute(text(statement), values)
+            return list(result.all()) if result.returns_rows else []
 
     async def row_counts(self) -> dict[str, int]:
-        """How many rows each of the tables that a call may touch has."""
+        """The number of rows of each table that a call may write to."""
         tables = ("attempts", "budget_calls", "events", "secrets", "outbox", "findings")
         return {name: (await self.sql(f"SELECT count(*) FROM {name}"))[0][0] for name in tables}
 
 
-def new_intent(step: str = "register", **more: Any) -> NewIntent:
-    plain: dict[str, Any] = {
+def new_intent(step: str = "register", **changes: Any) -> NewIntent:
+    defaults: dict[str, Any] = {
         "facts": {"side_before": "on_premises"},
         "sealed": None,
         "longest": MINUTE,
         "settle": MINUTE,
         "lease_margin": MINUTE,
     }
-    return NewIntent(step, **(plain | more))
+    return NewIntent(step, **(defaults | changes))
 
 
 @asynccontextmanager
 async def open_ledger_fixture(database_url: str) -> AsyncIterator[LedgerFixture]:
     engine = open_database(database_url)
-    clock = HandedClock(lambda: town.now)
-    town = LedgerFixture(engine, Ledger(engine, clock), Queries(engine, clock))
+    clock = HandedClock(lambda: fixture.now)
+    fixture = LedgerFixture(engine, Ledger(engine, clock), Queries(engine, clock))
     try:
-        yield town
+        yield fixture
     finally:
         await engine.dispose()

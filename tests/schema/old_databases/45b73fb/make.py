@@ -98,7 +98,7 @@ class Scene:
 def stand_at(step: str) -> Work:
     async def work(scene: Scene, rig: Rig, at: Position) -> None:
         async with rig.worker() as app:
-            await rig.stand_at(app, await app.queries.find(at.ref), step)
+            await rig.stand_at(app, await app.queries.positions.find(at.ref), step)
 
     return work
 
@@ -110,7 +110,7 @@ def die(step: str, kill: str) -> Work:
         await stand_at(step)(scene, rig, at)
 
         async def act(app: App) -> None:
-            await rig.stand_at(app, await app.queries.find(at.ref), "never there")
+            await rig.stand_at(app, await app.queries.positions.find(at.ref), "never there")
 
         assert await struck(rig, kill, 1, act), step
 
@@ -120,7 +120,7 @@ def die(step: str, kill: str) -> Work:
 async def finish(scene: Scene, rig: Rig, at: Position) -> None:
     async with rig.worker() as app:
         await rig.drive(app, at.ref)
-        at = await app.queries.find(at.ref)
+        at = await app.queries.positions.find(at.ref)
         assert at.ended_at is not None, f"{at.status} at {at.next_step}: {at.reason}"
 
 
@@ -129,7 +129,7 @@ def wait_at(step: str, *, on: Party) -> Work:
 
     async def work(scene: Scene, rig: Rig, at: Position) -> None:
         async with rig.worker() as app:
-            at = await rig.stand_at(app, await app.queries.find(at.ref), step)
+            at = await rig.stand_at(app, await app.queries.positions.find(at.ref), step)
             outcome = await app.mover.run_step(at.migration_id)
             assert isinstance(outcome, Waiting), outcome
             assert outcome.on is on, outcome
@@ -142,7 +142,7 @@ def type_code(step: str) -> Work:
 
     async def work(scene: Scene, rig: Rig, at: Position) -> None:
         async with rig.worker() as app:
-            at = await rig.stand_at(app, await app.queries.find(at.ref), step)
+            at = await rig.stand_at(app, await app.queries.positions.find(at.ref), step)
             rig.clock.advance(20)
             await enter_code(app, at.ref, SecretStr(rig.sandbox.sms(at.e164)[-1]), "tester")
 
@@ -154,7 +154,7 @@ def type_wrong_code(step: str) -> Work:
 
     async def work(scene: Scene, rig: Rig, at: Position) -> None:
         async with rig.worker() as app:
-            at = await rig.stand_at(app, await app.queries.find(at.ref), step)
+            at = await rig.stand_at(app, await app.queries.positions.find(at.ref), step)
             rig.clock.advance(20)
             code = rig.sandbox.sms(at.e164)[-1]
             await enter_code(app, at.ref, SecretStr(f"{(int(code) + 1) % 1_000_000:06d}"), "tester")
@@ -447,7 +447,7 @@ async def _half_a_canary(scene: Scene, rig: Rig, north: Sequence[Position]) -> N
         await begin_wave(app, "north")
         for at in (north[0], *north[2:-1]):
             await rig.drive(app, at.ref)
-        held = {(await app.queries.position(at.migration_id)).status for at in north[2:-1]}
+        held = {(await app.queries.positions.get(at.migration_id)).status for at in north[2:-1]}
         assert held == {"held"}, held
     await stand_at("confirm")(scene, rig, north[1])
 
@@ -459,7 +459,7 @@ async def _go_on_after_a_halt(scene: Scene, rig: Rig, south: Sequence[Position])
         await begin_wave(app, "south")
         loop = WaveLoop(app, app.mover.run_one, concurrency=1, patience=timedelta(seconds=30))
         await loop.run(Slice(wave="south"))
-        assert (await app.queries.wave("south")).state == "halted"
+        assert (await app.queries.waves.get("south")).state == "halted"
         await release_wave(app, "south", canary=False, only=[])
     await stand_at("register")(scene, rig, south[1])
 
@@ -532,13 +532,13 @@ def _write_home(path: Path, home: Path) -> None:
 
 
 async def _board(app: App, numbers: Sequence[Mapping[str, Any]]) -> list[Position | None]:
-    board = {at.e164: at for at in await app.queries.board()}
+    board = {at.e164: at for at in await app.queries.positions.board()}
     return [board.get(number["e164"]) for number in numbers]
 
 
 async def _checked(app: App, plot: Plot, at: Position) -> None:
     """Whether the number was left where the plot says."""
-    attempt = await app.queries.open_attempt(at.migration_id)
+    attempt = await app.queries.records.open_attempt(at.migration_id)
     stands = f"{plot.name}: {at.status} at {at.next_step} of {at.itinerary}: {at.reason}"
     assert (attempt.step if attempt is not None else None) == plot.open_attempt, stands
     if plot.next_step is not None:
@@ -581,8 +581,8 @@ async def make(scene: Scene) -> None:
             for plot, at in zip(scene.plots, await _board(app, manifest["numbers"]), strict=True):
                 if at is not None and not plot.name.startswith("wave"):
                     await _checked(app, plot, at)
-            refs = {row["e164"]: row["ref"] for row in [*await app.queries.without_migration()]}
-            refs |= {at.e164: at.ref for at in await app.queries.board()}
+            refs = {row["e164"]: row["ref"] for row in [*await app.queries.fleet.without_migration()]}
+            refs |= {at.e164: at.ref for at in await app.queries.positions.board()}
         async with httpx.AsyncClient(transport=sandbox.transport(), base_url="http://sandbox") as client:
             world = (await client.get("/_sandbox/world")).json()
             del scene.calls[-1]
