@@ -1,4 +1,4 @@
-"""Errors cross process borders: each class comes through pickle as it was."""
+"""Errors cross process borders: pickle restores each class as it was."""
 
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -41,30 +41,28 @@ EACH: list[Exception] = [
     BackupNotKept("lost"),
     BadInventory(Path("fleet.csv"), [BadRow(2, "e164", "wrong")]),
     *(
-        made("said")
-        for made in vars(state_errors).values()
-        if isinstance(made, type) and issubclass(made, state_errors.StateError) and made is not state_errors.TooEarly
+        cls("message")
+        for cls in vars(state_errors).values()
+        if isinstance(cls, type) and issubclass(cls, state_errors.StateError) and cls is not state_errors.TooEarly
     ),
     state_errors.TooEarly(NOON + WAIT, Party.META, "refused", NOON),
 ]
 
 
 @pytest.mark.parametrize("error", EACH, ids=lambda error: type(error).__name__)
-def test_comes_through_pickle_whole(error: Exception) -> None:
-    back = pickle.loads(pickle.dumps(error))
-    assert type(back) is type(error)
-    assert back.args == error.args
-    assert vars(back) == vars(error)
-    assert str(back) == str(error)
+def test_pickle_restores_an_error(error: Exception) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert copy.args == error.args
+    assert vars(copy) == vars(error)
+    assert str(copy) == str(error)
 
 
-def test_no_class_is_forgotten() -> None:
-    known = {
-        made for made in vars(errors).values() if isinstance(made, type) and issubclass(made, errors.MigrationError)
-    }
-    assert known <= {type(error) for error in EACH}
+def test_every_error_class_is_tested() -> None:
+    classes = {cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.MigrationError)}
+    assert classes <= {type(error) for error in EACH}
 
 
-def test_the_message_is_one_sentence_and_not_a_tuple() -> None:
+def test_the_text_of_an_error_is_its_message_alone() -> None:
     assert str(Throttled("slower", WAIT)) == "slower"
     assert str(Rejected("refused", 1, "why")) == "refused"

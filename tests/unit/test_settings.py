@@ -1,4 +1,4 @@
-"""Settings: each mistake is one line that names the place, and no value of a secret."""
+"""Settings: each mistake is reported in one line that names its place and shows no secret."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from migration.settings import SecretRef, Settings, read_admin, read_settings
 from migration.vault.sealing import MasterKeys, new_master_key, write_private
 
 
-def key_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Settings:
+def settings_with_key_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Settings:
     path = folder / "master.key"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     path.chmod(mode)
@@ -20,27 +20,27 @@ def key_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Settings:
 # -- the key
 
 
-def test_the_key_file_holds_the_key_and_older_ones(tmp_path: Path) -> None:
+def test_the_key_file_has_the_key_and_older_keys(tmp_path: Path) -> None:
     keys = [new_master_key().get_secret_value() for _ in range(3)]
-    told = key_file(tmp_path, "\n".join(keys) + "\n").keys()
-    assert told == MasterKeys(SecretStr(keys[0]), (SecretStr(keys[1]), SecretStr(keys[2])))
+    loaded = settings_with_key_file(tmp_path, "\n".join(keys) + "\n").keys()
+    assert loaded == MasterKeys(SecretStr(keys[0]), (SecretStr(keys[1]), SecretStr(keys[2])))
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620, 0o601])
-def test_a_key_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
-    settings = key_file(tmp_path, new_master_key().get_secret_value(), mode)
+def test_a_key_file_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
+    settings = settings_with_key_file(tmp_path, new_master_key().get_secret_value(), mode)
     with pytest.raises(BadSetting, match="chmod 600"):
         settings.keys()
 
 
 @pytest.mark.parametrize("content", ["", "\n", "  \n\n", b"\xff\xfe\x00"])
 def test_a_damaged_key_file_is_a_bad_setting(tmp_path: Path, content: str | bytes) -> None:
-    settings = key_file(tmp_path, content)
+    settings = settings_with_key_file(tmp_path, content)
     with pytest.raises(BadSetting, match=r"master\.key"):
         settings.keys()
 
 
-def test_no_key_says_what_makes_one(tmp_path: Path) -> None:
+def test_a_missing_key_names_the_command_that_makes_one(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="cutover init"):
         Settings(home=tmp_path).keys()
 
@@ -51,7 +51,7 @@ def test_a_folder_in_place_of_the_key_file_is_a_bad_setting(tmp_path: Path) -> N
         Settings(home=tmp_path).keys()
 
 
-def test_the_environment_comes_before_the_file_and_brings_older_keys(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_key_file_and_adds_older_keys(tmp_path: Path) -> None:
     first, second = new_master_key(), new_master_key()
     settings = Settings(home=tmp_path, master_key=first, older_master_keys=f" {second.get_secret_value()} , ")
     assert settings.keys() == MasterKeys(first, (second,))
@@ -76,7 +76,7 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # -- the admin file
 
-BAD = {
+MISTAKES = {
     "not TOML": ("[profiles", "is not TOML"),
     "no such part": ("[profile.main]\napp_id = '1'", "profile: "),
     "no app": ("[profiles.main]\ntoken = { env = 'T' }", r"profiles\.main\.app_id"),
@@ -93,12 +93,12 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("mistake", BAD)
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_admin_file_is_one_line_with_its_place(tmp_path: Path, mistake: str) -> None:
-    content, said = BAD[mistake]
+    content, pattern = MISTAKES[mistake]
     path = tmp_path / "cutover.toml"
     path.write_text(content)
-    with pytest.raises(BadSetting, match=said) as raised:
+    with pytest.raises(BadSetting, match=pattern) as raised:
         read_admin(path)
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -112,7 +112,7 @@ def test_an_admin_file_that_is_not_text_is_a_bad_setting(tmp_path: Path) -> None
         read_admin(path)
 
 
-def test_no_admin_file_says_what_writes_one(tmp_path: Path) -> None:
+def test_a_missing_admin_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="cutover init"):
         read_admin(tmp_path / "cutover.toml")
 
@@ -128,13 +128,13 @@ def test_a_secret_comes_from_its_file_or_variable(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
-def test_a_secret_file_with_nothing_in_it_is_a_bad_setting(tmp_path: Path, content: bytes) -> None:
+def test_an_empty_or_unreadable_secret_file_is_a_bad_setting(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(BadSetting, match=r"profile main, token"):
         SecretRef(file=Path("token")).read("profile main, token", tmp_path)
 
 
-def test_a_missing_secret_names_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_secret_names_its_variable_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("A_TOKEN", raising=False)
     with pytest.raises(BadSetting, match="A_TOKEN"):
         SecretRef(env="A_TOKEN").read("it", tmp_path)

@@ -1,4 +1,4 @@
-"""Work that is done at once ends together, also where a part of it fails."""
+"""`gather_all`: results in order, and every task has ended when it returns or raises."""
 
 import asyncio
 
@@ -7,24 +7,24 @@ import pytest
 from migration.runtime.concurrency import gather_all
 
 
-async def test_what_each_gave_in_their_order() -> None:
-    async def given(value: int) -> int:
+async def test_results_are_in_the_order_of_the_coroutines() -> None:
+    async def return_later(value: int) -> int:
         await asyncio.sleep(0)
         return value
 
-    assert await gather_all(given(one) for one in (3, 1, 2)) == (3, 1, 2)
+    assert await gather_all(return_later(value) for value in (3, 1, 2)) == (3, 1, 2)
 
 
-async def test_none_goes_on_after_the_error_of_another() -> None:
+async def test_every_coroutine_has_ended_when_an_error_is_raised() -> None:
     ended: list[int] = []
 
-    async def one(at: int) -> None:
-        for _ in range(at * 3):
+    async def end_after(rounds: int) -> None:
+        for _ in range(rounds * 3):
             await asyncio.sleep(0)
-        ended.append(at)
-        if at == 0:
+        ended.append(rounds)
+        if rounds == 0:
             raise ValueError("the first")
 
     with pytest.raises(ValueError, match="the first"):
-        await gather_all(one(at) for at in range(4))
+        await gather_all(end_after(rounds) for rounds in range(4))
     assert ended == [0, 1, 2, 3]

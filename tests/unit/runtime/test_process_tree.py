@@ -1,4 +1,4 @@
-"""Everything that a child started ends with it, wherever it went."""
+"""Everything that a child process started ends with it, also in another session."""
 
 import os
 import sys
@@ -9,20 +9,20 @@ import pytest
 
 from migration.runtime.process_tree import Child, marked
 
-# A parent that starts a grandchild in a session of its own, and tells its pid in a file.
-STORY = """
+# A parent that starts a grandchild in a session of its own and lifetime_s for so many seconds.
+PARENT = """
 import subprocess, sys, time
 grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-time.sleep({lives})
+time.sleep({lifetime_s})
 """
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[[float], Child]]:
+def start_parent() -> Iterator[Callable[[float], Child]]:
     children: list[Child] = []
 
-    def start(lives: float) -> Child:
-        child = Child([sys.executable, "-c", STORY.format(lives=lives)], os.environ)
+    def start(lifetime_s: float) -> Child:
+        child = Child([sys.executable, "-c", PARENT.format(lifetime_s=lifetime_s)], os.environ)
         children.append(child)
         until = time.monotonic() + 20
         while len(marked(child.mark)) < 2 and time.monotonic() < until:
@@ -34,31 +34,31 @@ def started() -> Iterator[Callable[[float], Child]]:
         child.kill()
 
 
-def test_a_grandchild_in_another_session_is_family(started: Callable[[float], Child]) -> None:
-    assert len(started(600).family()) == 2
+def test_a_grandchild_in_another_session_is_found(start_parent: Callable[[float], Child]) -> None:
+    assert len(start_parent(600).family()) == 2
 
 
-def test_killing_takes_all(started: Callable[[float], Child]) -> None:
-    child = started(600)
+def test_kill_ends_the_whole_tree(start_parent: Callable[[float], Child]) -> None:
+    child = start_parent(600)
     child.kill()
     assert marked(child.mark) == set()
 
 
-def test_a_grandchild_that_outlives_its_parent_is_ended(started: Callable[[float], Child]) -> None:
-    child = started(0.5)
+def test_a_grandchild_that_outlifetime_s_its_parent_is_ended(start_parent: Callable[[float], Child]) -> None:
+    child = start_parent(0.5)
     child.process.wait(20)
     assert len(child.family()) == 1
     child.end()
     assert child.family() == set()
 
 
-def test_another_familys_children_are_left_alone(started: Callable[[float], Child]) -> None:
-    one, other = started(600), started(600)
-    one.kill()
-    assert len(other.family()) == 2
+def test_another_process_tree_is_left_alone(start_parent: Callable[[float], Child]) -> None:
+    first, second = start_parent(600), start_parent(600)
+    first.kill()
+    assert len(second.family()) == 2
 
 
-def test_a_mark_that_begins_like_another_is_another() -> None:
+def test_a_mark_matches_whole_path_parts_only() -> None:
     from migration.runtime.process_tree import _carries
 
     assert _carries("A=1\0CUTOVER_FAMILY=/ab/cd\0B=2", "/ab")

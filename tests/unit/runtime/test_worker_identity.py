@@ -1,4 +1,4 @@
-"""Whether the process that holds a number still lives: known on its own machine, believed nowhere else."""
+"""Whether the process that holds a number still lives: decided on its own machine only."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def test_a_living_process_is_not_gone(child: Child) -> None:
     assert not is_gone(holder_name(child.pid))
 
 
-def test_one_that_was_killed_is_gone_also_before_its_parent_has_collected_it(child: Child) -> None:
+def test_a_killed_process_is_gone_before_its_parent_waits_for_it(child: Child) -> None:
     holder = holder_name(child.pid)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -40,7 +40,7 @@ def test_one_that_was_killed_is_gone_also_before_its_parent_has_collected_it(chi
     assert is_gone(holder)
 
 
-def test_one_that_was_stopped_is_not_gone(child: Child) -> None:
+def test_a_suspended_process_is_not_gone(child: Child) -> None:
     holder = holder_name(child.pid)
     stopped = psutil.Process(child.pid)
     stopped.suspend()
@@ -49,24 +49,24 @@ def test_one_that_was_stopped_is_not_gone(child: Child) -> None:
     stopped.resume()
 
 
-def test_another_process_that_was_given_its_number_is_not_it() -> None:
-    host, pid, chance, machine, started = holder_name().rsplit(":", 4)
-    assert is_gone(":".join((host, pid, chance, machine, str(int(started) - 1))))
+def test_a_process_that_reuses_the_pid_is_another() -> None:
+    host, pid, token, machine, started = holder_name().rsplit(":", 4)
+    assert is_gone(":".join((host, pid, token, machine, str(int(started) - 1))))
 
 
 @pytest.mark.parametrize("part", [3, 4])
-def test_of_another_machine_or_boot_nothing_is_known(part: int) -> None:
-    words = holder_name(4_194_304).rsplit(":", 4)  # no process has so high a number
-    words[3:] = ["0" * 12, "1"] if part == 3 else [words[3], ""]
-    assert not is_gone(":".join(words))
+def test_a_holder_of_another_machine_or_boot_is_not_declared_gone(part: int) -> None:
+    parts = holder_name(4_194_304).rsplit(":", 4)  # no process has such a high pid
+    parts[3:] = ["0" * 12, "1"] if part == 3 else [parts[3], ""]
+    assert not is_gone(":".join(parts))
 
 
 @pytest.mark.parametrize("name", ["", "worker-1", "host:12:abc", "a:b:c:d:e", "host:-1:abc:def:5"])
-def test_of_a_name_of_another_kind_nothing_is_known(name: str) -> None:
+def test_a_holder_name_of_another_format_is_not_declared_gone(name: str) -> None:
     assert not is_gone(name)
 
 
-def test_without_proc_nobody_is_known_to_be_gone(tmp_path: Path) -> None:
+def test_without_proc_no_holder_is_declared_gone(tmp_path: Path) -> None:
     name = holder_name(proc=tmp_path)
     assert name.endswith("::")
     assert not is_gone(name, tmp_path)

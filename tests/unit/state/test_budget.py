@@ -1,4 +1,4 @@
-"""Ten calls in a moving 72 h, as Meta counts them; the last three are a person's."""
+"""Ten calls in a moving 72 h, as Meta counts them; the last three need an operator's permission."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tests.harness.ledger_fixture import LedgerFixture
 ALLOWED = BUDGET_CALLS - BUDGET_RESERVE
 
 
-async def refused(fixture: LedgerFixture, migration: int, call: str = "register") -> None:
+async def assert_refused(fixture: LedgerFixture, migration: int, call: str = "register") -> None:
     """The next call is refused, and nothing of it is written."""
     lease = await fixture.lease(migration)
     before = await fixture.row_counts()
@@ -27,53 +27,53 @@ async def test_the_eighth_call_is_refused(fixture: LedgerFixture, call: str) -> 
     migration = await fixture.import_number()
     await fixture.spend_calls(migration, call, ALLOWED)
     assert (await fixture.queries.gate.budget_spent("100000000000001", call))[0] == 7
-    await refused(fixture, migration, call)
+    await assert_refused(fixture, migration, call)
 
 
-async def test_a_person_lets_it_go_to_ten_and_nobody_to_eleven(fixture: LedgerFixture) -> None:
+async def test_an_operator_can_release_the_last_three_calls_but_no_eleventh(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await fixture.spend_calls(migration, times=ALLOWED)
     fixture.advance(minutes=2)
     await fixture.ledger.operator_changes.spend_reserve(migration, "tester")
     await fixture.spend_calls(migration, times=BUDGET_RESERVE)
-    await refused(fixture, migration)
+    await assert_refused(fixture, migration)
     fixture.advance(minutes=2)
     await fixture.ledger.operator_changes.spend_reserve(migration, "tester")
-    await refused(fixture, migration)
+    await assert_refused(fixture, migration)
     assert "reserve_released" in [event.kind for event in await fixture.queries.records.events(migration)]
 
 
-async def test_each_call_has_a_budget_of_its_own_and_so_has_each_number(fixture: LedgerFixture) -> None:
+async def test_each_call_and_each_number_has_its_own_budget(fixture: LedgerFixture) -> None:
     first, second = await fixture.import_number(1), await fixture.import_number(2)
     await fixture.spend_calls(first, times=ALLOWED)
     await fixture.spend_calls(first, "deregister")
     await fixture.spend_calls(second)
-    await refused(fixture, first)
+    await assert_refused(fixture, first)
 
 
 async def test_calls_before_the_import_count(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number(register_calls_before=5, deregister_calls_before=9)
     await fixture.spend_calls(migration, times=2)
-    await refused(fixture, migration)
-    await refused(fixture, migration, "deregister")
+    await assert_refused(fixture, migration)
+    await assert_refused(fixture, migration, "deregister")
 
 
-async def test_calls_told_later_count_too(fixture: LedgerFixture) -> None:
+async def test_calls_reported_after_the_import_count(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
-    told = fixture.now - timedelta(hours=1)
-    await fixture.ledger.operator_changes.count_calls_before_import("100000000000001", "register", told, 7)
-    await refused(fixture, migration)
+    as_of = fixture.now - timedelta(hours=1)
+    await fixture.ledger.operator_changes.count_calls_before_import("100000000000001", "register", as_of, 7)
+    await assert_refused(fixture, migration)
     fixture.advance(hours=71, seconds=1)
     await fixture.spend_calls(migration)
 
 
-async def test_the_seventy_two_hours_move(fixture: LedgerFixture) -> None:
+async def test_the_window_of_72_hours_moves(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await fixture.spend_calls(migration)
     fixture.advance(hours=36)
     await fixture.spend_calls(migration, times=ALLOWED - 1)
     fixture.advance(hours=35, minutes=59)
-    await refused(fixture, migration)
+    await assert_refused(fixture, migration)
     assert await fixture.queries.gate.budget_spent("100000000000001", "register") == (
         7,
         fixture.now + timedelta(minutes=1),
@@ -81,30 +81,32 @@ async def test_the_seventy_two_hours_move(fixture: LedgerFixture) -> None:
     fixture.advance(minutes=1, seconds=1)
     await fixture.spend_calls(migration)
     fixture.advance(minutes=1)
-    await refused(fixture, migration)
+    await assert_refused(fixture, migration)
 
 
-async def test_a_later_migration_of_the_number_has_the_same_budget(fixture: LedgerFixture) -> None:
+async def test_a_second_migration_of_a_number_shares_its_budget(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await fixture.spend_calls(migration, times=ALLOWED)
     number_id = (await fixture.queries.positions.get(migration)).number_id
     fixture.advance(minutes=2)
     await fixture.end_migration(migration)
-    await refused(fixture, await fixture.start_migration(number_id))
+    await assert_refused(fixture, await fixture.start_migration(number_id))
 
 
 @pytest.mark.parametrize(
     ("end", "left"),
     [(AttemptEnd.NEVER_LEFT, 0), (AttemptEnd.REFUSED, 1), (AttemptEnd.DONE, 1), (AttemptEnd.NOT_DONE, 1)],
 )
-async def test_only_what_never_left_costs_nothing(fixture: LedgerFixture, end: AttemptEnd, left: int) -> None:
+async def test_only_a_call_that_was_never_sent_costs_nothing(
+    fixture: LedgerFixture, end: AttemptEnd, left: int
+) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await fixture.close_attempt(lease, await fixture.open_attempt(lease, budget="register"), end)
     assert (await fixture.queries.gate.budget_spent("100000000000001", "register"))[0] == left
 
 
-async def test_a_repeat_is_a_call_of_its_own(fixture: LedgerFixture) -> None:
+async def test_a_repeated_call_is_counted_again(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     first = await fixture.open_attempt(lease, budget="register")
@@ -115,12 +117,12 @@ async def test_a_repeat_is_a_call_of_its_own(fixture: LedgerFixture) -> None:
     assert ended == [AttemptEnd.NOT_DONE, None]
 
 
-async def test_a_repeat_that_the_budget_refuses_leaves_the_first_attempt_open(fixture: LedgerFixture) -> None:
+async def test_a_repeat_refused_by_the_budget_leaves_the_first_attempt_open(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number(register_calls_before=6)
     lease = await fixture.lease(migration)
     first = await fixture.open_attempt(lease, budget="register")
     with pytest.raises(BudgetSpent):
         await fixture.open_attempt(lease, budget="register", closes=first)
-    still = await fixture.queries.records.open_attempt(migration)
-    assert still is not None
-    assert still.id == first.id
+    attempt = await fixture.queries.records.open_attempt(migration)
+    assert attempt is not None
+    assert attempt.id == first.id

@@ -1,4 +1,4 @@
-"""A wave moves so many numbers at once, whoever moves them."""
+"""A wave's concurrency limit: how many of its numbers move at the same time, whoever moves them."""
 
 import asyncio
 from datetime import timedelta
@@ -16,15 +16,15 @@ from tests.harness.ledger_fixture import MINUTE, LedgerFixture, open_ledger_fixt
 NEXT = Move("register", Status.READY, "advanced", to="confirm")
 
 
-async def a_wave(fixture: LedgerFixture, size: int, concurrency: int) -> list[int]:
-    numbers = [await fixture.import_number(at) for at in range(1, size + 1)]
+async def start_wave(fixture: LedgerFixture, size: int, concurrency: int) -> list[int]:
+    numbers = [await fixture.import_number(index) for index in range(1, size + 1)]
     await fixture.ledger.waves.make(NewWave("north", concurrency=concurrency), numbers)
     await fixture.ledger.waves.move("north", WaveState.RUNNING, allowed=[WaveState.PLANNED])
     return numbers
 
 
-async def test_no_more_at_once_than_the_wave_allows_whoever_asks(fixture: LedgerFixture) -> None:
-    first, second, third = await a_wave(fixture, 3, concurrency=2)
+async def test_the_limit_holds_for_loops_sweeps_and_operators_together(fixture: LedgerFixture) -> None:
+    first, second, third = await start_wave(fixture, 3, concurrency=2)
     await fixture.lease(first, "a loop")
     await fixture.lease(second, "a sweep")
     with pytest.raises(NoTurn, match="N-0003 waits for its turn: wave north moves 2 at once"):
@@ -32,22 +32,22 @@ async def test_no_more_at_once_than_the_wave_allows_whoever_asks(fixture: Ledger
     assert (await fixture.queries.positions.get(third)).status is Status.READY
 
 
-async def test_a_number_keeps_its_turn_between_its_steps_and_in_a_short_wait(fixture: LedgerFixture) -> None:
-    first, second = await a_wave(fixture, 2, concurrency=1)
+async def test_a_number_keeps_its_place_between_steps_and_in_a_short_wait(fixture: LedgerFixture) -> None:
+    first, second = await start_wave(fixture, 2, concurrency=1)
     await fixture.ledger.moves.record(await fixture.lease(first), NEXT)
     with pytest.raises(NoTurn):
         await fixture.lease(second)
-    lease = await fixture.lease(first, "another worker")  # it goes on with its own turn
+    lease = await fixture.lease(first, "another worker")  # the number keeps its place
     short = Move("confirm", Status.WAITING, "waiting", until=fixture.now + SHORT_WAIT, on=Party.META, reason="lag")
     await fixture.ledger.moves.record(lease, short)
     with pytest.raises(NoTurn):
         await fixture.lease(second)
     fixture.advance(seconds=BETWEEN_STEPS.total_seconds())
-    await fixture.lease(second)  # whoever moved the first one is gone
+    await fixture.lease(second)  # the worker of the first number is gone
 
 
 @pytest.mark.parametrize(
-    "ends",
+    "move",
     [
         Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md"),
         Move("register", Status.HELD, "held", reason="hold"),
@@ -55,22 +55,24 @@ async def test_a_number_keeps_its_turn_between_its_steps_and_in_a_short_wait(fix
     ],
     ids=lambda move: str(move.status),
 )
-async def test_a_number_that_stops_gives_its_turn_away(fixture: LedgerFixture, ends: Move) -> None:
-    first, second = await a_wave(fixture, 2, concurrency=1)
-    await fixture.ledger.moves.record(await fixture.lease(first), ends)
+async def test_a_number_that_stops_gives_up_its_place(fixture: LedgerFixture, move: Move) -> None:
+    first, second = await start_wave(fixture, 2, concurrency=1)
+    await fixture.ledger.moves.record(await fixture.lease(first), move)
     await fixture.lease(second)
 
 
-async def test_a_long_wait_gives_the_turn_away(fixture: LedgerFixture) -> None:
-    first, second = await a_wave(fixture, 2, concurrency=1)
+async def test_a_long_wait_gives_up_the_place(fixture: LedgerFixture) -> None:
+    first, second = await start_wave(fixture, 2, concurrency=1)
     until = fixture.now + SHORT_WAIT + timedelta(seconds=1)
     code = Move("register", Status.WAITING, "waiting", until=until, on=Party.CUSTOMER, reason="a code")
     await fixture.ledger.moves.record(await fixture.lease(first), code)
     await fixture.lease(second)
 
 
-async def test_a_number_that_has_crossed_or_whose_senders_wait_never_waits_for_its_turn(fixture: LedgerFixture) -> None:
-    crossed, paused, other, late = await a_wave(fixture, 4, concurrency=4)
+async def test_a_number_past_the_point_of_no_return_or_with_paused_senders_needs_no_place(
+    fixture: LedgerFixture,
+) -> None:
+    crossed, paused, other, late = await start_wave(fixture, 4, concurrency=4)
     lease = await fixture.lease(crossed)
     await fixture.open_attempt(lease, changes_side=True)
     fixture.advance(minutes=10)  # its worker was killed
@@ -85,25 +87,25 @@ async def test_a_number_that_has_crossed_or_whose_senders_wait_never_waits_for_i
     await fixture.lease(paused, "worker-2")
 
 
-async def test_ways_out_need_no_turn(fixture: LedgerFixture) -> None:
-    first, second = await a_wave(fixture, 2, concurrency=1)
+async def test_itineraries_outside_the_limit_need_no_place(fixture: LedgerFixture) -> None:
+    first, second = await start_wave(fixture, 2, concurrency=1)
     await fixture.lease(first)
     lease = await fixture.ledger.leases.acquire(second, "worker-2", MINUTE, free=["WITH_BACKUP"])
     assert lease.migration_id == second
 
 
-async def test_a_leased_number_is_told_from_one_that_waits_for_its_turn(fixture: LedgerFixture) -> None:
-    (first,) = await a_wave(fixture, 1, concurrency=1)
+async def test_a_leased_number_raises_another_error_than_a_full_wave(fixture: LedgerFixture) -> None:
+    (first,) = await start_wave(fixture, 1, concurrency=1)
     await fixture.lease(first)
-    with pytest.raises(LeaseLost, match="held by another worker") as told:
+    with pytest.raises(LeaseLost, match="held by another worker") as raised:
         await fixture.lease(first, "worker-2")
-    assert not isinstance(told.value, NoTurn)
+    assert not isinstance(raised.value, NoTurn)
 
 
-async def test_many_that_begin_in_the_same_moment_are_not_too_many(database_url: str) -> None:
+async def test_the_limit_holds_for_simultaneous_requests(database_url: str) -> None:
     async with open_ledger_fixture(database_url) as fixture:
-        numbers = await a_wave(fixture, 12, concurrency=3)
-        asked = (fixture.lease(one, f"worker-{one}") for one in numbers)
-        got = await asyncio.gather(*asked, return_exceptions=True)
-    assert [isinstance(one, NoTurn) for one in got].count(False) == 3
-    assert all(isinstance(one, NoTurn) or not isinstance(one, BaseException) for one in got)
+        numbers = await start_wave(fixture, 12, concurrency=3)
+        requests = (fixture.lease(number, f"worker-{number}") for number in numbers)
+        results = await asyncio.gather(*requests, return_exceptions=True)
+    assert [isinstance(result, NoTurn) for result in results].count(False) == 3
+    assert all(isinstance(result, NoTurn) or not isinstance(result, BaseException) for result in results)

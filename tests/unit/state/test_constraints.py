@@ -1,4 +1,4 @@
-"""Rules that the database itself holds: each is broken once, and the database refuses."""
+"""Constraints of the database: each is broken once, and the database refuses the row."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,8 +25,8 @@ from state.models import (
 )
 from tests.harness.ledger_fixture import START, LedgerFixture
 
-# What each table takes; a case changes a part of it. Row 1 of each parent is there.
-GOOD: dict[type[Any], dict[str, Any]] = {
+# A valid row of each table; a case changes a part of it. Row 1 of each parent exists.
+VALID: dict[type[Any], dict[str, Any]] = {
     Customer: {"name": "Other"},
     CredentialProfile: {"name": "other", "app_id": "78"},
     Waba: {"waba_id": "2", "customer_id": 1, "profile_id": 1},
@@ -87,8 +87,8 @@ GOOD: dict[type[Any], dict[str, Any]] = {
     },
 }
 Rows = list[Mapping[str, Any]]
-# name of the rule -> (table, rows; the last one breaks it)
-BROKEN: dict[str, tuple[type[Any], Rows]] = {
+# name of the constraint -> (table, rows; the last one violates it)
+INVALID: dict[str, tuple[type[Any], Rows]] = {
     "customers.traffic": (Customer, [{"traffic": "always"}]),
     "customers.name": (Customer, [{"name": "Acme"}]),
     "credential_profiles.name": (CredentialProfile, [{"name": "main"}]),
@@ -139,8 +139,8 @@ BROKEN: dict[str, tuple[type[Any], Rows]] = {
     "outbox.key": (Outbox, [{}, {}]),
     "outbox.answer": (Outbox, [{"answer": "perhaps"}]),
 }
-# What looks alike and is allowed: a partial index that covers too much fails here.
-ALLOWED: dict[str, tuple[type[Any], Rows]] = {
+# Valid rows that resemble invalid ones: a partial index that covers too much fails here.
+SIMILAR: dict[str, tuple[type[Any], Rows]] = {
     "ended migrations of one number": (NumberMigration, [{}, {}]),
     "closed attempts beside an open one": (
         Attempt,
@@ -153,12 +153,12 @@ ALLOWED: dict[str, tuple[type[Any], Rows]] = {
 }
 
 
-async def put(fixture: LedgerFixture, table: type[Any], row: Mapping[str, Any]) -> None:
+async def insert_row(fixture: LedgerFixture, table: type[Any], row: Mapping[str, Any]) -> None:
     async with fixture.engine.begin() as tx:
-        await tx.execute(insert(table).values(**(GOOD[table] | dict(row))))
+        await tx.execute(insert(table).values(**(VALID[table] | dict(row))))
 
 
-async def peopled(fixture: LedgerFixture) -> None:
+async def insert_parents(fixture: LedgerFixture) -> None:
     """Row 1 of each parent, and a second number that has no migration."""
     await fixture.import_number(1)
     await fixture.import_number(2)
@@ -166,25 +166,25 @@ async def peopled(fixture: LedgerFixture) -> None:
     await fixture.sql("DELETE FROM number_migrations WHERE id = 2")
 
 
-@pytest.mark.parametrize("rule", BROKEN)
-async def test_the_database_refuses(fixture: LedgerFixture, rule: str) -> None:
-    await peopled(fixture)
-    table, rows = BROKEN[rule]
+@pytest.mark.parametrize("rule", INVALID)
+async def test_the_database_refuses_a_violation(fixture: LedgerFixture, rule: str) -> None:
+    await insert_parents(fixture)
+    table, rows = INVALID[rule]
     for row in rows[:-1]:
-        await put(fixture, table, row)
+        await insert_row(fixture, table, row)
     with pytest.raises(IntegrityError):
-        await put(fixture, table, rows[-1])
+        await insert_row(fixture, table, rows[-1])
 
 
-@pytest.mark.parametrize("table", GOOD, ids=lambda table: table.__tablename__)
-async def test_what_is_right_is_taken(fixture: LedgerFixture, table: type[Any]) -> None:
-    await peopled(fixture)
-    await put(fixture, table, {})
+@pytest.mark.parametrize("table", VALID, ids=lambda table: table.__tablename__)
+async def test_the_database_accepts_a_valid_row(fixture: LedgerFixture, table: type[Any]) -> None:
+    await insert_parents(fixture)
+    await insert_row(fixture, table, {})
 
 
-@pytest.mark.parametrize("case", ALLOWED)
-async def test_what_only_looks_alike_is_taken(fixture: LedgerFixture, case: str) -> None:
-    await peopled(fixture)
-    table, rows = ALLOWED[case]
+@pytest.mark.parametrize("case", SIMILAR)
+async def test_the_database_accepts_rows_that_resemble_a_violation(fixture: LedgerFixture, case: str) -> None:
+    await insert_parents(fixture)
+    table, rows = SIMILAR[case]
     for row in rows:
-        await put(fixture, table, row)
+        await insert_row(fixture, table, row)

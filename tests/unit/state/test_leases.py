@@ -1,4 +1,4 @@
-"""Who may act on a number: one holder, until its lease ends; whoever came before finds its fence gone."""
+"""Leases: one worker may act on a number until its lease ends; the fence of an earlier lease writes nothing."""
 
 import asyncio
 from datetime import timedelta
@@ -15,14 +15,14 @@ from tests.harness.ledger_fixture import MINUTE, LedgerFixture, new_intent, open
 ADVANCE = Move("register", Status.READY, "advanced", to="confirm")
 
 
-async def test_a_second_holder_is_told_who_has_it(fixture: LedgerFixture) -> None:
+async def test_a_refused_lease_names_the_holder(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await fixture.lease(migration)
     with pytest.raises(LeaseLost, match=r"N-0001 is held by another worker \(worker-1\)"):
         await fixture.lease(migration, "worker-2")
 
 
-async def test_a_lease_lasts_to_its_last_moment_by_the_databases_clock(fixture: LedgerFixture) -> None:
+async def test_a_lease_ends_exactly_at_its_time_by_the_databases_clock(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     assert (lease.now, lease.until) == (fixture.now, fixture.now + MINUTE)
@@ -33,7 +33,7 @@ async def test_a_lease_lasts_to_its_last_moment_by_the_databases_clock(fixture: 
     assert (await fixture.lease(migration, "worker-2")).fence == lease.fence + 1
 
 
-async def test_the_same_holder_may_take_it_again_with_a_new_fence(fixture: LedgerFixture) -> None:
+async def test_the_same_holder_gets_a_new_fence_with_each_lease(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     first, second = await fixture.lease(migration), await fixture.lease(migration)
     assert second.fence == first.fence + 1
@@ -41,7 +41,7 @@ async def test_the_same_holder_may_take_it_again_with_a_new_fence(fixture: Ledge
         await fixture.ledger.moves.record(first, ADVANCE)
 
 
-async def test_leases_of_a_holder_that_is_gone_end_at_once_and_no_others(fixture: LedgerFixture) -> None:
+async def test_only_the_leases_of_a_dead_holder_are_ended(fixture: LedgerFixture) -> None:
     orphan, other = await fixture.import_number(1), await fixture.import_number(2)
     old, kept = await fixture.lease(orphan, "gone"), await fixture.lease(other, "alive")
     assert await fixture.ledger.leases.end_those_of("gone") == 1
@@ -54,7 +54,7 @@ async def test_leases_of_a_holder_that_is_gone_end_at_once_and_no_others(fixture
     await fixture.open_attempt(kept)
 
 
-async def test_an_old_fence_can_write_nothing(fixture: LedgerFixture) -> None:
+async def test_an_old_fence_writes_nothing(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     old = await fixture.lease(migration)
     attempt = await fixture.open_attempt(old)
@@ -73,7 +73,7 @@ async def test_an_old_fence_can_write_nothing(fixture: LedgerFixture) -> None:
     await fixture.ledger.moves.record(new, close)
 
 
-async def test_an_ended_lease_cannot_open_an_intent_though_nobody_took_it(fixture: LedgerFixture) -> None:
+async def test_an_expired_lease_opens_no_attempt_even_when_nobody_took_it(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     fixture.advance(minutes=1)
@@ -83,7 +83,7 @@ async def test_an_ended_lease_cannot_open_an_intent_though_nobody_took_it(fixtur
     assert await fixture.row_counts() == before
 
 
-async def test_a_record_finds_the_cursor_where_it_left_it_or_writes_nothing(fixture: LedgerFixture) -> None:
+async def test_a_move_from_another_step_than_the_current_one_writes_nothing(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     before = await fixture.row_counts()
@@ -93,7 +93,7 @@ async def test_a_record_finds_the_cursor_where_it_left_it_or_writes_nothing(fixt
     assert (await fixture.queries.positions.get(migration)).next_step == "register"
 
 
-async def test_a_number_that_is_blocked_ended_or_unknown_has_no_lease_to_give(fixture: LedgerFixture) -> None:
+async def test_a_blocked_ended_or_unknown_migration_cannot_be_leased(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     blocked = Move("register", Status.BLOCKED, "blocked", reason="why", runbook="runbooks/wrong-pin.md")
@@ -109,30 +109,30 @@ async def test_a_number_that_is_blocked_ended_or_unknown_has_no_lease_to_give(fi
 
 
 @pytest.mark.parametrize("workers", [2, 5])
-async def test_of_workers_at_once_exactly_one_wins(database_url: str, workers: int) -> None:
+async def test_of_simultaneous_workers_exactly_one_gets_the_lease(database_url: str, workers: int) -> None:
     async with open_ledger_fixture(database_url) as fixture:
         migration = await fixture.import_number()
-        won = await asyncio.gather(
-            *(fixture.lease(migration, f"worker-{at}") for at in range(workers)), return_exceptions=True
+        results = await asyncio.gather(
+            *(fixture.lease(migration, f"worker-{index}") for index in range(workers)), return_exceptions=True
         )
-        leases = [one for one in won if isinstance(one, Lease)]
+        leases = [result for result in results if isinstance(result, Lease)]
         assert len(leases) == 1
-        assert [type(one) for one in won if not isinstance(one, Lease)] == [LeaseLost] * (workers - 1)
+        assert [type(result) for result in results if not isinstance(result, Lease)] == [LeaseLost] * (workers - 1)
         assert leases[0].fence == 1
 
 
-async def test_of_engines_at_once_exactly_one_wins(database_url: str) -> None:
-    """As between processes: nothing is shared but the database."""
-    async with open_ledger_fixture(database_url) as one, open_ledger_fixture(database_url) as other:
-        for at in range(1, 6):
-            migration = await one.import_number(at)
-            won = await asyncio.gather(
-                one.lease(migration, "worker-1"), other.lease(migration, "worker-2"), return_exceptions=True
+async def test_of_simultaneous_processes_exactly_one_gets_the_lease(database_url: str) -> None:
+    """As between processes: only the database is shared."""
+    async with open_ledger_fixture(database_url) as first, open_ledger_fixture(database_url) as second:
+        for index in range(1, 6):
+            migration = await first.import_number(index)
+            results = await asyncio.gather(
+                first.lease(migration, "worker-1"), second.lease(migration, "worker-2"), return_exceptions=True
             )
-            assert sorted(type(each).__name__ for each in won) == ["Lease", "LeaseLost"]
+            assert sorted(type(result).__name__ for result in results) == ["Lease", "LeaseLost"]
 
 
-async def test_of_intents_at_once_under_one_lease_exactly_one_is_open(database_url: str) -> None:
+async def test_of_simultaneous_attempts_under_one_lease_exactly_one_is_opened(database_url: str) -> None:
     async with open_ledger_fixture(database_url) as fixture:
         migration = await fixture.import_number()
         lease = await fixture.lease(migration, duration=timedelta(hours=1))
@@ -140,6 +140,6 @@ async def test_of_intents_at_once_under_one_lease_exactly_one_is_open(database_u
             *(fixture.ledger.attempts.open(lease, new_intent(budget="register")) for _ in range(3)),
             return_exceptions=True,
         )
-        assert sum(1 for one in opened if not isinstance(one, BaseException)) == 1
+        assert sum(1 for result in opened if not isinstance(result, BaseException)) == 1
         counts = await fixture.row_counts()
         assert (counts["attempts"], counts["budget_calls"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""What a person may change, and what stops them: an open attempt, a worker at work, the point of no return, an end."""
+"""What an operator may change, and what prevents it: an open attempt, a lease, the point of no return, the end."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -23,17 +23,17 @@ CHANGES: dict[str, Change] = {
 }
 
 
-async def unanswered(fixture: LedgerFixture, **more: Any) -> int:
-    """A migration with an attempt whose worker is gone."""
+async def migration_with_open_attempt(fixture: LedgerFixture, **options: Any) -> int:
+    """A migration with an open attempt whose worker is gone."""
     migration = await fixture.import_number()
-    await fixture.open_attempt(await fixture.lease(migration), **more)
+    await fixture.open_attempt(await fixture.lease(migration), **options)
     fixture.advance(minutes=10)
     return migration
 
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nothing_is_changed_while_an_attempt_is_open(fixture: LedgerFixture, change: str) -> None:
-    migration = await unanswered(fixture)
+    migration = await migration_with_open_attempt(fixture)
     before, counts = await fixture.queries.positions.get(migration), await fixture.row_counts()
     with pytest.raises(Conflict, match="N-0001 has a call whose outcome is not known yet; nothing was changed"):
         await CHANGES[change](fixture, migration)
@@ -41,7 +41,7 @@ async def test_nothing_is_changed_while_an_attempt_is_open(fixture: LedgerFixtur
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_nothing_is_changed_under_a_worker(fixture: LedgerFixture, change: str) -> None:
+async def test_nothing_is_changed_while_a_worker_has_the_lease(fixture: LedgerFixture, change: str) -> None:
     migration = await fixture.import_number()
     await fixture.lease(migration)
     with pytest.raises(LeaseLost, match="N-0001 is held by another worker"):
@@ -49,7 +49,7 @@ async def test_nothing_is_changed_under_a_worker(fixture: LedgerFixture, change:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_nothing_is_changed_after_the_end(fixture: LedgerFixture, change: str) -> None:
+async def test_nothing_is_changed_in_an_ended_migration(fixture: LedgerFixture, change: str) -> None:
     migration = await fixture.import_number()
     await fixture.end_migration(migration)
     with pytest.raises(Conflict, match="N-0001 is aborted"):
@@ -59,7 +59,7 @@ async def test_nothing_is_changed_after_the_end(fixture: LedgerFixture, change: 
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_what_may_be_changed_shuts_an_earlier_worker_out(fixture: LedgerFixture, change: str) -> None:
+async def test_a_change_invalidates_the_fence_of_an_earlier_worker(fixture: LedgerFixture, change: str) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     fixture.advance(minutes=2)
@@ -71,7 +71,7 @@ async def test_what_may_be_changed_shuts_an_earlier_worker_out(fixture: LedgerFi
     assert (last.kind, last.facts["by"]) == (kinds[change], "tester")
 
 
-async def test_a_switch_puts_the_number_on_its_first_step_and_forgets_results(fixture: LedgerFixture) -> None:
+async def test_a_switch_goes_to_the_first_step_and_discards_results(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await fixture.ledger.moves.record(
@@ -84,7 +84,7 @@ async def test_a_switch_puts_the_number_on_its_first_step_and_forgets_results(fi
     assert await fixture.queries.records.findings(migration) == {}
 
 
-async def test_past_the_point_of_no_return_there_is_nothing_to_abort(fixture: LedgerFixture) -> None:
+async def test_abort_is_refused_past_the_point_of_no_return(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await fixture.close_attempt(lease, await fixture.open_attempt(lease, changes_side=True))
@@ -93,7 +93,7 @@ async def test_past_the_point_of_no_return_there_is_nothing_to_abort(fixture: Le
         await CHANGES["abort"](fixture, migration)
 
 
-async def test_one_number_has_one_live_migration(fixture: LedgerFixture) -> None:
+async def test_a_number_has_one_live_migration(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     number_id = (await fixture.queries.positions.get(migration)).number_id
     with pytest.raises(Conflict):
@@ -102,18 +102,18 @@ async def test_one_number_has_one_live_migration(fixture: LedgerFixture) -> None
     assert await fixture.start_migration(number_id) != migration
 
 
-async def test_a_code_is_taken_while_a_worker_acts_and_replaces_the_one_before(fixture: LedgerFixture) -> None:
+async def test_a_code_is_accepted_during_a_lease_and_replaces_the_previous_code(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number(step="verify_code")
     await fixture.lease(migration)
-    for by in ("first", "second"):
-        await fixture.ledger.operator_changes.enter_code(migration, SEALED, "number:1", by)
+    for person in ("first", "second"):
+        await fixture.ledger.operator_changes.enter_code(migration, SEALED, "number:1", person)
     code = await fixture.queries.records.latest_code(migration)
     assert code is not None
     assert (code.entered_by, code.state) == ("second", "entered")
     assert [row.state for row in await fixture.sql("SELECT state FROM codes ORDER BY id")] == ["replaced", "entered"]
 
 
-async def test_a_code_wakes_a_number_that_waits_for_it(fixture: LedgerFixture) -> None:
+async def test_a_code_ends_the_wait_for_it(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number(step="verify_code")
     lease = await fixture.lease(migration)
     wait = Move("verify_code", Status.WAITING, "waiting", until=fixture.now + 60 * MINUTE, reason="a code")
@@ -123,7 +123,7 @@ async def test_a_code_wakes_a_number_that_waits_for_it(fixture: LedgerFixture) -
     assert (at.status, at.waiting_until) == (Status.READY, None)
 
 
-async def test_a_hold_works_while_a_worker_acts_and_leaves_its_lease(fixture: LedgerFixture) -> None:
+async def test_a_hold_is_accepted_during_a_lease_and_keeps_the_lease(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await fixture.ledger.operator_changes.hold(migration, True, "tester")
@@ -131,7 +131,7 @@ async def test_a_hold_works_while_a_worker_acts_and_leaves_its_lease(fixture: Le
     assert (await fixture.queries.positions.get(migration)).hold
 
 
-async def test_a_disposition_ends_what_has_not_crossed(fixture: LedgerFixture) -> None:
+async def test_a_disposition_ends_a_migration_before_its_point_of_no_return(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     number_id = (await fixture.queries.positions.get(migration)).number_id
     await fixture.ledger.operator_changes.dispose(number_id, Disposition.CHURNED, "left us", {"ticket": 7}, "tester")
@@ -139,7 +139,7 @@ async def test_a_disposition_ends_what_has_not_crossed(fixture: LedgerFixture) -
     assert (at.status, at.disposition, at.next_step) == (Status.SKIPPED, "churned", None)
 
 
-async def test_a_call_that_never_left_puts_the_side_back(fixture: LedgerFixture) -> None:
+async def test_a_call_that_was_never_sent_restores_the_side(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     attempt = await fixture.open_attempt(lease, changes_side=True, budget="register")

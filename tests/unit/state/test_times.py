@@ -1,4 +1,4 @@
-"""Times go in aware and come out aware, in UTC, and compare in the database as they do in Python."""
+"""Times are stored and read as aware UTC times, and compare in the database as they do in Python."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,10 +10,10 @@ from state.models import NumberMigration
 from state.types import DatabaseClock, UtcDateTime
 from tests.harness.ledger_fixture import START, LedgerFixture
 
-NAIVE = datetime(2025, 9, 1, 8, 0)  # noqa: DTZ001  the very thing that is refused
+NAIVE = datetime(2025, 9, 1, 8, 0)  # noqa: DTZ001  naive on purpose
 
 
-async def back(fixture: LedgerFixture, value: datetime | None) -> datetime | None:
+async def round_trip(fixture: LedgerFixture, value: datetime | None) -> datetime | None:
     await fixture.import_number()
     async with fixture.engine.begin() as tx:
         await tx.execute(update(NumberMigration).values(paused_at=value))
@@ -21,41 +21,41 @@ async def back(fixture: LedgerFixture, value: datetime | None) -> datetime | Non
 
 
 @pytest.mark.parametrize("value", [START, START + timedelta(microseconds=123456), None])
-async def test_a_time_comes_back_as_it_went_in(fixture: LedgerFixture, value: datetime | None) -> None:
-    told = await back(fixture, value)
-    assert told == value
-    assert told is None or told.tzinfo is UTC
+async def test_a_time_is_read_as_it_was_written(fixture: LedgerFixture, value: datetime | None) -> None:
+    stored = await round_trip(fixture, value)
+    assert stored == value
+    assert stored is None or stored.tzinfo is UTC
 
 
-async def test_another_zone_is_the_same_moment(fixture: LedgerFixture) -> None:
-    there = datetime(2025, 9, 1, 10, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert await back(fixture, there) == there
+async def test_a_time_of_another_zone_is_stored_as_the_same_moment(fixture: LedgerFixture) -> None:
+    value = datetime(2025, 9, 1, 10, 0, tzinfo=timezone(timedelta(hours=2)))
+    assert await round_trip(fixture, value) == value
 
 
 async def test_a_naive_time_is_refused(fixture: LedgerFixture) -> None:
     with pytest.raises((StatementError, ValueError), match="naive"):
-        await back(fixture, NAIVE)
+        await round_trip(fixture, NAIVE)
     async with fixture.engine.connect() as connection:
         with pytest.raises((StatementError, ValueError), match="naive"):
             await connection.execute(select(literal(NAIVE, UtcDateTime())))
 
 
-async def test_the_databases_clock_is_now_and_adds_up(fixture: LedgerFixture) -> None:
+async def test_the_databases_clock_gives_the_current_time_and_adds_offsets(fixture: LedgerFixture) -> None:
     clock = DatabaseClock()
     ahead, behind = timedelta(hours=1, milliseconds=250), timedelta(hours=-72)
     async with fixture.engine.connect() as connection:
-        asked = select(clock.now().label("now"), clock.now(ahead).label("ahead"), clock.now(behind).label("behind"))
-        row = (await connection.execute(asked)).one()
+        query = select(clock.now().label("now"), clock.now(ahead).label("ahead"), clock.now(behind).label("behind"))
+        row = (await connection.execute(query)).one()
     assert row.now.tzinfo is UTC
     assert abs(row.now - datetime.now(UTC)) < timedelta(seconds=30)
     assert abs(row.ahead - row.now - ahead) < timedelta(seconds=1)
     assert abs(row.behind - row.now - behind) < timedelta(seconds=1)
 
 
-async def test_the_databases_clock_compares_with_stored_times(fixture: LedgerFixture) -> None:
+async def test_the_databases_clock_can_be_compared_with_stored_times(fixture: LedgerFixture) -> None:
     now = datetime.now(UTC)
     clock = DatabaseClock()
-    for moved, earlier in ((timedelta(minutes=-2), True), (timedelta(minutes=2), False)):
+    for offset, earlier in ((timedelta(minutes=-2), True), (timedelta(minutes=2), False)):
         async with fixture.engine.connect() as connection:
-            found = await connection.execute(select(literal(now + moved, UtcDateTime()) < clock.now()))
-            assert bool(found.scalar_one()) is earlier
+            result = await connection.execute(select(literal(now + offset, UtcDateTime()) < clock.now()))
+            assert bool(result.scalar_one()) is earlier

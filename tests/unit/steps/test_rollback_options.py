@@ -1,4 +1,4 @@
-"""What is said of a way back before anybody has looked, and after."""
+"""Whether a number can be rolled back, before anybody has read its sides and after."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,21 +16,21 @@ from migration.steps.rollback_options import (
 BEFORE = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 AFTER = SUNSET + timedelta(days=30)
 LATER = AFTER + timedelta(days=30)
-UNLOOKED = "not looked at yet: `cutover preflight` looks"
+NOT_READ = "not looked at yet: `cutover preflight` looks"
 
-SAID = {
-    "nobody has looked": (RollbackFacts(True, True, None, None, None), BEFORE, "unknown", UNLOOKED),
+CASES = {
+    "nobody has looked": (RollbackFacts(True, True, None, None, None), BEFORE, "unknown", NOT_READ),
     "nobody has looked, and it was measured to be open": (
         RollbackFacts(True, True, None, "open", None),
         BEFORE,
         "unknown",
-        UNLOOKED,
+        NOT_READ,
     ),
     "it serves after the sunset, and nobody asked its client": (
         RollbackFacts(True, True, None, None, None),
         AFTER,
         "unknown",
-        UNLOOKED,
+        NOT_READ,
     ),
     "it serves nowhere after the sunset": (RollbackFacts(True, False, None, None, None), AFTER, "closed", "2025-10-23"),
     "a client that told nothing": (
@@ -70,14 +70,14 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_what_is_said(name: str) -> None:
-    known, now, way, reason = SAID[name]
-    found = assess_rollback(known, now)
-    assert (found.state, reason in found.reason) == (way, True), found
+@pytest.mark.parametrize("name", CASES)
+def test_assess_rollback(name: str) -> None:
+    facts, now, state, reason = CASES[name]
+    option = assess_rollback(facts, now)
+    assert (option.state, reason in option.reason) == (state, True), option
 
 
-def test_a_sum_gives_each_reason_once() -> None:
+def test_a_summary_gives_each_reason_once() -> None:
     expired, unmeasured = (
         RollbackOption(RollbackState.CLOSED, "expired"),
         RollbackOption(RollbackState.UNKNOWN, "not measured"),
