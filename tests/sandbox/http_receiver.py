@@ -1,4 +1,4 @@
-"""A webhook endpoint of its own HTTP server, and a wait with a deadline."""
+"""A webhook endpoint with an HTTP server of its own, and a wait with a deadline."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ PATIENCE_S = 10
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Refuses the first `refusals` posts, takes the others."""
+    """Answers the first `refusals` deliveries with 500, the others with 200."""
 
     received: list[tuple[bytes, dict[str, str]]]
     refusals: int
@@ -34,7 +34,7 @@ class Endpoint(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
 
 Received = list[tuple[bytes, dict[str, str]]]

@@ -1,4 +1,4 @@
-"""Apps and tokens: several of them over the same accounts, proofs, and what ends in the middle of a run."""
+"""Several apps over the same accounts, their subscriptions, `appsecret_proof`, and tokens that end during a run."""
 
 import hashlib
 import hmac
@@ -123,14 +123,16 @@ async def test_delivery_refused_by_one_app_is_repeated_to_all() -> None:
     assert deliver_for(1, {OTHER_URL}) == [(APP_URL, 1), (OTHER_URL, 1)]
     assert deliver_for(5, {OTHER_URL}) == [(APP_URL, 2), (OTHER_URL, 2)]
     assert deliver_for(10, {APP_URL}) == [(APP_URL, 3), (OTHER_URL, 3)], (
-        "a copy that is not taken is not repeated for itself"
+        "a refusal by one app repeats the delivery to both"
     )
     assert deliver_for(100, set()) == []
     assert len({delivery.body for delivery in deliveries}) == 1
     secrets = {url: app["app_secret"] for app, url in zip(apps(partner), (APP_URL, OTHER_URL), strict=True)}
     for delivery in deliveries:
         digest = hmac.new(secrets[delivery.url].encode(), delivery.body, hashlib.sha256).hexdigest()
-        assert delivery.headers["x-hub-signature-256"] == f"sha256={digest}", "each with the secret of its own app"
+        assert delivery.headers["x-hub-signature-256"] == f"sha256={digest}", (
+            "each is signed with the secret of its own app"
+        )
 
 
 # -- the app's own subscriptions
@@ -212,7 +214,7 @@ async def test_me_and_debug_token_name_the_same_user() -> None:
     assert error_code_of(await call_as_app(partner, app, "GET", f"{app['app_id']}?fields=id,shoe_size")) == 100
 
 
-# -- tokens that end
+# -- tokens that expire or are revoked
 
 
 @pytest.mark.parametrize(("action", "subcode"), [("revoke_token", 460), ("expire_token", 463)])
@@ -241,7 +243,7 @@ async def test_revoked_or_expired_token_is_refused(action: str, subcode: int) ->
     assert "no such business" in (await act_on_credentials(partner, action, business="c"))["error"]
     assert "no such token" in (await act_on_credentials(partner, action, token="c"))["error"]
     counts = [len((await act_on_credentials(partner, "issue_token"))["issued"]) for _ in range(3)]
-    assert counts == [3, 3, 3]  # one for each app's user, however many were issued before
+    assert counts == [3, 3, 3]  # one for each app's user, independent of how many were issued before
     body = {"do": [action], "e164": partner.e164}
     assert "do is one of" in (await partner.oracle("POST", "manager", json=body))["error"]
 
@@ -256,11 +258,11 @@ async def test_signup_code_is_exchanged_for_one_token() -> None:
         params = {"client_id": app["app_id"], "client_secret": app["app_secret"], "code": signup_codes[first["app_id"]]}
         return await partner.client.get("/oauth/access_token", params=params)
 
-    assert error_code_of(await exchange(second)) == 100, "it is the other app's"
+    assert error_code_of(await exchange(second)) == 100, "the code belongs to the other app"
     token = (await exchange(first)).json()["access_token"]
     assert token not in (first["token"], second["token"])
     assert (await call_as_app(partner, {"token": token}, "GET", partner.row["phone_number_id"])).status_code == 200
-    assert error_code_of(await exchange(first)) == 100, "it was used"
+    assert error_code_of(await exchange(first)) == 100, "the code was used already"
 
 
 @pytest.mark.parametrize("error_code", [200, 10])
@@ -272,7 +274,7 @@ async def test_error_code_of_missing_permission(error_code: int) -> None:
     assert response.json()["error"]["message"].startswith(f"(#{error_code}) ")
 
 
-# -- proofs
+# -- appsecret_proof
 
 
 async def test_app_can_require_appsecret_proof() -> None:

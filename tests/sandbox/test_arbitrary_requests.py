@@ -1,4 +1,4 @@
-"""Whatever is sent to either side, to a control or to the hook: an answer comes, and nothing of the sandbox fails."""
+"""Any request to Graph, a client, the oracle or the hook gets a response, and never raises inside the sandbox."""
 
 import json
 from itertools import product
@@ -14,7 +14,7 @@ from sandbox.world.limits import Budget
 from tests.sandbox.history import History
 from tests.sandbox.partner import Partner
 
-# Texts that look like something else: objects, numbers in other scripts or too long for one, halves of characters.
+# Texts that parsers misread: JSON, digits of other scripts, very long numbers, lone surrogates.
 AWKWARD_TEXTS = (
     '{"id": 1}',
     "[1]",
@@ -155,7 +155,7 @@ def test_graph_answers_any_request(method: str, edge: str, node: str, body: Any,
         path += "?" + "&".join(f"{name}={_query_value(value)}" for name, value in body.items())
         body = None
     if isinstance(body, dict):
-        body = COMPLETE_BODY | body  # so that it gets past the first check
+        body = COMPLETE_BODY | body  # so that the request passes the first check
     response_body = history.send(method, path, body)
     assert isinstance(response_body, dict)
     assert history.partner.sandbox.world.calls[-1].status in range(200, 504)
@@ -205,7 +205,7 @@ def test_onprem_client_answers_any_request(method: str, path: str, kind: str, wo
 
 
 def assert_still_answers(history: History) -> None:
-    """What was sent may be taken and do its harm later."""
+    """An earlier request may have been accepted and cause a failure only now."""
     for path, method, body in (
         ("messages", "POST", {"to": "4915112345678", "type": "text", "text": {"body": "x"}}),
         ("settings/application", "GET", None),
@@ -278,6 +278,8 @@ def test_any_text_in_any_parameter_is_answered(edge: str) -> None:
         body = complete_body | {outer: {**complete_body.get(outer, {}), inner: text} if inner else text}  # type: ignore[dict-item]
         query = "&".join(f"{field}={_query_value(value)}" for field, value in body.items())
         for method in ("GET", "POST"):
-            history.partner.number.register_budget = Budget()  # or it would soon refuse without looking
+            history.partner.number.register_budget = (
+                Budget()
+            )  # otherwise `register` is soon refused for its budget, unread
             assert isinstance(history.send(method, f"/v25.0/{node}/{edge}", body), dict)
             assert isinstance(history.send(method, f"/v25.0/{node}/{edge}?{query}"), dict)

@@ -1,4 +1,4 @@
-"""Several businesses: what one is given opens nothing of another's."""
+"""Several businesses: the credentials of one give no access to another."""
 
 from typing import Any
 

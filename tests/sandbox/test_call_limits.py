@@ -1,4 +1,4 @@
-"""How many calls are too many: of an account, of an app; what the headers tell, and what asking again costs."""
+"""Call limits of an account and of an app, the usage headers, and the cost of calls while throttled."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from tests.sandbox.webhook_receiver import TEMPLATE
 
 
 def usage_of(response: httpx.Response) -> tuple[int, int, int]:
-    """The app's percentage, the account's, and the minutes to wait."""
+    """The app's usage in percent, the account's usage in percent, and the minutes to wait."""
     [[row]] = json.loads(response.headers["x-business-use-case-usage"]).values()
     app = json.loads(response.headers["x-app-usage"])["call_count"]
     return app, row["call_count"], row["estimated_time_to_regain_access"]
@@ -26,11 +26,11 @@ async def test_waba_without_registered_number_has_200_calls_an_hour() -> None:
     assert (response.status_code, error_code_of(response)) == (400, 80008)
     assert usage_of(response)[1:] == (100, 40)
     assert (await partner.register(backup=await partner.backup())).status_code == 200  # not a management call
-    assert (await partner.phone("GET")).status_code == 200  # active now: 5,000
+    assert (await partner.phone("GET")).status_code == 200  # its number is active now: 5,000 calls an hour
     partner.clock.advance(hours=1)
     assert usage_of(await partner.phone("GET"))[1] == 0
     await partner.phone("POST", "deregister")
-    assert usage_of(await partner.phone("GET"))[1] == 1  # of 200 again
+    assert usage_of(await partner.phone("GET"))[1] == 1  # 200 calls an hour again
 
 
 async def test_calls_while_throttled_extend_the_wait() -> None:
@@ -39,7 +39,7 @@ async def test_calls_while_throttled_extend_the_wait() -> None:
         await partner.phone("GET")
     partner.clock.advance(minutes=50)
     assert [usage_of(await partner.phone("GET"))[2] for _ in range(3)] == [10, 12, 14]
-    partner.clock.advance(minutes=11)  # the 200 are an hour old by now, and it is not enough
+    partner.clock.advance(minutes=11)  # the 200 calls are an hour old, but the calls since then count too
     assert error_code_of(await partner.phone("GET")) == 80008
     partner.clock.advance(minutes=5)
     assert (await partner.phone("GET")).status_code == 200
@@ -62,7 +62,9 @@ async def test_usage_is_reported_while_limits_are_off() -> None:
         await partner.phone("GET")
     response = await partner.phone("GET")
     assert (response.status_code, usage_of(response)) == (200, (0, 150, 0))
-    assert usage_of(await partner.phone("GET", "settings")) == (0, 150, 0), "told with every call, counted with some"
+    assert usage_of(await partner.phone("GET", "settings")) == (0, 150, 0), (
+        "usage is reported with every call, but only some calls count"
+    )
 
 
 async def test_app_has_own_call_limit() -> None:
@@ -82,7 +84,7 @@ async def test_app_has_own_call_limit() -> None:
     response = await partner.graph("GET", app)
     assert (response.status_code, error_code_of(response), usage_of(response)) == (429, 4, (100, 0, 60))
     response = await partner.phone("GET")
-    assert (response.status_code, usage_of(response)) == (200, (100, 0, 0)), "the account's limit is another one"
+    assert (response.status_code, usage_of(response)) == (200, (100, 0, 0)), "the account has a limit of its own"
 
 
 async def test_apps_do_not_share_call_limit() -> None:
@@ -136,5 +138,5 @@ async def test_every_graph_response_has_usage_headers(kind: str | None) -> None:
         assert "estimated_time_to_regain_access" in response.headers["x-business-use-case-usage"]
         if path == partner.row["phone_number_id"]:
             assert usage_of(response)[1] == {None: 2, "500": 1, "429": 100}[kind], (
-                "what is struck tells the truth as well"
+                "a response made by a fault has the true figures too"
             )

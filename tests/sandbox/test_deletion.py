@@ -1,4 +1,4 @@
-"""Numbers that a person deletes on Meta's pages and adds again: 33, 133015, and what comes back."""
+"""Numbers that a person deletes in WhatsApp Manager and adds again: errors 33 and 133015, ids, PIN, paging."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from tests.sandbox.webhook_receiver import TEMPLATE
 
 
 async def delete_number(partner: Partner) -> str:
-    """Its id, once it is gone."""
+    """Delete the number; gives the id that it had."""
     reply = await partner.act_in_manager("delete_number", pin=partner.row["pin"])
     assert reply["done"] == "delete_number"
     return str(partner.row["phone_number_id"])
 
 
 async def add_number(partner: Partner) -> str:
-    """Its id, once it is back."""
+    """Add the number again; gives its id now."""
     new_id = str((await partner.act_in_manager("add_number"))["phone_number_id"])
     partner.manifest = await partner.oracle("GET", "fleet")
     assert partner.row["phone_number_id"] == new_id
@@ -24,7 +24,7 @@ async def add_number(partner: Partner) -> str:
 
 
 def valid_body(edge: str) -> dict[str, Any]:
-    """A body that a number which is there would take."""
+    """A body that an existing number accepts."""
     storage = {"storage_configuration": {"status": "NO_STORAGE_DISABLED"}}
     override = {"override_callback_uri": "https://a.example/w", "verify_token": "v"}
     bodies: dict[str, dict[str, Any]] = {
@@ -58,9 +58,9 @@ async def test_deleted_number_answers_33_everywhere(kind: str) -> None:
     )
     listed = (await partner.waba("GET", "phone_numbers")).json()["data"]
     assert [row["id"] for row in listed] == [partner.manifest["numbers"][1]["phone_number_id"]]
-    assert partner.number.registers == 1, "a call that is refused counts"
+    assert partner.number.registers == 1, "a refused call counts"
     if kind == "healthy":
-        assert await partner.gateway_status() == "disconnected", "its client is not let in any more"
+        assert await partner.gateway_status() == "disconnected", "its client cannot connect any more"
 
 
 async def test_deleted_number_can_show_status_deleted() -> None:
@@ -69,7 +69,7 @@ async def test_deleted_number_can_show_status_deleted() -> None:
     assert await partner.read_fields("status", "id") == ["DELETED", old_id]
     assert error_code_of(await partner.phone("POST", "messages", json=TEMPLATE)) == 33
     await add_number(partner)
-    assert error_code_of(await partner.graph("GET", old_id)) == 33, "this object is not the number any more"
+    assert error_code_of(await partner.graph("GET", old_id)) == 33, "the old id is not the number any more"
 
 
 @pytest.mark.parametrize("same", [False, True])
@@ -116,7 +116,7 @@ async def test_embedded_signup_restores_deleted_number() -> None:
     assert (await partner.read_fields("last_onboarded_time"))[0] is not None
     assert error_code_of(await partner.register()) == 133015
     partner.clock.advance(days=14)
-    assert error_code_of(await partner.register()) == 133006, "14 days begin anew"
+    assert error_code_of(await partner.register()) == 133006, "the 14 days start again"
     await partner.act_in_manager("sign_up")
     assert (await partner.register()).status_code == 200
 
@@ -150,7 +150,9 @@ async def test_deletion_needs_pin_and_no_recent_messages() -> None:
     assert "done" in await partner.act_in_manager("delete_number", pin=partner.row["pin"])
     assert "deleted already" in (await partner.act_in_manager("delete_number", pin=partner.row["pin"]))["error"]
     partner.selected = 1
-    assert "done" in await partner.act_in_manager("delete_number"), "one that is not connected asks for no PIN"
+    assert "done" in await partner.act_in_manager("delete_number"), (
+        "deleting a number that is not connected needs no PIN"
+    )
 
 
 async def test_paid_onprem_message_blocks_deletion_and_reply_does_not() -> None:

@@ -1,4 +1,4 @@
-"""Faults: before the effect, after it, or instead of it; and what the record says of them."""
+"""Faults before, after or instead of a call's effect, and what the call record says about them."""
 
 import httpx
 import pytest

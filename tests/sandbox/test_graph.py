@@ -1,4 +1,4 @@
-"""Graph on the wire: parameters, fields, paging, errors, tokens, versions, subscriptions, settings, messages."""
+"""Graph's HTTP interface: parameters, fields, paging, errors, tokens, versions, subscriptions, settings, messages."""
 
 import hashlib
 import hmac
@@ -61,7 +61,7 @@ async def test_one_call_sets_several_fields() -> None:
     for configuration in (*invalid, override | {"override_callback_uri": "https://["}):
         assert error_code_of(await partner.phone("POST", json={"webhook_configuration": configuration})) == 100
     assert (await partner.read_fields("webhook_configuration"))[0]["phone_number"] == "https://one.example/wa", (
-        "it is still there"
+        "the override is still there"
     )
 
 
@@ -343,7 +343,7 @@ async def test_every_error_can_have_status_400() -> None:
 async def test_number_can_have_own_callback_url() -> None:
     partner = Partner.of()
     body = {"webhook_configuration": {"override_callback_uri": "https://one.example/wa", "verify_token": "t"}}
-    assert error_code_of(await partner.phone("POST", json=body)) == 100, "its app has to be subscribed first"
+    assert error_code_of(await partner.phone("POST", json=body)) == 100, "its app must be subscribed first"
     await partner.waba("POST", "subscribed_apps")
     await partner.phone("POST", json=body)
     [configuration] = await partner.read_fields("webhook_configuration")

@@ -1,4 +1,4 @@
-"""Reading on Graph: `fields` at every depth, pages, orders and filters, and that a page costs what is on it."""
+"""Reading on Graph: `fields` at every depth, paging, sorting, filtering, and the cost of a page."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ MANY = ["on_cloud"] * 10
 
 
 async def read_pages(partner: Partner, url: str) -> list[list[str]]:
-    """Ids, page by page, by the links that come with each."""
+    """The ids of each page, following the `next` links."""
     ids_by_page, headers = [], {"Authorization": f"Bearer {partner.manifest['token']}"}
     while url:
         page = (await partner.client.get(url, headers=headers)).json()
@@ -63,7 +63,7 @@ async def test_fields_of_empty_lists_are_checked() -> None:
     partner = Partner.of("on_cloud", "payment_problem")
     fields = "health_status{entities{errors{%s}}}"
     assert error_code_of(await partner.phone("GET", params={"fields": fields % "bogus"})) == 100, (
-        "nothing is wrong with it"
+        "the list is empty: the number has no errors"
     )
     partner.selected = 1
     entities = (await partner.phone("GET", params={"fields": fields % "error_code"})).json()["health_status"][
@@ -119,7 +119,7 @@ async def test_paging_backward_matches_forward() -> None:
     back = (await partner.client.get(second["paging"]["previous"])).json()
     assert [row["id"] for row in back["data"]] == [row["id"] for row in first["data"]]
     deleted = partner.sandbox.world.by_id[first["data"][-1]["id"]]
-    deleted.deleted = True  # its cursor still says where it stood
+    deleted.deleted = True  # its cursor still gives the position
     after = {"limit": 4, "fields": "id", "after": first["paging"]["cursors"]["after"]}
     again = (await partner.graph("GET", url, params=after)).json()
     assert [row["id"] for row in again["data"]] == [row["id"] for row in second["data"]]
@@ -164,7 +164,7 @@ async def test_page_cost_does_not_depend_on_account_size() -> None:
 
 
 def _partner_with_numbers(count: int) -> Partner:
-    """One account with so many numbers."""
+    """One account with `count` numbers."""
     scenario = f"businesses: [{{name: a, numbers_per_waba: 9999}}]\nnumbers: [{{kind: on_cloud, count: {count}}}]"
     return Partner.from_scenario(scenario)
 
@@ -174,7 +174,7 @@ def _get(partner: Partner, target: str) -> Request:
 
 
 def _count_calls(work: Callable[[], Any]) -> int:
-    """How many functions are called: the same on every machine, unlike seconds."""
+    """How many functions are called. Unlike seconds, this is the same on every machine."""
     count = 0
 
     def count_event(_: FrameType, event: str, __: Any) -> None:
@@ -198,17 +198,17 @@ async def test_added_number_is_listed() -> None:
     assert added_id in (await list_numbers(partner))
 
 
-# -- orders and filters
+# -- sorting and filtering
 
 
 async def list_numbers(partner: Partner, **params: Any) -> list[Any]:
-    """Ids, or the code of a refusal alone."""
+    """Ids; only the error code if the call is refused."""
     response = await partner.waba("GET", "phone_numbers", params={"fields": "id", "limit": 100} | params)
     return [error_code_of(response)] if response.status_code != 200 else [row["id"] for row in response.json()["data"]]
 
 
 async def partner_with_onboarding_times(**switches: Any) -> tuple[Partner, list[str]]:
-    """Three numbers, and their ids with the newest onboarding first."""
+    """Three numbers, and their ids in the order of onboarding, newest first."""
     partner = Partner.of("on_cloud", "on_cloud", "on_cloud", **switches)
     for index, row in enumerate(partner.manifest["numbers"]):
         partner.sandbox.world.numbers[row["e164"]].onboarded_at = partner.clock.time.replace(day=(5, 9, 7)[index])

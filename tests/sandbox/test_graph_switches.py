@@ -1,4 +1,4 @@
-"""Switches whose every value the far side can be told apart by: what it answers under each."""
+"""What Graph answers under each value of the switches for undocumented behaviour."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ async def _wrong_code(**switch_values: Any) -> Any:
 
 
 async def _handshake(**switch_values: Any) -> Any:
-    """The code of an address that does not verify itself, and whether it was taken."""
+    """The error code for a callback address that fails verification, and whether the address was stored."""
     partner = Partner.of(**switch_values)
     Receiver(partner, verify_token="ours")
     error_code = error_code_of(await set_callback_url(partner, APP_URL, "theirs"))
@@ -38,7 +38,7 @@ async def _handshake(**switch_values: Any) -> Any:
 
 
 async def _pin_lock_seconds(**switch_values: Any) -> Any:
-    """After how many seconds a number is open again that one wrong PIN has locked."""
+    """The seconds after which the right PIN is accepted again after a wrong one locked the number; at most 100."""
     partner = Partner.of(pin_guesses=1, pin_too_fast_s=0, **switch_values)
     backup = await partner.backup()
     assert error_code_of(await partner.register(pin=wrong_pin(partner), backup=backup)) == 133005
@@ -51,7 +51,7 @@ async def _pin_lock_seconds(**switch_values: Any) -> Any:
 
 
 async def _too_fast(**switch_values: Any) -> Any:
-    """What a third wrong PIN gets, each 10 seconds after the one before."""
+    """The error code of the third of three wrong PINs, sent 10 seconds apart."""
     partner = Partner.of(pin_guesses=0, **switch_values)
     backup, error_codes = await partner.backup(), []
     for _ in range(3):
@@ -61,7 +61,7 @@ async def _too_fast(**switch_values: Any) -> Any:
 
 
 async def _code_lives(**switch_values: Any) -> Any:
-    """Whether a code is taken after five minutes."""
+    """The error code for a verification code that is five minutes old; None if it is accepted."""
     partner = Partner.of("dark", **switch_values)
     await partner.phone("POST", "request_code", json=CODE_REQUEST)
     partner.clock.advance(minutes=5)
@@ -71,7 +71,7 @@ async def _code_lives(**switch_values: Any) -> Any:
 
 
 async def _code_tries(**switch_values: Any) -> Any:
-    """What the right code gets after five wrong ones."""
+    """The error code for the right verification code after five wrong ones; None if it is accepted."""
     partner = Partner.of("dark", **switch_values)
     await partner.phone("POST", "request_code", json=CODE_REQUEST)
     for _ in range(5):
@@ -82,7 +82,7 @@ async def _code_tries(**switch_values: Any) -> Any:
 
 
 async def _old_backup(**switch_values: Any) -> Any:
-    """What a backup of five hours ago gets."""
+    """The error code for a backup that is five hours old; None if it is accepted."""
     partner = Partner.of(**switch_values)
     backup = await partner.backup()
     partner.clock.advance(hours=5)
@@ -90,14 +90,14 @@ async def _old_backup(**switch_values: Any) -> Any:
 
 
 async def _late_backup(**switch_values: Any) -> Any:
-    """What a fresh backup gets a year after the sunset."""
+    """The error code for a new backup a year after the sunset; None if it is accepted."""
     clock = Clock(datetime.fromisoformat("2026-11-23T20:00:00Z"))
     partner = Partner.of("expired", world="after-sunset", clock=clock, expired_backup="accepted", **switch_values)
     return error_code_of(await partner.register(backup=await partner.backup()))
 
 
 async def _refused_for_code(**switch_values: Any) -> Any:
-    """The side of a number after a `register` that is refused for its code, not for its PIN."""
+    """The number's side and its client's health after a `register` that is refused with 133006."""
     partner = Partner.of(**switch_values)
     assert error_code_of(await partner.register()) == 133006
     return partner.number.side, await partner.gateway_status()
@@ -120,14 +120,14 @@ async def _stale_backup(**switch_values: Any) -> Any:
 
 
 async def _pin_kept_on_premises(**switch_values: Any) -> Any:
-    """Whether the move takes the PIN that Graph was told while the number was On-Premises."""
+    """The error code of a `register` with the PIN that was set by Graph while the number was On-Premises."""
     partner = Partner.of(**switch_values)
     assert (await partner.phone("POST", json={"pin": "135790"})).json() == {"success": True}
     return error_code_of(await partner.register(pin="135790", backup=await partner.backup()))
 
 
 async def _storage(**switch_values: Any) -> Any:
-    """What setting storage by settings answers, and where a number stores that was registered with a region."""
+    """The error code of setting storage by `settings`, and the region of a number registered with a region."""
     partner = Partner.of(**switch_values)
     settings = {"status": "IN_COUNTRY_STORAGE_ENABLED", "data_localization_region": "BR"}
     error_code = error_code_of(await partner.phone("POST", "settings", json={"storage_configuration": settings}))
@@ -157,7 +157,7 @@ async def _health(**switch_values: Any) -> Any:
 
 
 async def _retry_times(**switch_values: Any) -> Any:
-    """When a webhook that nobody takes comes, in seconds from the first time."""
+    """The seconds from the first delivery at which a webhook that is always refused is sent."""
     partner, receiver = await subscribed_partner(**switch_values)
     receiver.status = 500
     await partner.oracle("POST", "inbound", json={"e164": partner.e164})
@@ -170,7 +170,7 @@ async def _retry_times(**switch_values: Any) -> Any:
 
 
 async def _country_code_added(**switch_values: Any) -> Any:
-    """Whether each recipient, with and without +, got the sender's country code in front."""
+    """For a recipient with + and one without: whether the sender's country code was put before it."""
     partner = Partner.of("on_cloud", **switch_values)
     added = []
     for to in ("+15551234567", "15551234567"):
@@ -261,7 +261,7 @@ def test_every_named_value_of_each_switch_is_tested() -> None:
     for name, value, _, _ in CASES:
         tested.setdefault(name, set()).add(str(value))
     untested = {name: set(switch_specs()[name].texts) - values for name, values in tested.items()}
-    # `same` is one of the codes, and a PIN that is refused has a code of its own above.
+    # `same` equals one of the codes; `refused` is covered by `pin_refused_code`.
     assert {name: values for name, values in untested.items() if values} == {
         "pin_while_not_on_cloud": {"refused"},
         "old_backup_code": {"100"},

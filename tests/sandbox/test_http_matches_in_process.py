@@ -1,6 +1,6 @@
-"""The same seed tells each number the same history over real connections and in-process, webhooks and all.
+"""The same seed gives each number the same history over HTTP and in-process: codes, calls and webhooks.
 
-The clock stands still in both, and moves only when it is told to: what is different is different on purpose.
+In both the clock stands still until the test advances it, so that no difference comes from timing.
 """
 
 import json
@@ -35,13 +35,13 @@ made = Sandbox.build(numbers={len(KINDS)}, seed=11, kinds={KINDS!r}, now=lambda:
 asyncio.run(serve(made))
 """
 PATIENCE_S = 10
-# What each receiver refuses first: then it comes again, in both.
+# So many deliveries each receiver refuses first, so that retries are compared too.
 REFUSALS = 3
 
 
 @dataclass
 class Record:
-    """Codes, calls, and what each number's receivers got, in the order in which it came."""
+    """Codes, calls, and the webhook bodies of each number in the order of arrival."""
 
     codes: list[str] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -49,12 +49,12 @@ class Record:
 
 
 class HistoryRun:
-    """Plays the story over any client; `arrived` waits until what was due has been answered."""
+    """Makes the same calls over any client; `wait_for_deliveries` returns once every due webhook was delivered."""
 
     def __init__(self, graph: httpx.Client, numbers: list[dict[str, Any]], url: str) -> None:
         self.graph, self.numbers, self.url = graph, numbers, url
 
-    def arrived(self) -> None:
+    def wait_for_deliveries(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while self._busy():
             assert time.monotonic() < deadline
@@ -65,8 +65,8 @@ class HistoryRun:
         now = self.graph.get("/_sandbox/world").json()["now"]
         return bool(state["under_way"]) or (state["next_due"] is not None and state["next_due"] <= now)
 
-    def listen(self) -> None:
-        """Each number has an address of its own, on Cloud and for its client."""
+    def set_callback_addresses(self) -> None:
+        """Give each number a callback address of its own, on Cloud and at its client."""
         for waba in {number["waba_id"] for number in self.numbers}:
             assert self.graph.post(f"/{waba}/subscribed_apps").status_code == 200
         for number in self.numbers:
@@ -81,9 +81,9 @@ class HistoryRun:
                 body = {"webhooks": {"url": url}}
                 assert self.graph.patch(f"{base}/settings/application", json=body, headers=bearer).status_code == 200
 
-    def play(self) -> Record:
+    def run(self) -> Record:
         record = Record()
-        self.listen()
+        self.set_callback_addresses()
         for number in self.numbers:
             self.graph.post("/_sandbox/inbound", json={"e164": number["e164"], "from": "4915112345678"})
             record.codes.append(self.move(number))
@@ -94,7 +94,7 @@ class HistoryRun:
             now = self.graph.get("/_sandbox/world").json()["now"]
             wait = (datetime.fromisoformat(due) - datetime.fromisoformat(now)).total_seconds()
             self.graph.post("/_sandbox/clock", json={"advance_s": wait})
-            self.arrived()
+            self.wait_for_deliveries()
         calls = self.graph.get("/_sandbox/calls").json()["calls"]
         record.calls = [tuple(call[name] for name in ("at", "e164", "call", "status", "effect")) for call in calls]
         return record
@@ -137,14 +137,14 @@ def in_process() -> Record:
         return 500 if len(bodies) <= REFUSALS else 200
 
     class InProcess(HistoryRun):
-        def arrived(self) -> None:
+        def wait_for_deliveries(self) -> None:
             while sandbox.deliver(receive):
                 pass
 
     headers = {"Authorization": f"Bearer {manifest['token']}"}
     transport = httpx.MockTransport(handle)
     with httpx.Client(transport=transport, base_url="http://sandbox", headers=headers) as graph:
-        record = InProcess(graph, manifest["numbers"], url).play()
+        record = InProcess(graph, manifest["numbers"], url).run()
     record.webhooks = received
     return record
 
@@ -153,7 +153,7 @@ def over_real_connections() -> Record:
     received: dict[str, list[bytes]] = {}
 
     class PerNumberEndpoint(Endpoint):
-        """Counts for each number, not for all of them."""
+        """Refuses the first deliveries of each number, not the first of all."""
 
         def do_POST(self) -> None:  # noqa: N802  the name it is called by
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -162,7 +162,7 @@ def over_real_connections() -> Record:
             self._answer(500 if len(bodies) <= REFUSALS else 200, b"")
 
     with over_http() as manifest, graph_client(manifest) as graph, serve_endpoint(kind=PerNumberEndpoint) as (url, _):
-        record = HistoryRun(graph, manifest["numbers"], url).play()
+        record = HistoryRun(graph, manifest["numbers"], url).run()
     record.webhooks = received
     return record
 
@@ -173,7 +173,7 @@ def test_same_seed_gives_same_history_over_http_and_in_process() -> None:
     assert wire.calls == memory.calls
     assert set(wire.webhooks) == set(memory.webhooks)
     for number, bodies in memory.webhooks.items():
-        assert len(bodies) > REFUSALS + 3, "some came twice, and some again"
+        assert len(bodies) > REFUSALS + 3, "duplicates and retries are among them"
         assert wire.webhooks[number] == bodies
     both = [json.loads(body) for bodies in memory.webhooks.values() for body in bodies]
-    assert {"entry" in body for body in both} == {True, False}, "of both sides"
+    assert {"entry" in body for body in both} == {True, False}, "webhooks of both sides are among them"

@@ -1,4 +1,4 @@
-"""The On-Premises client: users, health, settings, backup, restore, registration, and its ways of not answering."""
+"""The On-Premises client: users, health, settings, backup, restore, registration, and hosts that do not answer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The callback queue of an On-Premises client: kept or lost at a restart, full, and tried again."""
+"""The callback queue of an On-Premises client: restarts, overload and retries."""
 
 import json
 from datetime import datetime
@@ -22,7 +22,7 @@ async def set_webhook(partner: Partner, **changes: object) -> None:
 async def test_restart_loses_callbacks_kept_in_memory(persists: bool, kept: int) -> None:
     partner = Partner.of()
     await set_webhook(partner, callback_persist=persists)
-    await partner.act_on_client("start")  # what is set takes effect now
+    await partner.act_on_client("start")  # the setting takes effect with this restart
     await partner.oracle("POST", "inbound", json={"e164": partner.e164})
     assert await partner.callback_queue_size() == 1
     await partner.act_on_client("start")
@@ -96,10 +96,10 @@ async def test_queue_holds_only_past_events() -> None:
     for _ in range(4):
         sizes.append(await partner.callback_queue_size())
         partner.clock.advance(seconds=1)
-    assert sizes == [0, 0, 1, 1]  # delivered after a second and a half; nobody takes it
+    assert sizes == [0, 0, 1, 1]  # `delivered` comes after 1.5 s; no receiver runs
     deliveries: list[Delivery] = []
     partner.sandbox.deliver(recording_receiver(deliveries))
-    assert await partner.callback_queue_size() == 0  # read only after twenty
+    assert await partner.callback_queue_size() == 0  # `read` comes only after 20 s
     partner.clock.advance(seconds=20)
     assert await partner.callback_queue_size() == 1
     partner.sandbox.deliver(recording_receiver(deliveries))

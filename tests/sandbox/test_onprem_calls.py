@@ -1,4 +1,4 @@
-"""Calls of an On-Premises client beside registration: certificates, media providers, rights, tokens, statistics."""
+"""Other calls of an On-Premises client: certificates, media providers, rights, tokens, statistics."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.sandbox.partner import Clock, Partner, error_code_of, recording_recei
 
 
 async def test_restore_on_clean_node_restores_settings() -> None:
-    """A backup carries the application settings, so webhooks go where they went."""
+    """A backup includes the application settings, and so the address of webhooks."""
     partner = Partner.of(world="open")
     settings: dict[str, Any] = {
         "webhooks": {"url": "https://old.partner.net/hook"},
@@ -63,7 +63,7 @@ async def test_body_that_is_not_a_json_object_is_1009_and_no_body_is_empty(raw: 
 
 
 async def test_calls_open_to_users_who_are_not_admin() -> None:
-    """Registration, two-step, backup, settings, certificates and users need an admin; the rest does not."""
+    """Only registration, two-step, backup, settings, certificates and users need an admin."""
     partner = Partner.of()
     for name in ("clerk", "other"):
         await partner.onprem("POST", "users", json={"username": name, "password": "Cl3rk!pass"})

@@ -1,4 +1,4 @@
-"""Messages that an On-Premises client has taken: when they leave, and with which code they fail."""
+"""Messages that an On-Premises client has accepted: when they are sent, and with which error code they fail."""
 
 import json
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ async def partner_with_webhook(row: str = "{kind: healthy}", **switches: Any) ->
 
 
 def new_statuses(partner: Partner) -> Statuses:
-    """Statuses that the partner's webhook is told from now on, with the code of a failure and its title."""
+    """Message statuses of the next 90 seconds: status, and error code and title of a failure."""
     deliveries: list[Delivery] = []
     for _ in range(3):
         partner.sandbox.deliver(recording_receiver(deliveries))
@@ -57,7 +57,7 @@ async def test_message_age_counts_from_acceptance_to_reconnection() -> None:
     await partner.act_on_client("offline")
     partner.clock.advance(hours=24)
     await partner.act_on_client("online")
-    partner.clock.advance(days=9)  # nobody looked meanwhile: it had left long ago
+    partner.clock.advance(days=9)  # nothing was delivered meanwhile; the message was sent when the client reconnected
     deliveries: list[Delivery] = []
     partner.sandbox.deliver(recording_receiver(deliveries))
     first = json.loads(deliveries[0].body)["statuses"][0]
@@ -77,7 +77,7 @@ async def test_disconnected_client_queues_or_refuses_messages() -> None:
     partner.tokens.clear()
     assert (
         error_code_of(await partner.onprem("POST", "messages", json=MESSAGE)) == 1011
-    )  # it has no number to send from
+    )  # a wiped client has no number to send from
     for error_code in (1011, 1014):
         partner = await partner_with_webhook(messages_while_disconnected="refused", message_refused_code=error_code)
         await partner.act_on_client("offline")
@@ -95,7 +95,7 @@ async def test_queued_messages_are_never_sent_after_move_to_cloud() -> None:
 
 
 async def test_only_serving_clients_are_polled_for_messages() -> None:
-    """A client that is down, or whose number went to Cloud, costs nobody a look until it serves again."""
+    """A client that is down, or whose number moved to Cloud, is not polled until it serves again."""
     partner = await partner_with_webhook(client_connect_s=5)
     await partner.onprem("POST", "messages", json=MESSAGE)
     waiting = partner.sandbox.world.sending

@@ -1,4 +1,4 @@
-"""What an On-Premises client refuses, in which words, and what its answers look like in other ages and topologies."""
+"""What an On-Premises client refuses, and its responses in older versions and with several nodes."""
 
 import json
 from typing import Any
@@ -158,7 +158,7 @@ async def test_stats_in_prometheus_format() -> None:
     assert kinds == {"callback_queue_size": "gauge"} | dict.fromkeys(counters, "counter")
 
 
-# -- other ages
+# -- older and changed clients
 
 
 async def test_older_client_requires_contact_lookup() -> None:
@@ -197,7 +197,7 @@ async def test_shard_change_after_seven_days_disconnects() -> None:
     assert (partner.number.side, (await partner.onprem("POST", "messages", json=HELLO)).status_code) == ("neither", 503)
 
 
-# -- switches, by what the far side answers
+# -- responses that a switch decides
 
 
 @pytest.mark.parametrize(("value", "status"), [(403, 403), (401, 401)])

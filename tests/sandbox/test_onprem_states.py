@@ -1,4 +1,4 @@
-"""The table of an On-Premises client's states: every state is reached, and every row does what it says."""
+"""The table of an On-Premises client's states: every state is reachable, every transition does what it declares."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ def manager_action(action: str) -> Action:
 
 
 async def no_action(_: Partner) -> None:
-    """It is so already."""
+    """Nothing has to be done: the client is in that state already."""
 
 
 async def let_client_expire(partner: Partner) -> None:
@@ -113,7 +113,7 @@ async def test_every_state_is_reachable_and_reads_as_declared(name: str) -> None
 
 @dataclass
 class Case:
-    """How a row is met: in which fleet, from which state, and with what in the call."""
+    """How a transition is reached: the fleet, the state it begins in, the actions before it, and the call's body."""
 
     begins: str = ""
     row: str = "{kind: healthy}"
@@ -155,7 +155,7 @@ def saved_backup(_: Partner) -> dict[str, Any]:
 
 
 def renamed_account(partner: Partner) -> dict[str, Any]:
-    """With the certificate of the name that it had before."""
+    """A body with the certificate of the number's former name."""
     body = account_body(partner)
     partner.number.name = "Another Name"
     return body
@@ -163,7 +163,7 @@ def renamed_account(partner: Partner) -> dict[str, Any]:
 
 RECENT = "{kind: multiconnect, registered_days_ago: 1}"
 PAST_EXPIRY = "its build is past its date"
-# (trigger, what its row asks) -> how that is met.
+# (trigger, condition of the transition) -> how it is reached.
 CASES: dict[tuple[str, str], Case] = {
     ("stop", "its stop command fails"): Case(row="{kind: stop_fails}"),
     ("start", PAST_EXPIRY): Case("stopped", before=(client_actions("stop"), let_client_expire)),
@@ -213,7 +213,7 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("restore", "it had an app"): Case(before=(save_backup,)),
 }
-# Rows that ask the same, by where they begin.
+# Transitions that share trigger and condition with another, by the states they begin in.
 SPECIAL_CASES: dict[tuple[str, tuple[str, ...], str], Case] = {
     ("verify", ("expired",), ""): Case("expired", before=(request_code, let_client_expire)),
     ("verify", ("banned",), ""): Case("banned", before=(request_code, manager_action("ban"))),
@@ -254,7 +254,7 @@ def case_of(move: Move) -> Case:
 
 
 def starting_state(move: Move, case: Case) -> str:
-    """A state from which this row is the first that fits."""
+    """A state in which this transition is the first that matches."""
     if case.begins:
         return case.begins
     excluded = {
@@ -307,7 +307,7 @@ async def perform(partner: Partner, move: Move, case: Case) -> tuple[int, int | 
 
 
 def test_undocumented_error_codes_are_switches() -> None:
-    """What no page gives is a switch: a code of ours in the table would be the only one that software is tried on."""
+    """An error code that no page documents must come from a switch, so that software is tested with several codes."""
     guessed = [move for move in CALLS if move.source == "ours" and move.no is not None]
     assert guessed
     assert [move_id(move) for move in guessed if not isinstance(move.no and move.no.code, str)] == []
@@ -317,7 +317,7 @@ def test_operator_action_statuses() -> None:
     assert {move.status for move in HANDS} == {200, FAILS}
 
 
-# -- what happens elsewhere
+# -- transitions caused from outside the client
 
 
 async def register_with_bad_backup(partner: Partner) -> None:

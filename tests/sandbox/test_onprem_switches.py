@@ -1,4 +1,4 @@
-"""What an On-Premises client answers where no page says it: every value of each such switch, as a caller meets it."""
+"""What an On-Premises client answers under each value of the switches for undocumented behaviour."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -35,7 +35,7 @@ async def partner_with_clean_client(**switch_values: Any) -> Partner:
 
 
 async def _outdated_certificate(**switch_values: Any) -> Any:
-    """The certificate of the name that the number had before."""
+    """The error code for the certificate of the number's former name."""
     partner = await partner_with_clean_client(**switch_values)
     body = account_body(partner)
     partner.number.name = "Another Name"
@@ -51,7 +51,7 @@ async def _garbled_certificate(**switch_values: Any) -> Any:
 
 
 async def _expired_certificate(**switch_values: Any) -> Any:
-    """With its answer the number is banned, whatever the code."""
+    """The error code, and whether the number is banned afterwards: it is, under each code."""
     partner = Partner.of(**switch_values)
     await act_and_log_in_again(partner, "certificate_expires")
     error_code = await call_error_code(partner, "account/shards", account_body(partner, shards=2))
@@ -70,7 +70,7 @@ async def _busy(**switch_values: Any) -> Any:
     partner = Partner.of(client_connect_s=60, **switch_values)
     await act_and_log_in_again(partner, "start")
     response = await partner.onprem("POST", "account/shards", json=account_body(partner, shards=2))
-    assert response.status_code == 403  # documented, whatever the code
+    assert response.status_code == 403  # this status is documented, the error code is not
     return error_code_of(response)
 
 
@@ -89,7 +89,7 @@ async def _account_refused_on_cloud(**switch_values: Any) -> Any:
 
 
 async def _banned(**switch_values: Any) -> Any:
-    """Messages, `account` and `account/verify`; none of them as if the caller had to log in again."""
+    """The error codes of `messages`, `account` and `account/verify`, all with 403 and not 401."""
     partner = await partner_with_clean_client(**switch_values)
     assert await call_error_code(partner, "account", account_body(partner)) is None
     await partner.act_in_manager("ban")
@@ -113,7 +113,7 @@ async def _dead_coreapp(**switch_values: Any) -> Any:
 
 
 async def _expired_calls(**switch_values: Any) -> Any:
-    """`account`, `account/verify` and a restore."""
+    """The error codes of `account`, `account/verify` and a restore."""
     partner = Partner.of(world="open", expired_restore="refused", **switch_values)
     backup = await partner.backup()
     partner.clock.advance(days=200)
@@ -148,7 +148,7 @@ async def _failed_backup(**switch_values: Any) -> Any:
 
 
 async def _registration_block(**switch_values: Any) -> Any:
-    """Whether the block meets a client that asks for the number it has, and in what shape."""
+    """Status and keys of the response when a client requests the number that it already has."""
     partner = Partner.of(**switch_values)
     response = await partner.onprem("POST", "account", json=account_body(partner))
     return response.status_code, sorted(response.json())
@@ -160,7 +160,7 @@ async def _first_login(**switch_values: Any) -> Any:
 
 
 async def _logout(**switch_values: Any) -> Any:
-    """Which of two tokens still open health after one of them logged out: that one, the other."""
+    """Whether each of two tokens still reads health after the first one logged out."""
     partner = Partner.of(**switch_values)
     tokens = [(await partner.login()).json()["users"][0]["token"] for _ in range(2)]
     url = partner.row["onprem_url"] + "/v1"
@@ -170,7 +170,7 @@ async def _logout(**switch_values: Any) -> Any:
 
 
 async def _http_statuses(**switch_values: Any) -> Any:
-    """Of 1014, 1016 and 1008; then of 401, 404 and the block, which have one of their own."""
+    """The HTTP statuses of 1014, 1016 and 1008. Those of 401, 404 and the registration block are fixed."""
     partner = Partner.of("coreapp_down", "callbacks_stuck", overload_at=1, **switch_values)
     dead = await partner.onprem("GET", "support")
     partner.selected = 1
@@ -199,7 +199,7 @@ async def _restore_from_cloud(**switch_values: Any) -> Any:
 
 
 async def _moved_health(**switch_values: Any) -> Any:
-    """Health, and whether support still names the number: on Cloud, and once it was taken off it again."""
+    """Health, and whether `support` names the number: while it is on Cloud, and after it was deregistered."""
     partner = Partner.of(**switch_values)
     await partner.register(backup=await partner.backup())
     readings = []
@@ -247,7 +247,7 @@ CASES: list[tuple[str, Any, Probe, Any]] = [
     ("health_after_move", "disconnected", _moved_health, [("disconnected", True)] * 2),
     ("health_after_move", "unregistered", _moved_health, [("unregistered", False)] * 2),
 ]
-# Walked elsewhere: `test_client_messages.py` (both values of the first two), `test_onprem.py` (a refused connection).
+# Tested in `test_onprem.py`.
 TESTED_ELSEWHERE = {"health_after_move": {"connection_refused"}}
 
 

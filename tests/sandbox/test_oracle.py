@@ -1,4 +1,4 @@
-"""The oracle and the controls, and the record they read from."""
+"""The oracle, its controls, and the call record that they read."""
 
 import json
 from collections.abc import Iterator
@@ -92,7 +92,7 @@ async def test_inbound_during_outage_is_dropped_and_counted() -> None:
     assert (await send_inbound(partner)) is None
     await partner.verify()
     await partner.register()
-    assert (await send_inbound(partner)) is None  # nobody is subscribed to hear of it
+    assert (await send_inbound(partner)) is None  # no app is subscribed
     await partner.waba("POST", "subscribed_apps")
     assert (await send_inbound(partner)) == "cloud"
     assert partner.number.dropped_inbound == 2
@@ -169,7 +169,7 @@ def test_long_call_log_spills_to_file_and_reads_back() -> None:
 
 
 class CountingCallLog(CallLog):
-    """Counts the calls that were read back from its file."""
+    """Counts the calls that are read back from its file."""
 
     read = 0
 
@@ -192,7 +192,7 @@ def test_reading_a_page_reads_only_that_page() -> None:
 async def test_internal_error_is_answered_and_sandbox_continues(capsys: pytest.CaptureFixture[str]) -> None:
     partner = Partner.of()
     accounts = dict(partner.sandbox.world.wabas)
-    partner.sandbox.world.wabas.clear()  # a world that cannot be
+    partner.sandbox.world.wabas.clear()  # an impossible world: its numbers have no accounts
     response = await partner.phone("GET", "whatsapp_business_profile")
     assert (response.status_code, response.json()["error"]["code"], partner.row["waba_id"] in response.text) == (
         500,
@@ -208,7 +208,7 @@ async def test_internal_error_is_answered_and_sandbox_continues(capsys: pytest.C
 async def test_error_while_identifying_call_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
     partner = Partner.of()
     world, by_id = partner.sandbox.world, partner.sandbox.world.by_id
-    world.by_id = None  # type: ignore[assignment]  # as above
+    world.by_id = None  # type: ignore[assignment]  # an impossible world again
     assert (await partner.phone("GET")).status_code == 500
     world.by_id, hook = by_id, world.hook
     world.hook = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The world between: phones that hear no code, firewalls, services of a client, and errors in all their variety."""
+"""Phones that get no code, firewalls, garbage collection of a client, and the formats of errors."""
 
 import httpx
 import pytest

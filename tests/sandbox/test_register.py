@@ -1,4 +1,4 @@
-"""`register` and `deregister`: the move, its limits, and what a wrong PIN does."""
+"""`register` and `deregister`: the move, its limits, and the effect of a wrong PIN."""
 
 import pytest
 
@@ -158,7 +158,7 @@ async def test_request_errors_come_before_server_state_errors() -> None:
     await partner.phone("POST", "deregister")
     assert error_code_of(await partner.register(pin=wrong_pin(partner))) == 133005
     assert error_code_of(await partner.register(backup={"data": "x", "password": "x"})) == 133008, (
-        "a lock before the backup"
+        "the lock is checked before the backup"
     )
     partner.clock.advance(hours=13)
     await partner.register()
@@ -234,7 +234,7 @@ async def test_only_embedded_signup_renews_after_14_days(error_code: int) -> Non
 
 async def test_code_after_14_days_can_renew_signup() -> None:
     partner = Partner.of("new", verify_after_signup_window="renews")
-    await partner.verify()  # within the first 14: it begins none
+    await partner.verify()  # within the first 14 days: it starts no other 14
     partner.clock.advance(days=12)
     assert await partner.read_fields("code_verification_status") == ["EXPIRED"]
     await partner.verify()
@@ -277,7 +277,7 @@ async def test_terms_are_accepted_per_business() -> None:
     )
     error = (await partner.register()).json()["error"]
     assert (error["code"], "Terms of Service" in error["error_data"]["details"]) == (100, True)
-    assert (await partner.read_fields("status"))[0] == "CONNECTED", "reads work"
+    assert (await partner.read_fields("status"))[0] == "CONNECTED", "reads work without accepted terms"
     partner.selected = 1
     await partner.act_in_manager("accept_terms")
     assert (await partner.register()).status_code == 200
@@ -344,7 +344,7 @@ async def test_duration_of_register_is_an_outage() -> None:
     assert await partner.read_fields("platform_type", "status") == ["ON_PREMISE", "DISCONNECTED"]
     assert error_code_of(await partner.register(backup=backup)) == 133004
     assert error_code_of(await partner.register(backup=backup, pin=wrong_pin(partner))) == 133005, (
-        "it arrives all the same"
+        "the PIN is checked also while the first call runs"
     )
     clock.advance(seconds=10)
     assert await partner.read_fields("platform_type", "status") == ["CLOUD_API", "CONNECTED"]
@@ -357,7 +357,7 @@ async def test_number_of_expired_client_registers_with_code() -> None:
     assert (await partner.phone("POST", "request_code", json=CODE_REQUEST)).status_code == 200
     await partner.phone("POST", "verify_code", json={"code": partner.sandbox.sms(partner.e164)[-1]})
     assert (await partner.register()).status_code == 200
-    assert partner.number.outage_s is None  # dark on arrival: not an outage that anybody here caused
+    assert partner.number.outage_s is None  # dark on arrival: no call of ours caused it
 
 
 async def test_pin_in_manifest_can_be_wrong() -> None:

@@ -1,4 +1,4 @@
-"""Noise: the same far side, worded otherwise; and bodies as large as they get."""
+"""The switch `noise` varies keys and texts but not their meaning; and the largest webhook bodies."""
 
 import json
 from typing import Any
@@ -12,14 +12,14 @@ MAX_BYTES = 3 * 1024 * 1024
 
 
 def keys(body: Any) -> set[str]:
-    """Every key, at whatever depth."""
+    """Every key at any depth."""
     if isinstance(body, dict):
         return set(body).union(*map(keys, body.values()))
     return set().union(*map(keys, body)) if isinstance(body, list) else set()
 
 
 async def _webhooks(**switches: Any) -> list[Any]:
-    """A send's statuses, an inbound message and news of the account."""
+    """The webhooks of a sent message, an inbound message and a ban, sorted."""
     partner, receiver = await subscribed_partner(**switches)
     await partner.phone("POST", "messages", json=TEMPLATE)
     await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
@@ -79,7 +79,7 @@ async def test_webhook_batch_limits(noise: str) -> None:
     sizes = [len(delivery.body) for delivery in receiver.deliveries]
     assert len(sizes) == 2
     assert all(size <= MAX_BYTES for size in sizes)
-    assert sizes[0] > 0.8 * MAX_BYTES, "and is filled before it is cut"
+    assert sizes[0] > 0.8 * MAX_BYTES, "a batch is filled before it is cut"
     assert sum(delivery.updates for delivery in receiver.deliveries) == 900
     for _ in range(1_001):
         await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER, "text": "x"})

@@ -1,4 +1,4 @@
-"""Scenario files: what ships is sound, and a mistake is told with its line."""
+"""Scenario files: the shipped ones load, and a mistake is reported with its line."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -142,7 +142,7 @@ def test_numbers_are_possible_and_ids_are_unique() -> None:
         assert len(row["phone_number_id"]) in (15, 16)
     assert {len(row["phone_number_id"]) for row in rows} == {15, 16}
     assert len({row["e164"] for row in rows}) == len({row["phone_number_id"] for row in rows}) == 400
-    assert len(sandbox.manifest("http://x")["wabas"]) == 41, "those that nobody pays for are by themselves"
+    assert len(sandbox.manifest("http://x")["wabas"]) == 41, "numbers with a payment problem have accounts of their own"
     assert max(Counter(row["waba_id"] for row in rows).values()) == 10
 
 

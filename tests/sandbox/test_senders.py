@@ -1,4 +1,4 @@
-"""The partner's senders, the traffic hook, and what the world counts of them."""
+"""The partner's senders, the traffic hook, and the sandbox's counts of sent, held and lost messages."""
 
 from datetime import timedelta
 
@@ -66,7 +66,7 @@ async def test_senders_can_veto() -> None:
     await partner.oracle("POST", "senders", json={"e164": partner.e164, "behaviour": "veto"})
     await partner.oracle(
         "POST", "senders", json={"e164": partner.e164, "queue": "keeps"}
-    )  # says nothing of what they do
+    )  # does not change the behaviour
     response = await partner.hook("pause_sends")
     assert (response.status_code, response.json()["state"]) == (409, "vetoed")
     assert partner.number.sender.running
@@ -114,7 +114,7 @@ async def test_expired_pause_does_not_start_stopped_senders() -> None:
     assert (partner.number.sends_to_dead_side, partner.number.sender.running) == (0, False)
     await partner.hook("resume_sends", key="r")
     partner.clock.advance(seconds=7)
-    assert partner.number.sends_to_dead_side == 300 + 7  # what had waited, too
+    assert partner.number.sends_to_dead_side == 300 + 7  # including what had waited in the pause
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_sender_queue_modes(queue: str, expected: tuple[int, ...]) -> None
     counts = await sender_counts(partner)
     assert counts == expected
     sent, waiting, _, lost, doubled = counts
-    assert sent + waiting + lost - doubled == 30  # whatever was written is somewhere, once
+    assert sent + waiting + lost - doubled == 30  # every message is counted exactly once
     row = (await partner.oracle("GET", "world"))["numbers"][0]
     assert (row["sends_lost"], row["sends_doubled"]) == (lost, doubled)
 

@@ -1,4 +1,4 @@
-"""What a number may send, and when: texts that look like JSON, read receipts, accounts that cannot send."""
+"""What a number can send: texts that look like JSON, read receipts, blocked accounts, status of the number."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own: its manifest line, real connections that break, real waiting, a clean end."""
+"""The sandbox as a process: manifest line, broken connections, real waits, command line, clean shutdown."""
 
 import os
 import signal

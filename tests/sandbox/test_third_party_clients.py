@@ -1,4 +1,4 @@
-"""Clients that we did not write, from PyPI and unmodified, take the sandbox for the real thing: over real HTTP.
+"""Unmodified clients of other authors, from PyPI, work with the sandbox over HTTP as with the real APIs.
 
 pywa for Cloud API: https://pypi.org/project/pywa/ · wabclient for On-Premises: https://pypi.org/project/wabclient/
 """
@@ -22,7 +22,7 @@ from tests.sandbox.http_receiver import serve_endpoint, wait_until
 from tests.sandbox.server_process import graph_client, sandbox_process
 
 KINDS = "on_cloud,healthy,no_backup,on_cloud,first_login"
-# For what takes a number away from the others' stories.
+# The number that a test may take down: no other test uses it.
 LAST = -1
 
 
@@ -33,7 +33,7 @@ def manifest() -> Iterator[dict[str, Any]]:
 
 
 class RedirectTransport(httpx.BaseTransport):
-    """What a proxy would do: the client asks graph.facebook.com and is connected to the sandbox."""
+    """Sends requests for graph.facebook.com to the sandbox, as a proxy would."""
 
     def __init__(self, url: str) -> None:
         self._to = httpx.URL(url)
@@ -147,7 +147,7 @@ def test_pywa_updates_settings_and_display_name(manifest: dict[str, Any], cloud:
 
 
 def test_pywa_verifies_and_answers_webhooks(manifest: dict[str, Any], cloud: WhatsApp) -> None:
-    """It checks the signature over the raw bytes, and knows what it reads."""
+    """The client checks the signature over the raw bytes, and parses the webhooks."""
     row, updates = row_of(manifest, "on_cloud"), list[Any]()
     with (
         httpx.Client(transport=RedirectTransport(manifest["graph_url"])) as session,
@@ -216,7 +216,7 @@ def test_pywa_parses_refusals(manifest: dict[str, Any], cloud: WhatsApp) -> None
 
 @pytest.fixture
 def onprem(manifest: dict[str, Any]) -> Client:
-    """It knows a host and a port and nothing of the sandbox's paths."""
+    """A client that has only a host and a port, none of the sandbox's paths."""
     return logged_in(manifest)
 
 
@@ -229,7 +229,7 @@ def logged_in(manifest: dict[str, Any], session: requests.Session | None = None)
 def unauthenticated_client(
     manifest: dict[str, Any], session: requests.Session | None = None, kind: str = "healthy"
 ) -> tuple[Client, dict[str, Any]]:
-    """Not logged in yet."""
+    """A client that is not logged in, and its number's row of the manifest."""
     row = row_of(manifest, kind)
     address, _, _ = row["onprem_url"].partition("/onprem/")
     return Client(url=address, session=session or requests.Session()), row
@@ -272,13 +272,13 @@ def test_wabclient_creates_user_and_requests_registration(manifest: dict[str, An
     row = next(row for row in manifest["numbers"] if row["kind"] == "healthy")
     with graph_client(manifest) as graph:
         fields = graph.get(f"/{row['phone_number_id']}", params={"fields": "certificate"}).json()
-    # Registered already: 201 and no account in it, which this client does not foresee.
+    # It is registered already: 201 without `account`, which wabclient does not expect.
     with pytest.raises(KeyError):
         onprem.config.request_code(row["e164"], fields["certificate"])
 
 
 def test_wabclient_registers_client_from_first_login(manifest: dict[str, Any]) -> None:
-    """All of a client's life: wiped, first login, code, shards, settings, backup, and a restore on a clean node."""
+    """From a wiped client over first login, code, settings and backup to a restore on a clean node."""
     client, row = unauthenticated_client(manifest, kind="first_login")
     with graph_client(manifest) as oracle:
         control = f"/_sandbox/instances/{row['instance']}"
@@ -308,7 +308,7 @@ def test_wabclient_registers_client_from_first_login(manifest: dict[str, Any]) -
 
 
 def first_login(client: Client) -> None:
-    """The password that clients are shipped with is good for setting another one."""
+    """Replace the password that clients are shipped with, and log in."""
     client.config.connection.session.auth = ("admin", "secret")
     client.config.set_initial_password("N3w!password")
     client.config.connection.session.auth = None

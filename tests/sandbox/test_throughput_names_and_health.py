@@ -1,4 +1,4 @@
-"""How fast a number may send, coexistence with the Business app, display names, pictures, health by entity."""
+"""Message limits, coexistence with the Business app, display names, health by entity, uploads of pictures."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ async def test_burst_to_one_consumer_uses_pair_rate_in_advance() -> None:
     assert await send_error_code(partner) == 131056
     partner.clock.advance(seconds=1)
     assert [await send_error_code(partner), await send_error_code(partner)] == [None, 131056]
-    assert await send_error_code(partner, 2) is None, "the pair rate is of a pair"
+    assert await send_error_code(partner, 2) is None, "the pair rate counts each consumer separately"
     partner.clock.advance(minutes=10)
     assert [await send_error_code(partner) for _ in range(46)] == [None] * 45 + [131056]
 
@@ -101,7 +101,9 @@ async def test_approved_name_takes_effect_by_register_within_14_days() -> None:
     partner.clock.advance(days=13)
     await partner.register()
     assert await partner.read_fields("verified_name", "new_name_status") == ["Other Name", "NONE"]
-    assert partner.number.double_effects == 1, "the first one changed nothing; the second one had its reason"
+    assert partner.number.double_effects == 1, (
+        "only the first `register` changed nothing; the second one applied the name"
+    )
 
 
 async def test_approved_name_expires_after_14_days() -> None:
@@ -151,7 +153,7 @@ async def test_health_names_blocking_entity(
 
 
 async def entity_errors(partner: Partner, node: str) -> dict[str, list[int]]:
-    """Entity to codes, as one node's health tells."""
+    """The error codes by type of entity, as the health of this node lists them."""
     entities = (await partner.graph("GET", node, params={"fields": "health_status"})).json()["health_status"][
         "entities"
     ]

@@ -1,4 +1,4 @@
-"""Webhooks of a real server: over real connections, from the world's clock, after a real handshake."""
+"""Webhooks of a sandbox process: over real connections, by the world's clock, after a real verification request."""
 
 import hashlib
 import hmac
@@ -70,7 +70,7 @@ def test_webhooks_are_sent_concurrently_and_slow_receiver_times_out() -> None:
     barrier = threading.Barrier(3)
 
     class BarrierEndpoint(Endpoint):
-        """Answers none before three are here; one alone waits longer than it may."""
+        """Answers only when three requests are waiting; a single request waits longer than the sender's patience."""
 
         def do_POST(self) -> None:  # noqa: N802  the name it is called by
             with suppress(threading.BrokenBarrierError):

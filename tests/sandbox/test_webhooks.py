@@ -1,4 +1,4 @@
-"""Webhooks: who hears of what, in which envelope, signed, and again until it is taken."""
+"""Webhooks: their receivers, envelopes, signatures and retries."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ from tests.sandbox.webhook_receiver import (
     subscribed_partner,
 )
 
-# -- addresses
+# -- callback addresses
 
 
 async def test_callback_url_must_pass_verification() -> None:
@@ -79,7 +79,7 @@ async def test_message_webhooks_use_phone_then_waba_then_app_url() -> None:
     assert urls == [APP_URL, WABA_URL, PHONE_URL]
     await partner.act_in_manager("set_pin", pin="111111")
     receiver.collect()
-    assert receiver.deliveries[-1].url == APP_URL, "only messages follow an override"
+    assert receiver.deliveries[-1].url == APP_URL, "only message webhooks follow an override"
     await partner.phone("POST", json={"webhook_configuration": {"override_callback_uri": ""}})
     await partner.waba("POST", "subscribed_apps")
     await partner.oracle("POST", "inbound", json={"e164": partner.e164, "from": CONSUMER})
@@ -98,7 +98,7 @@ async def test_unsubscribed_app_or_field_gets_no_webhook() -> None:
     assert change_of(receiver.collect()[0])[0] == "account_update"
 
 
-# -- what is told
+# -- events
 
 
 async def test_inbound_message_is_signed_over_raw_body() -> None:
@@ -187,7 +187,7 @@ async def test_lost_profile_picture_sends_webhook() -> None:
     assert change_of(webhook)[1]["alert_info"]["alert_type"] == "PROFILE_PICTURE_LOST"
 
 
-# -- how it comes
+# -- delivery
 
 
 async def test_refused_webhook_is_retried_for_seven_days() -> None:
@@ -291,7 +291,7 @@ async def test_onprem_webhook_has_own_envelope_and_no_signature() -> None:
     assert set(receiver.deliveries[0].headers) == {"content-type"}
     response = await partner.onprem("POST", "messages", json={"to": CONSUMER, "type": "text", "text": {"body": "x"}})
     statuses = [row for webhook in receiver.collect(30) for row in webhook["statuses"]]
-    assert [row["status"] for row in statuses] == ["delivered", "read"], "sent is off where nobody switched it on"
+    assert [row["status"] for row in statuses] == ["delivered", "read"], "`sent` is off by default"
     assert {row["id"] for row in statuses} == {response.json()["messages"][0]["id"]}
     await partner.onprem("PATCH", "settings/application", json={"sent_status": True})
     await partner.onprem("POST", "messages", json={"to": CONSUMER, "type": "text", "text": {"body": "x"}})

@@ -21,7 +21,7 @@ TEMPLATE = {
 
 @dataclass
 class Receiver:
-    """A partner's endpoint: answers `status`, and keeps what came."""
+    """A partner's endpoint: answers `status` (None: no answer) and records the deliveries."""
 
     partner: Partner
     status: int | None = 200
@@ -41,7 +41,7 @@ class Receiver:
         return self.status
 
     def collect(self, seconds: float = 0) -> list[dict[str, Any]]:
-        """What comes within so many seconds, as JSON."""
+        """The JSON of the deliveries of the next `seconds`, in steps of a quarter of a second."""
         before = len(self.deliveries)
         for _ in range(max(1, round(seconds * 4))):
             self.partner.clock.advance(seconds=seconds / max(1, round(seconds * 4)))
