@@ -1,0 +1,71 @@
+"""The number's own health proves that it may send."""
+
+from datetime import timedelta
+
+import pytest
+
+from migration.clients.graph_models import Health
+from migration.steps.outcomes import Blocked, CannotTell, Draft, Evidence, NotDone
+from migration.steps.protocol import Step, StepContract
+from migration.steps.prove_smoke import ProveSmoke
+from state.enums import Party, Promise
+from tests.harness.hand_made_number import (
+    NOW,
+    PHONE_NUMBER_ID,
+    FakeGraph,
+    kinds,
+    make_intent,
+    make_number,
+    read_repeatedly,
+)
+
+STEP: Step = ProveSmoke()
+AVAILABLE = Health(messaging="AVAILABLE", why="")
+BLOCKED = Health(messaging="BLOCKED", why="payment method is missing")
+
+
+def test_contract() -> None:
+    assert STEP.contract == StepContract(name="prove_smoke", promise=Promise.READ)
+
+
+async def test_nothing_stands_against_it_and_nothing_is_prepared() -> None:
+    assert await STEP.check(make_number()) is None
+    assert await STEP.prepare(make_number()) == Draft()
+    assert await STEP.probe(make_number(), None) == NotDone({})
+
+
+@pytest.mark.parametrize("messaging", ["AVAILABLE", "LIMITED"])
+@pytest.mark.parametrize("sent", [True, False, "unknown", None])
+async def test_a_number_that_may_send_is_proved_whatever_became_of_the_message(messaging: str, sent: object) -> None:
+    graph = FakeGraph(health=Health(messaging=messaging, why=""))
+    number = make_number(graph, results={"send_smoke": {"sent": sent}} if sent is not None else {})
+    assert await STEP.apply(number, make_intent()) == Evidence(
+        {"accepted": sent, "health": messaging, "delivery": "not witnessed"}
+    )
+    assert graph.script.arguments("health") == [{"phone_number_id": PHONE_NUMBER_ID}]
+
+
+@pytest.mark.parametrize("messaging", ["BLOCKED", "UNKNOWN", "available", ""])
+async def test_any_other_health_is_read_again_in_five_seconds(messaging: str) -> None:
+    number = make_number(FakeGraph(health=Health(messaging=messaging, why="")))
+    assert await STEP.apply(number, make_intent()) == CannotTell(
+        NOW + timedelta(seconds=5), f"health says {messaging}", {"since": NOW.isoformat()}, Party.META
+    )
+
+
+async def test_after_five_minutes_a_person_is_asked_with_meta_s_reason() -> None:
+    number = make_number(FakeGraph(health=BLOCKED))
+    assert kinds(await read_repeatedly(STEP, number, 3, seconds=150)) == ["CannotTell"] * 3
+    answers = await read_repeatedly(STEP, number, 3, seconds=151)
+    assert answers[-1] == Blocked(
+        "Meta says the number can not send: payment method is missing", "runbooks/smoke-failed.md"
+    )
+
+
+async def test_health_that_comes_and_goes() -> None:
+    graph = FakeGraph(health=[BLOCKED, AVAILABLE, BLOCKED])
+    assert kinds(await read_repeatedly(STEP, make_number(graph), 3, seconds=5)) == [
+        "CannotTell",
+        "Evidence",
+        "CannotTell",
+    ]
