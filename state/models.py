@@ -49,7 +49,7 @@ class Base(DeclarativeBase):
     }
 
 
-class Customer(Base):
+class CustomerTable(Base):
     """Whose numbers they are; `hook` names the traffic hook in the admin settings, if the customer has one."""
 
     __tablename__ = "customers"
@@ -62,7 +62,7 @@ class Customer(Base):
     __table_args__ = (CheckConstraint("traffic IN ('required', 'advisory')", name="traffic_known"),)
 
 
-class CredentialProfile(Base):
+class CredentialProfileTable(Base):
     """App, secret, verify token and system-user token, used by one or more WABAs. Secrets are sealed rows."""
 
     __tablename__ = "credential_profiles"
@@ -74,7 +74,7 @@ class CredentialProfile(Base):
     halted_because: Mapped[str | None] = mapped_column(Text)
 
 
-class Waba(Base):
+class WabaTable(Base):
     __tablename__ = "wabas"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -83,7 +83,7 @@ class Waba(Base):
     profile_id: Mapped[int] = mapped_column(ForeignKey("credential_profiles.id"))
 
 
-class Instance(Base):
+class InstanceTable(Base):
     """One On-Premises deployment. Commands are names in the admin settings, never commands."""
 
     __tablename__ = "instances"
@@ -98,7 +98,7 @@ class Instance(Base):
     command_arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
-class Number(Base):
+class NumberTable(Base):
     __tablename__ = "numbers"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -138,7 +138,7 @@ class Number(Base):
     )
 
 
-class Wave(Base):
+class WaveTable(Base):
     """Numbers moved together, held and released together."""
 
     __tablename__ = "waves"
@@ -168,7 +168,7 @@ class Wave(Base):
     )
 
 
-class NumberMigration(Base):
+class MigrationTable(Base):
     """One number's way across: `side` is the fact, `next_step` the cursor, `status` what happens next."""
 
     __tablename__ = "number_migrations"
@@ -225,7 +225,7 @@ class NumberMigration(Base):
     )
 
 
-class Attempt(Base):
+class AttemptTable(Base):
     """One recorded intent. Its secrets are a sealed row, committed with it and before the call."""
 
     __tablename__ = "attempts"
@@ -260,7 +260,7 @@ class Attempt(Base):
     )
 
 
-class BudgetCall(Base):
+class BudgetCallTable(Base):
     """A register or deregister call as Meta counts them: by phone number id, over all migrations.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
@@ -281,7 +281,7 @@ class BudgetCall(Base):
     )
 
 
-class Finding(Base):
+class FindingTable(Base):
     """What a step found out and when: its latest result, or a note it left itself while it could not tell."""
 
     __tablename__ = "findings"
@@ -295,7 +295,7 @@ class Finding(Base):
     __table_args__ = (CheckConstraint("kind IN ('result', 'note')", name="kind_known"),)
 
 
-class Event(Base):
+class EventTable(Base):
     """Append-only. Each row's hash covers the one before it, so a missing or changed row shows."""
 
     __tablename__ = "events"
@@ -312,7 +312,7 @@ class Event(Base):
     __table_args__ = (UniqueConstraint("migration_pk", "seq"),)
 
 
-class Secret(Base):
+class SecretTable(Base):
     """A sealed value. Deleting `wrapped_key` is destroying it: the ciphertext has no other key."""
 
     __tablename__ = "secrets"
@@ -340,7 +340,7 @@ class Secret(Base):
     )
 
 
-class Code(Base):
+class CodeTable(Base):
     """A verification code that somebody typed in. The code itself is a sealed row."""
 
     __tablename__ = "codes"
@@ -363,7 +363,7 @@ class Code(Base):
     )
 
 
-class Message(Base):
+class MessageTable(Base):
     """A smoke message. Ids and states only: bodies are never stored."""
 
     __tablename__ = "messages"
@@ -376,7 +376,7 @@ class Message(Base):
     at: Mapped[datetime]
 
 
-class Outbox(Base):
+class OutboxTable(Base):
     """What the partner's senders are to be told, in order, until they have answered."""
 
     __tablename__ = "outbox"
@@ -403,7 +403,7 @@ class Outbox(Base):
     )
 
 
-class FieldFact(Base):
+class FieldFactTable(Base):
     """What somebody measured at Meta on real numbers; sets a choice that Meta's pages leave open."""
 
     __tablename__ = "field_facts"

@@ -6,7 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.sealed import replace_secret
-from state.models import Secret
+from state.models import SecretTable
 from state.rows import SealedSecret
 from state.types import SqlClock
 
@@ -23,11 +23,11 @@ class Secrets:
             await replace_secret(tx, owner, sealed, now)
 
     async def get(self, owner: str, name: str) -> SealedSecret | None:
-        asked = select(Secret.name, Secret.ciphertext, Secret.wrapped_key, Secret.key_id).where(
-            Secret.owner == owner,
-            Secret.name == name,
-            Secret.superseded_at.is_(None),
-            Secret.shredded_at.is_(None),
+        asked = select(SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id).where(
+            SecretTable.owner == owner,
+            SecretTable.name == name,
+            SecretTable.superseded_at.is_(None),
+            SecretTable.shredded_at.is_(None),
         )
         async with self._engine.connect() as connection:
             row = (await connection.execute(asked)).one_or_none()
@@ -37,16 +37,18 @@ class Secrets:
 
     async def shred(self, owner: str, name: str | None = None) -> int:
         """Delete the data keys of an owner's secrets (of one name, or all, superseded ones too); how many."""
-        gone = update(Secret).where(Secret.owner == owner, Secret.shredded_at.is_(None))
+        gone = update(SecretTable).where(SecretTable.owner == owner, SecretTable.shredded_at.is_(None))
         if name is not None:
-            gone = gone.where(Secret.name == name)
+            gone = gone.where(SecretTable.name == name)
         async with self._engine.begin() as tx:
-            rows = await tx.execute(gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(Secret.id))
+            rows = await tx.execute(
+                gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(SecretTable.id)
+            )
             return len(rows.all())
 
     async def not_under(self, key_id: str) -> int:
         """How many data keys are wrapped by another master key than this one."""
-        asked = select(func.count()).where(Secret.shredded_at.is_(None), Secret.key_id != key_id)
+        asked = select(func.count()).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != key_id)
         async with self._engine.connect() as connection:
             return int((await connection.execute(asked)).scalar_one())
 
@@ -56,14 +58,14 @@ class Secrets:
         `wrap` is given the owner and the row, which together are the context that a data key is bound to.
         """
         async with self._engine.begin() as tx:
-            asked = select(Secret).where(Secret.shredded_at.is_(None), Secret.key_id != not_under)
-            rows = (await tx.execute(asked.with_only_columns(*Secret.__table__.columns))).mappings().all()
+            asked = select(SecretTable).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != not_under)
+            rows = (await tx.execute(asked.with_only_columns(*SecretTable.__table__.columns))).mappings().all()
             for row in rows:
                 old = SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"])
                 new = wrap(row["owner"], old)
                 await tx.execute(
-                    update(Secret)
-                    .where(Secret.id == row["id"], Secret.key_id == old.key_id)
+                    update(SecretTable)
+                    .where(SecretTable.id == row["id"], SecretTable.key_id == old.key_id)
                     .values(wrapped_key=new.wrapped_key, key_id=new.key_id)
                 )
         return len(rows)

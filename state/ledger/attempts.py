@@ -12,7 +12,7 @@ from state.enums import AttemptEnd, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost
 from state.ledger import events, gates
 from state.ledger.sealed import replace_secret
-from state.models import Attempt, BudgetCall, Number, NumberMigration, Outbox
+from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.types import SqlClock
 
@@ -60,20 +60,20 @@ class Attempts:
     def _guarded(self, lease: Lease, new: NewIntent) -> Any:
         now = self._clock.now()
         values: dict[str, Any] = {
-            "attempts": NumberMigration.attempts + 1,
+            "attempts": MigrationTable.attempts + 1,
             "status": Status.RUNNING,
             "lease_until": self._clock.now(new.longest + new.lease_margin),
             "moving_until": self._clock.now(new.longest + new.lease_margin),
         }
         if new.changes_side:
             serving = [Side.ON_PREMISES, Side.CLOUD]
-            served = or_(NumberMigration.side.in_(serving), literal(new.facts.get("side_before") in serving))
+            served = or_(MigrationTable.side.in_(serving), literal(new.facts.get("side_before") in serving))
             values |= {
                 "side": Side.UNKNOWN,
                 "side_read_at": None,
-                "dark_since": func.coalesce(NumberMigration.dark_since, now),
-                "dark_by_us": or_(NumberMigration.dark_by_us, served),
-                "crossed_at": func.coalesce(NumberMigration.crossed_at, now),
+                "dark_since": func.coalesce(MigrationTable.dark_since, now),
+                "dark_by_us": or_(MigrationTable.dark_by_us, served),
+                "crossed_at": func.coalesce(MigrationTable.crossed_at, now),
             }
         conditions = [*self._lease_holds(lease, new.step)]
         if new.gated:
@@ -81,42 +81,42 @@ class Attempts:
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
-            update(NumberMigration)
+            update(MigrationTable)
             .where(*conditions)
             .values(**values)
-            .returning(NumberMigration.attempts, NumberMigration.number_pk, now.label("now"))
+            .returning(MigrationTable.attempts, MigrationTable.number_pk, now.label("now"))
         )
 
     def _lease_holds(self, lease: Lease, step: str) -> Sequence[ColumnElement[bool]]:
         return (
-            NumberMigration.id == lease.migration_id,
-            NumberMigration.fence == lease.fence,
-            NumberMigration.next_step == step,
-            NumberMigration.ended_at.is_(None),
-            NumberMigration.lease_until > self._clock.now(),
+            MigrationTable.id == lease.migration_id,
+            MigrationTable.fence == lease.fence,
+            MigrationTable.next_step == step,
+            MigrationTable.ended_at.is_(None),
+            MigrationTable.lease_until > self._clock.now(),
         )
 
     def _budget_left(self, call: str) -> ColumnElement[bool]:
         spent = (
             select(func.count())
-            .select_from(BudgetCall)
-            .join(Number, Number.phone_number_id == BudgetCall.phone_number_id)
+            .select_from(BudgetCallTable)
+            .join(NumberTable, NumberTable.phone_number_id == BudgetCallTable.phone_number_id)
             .where(
-                Number.id == NumberMigration.number_pk,
-                BudgetCall.call == call,
-                BudgetCall.at > self._clock.now(-BUDGET_WINDOW),
+                NumberTable.id == MigrationTable.number_pk,
+                BudgetCallTable.call == call,
+                BudgetCallTable.at > self._clock.now(-BUDGET_WINDOW),
             )
-            .correlate(NumberMigration)
+            .correlate(MigrationTable)
             .scalar_subquery()
         )
         allowed = case(
-            (NumberMigration.spend_reserve.is_(True), literal(BUDGET_CALLS)),
+            (MigrationTable.spend_reserve.is_(True), literal(BUDGET_CALLS)),
             else_=literal(BUDGET_CALLS - BUDGET_RESERVE),
         )
         return spent < allowed
 
     async def _why_not(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
-        if (await tx.execute(select(NumberMigration.id).where(*self._lease_holds(lease, new.step)))).first() is None:
+        if (await tx.execute(select(MigrationTable.id).where(*self._lease_holds(lease, new.step)))).first() is None:
             return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
         closed = await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
         if closed is not None:
@@ -126,10 +126,10 @@ class Attempts:
     async def _close_as_not_done(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> None:
         assert new.closes is not None
         closed = await tx.execute(
-            update(Attempt)
-            .where(Attempt.id == new.closes.id, Attempt.ended.is_(None))
+            update(AttemptTable)
+            .where(AttemptTable.id == new.closes.id, AttemptTable.ended.is_(None))
             .values(ended=AttemptEnd.NOT_DONE, ended_at=moved.now, answer=dict(new.witnesses or {}))
-            .returning(Attempt.id)
+            .returning(AttemptTable.id)
         )
         if closed.one_or_none() is None:
             raise LeaseLost(f"attempt {new.closes.key} was closed by somebody else")
@@ -153,7 +153,7 @@ class Attempts:
             "answer_due": due,
             "settle_by": due + new.settle,
         }
-        attempt_id = (await tx.execute(insert(Attempt).values(**values).returning(Attempt.id))).scalar_one()
+        attempt_id = (await tx.execute(insert(AttemptTable).values(**values).returning(AttemptTable.id))).scalar_one()
         if new.sealed is not None:
             await replace_secret(tx, f"attempt:{lease.migration_id}/{moved.attempts}", new.sealed, moved.now)
         if new.budget is not None:
@@ -175,19 +175,19 @@ class Attempts:
         )
 
     async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:
-        number_id = select(Number.phone_number_id).where(Number.id == moved.number_pk).scalar_subquery()
+        number_id = select(NumberTable.phone_number_id).where(NumberTable.id == moved.number_pk).scalar_subquery()
         await tx.execute(
-            insert(BudgetCall).values(phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id)
+            insert(BudgetCallTable).values(phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id)
         )
 
     async def _announce(
         self, tx: AsyncConnection, lease: Lease, announcement: Mapping[str, Any], moved: Row[Any]
     ) -> None:
         key = f"{lease.migration_id}:{announcement['event']}:{announcement['epoch']}"
-        if (await tx.execute(select(Outbox.id).where(Outbox.key == key))).first() is not None:
+        if (await tx.execute(select(OutboxTable.id).where(OutboxTable.key == key))).first() is not None:
             return  # the same word again, under the same idempotency key
         await tx.execute(
-            insert(Outbox).values(
+            insert(OutboxTable).values(
                 migration_pk=lease.migration_id,
                 key=key,
                 event=announcement["event"],

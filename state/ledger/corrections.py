@@ -13,7 +13,7 @@ from state.enums import PinProvenance, Status
 from state.errors import Conflict
 from state.ledger.fleet_import import NewInstance, NewNumber, Sealer, insert_row
 from state.ledger.sealed import replace_secret
-from state.models import CredentialProfile, Customer, Instance, Number, NumberMigration, Waba
+from state.models import CredentialProfileTable, CustomerTable, InstanceTable, MigrationTable, NumberTable, WabaTable
 from state.types import SqlClock
 
 
@@ -45,18 +45,25 @@ class Corrections:
 
     async def _one(self, tx: AsyncConnection, new: NewNumber, seal: Sealer, now: datetime) -> Corrected:
         asked = select(
-            Number.id, Number.ref, Number.phone_number_id, Number.instance_pk, Waba.waba_id, Number.disposition
+            NumberTable.id,
+            NumberTable.ref,
+            NumberTable.phone_number_id,
+            NumberTable.instance_pk,
+            WabaTable.waba_id,
+            NumberTable.disposition,
         )
         row = (
-            await tx.execute(asked.join(Waba, Waba.id == Number.waba_pk).where(Number.e164 == new.e164))
+            await tx.execute(
+                asked.join(WabaTable, WabaTable.id == NumberTable.waba_pk).where(NumberTable.e164 == new.e164)
+            )
         ).one_or_none()
         if row is None:
             raise Conflict(f"line {new.line}: this number is not imported yet; leave --correct out for new numbers")
         last = (
             await tx.execute(
-                select(NumberMigration.status, NumberMigration.ended_at)
-                .where(NumberMigration.number_pk == row.id)
-                .order_by(NumberMigration.id.desc())
+                select(MigrationTable.status, MigrationTable.ended_at)
+                .where(MigrationTable.number_pk == row.id)
+                .order_by(MigrationTable.id.desc())
                 .limit(1)
             )
         ).one_or_none()
@@ -68,7 +75,7 @@ class Corrections:
         again = row.disposition is not None or (last is not None and last.status in (Status.ABORTED, Status.SKIPPED))
         values = await self._values(tx, new, now) | ({"disposition": None} if again else {})
         values["instance_pk"] = await self._instance(tx, row.instance_pk, new, seal, now)
-        await tx.execute(update(Number).where(Number.id == row.id).values(**values))
+        await tx.execute(update(NumberTable).where(NumberTable.id == row.id).values(**values))
         for sealed in seal.number(new, f"number:{row.id}"):
             await replace_secret(tx, f"number:{row.id}", sealed, now)
         return Corrected(row.id, row.ref, again)
@@ -91,22 +98,24 @@ class Corrections:
     async def _waba(self, tx: AsyncConnection, new: NewNumber) -> int:
         """The WABA, with its customer's hook as the file has it now."""
         traffic = "required" if new.hook_required else "advisory"
-        hook = update(Customer).where(Customer.name == new.customer).values(hook=new.hook, traffic=traffic)
-        customer = (await tx.execute(hook.returning(Customer.id))).scalar_one_or_none()
+        hook = update(CustomerTable).where(CustomerTable.name == new.customer).values(hook=new.hook, traffic=traffic)
+        customer = (await tx.execute(hook.returning(CustomerTable.id))).scalar_one_or_none()
         if customer is None:
-            customer = await insert_row(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
-        row = (await tx.execute(select(Waba.id, Waba.customer_id).where(Waba.waba_id == new.waba_id))).one_or_none()
+            customer = await insert_row(tx, CustomerTable, {"name": new.customer, "hook": new.hook, "traffic": traffic})
+        row = (
+            await tx.execute(select(WabaTable.id, WabaTable.customer_id).where(WabaTable.waba_id == new.waba_id))
+        ).one_or_none()
         if row is not None and row.customer_id != customer:
             raise Conflict(f"line {new.line}: WABA {new.waba_id} belongs to another customer than {new.customer}")
         if row is not None:
             return int(row.id)
-        profile = select(CredentialProfile.id).where(CredentialProfile.name == new.profile)
+        profile = select(CredentialProfileTable.id).where(CredentialProfileTable.name == new.profile)
         values = {
             "waba_id": new.waba_id,
             "customer_id": customer,
             "profile_id": (await tx.execute(profile)).scalar_one(),
         }
-        return await insert_row(tx, Waba, values)
+        return await insert_row(tx, WabaTable, values)
 
     async def _instance(
         self, tx: AsyncConnection, instance_id: int | None, new: NewNumber, seal: Sealer, now: datetime
@@ -116,9 +125,9 @@ class Corrections:
         values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
         values["command_arguments"] = dict(new.instance.command_arguments)
         if instance_id is None:
-            instance_id = await insert_row(tx, Instance, values)
+            instance_id = await insert_row(tx, InstanceTable, values)
         else:
-            await tx.execute(update(Instance).where(Instance.id == instance_id).values(**values))
+            await tx.execute(update(InstanceTable).where(InstanceTable.id == instance_id).values(**values))
         for sealed in seal.instance(new, f"instance:{instance_id}"):
             await replace_secret(tx, f"instance:{instance_id}", sealed, now)
         return instance_id

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from state.models import Event
+from state.models import EventTable
 
 GENESIS = "0" * 64
 
@@ -24,13 +24,16 @@ async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str
     """Add one row. The caller's transaction has already updated the migration's row, which serialises writers."""
     last = (
         await tx.execute(
-            select(Event.seq, Event.hash).where(Event.migration_pk == migration_id).order_by(Event.seq.desc()).limit(1)
+            select(EventTable.seq, EventTable.hash)
+            .where(EventTable.migration_pk == migration_id)
+            .order_by(EventTable.seq.desc())
+            .limit(1)
         )
     ).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     plain = json.loads(json.dumps(facts, default=str))  # exactly what will be read back
     await tx.execute(
-        insert(Event).values(
+        insert(EventTable).values(
             migration_pk=migration_id,
             seq=seq,
             at=at,
@@ -45,7 +48,9 @@ async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str
 async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | None:
     """The sequence number of the first event that does not follow from the one before it, or None."""
     previous, expected = GENESIS, 1
-    rows = await tx.execute(select(Event.__table__).where(Event.migration_pk == migration_id).order_by(Event.seq))
+    rows = await tx.execute(
+        select(EventTable.__table__).where(EventTable.migration_pk == migration_id).order_by(EventTable.seq)
+    )
     for row in rows.mappings():
         told = digest(previous, migration_id, row["seq"], row["at"], row["kind"], row["facts"])
         if row["seq"] != expected or row["previous"] != previous or row["hash"] != told:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from state.models import FieldFact, Finding
+from state.models import FieldFactTable, FindingTable
 from state.types import SqlClock
 
 
@@ -18,9 +18,9 @@ class Facts:
     async def state(self, name: str, value: str, evidence: str, by: str) -> None:
         """Take a measurement in the place of an earlier one of that name."""
         async with self._engine.begin() as tx:
-            await tx.execute(delete(FieldFact).where(FieldFact.name == name))
+            await tx.execute(delete(FieldFactTable).where(FieldFactTable.name == name))
             await tx.execute(
-                insert(FieldFact).values(
+                insert(FieldFactTable).values(
                     name=name, value=value, measured_at=self._clock.now(), measured_by=by, evidence=evidence
                 )
             )
@@ -28,10 +28,10 @@ class Facts:
     async def looked(self, migration_id: int, by: str, seen: Mapping[str, Any]) -> None:
         """Keep what was seen of a number outside its steps; the newest look counts."""
         async with self._engine.begin() as tx:
-            mine = (Finding.migration_pk == migration_id, Finding.step == by, Finding.kind == "note")
-            await tx.execute(delete(Finding).where(*mine))
+            mine = (FindingTable.migration_pk == migration_id, FindingTable.step == by, FindingTable.kind == "note")
+            await tx.execute(delete(FindingTable).where(*mine))
             await tx.execute(
-                insert(Finding).values(
+                insert(FindingTable).values(
                     migration_pk=migration_id, step=by, kind="note", at=self._clock.now(), facts=dict(seen)
                 )
             )

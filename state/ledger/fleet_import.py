@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import PinProvenance, WaveState
 from state.errors import Conflict
 from state.ledger.sealed import replace_secret
-from state.models import BudgetCall, CredentialProfile, Customer, Instance, Number, Waba, Wave
+from state.models import (
+    BudgetCallTable,
+    CredentialProfileTable,
+    CustomerTable,
+    InstanceTable,
+    NumberTable,
+    WabaTable,
+    WaveTable,
+)
 from state.naming import reference
 from state.rows import SealedSecret
 from state.types import SqlClock
@@ -101,7 +109,7 @@ class FleetImport:
             known = {profile.name: await self._profile(tx, profile, seal, now) for profile in profiles}
             for wave in dict.fromkeys(new.wave for new in numbers if new.wave is not None):
                 await self._wave(tx, wave, now)
-            first = (await tx.execute(select(func.count()).select_from(Number))).scalar_one() + 1
+            first = (await tx.execute(select(func.count()).select_from(NumberTable))).scalar_one() + 1
             for place, new in enumerate(numbers):
                 try:
                     taken.append(await self._number(tx, new, known, reference(first + place), now, seal))
@@ -113,9 +121,9 @@ class FleetImport:
         return tuple(taken)
 
     async def _wave(self, tx: AsyncConnection, name: str, now: datetime) -> None:
-        row = (await tx.execute(select(Wave.state).where(Wave.name == name))).one_or_none()
+        row = (await tx.execute(select(WaveTable.state).where(WaveTable.name == name))).one_or_none()
         if row is None:
-            await insert_row(tx, Wave, {"name": name, "created_at": now})
+            await insert_row(tx, WaveTable, {"name": name, "created_at": now})
         elif row.state != WaveState.PLANNED:
             raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
 
@@ -128,13 +136,13 @@ class FleetImport:
     async def _profile(self, tx: AsyncConnection, new: NewProfile, seal: Sealer, now: datetime) -> int:
         found = (
             await tx.execute(
-                update(CredentialProfile)
-                .where(CredentialProfile.name == new.name)
+                update(CredentialProfileTable)
+                .where(CredentialProfileTable.name == new.name)
                 .values(app_id=new.app_id)
-                .returning(CredentialProfile.id)
+                .returning(CredentialProfileTable.id)
             )
         ).scalar_one_or_none()
-        profile_id = found or await insert_row(tx, CredentialProfile, {"name": new.name, "app_id": new.app_id})
+        profile_id = found or await insert_row(tx, CredentialProfileTable, {"name": new.name, "app_id": new.app_id})
         owner = f"profile:{profile_id}"
         for sealed in seal.profile(new.name, owner):
             await replace_secret(tx, owner, sealed, now)
@@ -154,7 +162,7 @@ class FleetImport:
         instance = await self._instance(tx, new, now, seal)
         number_id = await insert_row(
             tx,
-            Number,
+            NumberTable,
             {
                 "ref": ref,
                 "e164": new.e164,
@@ -188,28 +196,34 @@ class FleetImport:
                     "at": now,
                     "before_import": True,
                 }
-                await insert_row(tx, BudgetCall, spent)
+                await insert_row(tx, BudgetCallTable, spent)
         return Taken(number_id, instance, ref)
 
     async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
-        found = (await tx.execute(select(Customer.id).where(Customer.name == new.customer))).scalar_one_or_none()
+        found = (
+            await tx.execute(select(CustomerTable.id).where(CustomerTable.name == new.customer))
+        ).scalar_one_or_none()
         traffic = "required" if new.hook_required else "advisory"
-        return found or await insert_row(tx, Customer, {"name": new.customer, "hook": new.hook, "traffic": traffic})
+        return found or await insert_row(
+            tx, CustomerTable, {"name": new.customer, "hook": new.hook, "traffic": traffic}
+        )
 
     async def _waba(self, tx: AsyncConnection, new: NewNumber, customer: int, profile: int) -> int:
-        row = (await tx.execute(select(Waba.id, Waba.customer_id).where(Waba.waba_id == new.waba_id))).one_or_none()
+        row = (
+            await tx.execute(select(WabaTable.id, WabaTable.customer_id).where(WabaTable.waba_id == new.waba_id))
+        ).one_or_none()
         if row is not None and row.customer_id != customer:
             raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
         if row is not None:
             return int(row.id)
-        return await insert_row(tx, Waba, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
+        return await insert_row(tx, WabaTable, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
 
     async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, seal: Sealer) -> int | None:
         if new.instance is None:
             return None
         values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
         values["command_arguments"] = dict(new.instance.command_arguments)
-        instance_id = await insert_row(tx, Instance, values)
+        instance_id = await insert_row(tx, InstanceTable, values)
         owner = f"instance:{instance_id}"
         for sealed in seal.instance(new, owner):
             await replace_secret(tx, owner, sealed, now)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import Released, WaveState
 from state.ledger import halt_rule as halts
-from state.models import CredentialProfile, Number, NumberMigration, Waba, Wave
+from state.models import CredentialProfileTable, MigrationTable, NumberTable, WabaTable, WaveTable
 from state.types import SqlClock
 
 
@@ -16,66 +16,66 @@ def open_for(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
 
     A number that has crossed may be dark, and holding it there would be the very harm the gate exists to prevent.
     """
-    not_held = and_(NumberMigration.hold.is_(False), _wave_lets(clock, fits_in))
-    return and_(_profile_runs(), or_(NumberMigration.crossed_at.is_not(None), not_held))
+    not_held = and_(MigrationTable.hold.is_(False), _wave_lets(clock, fits_in))
+    return and_(_profile_runs(), or_(MigrationTable.crossed_at.is_not(None), not_held))
 
 
 def _profile_runs() -> ColumnElement[bool]:
     return (
-        select(CredentialProfile.id)
-        .join(Waba, Waba.profile_id == CredentialProfile.id)
-        .join(Number, Number.waba_pk == Waba.id)
-        .where(Number.id == NumberMigration.number_pk, CredentialProfile.halted_at.is_(None))
-        .correlate(NumberMigration)
+        select(CredentialProfileTable.id)
+        .join(WabaTable, WabaTable.profile_id == CredentialProfileTable.id)
+        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+        .where(NumberTable.id == MigrationTable.number_pk, CredentialProfileTable.halted_at.is_(None))
+        .correlate(MigrationTable)
         .exists()
     )
 
 
 def _wave_lets(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
-    canary = and_(Wave.released == Released.CANARY, NumberMigration.canary.is_(True))
+    canary = and_(WaveTable.released == Released.CANARY, MigrationTable.canary.is_(True))
     let = (
-        select(Wave.id)
+        select(WaveTable.id)
         .where(
-            Wave.id == NumberMigration.wave_pk,
-            Wave.state == WaveState.RUNNING,
-            or_(Wave.released == Released.ALL, canary),
+            WaveTable.id == MigrationTable.wave_pk,
+            WaveTable.state == WaveState.RUNNING,
+            or_(WaveTable.released == Released.ALL, canary),
             halts.within_rule(),
-            or_(Wave.window_start.is_(None), Wave.window_start <= clock.now()),
-            or_(Wave.window_end.is_(None), Wave.window_end >= clock.now(fits_in)),
+            or_(WaveTable.window_start.is_(None), WaveTable.window_start <= clock.now()),
+            or_(WaveTable.window_end.is_(None), WaveTable.window_end >= clock.now(fits_in)),
         )
-        .correlate(NumberMigration)
+        .correlate(MigrationTable)
         .exists()
     )
-    return or_(NumberMigration.wave_pk.is_(None), let)
+    return or_(MigrationTable.wave_pk.is_(None), let)
 
 
 async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlClock, fits_in: timedelta) -> str | None:
     """One sentence: which of the gate's conditions does not hold now; None when it is open."""
     asked = (
         select(
-            NumberMigration.hold,
-            CredentialProfile.name.label("profile"),
-            CredentialProfile.halted_because,
-            CredentialProfile.halted_at,
-            Wave.name.label("wave"),
-            Wave.state,
-            Wave.released,
-            Wave.because,
-            Wave.halt_count,
-            Wave.halt_share,
+            MigrationTable.hold,
+            CredentialProfileTable.name.label("profile"),
+            CredentialProfileTable.halted_because,
+            CredentialProfileTable.halted_at,
+            WaveTable.name.label("wave"),
+            WaveTable.state,
+            WaveTable.released,
+            WaveTable.because,
+            WaveTable.halt_count,
+            WaveTable.halt_share,
             halts.failures().label("failed"),
             halts.ends().label("ended"),
             halts.within_rule().label("within_rule"),
-            (Wave.window_start > clock.now()).label("early"),
-            (Wave.window_end <= clock.now()).label("over"),
-            (Wave.window_end < clock.now(fits_in)).label("late"),
+            (WaveTable.window_start > clock.now()).label("early"),
+            (WaveTable.window_end <= clock.now()).label("over"),
+            (WaveTable.window_end < clock.now(fits_in)).label("late"),
             open_for(clock, fits_in).label("open"),
         )
-        .join(Number, Number.id == NumberMigration.number_pk)
-        .join(Waba, Waba.id == Number.waba_pk)
-        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
-        .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
-        .where(NumberMigration.id == migration_id)
+        .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+        .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+        .join(CredentialProfileTable, CredentialProfileTable.id == WabaTable.profile_id)
+        .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
+        .where(MigrationTable.id == migration_id)
     )
     row = (await connection.execute(asked)).one()
     if row.open:

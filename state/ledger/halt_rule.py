@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from state.enums import Side, Status
-from state.models import NumberMigration, Wave
+from state.models import MigrationTable, WaveTable
 
 
 def failed(m: Any) -> ColumnElement[bool]:
@@ -17,23 +17,26 @@ def failed(m: Any) -> ColumnElement[bool]:
 
 def failures() -> ScalarSelect[int]:
     """How many numbers of a wave have failed, for a statement that reads `Wave`."""
-    m = aliased(NumberMigration)
-    return select(func.count(m.id)).where(m.wave_pk == Wave.id, failed(m)).correlate(Wave).scalar_subquery()
+    m = aliased(MigrationTable)
+    return select(func.count(m.id)).where(m.wave_pk == WaveTable.id, failed(m)).correlate(WaveTable).scalar_subquery()
 
 
 def ends() -> ScalarSelect[int]:
     """How many numbers of a wave are at their end."""
-    m = aliased(NumberMigration)
+    m = aliased(MigrationTable)
     return (
-        select(func.count(m.id)).where(m.wave_pk == Wave.id, m.ended_at.is_not(None)).correlate(Wave).scalar_subquery()
+        select(func.count(m.id))
+        .where(m.wave_pk == WaveTable.id, m.ended_at.is_not(None))
+        .correlate(WaveTable)
+        .scalar_subquery()
     )
 
 
 def within_rule() -> ColumnElement[bool]:
     """The halt rule of `Wave` is not broken. The share counts over the numbers that have failed or ended."""
     count = failures()
-    few = or_(Wave.halt_count.is_(None), count < Wave.halt_count)
-    small = or_(Wave.halt_share.is_(None), count == 0, count <= Wave.halt_share * (count + ends()))
+    few = or_(WaveTable.halt_count.is_(None), count < WaveTable.halt_count)
+    small = or_(WaveTable.halt_share.is_(None), count == 0, count <= WaveTable.halt_share * (count + ends()))
     return and_(few, small)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import Party, Status
 from state.errors import Conflict, LeaseLost, NotFound, NoTurn, TooEarly
 from state.ledger import concurrency_limit as turns
-from state.models import Number, NumberMigration, Wave
+from state.models import MigrationTable, NumberTable, WaveTable
 from state.rows import Lease
 from state.types import SqlClock
 
@@ -43,8 +43,8 @@ class Leases:
         Only for a holder that runs no more: a living one would go on and find its fence gone, after its call.
         """
         ended = (
-            update(NumberMigration)
-            .where(NumberMigration.lease_holder == holder, NumberMigration.lease_until > self._clock.now())
+            update(MigrationTable)
+            .where(MigrationTable.lease_holder == holder, MigrationTable.lease_until > self._clock.now())
             .values(lease_until=self._clock.now())
         )
         async with self._engine.begin() as tx:
@@ -52,18 +52,18 @@ class Leases:
 
     async def _in_turn(self, tx: AsyncConnection, taken: Any, migration_id: int) -> Any:
         """Two that begin at once would both count one too few: the wave's row puts one after the other."""
-        mine = select(NumberMigration.wave_pk).where(NumberMigration.id == migration_id).scalar_subquery()
-        await tx.execute(select(Wave.id).where(Wave.id == mine).with_for_update())
+        mine = select(MigrationTable.wave_pk).where(MigrationTable.id == migration_id).scalar_subquery()
+        await tx.execute(select(WaveTable.id).where(WaveTable.id == mine).with_for_update())
         return (await tx.execute(taken.where(turns.there_is_one(self._clock)))).one_or_none()
 
     def _taken(self, migration_id: int, holder: str, last: timedelta) -> Any:
         changed: Update = (
-            update(NumberMigration)
+            update(MigrationTable)
             .where(
-                NumberMigration.id == migration_id,
-                NumberMigration.ended_at.is_(None),
-                NumberMigration.status != Status.BLOCKED,
-                or_(NumberMigration.status != Status.WAITING, NumberMigration.waiting_until <= self._clock.now()),
+                MigrationTable.id == migration_id,
+                MigrationTable.ended_at.is_(None),
+                MigrationTable.status != Status.BLOCKED,
+                or_(MigrationTable.status != Status.WAITING, MigrationTable.waiting_until <= self._clock.now()),
                 self._unleased(holder),
             )
             .values(
@@ -71,38 +71,38 @@ class Leases:
                 lease_until=self._clock.now(last),
                 moving_until=self._clock.now(last),
                 failure_known=False,
-                fence=NumberMigration.fence + 1,
+                fence=MigrationTable.fence + 1,
                 status=Status.RUNNING,
             )
         )
-        return changed.returning(NumberMigration.fence, NumberMigration.lease_until, self._clock.now().label("now"))
+        return changed.returning(MigrationTable.fence, MigrationTable.lease_until, self._clock.now().label("now"))
 
     def _unleased(self, holder: str) -> ColumnElement[bool]:
         """Nobody has the number, or whoever asks has it."""
         return or_(
-            NumberMigration.lease_until.is_(None),
-            NumberMigration.lease_until <= self._clock.now(),
-            NumberMigration.lease_holder == holder,
+            MigrationTable.lease_until.is_(None),
+            MigrationTable.lease_until <= self._clock.now(),
+            MigrationTable.lease_holder == holder,
         )
 
     async def _why_not(self, migration_id: int, holder: str) -> Exception:
         asked = (
             select(
-                Number.ref,
-                NumberMigration.status,
-                NumberMigration.ended_at,
-                NumberMigration.lease_holder,
-                NumberMigration.waiting_until,
-                NumberMigration.waiting_on,
-                NumberMigration.reason,
+                NumberTable.ref,
+                MigrationTable.status,
+                MigrationTable.ended_at,
+                MigrationTable.lease_holder,
+                MigrationTable.waiting_until,
+                MigrationTable.waiting_on,
+                MigrationTable.reason,
                 self._clock.now().label("now"),
-                Wave.name.label("wave"),
-                Wave.concurrency,
+                WaveTable.name.label("wave"),
+                WaveTable.concurrency,
                 self._unleased(holder).label("unleased"),
             )
-            .join(Number, Number.id == NumberMigration.number_pk)
-            .outerjoin(Wave, Wave.id == NumberMigration.wave_pk)
-            .where(NumberMigration.id == migration_id)
+            .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+            .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
+            .where(MigrationTable.id == migration_id)
         )
         async with self._engine.connect() as connection:
             row = (await connection.execute(asked)).one_or_none()

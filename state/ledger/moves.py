@@ -34,15 +34,15 @@ from state.ledger.changes import (
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.sealed import replace_secret
 from state.models import (
-    Attempt,
-    BudgetCall,
-    Code,
-    CredentialProfile,
-    Finding,
-    Message,
-    Number,
-    NumberMigration,
-    Outbox,
+    AttemptTable,
+    BudgetCallTable,
+    CodeTable,
+    CredentialProfileTable,
+    FindingTable,
+    MessageTable,
+    MigrationTable,
+    NumberTable,
+    OutboxTable,
 )
 from state.rows import Lease
 from state.types import SqlClock, UtcDateTime
@@ -78,14 +78,14 @@ class Moves:
             now = self._clock.now()
             moved = (
                 await tx.execute(
-                    update(NumberMigration)
+                    update(MigrationTable)
                     .where(
-                        NumberMigration.id == lease.migration_id,
-                        NumberMigration.fence == lease.fence,
-                        NumberMigration.next_step == move.step,
+                        MigrationTable.id == lease.migration_id,
+                        MigrationTable.fence == lease.fence,
+                        MigrationTable.next_step == move.step,
                     )
                     .values(**self._columns(move))
-                    .returning(NumberMigration.number_pk, now.label("now"))
+                    .returning(MigrationTable.number_pk, now.label("now"))
                 )
             ).one_or_none()
             if moved is None:
@@ -151,7 +151,7 @@ class Moves:
             case SendersResumed(gap_seconds):
                 return {"sender_gap_seconds": gap_seconds, "paused_at": None}
             case EpochRaised():
-                return {"epoch": NumberMigration.epoch + 1}
+                return {"epoch": MigrationTable.epoch + 1}
             case _:
                 return {}
 
@@ -183,9 +183,9 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
             for step in steps:
                 await tx.execute(_delete_findings(target.migration_id, step))
         case CodeUsed(code_id, state):
-            await tx.execute(update(Code).where(Code.id == code_id).values(state=state))
+            await tx.execute(update(CodeTable).where(CodeTable.id == code_id).values(state=state))
         case MessageSent(columns):
-            await tx.execute(insert(Message).values(migration_pk=target.migration_id, at=target.at, **columns))
+            await tx.execute(insert(MessageTable).values(migration_pk=target.migration_id, at=target.at, **columns))
 
 
 async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target) -> None:
@@ -203,36 +203,36 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
             await _answer_outbox(tx, key, target)
         case ProfileHalted(profile_id, because):
             await tx.execute(
-                update(CredentialProfile)
-                .where(CredentialProfile.id == profile_id, CredentialProfile.halted_at.is_(None))
+                update(CredentialProfileTable)
+                .where(CredentialProfileTable.id == profile_id, CredentialProfileTable.halted_at.is_(None))
                 .values(halted_at=target.at, halted_because=because)
             )
 
 
 async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Target) -> None:
     closed = await tx.execute(
-        update(Attempt)
-        .where(Attempt.id == change.attempt_id, Attempt.ended.is_(None))
+        update(AttemptTable)
+        .where(AttemptTable.id == change.attempt_id, AttemptTable.ended.is_(None))
         .values(ended=change.end, ended_at=target.at, answer=_plain(change.answer))
-        .returning(Attempt.id)
+        .returning(AttemptTable.id)
     )
     if closed.one_or_none() is None:
         raise LeaseLost(f"the attempt at {target.step} of migration {target.migration_id} was closed by another")
     if change.end is AttemptEnd.NEVER_LEFT:
-        await tx.execute(delete(BudgetCall).where(BudgetCall.attempt_pk == change.attempt_id))
+        await tx.execute(delete(BudgetCallTable).where(BudgetCallTable.attempt_pk == change.attempt_id))
 
 
 async def _forget_all_but_the_snapshot(tx: AsyncConnection, lease: Lease) -> None:
     """The snapshot shows the number before anything was touched; it holds on every itinerary."""
-    mine = Finding.migration_pk == lease.migration_id
-    await tx.execute(delete(Finding).where(mine, Finding.step != "snapshot"))
+    mine = FindingTable.migration_pk == lease.migration_id
+    await tx.execute(delete(FindingTable).where(mine, FindingTable.step != "snapshot"))
 
 
 async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target) -> None:
     """Somebody stated that the client is off for good, and it serves. If it stayed, it would prove a later stop."""
     await tx.execute(
-        update(Number)
-        .where(Number.id == target.number_id, Number.onprem_off_stated_by.is_not(None))
+        update(NumberTable)
+        .where(NumberTable.id == target.number_id, NumberTable.onprem_off_stated_by.is_not(None))
         .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
     )
 
@@ -240,32 +240,32 @@ async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target)
 async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
     await tx.execute(_delete_findings(target.migration_id, target.step, kind))
     await tx.execute(
-        insert(Finding).values(
+        insert(FindingTable).values(
             migration_pk=target.migration_id, step=target.step, kind=kind, at=at, facts=_plain(facts)
         )
     )
 
 
 def _delete_findings(migration_id: int, step: str, kind: str | None = None) -> Any:
-    query = delete(Finding).where(Finding.migration_pk == migration_id, Finding.step == step)
-    return query if kind is None else query.where(Finding.kind == kind)
+    query = delete(FindingTable).where(FindingTable.migration_pk == migration_id, FindingTable.step == step)
+    return query if kind is None else query.where(FindingTable.kind == kind)
 
 
 async def _set_pin_provenance(tx: AsyncConnection, target: _Target, provenance: Any) -> None:
     values = {"pin_provenance": provenance, "pin_since": target.at}
-    await tx.execute(update(Number).where(Number.id == target.number_id).values(**values))
+    await tx.execute(update(NumberTable).where(NumberTable.id == target.number_id).values(**values))
 
 
 async def _answer_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:
     answered = (
-        update(Outbox)
-        .where(Outbox.key == key)
+        update(OutboxTable)
+        .where(OutboxTable.key == key)
         .values(answer="done", answered_at=target.at)
-        .returning(Outbox.event, Outbox.body)
+        .returning(OutboxTable.event, OutboxTable.body)
     )
     row = (await tx.execute(answered)).one_or_none()
     if row is not None and row.event == "switch_route":
-        await tx.execute(update(Number).where(Number.id == target.number_id).values(route=row.body["to"]))
+        await tx.execute(update(NumberTable).where(NumberTable.id == target.number_id).values(route=row.body["to"]))
 
 
 def _plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -11,7 +11,17 @@ from state.enums import LIVE, Disposition, PinProvenance, Side, Status
 from state.errors import Conflict, LeaseLost, NotFound
 from state.ledger import events
 from state.ledger.sealed import replace_secret
-from state.models import Attempt, BudgetCall, Code, CredentialProfile, Finding, Number, NumberMigration, Waba, Wave
+from state.models import (
+    AttemptTable,
+    BudgetCallTable,
+    CodeTable,
+    CredentialProfileTable,
+    FindingTable,
+    MigrationTable,
+    NumberTable,
+    WabaTable,
+    WaveTable,
+)
 from state.rows import SealedSecret
 from state.types import SqlClock
 
@@ -37,7 +47,7 @@ class OperatorChanges:
 
         `before_crossing`: refused past the point of no return too.
         """
-        also = (NumberMigration.crossed_at.is_(None),) if before_crossing else ()
+        also = (MigrationTable.crossed_at.is_(None),) if before_crossing else ()
         values = {"itinerary": itinerary, "because": because, "next_step": first, **_ready()}
         facts = {"itinerary": itinerary, "because": because, "by": by}
         await self._change(migration_id, values, "switched", facts, forget=True, also=also)
@@ -64,8 +74,8 @@ class OperatorChanges:
         if not hold:
             async with self._engine.begin() as tx:
                 await tx.execute(
-                    update(NumberMigration)
-                    .where(NumberMigration.id == migration_id, NumberMigration.status == Status.HELD)
+                    update(MigrationTable)
+                    .where(MigrationTable.id == migration_id, MigrationTable.status == Status.HELD)
                     .values(waiting_until=None, status=Status.READY)
                 )
 
@@ -74,20 +84,22 @@ class OperatorChanges:
         async with self._engine.begin() as tx:
             now = await self._guard(tx, migration_id, {}, even_open=True, even_leased=True)
             await tx.execute(
-                update(Code).where(Code.migration_pk == migration_id, Code.state == "entered").values(state="replaced")
+                update(CodeTable)
+                .where(CodeTable.migration_pk == migration_id, CodeTable.state == "entered")
+                .values(state="replaced")
             )
             await tx.execute(
-                insert(Code).values(migration_pk=migration_id, entered_at=now, entered_by=by, state="entered")
+                insert(CodeTable).values(migration_pk=migration_id, entered_at=now, entered_by=by, state="entered")
             )
             await replace_secret(tx, owner, sealed, now)
             await events.append(tx, migration_id, now, "code_entered", {"by": by})
         async with self._engine.begin() as tx:
             await tx.execute(
-                update(NumberMigration)
+                update(MigrationTable)
                 .where(
-                    NumberMigration.id == migration_id,
-                    NumberMigration.status.in_([Status.WAITING, Status.BLOCKED]),
-                    NumberMigration.next_step.in_(["verify_code", "verify_code_onprem"]),
+                    MigrationTable.id == migration_id,
+                    MigrationTable.status.in_([Status.WAITING, Status.BLOCKED]),
+                    MigrationTable.next_step.in_(["verify_code", "verify_code_onprem"]),
                 )
                 .values(**_ready())
             )
@@ -100,21 +112,21 @@ class OperatorChanges:
         Raises LeaseLost while a worker acts on the number: it may be about to send the PIN that it has set itself.
         """
         async with self._engine.begin() as tx:
-            live = select(NumberMigration.id).where(
-                NumberMigration.number_pk == number_id, NumberMigration.ended_at.is_(None)
+            live = select(MigrationTable.id).where(
+                MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None)
             )
             migration_id = (await tx.execute(live)).scalar_one_or_none()
             if migration_id is None:
                 raise NotFound("the number has no live migration")
             now = await self._guard(tx, migration_id, {}, even_open=True)
             await tx.execute(
-                update(Number).where(Number.id == number_id).values(pin_provenance=provenance, pin_since=now)
+                update(NumberTable).where(NumberTable.id == number_id).values(pin_provenance=provenance, pin_since=now)
             )
             if sealed is not None:
                 await replace_secret(tx, owner, sealed, now)
             # What was secured before is another PIN, and `register` takes none that has not been through that step.
-            secured = (Finding.migration_pk == migration_id, Finding.step == "secure_pin")
-            await tx.execute(delete(Finding).where(*secured))
+            secured = (FindingTable.migration_pk == migration_id, FindingTable.step == "secure_pin")
+            await tx.execute(delete(FindingTable).where(*secured))
             await events.append(tx, migration_id, now, "pin_stated", {"provenance": provenance, "by": by})
 
     async def state_onprem_off(self, number_id: int, by: str) -> None:
@@ -122,7 +134,9 @@ class OperatorChanges:
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             await tx.execute(
-                update(Number).where(Number.id == number_id).values(onprem_off_stated_by=by, onprem_off_stated_at=now)
+                update(NumberTable)
+                .where(NumberTable.id == number_id)
+                .values(onprem_off_stated_by=by, onprem_off_stated_at=now)
             )
             await self._note_on_live(tx, number_id, now, "onprem_off_stated", {"by": by})
 
@@ -136,8 +150,8 @@ class OperatorChanges:
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             found = await tx.execute(
-                update(Number)
-                .where(Number.id == number_id)
+                update(NumberTable)
+                .where(NumberTable.id == number_id)
                 .values(
                     disposition=disposition,
                     disposition_reason=reason,
@@ -145,29 +159,29 @@ class OperatorChanges:
                     disposition_by=by,
                     disposition_at=now,
                 )
-                .returning(Number.id)
+                .returning(NumberTable.id)
             )
             if found.one_or_none() is None:
                 raise NotFound(f"there is no number {number_id}")
             ended = await tx.execute(
-                update(NumberMigration)
+                update(MigrationTable)
                 .where(
-                    NumberMigration.number_pk == number_id,
-                    NumberMigration.ended_at.is_(None),
-                    NumberMigration.crossed_at.is_(None),
+                    MigrationTable.number_pk == number_id,
+                    MigrationTable.ended_at.is_(None),
+                    MigrationTable.crossed_at.is_(None),
                     or_(
-                        NumberMigration.lease_until.is_(None),
-                        NumberMigration.lease_until <= self._clock.now(),
+                        MigrationTable.lease_until.is_(None),
+                        MigrationTable.lease_until <= self._clock.now(),
                     ),
                 )
                 .values(status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None)
-                .returning(NumberMigration.id)
+                .returning(MigrationTable.id)
             )
             for row in ended:
                 facts = {"disposition": disposition, "reason": reason, "by": by}
                 await events.append(tx, row.id, now, "skipped", facts)
-            left = select(NumberMigration.id).where(
-                NumberMigration.number_pk == number_id, NumberMigration.ended_at.is_(None)
+            left = select(MigrationTable.id).where(
+                MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None)
             )
             if (migration_id := (await tx.execute(left)).scalar_one_or_none()) is not None:
                 raise await self._why_not(tx, migration_id)  # a live one must not stand beside a disposition
@@ -190,13 +204,17 @@ class OperatorChanges:
         """
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
-            live = select(NumberMigration.id).where(
-                NumberMigration.number_pk == number_id, NumberMigration.ended_at.is_(None)
+            live = select(MigrationTable.id).where(
+                MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None)
             )
             if (await tx.execute(live)).first() is not None:
                 raise Conflict("the number has a live migration")
-            wave = select(Wave.id).join(Number, Number.wave_name == Wave.name).where(Number.id == number_id)
-            new = insert(NumberMigration).values(
+            wave = (
+                select(WaveTable.id)
+                .join(NumberTable, NumberTable.wave_name == WaveTable.name)
+                .where(NumberTable.id == number_id)
+            )
+            new = insert(MigrationTable).values(
                 number_pk=number_id,
                 wave_pk=wave.scalar_subquery() if in_wave else None,
                 itinerary=itinerary,
@@ -208,7 +226,7 @@ class OperatorChanges:
                 dark_since=dark_since,
                 created_at=now,
             )
-            migration_id = int((await tx.execute(new.returning(NumberMigration.id))).scalar_one())
+            migration_id = int((await tx.execute(new.returning(MigrationTable.id))).scalar_one())
             if after is not None:
                 await self._carry_snapshot(tx, after, migration_id)
             facts = {"itinerary": itinerary, "because": because, "side": side}
@@ -218,30 +236,34 @@ class OperatorChanges:
     async def _carry_snapshot(self, tx: AsyncConnection, before: int, migration_id: int) -> None:
         """What the migration before this one saw first still tells how the number was."""
         rows = await tx.execute(
-            select(Finding.kind, Finding.at, Finding.facts).where(
-                Finding.migration_pk == before, Finding.step == "snapshot"
+            select(FindingTable.kind, FindingTable.at, FindingTable.facts).where(
+                FindingTable.migration_pk == before, FindingTable.step == "snapshot"
             )
         )
         for row in rows.mappings().all():
-            await tx.execute(insert(Finding).values(migration_pk=migration_id, step="snapshot", **row))
+            await tx.execute(insert(FindingTable).values(migration_pk=migration_id, step="snapshot", **row))
 
     async def unhalt_profile(self, name: str) -> None:
         """Let the numbers of a credential profile go on, after its token was replaced."""
         async with self._engine.begin() as tx:
             done = await tx.execute(
-                update(CredentialProfile)
-                .where(CredentialProfile.name == name)
+                update(CredentialProfileTable)
+                .where(CredentialProfileTable.name == name)
                 .values(halted_at=None, halted_because=None)
-                .returning(CredentialProfile.id)
+                .returning(CredentialProfileTable.id)
             )
             profile = done.scalar_one_or_none()
             if profile is None:
                 raise NotFound(f"there is no credential profile {name}")
             # Those that stood at the halted profile are due now, not when they would have looked again.
-            numbers = select(Number.id).join(Waba, Waba.id == Number.waba_pk).where(Waba.profile_id == profile)
+            numbers = (
+                select(NumberTable.id)
+                .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+                .where(WabaTable.profile_id == profile)
+            )
             await tx.execute(
-                update(NumberMigration)
-                .where(NumberMigration.number_pk.in_(numbers), NumberMigration.status == Status.HELD)
+                update(MigrationTable)
+                .where(MigrationTable.number_pk.in_(numbers), MigrationTable.status == Status.HELD)
                 .values(status=Status.READY, waiting_until=None)
             )
 
@@ -250,7 +272,9 @@ class OperatorChanges:
         async with self._engine.begin() as tx:
             for _ in range(count):
                 await tx.execute(
-                    insert(BudgetCall).values(phone_number_id=phone_number_id, call=call, at=at, before_import=True)
+                    insert(BudgetCallTable).values(
+                        phone_number_id=phone_number_id, call=call, at=at, before_import=True
+                    )
                 )
 
     async def _change(
@@ -270,10 +294,14 @@ class OperatorChanges:
             if forget is True:
                 # The snapshot stays: it says how the number was before anything was touched, whatever way it takes.
                 await tx.execute(
-                    delete(Finding).where(Finding.migration_pk == migration_id, Finding.step != "snapshot")
+                    delete(FindingTable).where(
+                        FindingTable.migration_pk == migration_id, FindingTable.step != "snapshot"
+                    )
                 )
             for step in forget if isinstance(forget, tuple) else ():
-                await tx.execute(delete(Finding).where(Finding.migration_pk == migration_id, Finding.step == step))
+                await tx.execute(
+                    delete(FindingTable).where(FindingTable.migration_pk == migration_id, FindingTable.step == step)
+                )
             await events.append(tx, migration_id, now, kind, facts)
 
     async def _guard(
@@ -287,22 +315,24 @@ class OperatorChanges:
         also: tuple[ColumnElement[bool], ...] = (),
     ) -> datetime:
         conditions: list[ColumnElement[bool]] = [
-            NumberMigration.id == migration_id,
-            NumberMigration.status.in_(LIVE),
+            MigrationTable.id == migration_id,
+            MigrationTable.status.in_(LIVE),
             *also,
         ]
         if not even_leased:
             conditions.append(
-                or_(NumberMigration.lease_until.is_(None), NumberMigration.lease_until <= self._clock.now())
+                or_(MigrationTable.lease_until.is_(None), MigrationTable.lease_until <= self._clock.now())
             )
         if not even_open:
-            opened = select(Attempt.id).where(Attempt.migration_pk == migration_id, Attempt.ended.is_(None))
+            opened = select(AttemptTable.id).where(
+                AttemptTable.migration_pk == migration_id, AttemptTable.ended.is_(None)
+            )
             conditions.append(~opened.exists())
         # Raising the fence shuts out a worker that took the number before this change.
-        fence = NumberMigration.fence + (0 if even_leased else 1)
+        fence = MigrationTable.fence + (0 if even_leased else 1)
         changed = (
             await tx.execute(
-                update(NumberMigration)
+                update(MigrationTable)
                 .where(*conditions)
                 .values(**{**values, "fence": fence})
                 .returning(self._clock.now().label("now"))
@@ -316,13 +346,13 @@ class OperatorChanges:
         row = (
             await tx.execute(
                 select(
-                    Number.ref,
-                    NumberMigration.status,
-                    NumberMigration.crossed_at,
-                    (NumberMigration.lease_until > self._clock.now()).label("leased"),
+                    NumberTable.ref,
+                    MigrationTable.status,
+                    MigrationTable.crossed_at,
+                    (MigrationTable.lease_until > self._clock.now()).label("leased"),
                 )
-                .join(Number, Number.id == NumberMigration.number_pk)
-                .where(NumberMigration.id == migration_id)
+                .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+                .where(MigrationTable.id == migration_id)
             )
         ).one_or_none()
         if row is None:
@@ -339,10 +369,10 @@ class OperatorChanges:
         self, tx: AsyncConnection, number_id: int, now: datetime, kind: str, facts: Mapping[str, Any]
     ) -> None:
         woken = await tx.execute(
-            update(NumberMigration)
-            .where(NumberMigration.number_pk == number_id, NumberMigration.ended_at.is_(None))
-            .values(epoch=NumberMigration.epoch)
-            .returning(NumberMigration.id)
+            update(MigrationTable)
+            .where(MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None))
+            .values(epoch=MigrationTable.epoch)
+            .returning(MigrationTable.id)
         )
         for row in woken:
             await events.append(tx, row.id, now, kind, facts)

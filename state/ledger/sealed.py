@@ -5,24 +5,24 @@ from datetime import datetime
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from state.models import Secret
+from state.models import SecretTable
 from state.rows import SealedSecret
 
 
 async def replace_secret(tx: AsyncConnection, owner: str, sealed: SealedSecret, at: datetime) -> None:
     """Make `sealed` the current secret of that name; the one before stays, superseded, until it is shredded."""
     await tx.execute(
-        update(Secret)
+        update(SecretTable)
         .where(
-            Secret.owner == owner,
-            Secret.name == sealed.name,
-            Secret.superseded_at.is_(None),
-            Secret.shredded_at.is_(None),
+            SecretTable.owner == owner,
+            SecretTable.name == sealed.name,
+            SecretTable.superseded_at.is_(None),
+            SecretTable.shredded_at.is_(None),
         )
         .values(superseded_at=at)
     )
     await tx.execute(
-        insert(Secret).values(
+        insert(SecretTable).values(
             owner=owner,
             name=sealed.name,
             ciphertext=sealed.ciphertext,

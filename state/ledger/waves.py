@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import LIVE, Released, Status, WaveState
 from state.errors import Conflict, NotFound
 from state.ledger.halt_rule import failed
-from state.models import NumberMigration, Wave
+from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
 
 
@@ -39,9 +39,9 @@ class Waves:
         or when one of the migrations belongs to another wave or has ended."""
         async with self._engine.begin() as tx:
             values = {name: getattr(new, name) for name in NewWave.__slots__}
-            made = insert(Wave).values(**values, state=WaveState.PLANNED, created_at=self._clock.now())
+            made = insert(WaveTable).values(**values, state=WaveState.PLANNED, created_at=self._clock.now())
             try:
-                wave_pk = int((await tx.execute(made.returning(Wave.id))).scalar_one())
+                wave_pk = int((await tx.execute(made.returning(WaveTable.id))).scalar_one())
             except IntegrityError as exc:
                 raise Conflict(f"there is a wave {new.name} already, or its window ends before it begins") from exc
             for place, migration_id in enumerate(migrations):
@@ -51,7 +51,7 @@ class Waves:
     async def add(self, name: str, migrations: Sequence[int]) -> None:
         """Put more numbers into a wave that has not begun. Raises NotFound or Conflict."""
         async with self._engine.begin() as tx:
-            row = (await tx.execute(select(Wave.id, Wave.state).where(Wave.name == name))).one_or_none()
+            row = (await tx.execute(select(WaveTable.id, WaveTable.state).where(WaveTable.name == name))).one_or_none()
             if row is None:
                 raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
             if row.state != WaveState.PLANNED:
@@ -63,20 +63,24 @@ class Waves:
         """Give a planned wave new settings and more numbers. Raises NotFound or Conflict."""
         values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
         async with self._engine.begin() as tx:
-            settled = update(Wave).where(Wave.name == new.name, Wave.state == WaveState.PLANNED).values(**values)
-            row = await self._with_window(tx, new.name, settled.returning(Wave.id))
+            settled = (
+                update(WaveTable)
+                .where(WaveTable.name == new.name, WaveTable.state == WaveState.PLANNED)
+                .values(**values)
+            )
+            row = await self._with_window(tx, new.name, settled.returning(WaveTable.id))
             if row is None:
                 raise await self._why_not(tx, new.name)
             for migration_id in migrations:
                 await self._put(tx, row.id, migration_id, canary=False)
             # Those that were the canary stay it, as far as there is room.
-            order = (NumberMigration.canary.desc(), NumberMigration.id)
-            numbers = select(NumberMigration.id).where(NumberMigration.wave_pk == row.id).order_by(*order)
+            order = (MigrationTable.canary.desc(), MigrationTable.id)
+            numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == row.id).order_by(*order)
             first = [one.id for one in (await tx.execute(numbers)).all()][: new.canary_size]
             await tx.execute(
-                update(NumberMigration)
-                .where(NumberMigration.wave_pk == row.id)
-                .values(canary=NumberMigration.id.in_(first))
+                update(MigrationTable)
+                .where(MigrationTable.wave_pk == row.id)
+                .values(canary=MigrationTable.id.in_(first))
             )
 
     async def set_window(self, name: str, start: datetime | None, end: datetime | None, time_zone: str) -> None:
@@ -86,9 +90,9 @@ class Waves:
         """
         live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
         values = {"window_start": start, "window_end": end, "time_zone": time_zone}
-        changed = update(Wave).where(Wave.name == name, Wave.state.in_(live)).values(**values)
+        changed = update(WaveTable).where(WaveTable.name == name, WaveTable.state.in_(live)).values(**values)
         async with self._engine.begin() as tx:
-            row = await self._with_window(tx, name, changed.returning(Wave.id, Wave.state))
+            row = await self._with_window(tx, name, changed.returning(WaveTable.id, WaveTable.state))
             if row is None:
                 raise await self._why_not(tx, name)
             await self._wake(tx, row.id, Status.READY if row.state == WaveState.RUNNING else Status.HELD)
@@ -102,30 +106,32 @@ class Waves:
     async def release_some(self, name: str, migrations: Sequence[int]) -> None:
         """Let these numbers pass with the canary. Raises NotFound."""
         async with self._engine.begin() as tx:
-            row = (await tx.execute(select(Wave.id, Wave.released).where(Wave.name == name))).one_or_none()
+            row = (
+                await tx.execute(select(WaveTable.id, WaveTable.released).where(WaveTable.name == name))
+            ).one_or_none()
             if row is None:
                 raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
             if row.released == Released.NONE:
                 # Only these: the canary that was planned has not been let go.
-                await tx.execute(update(NumberMigration).where(NumberMigration.wave_pk == row.id).values(canary=False))
-                await tx.execute(update(Wave).where(Wave.id == row.id).values(released=Released.CANARY))
+                await tx.execute(update(MigrationTable).where(MigrationTable.wave_pk == row.id).values(canary=False))
+                await tx.execute(update(WaveTable).where(WaveTable.id == row.id).values(released=Released.CANARY))
             await tx.execute(
-                update(NumberMigration)
-                .where(NumberMigration.wave_pk == row.id, NumberMigration.id.in_(migrations))
+                update(MigrationTable)
+                .where(MigrationTable.wave_pk == row.id, MigrationTable.id.in_(migrations))
                 .values(canary=True)
             )
             await self._wake(tx, row.id, Status.READY)
 
     async def _put(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
         put = await tx.execute(
-            update(NumberMigration)
+            update(MigrationTable)
             .where(
-                NumberMigration.id == migration_id,
-                NumberMigration.wave_pk.is_(None),
-                NumberMigration.status.in_(LIVE),
+                MigrationTable.id == migration_id,
+                MigrationTable.wave_pk.is_(None),
+                MigrationTable.status.in_(LIVE),
             )
             .values(wave_pk=wave_pk, canary=canary)
-            .returning(NumberMigration.id)
+            .returning(MigrationTable.id)
         )
         if put.one_or_none() is None:
             raise Conflict(f"number migration {migration_id} is in another wave or has ended")
@@ -139,10 +145,10 @@ class Waves:
         narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[released]
         async with self._engine.begin() as tx:
             done = await tx.execute(
-                update(Wave)
-                .where(Wave.name == name, Wave.released.in_(narrower))
+                update(WaveTable)
+                .where(WaveTable.name == name, WaveTable.released.in_(narrower))
                 .values(released=released)
-                .returning(Wave.id)
+                .returning(WaveTable.id)
             )
             row = done.one_or_none()
             if row is None:
@@ -151,14 +157,14 @@ class Waves:
 
     async def finish(self) -> None:
         """Waves whose every number has ended are done."""
-        numbers = select(NumberMigration.id).where(NumberMigration.wave_pk == Wave.id).correlate(Wave)
+        numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable)
         async with self._engine.begin() as tx:
             await tx.execute(
-                update(Wave)
+                update(WaveTable)
                 .where(
-                    Wave.state == WaveState.RUNNING,
+                    WaveTable.state == WaveState.RUNNING,
                     numbers.exists(),
-                    ~numbers.where(NumberMigration.ended_at.is_(None)).exists(),
+                    ~numbers.where(MigrationTable.ended_at.is_(None)).exists(),
                 )
                 .values(state=WaveState.DONE, because=None)
             )
@@ -166,7 +172,7 @@ class Waves:
     async def wake(self, name: str) -> None:
         """Let the held numbers of a wave be looked at again now."""
         async with self._engine.begin() as tx:
-            row = (await tx.execute(select(Wave.id).where(Wave.name == name))).one_or_none()
+            row = (await tx.execute(select(WaveTable.id).where(WaveTable.name == name))).one_or_none()
             if row is None:
                 raise NotFound(f"there is no wave {name}")
             await self._wake(tx, row.id)
@@ -174,15 +180,18 @@ class Waves:
     async def _wake(self, tx: AsyncConnection, wave_pk: int, status: Status = Status.HELD) -> None:
         """`status` ready: a gate was opened, and a loop that was about to end stays for them."""
         await tx.execute(
-            update(NumberMigration)
-            .where(NumberMigration.wave_pk == wave_pk, NumberMigration.status == Status.HELD)
+            update(MigrationTable)
+            .where(MigrationTable.wave_pk == wave_pk, MigrationTable.status == Status.HELD)
             .values(waiting_until=None, status=status)
         )
 
     async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
         async with self._engine.begin() as tx:
             done = await tx.execute(
-                update(Wave).where(Wave.name == name, Wave.state.in_(allowed)).values(**values).returning(Wave.id)
+                update(WaveTable)
+                .where(WaveTable.name == name, WaveTable.state.in_(allowed))
+                .values(**values)
+                .returning(WaveTable.id)
             )
             row = done.one_or_none()
             if row is None:
@@ -194,13 +203,15 @@ class Waves:
     async def _know_failures(self, tx: AsyncConnection, wave_pk: int) -> None:
         """Whoever lets a halted wave go on has seen what failed: it halts again for what fails from now on."""
         await tx.execute(
-            update(NumberMigration)
-            .where(NumberMigration.wave_pk == wave_pk, failed(NumberMigration))
+            update(MigrationTable)
+            .where(MigrationTable.wave_pk == wave_pk, failed(MigrationTable))
             .values(failure_known=True)
         )
 
     async def _why_not(self, tx: AsyncConnection, name: str) -> Exception:
-        row = (await tx.execute(select(Wave.state, Wave.released).where(Wave.name == name))).one_or_none()
+        row = (
+            await tx.execute(select(WaveTable.state, WaveTable.released).where(WaveTable.name == name))
+        ).one_or_none()
         if row is None:
             return NotFound(f"there is no wave {name}; `cutover status` lists the waves")
         return Conflict(f"wave {name} is {row.state}, released for {row.released}; nothing was changed")

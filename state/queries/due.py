@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 
 from state.enums import Status, WaveState
-from state.models import Event, NumberMigration, Wave
+from state.models import EventTable, MigrationTable, WaveTable
 from state.queries.reader import Reader
 from state.types import UtcDateTime
 
@@ -46,12 +46,12 @@ class DueQueries:
 
     async def held_at_gate(self, part: WavePart) -> tuple[int, ...]:
         """Migrations of this part that a gate holds."""
-        query = _only_part(select(NumberMigration.id).where(NumberMigration.status == Status.HELD), part)
+        query = _only_part(select(MigrationTable.id).where(MigrationTable.status == Status.HELD), part)
         return tuple(row["id"] for row in await self._reader.rows(query))
 
     async def lease_holders(self) -> tuple[str, ...]:
         """Names of the workers that hold a number now."""
-        holder, until = NumberMigration.lease_holder, NumberMigration.lease_until
+        holder, until = MigrationTable.lease_holder, MigrationTable.lease_until
         query = select(holder).where(until > self._reader.clock.now()).distinct()
         return tuple(row["lease_holder"] for row in await self._reader.rows(query))
 
@@ -64,7 +64,7 @@ class DueQueries:
         held: bool = True,
         begun: Collection[str] = (),
     ) -> tuple[int, ...]:
-        migration = NumberMigration
+        migration = MigrationTable
         not_leased = or_(migration.lease_until.is_(None), migration.lease_until <= by)
         waiting = [Status.WAITING, Status.HELD] if held else [Status.WAITING]
         wait_is_over = and_(
@@ -72,7 +72,7 @@ class DueQueries:
         )
         query = (
             select(migration.id)
-            .outerjoin(Wave, Wave.id == migration.wave_pk)
+            .outerjoin(WaveTable, WaveTable.id == migration.wave_pk)
             .where(
                 migration.ended_at.is_(None),
                 not_leased,
@@ -89,24 +89,28 @@ class DueQueries:
 
 
 def _only_part(query: Select[Any], part: WavePart) -> Select[Any]:
-    migration = NumberMigration
+    migration = MigrationTable
     place = func.row_number().over(order_by=migration.id).label("place")
-    ranked = select(migration.id, place).join(Wave, Wave.id == migration.wave_pk).where(Wave.name == part.wave)
+    ranked = (
+        select(migration.id, place)
+        .join(WaveTable, WaveTable.id == migration.wave_pk)
+        .where(WaveTable.name == part.wave)
+    )
     places = ranked.subquery()
     return query.where(migration.id.in_(select(places.c.id).where((places.c.place - 1) % part.of == part.at)))
 
 
 def _was_begun(chosen_by_import: Collection[str]) -> ColumnElement[bool]:
     """Somebody asked to move it: its wave has begun, or it is in no wave and is no longer as an import left it."""
-    migration = NumberMigration
+    migration = MigrationTable
     touched = or_(
         migration.status != Status.READY, migration.itinerary.not_in(chosen_by_import), _has_event_of_a_worker()
     )
-    return or_(and_(migration.wave_pk.is_(None), touched), Wave.state != WaveState.PLANNED)
+    return or_(and_(migration.wave_pk.is_(None), touched), WaveTable.state != WaveState.PLANNED)
 
 
 def _has_event_of_a_worker() -> ColumnElement[bool]:
     """A worker ran a step of it: the first event that it writes is one of these."""
     kinds = ("advanced", "already_in_place", "passed_over", "intent", "waiting", "held", "blocked", "reopened")
-    found = select(Event.id).where(Event.migration_pk == NumberMigration.id, Event.kind.in_(kinds))
-    return found.correlate(NumberMigration).exists()
+    found = select(EventTable.id).where(EventTable.migration_pk == MigrationTable.id, EventTable.kind.in_(kinds))
+    return found.correlate(MigrationTable).exists()

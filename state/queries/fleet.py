@@ -5,7 +5,15 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select
 
-from state.models import CredentialProfile, Customer, FieldFact, Instance, Number, NumberMigration, Waba
+from state.models import (
+    CredentialProfileTable,
+    CustomerTable,
+    FieldFactTable,
+    InstanceTable,
+    MigrationTable,
+    NumberTable,
+    WabaTable,
+)
 from state.queries.position_rows import instance_columns, instance_of
 from state.queries.reader import Reader
 from state.rows import UndecidedRow, UnplannedRow
@@ -18,9 +26,15 @@ class FleetQueries:
     async def without_migration(self) -> tuple[Mapping[str, Any], ...]:
         """Imported numbers that have no migration: those with a disposition from the start."""
         query = (
-            select(Number.id, Number.ref, Number.e164, Number.disposition, Number.disposition_reason)
-            .where(~select(NumberMigration.id).where(NumberMigration.number_pk == Number.id).exists())
-            .order_by(Number.id)
+            select(
+                NumberTable.id,
+                NumberTable.ref,
+                NumberTable.e164,
+                NumberTable.disposition,
+                NumberTable.disposition_reason,
+            )
+            .where(~select(MigrationTable.id).where(MigrationTable.number_pk == NumberTable.id).exists())
+            .order_by(NumberTable.id)
         )
         return tuple(await self._reader.rows(query))
 
@@ -28,21 +42,21 @@ class FleetQueries:
         """Live migrations that have not crossed and are in no wave."""
         query = (
             select(
-                NumberMigration.id.label("migration_id"),
-                Number.ref,
-                Customer.name.label("customer"),
-                Number.tags,
-                Number.daily_volume,
+                MigrationTable.id.label("migration_id"),
+                NumberTable.ref,
+                CustomerTable.name.label("customer"),
+                NumberTable.tags,
+                NumberTable.daily_volume,
             )
-            .join(Number, Number.id == NumberMigration.number_pk)
-            .join(Waba, Waba.id == Number.waba_pk)
-            .join(Customer, Customer.id == Waba.customer_id)
+            .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+            .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+            .join(CustomerTable, CustomerTable.id == WabaTable.customer_id)
             .where(
-                NumberMigration.ended_at.is_(None),
-                NumberMigration.wave_pk.is_(None),
-                NumberMigration.crossed_at.is_(None),
+                MigrationTable.ended_at.is_(None),
+                MigrationTable.wave_pk.is_(None),
+                MigrationTable.crossed_at.is_(None),
             )
-            .order_by(NumberMigration.id)
+            .order_by(MigrationTable.id)
         )
         return tuple(UnplannedRow(**row) for row in await self._reader.rows(query))
 
@@ -51,27 +65,27 @@ class FleetQueries:
 
         `again`: ids of numbers whose migration has ended and that are to begin anew.
         """
-        migration = NumberMigration
-        any_migration = select(migration.id).where(migration.number_pk == Number.id).exists()
-        live_migration = select(migration.id).where(migration.number_pk == Number.id, migration.ended_at.is_(None))
+        migration = MigrationTable
+        any_migration = select(migration.id).where(migration.number_pk == NumberTable.id).exists()
+        live_migration = select(migration.id).where(migration.number_pk == NumberTable.id, migration.ended_at.is_(None))
         query = (
             select(
-                Number.id.label("number_id"),
-                Number.ref,
-                Number.phone_number_id,
-                Number.forced_itinerary.label("forced"),
-                CredentialProfile.id.label("profile_id"),
-                CredentialProfile.name.label("profile"),
+                NumberTable.id.label("number_id"),
+                NumberTable.ref,
+                NumberTable.phone_number_id,
+                NumberTable.forced_itinerary.label("forced"),
+                CredentialProfileTable.id.label("profile_id"),
+                CredentialProfileTable.name.label("profile"),
                 *instance_columns(),
             )
-            .join(Waba, Waba.id == Number.waba_pk)
-            .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
-            .outerjoin(Instance, Instance.id == Number.instance_pk)
+            .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+            .join(CredentialProfileTable, CredentialProfileTable.id == WabaTable.profile_id)
+            .outerjoin(InstanceTable, InstanceTable.id == NumberTable.instance_pk)
             .where(
-                Number.disposition.is_(None),
-                or_(~any_migration, and_(Number.id.in_(again), ~live_migration.exists())),
+                NumberTable.disposition.is_(None),
+                or_(~any_migration, and_(NumberTable.id.in_(again), ~live_migration.exists())),
             )
-            .order_by(Number.id)
+            .order_by(NumberTable.id)
         )
         columns = [name for name in UndecidedRow.__slots__ if name != "instance"]
         return tuple(
@@ -81,13 +95,15 @@ class FleetQueries:
 
     async def profiles(self) -> tuple[Mapping[str, Any], ...]:
         """All columns of every credential profile."""
-        return tuple(await self._reader.rows(select(CredentialProfile.__table__).order_by(CredentialProfile.id)))
+        return tuple(
+            await self._reader.rows(select(CredentialProfileTable.__table__).order_by(CredentialProfileTable.id))
+        )
 
     async def field_facts(self) -> dict[str, str]:
         """The measured value of each field fact, by its name."""
-        rows = await self._reader.rows(select(FieldFact.name, FieldFact.value))
+        rows = await self._reader.rows(select(FieldFactTable.name, FieldFactTable.value))
         return {row["name"]: row["value"] for row in rows}
 
     async def field_fact_rows(self) -> tuple[Mapping[str, Any], ...]:
         """All columns of every field fact: name, value, measured_at, measured_by, evidence."""
-        return tuple(await self._reader.rows(select(FieldFact.__table__).order_by(FieldFact.name)))
+        return tuple(await self._reader.rows(select(FieldFactTable.__table__).order_by(FieldFactTable.name)))

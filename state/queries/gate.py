@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from state.ledger import gates
 from state.ledger.attempts import BUDGET_WINDOW
-from state.models import BudgetCall
+from state.models import BudgetCallTable
 from state.queries.reader import Reader
 
 
@@ -24,10 +24,10 @@ class GateQueries:
 
     async def budget_spent(self, phone_number_id: str, call: str) -> tuple[int, datetime | None]:
         """How many calls ("register" or "deregister") count in the last 72 h, and when the oldest stops counting."""
-        query = select(func.count(), func.min(BudgetCall.at)).where(
-            BudgetCall.phone_number_id == phone_number_id,
-            BudgetCall.call == call,
-            BudgetCall.at > self._reader.clock.now(-BUDGET_WINDOW),
+        query = select(func.count(), func.min(BudgetCallTable.at)).where(
+            BudgetCallTable.phone_number_id == phone_number_id,
+            BudgetCallTable.call == call,
+            BudgetCallTable.at > self._reader.clock.now(-BUDGET_WINDOW),
         )
         async with self._reader.engine.connect() as connection:
             count, oldest = (await connection.execute(query)).one()

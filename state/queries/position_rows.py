@@ -7,14 +7,22 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from state.enums import Party, PinProvenance, Side, Status
-from state.models import CredentialProfile, Customer, Instance, Number, NumberMigration, Waba, Wave
+from state.models import (
+    CredentialProfileTable,
+    CustomerTable,
+    InstanceTable,
+    MigrationTable,
+    NumberTable,
+    WabaTable,
+    WaveTable,
+)
 from state.rows import InstanceRow, Position
 
 
 @cache
 def select_positions() -> Select[Any]:
     """Number migrations with all that a step may need of their numbers. Built once, because every step asks it."""
-    migration, number = NumberMigration, Number
+    migration, number = MigrationTable, NumberTable
     return (
         select(
             migration.id.label("migration_id"),
@@ -22,20 +30,20 @@ def select_positions() -> Select[Any]:
             number.ref,
             number.e164,
             number.phone_number_id,
-            Waba.waba_id,
-            Customer.name.label("customer"),
-            Customer.hook,
-            Customer.traffic,
-            CredentialProfile.id.label("profile_id"),
-            CredentialProfile.name.label("profile"),
-            CredentialProfile.halted_at.label("profile_halted_at"),
-            CredentialProfile.app_id,
+            WabaTable.waba_id,
+            CustomerTable.name.label("customer"),
+            CustomerTable.hook,
+            CustomerTable.traffic,
+            CredentialProfileTable.id.label("profile_id"),
+            CredentialProfileTable.name.label("profile"),
+            CredentialProfileTable.halted_at.label("profile_halted_at"),
+            CredentialProfileTable.app_id,
             *instance_columns(),
-            Wave.name.label("wave"),
-            Wave.state.label("wave_state"),
-            Wave.released.label("wave_released"),
-            Wave.window_start,
-            Wave.window_end,
+            WaveTable.name.label("wave"),
+            WaveTable.state.label("wave_state"),
+            WaveTable.released.label("wave_released"),
+            WaveTable.window_start,
+            WaveTable.window_end,
             migration.canary,
             migration.itinerary,
             migration.because,
@@ -76,11 +84,11 @@ def select_positions() -> Select[Any]:
         )
         .select_from(migration)
         .join(number, number.id == migration.number_pk)
-        .join(Waba, Waba.id == number.waba_pk)
-        .join(Customer, Customer.id == Waba.customer_id)
-        .join(CredentialProfile, CredentialProfile.id == Waba.profile_id)
-        .outerjoin(Instance, Instance.id == number.instance_pk)
-        .outerjoin(Wave, Wave.id == migration.wave_pk)
+        .join(WabaTable, WabaTable.id == number.waba_pk)
+        .join(CustomerTable, CustomerTable.id == WabaTable.customer_id)
+        .join(CredentialProfileTable, CredentialProfileTable.id == WabaTable.profile_id)
+        .outerjoin(InstanceTable, InstanceTable.id == number.instance_pk)
+        .outerjoin(WaveTable, WaveTable.id == migration.wave_pk)
     )
 
 
@@ -101,7 +109,7 @@ def position_of(row: Mapping[str, Any]) -> Position:
 
 def instance_columns() -> list[Any]:
     """The columns of an instance under the names that `instance_of` reads."""
-    return [getattr(Instance, name).label(f"instance_{name}") for name in InstanceRow.__slots__]
+    return [getattr(InstanceTable, name).label(f"instance_{name}") for name in InstanceRow.__slots__]
 
 
 def instance_of(row: Mapping[str, Any]) -> InstanceRow | None:

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, func, or_, select
 
 from state.errors import NotFound, NotMigrated
-from state.models import Number, NumberMigration, Wave
+from state.models import MigrationTable, NumberTable, WaveTable
 from state.naming import spellings
 from state.queries.position_rows import position_of, select_positions
 from state.queries.reader import Reader
@@ -16,7 +16,7 @@ class PositionQueries:
 
     async def get(self, migration_id: int) -> Position:
         """Raises NotFound."""
-        rows = await self._reader.rows(select_positions().where(NumberMigration.id == migration_id))
+        rows = await self._reader.rows(select_positions().where(MigrationTable.id == migration_id))
         if not rows:
             raise NotFound(f"there is no number migration {migration_id}")
         return position_of(rows[0])
@@ -27,7 +27,7 @@ class PositionQueries:
         Raises NotFound, or NotMigrated for a number that has no migration.
         """
         for name in spellings(typed):
-            newest = select_positions().where(_is_named(name)).order_by(NumberMigration.id.desc()).limit(1)
+            newest = select_positions().where(_is_named(name)).order_by(MigrationTable.id.desc()).limit(1)
             rows = await self._reader.rows(newest)
             if rows:
                 return position_of(rows[0])
@@ -35,7 +35,9 @@ class PositionQueries:
 
     async def _not_found(self, typed: str) -> NotFound:
         """A number without a migration may still be known: it has a disposition, or was only imported."""
-        query = select(Number.ref, Number.disposition).where(or_(*(_is_named(name) for name in spellings(typed))))
+        query = select(NumberTable.ref, NumberTable.disposition).where(
+            or_(*(_is_named(name) for name in spellings(typed)))
+        )
         rows = await self._reader.rows(query)
         if not rows:
             return NotFound("there is no such number; `cutover status` lists the references")
@@ -46,17 +48,17 @@ class PositionQueries:
 
     async def history(self, number_id: int) -> tuple[Position, ...]:
         """All migrations of a number, oldest first."""
-        query = select_positions().where(Number.id == number_id).order_by(NumberMigration.id)
+        query = select_positions().where(NumberTable.id == number_id).order_by(MigrationTable.id)
         return tuple(position_of(row) for row in await self._reader.rows(query))
 
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number, by reference; only those of a wave where one is named."""
-        newest = select(func.max(NumberMigration.id)).group_by(NumberMigration.number_pk).scalar_subquery()
-        query = select_positions().where(NumberMigration.id.in_(newest)).order_by(Number.id)
+        newest = select(func.max(MigrationTable.id)).group_by(MigrationTable.number_pk).scalar_subquery()
+        query = select_positions().where(MigrationTable.id.in_(newest)).order_by(NumberTable.id)
         if wave is not None:
-            query = query.where(Wave.name == wave)
+            query = query.where(WaveTable.name == wave)
         return tuple(position_of(row) for row in await self._reader.rows(query))
 
 
 def _is_named(name: str) -> ColumnElement[bool]:
-    return or_(Number.ref == name, Number.e164 == name, Number.phone_number_id == name)
+    return or_(NumberTable.ref == name, NumberTable.e164 == name, NumberTable.phone_number_id == name)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from state.enums import Side
 from state.ledger import events
-from state.models import Attempt, Code, Event, Finding, Outbox
+from state.models import AttemptTable, CodeTable, EventTable, FindingTable, OutboxTable
 from state.queries.reader import Reader
 from state.rows import CodeRow, EventRow, FindingRow, OpenAttempt
 
@@ -18,7 +18,9 @@ class RecordQueries:
 
     async def open_attempt(self, migration_id: int) -> OpenAttempt | None:
         """The attempt whose outcome is not recorded yet; a migration has at most one."""
-        query = select(Attempt.__table__).where(Attempt.migration_pk == migration_id, Attempt.ended.is_(None))
+        query = select(AttemptTable.__table__).where(
+            AttemptTable.migration_pk == migration_id, AttemptTable.ended.is_(None)
+        )
         rows = await self._reader.rows(query)
         if not rows:
             return None
@@ -37,13 +39,17 @@ class RecordQueries:
 
     async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
         """All columns of every attempt, oldest first."""
-        query = select(Attempt.__table__).where(Attempt.migration_pk == migration_id).order_by(Attempt.number)
+        query = (
+            select(AttemptTable.__table__)
+            .where(AttemptTable.migration_pk == migration_id)
+            .order_by(AttemptTable.number)
+        )
         return tuple(await self._reader.rows(query))
 
     async def findings(self, migration_id: int, kind: str = "result") -> dict[str, FindingRow]:
         """By step: its latest result, or (`kind` "note") what it noted for its next run."""
-        query = select(Finding.step, Finding.at, Finding.facts).where(
-            Finding.migration_pk == migration_id, Finding.kind == kind
+        query = select(FindingTable.step, FindingTable.at, FindingTable.facts).where(
+            FindingTable.migration_pk == migration_id, FindingTable.kind == kind
         )
         rows = await self._reader.rows(query)
         return {row["step"]: FindingRow(row["step"], row["at"], row["facts"]) for row in rows}
@@ -51,9 +57,9 @@ class RecordQueries:
     async def latest_code(self, migration_id: int) -> CodeRow | None:
         """The verification code that was typed in last, used or not."""
         query = (
-            select(Code.id, Code.entered_at, Code.entered_by, Code.state)
-            .where(Code.migration_pk == migration_id)
-            .order_by(Code.id.desc())
+            select(CodeTable.id, CodeTable.entered_at, CodeTable.entered_by, CodeTable.state)
+            .where(CodeTable.migration_pk == migration_id)
+            .order_by(CodeTable.id.desc())
             .limit(1)
         )
         rows = await self._reader.rows(query)
@@ -62,9 +68,9 @@ class RecordQueries:
     async def events(self, migration_id: int) -> tuple[EventRow, ...]:
         """In the order in which they were written."""
         query = (
-            select(Event.seq, Event.at, Event.kind, Event.facts)
-            .where(Event.migration_pk == migration_id)
-            .order_by(Event.seq)
+            select(EventTable.seq, EventTable.at, EventTable.kind, EventTable.facts)
+            .where(EventTable.migration_pk == migration_id)
+            .order_by(EventTable.seq)
         )
         return tuple(EventRow(**row) for row in await self._reader.rows(query))
 
@@ -75,5 +81,5 @@ class RecordQueries:
 
     async def outbox(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
         """All columns of every announcement to the customer's senders, oldest first."""
-        query = select(Outbox.__table__).where(Outbox.migration_pk == migration_id).order_by(Outbox.id)
+        query = select(OutboxTable.__table__).where(OutboxTable.migration_pk == migration_id).order_by(OutboxTable.id)
         return tuple(await self._reader.rows(query))

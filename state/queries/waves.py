@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from state.enums import WaveState
 from state.errors import NotFound
 from state.ledger import halt_rule
-from state.models import NumberMigration, Wave
+from state.models import MigrationTable, WaveTable
 from state.queries.reader import Reader
 from state.rows import WaveRow
 
@@ -16,8 +16,10 @@ class WaveQueries:
 
     async def all(self) -> tuple[WaveRow, ...]:
         """Every wave, oldest first."""
-        numbers = select(func.count()).where(NumberMigration.wave_pk == Wave.id).correlate(Wave).scalar_subquery()
-        rows = await self._reader.rows(select(Wave.__table__, numbers.label("numbers")).order_by(Wave.id))
+        numbers = (
+            select(func.count()).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable).scalar_subquery()
+        )
+        rows = await self._reader.rows(select(WaveTable.__table__, numbers.label("numbers")).order_by(WaveTable.id))
         return tuple(
             WaveRow(**{name: row[name] for name in WaveRow.__slots__} | {"state": WaveState(row["state"])})
             for row in rows
@@ -33,12 +35,12 @@ class WaveQueries:
     async def to_halt(self) -> tuple[tuple[str, str], ...]:
         """Running waves whose halt rule is broken: name, and why in words."""
         query = select(
-            Wave.name,
-            Wave.halt_count,
-            Wave.halt_share,
+            WaveTable.name,
+            WaveTable.halt_count,
+            WaveTable.halt_share,
             halt_rule.failures().label("failed"),
             halt_rule.ends().label("ended"),
-        ).where(Wave.state == WaveState.RUNNING, ~halt_rule.within_rule())
+        ).where(WaveTable.state == WaveState.RUNNING, ~halt_rule.within_rule())
         return tuple(
             (row["name"], halt_rule.why_halt(row["halt_count"], row["halt_share"], row["failed"], row["ended"]))
             for row in await self._reader.rows(query)

@@ -16,7 +16,7 @@ from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.window import longest_cutover
 from state.enums import Released, Side, Status, WaveState
 from state.ledger.waves import NewWave
-from state.models import NumberMigration
+from state.models import MigrationTable
 from state.queries.due import WavePart
 from tests.harness.crash_point import CrashPoint, Killed
 from tests.harness.in_process import MakeHarness
@@ -172,7 +172,7 @@ async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(m
 
         async def counted() -> None:
             nonlocal most
-            asked = select(func.count()).where(NumberMigration.moving_until.is_not(None))
+            asked = select(func.count()).where(MigrationTable.moving_until.is_not(None))
             async with app.database.connect() as connection:
                 most = max(most, (await connection.execute(asked)).scalar_one())
 

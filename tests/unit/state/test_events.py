@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from state.ledger.events import digest
-from state.models import Event
+from state.models import EventTable
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture
 
 
@@ -16,7 +16,7 @@ async def migration_with_events(fixture: LedgerFixture) -> int:
 
 async def change_second_event(fixture: LedgerFixture, **values: object) -> None:
     async with fixture.engine.begin() as tx:
-        await tx.execute(update(Event).where(Event.seq == 2).values(**values))
+        await tx.execute(update(EventTable).where(EventTable.seq == 2).values(**values))
 
 
 async def test_an_untouched_chain_is_whole(fixture: LedgerFixture) -> None:
@@ -42,9 +42,9 @@ async def test_a_changed_column_is_detected(fixture: LedgerFixture, column: str)
 async def test_a_row_changed_together_with_its_hash_is_detected_at_the_next_row(fixture: LedgerFixture) -> None:
     migration = await migration_with_events(fixture)
     async with fixture.engine.begin() as tx:
-        row = (await tx.execute(select(Event.__table__).where(Event.seq == 2))).one()
+        row = (await tx.execute(select(EventTable.__table__).where(EventTable.seq == 2))).one()
         new_hash = digest(row.previous, migration, 2, row.at, "other", row.facts)
-        await tx.execute(update(Event).where(Event.seq == 2).values(kind="other", hash=new_hash))
+        await tx.execute(update(EventTable).where(EventTable.seq == 2).values(kind="other", hash=new_hash))
     assert await fixture.queries.records.broken_link(migration) == 3
 
 
@@ -52,7 +52,7 @@ async def test_a_row_changed_together_with_its_hash_is_detected_at_the_next_row(
 async def test_a_removed_row_is_detected(fixture: LedgerFixture, seq: int, broken: int) -> None:
     migration = await migration_with_events(fixture)
     async with fixture.engine.begin() as tx:
-        await tx.execute(delete(Event).where(Event.seq == seq))
+        await tx.execute(delete(EventTable).where(EventTable.seq == seq))
     assert await fixture.queries.records.broken_link(migration) == broken
 
 
@@ -60,7 +60,7 @@ async def test_an_inserted_row_is_detected(fixture: LedgerFixture) -> None:
     migration = await migration_with_events(fixture)
     async with fixture.engine.begin() as tx:
         await tx.execute(
-            insert(Event).values(
+            insert(EventTable).values(
                 migration_pk=migration, seq=6, at=fixture.now, kind="k", facts={}, previous="0" * 64, hash="0" * 64
             )
         )
@@ -70,8 +70,10 @@ async def test_an_inserted_row_is_detected(fixture: LedgerFixture) -> None:
 async def test_a_row_of_another_number_is_detected(fixture: LedgerFixture) -> None:
     first, second = await migration_with_events(fixture), await fixture.import_number(2)
     async with fixture.engine.begin() as tx:
-        await tx.execute(delete(Event).where(Event.migration_pk == second))
-        row = (await tx.execute(select(Event.__table__).where(Event.migration_pk == first, Event.seq == 1))).mappings()
-        await tx.execute(insert(Event).values({**row.one(), "id": 99, "migration_pk": second}))
+        await tx.execute(delete(EventTable).where(EventTable.migration_pk == second))
+        row = (
+            await tx.execute(select(EventTable.__table__).where(EventTable.migration_pk == first, EventTable.seq == 1))
+        ).mappings()
+        await tx.execute(insert(EventTable).values({**row.one(), "id": 99, "migration_pk": second}))
     assert await fixture.queries.records.broken_link(second) == 1
     assert await fixture.queries.records.broken_link(first) is None

@@ -12,7 +12,7 @@ from state.errors import GateClosed
 from state.ledger import Move
 from state.ledger.changes import ProfileHalted
 from state.ledger.waves import NewWave
-from state.models import CredentialProfile
+from state.models import CredentialProfileTable
 from tests.harness.ledger_fixture import MINUTE, START, LedgerFixture
 
 HOUR = timedelta(hours=1)
@@ -32,7 +32,7 @@ async def make_wave(
 
 
 async def halt_profile(fixture: LedgerFixture, migration: int) -> None:
-    halt = update(CredentialProfile).values(halted_at=START, halted_because="token refused")
+    halt = update(CredentialProfileTable).values(halted_at=START, halted_because="token refused")
     async with fixture.engine.begin() as tx:
         await tx.execute(halt)
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import literal, select, update
 from sqlalchemy.exc import StatementError
 
-from state.models import NumberMigration
+from state.models import MigrationTable
 from state.types import DatabaseClock, UtcDateTime
 from tests.harness.ledger_fixture import START, LedgerFixture
 
@@ -16,8 +16,8 @@ NAIVE = datetime(2025, 9, 1, 8, 0)  # noqa: DTZ001  naive on purpose
 async def round_trip(fixture: LedgerFixture, value: datetime | None) -> datetime | None:
     await fixture.import_number()
     async with fixture.engine.begin() as tx:
-        await tx.execute(update(NumberMigration).values(paused_at=value))
-        return (await tx.execute(select(NumberMigration.paused_at))).scalar_one()
+        await tx.execute(update(MigrationTable).values(paused_at=value))
+        return (await tx.execute(select(MigrationTable.paused_at))).scalar_one()
 
 
 @pytest.mark.parametrize("value", [START, START + timedelta(microseconds=123456), None])
