@@ -29,7 +29,7 @@ from migration.vault.sealing import BackupShelf, Vault
 from migration.vault.store import NumberSecrets, SecretStore
 from state.database import open_database
 from state.errors import StateError
-from state.ledger import Ledger
+from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
 from state.rows import InstanceRow, Position
 from state.schema import check_schema

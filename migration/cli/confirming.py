@@ -21,7 +21,7 @@ from migration.vault.sealing import BackupShelf
 from migration.vault.store import SecretStore
 from migration.waves.schedule import needs_schedule
 from state.dry_run import trial
-from state.ledger import Ledger
+from state.ledger.ledger import Ledger
 from state.naming import spellings
 from state.queries.queries import Queries
 from state.rows import Position, WaveRow

@@ -30,7 +30,8 @@ from migration.steps.outcomes import (
 )
 from state.enums import AttemptEnd, Party, Promise, Side
 from state.errors import BudgetSpent, GateClosed, TooEarly
-from state.ledger import Ledger, NewIntent
+from state.ledger.attempts import NewIntent
+from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
 from state.rows import OpenAttempt, Position
 

@@ -14,7 +14,7 @@ from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
-from state.ledger import Ledger
+from state.ledger.ledger import Ledger
 
 MAX_CONCURRENT = 20
 

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.database import open_database
 from state.enums import AttemptEnd, Side, Status
-from state.ledger import Ledger, Move, NewIntent
+from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptClosed
 from state.ledger.fleet_import import NewNumber, NewProfile
+from state.ledger.ledger import Ledger
+from state.ledger.moves import Move
 from state.queries.queries import Queries
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.types import HandedClock

@@ -11,7 +11,7 @@ from migration.operations.numbers import hand_in_pin
 from migration.steps.outcomes import Advanced, Reopen, Waiting
 from state.enums import Side, Status
 from state.errors import LeaseLost
-from state.ledger import Move
+from state.ledger.moves import Move
 from tests.harness.crash_point import CrashPoint, Killed
 from tests.harness.in_process import MakeHarness
 

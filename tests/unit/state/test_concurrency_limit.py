@@ -7,9 +7,9 @@ import pytest
 
 from state.enums import Party, Status, WaveState
 from state.errors import LeaseLost, NoTurn
-from state.ledger import Move
 from state.ledger.changes import SendersPaused
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
+from state.ledger.moves import Move
 from state.ledger.waves import NewWave
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture, open_ledger_fixture
 

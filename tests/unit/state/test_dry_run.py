@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from state.dry_run import trial
-from state.ledger import Ledger
+from state.ledger.ledger import Ledger
 from state.ledger.waves import NewWave
 from state.queries.queries import Queries
 from state.types import HandedClock

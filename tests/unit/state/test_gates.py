@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from state.enums import Released, Side, Status, WaveState
 from state.errors import GateClosed
-from state.ledger import Move
 from state.ledger.changes import ProfileHalted
+from state.ledger.moves import Move
 from state.ledger.waves import NewWave
 from state.models import CredentialProfileTable
 from tests.harness.ledger_fixture import MINUTE, START, LedgerFixture

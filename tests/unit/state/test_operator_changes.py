@@ -7,8 +7,8 @@ import pytest
 
 from state.enums import AttemptEnd, Disposition, Side, Status
 from state.errors import Conflict, LeaseLost, NotFound
-from state.ledger import Move
 from state.ledger.changes import AttemptClosed, ResultFound, SideRestored
+from state.ledger.moves import Move
 from state.rows import SealedSecret
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture
 
