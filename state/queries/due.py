@@ -88,7 +88,7 @@ class DueQueries:
         return tuple(row["id"] for row in await self._reader.rows(query))
 
 
-def _only_part(query: Select[Any], part: WavePart) -> Select[Any]:
+def _only_part(query: Select[*tuple[Any, ...]], part: WavePart) -> Select[*tuple[Any, ...]]:
     migration = MigrationTable
     place = func.row_number().over(order_by=migration.id).label("place")
     ranked = (

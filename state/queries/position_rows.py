@@ -20,7 +20,7 @@ from state.rows import InstanceRow, Position
 
 
 @cache
-def select_positions() -> Select[Any]:
+def select_positions() -> Select[*tuple[Any, ...]]:
     """Number migrations with all that a step may need of their numbers. Built once, because every step asks it."""
     migration, number = MigrationTable, NumberTable
     return (

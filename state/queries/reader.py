@@ -16,7 +16,7 @@ class Reader:
     engine: AsyncEngine
     clock: SqlClock
 
-    async def rows(self, query: Select[Any]) -> Sequence[Mapping[str, Any]]:
+    async def rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[Mapping[str, Any]]:
         """All rows of the query, in a transaction of its own."""
         async with self.engine.connect() as connection:
             rows: Sequence[Any] = (await connection.execute(query)).mappings().all()
