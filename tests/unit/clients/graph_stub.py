@@ -1,4 +1,4 @@
-"""A Graph client on a transport that the test answers, and ways to write what Graph answers."""
+"""A Graph client whose responses the test makes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,19 +15,21 @@ TOKEN = SecretStr("EAAG-a-token-of-the-system-user")
 APP_SECRET = SecretStr("an-app-secret")
 NUMBER = "106540352242922"
 WABA = "102290129340398"
-LATER = 10_000.0  # a `send_by` that has not passed: the clock of these tests stands at 0
+LATER = 10_000.0  # a `send_by` in the future: the clock of these tests stands at 0
 Answering = Callable[[httpx.Request], httpx.Response]
 
 
-def cloud(answer: Answering, *, secret: SecretStr | None = None, boot: Callable[[], float] = lambda: 0.0) -> GraphApi:
+def graph_api(
+    answer: Answering, *, secret: SecretStr | None = None, boot: Callable[[], float] = lambda: 0.0
+) -> GraphApi:
     def client() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=GuardedTransport(httpx.MockTransport(answer), boot))
 
     return GraphApi(client(), client, BASE, TOKEN, secret)
 
 
-def saying(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Answering:
-    """The same answer to everything; text and bytes are sent as they are."""
+def always(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Answering:
+    """The same response to every request; a body of text or bytes is sent as it is."""
     raw = body if isinstance(body, str | bytes) else json.dumps(body)
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -36,9 +38,9 @@ def saying(status: int, body: Any, headers: Mapping[str, str] | None = None) -> 
     return answer
 
 
-def error(code: int, **more: Any) -> dict[str, Any]:
+def error_body(error_code: int, **fields: Any) -> dict[str, Any]:
     """Graph's error envelope."""
-    return {"error": {"message": f"(#{code}) it says", "type": "OAuthException", "code": code, **more}}
+    return {"error": {"message": f"(#{error_code}) it says", "type": "OAuthException", "code": error_code, **fields}}
 
 
 def raising(exc: type[httpx.TransportError]) -> Answering:

@@ -1,4 +1,4 @@
-"""Named commands: arguments checked as a whole, no shell, an end for everything, nothing left running."""
+"""Named commands: arguments are checked as a whole, no shell, a time limit, nothing left running."""
 
 import sys
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ PYTHON = sys.executable
 IN_TIME = float("inf")
 
 
-def named(*argv: str, timeout_s: float = 30.0, **arguments: str) -> NamedCommands:
+def stop_command(*argv: str, timeout_s: float = 30.0, **arguments: str) -> NamedCommands:
     return NamedCommands({"stop": NamedCommand(argv=argv, arguments=arguments, timeout_s=timeout_s)})
 
 
@@ -27,8 +27,8 @@ def script(folder: Path, text: str) -> str:
 
 async def test_a_command_runs_with_its_arguments_filled_in(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write('|'.join(sys.argv[2:]))")
-    commands = named(PYTHON, told, str(out), "--name={container}", "{container}", container="[a-z0-9-]+")
+    program = script(tmp_path, "import sys; open(sys.argv[1], 'w').write('|'.join(sys.argv[2:]))")
+    commands = stop_command(PYTHON, program, str(out), "--name={container}", "{container}", container="[a-z0-9-]+")
     assert await commands.run("stop", {"container": "wa-1", "unused": "x"}, send_by=IN_TIME) == CommandResult(
         True, "done"
     )
@@ -36,23 +36,27 @@ async def test_a_command_runs_with_its_arguments_filled_in(tmp_path: Path) -> No
 
 
 async def test_there_is_no_shell(tmp_path: Path) -> None:
-    out, touched = tmp_path / "out", tmp_path / "touched"
-    told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
-    argument = f"$(touch {touched}); touch {touched} && `touch {touched}`"
-    assert (await named(PYTHON, told, str(out), "{x}", x=".*").run("stop", {"x": argument}, send_by=IN_TIME)).ok
+    out, created = tmp_path / "out", tmp_path / "touched"
+    program = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
+    argument = f"$(touch {created}); touch {created} && `touch {created}`"
+    assert (
+        await stop_command(PYTHON, program, str(out), "{x}", x=".*").run("stop", {"x": argument}, send_by=IN_TIME)
+    ).ok
     assert out.read_text() == argument
-    assert not touched.exists()
+    assert not created.exists()
 
 
-async def test_an_argument_is_not_filled_in_twice(tmp_path: Path) -> None:
+async def test_an_argument_that_looks_like_a_placeholder_is_not_filled_in(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    told = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
-    await named(PYTHON, told, str(out), "{a}", a=".*", b=".*").run("stop", {"a": "{b}", "b": "secret"}, send_by=IN_TIME)
+    program = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
+    await stop_command(PYTHON, program, str(out), "{a}", a=".*", b=".*").run(
+        "stop", {"a": "{b}", "b": "secret"}, send_by=IN_TIME
+    )
     assert out.read_text() == "{b}"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "values",
     [
         {},
         {"container": ""},
@@ -62,30 +66,30 @@ async def test_an_argument_is_not_filled_in_twice(tmp_path: Path) -> None:
         {"x": "wa-1"},
     ],
 )
-async def test_an_argument_that_is_not_as_the_admin_file_says_stops_it(given: Mapping[str, str]) -> None:
+async def test_a_missing_or_wrong_argument_refuses_the_command(values: Mapping[str, str]) -> None:
     with pytest.raises(Rejected):
-        await named("true", "{container}", container="[a-z0-9][a-z0-9-]*").run("stop", given, send_by=IN_TIME)
+        await stop_command("true", "{container}", container="[a-z0-9][a-z0-9-]*").run("stop", values, send_by=IN_TIME)
 
 
-async def test_a_place_without_a_pattern_is_never_filled_in() -> None:
+async def test_a_placeholder_without_a_pattern_refuses_the_command() -> None:
     with pytest.raises(Rejected):
-        await named("true", "{container}").run("stop", {"container": "wa-1"}, send_by=IN_TIME)
+        await stop_command("true", "{container}").run("stop", {"container": "wa-1"}, send_by=IN_TIME)
 
 
-async def test_an_unknown_name_is_refused() -> None:
+async def test_an_unknown_command_is_refused() -> None:
     with pytest.raises(Rejected) as raised:
-        await named("true").run("halt", {}, send_by=IN_TIME)
+        await stop_command("true").run("halt", {}, send_by=IN_TIME)
     assert raised.value.details == "the admin file names no command halt"
 
 
-async def test_a_dry_run_stops_before_it(tmp_path: Path) -> None:
+async def test_a_dry_run_runs_no_command(tmp_path: Path) -> None:
     command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
     with pytest.raises(WriteRefused):
         await NamedCommands({"stop": command}, refuse=True).run("stop", {}, send_by=IN_TIME)
     assert not (tmp_path / "touched").exists()
 
 
-async def test_one_whose_time_has_passed_is_not_run(tmp_path: Path) -> None:
+async def test_a_command_past_its_send_by_is_not_run(tmp_path: Path) -> None:
     command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
     with pytest.raises(Transient) as raised:
         await NamedCommands({"stop": command}, boot=lambda: 1005.0).run("stop", {}, send_by=1005.0)
@@ -93,14 +97,14 @@ async def test_one_whose_time_has_passed_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "touched").exists()
 
 
-async def test_a_failure_comes_with_its_code_and_its_last_word(tmp_path: Path) -> None:
-    told = script(tmp_path, "import sys; print('first\\nno such container', file=sys.stderr); sys.exit(3)")
-    result = await named(PYTHON, told).run("stop", {}, send_by=IN_TIME)
+async def test_a_failure_has_its_exit_code_and_last_line(tmp_path: Path) -> None:
+    program = script(tmp_path, "import sys; print('first\\nno such container', file=sys.stderr); sys.exit(3)")
+    result = await stop_command(PYTHON, program).run("stop", {}, send_by=IN_TIME)
     assert result == CommandResult(False, "exit code 3: no such container")
 
 
-async def test_a_program_that_is_not_there_is_a_failure() -> None:
-    assert not (await named("/no/such/program").run("stop", {}, send_by=IN_TIME)).ok
+async def test_a_missing_program_is_a_failure() -> None:
+    assert not (await stop_command("/no/such/program").run("stop", {}, send_by=IN_TIME)).ok
 
 
 CHILDREN = """
@@ -111,9 +115,9 @@ child.wait()
 """
 
 
-async def test_what_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
+async def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    commands = named(PYTHON, script(tmp_path, CHILDREN), str(pid), timeout_s=1.0)
+    commands = stop_command(PYTHON, script(tmp_path, CHILDREN), str(pid), timeout_s=1.0)
     result = await commands.run("stop", {}, send_by=IN_TIME)
     assert result == CommandResult(False, "not done after 1 s; killed")
     assert gone(int(pid.read_text()))
@@ -126,9 +130,9 @@ open(sys.argv[1], "w").write(str(child.pid))
 """
 
 
-async def test_a_daemon_that_keeps_stderr_open_does_not_break_it(tmp_path: Path) -> None:
+async def test_a_daemon_that_keeps_stderr_open_does_not_block_the_command(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    commands = named(PYTHON, script(tmp_path, DAEMON), str(pid), timeout_s=0.5)
+    commands = stop_command(PYTHON, script(tmp_path, DAEMON), str(pid), timeout_s=0.5)
     try:
         assert await commands.run("stop", {}, send_by=IN_TIME) == CommandResult(True, "done")
     finally:
@@ -136,7 +140,7 @@ async def test_a_daemon_that_keeps_stderr_open_does_not_break_it(tmp_path: Path)
 
 
 def gone(pid: int) -> bool:
-    """Also a dead one that nobody has waited for yet."""
+    """True also for a dead process that its parent has not waited for yet."""
     try:
         psutil.Process(pid).wait(5)
     except psutil.NoSuchProcess:
@@ -147,12 +151,12 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("arguments", [{"x": "["}, {"x": "(?P<"}])
-def test_a_bad_pattern_is_found_when_the_admin_file_is_read(arguments: dict[str, str]) -> None:
+def test_a_bad_pattern_is_reported_when_the_admin_file_is_read(arguments: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="not a regular expression"):
         NamedCommand(argv=("true",), arguments=arguments, timeout_s=1.0)
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, 51])
-def test_a_command_has_an_end_within_its_step(timeout_s: float) -> None:
+def test_the_time_limit_of_a_command_is_positive_and_within_its_step(timeout_s: float) -> None:
     with pytest.raises(ValidationError):
         NamedCommand(argv=("true",), timeout_s=timeout_s)

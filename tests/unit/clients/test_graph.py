@@ -1,4 +1,4 @@
-"""What each call of the Graph client asks for, and how it reads what comes back."""
+"""What each call of the Graph client sends, and how it reads the response."""
 
 import hashlib
 import hmac
@@ -13,26 +13,27 @@ from pydantic import SecretStr
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
 from migration.errors import OutcomeUnknown, Transient
-from tests.unit.clients.graph_stub import APP_SECRET, BASE, LATER, NUMBER, TOKEN, WABA, cloud, saying
+from tests.unit.clients.graph_stub import APP_SECRET, BASE, LATER, NUMBER, TOKEN, WABA, always, graph_api
 
 PIN = SecretStr("123456")
 BACKUP = Backup(data=SecretStr("the-backup"), password=SecretStr("its-password"))
 
 
-class Far:
-    """Answers `success` to everything and keeps what was asked."""
+class RecordingGraph:
+    """Answers `success`, or `body`, to every request, and keeps the requests."""
 
     def __init__(self, body: Any = None) -> None:
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
         self._body = {"success": True} if body is None else body
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         return httpx.Response(200, json=self._body)
 
     @property
-    def one(self) -> tuple[str, str, Any]:
-        (request,) = self.asked
+    def only_request(self) -> tuple[str, str, Any]:
+        """Method, path and JSON body of the one request."""
+        (request,) = self.requests
         return request.method, request.url.path.removeprefix("/v25.0"), json.loads(request.content or b"null")
 
 
@@ -78,27 +79,29 @@ WRITES: dict[str, tuple[Callable[[GraphApi], Awaitable[Any]], str, dict[str, Any
 
 
 @pytest.mark.parametrize("call", WRITES)
-async def test_a_write_is_one_post_with_this_body(call: str) -> None:
+async def test_a_write_is_one_post(call: str) -> None:
     write, path, body = WRITES[call]
-    far = Far()
-    await write(cloud(far))
-    assert far.one == ("POST", path, body)
-    assert far.asked[0].headers["authorization"] == f"Bearer {TOKEN.get_secret_value()}"
+    graph = RecordingGraph()
+    await write(graph_api(graph))
+    assert graph.only_request == ("POST", path, body)
+    assert graph.requests[0].headers["authorization"] == f"Bearer {TOKEN.get_secret_value()}"
 
 
-async def test_a_template_is_sent_once_and_its_id_kept() -> None:
-    far = Far({"messages": [{"id": "wamid.1"}]})
-    assert await cloud(far).send_template(NUMBER, "+15550109999", "hello", "en", "c-1", send_by=LATER) == "wamid.1"
-    _, path, body = far.one
+async def test_a_template_is_sent_once_and_gives_its_message_id() -> None:
+    graph = RecordingGraph({"messages": [{"id": "wamid.1"}]})
+    assert (
+        await graph_api(graph).send_template(NUMBER, "+15550109999", "hello", "en", "c-1", send_by=LATER) == "wamid.1"
+    )
+    _, path, body = graph.only_request
     assert path == f"/{NUMBER}/messages"
     assert (body["to"], body["biz_opaque_callback_data"]) == ("15550109999", "c-1")
     assert body["template"] == {"name": "hello", "language": {"code": "en"}}
 
 
 @pytest.mark.parametrize("body", [{}, {"success": True}, {"messages": []}, {"messages": [{}]}, {"messages": "text"}])
-async def test_a_message_without_an_id_may_have_been_sent(body: Any) -> None:
+async def test_a_message_response_without_an_id_leaves_the_outcome_unknown(body: Any) -> None:
     with pytest.raises(OutcomeUnknown):
-        await cloud(Far(body)).send_template(NUMBER, "+15550109999", "hello", "en", "c-1", send_by=LATER)
+        await graph_api(RecordingGraph(body)).send_template(NUMBER, "+15550109999", "hello", "en", "c-1", send_by=LATER)
 
 
 # -- appsecret_proof
@@ -106,60 +109,60 @@ async def test_a_message_without_an_id_may_have_been_sent(body: Any) -> None:
 
 async def test_every_call_carries_the_proof_of_the_app_secret() -> None:
     expected = hmac.new(b"an-app-secret", TOKEN.get_secret_value().encode(), hashlib.sha256).hexdigest()
-    far = Far()
-    client = cloud(far, secret=APP_SECRET)
+    graph = RecordingGraph()
+    client = graph_api(graph, secret=APP_SECRET)
     await client.set_pin(NUMBER, PIN, send_by=LATER)
     await client.subscribed_apps(WABA)
     await client.register(NUMBER, PIN, None, send_by=LATER)
-    assert [request.url.params.get("appsecret_proof") for request in far.asked] == [expected] * 3
+    assert [request.url.params.get("appsecret_proof") for request in graph.requests] == [expected] * 3
 
 
 async def test_without_an_app_secret_there_is_no_proof() -> None:
-    far = Far()
-    await cloud(far).set_pin(NUMBER, PIN, send_by=LATER)
-    assert "appsecret_proof" not in far.asked[0].url.params
+    graph = RecordingGraph()
+    await graph_api(graph).set_pin(NUMBER, PIN, send_by=LATER)
+    assert "appsecret_proof" not in graph.requests[0].url.params
 
 
 # -- paging
 
 
 def pages(count: int, *, last_has_cursors: bool = True) -> Callable[[httpx.Request], httpx.Response]:
-    """`phone_numbers` in pages of one; `next` points to another host."""
+    """Pages of one phone number each; `next` points to another host."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.host == "graph.test", "`next` was followed"
-        at = int(request.url.params.get("after", "0"))
-        body: dict[str, Any] = {"data": [{"id": str(at)}]}
-        if at + 1 < count:
+        index = int(request.url.params.get("after", "0"))
+        body: dict[str, Any] = {"data": [{"id": str(index)}]}
+        if index + 1 < count:
             body["paging"] = {
-                "cursors": {"after": str(at + 1)},
+                "cursors": {"after": str(index + 1)},
                 "next": "https://elsewhere.test/steal?access_token=x",
             }
         elif last_has_cursors:
-            body["paging"] = {"cursors": {"after": str(at + 1), "before": str(at)}}
+            body["paging"] = {"cursors": {"after": str(index + 1), "before": str(index)}}
         return httpx.Response(200, json=body)
 
     return answer
 
 
 @pytest.mark.parametrize("last_has_cursors", [True, False])
-async def test_pages_are_read_to_the_last_by_cursor_and_next_is_not_followed(last_has_cursors: bool) -> None:
-    found = await cloud(pages(4, last_has_cursors=last_has_cursors)).numbers(WABA)
-    assert [number.id for number in found] == ["0", "1", "2", "3"]
+async def test_pages_are_read_to_the_last_by_cursor_without_following_next(last_has_cursors: bool) -> None:
+    numbers = await graph_api(pages(4, last_has_cursors=last_has_cursors)).numbers(WABA)
+    assert [number.id for number in numbers] == ["0", "1", "2", "3"]
 
 
 # -- reading
 
 
-async def test_unknown_fields_and_words_are_no_error() -> None:
+async def test_unknown_fields_and_values_are_no_error() -> None:
     body = {"id": NUMBER, "status": "SOMETHING_NEW", "platform_type": "X", "a_field_of_tomorrow": {"a": 1}}
-    number = await cloud(saying(200, body)).number(NUMBER)
+    number = await graph_api(always(200, body)).number(NUMBER)
     assert (number.status, number.platform_type, number.registered) == ("SOMETHING_NEW", "X", False)
 
 
-@pytest.mark.parametrize("told", [1756713600, "1756713600", "2025-09-01T08:00:00+0000"])
-async def test_an_onboarding_time_comes_in_seconds_and_as_text(told: Any) -> None:
-    number = await cloud(saying(200, {"id": NUMBER, "last_onboarded_time": told})).number(NUMBER)
+@pytest.mark.parametrize("value", [1756713600, "1756713600", "2025-09-01T08:00:00+0000"])
+async def test_an_onboarding_time_is_read_from_seconds_and_text(value: Any) -> None:
+    number = await graph_api(always(200, {"id": NUMBER, "last_onboarded_time": value})).number(NUMBER)
     assert number.last_onboarded_time is not None
     assert number.last_onboarded_time.timestamp() == 1756713600
 
@@ -173,9 +176,9 @@ async def test_an_onboarding_time_comes_in_seconds_and_as_text(told: Any) -> Non
         ("NOT_APPLICABLE", "CONNECTED", False),
     ],
 )
-async def test_registered_needs_both_words(platform: str, status: str, registered: bool) -> None:
+async def test_registered_needs_platform_and_status(platform: str, status: str, registered: bool) -> None:
     body = {"id": NUMBER, "platform_type": platform, "status": status}
-    assert (await cloud(saying(200, body)).number(NUMBER)).registered is registered
+    assert (await graph_api(always(200, body)).number(NUMBER)).registered is registered
 
 
 @pytest.mark.parametrize(
@@ -185,8 +188,8 @@ async def test_registered_needs_both_words(platform: str, status: str, registere
         {"id": "77", "name": "Fleet", "override_callback_uri": "https://partner.test"},
     ],
 )
-async def test_a_subscription_is_seen_in_either_form(row: dict[str, Any]) -> None:
-    (app,) = await cloud(saying(200, {"data": [row]})).subscribed_apps(WABA)
+async def test_a_subscription_is_read_in_both_formats(row: dict[str, Any]) -> None:
+    (app,) = await graph_api(always(200, {"data": [row]})).subscribed_apps(WABA)
     assert (app.app_id, app.override_callback_uri) == ("77", "https://partner.test")
 
 
@@ -204,53 +207,55 @@ async def test_health_names_the_worst_entity() -> None:
             ],
         }
     }
-    health = await cloud(saying(200, body)).health(NUMBER)
+    health = await graph_api(always(200, body)).health(NUMBER)
     assert (health.messaging, health.why) == ("BLOCKED", "BUSINESS: no payment method")
 
 
 async def test_an_id_cannot_lead_to_another_path() -> None:
-    far = Far({"id": "x"})
-    await cloud(far).number("1/../2?a=b")
-    assert far.asked[0].url.raw_path.startswith(b"/v25.0/1%2F..%2F2%3Fa%3Db?")
+    graph = RecordingGraph({"id": "x"})
+    await graph_api(graph).number("1/../2?a=b")
+    assert graph.requests[0].url.raw_path.startswith(b"/v25.0/1%2F..%2F2%3Fa%3Db?")
 
 
 async def test_storage_and_profile_are_read() -> None:
     storage = {"storage_configuration": {"status": "IN_COUNTRY_STORAGE_ENABLED", "data_localization_region": "BR"}}
-    assert (await cloud(saying(200, storage)).settings(NUMBER)).region == "BR"
-    assert (await cloud(saying(200, {})).settings(NUMBER)).status == "DEFAULT"
-    assert (await cloud(saying(200, {"data": [{"about": "Hi"}]})).profile(NUMBER)).as_facts() == {"about": "Hi"}
-    assert (await cloud(saying(200, {"data": []})).profile(NUMBER)).as_facts() == {}
+    assert (await graph_api(always(200, storage)).settings(NUMBER)).region == "BR"
+    assert (await graph_api(always(200, {})).settings(NUMBER)).status == "DEFAULT"
+    assert (await graph_api(always(200, {"data": [{"about": "Hi"}]})).profile(NUMBER)).as_facts() == {"about": "Hi"}
+    assert (await graph_api(always(200, {"data": []})).profile(NUMBER)).as_facts() == {}
 
 
-# -- a connection of its own
+# -- a new connection
 
 
-class Fresh:
-    """Counts the clients that were made for one call, and whether they were closed."""
+class ClientFactory:
+    """Keeps the clients that were made for one call, to see how many there are and whether they were closed."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
         self._answer = answer
-        self.made: list[httpx.AsyncClient] = []
+        self.clients: list[httpx.AsyncClient] = []
 
     def __call__(self) -> httpx.AsyncClient:
-        self.made.append(httpx.AsyncClient(transport=httpx.MockTransport(self._answer)))
-        return self.made[-1]
+        self.clients.append(httpx.AsyncClient(transport=httpx.MockTransport(self._answer)))
+        return self.clients[-1]
 
 
-async def test_only_register_and_deregister_open_a_connection_of_their_own() -> None:
-    far, shared = Far(), Far()
-    fresh = Fresh(far)
-    client = GraphApi(httpx.AsyncClient(transport=httpx.MockTransport(shared)), fresh, BASE, TOKEN)
+async def test_only_register_and_deregister_use_a_new_connection() -> None:
+    own_graph, shared_graph = RecordingGraph(), RecordingGraph()
+    fresh = ClientFactory(own_graph)
+    client = GraphApi(httpx.AsyncClient(transport=httpx.MockTransport(shared_graph)), fresh, BASE, TOKEN)
     for name, (write, _, _) in WRITES.items():
-        before = len(fresh.made), len(shared.asked)
+        before = len(fresh.clients), len(shared_graph.requests)
         await write(client)
-        own = name.startswith(("register", "deregister"))
-        assert (len(fresh.made), len(shared.asked)) == (before[0] + own, before[1] + (not own)), name
-    assert len(far.asked) == 3
-    assert all(made.is_closed for made in fresh.made)
+        uses_own = name.startswith(("register", "deregister"))
+        assert (len(fresh.clients), len(shared_graph.requests)) == (before[0] + uses_own, before[1] + (not uses_own)), (
+            name
+        )
+    assert len(own_graph.requests) == 3
+    assert all(client.is_closed for client in fresh.clients)
 
 
 @pytest.mark.parametrize("body", [{}, {"id": None}, {"id": NUMBER, "last_onboarded_time": "yesterday"}])
-async def test_a_number_that_cannot_be_read_is_asked_for_again(body: Any) -> None:
+async def test_an_unreadable_number_is_a_transient_error(body: Any) -> None:
     with pytest.raises(Transient):
-        await cloud(saying(200, body)).number(NUMBER)
+        await graph_api(always(200, body)).number(NUMBER)

@@ -1,4 +1,4 @@
-"""What an answer of Graph means: the body before the HTTP status, and silence never taken for a refusal."""
+"""What a response of Graph means: the body counts before the HTTP status, and silence is never a refusal."""
 
 import json
 from datetime import timedelta
@@ -10,25 +10,25 @@ from pydantic import SecretStr
 
 from migration.clients.graph_errors import parsed_wait, regain
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
-from tests.unit.clients.graph_stub import LATER, NUMBER, cloud, error, raising, saying
+from tests.unit.clients.graph_stub import LATER, NUMBER, always, error_body, graph_api, raising
 
 PIN = SecretStr("123456")
 USAGE = {"1234": [{"type": "x", "estimated_time_to_regain_access": 7}, {"estimated_time_to_regain_access": 3}]}
 
 
-async def written(status: int, body: Any, headers: dict[str, str] | None = None) -> MigrationError:
+async def error_of_write(status: int, body: Any, headers: dict[str, str] | None = None) -> MigrationError:
     with pytest.raises(MigrationError) as raised:
-        await cloud(saying(status, body, headers)).set_pin(NUMBER, PIN, send_by=LATER)
+        await graph_api(always(status, body, headers)).set_pin(NUMBER, PIN, send_by=LATER)
     return raised.value
 
 
-async def read(status: int, body: Any, headers: dict[str, str] | None = None) -> MigrationError:
+async def error_of_read(status: int, body: Any, headers: dict[str, str] | None = None) -> MigrationError:
     with pytest.raises(MigrationError) as raised:
-        await cloud(saying(status, body, headers)).number(NUMBER)
+        await graph_api(always(status, body, headers)).number(NUMBER)
     return raised.value
 
 
-# (code, HTTP status) -> class for a write, class for a read
+# (error code, HTTP status) -> class for a write, class for a read
 TABLE: dict[tuple[int, int], tuple[type[MigrationError], type[MigrationError]]] = {
     (133000, 500): (Rejected, Rejected),
     (133005, 400): (Rejected, Rejected),
@@ -55,46 +55,46 @@ TABLE: dict[tuple[int, int], tuple[type[MigrationError], type[MigrationError]]] 
 }
 
 
-@pytest.mark.parametrize(("code", "status"), TABLE)
-async def test_a_code_means_the_same_whatever_the_http_status(code: int, status: int) -> None:
-    of_a_write, of_a_read = TABLE[code, status]
-    assert type(await written(status, error(code))) is of_a_write
-    assert type(await read(status, error(code))) is of_a_read
+@pytest.mark.parametrize(("error_code", "status"), TABLE)
+async def test_an_error_code_means_the_same_with_every_http_status(error_code: int, status: int) -> None:
+    of_a_write, of_a_read = TABLE[error_code, status]
+    assert type(await error_of_write(status, error_body(error_code))) is of_a_write
+    assert type(await error_of_read(status, error_body(error_code))) is of_a_read
 
 
-async def test_133000_with_http_500_is_an_answer() -> None:
-    refused = await written(500, error(133000, error_subcode=2494, fbtrace_id="AbC"))
+async def test_error_133000_with_http_500_is_a_rejection() -> None:
+    refused = await error_of_write(500, error_body(133000, error_subcode=2494, fbtrace_id="AbC"))
     assert isinstance(refused, Rejected)
     assert (refused.error_code, refused.error_subcode, refused.trace_id) == (133000, 2494, "AbC")
 
 
-async def test_a_refused_token_says_that_it_is_graphs() -> None:
-    refused = await written(401, error(190, error_subcode=463))
+async def test_a_refused_token_names_graph() -> None:
+    refused = await error_of_write(401, error_body(190, error_subcode=463))
     assert isinstance(refused, CredentialsRefused)
     assert (refused.refused_by, refused.error_code, refused.error_subcode) == ("graph", 190, 463)
 
 
-@pytest.mark.parametrize("code", [4, 80007])
-async def test_a_throttle_lasts_the_minutes_that_meta_names(code: int) -> None:
-    throttled = await read(400, error(code), {"X-Business-Use-Case-Usage": json.dumps(USAGE)})
+@pytest.mark.parametrize("error_code", [4, 80007])
+async def test_a_throttle_lasts_as_long_as_the_usage_header_names(error_code: int) -> None:
+    throttled = await error_of_read(400, error_body(error_code), {"X-Business-Use-Case-Usage": json.dumps(USAGE)})
     assert isinstance(throttled, Throttled)
     assert throttled.retry_after == timedelta(minutes=7)
     assert throttled.answered
 
 
-async def test_a_throttle_without_minutes_lasts_what_we_choose() -> None:
-    throttled = await read(400, error(4))
+async def test_a_throttle_without_a_usage_header_lasts_30_seconds() -> None:
+    throttled = await error_of_read(400, error_body(4))
     assert isinstance(throttled, Throttled)
     assert throttled.retry_after == timedelta(seconds=30)
 
 
-@pytest.mark.parametrize("said", ["", "no json", "null", "[]", "7", '{"1": 5}', '{"1": [5]}', '{"1": [{}]}'])
-def test_odd_usage_headers_are_no_wait(said: str) -> None:
-    assert regain({"x-business-use-case-usage": said}) is None
+@pytest.mark.parametrize("header", ["", "no json", "null", "[]", "7", '{"1": 5}', '{"1": [5]}', '{"1": [{}]}'])
+def test_a_malformed_usage_header_gives_no_wait(header: str) -> None:
+    assert regain({"x-business-use-case-usage": header}) is None
 
 
 async def test_http_429_without_a_body_is_a_throttle() -> None:
-    throttled = await written(429, "", {"X-Business-Use-Case-Usage": json.dumps(USAGE)})
+    throttled = await error_of_write(429, "", {"X-Business-Use-Case-Usage": json.dumps(USAGE)})
     assert isinstance(throttled, Throttled)
     assert throttled.retry_after == timedelta(minutes=7)
 
@@ -109,14 +109,14 @@ async def test_http_429_without_a_body_is_a_throttle() -> None:
         ([], "(#133005) it says"),
     ],
 )
-async def test_error_data_is_an_object_in_some_answers_and_text_in_others(data: Any, details: str) -> None:
-    refused = await written(400, error(133005, error_data=data))
+async def test_error_data_is_read_from_an_object_and_from_text(data: Any, details: str) -> None:
+    refused = await error_of_write(400, error_body(133005, error_data=data))
     assert isinstance(refused, Rejected)
     assert refused.details == details
 
 
-async def test_details_carry_no_phone_number() -> None:
-    refused = await written(400, error(100, error_data={"details": "number +15550104321 is not yours"}))
+async def test_details_have_masked_phone_numbers() -> None:
+    refused = await error_of_write(400, error_body(100, error_data={"details": "number +15550104321 is not yours"}))
     assert "+15550104321" not in repr(refused)
     assert "4321" in str(refused)
 
@@ -130,11 +130,11 @@ async def test_details_carry_no_phone_number() -> None:
         ("later", None),
     ],
 )
-def test_a_wait_is_read_off_the_text(text: str, wait: timedelta | None) -> None:
+def test_a_wait_is_read_from_the_text(text: str, wait: timedelta | None) -> None:
     assert parsed_wait(text) == wait
 
 
-# -- answers without a code
+# -- responses without an error code
 
 
 @pytest.mark.parametrize(
@@ -142,50 +142,50 @@ def test_a_wait_is_read_off_the_text(text: str, wait: timedelta | None) -> None:
     ["<html>Bad Gateway</html>", '{"error": {"code": 1', "", "null", "[]", '"text"', '{"error": "text"}'],
 )
 @pytest.mark.parametrize("status", [200, 400, 404, 500, 502, 503])
-async def test_an_unreadable_answer_to_a_write_leaves_the_outcome_unknown(status: int, body: str) -> None:
-    assert type(await written(status, body)) is OutcomeUnknown
+async def test_an_unreadable_response_to_a_write_leaves_the_outcome_unknown(status: int, body: str) -> None:
+    assert type(await error_of_write(status, body)) is OutcomeUnknown
 
 
 @pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", '{"error": {"code": 1', ""])
 @pytest.mark.parametrize("status", [200, 502])
-async def test_an_unreadable_answer_to_a_read_is_asked_for_again(status: int, body: str) -> None:
-    assert type(await read(status, body)) is Transient
+async def test_an_unreadable_response_to_a_read_is_transient(status: int, body: str) -> None:
+    assert type(await error_of_read(status, body)) is Transient
 
 
-@pytest.mark.parametrize("told", [True, "true", "True"])
-async def test_success_is_a_boolean_or_a_word(told: Any) -> None:
-    await cloud(saying(200, {"success": told})).set_pin(NUMBER, PIN, send_by=LATER)
+@pytest.mark.parametrize("success", [True, "true", "True"])
+async def test_success_is_a_boolean_or_text(success: Any) -> None:
+    await graph_api(always(200, {"success": success})).set_pin(NUMBER, PIN, send_by=LATER)
 
 
-@pytest.mark.parametrize("told", [False, "false"])
-async def test_success_false_is_a_refusal(told: Any) -> None:
-    assert type(await written(200, {"success": told})) is Rejected
+@pytest.mark.parametrize("success", [False, "false"])
+async def test_success_false_is_a_refusal(success: Any) -> None:
+    assert type(await error_of_write(200, {"success": success})) is Rejected
 
 
 @pytest.mark.parametrize("body", [{}, {"success": None}, {"success": "perhaps"}, {"id": "1"}])
-async def test_an_answer_that_does_not_say_success_leaves_the_outcome_unknown(body: Any) -> None:
-    assert type(await written(200, body)) is OutcomeUnknown
+async def test_a_response_without_success_leaves_the_outcome_unknown(body: Any) -> None:
+    assert type(await error_of_write(200, body)) is OutcomeUnknown
 
 
-# -- no answer
+# -- no response
 
 
 @pytest.mark.parametrize(
     "exc", [httpx.ReadTimeout, httpx.ReadError, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError]
 )
-async def test_a_write_without_an_answer_leaves_the_outcome_unknown(exc: type[httpx.TransportError]) -> None:
+async def test_a_write_without_a_response_leaves_the_outcome_unknown(exc: type[httpx.TransportError]) -> None:
     with pytest.raises(OutcomeUnknown):
-        await cloud(raising(exc)).set_pin(NUMBER, PIN, send_by=LATER)
+        await graph_api(raising(exc)).set_pin(NUMBER, PIN, send_by=LATER)
 
 
 @pytest.mark.parametrize("exc", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
-async def test_a_write_that_never_left_cost_nothing(exc: type[httpx.TransportError]) -> None:
+async def test_a_write_that_was_never_sent_is_transient_and_not_counted(exc: type[httpx.TransportError]) -> None:
     with pytest.raises(Transient) as raised:
-        await cloud(raising(exc)).register(NUMBER, PIN, None, send_by=LATER)
+        await graph_api(raising(exc)).register(NUMBER, PIN, None, send_by=LATER)
     assert not raised.value.answered
 
 
 @pytest.mark.parametrize("exc", [httpx.ReadTimeout, httpx.ReadError, httpx.ConnectError, httpx.RemoteProtocolError])
-async def test_a_read_without_an_answer_is_asked_again(exc: type[httpx.TransportError]) -> None:
+async def test_a_read_without_a_response_is_transient(exc: type[httpx.TransportError]) -> None:
     with pytest.raises(Transient):
-        await cloud(raising(exc)).number(NUMBER)
+        await graph_api(raising(exc)).number(NUMBER)

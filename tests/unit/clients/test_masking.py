@@ -1,4 +1,4 @@
-"""Phone numbers in words that others may read."""
+"""Masking of phone numbers in text that others may read."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from migration.clients.masking import masked, without_numbers
     ("number", "shown"),
     [("+15550104321", "+155•••4321"), ("15550104321", "1555•••4321"), ("+1555", "•••"), ("", "•••")],
 )
-def test_enough_to_recognise_and_not_to_dial(number: str, shown: str) -> None:
+def test_a_masked_number_keeps_its_ends(number: str, shown: str) -> None:
     assert masked(number) == shown
 
 
@@ -19,10 +19,10 @@ def test_enough_to_recognise_and_not_to_dial(number: str, shown: str) -> None:
 )
 @pytest.mark.parametrize("text", ["{}", "the number {} is not yours", "({})", "{}.", "to={},", "n:{}"])
 def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
-    told = without_numbers(text.format(number))
-    assert number not in told
-    assert "•••" in told
-    assert number[-4:].replace("-", "") in told.replace("-", "")
+    result = without_numbers(text.format(number))
+    assert number not in result
+    assert "•••" in result
+    assert number[-4:].replace("-", "") in result.replace("-", "")
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,5 @@ def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
         "/v25.0/106540352242922/register",
     ],
 )
-def test_what_is_no_number_stays(text: str) -> None:
+def test_text_without_a_phone_number_is_unchanged(text: str) -> None:
     assert without_numbers(text) == text

@@ -1,4 +1,4 @@
-"""The On-Premises client: logins, renewals, refusals and odd successes."""
+"""The On-Premises client: logins, token renewals, refusals and unusual successes."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from migration.clients.onprem import Session
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
-from tests.unit.clients.webapp_stub import LATER, PASSWORD, Webapp, answering, onprem, refusal
+from tests.unit.clients.webapp_stub import LATER, PASSWORD, Webapp, client_with_responses, error_response, onprem
 
 PIN = SecretStr("123456")
 HEALTH = "/v1/health"
@@ -28,41 +28,41 @@ async def test_one_login_serves_many_calls() -> None:
     webapp = Webapp({HEALTH: [OK]})
     for _ in range(3):
         await onprem(webapp, session).health()
-    assert webapp.asked == ["POST /v1/users/login", *["GET /v1/health"] * 3]
+    assert webapp.requests == ["POST /v1/users/login", *["GET /v1/health"] * 3]
 
 
-async def test_a_worn_token_is_renewed_once_and_the_call_said_again() -> None:
-    client, webapp = answering(TWO_STEP, NOT_ACCEPTED, OK)
+async def test_a_refused_token_is_renewed_once_and_the_call_repeated() -> None:
+    client, webapp = client_with_responses(TWO_STEP, NOT_ACCEPTED, OK)
     await client.set_two_step(PIN, send_by=LATER)
     assert webapp.tokens == ["token-1", "token-2"]
-    assert webapp.asked.count("POST /v1/users/login") == 2
+    assert webapp.requests.count("POST /v1/users/login") == 2
 
 
-async def test_a_token_that_is_never_accepted_is_a_refusal_and_no_loop() -> None:
-    client, webapp = answering(TWO_STEP, NOT_ACCEPTED)
+async def test_a_second_refused_token_is_a_rejection() -> None:
+    client, webapp = client_with_responses(TWO_STEP, NOT_ACCEPTED)
     with pytest.raises(Rejected):
         await client.set_two_step(PIN, send_by=LATER)
     assert webapp.tokens == ["token-1", "token-2"]
 
 
-async def test_a_token_past_its_days_is_renewed_before_it_is_used() -> None:
+async def test_an_expired_token_is_renewed_before_a_call() -> None:
     session = Session(SecretStr("old"), datetime.now(UTC) - timedelta(seconds=1))
     webapp = Webapp({HEALTH: [OK]})
     await onprem(webapp, session).health()
     assert webapp.tokens == ["token-1"]
 
 
-async def test_calls_at_once_log_in_once() -> None:
+async def test_simultaneous_calls_log_in_once() -> None:
     session = Session()
     webapp = Webapp({HEALTH: [OK]})
     client = onprem(webapp, session)
     await asyncio.gather(*(client.health() for _ in range(5)))
-    assert webapp.asked.count("POST /v1/users/login") == 1
+    assert webapp.requests.count("POST /v1/users/login") == 1
 
 
-async def test_the_default_password_is_named_as_what_it_is() -> None:
-    told = {"errors": [{"code": 1024, "title": "Password change required", "details": "change it"}]}
-    webapp = Webapp({HEALTH: [OK]}, logins=[(400, told)])
+async def test_the_default_password_is_named_in_the_error() -> None:
+    body = {"errors": [{"code": 1024, "title": "Password change required", "details": "change it"}]}
+    webapp = Webapp({HEALTH: [OK]}, logins=[(400, body)])
     with pytest.raises(CredentialsRefused) as raised:
         await onprem(webapp).health()
     assert (raised.value.refused_by, raised.value.error_code) == ("onprem", 1024)
@@ -83,12 +83,12 @@ async def test_a_wrong_password_is_credentials_refused(status: int, body: Any) -
     ("status", "body"),
     [(500, None), (502, None), (200, {"users": []}), (200, {}), (200, None), (200, {"users": "text"}), (200, [1])],
 )
-async def test_a_login_without_a_token_is_tried_later(status: int, body: Any) -> None:
+async def test_a_login_response_without_a_token_is_transient(status: int, body: Any) -> None:
     with pytest.raises(Transient):
         await onprem(Webapp({HEALTH: [OK]}, logins=[(status, body)])).login()
 
 
-async def test_a_login_is_proved_anew_each_time() -> None:
+async def test_login_asks_the_instance_each_time() -> None:
     session = Session()
     webapp = Webapp({HEALTH: [OK]})
     client = onprem(webapp, session)
@@ -100,7 +100,7 @@ async def test_a_login_is_proved_anew_each_time() -> None:
 
 # -- refusals
 
-CODES: dict[int, type[MigrationError]] = {
+ERROR_CODES: dict[int, type[MigrationError]] = {
     1011: Transient,
     1014: Transient,
     1017: Transient,
@@ -116,44 +116,44 @@ CODES: dict[int, type[MigrationError]] = {
 }
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("error_code", ERROR_CODES)
 @pytest.mark.parametrize("status", [200, 400, 500])
-async def test_the_body_is_read_before_the_status(code: int, status: int) -> None:
-    client, _ = answering(TWO_STEP, refusal(code, status=status))
+async def test_an_error_code_means_the_same_with_every_http_status_on_premises(error_code: int, status: int) -> None:
+    client, _ = client_with_responses(TWO_STEP, error_response(error_code, status=status))
     with pytest.raises(MigrationError) as raised:
         await client.set_two_step(PIN, send_by=LATER)
-    assert type(raised.value) is CODES[code]
+    assert type(raised.value) is ERROR_CODES[error_code]
 
 
-async def test_a_bare_error_object_is_a_refusal_too() -> None:
-    client, _ = answering(TWO_STEP, httpx.Response(400, json={"code": 1008, "title": "Required parameter"}))
+async def test_an_error_object_without_a_list_is_a_rejection() -> None:
+    client, _ = client_with_responses(TWO_STEP, httpx.Response(400, json={"code": 1008, "title": "Required parameter"}))
     with pytest.raises(Rejected) as raised:
         await client.set_two_step(PIN, send_by=LATER)
     assert raised.value.error_code == 1008
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-async def test_a_gateways_page_leaves_a_write_unknown_and_a_read_for_later(status: int) -> None:
+async def test_a_gateway_page_leaves_a_write_unknown_and_makes_a_read_transient(status: int) -> None:
     page = httpx.Response(status, text="<html>Bad Gateway</html>")
     with pytest.raises(OutcomeUnknown):
-        await answering(TWO_STEP, page)[0].set_two_step(PIN, send_by=LATER)
+        await client_with_responses(TWO_STEP, page)[0].set_two_step(PIN, send_by=LATER)
     with pytest.raises(Transient):
-        await answering(HEALTH, page)[0].health()
+        await client_with_responses(HEALTH, page)[0].health()
     with pytest.raises(Transient):
-        await answering(BACKUP, page)[0].backup(SecretStr("p"))
+        await client_with_responses(BACKUP, page)[0].backup(SecretStr("p"))
 
 
-async def test_somebody_elses_page_with_status_200_is_no_success() -> None:
+async def test_a_foreign_page_with_status_200_is_no_success() -> None:
     page = httpx.Response(200, text="<html>Please log in to the network</html>")
     with pytest.raises(OutcomeUnknown):
-        await answering(TWO_STEP, page)[0].set_two_step(PIN, send_by=LATER)
+        await client_with_responses(TWO_STEP, page)[0].set_two_step(PIN, send_by=LATER)
     with pytest.raises(Transient):
-        await answering(BACKUP, page)[0].backup(SecretStr("p"))
+        await client_with_responses(BACKUP, page)[0].backup(SecretStr("p"))
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"meta": {"version": "2.57"}}'])
-async def test_almost_any_body_comes_with_a_success(body: bytes) -> None:
-    client, _ = answering(TWO_STEP, httpx.Response(200, content=body))
+async def test_a_success_may_have_an_empty_body(body: bytes) -> None:
+    client, _ = client_with_responses(TWO_STEP, httpx.Response(200, content=body))
     await client.set_two_step(PIN, send_by=LATER)
 
 
@@ -167,8 +167,10 @@ async def test_almost_any_body_comes_with_a_success(body: bytes) -> None:
         (httpx.RemoteProtocolError, OutcomeUnknown),
     ],
 )
-async def test_silence_after_a_write(exc: type[httpx.TransportError], expected: type[MigrationError]) -> None:
-    client, _ = answering(TWO_STEP, exc)
+async def test_a_write_without_a_response_is_unknown_unless_it_never_connected(
+    exc: type[httpx.TransportError], expected: type[MigrationError]
+) -> None:
+    client, _ = client_with_responses(TWO_STEP, exc)
     with pytest.raises(expected) as raised:
         await client.set_two_step(PIN, send_by=LATER)
     assert not getattr(raised.value, "left", False)
@@ -177,34 +179,34 @@ async def test_silence_after_a_write(exc: type[httpx.TransportError], expected: 
 # -- calls
 
 
-async def test_a_backup_is_the_text_that_came() -> None:
-    client, webapp = answering(BACKUP, {"settings": {"data": "the-backup"}})
+async def test_a_backup_is_returned_as_it_came() -> None:
+    client, webapp = client_with_responses(BACKUP, {"settings": {"data": "the-backup"}})
     data = await client.backup(SecretStr("password"))
     assert data.get_secret_value() == "the-backup"
     assert "the-backup" not in repr(data)
-    assert webapp.asked[-1] == "POST /v1/settings/backup"
+    assert webapp.requests[-1] == "POST /v1/settings/backup"
 
 
 @pytest.mark.parametrize("body", [{}, {"settings": None}, {"settings": {"data": ""}}, {"settings": {"data": 7}}])
-async def test_an_empty_backup_is_no_backup_and_asked_for_again(body: Any) -> None:
+async def test_an_empty_backup_is_a_transient_error(body: Any) -> None:
     with pytest.raises(Transient, match="came back empty"):
-        await answering(BACKUP, body)[0].backup(SecretStr("password"))
+        await client_with_responses(BACKUP, body)[0].backup(SecretStr("password"))
 
 
 @pytest.mark.parametrize(("status", "registered"), [(201, True), (202, False), (200, False)])
-async def test_an_account_is_registered_or_waits_for_its_code(status: int, registered: bool) -> None:
-    client, _ = answering("/v1/account", httpx.Response(status, json={"account": [{"vname": "x"}]}))
+async def test_an_account_is_registered_with_status_201_only(status: int, registered: bool) -> None:
+    client, _ = client_with_responses("/v1/account", httpx.Response(status, json={"account": [{"vname": "x"}]}))
     assert await client.account("1", "5550104321", "SMS", "cert", PIN, send_by=LATER) is registered
 
 
-async def test_a_closed_registration_says_so() -> None:
-    client, _ = answering("/v1/account", refusal(1005, "biz_link_on_prem_reg_blocked", 403))
+async def test_a_blocked_registration_is_a_rejection() -> None:
+    client, _ = client_with_responses("/v1/account", error_response(1005, "biz_link_on_prem_reg_blocked", 403))
     with pytest.raises(Rejected) as raised:
         await client.account("1", "5550104321", "SMS", "cert", PIN, send_by=LATER)
     assert (raised.value.error_code, raised.value.details) == (1005, "biz_link_on_prem_reg_blocked")
 
 
-async def test_a_profile_comes_in_clouds_words() -> None:
+async def test_a_profile_is_translated_for_cloud() -> None:
     webapp = Webapp(
         {
             "/v1/settings/business/profile": [
@@ -218,7 +220,7 @@ async def test_a_profile_comes_in_clouds_words() -> None:
 
 
 @pytest.mark.parametrize("vertical", ["Space Travel", None, ""])
-async def test_a_vertical_that_cloud_lacks_is_left_out(vertical: Any) -> None:
+async def test_a_vertical_unknown_to_cloud_is_left_out(vertical: Any) -> None:
     webapp = Webapp(
         {
             "/v1/settings/business/profile": [{"settings": {"business": {"profile": {"vertical": vertical}}}}],
@@ -237,4 +239,4 @@ async def test_a_vertical_that_cloud_lacks_is_left_out(vertical: Any) -> None:
     ],
 )
 async def test_waiting_callbacks_are_summed_over_nodes(stats: Any, queued: int) -> None:
-    assert await answering("/v1/stats/app", stats)[0].callback_queue() == queued
+    assert await client_with_responses("/v1/stats/app", stats)[0].callback_queue() == queued

@@ -1,4 +1,4 @@
-"""What one look at an instance shows: `serving`, `not_serving`, `refused`, or `unreachable`, which proves nothing."""
+"""One reading of an instance: `serving`, `not_serving`, `refused`, or `unreachable`, which proves nothing."""
 
 import asyncio
 import socket
@@ -10,24 +10,24 @@ import pytest
 from pydantic import SecretStr
 
 from migration.clients.onprem import OnPremApi, Reading, Session
-from tests.unit.clients.webapp_stub import PASSWORD, Webapp, answering, onprem, refusal
+from tests.unit.clients.webapp_stub import PASSWORD, Webapp, client_with_responses, error_response, onprem
 
 HEALTH, SUPPORT = "/v1/health", "/v1/support"
 
 
-def health(*words: str | None, single: bool = False) -> dict[str, Any]:
+def health(*statuses: str | None, single: bool = False) -> dict[str, Any]:
     if single:
-        return {"health": {"gateway_status": words[0]}}
-    return {"health": {f"node-{at}": {"gateway_status": word} for at, word in enumerate(words)}}
+        return {"health": {"gateway_status": statuses[0]}}
+    return {"health": {f"node-{index}": {"gateway_status": status} for index, status in enumerate(statuses)}}
 
 
-WORDS: list[tuple[dict[str, Any], Reading]] = [
+STATUSES: list[tuple[dict[str, Any], Reading]] = [
     (health("connected", single=True), Reading.SERVING),
     (health("disconnected", single=True), Reading.NOT_SERVING),
     (health("unregistered", single=True), Reading.NOT_SERVING),
     (health("connecting", single=True), Reading.UNREACHABLE),
     (health("uninitialized", single=True), Reading.UNREACHABLE),
-    (health("a word of tomorrow", single=True), Reading.UNREACHABLE),
+    (health("a status of tomorrow", single=True), Reading.UNREACHABLE),
     (health(None, single=True), Reading.UNREACHABLE),
     (health("connected", "disconnected"), Reading.SERVING),
     (health("disconnected", "connected"), Reading.SERVING),
@@ -43,30 +43,30 @@ WORDS: list[tuple[dict[str, Any], Reading]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "kind"), WORDS)
-async def test_words_over_all_topologies(told: dict[str, Any], kind: Reading) -> None:
-    webapp = Webapp({HEALTH: [told], SUPPORT: [{}]})
+@pytest.mark.parametrize(("body", "kind"), STATUSES)
+async def test_the_reading_of_every_gateway_status_and_topology(body: dict[str, Any], kind: Reading) -> None:
+    webapp = Webapp({HEALTH: [body], SUPPORT: [{}]})
     assert (await onprem(webapp).reading()).kind is kind
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         httpx.ReadTimeout,
         httpx.ConnectTimeout,
         httpx.ReadError,
         httpx.ConnectError("no route to host"),
         httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
-        refusal(1014, "Coreapp is down", 500),
-        refusal(1005, "Access denied", 403),
+        error_response(1014, "Coreapp is down", 500),
+        error_response(1005, "Access denied", 403),
         httpx.Response(502, text="<html>Bad Gateway</html>"),
         httpx.Response(200, text="<html>Hello</html>"),
         httpx.Response(200, content=b'{"health": {"gateway_st'),
     ],
     ids=str,
 )
-async def test_anything_else_proves_nothing(answer: Any) -> None:
-    client, _ = answering(HEALTH, answer)
+async def test_any_other_response_is_unreachable(response: Any) -> None:
+    client, _ = client_with_responses(HEALTH, response)
     assert (await client.reading()).kind is Reading.UNREACHABLE
 
 
@@ -78,15 +78,15 @@ async def test_anything_else_proves_nothing(answer: Any) -> None:
     ],
     ids=str,
 )
-async def test_a_closed_door_counts_only_when_it_is_closed_twice(closed: httpx.TransportError) -> None:
-    client, webapp = answering(HEALTH, closed)
+async def test_a_refused_connection_counts_only_when_it_is_refused_twice(closed: httpx.TransportError) -> None:
+    client, webapp = client_with_responses(HEALTH, closed)
     assert (await client.reading()).kind is Reading.REFUSED
-    assert webapp.asked.count("GET /v1/health") == 2
+    assert webapp.requests.count("GET /v1/health") == 2
     webapp = Webapp({HEALTH: [closed, health("connected")], SUPPORT: [{}]})
     assert (await onprem(webapp).reading()).kind is Reading.SERVING
 
 
-async def test_a_refused_login_proves_nothing() -> None:
+async def test_a_refused_login_is_unreachable() -> None:
     webapp = Webapp({HEALTH: [{}]}, logins=[(401, None)])
     assert (await onprem(webapp).reading()).kind is Reading.UNREACHABLE
 
@@ -102,14 +102,14 @@ async def test_a_refused_login_proves_nothing() -> None:
         ({}, None),
     ],
 )
-async def test_the_earliest_expiry_over_all_nodes(support: Any, year: int | None) -> None:
+async def test_the_expiry_is_the_earliest_of_all_nodes(support: Any, year: int | None) -> None:
     webapp = Webapp({HEALTH: [health("connected")], SUPPORT: [support]})
     expires = (await onprem(webapp).reading()).expires_at
     assert (expires.year if expires else None) == year
     assert expires is None or expires.tzinfo is not None
 
 
-async def test_no_answer_about_the_expiry_does_not_spoil_the_reading() -> None:
+async def test_a_reading_without_an_expiry_is_still_a_reading() -> None:
     webapp = Webapp({HEALTH: [health("connected")], SUPPORT: [httpx.ReadTimeout]})
     reading = await onprem(webapp).reading()
     assert (reading.kind, reading.expires_at) == (Reading.SERVING, None)
@@ -118,17 +118,17 @@ async def test_no_answer_about_the_expiry_does_not_spoil_the_reading() -> None:
 # -- over real sockets
 
 
-def at(port: int) -> tuple[OnPremApi, httpx.AsyncClient]:
+def client_at(port: int) -> tuple[OnPremApi, httpx.AsyncClient]:
     http = httpx.AsyncClient(trust_env=False)
     logged_in = Session(SecretStr("token"), datetime.now(UTC) + timedelta(days=1))
     return OnPremApi(http, f"http://127.0.0.1:{port}", "admin", PASSWORD, logged_in, "client-1"), http
 
 
-async def test_a_port_where_nobody_listens_is_refused() -> None:
+async def test_a_closed_port_is_refused() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-    client, http = at(port)
+    client, http = client_at(port)
     assert (await client.reading()).kind is Reading.REFUSED
     await http.aclose()
 
@@ -143,7 +143,7 @@ async def test_a_port_where_nobody_listens_is_refused() -> None:
     ],
     ids=["not a byte", "half a body", "half a chunk", "another protocol"],
 )
-async def test_a_door_that_shuts_at_once_is_refused_and_one_that_says_something_is_not(
+async def test_a_connection_closed_at_once_is_refused_and_a_broken_response_is_unreachable(
     sent: bytes, kind: Reading
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -154,6 +154,6 @@ async def test_a_door_that_shuts_at_once_is_refused_and_one_that_says_something_
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
-        client, http = at(listener.sockets[0].getsockname()[1])
+        client, http = client_at(listener.sockets[0].getsockname()[1])
         assert (await client.reading()).kind is kind
         await http.aclose()

@@ -1,4 +1,4 @@
-"""The `send_by` guard over real sockets: a request whose time has passed does not leave as a whole one."""
+"""The `send_by` guard over real sockets: after its time a request is not sent, or not as a whole."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,30 +22,30 @@ ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
 
 @dataclass
 class Server:
-    """A loopback server that keeps what came in, a connection at a time."""
+    """A loopback server that keeps the bytes received on each connection."""
 
     url: str = ""
     connections: list[bytearray] = field(default_factory=list)
-    whole: list[bytes] = field(default_factory=list)  # requests that came with their whole body
+    complete: list[bytes] = field(default_factory=list)  # requests with their whole body
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen = bytearray()
-        self.connections.append(seen)
+        received = bytearray()
+        self.connections.append(received)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                seen += head
+                received += head
                 length = next(
                     (int(line[15:]) for line in head.lower().splitlines() if line.startswith(b"content-length:")), 0
                 )
                 body = await reader.readexactly(length)
-                seen += body
-                self.whole.append(head + body)
+                received += body
+                self.complete.append(head + body)
                 writer.write(ANSWER)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError) as exc:
-            seen += getattr(exc, "partial", b"")
+            received += getattr(exc, "partial", b"")
         finally:
             writer.close()
             self.closed.set()
@@ -62,58 +62,58 @@ async def listening() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    async with listening() as one:
-        yield one
+    async with listening() as running:
+        yield running
 
 
-def ticking(*readings: float) -> Callable[[], float]:
-    """A clock that shows these readings one after the other, then the last for ever."""
-    left = list(readings)
-    return lambda: left.pop(0) if len(left) > 1 else left[0]
+def clock_showing(*readings: float) -> Callable[[], float]:
+    """A clock that shows these times in order, and the last one from then on."""
+    remaining = list(readings)
+    return lambda: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
-def client_of(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[httpx.AsyncClient]]:
-    made: list[httpx.AsyncClient] = []
+def graph_api_at(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[httpx.AsyncClient]]:
+    clients: list[httpx.AsyncClient] = []
 
     def client() -> httpx.AsyncClient:
-        made.append(httpx.AsyncClient(transport=GuardedTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False))
-        return made[-1]
+        clients.append(httpx.AsyncClient(transport=GuardedTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False))
+        return clients[-1]
 
-    return GraphApi(client(), client, url, TOKEN), made
-
-
-async def closed(made: list[httpx.AsyncClient]) -> None:
-    for one in made:
-        await one.aclose()
+    return GraphApi(client(), client, url, TOKEN), clients
 
 
-async def test_in_time_it_is_sent(server: Server) -> None:
-    api, made = client_of(server.url, ticking(0.0))
+async def close_all(clients: list[httpx.AsyncClient]) -> None:
+    for client in clients:
+        await client.aclose()
+
+
+async def test_a_request_in_time_is_sent(server: Server) -> None:
+    api, clients = graph_api_at(server.url, clock_showing(0.0))
     await api.register(NUMBER, PIN, None, send_by=5.0)
-    assert len(server.whole) == 1
-    await closed(made)
+    assert len(server.complete) == 1
+    await close_all(clients)
 
 
-async def test_a_kept_connection_is_not_used_for_register(server: Server) -> None:
-    api, made = client_of(server.url, ticking(0.0))
+async def test_register_uses_no_kept_connection(server: Server) -> None:
+    api, clients = graph_api_at(server.url, clock_showing(0.0))
     await api.set_pin(NUMBER, PIN, send_by=5.0)
     await api.set_pin(NUMBER, PIN, send_by=5.0)
     assert len(server.connections) == 1, "an ordinary write keeps its connection"
     await api.register(NUMBER, PIN, None, send_by=5.0)
     await api.register(NUMBER, PIN, None, send_by=5.0)
     assert len(server.connections) == 3
-    assert [b"/register" in bytes(one) for one in server.connections] == [False, True, True]
-    await closed(made)
+    assert [b"/register" in bytes(connection) for connection in server.connections] == [False, True, True]
+    await close_all(clients)
 
 
-async def test_past_its_time_it_does_not_even_connect(server: Server) -> None:
-    api, made = client_of(server.url, ticking(5.0))
+async def test_a_late_request_does_not_even_connect(server: Server) -> None:
+    api, clients = graph_api_at(server.url, clock_showing(5.0))
     with pytest.raises(Transient) as raised:
         await api.register(NUMBER, PIN, None, send_by=5.0)
     assert isinstance(raised.value.__cause__, TooLate)
     assert not raised.value.answered
     assert server.connections == []
-    await closed(made)
+    await close_all(clients)
 
 
 @pytest.mark.parametrize(
@@ -122,42 +122,42 @@ async def test_past_its_time_it_does_not_even_connect(server: Server) -> None:
     ids=["while it connects", "between headers and body"],
 )
 @pytest.mark.parametrize("call", ["register", "deregister"])
-async def test_past_its_time_no_whole_request_leaves(
+async def test_a_request_that_becomes_late_is_not_sent_as_a_whole(
     server: Server, clock: tuple[float, ...], headers_left: bool, call: str
 ) -> None:
-    api, made = client_of(server.url, ticking(*clock))
-    late = api.register(NUMBER, PIN, None, send_by=5.0) if call == "register" else api.deregister(NUMBER, send_by=5.0)
+    api, clients = graph_api_at(server.url, clock_showing(*clock))
+    write = api.register(NUMBER, PIN, None, send_by=5.0) if call == "register" else api.deregister(NUMBER, send_by=5.0)
     with pytest.raises(Transient) as raised:
-        await late
+        await write
     assert isinstance(raised.value.__cause__, TooLate)
-    await closed(made)
+    await close_all(clients)
     await asyncio.wait_for(server.closed.wait(), 5)
-    assert server.whole == []
+    assert server.complete == []
     assert len(server.connections) == 1
     assert (b"POST" in bytes(server.connections[0])) is headers_left
     assert b"123456" not in bytes(server.connections[0])
 
 
-async def test_it_is_looked_at_again_on_a_kept_connection(server: Server) -> None:
-    api, made = client_of(server.url, ticking(0.0, 0.0, 0.0, 0.0, 6.0))
+async def test_the_time_is_checked_again_on_a_kept_connection(server: Server) -> None:
+    api, clients = graph_api_at(server.url, clock_showing(0.0, 0.0, 0.0, 0.0, 6.0))
     await api.set_pin(NUMBER, PIN, send_by=5.0)
     with pytest.raises(Transient):
         await api.set_pin(NUMBER, PIN, send_by=5.0)
-    assert len(server.whole) == 1
-    await closed(made)
+    assert len(server.complete) == 1
+    await close_all(clients)
 
 
 async def test_a_write_without_a_body_is_stopped_at_its_headers(server: Server) -> None:
-    transport = GuardedTransport(httpx.AsyncHTTPTransport(), ticking(0.0, 6.0))
+    transport = GuardedTransport(httpx.AsyncHTTPTransport(), clock_showing(0.0, 6.0))
     async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
         with pytest.raises(TooLate):
             await client.post(server.url, extensions={SEND_BY: 5.0})
-    assert server.whole == []
+    assert server.complete == []
 
 
-async def test_a_caller_without_a_deadline_is_let_through(server: Server) -> None:
+async def test_a_request_without_a_deadline_is_sent(server: Server) -> None:
     async with httpx.AsyncClient(
-        transport=GuardedTransport(httpx.AsyncHTTPTransport(), ticking(10**9)), trust_env=False
+        transport=GuardedTransport(httpx.AsyncHTTPTransport(), clock_showing(10**9)), trust_env=False
     ) as client:
         assert (await client.get(server.url)).status_code == 200
 
@@ -165,25 +165,25 @@ async def test_a_caller_without_a_deadline_is_let_through(server: Server) -> Non
 # -- a dry run
 
 
-def refusing() -> tuple[httpx.AsyncClient, list[str]]:
-    seen: list[str] = []
+def refusing_client() -> tuple[httpx.AsyncClient, list[str]]:
+    requests: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(f"{request.method} {request.url.path}")
+        requests.append(f"{request.method} {request.url.path}")
         return httpx.Response(
             200, json={"success": True, "users": [{"token": "t"}], "settings": {"data": "b"}, "health": {}}
         )
 
-    return httpx.AsyncClient(transport=RefusingTransport(httpx.MockTransport(answer))), seen
+    return httpx.AsyncClient(transport=RefusingTransport(httpx.MockTransport(answer))), requests
 
 
-async def test_a_dry_run_reads_logs_in_and_tries_a_backup() -> None:
-    http, seen = refusing()
+async def test_a_dry_run_may_read_log_in_and_make_a_backup() -> None:
+    http, requests = refusing_client()
     onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
     await onprem.health()
     await onprem.backup(SecretStr("password"))
     await GraphApi(http, lambda: http, "https://graph.test", TOKEN).subscribed_apps("1")
-    assert seen == [
+    assert requests == [
         "POST /v1/users/login",
         "GET /v1/health",
         "POST /v1/settings/backup",
@@ -192,9 +192,9 @@ async def test_a_dry_run_reads_logs_in_and_tries_a_backup() -> None:
 
 
 async def test_a_dry_run_refuses_every_write() -> None:
-    http, seen = refusing()
+    http, requests = refusing_client()
     onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
-    graph = GraphApi(http, lambda: refusing()[0], "https://graph.test", TOKEN)
+    graph = GraphApi(http, lambda: refusing_client()[0], "https://graph.test", TOKEN)
     hooks = TrafficHooks(http, "https://senders.test/hook", SecretStr("hook"))
     writes = [
         graph.register(NUMBER, PIN, None, send_by=5.0),
@@ -215,4 +215,4 @@ async def test_a_dry_run_refuses_every_write() -> None:
     for write in writes:
         with pytest.raises(WriteRefused):
             await write
-    assert seen == ["POST /v1/users/login"]
+    assert requests == ["POST /v1/users/login"]

@@ -1,4 +1,4 @@
-"""A certificate of the client's own making is accepted only where the inventory says so: over real TLS."""
+"""A self-signed certificate is accepted only where the inventory says so: over real TLS."""
 
 import asyncio
 import ipaddress
@@ -23,11 +23,11 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
-    """A server's context with a certificate that it signed itself."""
+    """A server's TLS context with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -41,7 +41,7 @@ def certificate(folder: Path) -> ssl.SSLContext:
     pem = folder / "server.pem"
     pem.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(serialization.Encoding.PEM)
+        + certificate.public_bytes(serialization.Encoding.PEM)
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
@@ -63,27 +63,29 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificate(tmp_path)) as listener:
-        # The refusals of this test are the server's failed handshakes too; they are no news.
+        # The refused connections are failed handshakes of this server too: they are expected, so they are not reported.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         yield f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
 
 
 @pytest.fixture
-async def wires() -> AsyncIterator[HttpClients]:
-    made = HttpClients(SystemClock())
-    yield made
-    await made.aclose()
+async def http_clients() -> AsyncIterator[HttpClients]:
+    clients = HttpClients(SystemClock())
+    yield clients
+    await clients.aclose()
 
 
-async def test_it_is_refused_unless_the_inventory_says_so(url: str, wires: HttpClients) -> None:
+async def test_a_self_signed_certificate_is_refused_unless_the_inventory_allows_it(
+    url: str, http_clients: HttpClients
+) -> None:
     for verify, kind in ((True, Reading.UNREACHABLE), (False, Reading.SERVING)):
-        http = wires.onprem(verify_tls=verify)
+        http = http_clients.onprem(verify_tls=verify)
         client = OnPremApi(http, url, "admin", SecretStr("secret"), Session(), "client-1")
         assert (await client.reading()).kind is kind
 
 
-async def test_graph_is_never_talked_to_without_looking_at_its_certificate(url: str, wires: HttpClients) -> None:
-    for http in (wires.graph, wires.fresh()):
+async def test_the_certificate_of_graph_is_always_verified(url: str, http_clients: HttpClients) -> None:
+    for http in (http_clients.graph, http_clients.fresh()):
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.get(url)
         await http.aclose()

@@ -1,4 +1,4 @@
-"""The partner's traffic hooks: signed, said under a key, and read word for word."""
+"""The partner's traffic hooks: each event is signed and has an idempotency key, and each response is read."""
 
 import hashlib
 import hmac
@@ -24,19 +24,19 @@ def hooks(answer: Callable[[httpx.Request], httpx.Response]) -> TrafficHooks:
     return TrafficHooks(httpx.AsyncClient(transport=httpx.MockTransport(answer)), URL, SECRET)
 
 
-def saying(status: int, body: Any = None) -> TrafficHooks:
+def hooks_answering(status: int, body: Any = None) -> TrafficHooks:
     return hooks(lambda request: httpx.Response(status, json=body))
 
 
-async def test_the_signature_is_over_the_very_bytes_that_leave() -> None:
-    seen: list[httpx.Request] = []
+async def test_the_signature_covers_the_bytes_that_are_sent() -> None:
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
+        requests.append(request)
         return httpx.Response(200, json={"state": "done"})
 
     await hooks(answer).announce(BODY, "1:pause_sends:0", send_by=LATER)
-    (request,) = seen
+    (request,) = requests
     expected = hmac.new(b"hook-secret", request.content, hashlib.sha256).hexdigest()
     assert request.headers["X-Cutover-Signature-256"] == f"sha256={expected}"
     assert request.headers["Idempotency-Key"] == "1:pause_sends:0"
@@ -44,7 +44,7 @@ async def test_the_signature_is_over_the_very_bytes_that_leave() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "heard"),
+    ("status", "body", "expected"),
     [
         (200, {"state": "done"}, HookDone()),
         (200, None, HookDone()),
@@ -53,43 +53,43 @@ async def test_the_signature_is_over_the_very_bytes_that_leave() -> None:
         (409, None, HookVetoed("no reason given")),
     ],
 )
-async def test_an_answer_is_read(status: int, body: Any, heard: Any) -> None:
-    assert await saying(status, body).announce(BODY, "k", send_by=LATER) == heard
-    assert await saying(status, body).ask(f"{URL}/asks/1") == heard
+async def test_a_response_is_read(status: int, body: Any, expected: Any) -> None:
+    assert await hooks_answering(status, body).announce(BODY, "k", send_by=LATER) == expected
+    assert await hooks_answering(status, body).ask(f"{URL}/asks/1") == expected
 
 
 @pytest.mark.parametrize(
     ("status", "error"),
     [(500, Transient), (502, Transient), (503, Transient), (429, Transient), (401, Rejected), (404, Rejected)],
 )
-async def test_anything_else_is_no_word(status: int, error: type[MigrationError]) -> None:
+async def test_any_other_status_is_an_error(status: int, error: type[MigrationError]) -> None:
     with pytest.raises(MigrationError) as raised:
-        await saying(status, {}).announce(BODY, "k", send_by=LATER)
+        await hooks_answering(status, {}).announce(BODY, "k", send_by=LATER)
     assert type(raised.value) is error
 
 
-async def test_senders_that_still_drain_need_not_say_again_where_to_ask() -> None:
-    assert await saying(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
+async def test_a_draining_response_without_a_url_keeps_the_url_that_was_asked() -> None:
+    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
 
 
-async def test_draining_without_an_address_to_ask_is_no_word() -> None:
+async def test_a_first_draining_response_without_a_url_is_rejected() -> None:
     with pytest.raises(Rejected):
-        await saying(202, {"state": "draining"}).announce(BODY, "k", send_by=LATER)
+        await hooks_answering(202, {"state": "draining"}).announce(BODY, "k", send_by=LATER)
 
 
-async def test_who_still_drains_when_asked_is_asked_again_at_the_same_place() -> None:
-    assert await saying(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
-    moved = await saying(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(f"{URL}/asks/1")
-    assert moved == HookDraining(f"{URL}/asks/2")
+async def test_a_draining_response_may_name_another_url() -> None:
+    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
+    redirected = await hooks_answering(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(f"{URL}/asks/1")
+    assert redirected == HookDraining(f"{URL}/asks/2")
 
 
-async def test_a_refused_signature_says_so() -> None:
+async def test_a_refused_signature_is_named_in_the_error() -> None:
     with pytest.raises(Rejected, match="does not accept the signature"):
-        await saying(401).announce(BODY, "k", send_by=LATER)
+        await hooks_answering(401).announce(BODY, "k", send_by=LATER)
 
 
 @pytest.mark.parametrize("exc", [httpx.ReadTimeout, httpx.ConnectError, httpx.RemoteProtocolError])
-async def test_silence_is_said_again_because_a_word_may_be(exc: type[httpx.TransportError]) -> None:
+async def test_an_event_without_a_response_is_transient(exc: type[httpx.TransportError]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         raise exc("gone", request=request)
 
@@ -103,37 +103,37 @@ async def test_silence_is_said_again_because_a_word_may_be(exc: type[httpx.Trans
     "ask",
     ["https://elsewhere.test/asks/1", "http://169.254.169.254/latest", "https://senders.test.evil.test/", "asks/1", ""],
 )
-async def test_it_asks_nobody_but_the_hooks_own_host(ask: str) -> None:
-    asked: list[httpx.Request] = []
+async def test_only_the_host_of_the_hook_is_asked(ask: str) -> None:
+    requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
+        requests.append(request)
         return httpx.Response(200)
 
     with pytest.raises(Rejected):
         await hooks(answer).ask(ask)
-    assert asked == []
+    assert requests == []
 
 
-async def test_the_sandboxs_senders_understand_it() -> None:
+async def test_the_senders_of_the_sandbox_accept_the_signature() -> None:
     sandbox = Sandbox.build(numbers=1)
-    told = sandbox.manifest("http://sandbox")
-    row = told["numbers"][0]
+    manifest = sandbox.manifest("http://sandbox")
+    number = manifest["numbers"][0]
     body = {
         "event": "pause_sends",
         "migration_id": 1,
-        "e164": row["e164"],
+        "e164": number["e164"],
         "customer": "c",
-        "waba_id": row["waba_id"],
-        "phone_number_id": row["phone_number_id"],
+        "waba_id": number["waba_id"],
+        "phone_number_id": number["phone_number_id"],
         "from": "on_premises",
         "to": "cloud",
         "epoch": 0,
         "deadline": "2099-01-01T00:00:00+00:00",
     }
     http = httpx.AsyncClient(transport=sandbox.transport())
-    right = TrafficHooks(http, told["hook_url"], SecretStr(told["hook_secret"]))
-    assert await right.announce(body, "1:pause_sends:0", send_by=LATER) == HookDone()
-    wrong = TrafficHooks(http, told["hook_url"], SecretStr("another"))
+    hooks_with_secret = TrafficHooks(http, manifest["hook_url"], SecretStr(manifest["hook_secret"]))
+    assert await hooks_with_secret.announce(body, "1:pause_sends:0", send_by=LATER) == HookDone()
+    hooks_with_another = TrafficHooks(http, manifest["hook_url"], SecretStr("another"))
     with pytest.raises(Rejected):
-        await wrong.announce(body, "1:pause_sends:1", send_by=LATER)
+        await hooks_with_another.announce(body, "1:pause_sends:1", send_by=LATER)

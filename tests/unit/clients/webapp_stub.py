@@ -1,4 +1,4 @@
-"""An On-Premises client on a transport that the test answers."""
+"""An On-Premises client whose responses the test makes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ Answering = Callable[[httpx.Request], httpx.Response]
 
 @dataclass
 class Webapp:
-    """Logs in whoever comes and answers the rest from `say`: path -> answers, the last one for ever."""
+    """Accepts every login. `responses`: path -> responses in order; the last one is repeated."""
 
-    say: dict[str, list[Any]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    responses: dict[str, list[Any]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     logins: list[tuple[int, Any]] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(f"{request.method} {request.url.path}")
+        self.requests.append(f"{request.method} {request.url.path}")
         if request.url.path == "/v1/users/login":
             return self._login()
         self.tokens.append(request.headers["authorization"].removeprefix("Bearer "))
-        told = self.say[request.url.path]
-        answer = told.pop(0) if len(told) > 1 else told[0]
+        responses = self.responses[request.url.path]
+        answer = responses.pop(0) if len(responses) > 1 else responses[0]
         if isinstance(answer, type):
             raise answer("gone", request=request)
         if isinstance(answer, Exception):
@@ -40,8 +40,8 @@ class Webapp:
         if self.logins:
             status, body = self.logins.pop(0)
             return httpx.Response(status, json=body)
-        made = sum(1 for one in self.asked if one.endswith("/users/login"))
-        return httpx.Response(200, json={"users": [{"token": f"token-{made}"}], "meta": {"version": "2.57"}})
+        count = sum(1 for request in self.requests if request.endswith("/users/login"))
+        return httpx.Response(200, json={"users": [{"token": f"token-{count}"}], "meta": {"version": "2.57"}})
 
 
 def onprem(answer: Answering, session: Session | None = None) -> OnPremApi:
@@ -49,11 +49,11 @@ def onprem(answer: Answering, session: Session | None = None) -> OnPremApi:
     return OnPremApi(http, "https://client.test", "admin", PASSWORD, session or Session(), "client-1")
 
 
-def answering(path: str, *answers: Any) -> tuple[OnPremApi, Webapp]:
-    """A client whose instance gives these answers at `path`."""
-    webapp = Webapp({path: list(answers)})
+def client_with_responses(path: str, *responses: Any) -> tuple[OnPremApi, Webapp]:
+    """A client whose instance gives these responses at `path`."""
+    webapp = Webapp({path: list(responses)})
     return onprem(webapp), webapp
 
 
-def refusal(code: int, details: str = "why", status: int = 400) -> httpx.Response:
-    return httpx.Response(status, json={"errors": [{"code": code, "title": "Error", "details": details}]})
+def error_response(error_code: int, details: str = "why", status: int = 400) -> httpx.Response:
+    return httpx.Response(status, json={"errors": [{"code": error_code, "title": "Error", "details": details}]})

@@ -1,4 +1,4 @@
-"""Taking a fleet in: all of it or nothing, each number's way chosen, and what was cut off is taken up again."""
+"""Import of a fleet: all of it or nothing, an itinerary for each number, and an interrupted import is finished."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +23,18 @@ def tick(done: int, of: int) -> None:
     pass
 
 
-async def rows(app: App) -> dict[str, int]:
-    """How many rows each table has, those that have none left out."""
+async def row_counts(app: App) -> dict[str, int]:
+    """The number of rows of each table that has any."""
     async with app.database.connect() as connection:
-        counted = {
+        counts = {
             name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
             for name, table in Base.metadata.tables.items()
         }
-    return {name: count for name, count in counted.items() if count}
+    return {name: count for name, count in counts.items() if count}
 
 
-def changed(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
-    """The inventory with the sandbox's numbers changed first."""
+def changed_inventory(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
+    """An inventory file whose rows `change` was applied to."""
     numbers = [dict(row) for row in harness.sandbox.manifest("http://sandbox")["numbers"]]
     change(numbers)
     path = harness.folder / "fleet.csv"
@@ -42,7 +42,7 @@ def changed(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **
     return path
 
 
-def twice(numbers: list[dict[str, Any]]) -> None:
+def duplicate_number(numbers: list[dict[str, Any]]) -> None:
     numbers[2]["e164"] = numbers[0]["e164"]
 
 
@@ -58,8 +58,8 @@ def another_waba(numbers: list[dict[str, Any]]) -> None:
     numbers[2]["waba_id"] = "888888888888888"
 
 
-BAD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], dict[str, str], list[tuple[int, str]]]] = {
-    "the same number twice": (twice, {}, [(4, "e164")]),
+BAD_ROWS: dict[str, tuple[Callable[[list[dict[str, Any]]], None], dict[str, str], list[tuple[int, str]]]] = {
+    "the same number twice": (duplicate_number, {}, [(4, "e164")]),
     "not what Graph shows": (another_number, {}, [(3, "e164")]),
     "not in the WABA": (unknown_to_graph, {}, [(3, "phone_number_id")]),
     "a WABA that the token may not read": (another_waba, {}, [(4, "waba_id")]),
@@ -71,19 +71,19 @@ BAD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], dict[str, str], lis
 }
 
 
-@pytest.mark.parametrize("what", BAD)
-async def test_a_bad_row_keeps_everything_out(make_harness: MakeHarness, what: str) -> None:
-    change, columns, expected = BAD[what]
+@pytest.mark.parametrize("case", BAD_ROWS)
+async def test_a_bad_row_imports_nothing(make_harness: MakeHarness, case: str) -> None:
+    change, columns, expected = BAD_ROWS[case]
     harness = await make_harness(kinds=["healthy"] * 3)
     async with harness.worker() as app:
         with pytest.raises(BadInventory) as raised:
-            await import_fleet(app, changed(harness, change, **columns), "tester", tick)
+            await import_fleet(app, changed_inventory(harness, change, **columns), "tester", tick)
         assert [(bad.line, bad.column) for bad in raised.value.bad] == expected
-        assert await rows(app) == {}
+        assert await row_counts(app) == {}
 
 
 @pytest.mark.parametrize(("kind", "error"), [("500", Transient), ("reset_before", Transient), ("html", Transient)])
-async def test_a_silent_graph_keeps_everything_out(
+async def test_an_unreachable_graph_imports_nothing(
     make_harness: MakeHarness, kind: str, error: type[Exception]
 ) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
@@ -91,29 +91,29 @@ async def test_a_silent_graph_keeps_everything_out(
     async with harness.worker() as app:
         with pytest.raises(error):
             await import_fleet(app, harness.inventory(), "tester", tick)
-        assert await rows(app) == {}
+        assert await row_counts(app) == {}
 
 
-async def test_a_refused_token_keeps_everything_out(make_harness: MakeHarness) -> None:
+async def test_a_refused_token_imports_nothing(make_harness: MakeHarness) -> None:
     harness = await make_harness()
     (harness.folder / "token").write_text("EAAG-another")
     async with harness.worker() as app:
         with pytest.raises(CredentialsRefused):
             await import_fleet(app, harness.inventory(), "tester", tick)
-        assert await rows(app) == {}
+        assert await row_counts(app) == {}
 
 
-async def test_the_same_fleet_is_not_taken_in_twice(make_harness: MakeHarness) -> None:
+async def test_the_same_fleet_is_not_imported_twice(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
     async with harness.worker() as app:
         await harness.import_numbers(app)
-        before = await rows(app)
+        before = await row_counts(app)
         with pytest.raises(Conflict, match="line 2: a number with this"):
             await import_fleet(app, harness.inventory(), "tester", tick)
-        assert await rows(app) == before
+        assert await row_counts(app) == before
 
 
-async def test_a_kill_while_the_rows_are_written_leaves_none(make_harness: MakeHarness) -> None:
+async def test_an_import_killed_while_it_writes_rows_leaves_none(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
     harness.crash_point.at_commit = 1
     with pytest.raises(Killed):
@@ -121,11 +121,13 @@ async def test_a_kill_while_the_rows_are_written_leaves_none(make_harness: MakeH
             await import_fleet(app, harness.inventory(), "tester", tick)
     harness.crash_point.at_commit = None
     async with harness.worker() as app:
-        assert await rows(app) == {}
+        assert await row_counts(app) == {}
 
 
 @pytest.mark.parametrize("kind", ["healthy", "no_backup", "on_cloud"])
-async def test_an_import_cut_off_after_its_rows_is_finished_by_the_next(make_harness: MakeHarness, kind: str) -> None:
+async def test_an_import_killed_after_its_rows_is_finished_by_the_next_one(
+    make_harness: MakeHarness, kind: str
+) -> None:
     harness = await make_harness(kinds=[kind])
     harness.crash_point.at_commit = 2  # the rows are the first
     with pytest.raises(Killed):
@@ -133,21 +135,21 @@ async def test_an_import_cut_off_after_its_rows_is_finished_by_the_next(make_har
             await import_fleet(app, harness.inventory(), "tester", tick)
     harness.crash_point.at_commit = None
     async with harness.worker() as app:
-        left = await rows(app)
-        assert left["numbers"] == 1
-        assert "number_migrations" not in left
+        counts = await row_counts(app)
+        assert counts["numbers"] == 1
+        assert "number_migrations" not in counts
         assert len(await app.queries.fleet.undecided()) == 1
         await begin_migrations(app, {}, "tester", tick)
         itineraries = [at.itinerary for at in await app.queries.positions.board()]
         assert itineraries == {"healthy": ["WITH_BACKUP"], "no_backup": ["CODE_FIRST"], "on_cloud": []}[kind]
         others = [row["disposition"] for row in await app.queries.fleet.without_migration()]
         assert others == (["already_on_cloud"] if kind == "on_cloud" else [])
-        before = await rows(app)
+        before = await row_counts(app)
         assert await begin_migrations(app, {}, "tester", tick) == ()
-        assert await rows(app) == before
+        assert await row_counts(app) == before
 
 
-# -- what becomes of each kind of number that the sandbox knows
+# -- the itinerary of each kind of number in the sandbox
 
 ON_PREMISES, NEITHER, UNKNOWN = ("on_premises", False), ("neither", True), ("unknown", False)
 WITH_BACKUP = ("WITH_BACKUP", *ON_PREMISES)
@@ -162,29 +164,29 @@ KIND: dict[str, tuple[str, str, bool]] = dict.fromkeys(KINDS, WITH_BACKUP) | {
     "first_code_lost": ("CODE_FIRST", *ON_PREMISES),
     "coreapp_down": ("CODE_AFTER", *UNKNOWN),
     "first_login": ("WITH_BACKUP", *UNKNOWN),
-    "business_app": ("CODE_AFTER", "unknown", False),  # stopped at its first step, for a person
+    "business_app": ("CODE_AFTER", "unknown", False),  # its first step blocks it for an operator
     "banned": ("CODE_AFTER", "unknown", False),
 }
 
 
-async def test_every_kind_of_number_gets_its_way(make_harness: MakeHarness) -> None:
+async def test_every_kind_of_number_gets_its_itinerary(make_harness: MakeHarness) -> None:
     kinds = sorted(KINDS)
     harness = await make_harness(kinds=kinds)
     async with harness.worker() as app:
-        counted = await import_fleet(app, harness.inventory(), "tester", tick)
+        imported = await import_fleet(app, harness.inventory(), "tester", tick)
         board = {at.e164: at for at in await app.queries.positions.board()}
-    found = {
+    actual = {
         row["kind"]: (at.itinerary, at.side.value, at.dark_since is not None)
         for row in harness.sandbox.manifest("http://sandbox")["numbers"]
         if (at := board.get(row["e164"])) is not None
     }
-    assert len(counted) == len(kinds)
-    assert found == {kind: way for kind, way in KIND.items() if kind not in ("on_cloud", "deleted")}
+    assert len(imported) == len(kinds)
+    assert actual == {kind: expected for kind, expected in KIND.items() if kind not in ("on_cloud", "deleted")}
     assert all(not at.dark_by_us for at in board.values())
 
 
 @pytest.mark.parametrize("reads", [33, "DELETED"])
-async def test_a_number_deleted_at_meta_is_taken_in_as_such(make_harness: MakeHarness, reads: object) -> None:
+async def test_a_number_deleted_at_meta_is_imported_as_deleted(make_harness: MakeHarness, reads: object) -> None:
     harness = await make_harness(kinds=["healthy", "deleted"], switches={"deleted_number_reads": reads})
     async with harness.worker() as app:
         assert [at.ref for at in await harness.import_numbers(app)] == ["N-0001"]
@@ -201,10 +203,10 @@ async def test_a_number_that_graph_does_not_know_is_a_bad_row(make_harness: Make
         with pytest.raises(BadInventory) as raised:
             await import_fleet(app, unknown, "tester", tick)
         assert [(bad.line, bad.column) for bad in raised.value.bad] == [(3, "phone_number_id")]
-        assert await rows(app) == {}
+        assert await row_counts(app) == {}
 
 
-async def test_a_number_on_cloud_is_adopted_as_it_is(make_harness: MakeHarness) -> None:
+async def test_a_number_on_cloud_is_imported_without_a_migration(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["on_cloud"])
     async with harness.worker() as app:
         assert await harness.import_numbers(app) == []
@@ -220,7 +222,7 @@ async def test_a_dark_number_is_dark_on_arrival_and_not_by_us(make_harness: Make
         assert (at.side, at.dark_since, at.dark_by_us) == ("neither", harness.clock.now(), False)
 
 
-async def test_an_import_and_a_preflight_change_nothing_at_the_far_sides(make_harness: MakeHarness) -> None:
+async def test_an_import_and_a_preflight_change_nothing_on_either_side(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy", "no_backup", "dark", "host_gone"])
     async with harness.worker() as app:
         board = await harness.import_numbers(app)

@@ -1,4 +1,4 @@
-"""An inventory file: each mistake is named by line, column and reason, all of them at once."""
+"""An inventory file: every mistake is named with line, column and reason, all of them at once."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ ADMIN = Admin.model_validate(
         "hooks": {"acme": {"url": "https://senders.test", "secret": {"env": "S"}}},
     }
 )
-GOOD = {
+VALID = {
     "e164": "+4915123456781",
     "phone_number_id": "106540352242921",
     "waba_id": "102290129340398",
@@ -53,12 +53,12 @@ FULL = {
 }
 
 
-def second(**changes: str) -> dict[str, str]:
+def second_row(**changes: str) -> dict[str, str]:
     """Another number of the same customer."""
-    return GOOD | {"e164": "+4915123456782", "phone_number_id": "106540352242922"} | changes
+    return VALID | {"e164": "+4915123456782", "phone_number_id": "106540352242922"} | changes
 
 
-def written(folder: Path, *rows: dict[str, str]) -> Path:
+def write_rows(folder: Path, *rows: dict[str, str]) -> Path:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
     path = folder / "fleet.csv"
@@ -67,26 +67,26 @@ def written(folder: Path, *rows: dict[str, str]) -> Path:
 
 
 def read(folder: Path, *rows: dict[str, str]) -> Inventory:
-    return read_inventory(written(folder, *rows), ADMIN)
+    return read_inventory(write_rows(folder, *rows), ADMIN)
 
 
-def told(inventory: Inventory) -> list[tuple[int, str]]:
+def bad_cells(inventory: Inventory) -> list[tuple[int, str]]:
     assert inventory.rows == ()
     return [(bad.line, bad.column) for bad in inventory.bad]
 
 
-def test_the_shortest_row_is_enough(tmp_path: Path) -> None:
-    inventory = read(tmp_path, GOOD)
+def test_the_required_columns_are_enough(tmp_path: Path) -> None:
+    inventory = read(tmp_path, VALID)
     assert inventory.bad == ()
     new = inventory.rows[0].new
-    assert (new.e164, new.instance, new.language, new.code_method, new.line) == (GOOD["e164"], None, "en", "SMS", 2)
+    assert (new.e164, new.instance, new.language, new.code_method, new.line) == (VALID["e164"], None, "en", "SMS", 2)
     assert (new.has_pin, new.wave, new.itinerary, new.storage_region, new.smoke_to) == (False, None, None, None, None)
 
 
 def test_every_optional_column_is_read(tmp_path: Path) -> None:
     assert set(FULL) == set(OPTIONAL)
-    assert set(GOOD) == set(REQUIRED)
-    inventory = read(tmp_path, GOOD | FULL)
+    assert set(VALID) == set(REQUIRED)
+    inventory = read(tmp_path, VALID | FULL)
     assert inventory.bad == ()
     (row,) = inventory.rows
     assert (row.pin, row.password) == (SecretStr("012345"), SecretStr("Adm1n!secret"))
@@ -115,17 +115,17 @@ def test_every_optional_column_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", REQUIRED)
 def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
-    row = {name: value for name, value in GOOD.items() if name != column}
+    row = {name: value for name, value in VALID.items() if name != column}
     assert read(tmp_path, row).bad == (BadRow(1, column, "the column is missing"),)
 
 
 @pytest.mark.parametrize("column", REQUIRED)
 def test_an_empty_cell_is_named(tmp_path: Path, column: str) -> None:
-    assert (2, column) in told(read(tmp_path, GOOD | {column: " "}))
+    assert (2, column) in bad_cells(read(tmp_path, VALID | {column: " "}))
 
 
 ONPREM = {name: FULL[name] for name in ("instance", "onprem_url", "onprem_username", "onprem_password")}
-BAD: dict[str, tuple[dict[str, str], str, str]] = {
+MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "no plus": ({"e164": "4915123456781"}, "e164", "is not an E.164 number"),
     "letters": ({"e164": "not a number"}, "e164", "is not an E.164 number"),
     "too short": ({"e164": "+4915"}, "e164", "is not an E.164 number"),
@@ -180,19 +180,19 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("mistake", BAD)
-def test_a_mistake_is_named_by_line_column_and_reason(tmp_path: Path, mistake: str) -> None:
-    changes, column, reason = BAD[mistake]
-    inventory = read(tmp_path, second(), GOOD | changes)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_line_column_and_reason(tmp_path: Path, mistake: str) -> None:
+    changes, column, reason = MISTAKES[mistake]
+    inventory = read(tmp_path, second_row(), VALID | changes)
     assert [(bad.line, bad.column) for bad in inventory.bad] == [(3, column)]
     assert reason in inventory.bad[0].reason
     assert inventory.rows == ()
 
 
-TWICE: dict[str, tuple[dict[str, str], str]] = {
-    "number": ({"e164": GOOD["e164"]}, "e164"),
+DUPLICATES: dict[str, tuple[dict[str, str], str]] = {
+    "number": ({"e164": VALID["e164"]}, "e164"),
     "number written otherwise": ({"e164": "+49 (151) 2345-6781"}, "e164"),
-    "phone number id": ({"phone_number_id": GOOD["phone_number_id"]}, "phone_number_id"),
+    "phone number id": ({"phone_number_id": VALID["phone_number_id"]}, "phone_number_id"),
     "instance": (ONPREM | {"onprem_url": "https://x.test"}, "instance"),
     "address": (ONPREM | {"instance": "x"}, "onprem_url"),
     "customer of a WABA": ({"customer": "Another"}, "customer"),
@@ -200,28 +200,28 @@ TWICE: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", TWICE)
-def test_what_may_be_there_once_is_not_there_twice(tmp_path: Path, what: str) -> None:
-    changes, column = TWICE[what]
-    inventory = read(tmp_path, GOOD | ONPREM, second() | changes)
-    assert told(inventory) == [(3, column)]
+@pytest.mark.parametrize("case", DUPLICATES)
+def test_a_duplicate_is_named_with_both_lines(tmp_path: Path, case: str) -> None:
+    changes, column = DUPLICATES[case]
+    inventory = read(tmp_path, VALID | ONPREM, second_row() | changes)
+    assert bad_cells(inventory) == [(3, column)]
     assert "line 2" in inventory.bad[0].reason
 
 
-def test_a_duplicate_is_named_without_the_whole_number(tmp_path: Path) -> None:
-    bad = read(tmp_path, GOOD, second(e164=GOOD["e164"])).bad
-    assert GOOD["e164"] not in str(bad[0])
-    assert GOOD["e164"] not in str(read(tmp_path, GOOD | {"e164": GOOD["e164"] * 2}).bad[0])
+def test_a_bad_number_is_masked_in_the_message(tmp_path: Path) -> None:
+    bad = read(tmp_path, VALID, second_row(e164=VALID["e164"])).bad
+    assert VALID["e164"] not in str(bad[0])
+    assert VALID["e164"] not in str(read(tmp_path, VALID | {"e164": VALID["e164"] * 2}).bad[0])
 
 
-def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     inventory = read(
         tmp_path,
-        GOOD | {"profile": "x", "pin": "1"},
-        second(),
-        GOOD | {"e164": "+1", "phone_number_id": "106540352242923", "customer": ""},
+        VALID | {"profile": "x", "pin": "1"},
+        second_row(),
+        VALID | {"e164": "+1", "phone_number_id": "106540352242923", "customer": ""},
     )
-    assert sorted(told(inventory)) == [(2, "pin"), (2, "profile"), (4, "customer"), (4, "e164")]
+    assert sorted(bad_cells(inventory)) == [(2, "pin"), (2, "profile"), (4, "customer"), (4, "e164")]
 
 
 @pytest.mark.parametrize(
@@ -236,38 +236,38 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
         ("e164,phone_number_id,waba_id,customer,profile\n+4915123456781,1065403,10229,Acme,main,more\n", [(2, "row")]),
     ],
 )
-def test_a_file_that_is_no_inventory(tmp_path: Path, content: str, bad: Any) -> None:
+def test_a_file_that_is_no_inventory_is_refused(tmp_path: Path, content: str, bad: Any) -> None:
     path = tmp_path / "fleet.csv"
     path.write_text(content)
-    assert told(read_inventory(path, ADMIN)) == bad
+    assert bad_cells(read_inventory(path, ADMIN)) == bad
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00e", b"PK\x03\x04\x00\xf3"])
-def test_a_spreadsheet_is_not_a_csv_file(tmp_path: Path, content: bytes) -> None:
+def test_a_spreadsheet_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "fleet.csv"
     path.write_bytes(content)
     (bad, *_) = read_inventory(path, ADMIN).bad
     assert bad.line == 1
 
 
-@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
-def test_another_separator_is_named(tmp_path: Path, mark: str, name: str) -> None:
-    path = written(tmp_path, GOOD)
-    path.write_text(path.read_text().replace('"', "").replace(",", mark))
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_named(tmp_path: Path, separator: str, name: str) -> None:
+    path = write_rows(tmp_path, VALID)
+    path.write_text(path.read_text().replace('"', "").replace(",", separator))
     (bad,) = read_inventory(path, ADMIN).bad
     assert str(bad) == f"line 1, file: its cells have {name} between them; save it with commas"
 
 
-def test_rows_of_nothing_but_commas_are_no_numbers(tmp_path: Path) -> None:
-    path = written(tmp_path, GOOD)
+def test_rows_of_commas_only_are_ignored(tmp_path: Path) -> None:
+    path = write_rows(tmp_path, VALID)
     header, row, *_ = path.read_text().splitlines()
-    nothing = "," * header.count(",")
-    path.write_text(f"{header}\n{nothing}\n{row}\n{nothing}\n")
+    empty_row = "," * header.count(",")
+    path.write_text(f"{header}\n{empty_row}\n{row}\n{empty_row}\n")
     inventory = read_inventory(path, ADMIN)
-    assert (inventory.bad, [one.new.line for one in inventory.rows]) == ((), [3])
+    assert (inventory.bad, [parsed.new.line for parsed in inventory.rows]) == ((), [3])
 
 
-def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
-    path = written(tmp_path, GOOD)
+def test_a_byte_order_mark_and_crlf_are_accepted(tmp_path: Path) -> None:
+    path = write_rows(tmp_path, VALID)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert read_inventory(path, ADMIN).bad == ()

@@ -1,4 +1,4 @@
-"""Sealing: what opens, what must not, what rotation keeps and what shredding destroys."""
+"""Sealing, key rotation, shredding, and the two places of a backup."""
 
 import base64
 import os
@@ -37,65 +37,65 @@ def vault(current: SecretStr | None = None, *older: SecretStr) -> Vault:
     return Vault(MasterKeys(new_master_key() if current is None else current, older))
 
 
-def flipped(told: bytes, at: int) -> bytes:
-    return told[:at] + bytes([told[at] ^ 1]) + told[at + 1 :]
+def flip_bit(data: bytes, index: int) -> bytes:
+    return data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :]
 
 
 # -- sealing
 
 
 @pytest.mark.parametrize("secret", ["123456", "", "ä€\U0001f512", "x" * 200_000])
-def test_what_was_sealed_opens(secret: str) -> None:
-    one = vault()
-    sealed = one.seal(SecretStr(secret), context=CONTEXT)
-    assert one.open(sealed, context=CONTEXT).get_secret_value() == secret
+def test_a_sealed_secret_opens(secret: str) -> None:
+    sealer = vault()
+    sealed = sealer.seal(SecretStr(secret), context=CONTEXT)
+    assert sealer.open(sealed, context=CONTEXT).get_secret_value() == secret
     assert not secret or secret.encode() not in sealed.ciphertext + sealed.wrapped_key
 
 
-def test_each_sealing_has_a_data_key_and_a_nonce_of_its_own() -> None:
-    one = vault()
-    first, second = one.seal(PIN, context=CONTEXT), one.seal(PIN, context=CONTEXT)
+def test_each_sealing_has_its_own_data_key_and_nonce() -> None:
+    sealer = vault()
+    first, second = sealer.seal(PIN, context=CONTEXT), sealer.seal(PIN, context=CONTEXT)
     assert first.ciphertext != second.ciphertext
     assert first.wrapped_key != second.wrapped_key
     with pytest.raises(WrongKey):
-        one.open(replace(first, wrapped_key=second.wrapped_key), context=CONTEXT)
+        sealer.open(replace(first, wrapped_key=second.wrapped_key), context=CONTEXT)
 
 
 @pytest.mark.parametrize("context", ["number:2/pin", "number:1/code", "", "number:1/pin "])
-def test_a_row_moved_to_another_number_does_not_open(context: str) -> None:
-    one = vault()
+def test_a_secret_does_not_open_for_another_owner_or_name(context: str) -> None:
+    sealer = vault()
     with pytest.raises(WrongKey):
-        one.open(one.seal(PIN, context=CONTEXT), context=context)
+        sealer.open(sealer.seal(PIN, context=CONTEXT), context=context)
 
 
 @pytest.mark.parametrize("part", ["ciphertext", "wrapped_key"])
-@pytest.mark.parametrize("at", [0, 12, -1])
-def test_a_changed_bit_does_not_open(part: str, at: int) -> None:
-    one = vault()
-    sealed = one.seal(PIN, context=CONTEXT)
-    told = getattr(sealed, part)
-    changed: dict[str, Any] = {part: flipped(told, at % len(told))}
+@pytest.mark.parametrize("index", [0, 12, -1])
+def test_a_changed_bit_is_detected(part: str, index: int) -> None:
+    sealer = vault()
+    sealed = sealer.seal(PIN, context=CONTEXT)
+    data = getattr(sealed, part)
+    changed: dict[str, Any] = {part: flip_bit(data, index % len(data))}
     with pytest.raises(WrongKey):
-        one.open(replace(sealed, **changed), context=CONTEXT)
+        sealer.open(replace(sealed, **changed), context=CONTEXT)
 
 
 @pytest.mark.parametrize("length", [0, 5, 12, 20])
-def test_a_ciphertext_cut_short_does_not_open(length: int) -> None:
-    one = vault()
-    sealed = one.seal(PIN, context=CONTEXT)
+def test_a_truncated_ciphertext_does_not_open(length: int) -> None:
+    sealer = vault()
+    sealed = sealer.seal(PIN, context=CONTEXT)
     with pytest.raises(WrongKey):
-        one.open(replace(sealed, ciphertext=sealed.ciphertext[:length]), context=CONTEXT)
+        sealer.open(replace(sealed, ciphertext=sealed.ciphertext[:length]), context=CONTEXT)
 
 
-def test_another_master_key_is_named_and_sent_to_the_runbook() -> None:
-    one, other = vault(), vault()
-    with pytest.raises(WrongKey, match=rf"{one.key_id}.*{other.key_id}.*runbooks/key-lost\.md"):
-        other.open(one.seal(PIN, context=CONTEXT), context=CONTEXT)
+def test_a_wrong_master_key_is_named_with_its_runbook() -> None:
+    sealer, other = vault(), vault()
+    with pytest.raises(WrongKey, match=rf"{sealer.key_id}.*{other.key_id}.*runbooks/key-lost\.md"):
+        other.open(sealer.seal(PIN, context=CONTEXT), context=CONTEXT)
 
 
-def test_another_master_key_under_the_same_id_does_not_open_either() -> None:
-    one, other = vault(), vault()
-    sealed = replace(one.seal(PIN, context=CONTEXT), key_id=other.key_id)
+def test_a_wrong_master_key_with_the_same_id_does_not_open() -> None:
+    sealer, other = vault(), vault()
+    sealed = replace(sealer.seal(PIN, context=CONTEXT), key_id=other.key_id)
     with pytest.raises(WrongKey):
         other.open(sealed, context=CONTEXT)
 
@@ -104,13 +104,13 @@ def test_another_master_key_under_the_same_id_does_not_open_either() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "short", "ü" * 44, base64.urlsafe_b64encode(b"x" * 31).decode(), "A" * 400])
-def test_a_damaged_key_is_a_bad_setting_that_does_not_show_it(key: str) -> None:
+def test_a_damaged_key_is_a_bad_setting_and_is_not_shown(key: str) -> None:
     with pytest.raises(BadSetting, match="not 32 bytes in base64") as raised:
         vault(SecretStr(key))
     assert not key or key not in str(raised.value)
 
 
-def test_the_id_of_a_key_does_not_give_it_away() -> None:
+def test_the_id_of_a_key_does_not_reveal_the_key() -> None:
     key = new_master_key()
     keys = MasterKeys(key, (new_master_key(),))
     assert key_id(key) not in key.get_secret_value()
@@ -120,31 +120,31 @@ def test_the_id_of_a_key_does_not_give_it_away() -> None:
 # -- rotation
 
 
-def test_rotation_keeps_the_ciphertext_and_needs_the_old_key_no_longer() -> None:
+def test_after_rotation_the_ciphertext_is_the_same_and_the_old_key_unneeded() -> None:
     old, new = new_master_key(), new_master_key()
     sealed = vault(old).seal(PIN, context=CONTEXT)
     both = vault(new, old)
     assert both.open(sealed, context=CONTEXT) == PIN, "an older key still opens"
-    moved = both.rewrap(sealed, context=CONTEXT)
-    assert moved.ciphertext == sealed.ciphertext
-    assert moved.key_id == key_id(new) != sealed.key_id
-    assert vault(new).open(moved, context=CONTEXT) == PIN
+    rewrapped = both.rewrap(sealed, context=CONTEXT)
+    assert rewrapped.ciphertext == sealed.ciphertext
+    assert rewrapped.key_id == key_id(new) != sealed.key_id
+    assert vault(new).open(rewrapped, context=CONTEXT) == PIN
     with pytest.raises(WrongKey):
-        vault(old).open(moved, context=CONTEXT)
+        vault(old).open(rewrapped, context=CONTEXT)
 
 
-def test_what_is_sealed_after_a_rotation_is_under_the_new_key() -> None:
+def test_a_secret_sealed_after_a_rotation_uses_the_new_key() -> None:
     old, new = new_master_key(), new_master_key()
     assert vault(new, old).seal(PIN, context=CONTEXT).key_id == key_id(new)
 
 
-def test_rotation_refuses_what_was_moved_to_another_number() -> None:
-    one = vault()
+def test_rotation_refuses_a_secret_of_another_owner() -> None:
+    sealer = vault()
     with pytest.raises(WrongKey):
-        one.rewrap(one.seal(PIN, context=CONTEXT), context="number:2/pin")
+        sealer.rewrap(sealer.seal(PIN, context=CONTEXT), context="number:2/pin")
 
 
-async def test_rotating_all_rows(database_url: str) -> None:
+async def test_rotation_rewraps_every_row_but_shredded_ones(database_url: str) -> None:
     old, new = new_master_key(), new_master_key()
     engine = open_database(database_url)
     rows = Secrets(engine, HandedClock(lambda: NOW))
@@ -158,8 +158,8 @@ async def test_rotating_all_rows(database_url: str) -> None:
     both = vault(new, old)
 
     def wrap(owner: str, row: SealedSecret) -> SealedSecret:
-        moved = both.rewrap(Sealed(row.ciphertext, row.wrapped_key, row.key_id), context=f"{owner}/{row.name}")
-        return SealedSecret(row.name, moved.ciphertext, moved.wrapped_key, moved.key_id)
+        rewrapped = both.rewrap(Sealed(row.ciphertext, row.wrapped_key, row.key_id), context=f"{owner}/{row.name}")
+        return SealedSecret(row.name, rewrapped.ciphertext, rewrapped.wrapped_key, rewrapped.key_id)
 
     assert await rows.rewrap(wrap, not_under=both.key_id) == 3, "superseded rows too, shredded ones not"
     assert await rows.rewrap(wrap, not_under=both.key_id) == 0
@@ -173,32 +173,32 @@ async def test_rotating_all_rows(database_url: str) -> None:
 # -- shredding
 
 
-async def test_shredding_deletes_every_data_key_of_that_name(database_url: str, tmp_path: Path) -> None:
+async def test_shredding_deletes_every_data_key_of_the_secret(database_url: str, tmp_path: Path) -> None:
     engine = open_database(database_url)
     rows = Secrets(engine, HandedClock(lambda: NOW))
-    keeper = SecretStore(vault(), rows, BackupShelf(tmp_path / "shelf"))
-    await rows.put("number:1", keeper.sealed("number:1", "pin", SecretStr("the first")))
-    await rows.put("number:1", keeper.sealed("number:1", "pin", SecretStr("the second")))
-    await rows.put("number:1", keeper.sealed("number:1", "code", SecretStr("987654")))
-    await rows.put("number:2", keeper.sealed("number:2", "pin", SecretStr("another")))
+    store = SecretStore(vault(), rows, BackupShelf(tmp_path / "shelf"))
+    await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("the first")))
+    await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("the second")))
+    await rows.put("number:1", store.sealed("number:1", "code", SecretStr("987654")))
+    await rows.put("number:2", store.sealed("number:2", "pin", SecretStr("another")))
     assert await rows.shred("number:1", "pin") == 2
-    assert await keeper.open("number:1", "pin") is None
-    assert await keeper.open("number:1", "code") == SecretStr("987654")
-    assert await keeper.open("number:2", "pin") == SecretStr("another")
+    assert await store.open("number:1", "pin") is None
+    assert await store.open("number:1", "code") == SecretStr("987654")
+    assert await store.open("number:2", "pin") == SecretStr("another")
     async with engine.connect() as connection:
-        left = await connection.execute(text("SELECT wrapped_key FROM secrets WHERE owner='number:1' AND name='pin'"))
-        assert [row.wrapped_key for row in left] == [None, None]
+        keys = await connection.execute(text("SELECT wrapped_key FROM secrets WHERE owner='number:1' AND name='pin'"))
+        assert [row.wrapped_key for row in keys] == [None, None]
     assert await rows.shred("number:1") == 1
-    await rows.put("number:1", keeper.sealed("number:1", "pin", SecretStr("a new life")))
-    assert await keeper.open("number:1", "pin") == SecretStr("a new life")
+    await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("a new life")))
+    assert await store.open("number:1", "pin") == SecretStr("a new life")
     await engine.dispose()
 
 
-# -- the second place
+# -- a backup in two places
 
 
-class Forgetful(BackupShelf):
-    """A folder whose disk gives back something else than it was given."""
+class WrongShelf(BackupShelf):
+    """A folder that gives back something else than was stored."""
 
     def __init__(self, folder: Path, instead: Sealed) -> None:
         super().__init__(folder)
@@ -208,8 +208,8 @@ class Forgetful(BackupShelf):
         return self._instead
 
 
-class ForgetfulRows(Secrets):
-    """A database that kept another row."""
+class WrongRows(Secrets):
+    """A database that gives back another row than was stored, or none."""
 
     def __init__(self, instead: SealedSecret | None) -> None:
         self._instead = instead
@@ -221,63 +221,63 @@ class ForgetfulRows(Secrets):
         return self._instead
 
 
-async def test_a_backup_is_kept_in_two_places_that_only_the_owner_reads(database_url: str, tmp_path: Path) -> None:
+async def test_a_backup_is_kept_in_two_places_readable_by_the_owner_only(database_url: str, tmp_path: Path) -> None:
     folder, key = tmp_path / "shelf", new_master_key()
     engine = open_database(database_url)
-    keeper = SecretStore(vault(key), Secrets(engine, HandedClock(lambda: NOW)), BackupShelf(folder))
+    store = SecretStore(vault(key), Secrets(engine, HandedClock(lambda: NOW)), BackupShelf(folder))
     os.umask(before := os.umask(0))
     try:
         os.umask(0)
-        await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
     finally:
         os.umask(before)
     (path,) = folder.iterdir()
     assert path.name == "number-1-backup.sealed"
     assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     assert b"the backup" not in path.read_bytes()
-    assert await keeper.open("number:1", "backup") == SecretStr("the backup")
+    assert await store.open("number:1", "backup") == SecretStr("the backup")
     on_shelf = BackupShelf(folder).get("number-1-backup")
     assert vault(key).open(on_shelf, context="number:1/backup") == SecretStr("the backup")
-    await keeper.shred("number:1", "backup")
-    assert await keeper.open("number:1", "backup") is None
+    await store.shred("number:1", "backup")
+    assert await store.open("number:1", "backup") is None
     assert list(folder.iterdir()) == []
     await engine.dispose()
 
 
-async def test_a_shelf_that_gives_back_something_else_keeps_nothing(sqlite_url: str, tmp_path: Path) -> None:
-    engine, one = open_database(sqlite_url), vault()
-    shelf = Forgetful(tmp_path / "shelf", one.seal(SecretStr("another"), context="number:1/backup"))
-    keeper = SecretStore(one, Secrets(engine, HandedClock(lambda: NOW)), shelf)
+async def test_a_backup_that_the_shelf_gives_back_changed_is_not_kept(sqlite_url: str, tmp_path: Path) -> None:
+    engine, sealer = open_database(sqlite_url), vault()
+    shelf = WrongShelf(tmp_path / "shelf", sealer.seal(SecretStr("another"), context="number:1/backup"))
+    store = SecretStore(sealer, Secrets(engine, HandedClock(lambda: NOW)), shelf)
     with pytest.raises(BackupNotKept):
-        await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()
 
 
 @pytest.mark.parametrize("lost", [True, False])
-async def test_a_database_that_gives_back_something_else_keeps_nothing(lost: bool, tmp_path: Path) -> None:
-    one = vault()
-    other = one.seal(SecretStr("another"), context="number:1/backup")
+async def test_a_backup_that_the_database_gives_back_changed_is_not_kept(lost: bool, tmp_path: Path) -> None:
+    sealer = vault()
+    other = sealer.seal(SecretStr("another"), context="number:1/backup")
     row = None if lost else SealedSecret("backup", other.ciphertext, other.wrapped_key, other.key_id)
-    keeper = SecretStore(one, ForgetfulRows(row), BackupShelf(tmp_path / "shelf"))
+    store = SecretStore(sealer, WrongRows(row), BackupShelf(tmp_path / "shelf"))
     with pytest.raises(BackupNotKept):
-        await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
 
 
 @pytest.mark.parametrize("damage", ["", "one line", "a\nb\nc", "!\n!\n!"])
-async def test_a_damaged_shelf_file_keeps_nothing(damage: str, sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_backup_with_a_damaged_shelf_file_is_not_kept(damage: str, sqlite_url: str, tmp_path: Path) -> None:
     class Damaging(BackupShelf):
         def put(self, place: str, sealed: Sealed) -> None:
             super().put(place, sealed)
             (tmp_path / "shelf" / f"{place}.sealed").write_text(damage)
 
     engine = open_database(sqlite_url)
-    keeper = SecretStore(vault(), Secrets(engine, HandedClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
+    store = SecretStore(vault(), Secrets(engine, HandedClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
     with pytest.raises((BackupNotKept, WrongKey)):
-        await keeper.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()
 
 
-def test_a_write_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_partial_file(tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()  # a folder cannot be replaced by a file
     with pytest.raises(OSError, match="place"):
         write_private(tmp_path / "place", "secret")
