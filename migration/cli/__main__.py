@@ -1,4 +1,4 @@
-"""`cutover`: lists the verbs."""
+"""The `cutover` command: lists the verbs, and turns errors of usage into one line."""
 
 import sys
 from collections.abc import Sequence
@@ -33,7 +33,8 @@ from migration.cli import (
     sweep,
     worker,
 )
-from migration.cli.console import ExitCode, one_document, print_error
+from migration.cli.exit_codes import ExitCode
+from migration.cli.output import error_document, print_error
 
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
@@ -41,52 +42,55 @@ Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 10 no such numbe
 11 held by another worker, 12 credentials refused.
 """
 
-# Whatever click a typer is built on: the parent of the one usage error that it exports.
+# Typer exports one of click's usage errors. Its parent class covers all of them, whichever click Typer contains.
 (UsageError,) = cast("tuple[type[Exception]]", typer.BadParameter.__bases__)
 
 
-class OneLine(TyperGroup):
-    """What was typed wrongly is told as everything else is: in one line, with exit code 2."""
+class OneLineErrors(TyperGroup):
+    """Reports an error of usage as every other error: in one line, with exit code 2."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
-        words = sys.argv[1:] if args is None else args
-        with one_document(as_json="--json" in words) as ended:
-            code = self._code(words, *more, **options)
-            ended(code)
-        sys.exit(code)
+        arguments = sys.argv[1:] if args is None else args
+        with error_document(as_json="--json" in arguments) as finish:
+            exit_code = self._run(arguments, *more, **options)
+            finish(exit_code)
+        sys.exit(exit_code)
 
-    def _code(self, words: Sequence[str], *more: Any, **options: Any) -> int:
-        if not all(_is_text(one) for one in words):
+    def _run(self, arguments: Sequence[str], *more: Any, **options: Any) -> int:
+        if not all(_is_text(argument) for argument in arguments):
             print_error("what was typed is not text in UTF-8; nothing was changed")
             return ExitCode.USAGE
         try:
-            return super().main(words, *more, **options | {"standalone_mode": False}) or ExitCode.DONE
+            return super().main(arguments, *more, **options | {"standalone_mode": False}) or ExitCode.DONE
         except UsageError as exc:
-            return _refuse(exc)
+            return _report_usage_error(exc)
         except typer.Abort:
             print_error("nothing was typed; nothing was changed")
             return ExitCode.ERROR
 
 
-def _is_text(typed: str) -> bool:
-    """No database takes the rest: bytes that a shell handed over and that are no characters."""
+def _is_text(argument: str) -> bool:
+    """False for bytes from the shell that are not UTF-8. No database accepts them."""
     try:
-        typed.encode()
+        argument.encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
-def _refuse(exc: Any) -> int:
-    """Its text may have several lines, and ends with a full stop or not."""
-    said = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
-    if said:  # of `cutover` alone nothing is left to say: its help was shown
+def _report_usage_error(exc: Any) -> int:
+    """Click's message may have several lines, and may end with a full stop."""
+    message = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
+    if message:  # `cutover` alone shows its help and has no message
         _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")
-        print_error(f"{said[0].lower()}{said[1:]}; see `{' '.join(filter(None, ('cutover', verb, '--help')))}`")
+        help_command = " ".join(filter(None, ("cutover", verb, "--help")))
+        print_error(f"{message[0].lower()}{message[1:]}; see `{help_command}`")
     return ExitCode.USAGE
 
 
-app = typer.Typer(cls=OneLine, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=OneLineErrors, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 app.command("init")(init.init)
 app.command("import")(import_.import_)
 app.command("preflight")(preflight.preflight_)
@@ -117,7 +121,9 @@ app.command(
 def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no bullets still shows everything else
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal without some character, such as a bullet, still shows the rest
     app(prog_name="cutover")
 
 

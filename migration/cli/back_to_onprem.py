@@ -1,16 +1,11 @@
-"""`cutover back-to-onprem`: one number's way back, as far as there is one."""
+"""`cutover back-to-onprem`: take one number back to On-Premises, if there is a way back."""
 
 from migration.app import App
-from migration.cli.confirming import (
-    Confirm,
-    Confirmation,
-    DryRun,
-    NumberArgument,
-    carry_out,
-    open_for_change,
-    show_number,
-)
-from migration.cli.console import ExitCode, Json, operator_name, run_verb
+from migration.cli.confirming import ChangeReport, carry_out, show_number
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.options import Confirm, DryRun, Json, NumberArgument
+from migration.cli.rehearsal import open_for_change
+from migration.cli.session import operator_name
 from migration.cli.status import number_document
 from migration.engine.runner import sentence
 from migration.operations.rollbacks import RollbackAssessment, back_to_onprem, read_rollback_assessment
@@ -22,32 +17,36 @@ def back_to_onprem_(
     number: NumberArgument, confirm: Confirm = None, dry_run: DryRun = False, as_json: Json = False
 ) -> None:
     """Take a number back to On-Premises, where a way back exists. It is another outage."""
-    run_verb(_back(number, Confirmation(as_json, dry_run, needs_confirm=True, confirm=confirm)))
+    run_verb(_roll_back(number, ChangeReport(as_json, dry_run, needs_confirm=True, confirm=confirm)))
 
 
-async def _back(number: str, asked: Confirmation) -> int:
-    async with open_for_change(dry_run=asked.only_looks) as app:
-        at = await app.queries.positions.find(number)
-        asked.confirmed_for(at.ref, at.e164, at.phone_number_id)
-        await show_number(asked, app, at, asked.now)
-        back = await read_rollback_assessment(app, number)
-        asked.told["way_back"] = {"way": back.option.state, "reason": back.option.reason, "side": back.side}
-        after = await carry_out(asked, app, _will(back), lambda app: back_to_onprem(app, back, operator_name()))
-        if asked.only_looks:
-            await show_number(asked, app, after, asked.after)
-            return asked.end()
-        return await _move(app, asked, after.migration_id)
+async def _roll_back(number: str, report: ChangeReport) -> int:
+    async with open_for_change(dry_run=report.changes_nothing) as app:
+        position = await app.queries.positions.find(number)
+        report.check_confirmation(position.ref, position.e164, position.phone_number_id)
+        await show_number(app, position, report.now)
+        assessment = await read_rollback_assessment(app, number)
+        option = assessment.option
+        report.document["way_back"] = {"way": option.state, "reason": option.reason, "side": assessment.side}
+        after = await carry_out(
+            report, app, _will(assessment), lambda app: back_to_onprem(app, assessment, operator_name())
+        )
+        if report.changes_nothing:
+            await show_number(app, after, report.after)
+            return report.finish()
+        return await _run(app, report, after.migration_id)
 
 
-async def _move(app: App, asked: Confirmation, migration_id: int) -> int:
+async def _run(app: App, report: ChangeReport, migration_id: int) -> int:
     outcome = await app.runner.run_one(migration_id)
-    at, now = await app.queries.positions.get(migration_id), await app.queries.now()
-    there = at.status is Status.DONE and at.side is Side.ON_PREMISES
-    asked.after(status_line(at, now) + ("" if there else f" ({sentence(outcome)})"), number_document(at, now, False))
-    asked.next(next_command(at, now))
-    return asked.end(ExitCode.DONE if there else ExitCode.NOT_ALL_MOVED)
+    position, now = await app.queries.positions.get(migration_id), await app.queries.now()
+    is_back = position.status is Status.DONE and position.side is Side.ON_PREMISES
+    line = status_line(position, now) + ("" if is_back else f" ({sentence(outcome)})")
+    report.after(line, number_document(position, now, False))
+    report.next(next_command(position, now))
+    return report.finish(ExitCode.DONE if is_back else ExitCode.NOT_ALL_MOVED)
 
 
-def _will(back: RollbackAssessment) -> str:
-    through = "it is dark until its client serves" if back.side is not Side.CLOUD else "through an outage"
-    return f"take {back.position.ref} back to On-Premises, {through}; the way back is {back.option}"
+def _will(assessment: RollbackAssessment) -> str:
+    outage = "it is dark until its client serves" if assessment.side is not Side.CLOUD else "through an outage"
+    return f"take {assessment.position.ref} back to On-Premises, {outage}; the way back is {assessment.option}"

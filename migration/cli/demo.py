@@ -10,22 +10,12 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.console import (
-    ExitCode,
-    Json,
-    print_error,
-    print_json,
-    print_line,
-    print_table,
-    run_verb,
-    usage_error,
-)
+from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.options import Json
+from migration.cli.output import print_error, print_json, print_line, print_table
 from migration.demo.demo_run import DemoRun
 from migration.demo.report import COLUMNS, DemoResult, problems, summary, table_rows
 from migration.demo.servers import DemoServers, DidNotStart
-
-# What a shell shows for a command that Ctrl-C ended.
-STOPPED = 130
 
 
 def demo(
@@ -36,15 +26,15 @@ def demo(
     ] = None,
 ) -> None:
     """Move 24 numbers of the sandbox, kill a worker in the middle, show how it ended. Takes two to three minutes."""
-    room = _room(folder)
+    demo_folder = _make_folder(folder)
     try:
-        run_verb(_demo(room, as_json))
+        run_verb(_demo(demo_folder, as_json))
     finally:
         if not keep:
-            shutil.rmtree(room, ignore_errors=True)
+            shutil.rmtree(demo_folder, ignore_errors=True)
 
 
-def _room(folder: Path | None) -> Path:
+def _make_folder(folder: Path | None) -> Path:
     if folder is None:
         return Path(tempfile.mkdtemp(prefix="cutover-demo-"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -53,10 +43,10 @@ def _room(folder: Path | None) -> Path:
     return folder.absolute()
 
 
-async def _demo(room: Path, as_json: bool) -> int:
+async def _demo(folder: Path, as_json: bool) -> int:
     _cancel_on_signal()
     try:
-        return await _told(room, as_json)
+        return await _run(folder, as_json)
     except DidNotStart as exc:
         print_error(str(exc))
         return ExitCode.ERROR
@@ -65,39 +55,44 @@ async def _demo(room: Path, as_json: bool) -> int:
         return ExitCode.ERROR
     except asyncio.CancelledError:
         print_error("stopped by hand; everything that was started has ended")
-        return STOPPED
+        return ExitCode.INTERRUPTED
 
 
-async def _told(room: Path, as_json: bool) -> int:
+async def _run(folder: Path, as_json: bool) -> int:
     began = time.monotonic()
-    async with DemoServers(room) as house:
-        story = DemoRun(house, lambda text: print_line(f"{time.monotonic() - began:5.1f} s  {text}", as_json=as_json))
-        end = await story.run()
-    wrong = problems(end)
-    _print(end, as_json)
-    for text in wrong:
-        print_line(f"not as it should be: {text}", as_json=as_json)
+
+    def print_event(text: str) -> None:
+        print_line(f"{time.monotonic() - began:5.1f} s  {text}", as_json=as_json)
+
+    async with DemoServers(folder) as servers:
+        result = await DemoRun(servers, print_event).run()
+    wrong = problems(result)
+    _print_result(result, as_json)
+    for problem in wrong:
+        print_line(f"not as it should be: {problem}", as_json=as_json)
     if as_json:
-        print_json(summary(end))
+        print_json(summary(result))
     return ExitCode.NOT_ALL_MOVED if wrong else ExitCode.DONE
 
 
-def _print(end: DemoResult, as_json: bool) -> None:
+def _print_result(result: DemoResult, as_json: bool) -> None:
     if as_json:
         return
-    print_table("sandbox: how it ended", COLUMNS, table_rows(end))
-    told = summary(end)
-    spent = told["outage_s"]
-    print_line(f"sandbox: {told['on_cloud']} of {told['numbers']} numbers are on Cloud, {told['blocked']} blocked")
-    print_line(f"sandbox: outage of our making {spent['p50']} s in the middle, {spent['p99']} s at most")
+    print_table("sandbox: how it ended", COLUMNS, table_rows(result))
+    figures = summary(result)
+    outage = figures["outage_s"]
     print_line(
-        f"sandbox: {told['calls']['register']} calls of register, {told['double_effects']} of them twice, "
-        f"{told['wrong_pins']} wrong PINs, {told['sends_to_dead_side']} messages sent to a dead side"
+        f"sandbox: {figures['on_cloud']} of {figures['numbers']} numbers are on Cloud, {figures['blocked']} blocked"
+    )
+    print_line(f"sandbox: outage of our making {outage['p50']} s in the middle, {outage['p99']} s at most")
+    print_line(
+        f"sandbox: {figures['calls']['register']} calls of register, {figures['double_effects']} of them twice, "
+        f"{figures['wrong_pins']} wrong PINs, {figures['sends_to_dead_side']} messages sent to a dead side"
     )
 
 
 def _cancel_on_signal() -> None:
-    """Ctrl-C, SIGTERM and a closed terminal end the story; leaving it ends what it started."""
+    """Ctrl-C, SIGTERM and a closed terminal cancel the demo; DemoServers then ends every process that it started."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

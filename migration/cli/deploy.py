@@ -1,4 +1,4 @@
-"""`cutover deploy`: tell a Prefect server about the flows, their limits and the schedules of the waves."""
+"""`cutover deploy`: register the flows, their limits and the schedules of the waves with a Prefect server."""
 
 import asyncio
 import json
@@ -7,7 +7,10 @@ import subprocess
 import sys
 from typing import Any
 
-from migration.cli.console import ExitCode, Json, open_cli_app, prefect_api, print_json, print_line, run_verb
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.options import Json
+from migration.cli.output import print_json, print_line
+from migration.cli.session import open_cli_app, prefect_api_url
 from migration.operations.wave_wording import unscheduled_waves
 
 
@@ -17,42 +20,42 @@ def deploy(as_json: Json = False) -> None:
 
 
 async def _deploy(as_json: bool) -> int:
-    prefect_api()
-    # A child of its own: the flows are above this package, and nothing here imports them.
-    done = await asyncio.to_thread(_child)
-    sys.stderr.write(done.stderr)
-    if done.returncode != 0:
+    prefect_api_url()
+    # In a child process: the package `flows` is above this one, which must not import it.
+    process = await asyncio.to_thread(_run_deployments)
+    sys.stderr.write(process.stderr)
+    if process.returncode != 0:
         return ExitCode.ERROR
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    told["not_scheduled"] = await not_scheduled()
+    document: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    document["not_scheduled"] = await _read_unscheduled()
     if as_json:
-        print_json(told)
+        print_json(document)
     else:
-        _print(told)
+        _print(document)
     return ExitCode.DONE
 
 
-async def not_scheduled() -> dict[str, str]:
-    """Waves with numbers left that no schedule will begin, and why: silence would look like success."""
+async def _read_unscheduled() -> dict[str, str]:
+    """Waves with live numbers that no schedule will begin, and why: without a word, they would look scheduled."""
     async with open_cli_app(dry_run=True) as app:
         return unscheduled_waves(
             await app.queries.waves.all(), await app.queries.positions.board(), await app.queries.now()
         )
 
 
-def _child() -> "subprocess.CompletedProcess[str]":
+def _run_deployments() -> "subprocess.CompletedProcess[str]":
     env = {"PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"} | dict(os.environ)
     command = [sys.executable, "-m", "flows.deployments"]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def _print(told: dict[str, Any]) -> None:
-    print_line(f"pool         {told['pool']}: {'made' if told['pool_made'] else 'was there'}")
-    for name in told["deployments"]:
+def _print(document: dict[str, Any]) -> None:
+    print_line(f"pool         {document['pool']}: {'made' if document['pool_made'] else 'was there'}")
+    for name in document["deployments"]:
         print_line(f"deployment   {name}")
-    for one in told["wave_runs"]:
-        print_line(f"schedule     wave {one['wave']}, part {one['part'] + 1} of {one['parts']}, at {one['at']}")
-    for because in told["not_scheduled"].values():
-        print_line(f"no schedule  {because}")
-    print_line(f"file         {told['file']}")
+    for run in document["wave_runs"]:
+        print_line(f"schedule     wave {run['wave']}, part {run['part'] + 1} of {run['parts']}, at {run['at']}")
+    for reason in document["not_scheduled"].values():
+        print_line(f"no schedule  {reason}")
+    print_line(f"file         {document['file']}")
     print_line("Next: `cutover worker` on every machine that is to move numbers.")

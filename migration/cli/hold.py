@@ -1,16 +1,19 @@
-"""`cutover hold`: keep a number, or a wave, from crossing."""
+"""`cutover hold`: keep a number or a wave from crossing."""
 
 from typing import Annotated
 
 import typer
 
-from migration.cli.confirming import Confirmation, DryRun, change_number, change_wave, is_wave
-from migration.cli.console import Json, operator_name, run_verb
+from migration.cli.confirming import ChangeReport, change_number, change_wave
+from migration.cli.exit_codes import run_verb
+from migration.cli.options import DryRun, Json
+from migration.cli.session import operator_name
+from migration.cli.target import is_wave
 from migration.operations.numbers import hold_number
 from migration.operations.waves import hold_wave
 from state.rows import Position
 
-WAVE = (
+WILL_HOLD_WAVE = (
     "keep every number of the wave that has not crossed on its side of the gate; those that have crossed go on, "
     "because holding them would keep them dark"
 )
@@ -23,18 +26,19 @@ def hold(
     as_json: Json = False,
 ) -> None:
     """Hold a number or a wave before its cutover. Works while workers run; `release` lets it go."""
-    run_verb(_hold(what, because, Confirmation(as_json, dry_run)))
+    run_verb(_hold(what, because, ChangeReport(as_json, dry_run)))
 
 
-async def _hold(what: str, because: str, asked: Confirmation) -> int:
+async def _hold(name: str, because: str, report: ChangeReport) -> int:
     by = operator_name()
-    if await is_wave(what):
-        said = because or f"held by {by}"
-        return await change_wave(asked, what, WAVE, lambda app: hold_wave(app, what, said), f"cutover release {what}")
-    return await change_number(asked, what, _will, lambda app: hold_number(app, what, by, because))
+    if await is_wave(name):
+        reason = because or f"held by {by}"
+        release = f"cutover release {name}"
+        return await change_wave(report, name, WILL_HOLD_WAVE, lambda app: hold_wave(app, name, reason), release)
+    return await change_number(report, name, _will_hold_number, lambda app: hold_number(app, name, by, because))
 
 
-def _will(at: Position) -> str:
-    if at.crossed_at is not None:
+def _will_hold_number(position: Position) -> str:
+    if position.crossed_at is not None:
         return "put the number on hold; it is past its point of no return and goes on to its end all the same"
     return "put the number on hold: it does not pass its gate until it is released"

@@ -1,23 +1,15 @@
-"""`cutover import`: an inventory becomes numbers with a way chosen for each, all of it or nothing."""
+"""`cutover import`: an inventory becomes numbers with an itinerary each, all of it or nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from migration.cli.console import (
-    ExitCode,
-    Json,
-    count_text,
-    open_cli_app,
-    operator_name,
-    print_json,
-    print_line,
-    print_table,
-    progress_bar,
-    run_verb,
-    usage_error,
-)
+from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.options import Json
+from migration.cli.output import count_text, print_json, print_line, print_table, progress_bar
+from migration.cli.session import open_cli_app, operator_name
 from migration.fleet.census import CensusResult
 from migration.fleet.choose_itinerary import ItineraryChoice
 from migration.fleet.importing import correct_fleet, import_fleet
@@ -40,49 +32,54 @@ async def _import(file: Path, as_json: bool) -> int:
     async with open_cli_app() as app:
         with progress_bar("looking at both sides", as_json=as_json) as bar:
             task = bar.add_task("", total=None)
-            counted = await import_fleet(
-                app, file, operator_name(), lambda done, of: bar.update(task, completed=done, total=of)
+            results = await import_fleet(
+                app, file, operator_name(), lambda done, total: bar.update(task, completed=done, total=total)
             )
     if as_json:
-        print_json({"imported": len(counted), "numbers": [_told(one) for one in counted]})
+        print_json({"imported": len(results), "numbers": [_document(result) for result in results]})
         return ExitCode.DONE
-    rows = [(one.ref, _way(one), _because(one)) for one in counted]
-    print_table(f"{count_text(len(counted))} imported", ("number", "way", "because"), rows)
+    _print_choices(f"{count_text(len(results))} imported", results)
     print_line("Next: `cutover preflight`, then `cutover run`.")
     return ExitCode.DONE
 
 
 async def _correct(file: Path, as_json: bool) -> int:
     async with open_cli_app() as app:
-        corrected, counted = await correct_fleet(app, file, operator_name(), lambda done, of: None)
+        corrected, results = await correct_fleet(app, file, operator_name(), lambda done, total: None)
+    refs = [number.ref for number in corrected]
     if as_json:
-        print_json({"corrected": [one.ref for one in corrected], "begun_anew": [_told(one) for one in counted]})
+        print_json({"corrected": refs, "begun_anew": [_document(result) for result in results]})
         return ExitCode.DONE
-    print_line(f"{count_text(len(corrected))} corrected: {', '.join(one.ref for one in corrected)}.")
-    if counted:
-        print_table(
-            "begun anew", ("number", "way", "because"), [(one.ref, _way(one), _because(one)) for one in counted]
-        )
+    print_line(f"{count_text(len(refs))} corrected: {', '.join(refs)}.")
+    if results:
+        _print_choices("begun anew", results)
     print_line("Next: what was blocked goes on with `cutover resolve N-0001 --look-again --because TEXT`.")
     return ExitCode.DONE
 
 
-def _way(one: CensusResult) -> str:
-    return one.choice.itinerary.value if isinstance(one.choice, ItineraryChoice) else one.choice.disposition.value
+def _print_choices(title: str, results: Sequence[CensusResult]) -> None:
+    rows = [(result.ref, _choice(result), _reason(result)) for result in results]
+    print_table(title, ("number", "way", "because"), rows)
 
 
-def _because(one: CensusResult) -> str:
-    if isinstance(one.choice, ItineraryChoice):
-        return one.choice.reason + ("; dark on arrival" if one.choice.dark_on_arrival else "")
-    return one.choice.reason
+def _choice(result: CensusResult) -> str:
+    if isinstance(result.choice, ItineraryChoice):
+        return result.choice.itinerary.value
+    return result.choice.disposition.value
 
 
-def _told(one: CensusResult) -> dict[str, object]:
-    told: dict[str, object] = {"ref": one.ref, "because": _because(one), "onprem": one.onprem_reading}
-    if isinstance(one.choice, ItineraryChoice):
-        return told | {
-            "itinerary": one.choice.itinerary.value,
-            "side": one.choice.side.value,
-            "dark_on_arrival": one.choice.dark_on_arrival,
+def _reason(result: CensusResult) -> str:
+    if isinstance(result.choice, ItineraryChoice):
+        return result.choice.reason + ("; dark on arrival" if result.choice.dark_on_arrival else "")
+    return result.choice.reason
+
+
+def _document(result: CensusResult) -> dict[str, object]:
+    document: dict[str, object] = {"ref": result.ref, "because": _reason(result), "onprem": result.onprem_reading}
+    if isinstance(result.choice, ItineraryChoice):
+        return document | {
+            "itinerary": result.choice.itinerary.value,
+            "side": result.choice.side.value,
+            "dark_on_arrival": result.choice.dark_on_arrival,
         }
-    return told | {"disposition": one.choice.disposition.value}
+    return document | {"disposition": result.choice.disposition.value}

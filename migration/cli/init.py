@@ -1,8 +1,12 @@
-"""`cutover init`: a home folder, a master key, an admin file to fill in, a database with our tables."""
+"""`cutover init`: makes the home folder, the master key, an admin file to fill in, and the tables in the database."""
 
 from pathlib import Path
 
-from migration.cli.console import ExitCode, Json, print_json, print_line, run_verb
+from sqlalchemy import make_url
+
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.options import Json
+from migration.cli.output import print_json, print_line
 from migration.settings import Settings, read_settings
 from migration.vault.sealing import new_master_key, write_private
 from state.schema import upgrade
@@ -41,15 +45,15 @@ def init(as_json: Json = False) -> None:
 async def _init(as_json: bool) -> int:
     settings = read_settings()
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = _key(settings) | _admin(settings)
-    settings.keys()  # a key that is there must be one
+    made = _make_key(settings) | _make_admin_file(settings)
+    settings.keys()  # raises BadSetting if the key file that is there holds no key
     await upgrade(settings.database)
-    told = {"home": str(settings.home), "database": _without_password(settings.database), "made": sorted(made)}
+    database = make_url(settings.database).render_as_string(hide_password=True)
     if as_json:
-        print_json(told)
+        print_json({"home": str(settings.home), "database": database, "made": sorted(made)})
         return ExitCode.DONE
     print_line(f"home      {settings.home}")
-    print_line(f"database  {told['database']}: tables are up to date")
+    print_line(f"database  {database}: tables are up to date")
     print_line(f"key       {'from CUTOVER_MASTER_KEY' if settings.master_key else settings.key_path}")
     print_line(f"admin     {settings.admin_path}")
     print_line("Keep a copy of the key somewhere else: without it no backup and no PIN can be opened again.")
@@ -57,22 +61,18 @@ async def _init(as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def _key(settings: Settings) -> set[str]:
+def _make_key(settings: Settings) -> set[str]:
+    """What was made: `key`, or nothing if there is a key."""
     if settings.master_key is not None or settings.key_path.exists():
         return set()
     write_private(settings.key_path, new_master_key().get_secret_value() + "\n")
     return {"key"}
 
 
-def _admin(settings: Settings) -> set[str]:
+def _make_admin_file(settings: Settings) -> set[str]:
+    """What was made: `admin`, or nothing if there is an admin file."""
     path: Path = settings.admin_path
     if path.exists():
         return set()
     write_private(path, ADMIN)
     return {"admin"}
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy import make_url
-
-    return make_url(url).render_as_string(hide_password=True)

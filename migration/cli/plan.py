@@ -1,4 +1,4 @@
-"""`cutover plan`: put numbers into a wave, and say when and how it may cross."""
+"""`cutover plan`: put numbers into a wave, and set its window, canary, concurrency and halt rule."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,11 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from migration.app import App
-from migration.cli.confirming import Confirmation, DryRun, carry_out, open_for_change, wave_document
-from migration.cli.console import Json, count_text, run_verb, usage_error
+from migration.cli.confirming import ChangeReport, carry_out, show_wave
+from migration.cli.exit_codes import run_verb, usage_error
+from migration.cli.options import DryRun, Json
+from migration.cli.output import count_text
+from migration.cli.rehearsal import open_for_change
 from migration.errors import OperationRefused
 from migration.operations.approval import recorded_rollback_options, released_numbers
-from migration.operations.wave_wording import ENDED_STATES, wave_line
+from migration.operations.wave_wording import ENDED_STATES
 from migration.operations.waves import change_window, plan_wave
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.names import wave_name_problem
@@ -22,12 +25,12 @@ from state.enums import Released, WaveState
 from state.ledger.waves import NewWave
 from state.rows import WaveRow
 
-MOST_FAILED = 1_000_000  # no wave is larger
+MAX_HALT_COUNT = 1_000_000  # no wave is larger
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was typed; None: as the wave has it, or the default for a new one."""
+class PlanOptions:
+    """What was typed. None keeps the wave's value; a new wave gets the default."""
 
     rule: str | None
     limit: int | None
@@ -41,19 +44,19 @@ class Wishes:
     released: Released | None
 
     def window(self, kept: Window, now: datetime) -> Window:
-        """Raises BadPlan for a window that makes no sense; one that nobody asks to change is left alone."""
+        """The wave's new window. Raises BadPlan; a window that does not change is not checked again."""
         if self.start is None and self.end is None and self.time_zone is None:
             return kept
         return parse_window(self.start, self.end, self.time_zone, kept, now)
 
-    def takes(self, there: WaveRow | None) -> int | None:
-        """How many numbers at most: new settings for a wave that is there do not take every number in."""
-        return 0 if there and self.rule is None and self.limit is None else self.limit
+    def max_added(self, existing: WaveRow | None) -> int | None:
+        """How many numbers to add at most, or None. Only changing settings of a wave adds no numbers."""
+        return 0 if existing and self.rule is None and self.limit is None else self.limit
 
     @property
     def only_window(self) -> bool:
-        typed = {field for field in self.__slots__ if getattr(self, field) is not None}
-        return bool(typed) and typed <= {"start", "end", "time_zone"}
+        given = {field for field in self.__slots__ if getattr(self, field) is not None}
+        return bool(given) and given <= {"start", "end", "time_zone"}
 
 
 def plan(
@@ -73,7 +76,7 @@ def plan(
     canary: Annotated[int | None, typer.Option(min=0, help="How many numbers go first.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, max=200, help="How many at once; default 10.")] = None,
     halt_count: Annotated[
-        int | None, typer.Option(min=1, max=MOST_FAILED, help="Halt when so many numbers have failed.")
+        int | None, typer.Option(min=1, max=MAX_HALT_COUNT, help="Halt when so many numbers have failed.")
     ] = None,
     halt_share: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Halt when more than this share has failed, as in 0.1.")
@@ -88,77 +91,82 @@ def plan(
 
     Options that are not given stay as they are.
     """
-    wishes = Wishes(rule, limit, start, end, time_zone, canary, concurrency, halt_count, halt_share, released)
-    run_verb(_plan(_checked(wave), wishes, Confirmation(as_json, dry_run)))
+    problem = wave_name_problem(wave)
+    if problem is not None:
+        usage_error(f"a wave is not called {wave!r}: {problem}")
+    options = PlanOptions(rule, limit, start, end, time_zone, canary, concurrency, halt_count, halt_share, released)
+    run_verb(_plan(wave, options, ChangeReport(as_json, dry_run)))
 
 
-def _checked(name: str) -> str:
-    wrong = wave_name_problem(name)
-    if wrong is not None:
-        usage_error(f"a wave is not called {name!r}: {wrong}")
-    return name
-
-
-async def _plan(name: str, wishes: Wishes, asked: Confirmation) -> int:
-    rule = parse_rule(wishes.rule) if wishes.rule is not None else WaveRule()
-    async with open_for_change(dry_run=asked.only_looks) as app:
-        there = next((row for row in await app.queries.waves.all() if row.name == name), None)
+async def _plan(name: str, options: PlanOptions, report: ChangeReport) -> int:
+    rule = parse_rule(options.rule) if options.rule is not None else WaveRule()
+    async with open_for_change(dry_run=report.changes_nothing) as app:
+        existing = next((row for row in await app.queries.waves.all() if row.name == name), None)
         now = await app.queries.now()
-        window = wishes.window(window_of(there) if there else Window(), now)
-        asked.now(wave_line(there) if there else f"there is no wave {name}", wave_document(there) if there else None)
-        if there is None or there.state is WaveState.PLANNED:
-            what = "make" if there is None else "settle"
-            row = await _settle(app, asked, _settings(name, wishes, window, there), rule, wishes.takes(there), what)
+        window = options.window(window_of(existing) if existing else Window(), now)
+        if existing is None:
+            report.now(f"there is no wave {name}", None)
         else:
-            row = await _move(app, asked, there, window, wishes)
-        asked.after(wave_line(row), wave_document(row))
-        await _tell_ways_back(app, asked, row)
-        moved = (there is not None and needs_schedule(there, now)) or needs_schedule(row, now)
-        asked.next(_next(row), schedule=moved)
-        return asked.end()
+            show_wave(existing, report.now)
+        if existing is None or existing.state is WaveState.PLANNED:
+            row = await _plan_numbers(app, report, options, rule, _new_wave(name, options, window, existing), existing)
+        else:
+            row = await _change_window(app, report, existing, window, options)
+        show_wave(row, report.after)
+        await _report_rollbacks(app, report, row)
+        has_schedule = (existing is not None and needs_schedule(existing, now)) or needs_schedule(row, now)
+        report.next(_next_command(row), schedule=has_schedule)
+        return report.finish()
 
 
-async def _settle(app: App, asked: Confirmation, new: NewWave, rule: WaveRule, limit: int | None, what: str) -> WaveRow:
-    will = f"{what} wave {new.name}; nothing crosses before `cutover run` or its schedule"
-    return await carry_out(asked, app, will, lambda app: plan_wave(app, new, rule, limit))
+async def _plan_numbers(
+    app: App,
+    report: ChangeReport,
+    options: PlanOptions,
+    rule: WaveRule,
+    wave: NewWave,
+    existing: WaveRow | None,
+) -> WaveRow:
+    verb = "make" if existing is None else "settle"
+    will = f"{verb} wave {wave.name}; nothing crosses before `cutover run` or its schedule"
+    limit = options.max_added(existing)
+    return await carry_out(report, app, will, lambda app: plan_wave(app, wave, rule, limit))
 
 
-async def _move(app: App, asked: Confirmation, there: WaveRow, window: Window, wishes: Wishes) -> WaveRow:
-    """A wave that has begun keeps its numbers and settings; at night it is another window that is needed."""
-    if not wishes.only_window:
-        only = (
-            ""
-            if there.state in ENDED_STATES
-            else ": of a wave that has begun, only --from, --to and --tz can be changed"
-        )
-        raise OperationRefused(f"wave {there.name} is {there.state}{only}; nothing was changed")
-    will = f"give wave {there.name} this window; what it is released for stays as it is"
-    return await carry_out(asked, app, will, lambda app: change_window(app, there.name, window))
+async def _change_window(app: App, report: ChangeReport, row: WaveRow, window: Window, options: PlanOptions) -> WaveRow:
+    """A wave that has begun keeps its numbers and settings; only its window can change."""
+    if not options.only_window:
+        allowed = "of a wave that has begun, only --from, --to and --tz can be changed"
+        advice = "" if row.state in ENDED_STATES else f": {allowed}"
+        raise OperationRefused(f"wave {row.name} is {row.state}{advice}; nothing was changed")
+    will = f"give wave {row.name} this window; what it is released for stays as it is"
+    return await carry_out(report, app, will, lambda app: change_window(app, row.name, window))
 
 
-async def _tell_ways_back(app: App, asked: Confirmation, row: WaveRow) -> None:
-    """A wave without a canary is let go by its plan: this is where it is approved."""
-    going = released_numbers(row.released, await app.queries.positions.board(wave=row.name))
-    if not going:
+async def _report_rollbacks(app: App, report: ChangeReport, row: WaveRow) -> None:
+    """A wave without a canary is released by its plan, so whoever plans it also approves it."""
+    crossing = released_numbers(row.released, await app.queries.positions.board(wave=row.name))
+    if not crossing:
         return
-    found = await recorded_rollback_options(app, going)
-    asked.ways_back(found)
-    crossing = f"released for {row.released}: {count_text(len(going))} may cross in it"
-    asked.also(f"{crossing}; ways back: {summarize_rollbacks(found)}")
+    options = await recorded_rollback_options(app, crossing)
+    report.rollbacks(options)
+    released = f"released for {row.released}: {count_text(len(crossing))} may cross in it"
+    report.note(f"{released}; ways back: {summarize_rollbacks(options)}")
 
 
-def _next(row: WaveRow) -> str:
+def _next_command(row: WaveRow) -> str:
     if row.state is WaveState.PLANNED:
         return f"cutover preflight {row.name}"
     verb = "run" if row.state is WaveState.RUNNING else "release"
     return f"cutover {verb} {row.name}"
 
 
-def _settings(name: str, wishes: Wishes, window: Window, there: WaveRow | None) -> NewWave:
-    typed = {field: getattr(wishes, field) for field in ("concurrency", "halt_count", "halt_share", "released")}
-    settings: dict[str, Any] = {"canary_size": wishes.canary, **typed}
-    if there is None and wishes.canary and wishes.released is None:
-        settings["released"] = Released.NONE  # a canary is let go by a person, and so is what comes after it
-    kept = {part: getattr(there, part) for part in NewWave.__slots__} if there is not None else {"name": name}
+def _new_wave(name: str, options: PlanOptions, window: Window, existing: WaveRow | None) -> NewWave:
+    """The settings that the wave will have: those that were typed, over those that it has."""
+    typed = {field: getattr(options, field) for field in ("concurrency", "halt_count", "halt_share", "released")}
+    settings: dict[str, Any] = {"canary_size": options.canary, **typed}
+    if existing is None and options.canary and options.released is None:
+        settings["released"] = Released.NONE  # a person releases the canary, and later the rest
+    kept = {field: getattr(existing, field) for field in NewWave.__slots__} if existing else {"name": name}
     kept |= {"window_start": window.start, "window_end": window.end, "time_zone": window.time_zone}
-    return NewWave(**kept | {part: value for part, value in settings.items() if value is not None})
+    return NewWave(**kept | {field: value for field, value in settings.items() if value is not None})

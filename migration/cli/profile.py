@@ -1,19 +1,13 @@
-"""`cutover profile`: credential profiles, and a new token for one of them."""
+"""`cutover profile`: list credential profiles, and give one of them a new token."""
 
 from typing import Annotated
 
 import typer
 
-from migration.cli.console import (
-    ExitCode,
-    Json,
-    open_cli_app,
-    print_json,
-    print_line,
-    print_table,
-    run_verb,
-    usage_error,
-)
+from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.options import Json
+from migration.cli.output import print_json, print_line, print_table
+from migration.cli.session import open_cli_app
 from migration.operations.profiles import renew_profile
 from state.errors import NotFound
 
@@ -36,19 +30,20 @@ async def _list(name: str | None, as_json: bool) -> int:
         rows = [row for row in await app.queries.fleet.profiles() if name in (None, row["name"])]
     if name is not None and not rows:
         raise NotFound(f"no number was imported with a profile {name}; `cutover profile` lists them")
-    told = [{"name": r["name"], "app_id": r["app_id"], "halted": r["halted_because"]} for r in rows]
     if as_json:
-        print_json({"profiles": told})
+        profiles = [{"name": row["name"], "app_id": row["app_id"], "halted": row["halted_because"]} for row in rows]
+        print_json({"profiles": profiles})
         return ExitCode.DONE
-    print_table("", ("profile", "app", "state"), [(r["name"], r["app_id"], r["halted"] or "in use") for r in told])
+    cells = [(row["name"], row["app_id"], row["halted_because"] or "in use") for row in rows]
+    print_table("", ("profile", "app", "state"), cells)
     return ExitCode.DONE
 
 
 async def _renew(name: str, as_json: bool) -> int:
     async with open_cli_app() as app:
-        facts = await renew_profile(app, name)
+        token = await renew_profile(app, name)
     if as_json:
-        print_json({"profile": name, "app_id": facts.app_id, "valid": facts.is_valid})
+        print_json({"profile": name, "app_id": token.app_id, "valid": token.is_valid})
     else:
         print_line(f"Graph accepts the new token of profile {name}; its numbers go on. Next: `cutover run`.")
     return ExitCode.DONE

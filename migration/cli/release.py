@@ -1,12 +1,17 @@
 """`cutover release`: let a number, or more of a wave, pass the gate."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from migration.app import App
-from migration.cli.confirming import Confirmation, DryRun, change_number, change_wave, is_wave
-from migration.cli.console import Json, count_text, operator_name, run_verb, usage_error
+from migration.cli.confirming import ChangeReport, change_number, change_wave
+from migration.cli.exit_codes import run_verb, usage_error
+from migration.cli.options import DryRun, Json
+from migration.cli.output import count_text
+from migration.cli.session import operator_name
+from migration.cli.target import is_wave
 from migration.operations.approval import not_crossed, recorded_rollback_options, released_numbers
 from migration.operations.numbers import release_number
 from migration.operations.waves import find_wave_numbers, release_wave
@@ -27,35 +32,36 @@ def release(
     """Let a number or a wave cross. A wave that is held or halted goes on by it."""
     if canary and only:
         usage_error("give --canary or --only, not both")
-    run_verb(_release(what, only or [], Confirmation(as_json, dry_run), canary=canary))
+    run_verb(_release(what, only or [], ChangeReport(as_json, dry_run), canary=canary))
 
 
-async def _release(what: str, only: list[str], asked: Confirmation, *, canary: bool) -> int:
-    if await is_wave(what):
+async def _release(name: str, only: Sequence[str], report: ChangeReport, *, canary: bool) -> int:
+    if await is_wave(name):
         return await change_wave(
-            asked,
-            what,
-            lambda app: _approval(asked, app, what, only, canary=canary),
-            lambda app: release_wave(app, what, canary=canary, only=only),
-            f"cutover run {what}",
+            report,
+            name,
+            lambda app: _will_release(report, app, name, only, canary=canary),
+            lambda app: release_wave(app, name, canary=canary, only=only),
+            f"cutover run {name}",
         )
     if canary or only:
-        usage_error(f"{what} is a number; --canary and --only are for waves")
+        usage_error(f"{name} is a number; --canary and --only are for waves")
     will = "let the number pass its gate; what its wave says still counts"
-    return await change_number(asked, what, will, lambda app: release_number(app, what, operator_name()))
+    return await change_number(report, name, will, lambda app: release_number(app, name, operator_name()))
 
 
-async def _approval(asked: Confirmation, app: App, wave: str, only: list[str], *, canary: bool) -> str:
-    """What whoever lets it go has to know: how many numbers cross by it, and which of them could come back."""
-    going = await _let_go(app, wave, only, canary=canary)
-    found = await recorded_rollback_options(app, going)
-    asked.ways_back(found)
+async def _will_release(report: ChangeReport, app: App, wave: str, only: Sequence[str], *, canary: bool) -> str:
+    """What the person who approves needs to know: how many numbers will cross, and which of them could go back."""
+    crossing = await _find_crossing(app, wave, only, canary=canary)
+    options = await recorded_rollback_options(app, crossing)
+    report.rollbacks(options)
     part = "its canary" if canary else ", ".join(only) if only else "all its numbers"
-    said = f"let {part} pass the gate, inside the wave's window: {count_text(len(going))} still to cross"
-    return f"{said}\nways back: {summarize_rollbacks(found)}"
+    will = f"let {part} pass the gate, inside the wave's window: {count_text(len(crossing))} still to cross"
+    return f"{will}\nways back: {summarize_rollbacks(options)}"
 
 
-async def _let_go(app: App, wave: str, only: list[str], *, canary: bool) -> list[Position]:
+async def _find_crossing(app: App, wave: str, only: Sequence[str], *, canary: bool) -> list[Position]:
+    """The numbers that may cross after this release."""
     if only:
         return not_crossed(await find_wave_numbers(app, wave, only))
     return released_numbers(Released.CANARY if canary else Released.ALL, await app.queries.positions.board(wave=wave))

@@ -1,6 +1,6 @@
-"""`cutover resolve`: what a person decides about a number that cannot go on by itself."""
+"""`cutover resolve`: what a person decides about a number that cannot continue by itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,8 +8,10 @@ import typer
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.cli.confirming import Because, Confirm, Confirmation, DryRun, NumberArgument, change_number
-from migration.cli.console import Json, operator_name, prompt_hidden, read_typed_line, run_verb, usage_error
+from migration.cli.confirming import ChangeReport, change_number
+from migration.cli.exit_codes import run_verb, usage_error
+from migration.cli.options import Because, Confirm, DryRun, Json, NumberArgument
+from migration.cli.session import operator_name, prompt_hidden, read_typed_line
 from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import (
     dispose,
@@ -23,19 +25,21 @@ from migration.operations.numbers import (
 )
 from state.rows import Position
 
-# Itineraries that have a command of their own, which looks before it leaps.
-ELSEWHERE = {
+# Itineraries that have a command of their own, which checks the number first.
+OTHER_COMMANDS = {
     ItineraryName.BACK_TO_ONPREM: "back-to-onprem {number} --confirm {number}",
     ItineraryName.ABORT: 'abort {number} --because "..." --confirm {number}',
 }
+# What a dry run hands in: nobody is asked for a PIN that is not stored.
+PLACEHOLDER_PIN = SecretStr("000000")
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One thing that can be decided; `will` says what follows from it."""
+    """One decision. `will` says what follows from it; `action` takes the app, the reason and the person."""
 
     will: str
-    act: Callable[[App, str, str], Awaitable[Position]]  # app, because, by
+    action: Callable[[App, str, str], Awaitable[Position]]
     needs_confirm: bool = False
 
 
@@ -65,37 +69,34 @@ def resolve(
     as_json: Json = False,
 ) -> None:
     """Decide what becomes of a number that is blocked, dark or waiting. Exactly one decision at a time."""
-    given = {
-        "--look-again": again,
-        "--switch": switch is not None,
-        "--onprem-off": onprem_off,
-        "--pin-handed-in": pin_handed_in,
-        "--two-step-off": two_step_off,
-        "--spend-reserve": reserve,
-        "--dispose": disposition is not None,
+    remedies: dict[str, Callable[[], Remedy] | None] = {
+        "--look-again": (lambda: _retry(number)) if again else None,
+        "--switch": (lambda: _switch(number, switch)) if switch is not None else None,
+        "--onprem-off": (lambda: _onprem_off(number)) if onprem_off else None,
+        "--pin-handed-in": (lambda: _pin_handed_in(number, stdin=stdin, dry_run=dry_run)) if pin_handed_in else None,
+        "--two-step-off": (lambda: _two_step_off(number)) if two_step_off else None,
+        "--spend-reserve": (lambda: _spend_reserve(number)) if reserve else None,
+        "--dispose": (lambda: _dispose(number, disposition)) if disposition is not None else None,
     }
-    if sum(given.values()) != 1:
-        usage_error(f"give exactly one of {', '.join(given)}")
-    pin = _asked_pin(stdin=stdin) if pin_handed_in and not dry_run else None
-    if switch is not None:
-        remedy = _switching(number, switch)
-    else:
-        remedy = _remedies(number, disposition or "", pin)[next(name for name, there in given.items() if there)]
-    asked = Confirmation(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
-    run_verb(change_number(asked, number, remedy.will, lambda app: remedy.act(app, because, operator_name())))
+    given = [make_remedy for make_remedy in remedies.values() if make_remedy is not None]
+    if len(given) != 1:
+        usage_error(f"give exactly one of {', '.join(remedies)}")
+    remedy = given[0]()
+    report = ChangeReport(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
+    run_verb(change_number(report, number, remedy.will, lambda app: remedy.action(app, because, operator_name())))
 
 
-def _asked_pin(*, stdin: bool) -> SecretStr:
-    typed = read_typed_line() if stdin else prompt_hidden("PIN")
-    if not typed:
-        usage_error("no PIN was given")
-    return SecretStr(typed)
+def _retry(number: str) -> Remedy:
+    return Remedy(
+        "let the number be looked at again; its next step begins by reading",
+        lambda app, because, by: retry_number(app, number, because, by),
+    )
 
 
-def _switching(number: str, itinerary: str) -> Remedy:
+def _switch(number: str, itinerary: str) -> Remedy:
     name = itinerary.upper()
-    if name in ELSEWHERE:
-        usage_error(f"for {name} there is `cutover {ELSEWHERE[ItineraryName(name)].format(number=number)}`")
+    if name in OTHER_COMMANDS:
+        usage_error(f"for {name} there is `cutover {OTHER_COMMANDS[ItineraryName(name)].format(number=number)}`")
     if name == ItineraryName.FORWARD_RECOVERY:
         return Remedy(
             "bring the number up on Cloud: both sides are read, a code is asked for where one is needed, register",
@@ -108,31 +109,45 @@ def _switching(number: str, itinerary: str) -> Remedy:
     )
 
 
-def _remedies(number: str, disposition: str, pin: SecretStr | None) -> Mapping[str, Remedy]:
-    return {
-        "--look-again": Remedy(
-            "let the number be looked at again; its next step begins by reading",
-            lambda app, because, by: retry_number(app, number, because, by),
-        ),
-        "--onprem-off": Remedy(
-            "write down your word that its On-Premises client is off; it counts as a reading",
-            lambda app, because, by: record_onprem_off(app, number, because, by),
-        ),
-        "--pin-handed-in": Remedy(
-            "seal the PIN; the next register sends it",
-            lambda app, because, by: hand_in_pin(app, number, pin or SecretStr("000000"), because, by),
-        ),
-        "--two-step-off": Remedy(
-            "write down your word that two-step verification is off; the next register sets a new PIN",
-            lambda app, because, by: record_two_step_off(app, number, because, by),
-        ),
-        "--spend-reserve": Remedy(
-            "let this migration use the last three calls of its 72 h; with the tenth the number is locked for 72 h",
-            lambda app, because, by: spend_reserve(app, number, because, by),
-        ),
-        "--dispose": Remedy(
-            f"end the number for good, not moved: {disposition}",
-            lambda app, because, by: dispose(app, number, disposition, because, by),
-            needs_confirm=True,
-        ),
-    }
+def _onprem_off(number: str) -> Remedy:
+    return Remedy(
+        "write down your word that its On-Premises client is off; it counts as a reading",
+        lambda app, because, by: record_onprem_off(app, number, because, by),
+    )
+
+
+def _pin_handed_in(number: str, *, stdin: bool, dry_run: bool) -> Remedy:
+    pin = PLACEHOLDER_PIN if dry_run else _read_pin(stdin=stdin)
+    return Remedy(
+        "seal the PIN; the next register sends it",
+        lambda app, because, by: hand_in_pin(app, number, pin, because, by),
+    )
+
+
+def _read_pin(*, stdin: bool) -> SecretStr:
+    pin = read_typed_line() if stdin else prompt_hidden("PIN")
+    if not pin:
+        usage_error("no PIN was given")
+    return SecretStr(pin)
+
+
+def _two_step_off(number: str) -> Remedy:
+    return Remedy(
+        "write down your word that two-step verification is off; the next register sets a new PIN",
+        lambda app, because, by: record_two_step_off(app, number, because, by),
+    )
+
+
+def _spend_reserve(number: str) -> Remedy:
+    return Remedy(
+        "let this migration use the last three calls of its 72 h; with the tenth the number is locked for 72 h",
+        lambda app, because, by: spend_reserve(app, number, because, by),
+    )
+
+
+def _dispose(number: str, disposition: str) -> Remedy:
+    return Remedy(
+        f"end the number for good, not moved: {disposition}",
+        lambda app, because, by: dispose(app, number, disposition, because, by),
+        needs_confirm=True,
+    )

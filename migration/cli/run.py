@@ -1,40 +1,33 @@
-"""`cutover run`: move numbers from here, with no Prefect server at all."""
+"""`cutover run`: move numbers from this machine, without a Prefect server."""
 
 import asyncio
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated
 
 import typer
 from rich.progress import Progress, TaskID
 
 from migration.app import App
-from migration.cli.confirming import open_for_change
-from migration.cli.console import (
-    ExitCode,
-    Json,
-    count_text,
-    open_cli_app,
-    print_json,
-    print_line,
-    progress_bar,
-    run_verb,
-    usage_error,
-)
+from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.options import Json
+from migration.cli.output import count_text, print_json, print_line, progress_bar
+from migration.cli.rehearsal import open_for_change
+from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
+from migration.cli.target import select_target
 from migration.operations.approval import recorded_rollback_options, released_numbers
-from migration.operations.targets import find_target
 from migration.operations.wave_wording import wave_line, window_ended_message
 from migration.operations.waves import begin_wave
 from migration.operations.wording import current_status, next_command, status_line
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.loop import NumberSelection, WaveLoop
 from state.enums import Side, Status
-from state.rows import Position, WaveRow
+from state.rows import Position
 
-FULL_CONCURRENCY = 20
+DEFAULT_CONCURRENCY = 20
 
 
 def run_(
@@ -53,113 +46,108 @@ def run_(
     as_json: Json = False,
 ) -> None:
     """Move numbers as far as they can go now. Safe to stop and to run again at any time."""
-    run_verb(_plan(what, as_json) if dry_run else _run(what, concurrency, timedelta(seconds=patience), as_json))
+    run_verb(_dry_run(what, as_json) if dry_run else _run(what, concurrency, timedelta(seconds=patience), as_json))
 
 
-async def select_target(app: App, what: str | None) -> tuple[NumberSelection, list[Position]]:
-    if what is not None and not what.strip():
-        usage_error("which number or wave? `cutover status` lists both")
-    if what is None:
-        return NumberSelection(), list(await app.queries.positions.board())
-    target = await find_target(app, what)
-    if isinstance(target, WaveRow):
-        return NumberSelection(wave=target.name), list(await app.queries.positions.board(wave=target.name))
-    return NumberSelection(only={target.migration_id}), [target]
-
-
-async def _plan(what: str | None, as_json: bool) -> int:
+async def _dry_run(name: str | None, as_json: bool) -> int:
     async with open_for_change(dry_run=True) as app:
-        picked, board = await select_target(app, what)
-        wave = await _approval(app, picked.wave, board) if picked.wave is not None else None
+        selection, board = await select_target(app, name)
+        lines: list[str] = []
+        rollbacks: dict[str, str] = {}
+        if selection.wave is not None:
+            crossing, summary = await _describe_wave(app, selection.wave, board)
+            lines, rollbacks = [f"{crossing}; ways back: {summary}"], {"ways_back": summary}
         now = await app.queries.now()
     if as_json:
-        ways = {"ways_back": wave[1]} if wave is not None else {}
-        print_json({"dry_run": True, "numbers": [number_document(at, now, False) for at in board]} | ways)
+        numbers = [number_document(position, now, False) for position in board]
+        print_json({"dry_run": True, "numbers": numbers} | rollbacks)
         return ExitCode.DONE
-    if wave is not None:
-        print_line(f"{wave[0]}; ways back: {wave[1]}")
-    for at in board:
-        print_line(status_line(at, now))
+    for line in [*lines, *(status_line(position, now) for position in board)]:
+        print_line(line)
     print_line("Nothing was changed.")
     return ExitCode.DONE
 
 
-async def _approval(app: App, wave: str, board: Sequence[Position]) -> tuple[str, str]:
-    """What would cross, and which of it could come back. Refused where the run itself would be."""
+async def _describe_wave(app: App, wave: str, board: Sequence[Position]) -> tuple[str, str]:
+    """How many numbers would cross, and how many of them could go back. Raises what `begin_wave` raises."""
     row = await app.queries.waves.get(wave)
     await begin_wave(app, wave)
-    going = released_numbers(row.released, board)
-    return f"{wave_line(row)}; {count_text(len(going))} would cross in it", summarize_rollbacks(
-        await recorded_rollback_options(app, going)
-    )
+    crossing = released_numbers(row.released, board)
+    rollbacks = summarize_rollbacks(await recorded_rollback_options(app, crossing))
+    return f"{wave_line(row)}; {count_text(len(crossing))} would cross in it", rollbacks
 
 
-async def _run(what: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
+async def _run(name: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
     async with open_cli_app() as app:
-        picked, board = await select_target(app, what)
-        if picked.wave is not None:
-            row = await begin_wave(app, picked.wave)
-            concurrency = concurrency or row.concurrency
-            ended = window_ended_message(row, await app.queries.now())
-            if ended is not None:
-                print_line(f"{ended}. What has crossed goes on.", as_json=as_json)
+        selection, board = await select_target(app, name)
+        if selection.wave is not None:
+            concurrency = await _begin_wave(app, selection, concurrency, as_json)
         elif not board:
             usage_error("there are no numbers to move; `cutover import FILE` takes some in")
         stop = _stop_on_signal()
-        loop = WaveLoop(
-            app, app.runner.run_one, concurrency=concurrency or FULL_CONCURRENCY, patience=patience, stop=stop
-        )
+        concurrency = concurrency or DEFAULT_CONCURRENCY
+        loop = WaveLoop(app, app.runner.run_one, concurrency=concurrency, patience=patience, stop=stop)
         with progress_bar("moving", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
-            await loop.run(picked, lambda: _tick(app, what, bar, task))
-        _, board = await select_target(app, what)
-        for because in loop.rejected.values():
-            print_line(because, as_json=as_json)
+            await loop.run(selection, lambda: _update_bar(app, name, bar, task))
+        _, board = await select_target(app, name)
+        for reason in loop.rejected.values():
+            print_line(reason, as_json=as_json)
         return await _report(app, board, as_json, stopped=stop.is_set())
 
 
+async def _begin_wave(app: App, selection: NumberSelection, concurrency: int | None, as_json: bool) -> int:
+    """Returns the concurrency: what was typed, else the wave's own."""
+    assert selection.wave is not None
+    row = await begin_wave(app, selection.wave)
+    ended = window_ended_message(row, await app.queries.now())
+    if ended is not None:
+        print_line(f"{ended}. What has crossed goes on.", as_json=as_json)
+    return concurrency or row.concurrency
+
+
 def _stop_on_signal() -> asyncio.Event:
-    """The first Ctrl-C lets running steps end; the second one does not wait."""
+    """The first Ctrl-C or SIGTERM lets running steps end; the second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def asked() -> None:
+    def request_stop() -> None:
         stop.set()
         loop.remove_signal_handler(signal.SIGINT)
         loop.remove_signal_handler(signal.SIGTERM)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, request_stop)
     return stop
 
 
-async def _tick(app: App, what: str | None, bar: Progress, task: TaskID) -> None:
+async def _update_bar(app: App, name: str | None, bar: Progress, task: TaskID) -> None:
     if bar.disable:
         return
-    _, board = await select_target(app, what)
-    ended = sum(1 for at in board if at.ended_at is not None)
-    steps = Counter(at.next_step for at in board if at.status is Status.RUNNING)
-    bar.update(task, completed=ended, description=", ".join(f"{n} {step}" for step, n in steps.most_common(4)))
+    _, board = await select_target(app, name)
+    ended = sum(1 for position in board if position.ended_at is not None)
+    steps = Counter(position.next_step for position in board if position.status is Status.RUNNING)
+    description = ", ".join(f"{count} {step}" for step, count in steps.most_common(4))
+    bar.update(task, completed=ended, description=description)
 
 
 async def _report(app: App, board: Sequence[Position], as_json: bool, *, stopped: bool) -> int:
     now = await app.queries.now()
-    left = [at for at in board if at.ended_at is None]
+    live = [position for position in board if position.ended_at is None]
     if as_json:
-        print_json(
-            {"numbers": [number_document(at, now, False) for at in board], "not_moved": len(left), "stopped": stopped}
-        )
+        numbers = [number_document(position, now, False) for position in board]
+        print_json({"numbers": numbers, "not_moved": len(live), "stopped": stopped})
     else:
-        _say_left(left, now)
-        on_cloud = sum(1 for at in board if at.side is Side.CLOUD)
-        print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(left)} not at their end.")
+        for position in live:
+            _print_live(position, now)
+        on_cloud = sum(1 for position in board if position.side is Side.CLOUD)
+        print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(live)} not at their end.")
         if stopped:
             print_line("Stopped by hand; `cutover run` goes on from here.")
-    return ExitCode.NOT_ALL_MOVED if left else ExitCode.DONE
+    return ExitCode.NOT_ALL_MOVED if live else ExitCode.DONE
 
 
-def _say_left(left: Sequence[Position], now: Any) -> None:
-    for at in left:
-        advice = next_command(at, now)
-        more = f"  next: {advice}" if current_status(at, now) is not Status.READY else ""
-        print_line(status_line(at, now) + more)
+def _print_live(position: Position, now: datetime) -> None:
+    is_ready = current_status(position, now) is Status.READY
+    advice = "" if is_ready else f"  next: {next_command(position, now)}"
+    print_line(status_line(position, now) + advice)

@@ -8,9 +8,19 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from migration.cli.console import ExitCode, Json, open_cli_app, out, print_json, print_line, print_table, run_verb
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.options import Json
+from migration.cli.output import print_json, print_line, print_table, stdout
+from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
-from migration.operations.wording import dark_seconds, next_command, next_runbook, outage_text, status_line, whose_move
+from migration.operations.wording import (
+    dark_seconds,
+    next_command,
+    next_runbook,
+    outage_text,
+    status_line,
+    whose_move,
+)
 from state.errors import NotFound
 from state.rows import Position
 
@@ -29,7 +39,7 @@ def runbook(
 
 
 def folder() -> Path:
-    """Beside the code in a wheel, at the top of a checkout."""
+    """Inside the package in a wheel, at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
     shipped = package / "_runbooks"
     return shipped if shipped.is_dir() else package.parent / "runbooks"
@@ -40,53 +50,58 @@ def pages() -> dict[str, Path]:
 
 
 async def _list(as_json: bool) -> int:
-    told = [{"page": name, "title": _title(path.read_text())} for name, path in pages().items()]
+    titles = {name: _title(path.read_text()) for name, path in pages().items()}
     if as_json:
-        print_json({"pages": told})
+        print_json({"pages": [{"page": name, "title": title} for name, title in titles.items()]})
         return ExitCode.DONE
-    print_table("", ("page", "title"), [(one["page"], one["title"]) for one in told])
+    print_table("", ("page", "title"), list(titles.items()))
     print_line("Open one: `cutover runbook PAGE`, or filled in: `cutover runbook PAGE N-0001`.")
     return ExitCode.DONE
 
 
 async def _open(page: str, number: str | None, as_json: bool) -> int:
-    found = pages().get(page.removeprefix("runbooks/").removesuffix(".md"))
-    if found is None:
+    path = pages().get(page.removeprefix("runbooks/").removesuffix(".md"))
+    if path is None:
         raise NotFound(f"there is no runbook {page}; `cutover runbook` lists them")
-    text = found.read_text()
-    told: dict[str, object] = {"page": found.stem, "title": _title(text)}
+    text = path.read_text()
+    document: dict[str, object] = {"page": path.stem, "title": _title(text)}
     if number is not None:
         async with open_cli_app(dry_run=True) as app:
-            at, now = await app.queries.positions.find(number), await app.queries.now()
-        text = filled_in(text, at, now)
-        told["number"] = number_document(at, now, False)
+            position, now = await app.queries.positions.find(number), await app.queries.now()
+        text = filled_in(text, position, now)
+        document["number"] = number_document(position, now, False)
     if as_json:
-        print_json(told | {"text": text})
+        print_json(document | {"text": text})
     else:
-        out.print(Markdown(text, hyperlinks=False) if out.is_terminal else text, markup=False)
+        console = stdout()
+        console.print(Markdown(text, hyperlinks=False) if console.is_terminal else text, markup=False)
     return ExitCode.DONE
 
 
-def filled_in(text: str, at: Position, now: datetime) -> str:
-    """The page for this number: its reference and wave where they are to be typed, and what is true of it."""
-    text = text.replace("N-0001", at.ref)
-    if at.wave is not None:
-        text = re.sub(r"\bWAVE\b", at.wave.replace("\\", r"\\"), text)
-    head, heading, rest = text.partition(HEADING + "\n")
-    return head + heading + "\n" + "\n".join(_truth(at, now)) + "\n" + rest if heading else text
+def filled_in(text: str, position: Position, now: datetime) -> str:
+    """The page with the number's reference and wave in place of the examples, and with what is true of the number."""
+    text = text.replace("N-0001", position.ref)
+    if position.wave is not None:
+        text = re.sub(r"\bWAVE\b", position.wave.replace("\\", r"\\"), text)
+    before, heading, after = text.partition(HEADING + "\n")
+    if not heading:
+        return text
+    return before + heading + "\n" + "\n".join(_current_state(position, now)) + "\n" + after
 
 
-def _truth(at: Position, now: datetime) -> list[str]:
-    told = [f"- {status_line(at, now)}."]
-    if at.side_read_at is not None:
-        told.append(f"- Side {at.side}, read {at.side_read_at:%Y-%m-%d %H:%M:%S} UTC.")
-    if dark_seconds(at, now) is not None:
-        told.append(f"- Outage: {outage_text(at, now)}, since {at.dark_since:%Y-%m-%d %H:%M:%S} UTC.")
-    if at.ended_at is None:
-        told.append(f"- On {at.itinerary} ({at.because}); the next move is of: {whose_move(at, now)}.")
-        if next_runbook(at, now) is None:
-            told.append(f"- Next: `{next_command(at, now)}`.")
-    return told
+def _current_state(position: Position, now: datetime) -> list[str]:
+    lines = [f"- {status_line(position, now)}."]
+    if position.side_read_at is not None:
+        lines.append(f"- Side {position.side}, read {position.side_read_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if dark_seconds(position, now) is not None:
+        since = f"{position.dark_since:%Y-%m-%d %H:%M:%S}"
+        lines.append(f"- Outage: {outage_text(position, now)}, since {since} UTC.")
+    if position.ended_at is None:
+        itinerary = f"{position.itinerary} ({position.because})"
+        lines.append(f"- On {itinerary}; the next move is of: {whose_move(position, now)}.")
+        if next_runbook(position, now) is None:  # otherwise the page would name itself as the next command
+            lines.append(f"- Next: `{next_command(position, now)}`.")
+    return lines
 
 
 def _title(text: str) -> str:

@@ -1,29 +1,35 @@
-"""`cutover status`: what is true of every number, what is down and since when, whose move it is."""
+"""`cutover status`: what is true of every number, what is down and since when, and who has to act."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from migration.cli.console import (
-    ExitCode,
-    Json,
-    ShowNumbers,
-    count_text,
-    open_cli_app,
-    print_json,
-    print_line,
-    print_table,
-    run_verb,
-)
+from migration.app import App
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.options import Json, ShowNumbers
+from migration.cli.output import count_text, print_json, print_line, print_table
+from migration.cli.session import open_cli_app
 from migration.clients.masking import masked
 from migration.operations.wave_wording import next_wave_command
 from migration.operations.wording import current_status, dark_seconds, next_command, outage_text, whose_move
 from state.rows import Position, WaveRow
 
-WORDS = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
+SIDE_NAMES = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is shown: all of the fleet, or one wave."""
+
+    now: datetime
+    board: Sequence[Position]
+    without_migration: Sequence[Mapping[str, Any]]
+    waves: Sequence[WaveRow]
+    halted_profiles: Sequence[Mapping[str, Any]]
 
 
 def status(
@@ -37,100 +43,125 @@ def status(
 
 async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
-        if wave is not None:
-            await app.queries.waves.get(wave)
-        board = await app.queries.positions.board(wave=wave)
-        others = await app.queries.fleet.without_migration() if wave is None else ()
-        waves = [row for row in await app.queries.waves.all() if wave in (None, row.name)]
-        profiles = [row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None]
-        now = await app.queries.now()
+        fleet = await _read_fleet(app, wave)
     if as_json:
-        print_json(_document(board, others, waves, now, show_numbers))
-        return ExitCode.DONE
-    _print(board, others, waves, now, show_numbers)
-    for row in profiles:
-        print_line(
-            f"credential profile {row['name']} is halted: {row['halted_because']}; see `cutover runbook token-refused`"
-        )
+        print_json(_document(fleet, show_numbers))
+    else:
+        _print_fleet(fleet, show_numbers)
     return ExitCode.DONE
 
 
-def _document(
-    board: Sequence[Position], others: Sequence[Any], waves: Sequence[WaveRow], now: datetime, show: bool
-) -> dict[str, Any]:
+async def _read_fleet(app: App, wave: str | None) -> Fleet:
+    """Raises NotFound for an unknown wave."""
+    if wave is not None:
+        await app.queries.waves.get(wave)
+    return Fleet(
+        board=await app.queries.positions.board(wave=wave),
+        without_migration=await app.queries.fleet.without_migration() if wave is None else (),
+        waves=[row for row in await app.queries.waves.all() if wave in (None, row.name)],
+        halted_profiles=[row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None],
+        now=await app.queries.now(),
+    )
+
+
+def _document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
     return {
-        "now": now,
-        "numbers": [number_document(at, now, show) for at in board],
+        "now": fleet.now,
+        "numbers": [number_document(position, fleet.now, show_numbers) for position in fleet.board],
         "ended_otherwise": [
             {"ref": row["ref"], "disposition": row["disposition"], "reason": row["disposition_reason"]}
-            for row in others
+            for row in fleet.without_migration
         ],
         "waves": [
-            {"name": w.name, "state": w.state, "released": w.released, "numbers": w.numbers, "because": w.because}
-            for w in waves
+            {
+                "name": row.name,
+                "state": row.state,
+                "released": row.released,
+                "numbers": row.numbers,
+                "because": row.because,
+            }
+            for row in fleet.waves
         ],
     }
 
 
-def number_document(at: Position, now: datetime, show: bool) -> dict[str, Any]:
+def number_document(position: Position, now: datetime, show_numbers: bool) -> dict[str, Any]:
     """One number as JSON."""
     return {
-        "ref": at.ref,
-        "number": at.e164 if show else masked(at.e164),
-        "customer": at.customer,
-        "wave": at.wave,
-        "itinerary": at.itinerary,
-        "side": at.side,
-        "status": current_status(at, now),
-        "next_step": at.next_step,
-        "dark_s": dark_seconds(at, now),
-        "dark_by_us": at.dark_by_us,
-        "outage_s": at.outage_seconds,
-        "sender_gap_s": at.sender_gap_seconds,
-        "on": whose_move(at, now),
-        "until": at.waiting_until,
-        "reason": at.reason,
-        "runbook": at.runbook,
-        "next_command": next_command(at, now),
+        "ref": position.ref,
+        "number": _shown_number(position, show_numbers),
+        "customer": position.customer,
+        "wave": position.wave,
+        "itinerary": position.itinerary,
+        "side": position.side,
+        "status": current_status(position, now),
+        "next_step": position.next_step,
+        "dark_s": dark_seconds(position, now),
+        "dark_by_us": position.dark_by_us,
+        "outage_s": position.outage_seconds,
+        "sender_gap_s": position.sender_gap_seconds,
+        "on": whose_move(position, now),
+        "until": position.waiting_until,
+        "reason": position.reason,
+        "runbook": position.runbook,
+        "next_command": next_command(position, now),
     }
 
 
-def _print(
-    board: Sequence[Position], others: Sequence[Any], waves: Sequence[WaveRow], now: datetime, show: bool
-) -> None:
-    if not board and not others and not waves:
+def _shown_number(position: Position, show_numbers: bool) -> str:
+    return position.e164 if show_numbers else masked(position.e164)
+
+
+def _print_fleet(fleet: Fleet, show_numbers: bool) -> None:
+    if not fleet.board and not fleet.without_migration and not fleet.waves:
         print_line("There are no numbers. Next: `cutover import FILE`.")
-        return
+    else:
+        _print_numbers(fleet, show_numbers)
+        for wave in fleet.waves:
+            _print_wave(wave, fleet.now)
+        _print_totals(fleet)
+    for profile in fleet.halted_profiles:
+        halted = f"credential profile {profile['name']} is halted: {profile['halted_because']}"
+        print_line(f"{halted}; see `cutover runbook token-refused`")
+
+
+def _print_numbers(fleet: Fleet, show_numbers: bool) -> None:
+    """Dark numbers first, the longest outage at the top."""
+    now = fleet.now
+    ordered = sorted(fleet.board, key=lambda position: (-(dark_seconds(position, now) or 0.0), position.number_id))
     rows = [
         (
-            at.ref,
-            at.e164 if show else masked(at.e164),
-            at.itinerary,
-            at.side.value,
-            current_status(at, now).value,
-            at.next_step or "-",
-            outage_text(at, now),
-            whose_move(at, now),
-            next_command(at, now),
+            position.ref,
+            _shown_number(position, show_numbers),
+            position.itinerary,
+            position.side.value,
+            current_status(position, now).value,
+            position.next_step or "-",
+            outage_text(position, now),
+            whose_move(position, now),
+            next_command(position, now),
         )
-        for at in sorted(board, key=lambda at: (-(dark_seconds(at, now) or 0.0), at.number_id))
+        for position in ordered
     ]
     columns = ("number", "", "itinerary", "side", "status", "step", "outage", "move", "next command")
     print_table("", columns, rows)
-    for row in others:
-        ended = row["disposition"] or "no migration yet: `cutover preflight`"
-        print_line(f"{row['ref']}  {ended}  {row['disposition_reason'] or ''}")
-    for wave in waves:
-        said = f": {wave.because}" if wave.because else ""
-        next_one = f"; next: {command}" if (command := next_wave_command(wave, now)) is not None else ""
-        print_line(
-            f"wave {wave.name}: {wave.state}, {count_text(wave.numbers)}, released for {wave.released}{said}{next_one}"
-        )
-    _sums(board, now)
+    for row in fleet.without_migration:
+        disposition = row["disposition"] or "no migration yet: `cutover preflight`"
+        print_line(f"{row['ref']}  {disposition}  {row['disposition_reason'] or ''}")
 
 
-def _sums(board: Sequence[Position], now: datetime) -> None:
-    sides = Counter(at.side.value for at in board)
-    dark = [at for at in board if at.dark_by_us and dark_seconds(at, now) is not None]
-    said = ", ".join(f"{count} on {WORDS.get(side, side)}" for side, count in sides.items())
-    print_line(f"{count_text(len(board))}: {said or 'none'}. Dark by us: {len(dark)}.")
+def _print_wave(row: WaveRow, now: datetime) -> None:
+    reason = f": {row.because}" if row.because else ""
+    command = next_wave_command(row, now)
+    advice = f"; next: {command}" if command is not None else ""
+    numbers = count_text(row.numbers)
+    print_line(f"wave {row.name}: {row.state}, {numbers}, released for {row.released}{reason}{advice}")
+
+
+def _print_totals(fleet: Fleet) -> None:
+    counts = Counter(position.side.value for position in fleet.board)
+    sides = ", ".join(f"{count} on {SIDE_NAMES.get(side, side)}" for side, count in counts.items())
+    dark = [
+        position for position in fleet.board if position.dark_by_us and dark_seconds(position, fleet.now) is not None
+    ]
+    print_line(f"{count_text(len(fleet.board))}: {sides or 'none'}. Dark by us: {len(dark)}.")

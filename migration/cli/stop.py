@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.confirming import Because, Confirm, Confirmation, DryRun, change_wave
-from migration.cli.console import Json, run_verb
+from migration.cli.confirming import ChangeReport, change_wave
+from migration.cli.exit_codes import run_verb
+from migration.cli.options import Because, Confirm, DryRun, Json
 from migration.operations.waves import stop_wave
 
-WILL = (
+WILL_STOP = (
     "stop the wave for good: no number of it crosses any more. Those that have crossed go on to their end; "
     "the others stay where they are until `cutover abort` ends them"
 )
@@ -22,5 +23,5 @@ def stop(
     as_json: Json = False,
 ) -> None:
     """Stop a wave for good; `hold` is what can be taken back."""
-    asked = Confirmation(as_json, dry_run, needs_confirm=True, confirm=confirm)
-    run_verb(change_wave(asked, wave, WILL, lambda app: stop_wave(app, wave, because)))
+    report = ChangeReport(as_json, dry_run, needs_confirm=True, confirm=confirm)
+    run_verb(change_wave(report, wave, WILL_STOP, lambda app: stop_wave(app, wave, because)))

@@ -1,4 +1,4 @@
-"""`cutover sweep`: one pass over what is due, without Prefect; what cron would run."""
+"""`cutover sweep`: one pass over the numbers that are due, without Prefect; suitable for cron."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from migration.app import App
-from migration.cli.confirming import DryRun
-from migration.cli.console import ExitCode, Json, count_text, open_cli_app, print_json, print_line, run_verb
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.options import DryRun, Json
+from migration.cli.output import count_text, print_json, print_line
+from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from state.rows import Position
 
-AT_ONCE = 20
+CONCURRENCY = 20
 
 
 def sweep(
@@ -31,23 +33,25 @@ def sweep(
 async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
     async with open_cli_app(dry_run=dry_run) as app:
         due = await numbers_to_sweep(app, dry_run=dry_run)
-        before = await _look(app, due)
+        before = await _read_positions(app, due)
         if not as_json:
             print_line(f"now    {count_text(len(due))} due")
         if not dry_run and due:
-            loop = WaveLoop(app, app.runner.run_one, concurrency=AT_ONCE, patience=patience)
+            loop = WaveLoop(app, app.runner.run_one, concurrency=CONCURRENCY, patience=patience)
             await loop.run(NumberSelection(only=set(due)))
-        after = before if dry_run else await _look(app, due)
+        after = before if dry_run else await _read_positions(app, due)
         now = await app.queries.now()
     if as_json:
-        print_json({"dry_run": dry_run, "due": len(due), "numbers": [number_document(at, now, False) for at in after]})
+        numbers = [number_document(position, now, False) for position in after]
+        print_json({"dry_run": dry_run, "due": len(due), "numbers": numbers})
         return ExitCode.DONE
-    for at in after:
-        print_line(f"{'would take' if dry_run else 'after '} {status_line(at, now)}  next: {next_command(at, now)}")
+    for position in after:
+        label = "would take" if dry_run else "after "
+        print_line(f"{label} {status_line(position, now)}  next: {next_command(position, now)}")
     if dry_run:
         print_line("Nothing was changed.")
     return ExitCode.DONE
 
 
-async def _look(app: App, due: Sequence[int]) -> list[Position]:
-    return [await app.queries.positions.get(one) for one in due]
+async def _read_positions(app: App, migration_ids: Sequence[int]) -> list[Position]:
+    return [await app.queries.positions.get(migration_id) for migration_id in migration_ids]

@@ -1,4 +1,4 @@
-"""`cutover worker`: a Prefect process worker that runs our flows, and ends with all of its runs."""
+"""`cutover worker`: a Prefect process worker that runs our flows. When it ends, all its flow runs end too."""
 
 import os
 import signal
@@ -10,13 +10,15 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.console import ExitCode, prefect_api, print_line, run_verb
+from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.output import print_line
+from migration.cli.session import prefect_api_url
 from migration.runtime.process_tree import Child
 from migration.settings import read_settings
 
 POOL = "cutover"
-LOOK_EVERY_S = 0.5
-# What a worker is started with, unless the environment says otherwise.
+POLL_S = 0.5
+# Environment of the worker; variables that are set already win.
 SETTINGS = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -34,40 +36,40 @@ def worker(
 
 
 async def _work(limit: int | None, name: str | None) -> int:
-    read_settings().keys()  # a worker without the key would fail every run it starts
-    prefect_api()
+    read_settings().keys()  # raises BadSetting: without the key, every flow run that the worker starts would fail
+    prefect_api_url()
     child = Child(command(limit, name), SETTINGS | dict(os.environ))
-    return _until_it_ends(child)
+    return _wait(child)
 
 
 def command(limit: int | None, name: str | None) -> list[str]:
-    """Prefect's own command, which does the same without us."""
-    start = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-    more = ["--install-policy", "never"]
-    more += ["--limit", str(limit)] if limit is not None else []
-    return start + more + (["--name", name] if name is not None else [])
+    """Prefect's own command; a worker that is started by it alone runs our flows too."""
+    arguments = ["--pool", POOL, "--type", "process", "--install-policy", "never"]
+    arguments += ["--limit", str(limit)] if limit is not None else []
+    arguments += ["--name", name] if name is not None else []
+    return [sys.executable, "-m", "prefect", "worker", "start", *arguments]
 
 
-def _until_it_ends(child: Child) -> int:
-    """A worker that was asked to end gets some time; a server that is gone must not keep it for ever."""
-    asked = False
+def _wait(child: Child) -> int:
+    """Wait until the worker or a signal ends it. The worker gets a limited time to end: its server may be gone."""
+    stopping = False
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt  # the second one does not wait
-        asked = True
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            raise KeyboardInterrupt  # the second signal does not wait
+        stopping = True
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        signal.signal(number, request_stop)
     try:
-        while child.runs() and not asked:
+        while child.runs() and not stopping:
             with suppress(subprocess.TimeoutExpired):
-                child.process.wait(LOOK_EVERY_S)
-        child.end()  # with the runs that outlived it
+                child.process.wait(POLL_S)
+        child.end()  # also flow runs that have outlived the worker
     finally:
         child.kill()
-    if asked:
+    if stopping:
         print_line(
             "The worker has ended. What its runs were doing is settled by the next run of the wave, or by a sweep."
         )

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from migration.cli.__main__ import app
-from migration.cli.console import ExitCode
+from migration.cli.exit_codes import ExitCode
 from migration.fleet.inventory import OPTIONAL, REQUIRED, read_inventory
 from migration.fleet.inventory_row import REGIONS
 from migration.settings import Admin, Settings

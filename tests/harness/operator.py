@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from migration.app import App
 from migration.cli.__main__ import app as command_line
-from migration.cli.console import OPENER
+from migration.cli.session import OPENER
 from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Waiting
 from migration.vault.sealing import write_private

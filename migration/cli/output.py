@@ -1,0 +1,132 @@
+"""What verbs print: lines and tables for people, one JSON document with `--json`, errors on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+# Longer cells may be folded; a reference, a step or a command to type never is.
+MAX_UNFOLDED_WIDTH = 40
+
+
+@dataclass
+class OutputRecord:
+    """What a verb with `--json` has printed so far."""
+
+    errors: list[str] = field(default_factory=list)
+    has_document: bool = False
+
+
+# The record of the command that runs now; None without `--json`. A verb runs in an event loop with a copy of this
+# context, so the record is changed in place: a new value set inside the loop would not be seen outside of it.
+RECORD: ContextVar[OutputRecord | None] = ContextVar("output_record", default=None)
+
+
+def stdout() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_line(text: str, *, as_json: bool = False) -> None:
+    """A line for a person. With `as_json` it goes to stderr, because stdout is for the document."""
+    (stderr() if as_json else stdout()).print(text, markup=False)
+
+
+def print_error(text: str) -> None:
+    """One line on stderr. Characters that cannot be printed, such as a line break in a name, are escaped."""
+    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    if (record := RECORD.get()) is not None:
+        record.errors.append(line)
+    stderr().print(f"cutover: {line}", markup=False)
+
+
+def print_json(document: Any) -> None:
+    """The JSON document of a verb, on one line."""
+    if (record := RECORD.get()) is not None:
+        record.has_document = True
+    sys.stdout.write(json.dumps(document, default=_json_value) + "\n")
+    sys.stdout.flush()
+
+
+def _json_value(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@contextmanager
+def error_document(*, as_json: bool) -> Iterator[Callable[[int], None]]:
+    """Gives a function to call with the exit code. With `--json`, it prints a document for an error that has none."""
+    record = OutputRecord()
+    token = RECORD.set(record if as_json else None)
+
+    def finish(exit_code: int) -> None:
+        if as_json and exit_code != 0 and not record.has_document:
+            print_json({"error": "\n".join(record.errors), "exit_code": int(exit_code)})
+
+    try:
+        yield finish
+    finally:
+        RECORD.reset(token)
+
+
+def count_text(count: int, noun: str = "number") -> str:
+    """`1 number`, `2 numbers`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def print_fields(title: str, values: Mapping[str, object]) -> None:
+    """Lines of `name  value`; empty values are left out."""
+    width = max((len(name) for name in values), default=0)
+    console = stdout()
+    console.print(title, style="bold", markup=False)
+    for name, value in values.items():
+        if value not in (None, ""):
+            console.print(f"  {name:<{width}}  {value}", markup=False)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table in a terminal that is wide enough, else one line per row."""
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    console = stdout()
+    if not console.is_terminal or sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > console.width:
+        _print_rows_unfolded(title, [columns, *rows], widths)
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, overflow="fold", no_wrap=width <= MAX_UNFOLDED_WIDTH)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table, markup=False)
+
+
+def _print_rows_unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    """A folded row could not be searched for in a file, nor copied from a narrow terminal."""
+    padded = [
+        [cell.ljust(min(width, MAX_UNFOLDED_WIDTH)) for cell, width in zip(row, widths, strict=True)] for row in rows
+    ]
+    print_line("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in padded)]))
+
+
+@contextmanager
+def progress_bar(label: str, *, as_json: bool) -> Iterator[Progress]:
+    """A bar on stderr; nothing if stderr is not a terminal, or with `--json`."""
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    console = stderr()
+    with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
+        yield bar

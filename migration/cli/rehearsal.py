@@ -1,0 +1,39 @@
+"""Dry runs: the same code in a transaction that is never committed, with clients that refuse to write."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from migration.app import App
+from migration.cli.session import open_cli_app
+from migration.vault.sealing import BackupShelf
+from migration.vault.store import SecretStore
+from state.dry_run import trial
+from state.ledger.ledger import Ledger
+from state.queries.queries import Queries
+from state.secrets import Secrets
+
+
+@asynccontextmanager
+async def open_for_change(*, dry_run: bool) -> AsyncIterator[App]:
+    """The object graph; in a dry run, one whose changes are rolled back at the end."""
+    async with open_cli_app(dry_run=dry_run) as app:
+        if not dry_run:
+            yield app
+            return
+        async with rehearse(app) as rehearsal:
+            yield rehearsal
+
+
+@asynccontextmanager
+async def rehearse(app: App) -> AsyncIterator[App]:
+    """The same object graph on a transaction that is never committed."""
+    async with trial(app.database) as database:
+        secrets = Secrets(database, app.sql_clock)
+        yield replace(
+            app,
+            ledger=Ledger(database, app.sql_clock),
+            queries=Queries(database, app.sql_clock),
+            secrets=secrets,
+            secret_store=SecretStore(app.vault, secrets, BackupShelf(app.settings.shelf)),
+        )

@@ -1,0 +1,61 @@
+"""What a verb gets from its surroundings: the object graph, the operator's name, typed input, Prefect's address."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from getpass import getuser
+from typing import Protocol
+
+import typer
+
+from migration.app import App, open_app
+from migration.errors import BadSetting
+from migration.settings import read_settings
+
+
+class Opener(Protocol):
+    def __call__(self, *, dry_run: bool) -> AbstractAsyncContextManager[App]: ...
+
+
+def _open(*, dry_run: bool) -> AbstractAsyncContextManager[App]:
+    return open_app(read_settings(), dry_run=dry_run)
+
+
+# How verbs open the object graph. Tests set one with a clock and remote APIs of their own.
+OPENER: ContextVar[Opener] = ContextVar("opener", default=_open)
+
+
+@asynccontextmanager
+async def open_cli_app(*, dry_run: bool = False) -> AsyncIterator[App]:
+    async with OPENER.get()(dry_run=dry_run) as app:
+        yield app
+
+
+def operator_name() -> str:
+    """The person who types, for the history."""
+    return os.environ.get("CUTOVER_OPERATOR") or getuser()
+
+
+def read_typed_line() -> str:
+    """One line of standard input; empty if it is closed or not text."""
+    try:
+        return sys.stdin.readline().strip() if sys.stdin is not None else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def prompt_hidden(label: str) -> str:
+    """Ask for a secret without showing it. Raises typer.Abort if there is no standard input."""
+    if sys.stdin is None:
+        raise typer.Abort
+    return str(typer.prompt(label, hide_input=True))
+
+
+def prefect_api_url() -> str:
+    """The Prefect server. Raises BadSetting if none is set: Prefect would then start one that forgets its runs."""
+    url = os.environ.get("PREFECT_API_URL", "")
+    if not url:
+        raise BadSetting("PREFECT_API_URL is not set, for example http://127.0.0.1:4200/api; docs/prefect.md")
+    return url
