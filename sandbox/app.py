@@ -1,4 +1,4 @@
-"""The sandbox as one object: a world, its faults, and the door that every request comes through."""
+"""The sandbox as one object: a world, its faults, and the entry point of every request."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.calls import Call
 from sandbox.control import oracle
-from sandbox.fault_injection import Broken, broken, run, struck
+from sandbox.fault_injection import InternalFailure, internal_failure, perform, perform_with_fault
 from sandbox.faults import Faults
 from sandbox.graph import router as graph
 from sandbox.onprem import deployments
@@ -18,9 +18,9 @@ from sandbox.open_questions import with_values
 from sandbox.scenarios import fleet, manifest
 from sandbox.scenarios.businesses import BusinessSpec
 from sandbox.scenarios.kinds import DEFAULT_KINDS, NumberSpec, spec_of
-from sandbox.scenarios.scenario_file import Scenario, load
+from sandbox.scenarios.scenario_file import Scenario, load_scenario
 from sandbox.switches import Switches
-from sandbox.wire import Answer, Asked, Request, Target
+from sandbox.wire import PendingHandshake, Request, Response, RoutedCall
 from sandbox.world.webhooks import Delivery, Handshake
 from sandbox.world.world import World, WorldKind
 
@@ -40,10 +40,10 @@ class Sandbox:
         self.token = token
         self.faults = Faults(world.seed)
         self._oracle = oracle.Oracle(world, self.faults, self.manifest)
-        # In-process: asks an address to verify itself (GET its URL), gives status and body. None: it would.
-        self.verify: Callable[[str], tuple[int, str]] | None = None
+        # In-process: reads the URL of a handshake, returns status and body. None: every address is accepted unread.
+        self.read_handshake: Callable[[str], tuple[int, str]] | None = None
 
-    # -- making one
+    # -- building
 
     @classmethod
     def build(
@@ -57,9 +57,9 @@ class Sandbox:
         kinds: Sequence[str] | None = None,
         calls_take_time: bool = False,
     ) -> "Sandbox":
-        """`numbers` numbers; their kinds come from `kinds` in turn, from the first again after the last."""
-        turn = tuple(kinds or DEFAULT_KINDS[world])
-        specs = [spec_of({"kind": turn[at % len(turn)]}) for at in range(numbers)]
+        """A fleet of `numbers` numbers; `kinds` are used in turn, again from the first after the last."""
+        in_turn = tuple(kinds or DEFAULT_KINDS[world])
+        specs = [spec_of({"kind": in_turn[at % len(in_turn)]}) for at in range(numbers)]
         return cls._of(specs, seed, world, now, with_values(Switches(), switches or {}), calls_take_time)
 
     @classmethod
@@ -73,10 +73,10 @@ class Sandbox:
         calls_take_time: bool,
         businesses: Sequence[BusinessSpec] = (),
     ) -> "Sandbox":
-        made = World(now, seed=seed, kind=kind, switches=switches, calls_take_time=calls_take_time)
-        builder = fleet.Builder(made, businesses)
+        world = World(now, seed=seed, kind=kind, switches=switches, calls_take_time=calls_take_time)
+        builder = fleet.Builder(world, businesses)
         builder.build(specs)
-        return cls(made, builder.token)
+        return cls(world, builder.token)
 
     @classmethod
     def from_scenario(
@@ -88,45 +88,46 @@ class Sandbox:
         switches: Mapping[str, Any] | None = None,
         calls_take_time: bool = False,
     ) -> "Sandbox":
-        """A fleet and its troubles from a YAML file. Raises BadScenario. The clock begins at its `now`."""
-        told = path if isinstance(path, Scenario) else load(path)
-        made = cls._of(
-            [spec for spec, _ in told.numbers],
-            told.seed if seed is None else seed,
-            told.world,
-            _beginning_at(told.now, now),
-            with_values(Switches(), told.switches | dict(switches or {})),
+        """A fleet and its faults from a YAML file; the clock begins at its `now`. Raises BadScenario."""
+        scenario = path if isinstance(path, Scenario) else load_scenario(path)
+        sandbox = cls._of(
+            [spec for spec, _ in scenario.numbers],
+            scenario.seed if seed is None else seed,
+            scenario.world,
+            _clock_from(scenario.now, now),
+            with_values(Switches(), scenario.switches | dict(switches or {})),
             calls_take_time,
-            told.businesses,
+            scenario.businesses,
         )
-        told.names_only(made.world.numbers)
-        made.faults.extend(told.faults)
-        for number, (_, faults) in zip(made.world.numbers.values(), told.numbers, strict=True):
-            made.faults.extend(dict(fault) | {"e164": number.e164} for fault in faults)
-        return made
+        scenario.check_e164s(sandbox.world.numbers)
+        sandbox.faults.extend(scenario.faults)
+        for number, (_, faults) in zip(sandbox.world.numbers.values(), scenario.numbers, strict=True):
+            sandbox.faults.extend(dict(fault) | {"e164": number.e164} for fault in faults)
+        return sandbox
 
     # -- what tests and operators use
 
     def manifest(self, base: str = "http://sandbox") -> dict[str, Any]:
+        """What a partner has on file of the fleet, with addresses under `base`."""
         return manifest.manifest(self.world, self.token, base)
 
     def transport(self) -> "httpx.AsyncBaseTransport":
-        """For an `httpx.AsyncClient`: any host; which side answers is told by the path."""
-        from sandbox.in_process import SandboxTransport  # noqa: PLC0415  a server is ready sooner without httpx
+        """For an `httpx.AsyncClient`. Any host works; the path decides which API answers."""
+        from sandbox.in_process import SandboxTransport  # noqa: PLC0415  a server starts faster without httpx
 
         return SandboxTransport(self.handle)
 
     def stop_instance(self, instance_id: str) -> bool:
-        """What the named stop command does; False where it fails."""
+        """Runs the named stop command; False when it fails."""
         return self._command(instance_id, "stop")
 
     def start_instance(self, instance_id: str) -> bool:
         return self._command(instance_id, "start")
 
-    def _command(self, instance_id: str, what: str) -> bool:
+    def _command(self, instance_id: str, action: str) -> bool:
         if instance_id not in self.world.instances:
             raise KeyError(instance_id)
-        body = json.dumps({"do": what}).encode()
+        body = json.dumps({"do": action}).encode()
         return self.handle(Request("POST", f"/_sandbox/instances/{instance_id}", body=body)).status == 200
 
     def sms(self, e164: str) -> list[str]:
@@ -134,9 +135,9 @@ class Sandbox:
         return self.world.number(e164).phone.arrived(self.world.now())
 
     def mutations(self, e164: str, sides: Sequence[str] = SIDES) -> tuple[str, ...]:
-        """Writes about this number that reached the far side, in order, whether they were refused or not.
+        """Names of the write calls about this number that reached either API, in order, refused ones included.
 
-        `login` and `backup` change nothing out there and are not writes; calls on a WABA are about no number.
+        `login` and `backup` change nothing there and are no writes; calls on a WABA are about no number.
         """
         wanted = "+" + e164.strip().lstrip("+")
         return tuple(
@@ -145,72 +146,79 @@ class Sandbox:
             if call.write and call.e164 == wanted and call.side in sides and call.status
         )
 
-    # -- the door
+    # -- calls
 
-    def handle(self, request: Request) -> Answer:
-        """One request in, one answer out. Never raises."""
-        answer = self.begin(request)
-        return answer if answer.asks is None else answer.asks.then(self._verifies(answer.asks.handshake))
+    def handle(self, request: Request) -> Response:
+        """The response to a request. Never raises."""
+        response = self.begin(request)
+        if response.pending is None:
+            return response
+        return response.pending.finish(self._verifies_itself(response.pending.handshake))
 
-    def begin(self, request: Request) -> Answer:
-        """As `handle`; an answer that `asks` is for the caller to finish, once the address has been asked."""
+    def begin(self, request: Request) -> Response:
+        """As `handle`; the caller finishes a response that is `pending`, once it has made the handshake."""
         try:
-            target = self._identify(request)
-            if target is None:
-                return oracle.answer(self._oracle, request)
-        except Exception:  # noqa: BLE001  as in `run`
-            return self._record(request, Target("graph", "unknown", Answer), broken("graph"), None)
-        fault = self.faults.strike(target.call, target.number.e164 if target.number is not None else None)
-        answer = struck(self.world, target, fault) if fault is not None else run(target)
-        kind = fault.kind if fault is not None else None
-        if (asks := answer.asks) is not None:
-            return Answer(asks=Asked(asks.handshake, lambda passed: self._asked(request, target, asks, passed)))
-        return self._record(request, target, answer, kind)
+            call = self._identify(request)
+            if call is None:
+                return oracle.respond(self._oracle, request)
+        except Exception:  # noqa: BLE001  as in `perform`
+            return self._record(request, RoutedCall("graph", "unknown", Response), internal_failure("graph"), None)
+        fault = self.faults.next_for(call.name, call.number.e164 if call.number is not None else None)
+        response = perform(call) if fault is None else perform_with_fault(self.world, call, fault)
+        if (pending := response.pending) is not None:
+            return Response(pending=self._recorded_later(request, call, pending))
+        return self._record(request, call, response, fault.kind if fault is not None else None)
 
-    def _asked(self, request: Request, target: Target, asks: Asked, passed: bool) -> Answer:
-        finish = replace(target, run=lambda: asks.then(passed))
-        return self._record(request, target, run(finish), None)
+    def _recorded_later(self, request: Request, call: RoutedCall, pending: PendingHandshake) -> PendingHandshake:
+        """The same handshake; its response is recorded when it is finished."""
 
-    def _verifies(self, handshake: Handshake) -> bool:
-        """Where nobody listens in this process, every address is taken as it is."""
-        if self.verify is None or handshake.is_nobodys:
+        def finish(passed: bool) -> Response:
+            finished = replace(call, run=lambda: pending.finish(passed))
+            return self._record(request, call, perform(finished), None)
+
+        return PendingHandshake(pending.handshake, finish)
+
+    def _verifies_itself(self, handshake: Handshake) -> bool:
+        """In-process, every address is accepted when no receiver is set."""
+        if self.read_handshake is None or handshake.is_discarded:
             return True
-        return handshake.passed(*self.verify(handshake.target))
+        return handshake.passed(*self.read_handshake(handshake.full_url))
 
     # -- webhooks
 
     def due(self) -> list[Delivery]:
-        """Webhooks whose time has come. Each has to be settled: `sandbox.settle(one, status)`."""
-        self.world.let_messages_out()
-        found = []
-        for one in self.world.outbox.take(self.world.now()):
-            if one.address.instance is not None and deployments.lost(self.world, one.address.instance):
-                self._put_back(replace(one, until=self.world.now()))  # its queue is no more
-            elif one.address.instance is not None and not deployments.calls_back(self.world, one.address.instance):
-                self._put_back(one)  # a client that is down posts nothing
-            elif one.address.is_nobodys:
-                self.settle(one, 200)
+        """Webhooks that are due now. `settle` has to be called for each."""
+        self.world.send_due_messages()
+        due = []
+        for delivery in self.world.outbox.take(self.world.now()):
+            queue = delivery.address.instance
+            if queue is not None and deployments.queue_is_lost(self.world, queue):
+                self._put_back(replace(delivery, until=self.world.now()))  # dropped
+            elif queue is not None and not deployments.posts_webhooks(self.world, queue):
+                self._put_back(delivery)  # a client that is down posts nothing
+            elif delivery.address.is_discarded:
+                self.settle(delivery, 200)
             else:
-                found.append(one)
-        return found
+                due.append(delivery)
+        return due
 
     def _put_back(self, delivery: Delivery) -> None:
         self.world.outbox.settle(delivery, None, self.world.now())
 
     def settle(self, delivery: Delivery, status: int | None) -> None:
-        """The status that the receiver answered; None where it did not, or not in time."""
+        """`status`: what the receiver answered; None when it did not, or too late."""
         if delivery.address.instance is not None:
-            deployments.posted(self.world, delivery.address.instance, delivery.body, ok=status == 200)
+            deployments.count_webhook(self.world, delivery.address.instance, delivery.body, ok=status == 200)
         self.world.outbox.settle(delivery, status, self.world.now())
 
     def deliver(self, post: Callable[[Delivery], int | None]) -> int:
-        """Hands every webhook that is due to `post`, which gives the receiver's status; how many there were."""
-        found = self.due()
-        for one in found:
-            self.settle(one, post(one))
-        return len(found)
+        """Posts every webhook that is due; `post` returns the receiver's status. Returns how many there were."""
+        due = self.due()
+        for delivery in due:
+            self.settle(delivery, post(delivery))
+        return len(due)
 
-    def _identify(self, request: Request) -> Target | None:
+    def _identify(self, request: Request) -> RoutedCall | None:
         first = request.path.lstrip("/").partition("/")[0]
         if first == "_sandbox":
             return oracle.identify(self._oracle, request)
@@ -218,30 +226,31 @@ class Sandbox:
             return onprem.identify(self.world, request)
         return graph.identify(self.world, request)
 
-    def _record(self, request: Request, target: Target, answer: Answer, fault: str | None) -> Answer:
-        number, log = target.number, self.world.log
+    def _record(self, request: Request, call: RoutedCall, response: Response, fault: str | None) -> Response:
+        number, log = call.number, self.world.log
         log.append(
             Call(
                 seq=len(log) + 1,
                 at=self.world.now(),
-                side=target.side,
+                side=call.side,
                 method=request.method,
                 path=request.path,
                 phone_number_id=number.phone_number_id if number is not None else None,
                 e164=number.e164 if number is not None else None,
-                call=target.call,
-                write=target.write,
-                status=answer.status,
-                code=answer.code,
-                effect=answer.effect and target.write,
-                answered=answer.drop is None,
-                fault="broken" if isinstance(answer, Broken) else fault,
+                call=call.name,
+                write=call.write,
+                status=response.status,
+                code=response.code,
+                effect=response.effect and call.write,
+                answered=response.drop is None,
+                fault="broken" if isinstance(response, InternalFailure) else fault,
             )
         )
-        return answer
+        return response
 
 
-def _beginning_at(start: datetime | None, now: Callable[[], datetime]) -> Callable[[], datetime]:
+def _clock_from(start: datetime | None, now: Callable[[], datetime]) -> Callable[[], datetime]:
+    """`now`, shifted so that it begins at `start`."""
     if start is None:
         return now
     first = now()

@@ -1,4 +1,4 @@
-"""The short names of all calls, as faults and the record use them."""
+"""The names of all calls, as faults and the record use them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +11,9 @@ from sandbox.onprem.operator_actions import ACTIONS
 from sandbox.world.senders import EVENTS
 
 ANY = "*"
-# Those that no table has: by what a call carries (`POST /{phone}`), or where it leads.
-CARRIED = ("set_pin", "set_name", "set_webhook")
-ELSEWHERE = ("get.me", "get.debug_token", "get.access_token", "unknown", "onprem.unknown", "hook")
+# Names that are in no table: those that depend on the parameters (`POST /{phone}`), and single routes.
+BY_PARAMETERS = ("set_pin", "set_name", "set_webhook")
+SINGLE = ("get.me", "get.debug_token", "get.access_token", "unknown", "onprem.unknown", "hook")
 
 
 def names() -> list[str]:
@@ -25,7 +25,7 @@ def _names() -> Iterator[str]:
         yield from (name for name, _, _ in table.values() if isinstance(name, str))
     yield from (f"onprem.{node.name}" for node in NODES.values())
     yield from (f"command.{action}" for action in ACTIONS)
-    yield from (*EVENTS, *CARRIED, *ELSEWHERE)
+    yield from (*EVENTS, *BY_PARAMETERS, *SINGLE)
 
 
 def known(route: Any) -> bool:

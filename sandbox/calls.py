@@ -1,6 +1,6 @@
-"""The record of every call that reached the sandbox, in order. Never a secret in it.
+"""The record of every call that reached the sandbox, in order and without secrets.
 
-Above 10,000 rows the older half goes to a file, so memory stays flat however long a rehearsal runs.
+Above 10,000 rows the older half is moved to a file, so that a long rehearsal does not need more memory.
 """
 
 import json
@@ -18,9 +18,9 @@ INDEX_EVERY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `effect`: it did what it asks for. `answered`: its answer was sent back whole.
+    """One call. `effect`: it did what it asks for. `answered`: its response was sent completely.
 
-    `fault`: the kind of fault that struck it; `broken` where the sandbox itself failed.
+    `fault`: the kind of the fault that hit it; `broken` when the sandbox itself failed.
     """
 
     seq: int
@@ -39,9 +39,9 @@ class Call:
     fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in self.__slots__}
-        told["at"] = self.at.isoformat()
-        return told
+        row = {name: getattr(self, name) for name in self.__slots__}
+        row["at"] = self.at.isoformat()
+        return row
 
 
 class CallLog:
@@ -50,7 +50,7 @@ class CallLog:
         self._recent: list[Call] = []
         self._spilled = 0
         self._file: IO[str] | None = None
-        self._offsets: list[int] = []  # where every INDEX_EVERY-th spilled row begins
+        self._offsets: list[int] = []  # positions in the file of every INDEX_EVERY-th row
 
     def __len__(self) -> int:
         return self._spilled + len(self._recent)
@@ -62,16 +62,16 @@ class CallLog:
 
     def since(self, seq: int, limit: int | None = None) -> list[Call]:
         """Calls after number `seq`; numbers begin at 1 and have no gaps."""
-        found: list[Call] = []
+        calls: list[Call] = []
         if seq < self._spilled:
             most = self._spilled - seq if limit is None else min(limit, self._spilled - seq)
-            found.extend(islice(self._from_file(seq), most))
+            calls.extend(islice(self._from_file(seq), most))
         rest = self._recent[max(0, seq - self._spilled) :]
-        found.extend(rest if limit is None else rest[: max(0, limit - len(found))])
-        return found
+        calls.extend(rest if limit is None else rest[: max(0, limit - len(calls))])
+        return calls
 
     def lines(self, seq: int, limit: int | None = None) -> Iterator[str]:
-        """As `since`, each call as JSON; what was spilled is handed on as it was written."""
+        """As `since`, each call as JSON; rows in the file are not parsed."""
         left = len(self) if limit is None else limit
         if seq < self._spilled:
             for line in islice(self._lines(seq), left):
@@ -84,7 +84,7 @@ class CallLog:
             yield json.dumps(call.as_json(), separators=(",", ":"))
 
     def clear(self) -> None:
-        """Close and forget the file."""
+        """Closes the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -106,7 +106,7 @@ class CallLog:
             yield Call(**(row | {"at": datetime.fromisoformat(row["at"])}))
 
     def _lines(self, seq: int) -> Iterator[str]:
-        """The spilled calls after number `seq`; what is not asked for is not read."""
+        """The lines of the file after number `seq`; earlier ones are not read, but for less than INDEX_EVERY."""
         assert self._file is not None
         self._file.seek(self._offsets[seq // INDEX_EVERY])
         for _ in range(seq % INDEX_EVERY):

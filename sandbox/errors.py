@@ -1,4 +1,4 @@
-"""What both APIs answer when they refuse, as data. Words are ours; codes and statuses are theirs.
+"""The errors of both APIs, as data. The texts are ours; error codes and statuses are theirs.
 
 Graph: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 On-Premises: https://developers.facebook.com/docs/whatsapp/on-premises/errors
@@ -7,7 +7,7 @@ On-Premises: https://developers.facebook.com/docs/whatsapp/on-premises/errors
 from collections.abc import Mapping
 from typing import Any
 
-# code -> (HTTP status of an older copy of Meta's table that still had that column, title)
+# error code -> (HTTP status, from an older copy of Meta's table that still had that column; title)
 GRAPH: Mapping[int, tuple[int, str]] = {
     0: (401, "We were unable to authenticate the app user."),
     1: (400, "Invalid request or possible server error."),
@@ -53,8 +53,8 @@ GRAPH: Mapping[int, tuple[int, str]] = {
     136025: (400, "Verify code error"),
 }
 
-# What webhooks and nodes say; the titles of the page, in our words. Its HTTP statuses are a switch beside (401 for who
-# may not call, 404 for what is not there are known).
+# Errors in responses and webhooks, with the titles of the page in our words. The HTTP statuses are guesses, with the
+# switch `onprem_http_status`; only 401 for missing rights and 404 for missing objects are known.
 ONPREM: Mapping[int, tuple[int, str]] = {
     400: (400, "Media download error"),
     402: (400, "Business eligibility: payment issue"),
@@ -122,7 +122,7 @@ ONPREM: Mapping[int, tuple[int, str]] = {
 
 
 class Refusal(Exception):
-    """Graph refuses."""
+    """A refusal of Graph."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class Refusal(Exception):
 
 
 class OnPremRefusal(Exception):
-    """An On-Premises client refuses. `fixed`: its HTTP status is told by a page or by a switch of its own."""
+    """A refusal of an On-Premises client. `fixed`: a page, or a switch of its own, gives its HTTP status."""
 
     def __init__(self, code: int, details: str, status: int | None = None, *, fixed: bool = False) -> None:
         super().__init__(code, details)
@@ -157,8 +157,8 @@ class OnPremRefusal(Exception):
         self.fixed = fixed or self.status in (401, 404)
 
 
-class Wrong(Exception):
-    """A control call that cannot be carried out; the text says why."""
+class ControlError(Exception):
+    """A control call that cannot be performed; `text` says why."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(status, text)
@@ -166,16 +166,16 @@ class Wrong(Exception):
         self.text = text
 
 
-class NobodyThere(Exception):
-    """Nothing listens at this address: the host is gone or the client is stopped."""
+class ConnectionRefused(Exception):
+    """Nothing listens at this address: the host is gone, or the client is stopped."""
 
 
-class Silence(Exception):
-    """Somebody may be there, but no answer gets through: a firewall drops it."""
+class NoResponse(Exception):
+    """A firewall drops every packet; whether something listens cannot be seen."""
 
 
 def unknown_object(object_id: str) -> Refusal:
-    """Absent or not visible: Graph does not tell which."""
+    """An object that does not exist or is not visible; Graph does not say which."""
     return Refusal(
         100,
         message=f"Unsupported request. Object with ID '{object_id}' does not exist, cannot be loaded due to "

@@ -1,4 +1,7 @@
-"""A call that meets a fault: before its effect, after it, or instead of it. And one that meets a mistake of ours."""
+"""Performs a call: normally, with a fault before or after its effect, or instead of it.
+
+A failure of the sandbox itself becomes a 500 in the format of the API that was called.
+"""
 
 import hashlib
 import sys
@@ -7,135 +10,142 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.errors import GRAPH, ONPREM, NobodyThere, Silence
+from sandbox.errors import GRAPH, ONPREM, ConnectionRefused, NoResponse
 from sandbox.faults import Fault
 from sandbox.onprem.router import meta
-from sandbox.wire import Answer, Drop, Target, answer_json
-from sandbox.world.call_limits import Usage, look, throttled, usage_headers
+from sandbox.wire import Drop, Response, RoutedCall, json_response
+from sandbox.world.call_limits import Usage, throttling_code, usage_headers, usage_now
 from sandbox.world.number import SimNumber
 from sandbox.world.world import World
 
 HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
-ENDS: dict[str, Drop] = {"lost_answer": "no_answer", "truncated": "cut", "reset_after": "reset"}
+DROPS: dict[str, Drop] = {"lost_answer": "no_response", "truncated": "truncated", "reset_after": "reset"}
 
 
 @dataclass(slots=True)
-class Broken(Answer):
-    """The sandbox itself failed: told as 500 in the words of the side that was called, and on stderr."""
+class InternalFailure(Response):
+    """The sandbox itself failed. The traceback is on stderr, and the record of calls says `broken`."""
 
 
-def broken(side: str) -> Broken:
-    """Called where an exception was caught; whoever rehearses goes on, and the record says `broken`."""
+def internal_failure(side: str) -> InternalFailure:
+    """To be called where an exception was caught: the caller gets a response, and the sandbox goes on."""
     sys.stderr.write(traceback.format_exc())
-    told = _body(side, 1000 if side == "onprem" else 131000, "The sandbox failed")
-    made = answer_json(told, 500)
-    return Broken(500, made.body, made.headers, code=1000 if side == "onprem" else 131000)
+    code = 1000 if side == "onprem" else 131000
+    response = json_response(_body(side, code, "The sandbox failed"), 500)
+    return InternalFailure(500, response.body, response.headers, code=code)
 
 
-def run(target: Target) -> Answer:
-    """Never raises."""
+def perform(call: RoutedCall) -> Response:
+    """Performs the call. Never raises."""
     try:
-        return target.run()
-    except NobodyThere:
-        return Answer(0, drop="refused")
-    except Silence:
-        return Answer(0, drop="silence")
-    except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the record says so
-        return broken(target.side)
+        return call.run()
+    except ConnectionRefused:
+        return Response(0, drop="refused")
+    except NoResponse:
+        return Response(0, drop="timeout")
+    except Exception:  # noqa: BLE001  whatever it is, the caller gets a response and the record says so
+        return internal_failure(call.side)
 
 
-def struck(world: World, target: Target, fault: Fault) -> Answer:
+def perform_with_fault(world: World, call: RoutedCall, fault: Fault) -> Response:
+    """Performs the call as the fault says. Never raises."""
     if fault.kind in ("refuse", "reset_before"):
-        return Answer(0, drop="refused" if fault.kind == "refuse" else "reset")
-    if fault.kind == "lag" and target.number is not None:
-        return _lag(world, target, target.number, fault)
-    if fault.kind == "fails_later" and target.number is not None:
-        return _fails_later(target, target.number, fault)
-    real = _effect(target) if fault.effect else Answer(0)
+        return Response(0, drop="refused" if fault.kind == "refuse" else "reset")
+    if fault.kind == "lag" and call.number is not None:
+        return _lag(world, call, call.number, fault)
+    if fault.kind == "fails_later" and call.number is not None:
+        return _fail_later(call, call.number, fault)
+    real = _perform_whole(call) if fault.effect else Response(0)
     if fault.kind == "lag":
-        return real  # about no number: no read of it can lag
+        return real  # the call is about no number, so no read can lag
     if real.drop is not None:
-        return real  # nobody was there to be struck
-    if fault.kind in ENDS:
-        real.drop = ENDS[fault.kind]
+        return real  # nothing answered, so the fault changes nothing
+    if fault.kind in DROPS:
+        real.drop = DROPS[fault.kind]
         return real
+    if fault.kind == "slow":
+        real = real if fault.effect else json_response({}, 504)
+        real.takes_s += fault.seconds
+        return real
+    response = _faulty_response(world, call, fault, real)
+    response.effect, response.takes_s = real.effect, real.takes_s
+    return response
+
+
+def _faulty_response(world: World, call: RoutedCall, fault: Fault, real: Response) -> Response:
     match fault.kind:
-        case "slow":
-            real = real if fault.effect else answer_json({}, 504)
-            real.takes_s += fault.seconds
-            return real
         case "429" | "500":
-            said = _out_of_order(world, target, int(fault.kind))
+            return _overloaded(world, call, int(fault.kind))
         case "error":
-            said = _said(world, target, fault)
+            return _error(world, call, fault)
         case "html":
-            said = Answer(502, HTML, {"content-type": "text/html; charset=utf-8"})
+            return Response(502, HTML, {"content-type": "text/html; charset=utf-8"})
         case _:
-            said = Answer(real.status or 200)
-    said.effect, said.takes_s = real.effect, real.takes_s
-    return said
+            return Response(real.status or 200)
 
 
-def _effect(target: Target) -> Answer:
-    """A struck call that sets an address does not wait for it: who struck it asked for the effect."""
-    answer = run(target)
-    return answer if answer.asks is None else answer.asks.then(True)
+def _perform_whole(call: RoutedCall) -> Response:
+    """A call that sets a webhook address does not wait for the handshake: the fault asks for the effect."""
+    response = perform(call)
+    return response if response.pending is None else response.pending.finish(True)
 
 
-def _lag(world: World, target: Target, number: SimNumber, fault: Fault) -> Answer:
-    before = world.shown(number)
-    answer = run(target)
+def _lag(world: World, call: RoutedCall, number: SimNumber, fault: Fault) -> Response:
+    before = world.read_view(number)
+    response = perform(call)
     until = world.now().timestamp() + fault.seconds
     number.lagging_view, number.lagging_until = before, datetime.fromtimestamp(until, UTC)
-    return answer
+    return response
 
 
-def _fails_later(target: Target, number: SimNumber, fault: Fault) -> Answer:
-    number.fails_next = fault.code
+def _fail_later(call: RoutedCall, number: SimNumber, fault: Fault) -> Response:
+    number.next_message_error = fault.code
     try:
-        return run(target)
+        return perform(call)
     finally:
-        number.fails_next = None
+        number.next_message_error = None
 
 
-def _usage(world: World, target: Target, *, full: bool = False) -> dict[str, str]:
-    if target.side != "graph":
+def _usage_headers(world: World, call: RoutedCall, *, exhausted: bool = False) -> dict[str, str]:
+    if call.side != "graph":
         return {}
-    waba = world.wabas[target.number.waba_id] if target.number is not None else None
-    used = look(world, waba, target.app)
-    return usage_headers(Usage(app=100, waba=100, minutes=1, business_id=used.business_id) if full else used)
+    waba = world.wabas[call.number.waba_id] if call.number is not None else None
+    usage = usage_now(world, waba, call.app)
+    if exhausted:
+        usage = Usage(app=100, waba=100, minutes=1, business_id=usage.business_id)
+    return usage_headers(usage)
 
 
-def _out_of_order(world: World, target: Target, status: int) -> Answer:
-    """What either API says when it is out of order, or out of patience."""
-    if target.side == "graph":
-        code = throttled(world, target.call) if status == 429 else 131000
+def _overloaded(world: World, call: RoutedCall, status: int) -> Response:
+    """The response of either API when it fails (500), or when there are too many calls (429)."""
+    if call.side == "graph":
+        code = throttling_code(world, call.name) if status == 429 else 131000
     else:
         code = 1015 if status == 429 else 1000
-    told = _body(target.side, code, "Try again")
-    _meta(world, target, told)
-    answer = answer_json(told, status, code=code)
-    answer.headers |= _usage(world, target, full=status == 429)
-    return answer
+    body = _body(call.side, code, "Try again")
+    _add_meta(world, call, body)
+    response = json_response(body, status, code=code)
+    response.headers |= _usage_headers(world, call, exhausted=status == 429)
+    return response
 
 
-def _said(world: World, target: Target, fault: Fault) -> Answer:
-    """Any code of either side, with the status of its table unless the fault names one."""
+def _error(world: World, call: RoutedCall, fault: Fault) -> Response:
+    """Any error code of either API, with the status of its table unless the fault has one."""
     assert fault.code is not None
-    table = ONPREM if target.side == "onprem" else GRAPH
+    table = ONPREM if call.side == "onprem" else GRAPH
     status = fault.status or table.get(fault.code, (400, ""))[0]
-    told = _body(target.side, fault.code, fault.details, fault.subcode, f"{world.seed}:{len(world.log)}")
-    _meta(world, target, told)
-    answer = answer_json(told, status, code=fault.code)
-    answer.headers |= _usage(world, target)
-    return answer
+    body = _body(call.side, fault.code, fault.details, fault.subcode, f"{world.seed}:{len(world.log)}")
+    _add_meta(world, call, body)
+    response = json_response(body, status, code=fault.code)
+    response.headers |= _usage_headers(world, call)
+    return response
 
 
-def _meta(world: World, target: Target, told: dict[str, Any]) -> None:
-    """A client's answers have its version in them, its refusals too."""
-    client = world.instance_of(target.number) if target.number is not None else None
-    if client is not None and "meta" in told:
-        told["meta"] = meta(world, client)
+def _add_meta(world: World, call: RoutedCall, body: dict[str, Any]) -> None:
+    """The responses of a client have its version, its refusals too."""
+    client = world.instance_of(call.number) if call.number is not None else None
+    if client is not None and "meta" in body:
+        body["meta"] = meta(world, client)
 
 
 def _body(

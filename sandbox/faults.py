@@ -1,7 +1,7 @@
-"""Faults as data: what goes wrong, on which route, for whom, how often. The first that matches strikes.
+"""Faults as data: what goes wrong, on which route, for which number, how often. The first that matches is applied.
 
-With a `share` a fault's luck is drawn from the seed, the number and how often that number has met it before: the
-same for each number, whatever others do in between.
+With a `share`, chance decides for each call. It depends on the seed, the number and how often that number met the
+fault before, and so not on the calls of other numbers.
 """
 
 import random
@@ -26,8 +26,8 @@ Kind = Literal[
     "fails_later",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
-# Whether the call has its effect where the fault does not say. Those after it are the ones that matter.
-EFFECT: Mapping[str, bool] = {
+# Whether the call takes effect, when the fault does not say so.
+DEFAULT_EFFECT: Mapping[str, bool] = {
     "refuse": False,
     "reset_before": False,
     "reset_after": True,
@@ -42,22 +42,21 @@ EFFECT: Mapping[str, bool] = {
     "lag": True,
     "fails_later": True,
 }
-# Only these may say otherwise; for the rest the effect is what their name means. A gateway may count a call after it
-# went through, so even 429 may.
-CHOOSES = frozenset({"429", "500", "error", "html", "empty", "slow"})
-# What a fault of kind `error` says, in the words of either side.
-SAYS = ("code", "subcode", "status", "details")
-# Only sending has a second answer, by webhook.
-SENDS = ("messages", "onprem.messages")
-PARTS = ("route", "kind", "e164", "times", "after", "share", "seconds", "effect", *SAYS)
+# Only these kinds may choose; for the others the kind decides. A gateway may answer 429 after the call took effect.
+EFFECT_OPTIONAL = frozenset({"429", "500", "error", "html", "empty", "slow"})
+# The parts that describe the error of a fault of kind `error`.
+ERROR_PARTS = ("code", "subcode", "status", "details")
+# Only sent messages have a status that comes later, by webhook.
+MESSAGE_ROUTES = ("messages", "onprem.messages")
+PARTS = ("route", "kind", "e164", "times", "after", "share", "seconds", "effect", *ERROR_PARTS)
 
 
-# The longest that a fault makes anybody wait or lag: a year. The calendar has an end, and no rehearsal lasts longer.
+# The longest delay or lag of a fault: one year. Python's calendar ends, and no rehearsal lasts longer.
 LONGEST_S = 366 * 86_400
 
 
 class BadFault(ValueError):
-    """A fault that says something it cannot; `part` names the part that does, where it is one alone."""
+    """A row that is no fault. `part`: the name of the wrong part, when it is a single one."""
 
     def __init__(self, what: str, part: str | None = None) -> None:
         super().__init__(what)
@@ -66,7 +65,7 @@ class BadFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """`times` 0 means for ever; `after` calls pass first; of the rest a `share` is struck; `seconds` for slow, lag."""
+    """`times` 0: for ever. The first `after` calls pass; of the others a `share` is hit. `seconds`: of slow and lag."""
 
     route: str
     kind: str
@@ -82,7 +81,7 @@ class Fault:
     details: str | None = None
     hits: int = 0
     passed: int = 0
-    met: Counter[str] = field(default_factory=Counter)  # by number, for its luck
+    calls_by_number: Counter[str] = field(default_factory=Counter)
 
     def matches(self, call: str, e164: str | None) -> bool:
         if self.route not in ("*", call):
@@ -93,18 +92,19 @@ class Fault:
     def spent(self) -> bool:
         return self.times != 0 and self.hits >= self.times
 
-    def has_luck(self, seed: int, e164: str | None) -> bool:
-        """Whether this call is not of the share that is struck."""
+    def is_spared(self, seed: int, e164: str | None) -> bool:
+        """Whether chance spares this call, because only a share of the calls is hit."""
         if self.share >= 1.0:
             return False
-        who = e164 or ""
-        self.met[who] += 1
-        luck = random.Random(f"{seed}:fault:{self.route}:{self.kind}:{who}:{self.met[who]}")
-        return luck.random() >= self.share
+        number = e164 or ""
+        self.calls_by_number[number] += 1
+        chance = random.Random(f"{seed}:fault:{self.route}:{self.kind}:{number}:{self.calls_by_number[number]}")
+        return chance.random() >= self.share
 
     def as_json(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in PARTS if name not in SAYS or getattr(self, name) is not None}
-        return told | {"hits": self.hits}
+        values = {name: getattr(self, name) for name in PARTS}
+        row = {name: value for name, value in values.items() if name not in ERROR_PARTS or value is not None}
+        return row | {"hits": self.hits}
 
 
 class Faults:
@@ -114,13 +114,13 @@ class Faults:
 
     def add(self, route: str, kind: str, e164: str | None = None, **more: Any) -> Fault:
         """`more`: any other part of a fault. Raises BadFault."""
-        fault = read({"route": route, "kind": kind, "e164": e164} | more)
+        fault = parse_fault({"route": route, "kind": kind, "e164": e164} | more)
         self._faults.append(fault)
         return fault
 
     def extend(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """All rows or none. Raises BadFault."""
-        self._faults.extend([read(row) for row in rows])
+        """Adds all rows or none. Raises BadFault."""
+        self._faults.extend([parse_fault(row) for row in rows])
 
     def clear(self) -> None:
         self._faults.clear()
@@ -128,22 +128,22 @@ class Faults:
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults)
 
-    def strike(self, call: str, e164: str | None) -> Fault | None:
-        """The fault this call meets, counted; None where it goes through."""
+    def next_for(self, call: str, e164: str | None) -> Fault | None:
+        """The fault that hits this call; counts it. None when no fault does."""
         for fault in self._faults:
             if fault.spent or not fault.matches(call, e164):
                 continue
             if fault.passed < fault.after:
                 fault.passed += 1
                 continue
-            if fault.has_luck(self._seed, e164):
+            if fault.is_spared(self._seed, e164):
                 continue
             fault.hits += 1
             return fault
         return None
 
 
-def read(row: Mapping[str, Any]) -> Fault:
+def parse_fault(row: Mapping[str, Any]) -> Fault:
     """One fault from JSON or YAML. Raises BadFault."""
     unknown = set(row) - set(PARTS)
     if unknown:
@@ -154,68 +154,68 @@ def read(row: Mapping[str, Any]) -> Fault:
     return Fault(
         route=str(row.get("route") or "*"),
         kind=kind,
-        e164=_plus(row.get("e164")),
+        e164=_e164(row.get("e164")),
         times=_whole("times", row.get("times", 1)),
         after=_whole("after", row.get("after", 0)),
         share=_number("share", row.get("share", 1.0), 1),
         seconds=_number("seconds", row.get("seconds", 30.0), LONGEST_S),
         effect=_effect(kind, row.get("effect")),
-        **_said(kind, row),
+        **_error_parts(kind, row),
     )
 
 
-def _whole(name: str, told: Any) -> int:
-    if isinstance(told, bool) or not isinstance(told, int) or told < 0:
-        raise BadFault(f"a fault's {name} is one of the whole numbers from 0 on, not {told!r}", name)
-    return told
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadFault(f"a fault's {name} is one of the whole numbers from 0 on, not {value!r}", name)
+    return value
 
 
-def _number(name: str, told: Any, most: int) -> float:
-    """Neither text nor a truth value, and not a NaN either: that is from 0 to nowhere."""
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= most:
-        raise BadFault(f"a fault's {name} is a number from 0 to {most}, not {told!r}", name)
-    return float(told)
+def _number(name: str, value: Any, most: int) -> float:
+    """A text, a truth value or NaN is refused."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise BadFault(f"a fault's {name} is a number from 0 to {most}, not {value!r}", name)
+    return float(value)
 
 
-def _effect(kind: str, told: Any) -> bool:
-    if told is None:
-        return EFFECT[kind]
-    if not isinstance(told, bool):  # the text "no" would else be a yes
-        raise BadFault(f"a fault's effect is true or false, not {told!r}", "effect")
-    if kind not in CHOOSES and told != EFFECT[kind]:
+def _effect(kind: str, value: Any) -> bool:
+    if value is None:
+        return DEFAULT_EFFECT[kind]
+    if not isinstance(value, bool):  # otherwise the text "no" would mean true
+        raise BadFault(f"a fault's effect is true or false, not {value!r}", "effect")
+    if kind not in EFFECT_OPTIONAL and value != DEFAULT_EFFECT[kind]:
         raise BadFault(f"a fault of kind {kind} cannot choose its effect", "effect")
-    return told
+    return value
 
 
-def _said(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: row[name] for name in SAYS if row.get(name) is not None}
+def _error_parts(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {name: row[name] for name in ERROR_PARTS if row.get(name) is not None}
     if kind == "fails_later":
-        return _status(row, said)
-    if kind != "error" and said:
-        raise BadFault(f"a fault of kind {kind} has no {', '.join(said)}; kind error has", next(iter(said)))
-    if kind == "error" and "code" not in said:
+        return _later_error(row, parts)
+    if kind != "error" and parts:
+        raise BadFault(f"a fault of kind {kind} has no {', '.join(parts)}; kind error has", next(iter(parts)))
+    if kind == "error" and "code" not in parts:
         raise BadFault("a fault of kind error needs its code")
-    for name, value in said.items():
+    for name, value in parts.items():
         if name == "details":
             if not isinstance(value, str):
                 raise BadFault(f"a fault's details are a text, not {value!r}", name)
         else:
             _whole(name, value)
-    if not 400 <= said.get("status", 400) <= 599:
+    if not 400 <= parts.get("status", 400) <= 599:
         raise BadFault("a fault's status is from 400 to 599", "status")
-    return said
+    return parts
 
 
-def _status(row: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    code = said.get("code")
-    if set(said) != {"code"} or isinstance(code, bool) or not isinstance(code, int):
+def _later_error(row: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+    code = parts.get("code")
+    if set(parts) != {"code"} or isinstance(code, bool) or not isinstance(code, int):
         raise BadFault("a fault of kind fails_later has a code, a whole number, and nothing else to say")
-    if row.get("route") not in SENDS:
-        raise BadFault(f"a fault of kind fails_later is for the routes {' and '.join(SENDS)}")
+    if row.get("route") not in MESSAGE_ROUTES:
+        raise BadFault(f"a fault of kind fails_later is for the routes {' and '.join(MESSAGE_ROUTES)}")
     return {"code": code}
 
 
-def _plus(e164: Any) -> str | None:
+def _e164(e164: Any) -> str | None:
     if e164 is None or e164 == "*":
         return None
     return "+" + str(e164).strip().lstrip("+")

@@ -1,4 +1,4 @@
-"""Where what the sandbox does is documented, or left open: the pages that switches name, by a short key."""
+"""The pages that leave a question open, by the short key that open_questions.toml uses."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""A request and an answer as both APIs see them, whatever carried them here."""
+"""Request and response of both APIs, independent of how they are transported."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +11,9 @@ from sandbox.world.accounts import App
 from sandbox.world.number import SimNumber
 from sandbox.world.webhooks import Handshake
 
-Drop = Literal["refused", "silence", "reset", "no_answer", "cut"]
-# Parameters that are objects or lists. In a query or a form Graph takes them as JSON text; the others stay the text
-# they are, whatever it looks like.
+# How a connection ends instead of a response, or in the middle of it.
+Drop = Literal["refused", "timeout", "reset", "no_response", "truncated"]
+# Parameters that are objects or lists. Graph parses them as JSON in a query or a form; all others stay text.
 # fmt: off
 STRUCTURED = frozenset({
     "text", "template", "image", "audio", "video", "document", "sticker", "location", "contacts", "interactive",
@@ -28,7 +28,7 @@ DEEPEST = 20
 class Request:
     """`path` is decoded and has no query; `headers` have lower-case names; `base` is scheme and host.
 
-    `raw`: the path as it came, where it came from somewhere.
+    `raw`: the path before decoding; None for a request that was made without one.
     """
 
     method: str
@@ -46,39 +46,39 @@ class Request:
 
     @property
     def parts(self) -> list[str]:
-        """Pieces of the path; a trailing slash makes no difference. A slash that was encoded is part of its piece:
+        """The segments of the path, without empty ones. An encoded slash belongs to its segment.
 
-        who escapes an id must not find that it is a path.
+        Otherwise an escaped id with a slash would be split into two segments.
         """
         if self.raw is None:
             return [part for part in self.path.split("/") if part]
         return [unquote(part) for part in self.raw.split("/") if part]
 
-    def queried(self) -> dict[str, str]:
+    def query_params(self) -> dict[str, str]:
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     def json(self) -> Any:
-        """The body as JSON, or None where it is none."""
+        """The body as JSON; None when it is not JSON."""
         if not self.body:
             return None
         try:
             return json.loads(self.body)
-        except (ValueError, RecursionError):  # not JSON, or nested deeper than anybody reads
+        except (ValueError, RecursionError):  # not JSON, or nested too deep
             return None
 
     def params(self) -> dict[str, Any]:
-        """Query, form and JSON alike, as Graph takes them; the body wins."""
-        found = self.queried()
+        """Parameters of query, form and JSON, as Graph accepts them; the body wins over the query."""
+        texts = self.query_params()
         kind = self.headers.get("content-type", "")
         if "application/x-www-form-urlencoded" in kind:
-            found |= parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+            texts |= parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
         elif "multipart/form-data" in kind:
-            found |= _multipart(kind, self.body)
+            texts |= _multipart(kind, self.body)
         else:
-            told = self.json()
-            if isinstance(told, dict):
-                return _read(found) | told
-        return _read(found)
+            body = self.json()
+            if isinstance(body, dict):
+                return _parse(texts) | body
+        return _parse(texts)
 
     @property
     def bearer(self) -> str | None:
@@ -86,33 +86,33 @@ class Request:
         return token.strip() if scheme.lower() in ("bearer", "oauth") and token else None
 
 
-def _read(texts: Mapping[str, str]) -> dict[str, Any]:
-    """What a query or a form carries, objects and lists as such: as JSON, or piece by piece (`text[body]=x`)."""
-    found: dict[str, Any] = {}
+def _parse(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters of a query or a form. Objects and lists are JSON, or single values (`text[body]=x`)."""
+    params: dict[str, Any] = {}
     for name, value in texts.items():
         outer, inner, rest = name.partition("[")
-        way = (outer, *rest[:-1].split("]["))
-        if inner and outer in STRUCTURED and rest.endswith("]") and len(way) < DEEPEST:
-            _put(found, way, value)
+        keys = (outer, *rest[:-1].split("]["))
+        if inner and outer in STRUCTURED and rest.endswith("]") and len(keys) < DEEPEST:
+            _put(params, keys, value)
         else:
-            found[name] = _structured(value) if name in STRUCTURED else value
-    return {name: _listed(value) if name in STRUCTURED else value for name, value in found.items()}
+            params[name] = _structured(value) if name in STRUCTURED else value
+    return {name: _with_lists(value) if name in STRUCTURED else value for name, value in params.items()}
 
 
-def _put(found: dict[str, Any], way: Sequence[str], value: str) -> None:
-    """At the end of a way of keys; what a way meets that is no object is left as it was."""
-    here: Any = found
-    for key in way[:-1]:
-        here = here.setdefault(key, {}) if isinstance(here, dict) else None
-    if isinstance(here, dict):
-        here[way[-1] or str(len(here))] = value
+def _put(params: dict[str, Any], keys: Sequence[str], value: str) -> None:
+    """Sets a value inside nested objects. A value that is not an object stays as it is."""
+    inner: Any = params
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
+    if isinstance(inner, dict):
+        inner[keys[-1] or str(len(inner))] = value
 
 
-def _listed(value: Any) -> Any:
-    """A list came as an object whose keys count from 0."""
+def _with_lists(value: Any) -> Any:
+    """Objects whose keys count from 0 become lists."""
     if not isinstance(value, dict):
         return value
-    inner = {key: _listed(one) for key, one in value.items()}
+    inner = {key: _with_lists(item) for key, item in value.items()}
     return list(inner.values()) if inner and list(inner) == [str(at) for at in range(len(inner))] else inner
 
 
@@ -126,31 +126,31 @@ def _structured(value: str) -> Any:
 
 
 def _multipart(kind: str, body: bytes) -> dict[str, str]:
-    """Plain fields of a multipart form (`curl -F`); files are left out."""
+    """The text fields of a multipart form (`curl -F`), without its files."""
     _, _, boundary = kind.partition("boundary=")
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for part in body.split(b"--" + boundary.strip('"').encode())[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
-        told = head.decode("utf-8", "replace")
-        _, has_name, rest = told.partition('name="')
-        if has_name and "filename=" not in told:
-            found[rest.partition('"')[0]] = content.removesuffix(b"\r\n").decode("utf-8", "replace")
-    return found
+        headers = head.decode("utf-8", "replace")
+        _, has_name, rest = headers.partition('name="')
+        if has_name and "filename=" not in headers:
+            fields[rest.partition('"')[0]] = content.removesuffix(b"\r\n").decode("utf-8", "replace")
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """An answer that waits for an address to verify itself: `then` makes it of whether it did."""
+class PendingHandshake:
+    """A call that waits until an address has verified itself. `finish` gets whether it did; returns the response."""
 
     handshake: Handshake
-    then: "Callable[[bool], Answer]"
+    finish: "Callable[[bool], Response]"
 
 
 @dataclass(slots=True)
-class Answer:
-    """`takes_s`: how long the caller waits for it. `drop`: how the connection ends instead of it.
+class Response:
+    """`takes_s`: seconds until it is sent. `drop`: how the connection ends. `code`: the error code in the body.
 
-    `asks`: not an answer yet; its `then` gives it.
+    `effect`: the call did what it asks for. `pending`: this is not the response yet; `pending.finish` gives it.
     """
 
     status: int = 200
@@ -160,24 +160,21 @@ class Answer:
     code: int | None = None
     takes_s: float = 0.0
     drop: Drop | None = None
-    asks: Asked | None = None
+    pending: PendingHandshake | None = None
 
 
-def answer_json(payload: Any, status: int = 200, *, effect: bool = False, code: int | None = None) -> Answer:
+def json_response(payload: Any, status: int = 200, *, effect: bool = False, code: int | None = None) -> Response:
     body = json.dumps(payload, separators=(",", ":")).encode()
-    return Answer(status, body, {"content-type": "application/json; charset=UTF-8"}, effect, code)
+    return Response(status, body, {"content-type": "application/json; charset=UTF-8"}, effect, code)
 
 
 @dataclass(slots=True)
-class Target:
-    """A request understood: what it is called, whom it is about, and what answers it.
-
-    `late`: identified although no handler exists; recorded all the same.
-    """
+class RoutedCall:
+    """The call that a request makes: its name, the number that it is about, and the function that performs it."""
 
     side: Side
-    call: str
-    run: Callable[[], Answer]
+    name: str
+    run: Callable[[], Response]
     write: bool = False
     number: SimNumber | None = None
-    app: App | None = None  # who asks Graph
+    app: App | None = None  # the app that calls Graph

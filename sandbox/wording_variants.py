@@ -1,4 +1,4 @@
-"""Answers and webhooks as different edges and ages of Graph word them: more keys, other languages, parts missing.
+"""Variants of responses and webhooks that were seen in the field: more keys, other languages, missing parts.
 
 Field reports, and https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 """
@@ -6,7 +6,7 @@ Field reports, and https://developers.facebook.com/documentation/business-messag
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The title of an error, where the token's owner reads another language; the code stays in front.
+# The title of an error in the language of the token's owner; the error code stays in front.
 MESSAGES: Sequence[str] = (
     "Não foi possível concluir a solicitação.",
     "No se pudo completar la solicitud.",
@@ -15,8 +15,8 @@ MESSAGES: Sequence[str] = (
 )
 
 
-def error(plain: Mapping[str, Any], turn: int) -> dict[str, Any]:
-    """The same refusal as it comes this time."""
+def vary_error(plain: Mapping[str, Any], turn: int) -> dict[str, Any]:
+    """One of the variants of an error; `turn` chooses it."""
     match turn % 5:
         case 0:
             return {name: value for name, value in plain.items() if name != "fbtrace_id"}
@@ -31,15 +31,15 @@ def error(plain: Mapping[str, Any], turn: int) -> dict[str, Any]:
             return {**plain, "is_transient": False, "error_origin": "sandbox", "support": {"case": None}}
 
 
-def success(told: Any, turn: int) -> Any:
-    """The same answer with keys that no page names."""
-    if not isinstance(told, dict):
-        return told
-    return told | ({"__debug__": {"messages": []}} if turn % 2 else {"request_context": {"tier": None, "hops": [turn]}})
+def vary_success(body: Any, turn: int) -> Any:
+    """The same body with keys that no page names."""
+    if not isinstance(body, dict):
+        return body
+    return body | ({"__debug__": {"messages": []}} if turn % 2 else {"request_context": {"tier": None, "hops": [turn]}})
 
 
-def webhook(envelope: dict[str, Any]) -> dict[str, Any]:
-    """Keys that came in 2026 or that nobody has named yet, at every level: unknown ones are to be ignored."""
+def vary_webhook(envelope: dict[str, Any]) -> dict[str, Any]:
+    """The same webhook with keys of 2026, and keys that no page names, at every level: receivers must ignore them."""
     entries = [
         {**entry, "origin": {"region": None}, "changes": [_change(change) for change in entry["changes"]]}
         for entry in envelope.get("entry", [])
@@ -56,5 +56,5 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What else a consumer may be called: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids"""
+    """Other names of a consumer: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids"""
     return {**row, "parent_user_id": None, "username": None, "labels": []}

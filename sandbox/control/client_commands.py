@@ -1,6 +1,6 @@
-"""`python -m sandbox.control.client_commands --url URL stop|start INSTANCE`: what a named command runs.
+"""`python -m sandbox.control.client_commands --url URL stop|start INSTANCE`: for named commands.
 
-Exit codes: 0 done, 1 the command failed or nobody answers, 2 wrong arguments.
+Exit codes: 0 done, 1 the command failed or the sandbox does not answer, 2 wrong arguments.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from urllib.request import Request, urlopen
 
 from sandbox.onprem.operator_actions import ACTIONS
 
-# Seconds; a command answers at once or is not there.
-PATIENCE = 10
+# The sandbox answers a command at once.
+TIMEOUT_S = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,14 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--url", required=True, help="sandbox_url of the manifest")
     parser.add_argument("what", choices=ACTIONS)
     parser.add_argument("instance")
-    told = parser.parse_args(arguments)
-    if not told.url.startswith(("http://", "https://")):
+    options = parser.parse_args(arguments)
+    if not options.url.startswith(("http://", "https://")):
         parser.error("--url begins with http:// or https://")
-    where = f"{told.url.rstrip('/')}/_sandbox/instances/{quote(told.instance, safe='')}"
-    request = Request(where, json.dumps({"do": told.what}).encode(), method="POST")  # noqa: S310  checked above
+    where = f"{options.url.rstrip('/')}/_sandbox/instances/{quote(options.instance, safe='')}"
+    request = Request(where, json.dumps({"do": options.what}).encode(), method="POST")  # noqa: S310  checked above
     try:
-        with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
-            sys.stdout.write(answer.read().decode() + "\n")
+        with urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+            sys.stdout.write(response.read().decode() + "\n")
             return 0
     except HTTPError as refused:
         with refused:

@@ -7,10 +7,10 @@ from typing import Any
 
 from sandbox import call_names
 from sandbox.control import traffic_hook
-from sandbox.errors import Wrong
-from sandbox.faults import LONGEST_S, BadFault, Faults, read
+from sandbox.errors import ControlError
+from sandbox.faults import LONGEST_S, BadFault, Faults, parse_fault
 from sandbox.onprem import deployments
-from sandbox.wire import Answer, Request, Target, answer_json
+from sandbox.wire import Request, Response, RoutedCall, json_response
 from sandbox.world import credentials, messaging, whatsapp_manager
 from sandbox.world.senders import BEHAVIOURS, EVENTS, QUEUES
 from sandbox.world.world import World
@@ -32,7 +32,7 @@ class Oracle:
     manifest: Callable[[str], dict[str, Any]]
 
 
-def identify(oracle: Oracle, request: Request) -> Target | None:
+def identify(oracle: Oracle, request: Request) -> RoutedCall | None:
     """A call to the partner's own systems, which is recorded like one to Meta. None for an oracle call."""
     parts = request.parts[1:]
     if request.method != "POST":
@@ -44,86 +44,86 @@ def identify(oracle: Oracle, request: Request) -> Target | None:
     return None
 
 
-def _hook_call(world: World, request: Request) -> Target:
+def _hook_call(world: World, request: Request) -> RoutedCall:
     body = request.json()
     body = body if isinstance(body, dict) else {}
     name = body["event"] if body.get("event") in EVENTS else "hook"
     number = world.numbers.get(str(body.get("e164")))
-    return Target("hook", name, lambda: traffic_hook.hook(world, request, body), True, number)
+    return RoutedCall("hook", name, lambda: traffic_hook.handle_event(world, request, body), True, number)
 
 
-def _command_call(world: World, request: Request, instance_id: str) -> Target:
+def _command_call(world: World, request: Request, instance_id: str) -> RoutedCall:
     body = request.json()
     action = str(body.get("do")) if isinstance(body, dict) else "None"
     instance = world.instances.get(instance_id)
     number = world.number_of(instance) if instance is not None else None
-    return Target("command", f"command.{action}", lambda: _run_command(world, instance_id, action), True, number)
+    return RoutedCall("command", f"command.{action}", lambda: _run_command(world, instance_id, action), True, number)
 
 
-def _run_command(world: World, instance_id: str, action: str) -> Answer:
+def _run_command(world: World, instance_id: str, action: str) -> Response:
     """What a named command does. 409: it ran and failed, as commands do."""
     instance = world.instances.get(instance_id)
     if instance is None:
-        return answer_json({"error": "no such instance"}, 404)
+        return json_response({"error": "no such instance"}, 404)
     try:
-        done = deployments.act(world, instance, action)
+        done = deployments.run_action(world, instance, action)
     except ValueError as bad:
-        return answer_json({"error": str(bad)}, 400)
+        return json_response({"error": str(bad)}, 400)
     if not done:
-        return answer_json({"error": f"the {action} command failed"}, 409)
-    return answer_json({"instance": instance.id, "state": deployments.state(world, instance).name}, effect=True)
+        return json_response({"error": f"the {action} command failed"}, 409)
+    return json_response({"instance": instance.id, "state": deployments.state_now(world, instance).name}, effect=True)
 
 
-def answer(oracle: Oracle, request: Request) -> Answer:
+def respond(oracle: Oracle, request: Request) -> Response:
     """The response to an oracle call."""
     parts = request.parts[1:]
     handler = ROUTES.get((request.method, parts[0] if parts else ""))
     try:
         if parts[:2] == ["senders", "asks"] and len(parts) == 3:
-            return traffic_hook.asked(oracle.world, parts[2])
+            return traffic_hook.drain_status(oracle.world, parts[2])
         if handler is None or len(parts) > 1:
-            return answer_json({"error": f"the sandbox has no {request.method} {request.path}"}, 404)
+            return json_response({"error": f"the sandbox has no {request.method} {request.path}"}, 404)
         payload = handler(oracle, request)
-        return payload if isinstance(payload, Answer) else answer_json(payload)
-    except Wrong as wrong:
-        return answer_json({"error": wrong.text}, wrong.status)
+        return payload if isinstance(payload, Response) else json_response(payload)
+    except ControlError as wrong:
+        return json_response({"error": wrong.text}, wrong.status)
 
 
 def _body(request: Request) -> dict[str, Any]:
-    """Raises Wrong for a body that is not a JSON object; no body is an empty one."""
+    """Raises ControlError for a body that is not a JSON object; no body is an empty one."""
     body = request.json() if request.body else {}
     if not isinstance(body, dict):
-        raise Wrong(400, "the body is not a JSON object")
+        raise ControlError(400, "the body is not a JSON object")
     return body
 
 
 def _whole(request: Request, name: str) -> int | None:
-    """A parameter of the query as a whole number. Raises Wrong."""
-    value = request.queried().get(name)
+    """A parameter of the query as a whole number. Raises ControlError."""
+    value = request.query_params().get(name)
     if value is None:
         return None
     if not (value.isdecimal() and len(value) <= LONGEST_NUMBER):
-        raise Wrong(400, f"{name} is not a whole number")
+        raise ControlError(400, f"{name} is not a whole number")
     return int(value)
 
 
 def _e164(world: World, value: Any) -> str:
-    """The e164 of a number of this fleet, with its `+`. Raises Wrong."""
+    """The e164 of a number of this fleet, with its `+`. Raises ControlError."""
     e164 = "+" + str(value or "").strip().lstrip("+")
     if e164 not in world.numbers:
-        raise Wrong(404, "no such number")
+        raise ControlError(404, "no such number")
     return e164
 
 
 # -- reads
 
 
-def _calls(oracle: Oracle, request: Request) -> Answer:
+def _calls(oracle: Oracle, request: Request) -> Response:
     """The recorded lines are JSON already; a long record is not parsed and written again."""
     body = bytearray(b'{"calls":[')
     for line in oracle.world.log.lines(_whole(request, "since") or 0, _whole(request, "limit")):
         body += line.encode() + b","
-    return Answer(200, bytes(body).rstrip(b",") + b"]}", {"content-type": "application/json; charset=UTF-8"})
+    return Response(200, bytes(body).rstrip(b",") + b"]}", {"content-type": "application/json; charset=UTF-8"})
 
 
 def _world(oracle: Oracle, request: Request) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _world(oracle: Oracle, request: Request) -> dict[str, Any]:
 
 def _sms(oracle: Oracle, request: Request) -> dict[str, Any]:
     world = oracle.world
-    number = world.number(_e164(world, request.queried().get("e164")))
+    number = world.number(_e164(world, request.query_params().get("e164")))
     return {"codes": [code.as_json(world.now()) for code in number.phone.codes]}
 
 
@@ -170,17 +170,17 @@ def _add_faults(oracle: Oracle, request: Request) -> dict[str, Any]:
     body = _body(request)
     rows = body.get("faults", [body] if "kind" in body else None)  # one fault may come without a list around it
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Wrong(400, "the body has no list of faults")
+        raise ControlError(400, "the body has no list of faults")
     unknown = [row["route"] for row in rows if not call_names.known(row.get("route") or call_names.ANY)]
     if unknown:
-        raise Wrong(400, f"no call has the route {unknown[0]!r}; there are: {', '.join(call_names.names())}")
+        raise ControlError(400, f"no call has the route {unknown[0]!r}; there are: {', '.join(call_names.names())}")
     try:
-        e164s = [read(row).e164 for row in rows]
+        e164s = [parse_fault(row).e164 for row in rows]
         if any(e164 is not None and e164 not in oracle.world.numbers for e164 in e164s):
-            raise Wrong(404, "no such number")
+            raise ControlError(404, "no such number")
         oracle.faults.extend(rows)
     except BadFault as bad:
-        raise Wrong(400, str(bad)) from None
+        raise ControlError(400, str(bad)) from None
     return _show_faults(oracle, request)
 
 
@@ -192,9 +192,9 @@ def _clear_faults(oracle: Oracle, request: Request) -> dict[str, Any]:
 def _advance_clock(oracle: Oracle, request: Request) -> dict[str, Any]:
     seconds = _body(request).get("advance_s")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= FURTHEST_S:
-        raise Wrong(400, f"advance_s has to be a number of seconds, not negative, at most {FURTHEST_S}")
+        raise ControlError(400, f"advance_s has to be a number of seconds, not negative, at most {FURTHEST_S}")
     if seconds > (LAST_DAY - oracle.world.now()).total_seconds():
-        raise Wrong(400, f"the clock goes on to {LAST_DAY:%Y-%m-%d} and not beyond")
+        raise ControlError(400, f"the clock goes on to {LAST_DAY:%Y-%m-%d} and not beyond")
     oracle.world.advance(seconds)
     return {"now": oracle.world.now().isoformat()}
 
@@ -204,9 +204,9 @@ def _inbound(oracle: Oracle, request: Request) -> dict[str, Any]:
     number = world.number(_e164(world, body.get("e164")))
     consumer, text = body.get("from", "+15005550006"), body.get("text", "Hello")
     if not isinstance(consumer, str) or not 6 <= sum(char.isdecimal() for char in consumer) <= 15:
-        raise Wrong(400, "from is a phone number, as a text")
+        raise ControlError(400, "from is a phone number, as a text")
     if not isinstance(text, str):
-        raise Wrong(400, "text is a text")
+        raise ControlError(400, "text is a text")
     return {"delivered_to": messaging.inbound(world, number, consumer, text)}
 
 
@@ -221,13 +221,13 @@ def _set_senders(oracle: Oracle, request: Request) -> dict[str, Any]:
     body, world = _body(request), oracle.world
     behaviour, queue, drain_s = body.get("behaviour"), body.get("queue"), body.get("drain_s")
     if behaviour is not None and behaviour not in BEHAVIOURS:
-        raise Wrong(400, f"behaviour is one of {', '.join(BEHAVIOURS)}")
+        raise ControlError(400, f"behaviour is one of {', '.join(BEHAVIOURS)}")
     if drain_s is not None and (
         isinstance(drain_s, bool) or not isinstance(drain_s, int | float) or not 0 <= drain_s <= LONGEST_S
     ):
-        raise Wrong(400, f"drain_s is a number of seconds from 0 to {LONGEST_S}")
+        raise ControlError(400, f"drain_s is a number of seconds from 0 to {LONGEST_S}")
     if queue is not None and queue not in QUEUES:
-        raise Wrong(400, f"queue is one of {', '.join(QUEUES)}")
+        raise ControlError(400, f"queue is one of {', '.join(QUEUES)}")
     e164s = [_e164(world, body["e164"])] if body.get("e164") is not None else list(world.numbers)
     for e164 in e164s:
         sender = world.number(e164).sender
@@ -236,7 +236,7 @@ def _set_senders(oracle: Oracle, request: Request) -> dict[str, Any]:
     return {"changed": len(e164s)}
 
 
-ROUTES: dict[tuple[str, str], Callable[[Oracle, Request], Answer | dict[str, Any]]] = {
+ROUTES: dict[tuple[str, str], Callable[[Oracle, Request], Response | dict[str, Any]]] = {
     ("GET", "calls"): _calls,
     ("GET", "world"): _world,
     ("GET", "sms"): _sms,

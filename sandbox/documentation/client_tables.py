@@ -1,43 +1,44 @@
-"""The states of an On-Premises client and what moves it, as tables of `docs/sandbox.md`."""
+"""The states of an On-Premises client and their transitions, as tables of `docs/sandbox.md`."""
 
 from collections.abc import Iterator
 
-from sandbox.onprem.deployments import CALLS
-from sandbox.onprem.operator_actions import FAILS, HANDS
-from sandbox.onprem.outside_changes import ELSEWHERE
-from sandbox.onprem.transitions import Move
+from sandbox.onprem.deployments import API_TRANSITIONS
+from sandbox.onprem.operator_actions import FAILS, OPERATOR_TRANSITIONS
+from sandbox.onprem.outside_changes import OUTSIDE_TRANSITIONS
+from sandbox.onprem.transitions import Transition
 from sandbox.world.client_states import STATES
 
 
 def states() -> Iterator[str]:
     yield from ("| State | Means | Health | `socket_conn` |", "|---|---|---|---|")
     for state in STATES.values():
-        shown = f"`{state.gateway}`" if state.gateway else ""
-        yield f"| `{state.name}` | {state.means} | {shown} | {state.socket} |"
+        health = f"`{state.gateway}`" if state.gateway else ""
+        yield f"| `{state.name}` | {state.means} | {health} | {state.socket} |"
 
 
-def moves() -> Iterator[str]:
+def transitions() -> Iterator[str]:
     """Rows of one trigger in the order in which they are tried."""
-    yield from ("| Trigger | From | When | To | Answer | Source |", "|---|---|---|---|---|---|")
-    for move in (*HANDS, *CALLS, *ELSEWHERE):
-        begins = ", ".join(move.begins) or "any"
-        ends = move.ends or "as it was"
-        yield f"| `{move.trigger}` | {begins} | {move.when} | {ends} | {_answer(move)} | {_source(move.source)} |"
+    yield from ("| Trigger | From | When | To | Response | Source |", "|---|---|---|---|---|---|")
+    rows = (*OPERATOR_TRANSITIONS, *API_TRANSITIONS, *OUTSIDE_TRANSITIONS)
+    for row in rows:
+        from_states, to_state = ", ".join(row.from_states) or "any", row.to_state or "as it was"
+        cells = (f"`{row.trigger}`", from_states, row.condition, to_state, _response(row), _page_name(row.source))
+        yield f"| {' | '.join(cells)} |"
     yield ""
-    pages = {move.source for move in (*HANDS, *CALLS, *ELSEWHERE) if move.source.startswith("https://")}
-    yield from (f"- {_source(page)}: {page}" for page in sorted(pages))
+    pages = {row.source for row in rows if row.source.startswith("https://")}
+    yield from (f"- {_page_name(page)}: {page}" for page in sorted(pages))
 
 
-def _answer(move: Move) -> str:
-    if move in ELSEWHERE:
+def _response(row: Transition) -> str:
+    if row in OUTSIDE_TRANSITIONS:
         return ""
-    if move in HANDS:
-        return "fails" if move.status == FAILS else "done"
-    if move.no is None:
-        return str(move.status)
-    return f"switch `{move.no.code}`" if isinstance(move.no.code, str) else str(move.no.code)
+    if row in OPERATOR_TRANSITIONS:
+        return "fails" if row.status == FAILS else "done"
+    if row.refusal is None:
+        return str(row.status)
+    return f"switch `{row.refusal.code}`" if isinstance(row.refusal.code, str) else str(row.refusal.code)
 
 
-def _source(source: str) -> str:
-    """The last part of an address says which page it is."""
+def _page_name(source: str) -> str:
+    """The last part of a URL names its page."""
     return source.rpartition("/")[2] if source.startswith("https://") else source

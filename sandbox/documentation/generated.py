@@ -16,9 +16,9 @@ SANDBOX_PAGE: Mapping[str, Part] = {
     "scenarios": scenario_tables.scenarios,
     "faults": scenario_tables.faults,
     "checks": scenario_tables.checks,
-    "hands": scenario_tables.actions,
+    "actions": scenario_tables.actions,
     "states": client_tables.states,
-    "moves": client_tables.moves,
+    "transitions": client_tables.transitions,
 }
 UNCONFIRMED_PAGE: Mapping[str, Part] = {"questions": question_tables.questions}
 

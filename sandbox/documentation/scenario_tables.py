@@ -4,30 +4,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin
 
-from sandbox.faults import CHOOSES, EFFECT
+from sandbox.faults import DEFAULT_EFFECT, EFFECT_OPTIONAL
 from sandbox.faults import KINDS as FAULT_KINDS
 from sandbox.onprem.operator_actions import ACTIONS
 from sandbox.open_questions import text_of
 from sandbox.scenarios.kinds import KINDS, TYPES
-from sandbox.scenarios.scenario_file import load, shipped
-from sandbox.world import credentials
-from sandbox.world import whatsapp_manager as manager
+from sandbox.scenarios.scenario_file import load_scenario, shipped_scenarios
+from sandbox.world import credentials, whatsapp_manager
 from sandbox.world.register_checks import CHECKS
 
-_MEETS: Mapping[str, str] = {
-    "refuse": "nobody listens",
+_CALLER_GETS: Mapping[str, str] = {
+    "refuse": "the connection is refused",
     "reset_before": "the connection is reset before the request is read",
-    "reset_after": "the connection is reset instead of an answer",
-    "lost_answer": "the connection ends without an answer",
-    "slow": "the answer takes `seconds`; with `effect: false` it is 504",
+    "reset_after": "the connection is reset instead of a response",
+    "lost_answer": "the connection ends without a response",
+    "slow": "the response takes `seconds`; with `effect: false` it is 504",
     "429": "too many requests",
-    "500": "an error of the far side",
-    "error": "the refusal `code`, with `subcode`, `details` and `status` where the fault has them",
+    "500": "an internal error of the API",
+    "error": "the error `code`, with `subcode`, `details` and `status` if the fault has them",
     "html": "502 with a page of HTML",
-    "truncated": "the answer breaks off in the middle",
-    "empty": "an answer without a body",
-    "lag": "reads show for `seconds` what was true before the call",
-    "fails_later": "the message is taken, and its status is `failed` with `code`",
+    "truncated": "the response ends in the middle",
+    "empty": "a response without a body",
+    "lag": "for `seconds`, reads show the state before the call",
+    "fails_later": "the message is accepted, and its status is `failed` with `code`",
 }
 
 
@@ -57,16 +56,17 @@ def _choices(name: str, default: Any) -> str:
 
 def scenarios() -> Iterator[str]:
     yield from ("| Scenario | World | Numbers | About |", "|---|---|---|---|")
-    for name in shipped():
-        scenario = load(name)
+    for name in shipped_scenarios():
+        scenario = load_scenario(name)
         yield f"| `{name}` | {scenario.world} | {len(scenario.numbers)} | {scenario.about} |"
 
 
 def faults() -> Iterator[str]:
-    yield from ("| Kind | What the caller meets | The call has its effect |", "|---|---|---|")
+    yield from ("| Kind | What the caller gets | The call takes effect |", "|---|---|---|")
     for kind in FAULT_KINDS:
-        effect = "yes" if EFFECT[kind] else "no"
-        yield f"| `{kind}` | {_MEETS[kind]} | {effect}{', or as `effect` says' if kind in CHOOSES else ''} |"
+        effect = "yes" if DEFAULT_EFFECT[kind] else "no"
+        choice = ", or as `effect` says" if kind in EFFECT_OPTIONAL else ""
+        yield f"| `{kind}` | {_CALLER_GETS[kind]} | {effect}{choice} |"
 
 
 def checks() -> Iterator[str]:
@@ -75,7 +75,7 @@ def checks() -> Iterator[str]:
 
 def actions() -> Iterator[str]:
     yield f'- `POST /_sandbox/instances/<id>` `{{"do": …}}`: {_listed(ACTIONS)}'
-    yield f'- `POST /_sandbox/manager` `{{"e164": …, "do": …}}`: {_listed(manager.ACTIONS)}'
+    yield f'- `POST /_sandbox/manager` `{{"e164": …, "do": …}}`: {_listed(whatsapp_manager.ACTIONS)}'
     yield f'- `POST /_sandbox/manager` `{{"business"?: …, "token"?: …, "do": …}}`: {_listed(credentials.ACTIONS)}'
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.errors import Refusal
-from sandbox.graph.access import Ask, Entry, success
-from sandbox.graph.field_tree import Shape, names, only, parse
+from sandbox.graph.access import Entry, GraphCall, success
+from sandbox.graph.field_tree import Shape, parse, plain_fields, select
 from sandbox.graph.fields import PROFILE_FIELDS
-from sandbox.wire import Answer, answer_json
+from sandbox.wire import Response, json_response
 from sandbox.world.accounts import SCOPES
 
 MESSAGING = SCOPES[1]
@@ -27,33 +27,34 @@ VERTICALS = frozenset({
 # fmt: on
 
 
-def _profile(ask: Ask) -> Answer:
-    number = ask.number(MESSAGING)
-    wanted = parse(ask.params["fields"]) if ask.params.get("fields") else names("about")
-    known = only({name: value for name, value in number.profile.items() if value}, wanted, PROFILE)
-    return answer_json({"data": [known | {"messaging_product": "whatsapp"}]})
+def _profile(call: GraphCall) -> Response:
+    number = call.number(MESSAGING)
+    wanted = parse(call.params["fields"]) if call.params.get("fields") else plain_fields("about")
+    fields = select({name: value for name, value in number.profile.items() if value}, wanted, PROFILE)
+    return json_response({"data": [fields | {"messaging_product": "whatsapp"}]})
 
 
-def _set_profile(ask: Ask) -> Answer:
-    number, params = ask.number(MESSAGING), ask.params
+def _set_profile(call: GraphCall) -> Response:
+    number, params = call.number(MESSAGING), call.params
     if params.get("messaging_product") != "whatsapp":
         raise Refusal(100, "The parameter messaging_product is required.")
-    _fits(params)
+    _check(params)
     handle = params.get("profile_picture_handle")
-    if handle and str(handle) not in ask.world.uploads.handles:
+    if handle and str(handle) not in call.world.uploads.handles:
         raise Refusal(100, "Param profile_picture_handle is not the handle of an upload.")
     for name in PROFILE_FIELDS:
         if name in params and name != "profile_picture_url":
             number.profile[name] = params[name]
     if handle:
         number.profile["profile_picture_url"] = f"https://pps.example/{number.phone_number_id}.jpg"
-    return success(ask.world)
+    return success(call.world)
 
 
-def _fits(params: Mapping[str, Any]) -> None:
+def _check(params: Mapping[str, Any]) -> None:
+    """Raises Refusal for a value that does not fit."""
     for name, longest in LONGEST.items():
-        told = params.get(name, "")
-        if not isinstance(told, str) or len(told) > longest:
+        text = params.get(name, "")
+        if not isinstance(text, str) or len(text) > longest:
             raise Refusal(100, f"Param {name} must be a string of at most {longest} characters.")
     if "about" in params and not params["about"]:
         raise Refusal(100, "Param about must not be empty.")

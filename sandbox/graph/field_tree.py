@@ -1,4 +1,4 @@
-"""`fields=` as a tree: `a,b.limit(5){c,d{e}}`. What it may name is said by who reads it.
+"""`fields=` as a tree: `a,b.limit(5){c,d{e}}`. The caller knows which names exist.
 
 https://developers.facebook.com/docs/graph-api/guides/field-expansion
 """
@@ -9,21 +9,21 @@ from typing import Any
 
 from sandbox.errors import Refusal
 
-# Nobody nests deeper than this; Graph's own limit is undocumented.
+# Deepest nesting; Graph's own limit is undocumented.
 DEEPEST = 20
 
 
 @dataclass(slots=True)
-class Wanted:
-    """One name of `fields`. `asks` are its modifiers; `text` is what stood between its braces."""
+class RequestedField:
+    """One name of `fields`. `inner` and `text`: the content of its braces, parsed and as it came."""
 
-    asks: dict[str, str] = field(default_factory=dict)
+    modifiers: dict[str, str] = field(default_factory=dict)
     inner: "Tree" = field(default_factory=dict)
     text: str = ""
 
 
-Tree = dict[str, Wanted]
-# What may be named inside a field: None for a plain value, which has nothing inside.
+Tree = dict[str, RequestedField]
+# The names that exist inside a field; None for a plain value, which has none.
 Shape = Mapping[str, "Shape | None"]
 
 
@@ -40,12 +40,12 @@ def parse(fields: Any) -> Tree:
     return tree
 
 
-def names(*plain: str) -> Tree:
-    return {name: Wanted() for name in plain}
+def plain_fields(*names: str) -> Tree:
+    return {name: RequestedField() for name in names}
 
 
-def only(value: Any, inner: Tree, shape: Shape | None) -> Any:
-    """The named parts of a value, also of each row of a list. Raises Refusal for a part that does not exist."""
+def select(value: Any, inner: Tree, shape: Shape | None) -> Any:
+    """The requested parts of a value, or of each row of a list. Raises Refusal for a part that does not exist."""
     if not inner:
         return value
     check(inner, shape)
@@ -53,12 +53,12 @@ def only(value: Any, inner: Tree, shape: Shape | None) -> Any:
 
 
 def check(inner: Tree, shape: Shape | None) -> None:
-    """Also where there is no value to look into. Raises Refusal for a name that does not exist, at whatever depth."""
-    for name, wanted in inner.items():
+    """Raises Refusal for a name that does not exist, at any depth, also when there is no value."""
+    for name, requested in inner.items():
         if shape is None or name not in shape:
             raise nonexistent(name)
-        if wanted.inner:
-            check(wanted.inner, shape[name])
+        if requested.inner:
+            check(requested.inner, shape[name])
 
 
 def _cut(value: Any, inner: Tree, shape: Shape) -> Any:
@@ -66,7 +66,7 @@ def _cut(value: Any, inner: Tree, shape: Shape) -> Any:
         return [_cut(row, inner, shape) for row in value]
     if not isinstance(value, dict):
         return value
-    return {name: _part(value[name], wanted.inner, shape[name]) for name, wanted in inner.items() if name in value}
+    return {name: _part(value[name], field.inner, shape[name]) for name, field in inner.items() if name in value}
 
 
 def _part(value: Any, inner: Tree, shape: Shape | None) -> Any:
@@ -79,48 +79,48 @@ class _Reader:
         self.at = 0
 
     def tree(self, depth: int) -> Tree:
-        """Up to the closing brace or the end."""
+        """Reads up to the closing brace or the end."""
         if depth > DEEPEST:
             raise _syntax(self.at)
-        found: Tree = {}
+        tree: Tree = {}
         while self.at < len(self.text) and self.text[self.at] != "}":
-            name, wanted = self._one(depth)
+            name, requested = self._field(depth)
             if name:
-                found[name] = wanted
+                tree[name] = requested
             if self.at < len(self.text) and self.text[self.at] == ",":
                 self.at += 1
-        return found
+        return tree
 
-    def _one(self, depth: int) -> tuple[str, Wanted]:
-        wanted = Wanted()
+    def _field(self, depth: int) -> tuple[str, RequestedField]:
+        requested = RequestedField()
         name = self._word()
-        while self._here() == ".":
+        while self._char() == ".":
             self.at += 1
             modifier = self._word()
-            wanted.asks[modifier] = self._argument()
-        if self._here() == "{":
+            requested.modifiers[modifier] = self._argument()
+        if self._char() == "{":
             self.at += 1
-            began = self.at
-            wanted.inner = self.tree(depth + 1)
-            if self._here() != "}":
+            start = self.at
+            requested.inner = self.tree(depth + 1)
+            if self._char() != "}":
                 raise _syntax(self.at)
-            wanted.text = self.text[began : self.at]
+            requested.text = self.text[start : self.at]
             self.at += 1
-        if self._here() not in ("", ",", "}"):
+        if self._char() not in ("", ",", "}"):
             raise _syntax(self.at)
-        return name, wanted
+        return name, requested
 
-    def _here(self) -> str:
+    def _char(self) -> str:
         return self.text[self.at : self.at + 1]
 
     def _word(self) -> str:
-        began = self.at
-        while self._here() not in ("", ",", ".", "{", "}", "(", ")"):
+        start = self.at
+        while self._char() not in ("", ",", ".", "{", "}", "(", ")"):
             self.at += 1
-        return self.text[began : self.at].strip()
+        return self.text[start : self.at].strip()
 
     def _argument(self) -> str:
-        if self._here() != "(":
+        if self._char() != "(":
             raise _syntax(self.at)
         end = self.text.find(")", self.at)
         if end < 0:
@@ -131,5 +131,5 @@ class _Reader:
 
 
 def _syntax(at: int) -> Refusal:
-    """Wording from field reports; the code is Graph's for a query it cannot read."""
+    """The text is from field reports; the error code is Graph's for a query that it cannot parse."""
     return Refusal(2500, message=f"Syntax error at character {at} of fields")

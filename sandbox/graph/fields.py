@@ -1,4 +1,4 @@
-"""`fields=`: what can be read of a number and of a WABA, by name.
+"""The fields of a number and of a WABA that `fields=` can name.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sandbox.graph.field_tree import Shape, Tree, Wanted, names, nonexistent, only, parse
+from sandbox.graph.field_tree import RequestedField, Shape, Tree, nonexistent, parse, plain_fields, select
 from sandbox.world.accounts import App, Waba
 from sandbox.world.health import UNVERIFIED, phone_health, problems, waba_health
 from sandbox.world.number import SimNumber, certificate
@@ -27,11 +27,11 @@ PhoneField = Callable[[World, SimNumber], Any]
 
 
 def _throughput(world: World, number: SimNumber) -> dict[str, str]:
-    return {"level": number.throughput if world.shown(number).platform == "CLOUD_API" else "NOT_APPLICABLE"}
+    return {"level": number.throughput if world.read_view(number).platform == "CLOUD_API" else "NOT_APPLICABLE"}
 
 
 def _tier(world: World, number: SimNumber) -> str:
-    """A business that is not verified has the lowest; high throughput comes with none, as its webhook says.
+    """An unverified business has the lowest tier; high throughput has no limit, as its webhook says.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/messaging-limits
     """
@@ -46,19 +46,19 @@ def _display(world: World, number: SimNumber) -> str:
 
 
 def _status(world: World, number: SimNumber) -> str:
-    """A number that is connected may be flagged, limited or restricted; one that left for another WABA shows that."""
-    shown = world.shown(number).status
-    return number.flagged if number.flagged is not None and shown in ("CONNECTED", "DISCONNECTED") else shown
+    """A number may be flagged, limited or restricted instead of connected, or may have left for another WABA."""
+    status = world.read_view(number).status
+    return number.flagged if number.flagged is not None and status in ("CONNECTED", "DISCONNECTED") else status
 
 
 def _webhooks(world: World, number: SimNumber) -> dict[str, str]:
-    """As the business's first app sees it."""
+    """The addresses of the business's first app."""
     owner = world.wabas[number.waba_id].business_id
     return webhooks_of(next(app for app in world.apps.values() if app.business_id == owner), world, number)
 
 
 def webhooks_of(app: App, world: World, number: SimNumber) -> dict[str, str]:
-    """The addresses that one app has at each level; those of others are not shown."""
+    """The addresses of one app at each level; those of other apps are not shown."""
     subscription = world.wabas[number.waba_id].subscriptions.get(app.id)
     levels = {
         "application": app.callback_url,
@@ -68,7 +68,7 @@ def webhooks_of(app: App, world: World, number: SimNumber) -> dict[str, str]:
     return {level: url for level, url in levels.items() if url is not None}
 
 
-def moment(at: datetime | None) -> str | None:
+def graph_time(at: datetime | None) -> str | None:
     return at.strftime("%Y-%m-%dT%H:%M:%S+0000") if at is not None else None
 
 
@@ -77,10 +77,10 @@ PHONE: Mapping[str, PhoneField] = {
     "display_phone_number": _display,
     "verified_name": lambda _, number: number.name,
     "status": _status,
-    "platform_type": lambda world, number: world.shown(number).platform,
-    "host_platform": lambda world, number: world.shown(number).platform,
-    "code_verification_status": lambda world, number: world.shown(number).code_status,
-    "is_pin_enabled": lambda world, number: world.shown(number).has_pin,
+    "platform_type": lambda world, number: world.read_view(number).platform,
+    "host_platform": lambda world, number: world.read_view(number).platform,
+    "code_verification_status": lambda world, number: world.read_view(number).code_status,
+    "is_pin_enabled": lambda world, number: world.read_view(number).has_pin,
     "is_on_biz_app": lambda _, number: number.on_business_app,
     "is_official_business_account": lambda _, number: number.official,
     "is_preverified_number": lambda _, number: False,
@@ -93,7 +93,7 @@ PHONE: Mapping[str, PhoneField] = {
     "throughput": _throughput,
     "messaging_limit_tier": _tier,
     "whatsapp_business_manager_messaging_limit": _tier,
-    "last_onboarded_time": lambda _, number: moment(number.onboarded_at),
+    "last_onboarded_time": lambda _, number: graph_time(number.onboarded_at),
     "health_status": phone_health,
     "webhook_configuration": _webhooks,
     "certificate": lambda _, number: certificate(number),
@@ -108,7 +108,7 @@ PHONE: Mapping[str, PhoneField] = {
 PHONE_DEFAULTS = ("verified_name", "code_verification_status", "display_phone_number", "quality_rating", "id")
 
 
-# What can be named inside a field; a field that is not here has nothing inside.
+# The names inside a field; a field that is not here has none.
 HEALTH: Shape = {
     "can_send_message": None,
     "entities": {
@@ -128,17 +128,17 @@ INSIDE_PHONE: Shape = {
 
 
 def render_phone(world: World, number: SimNumber, wanted: Tree | None, app: App) -> dict[str, Any]:
-    """To the app that asks. Raises Refusal for a field that does not exist, at whatever depth."""
-    found: dict[str, Any] = {}
-    for name, one in (names(*PHONE_DEFAULTS) if wanted is None else wanted).items():
-        make = PHONE.get(name)
-        if make is None:
+    """The requested fields, for the app that calls. Raises Refusal for a field that does not exist, at any depth."""
+    fields: dict[str, Any] = {}
+    for name, requested in (plain_fields(*PHONE_DEFAULTS) if wanted is None else wanted).items():
+        read = PHONE.get(name)
+        if read is None:
             raise nonexistent(name)
-        value = webhooks_of(app, world, number) if name == "webhook_configuration" else make(world, number)
-        value = only(value, one.inner, INSIDE_PHONE.get(name))
+        value = webhooks_of(app, world, number) if name == "webhook_configuration" else read(world, number)
+        value = select(value, requested.inner, INSIDE_PHONE.get(name))
         if value is not None:
-            found[name] = value
-    return found | {"id": number.phone_number_id}
+            fields[name] = value
+    return fields | {"id": number.phone_number_id}
 
 
 # -- WABAs
@@ -182,24 +182,24 @@ INSIDE_WABA: Shape = {
     "on_behalf_of_business_info": dict.fromkeys(("id", "name", "status", "type")),
     "health_status": HEALTH,
 }
-# An edge read as a field: given what was asked of it, its rows and their paging.
-Expand = Callable[[Wanted], Any]
+# An edge that is read as a field: returns its rows and their paging.
+Expand = Callable[[RequestedField], Any]
 
 
-def render_waba(world: World, waba: Waba, fields: Any, edges: Mapping[str, Expand]) -> dict[str, Any]:
-    """Raises Refusal for a field that does not exist, at whatever depth."""
-    found: dict[str, Any] = {}
-    for name, one in (parse(fields) if fields else names(*WABA_DEFAULTS)).items():
+def render_waba(world: World, waba: Waba, query: Any, edges: Mapping[str, Expand]) -> dict[str, Any]:
+    """The requested fields. Raises Refusal for a field that does not exist, at any depth."""
+    fields: dict[str, Any] = {}
+    for name, requested in (parse(query) if query else plain_fields(*WABA_DEFAULTS)).items():
         if name in edges:
-            found[name] = edges[name](one)
+            fields[name] = edges[name](requested)
             continue
-        make = WABA.get(name)
-        if make is None:
+        read = WABA.get(name)
+        if read is None:
             raise nonexistent(name)
-        value = only(make(world, waba), one.inner, INSIDE_WABA.get(name))
+        value = select(read(world, waba), requested.inner, INSIDE_WABA.get(name))
         if value is not None:
-            found[name] = value
-    return found | {"id": waba.id}
+            fields[name] = value
+    return fields | {"id": waba.id}
 
 
 SUBSCRIPTION: Shape = {

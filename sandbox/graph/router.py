@@ -1,6 +1,6 @@
-"""Graph on the wire: which call a request is, its handler, and the shape of answers and refusals.
+"""Routes of Graph: which call a request is, its handler, and the form of responses and refusals.
 
-Any `vNN.N` or none in front, a trailing slash or none; parameters from query, form and JSON alike.
+A path may begin with any `vNN.N` or none, and end with a slash. Query, form and JSON give parameters alike.
 """
 
 import base64
@@ -10,39 +10,39 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sandbox import wording_variants as noise
+from sandbox import wording_variants
 from sandbox.errors import Refusal, unknown_object
-from sandbox.graph.access import VERSION, Ask, AsksFirst, Handler, served_version
+from sandbox.graph.access import VERSION, GraphCall, Handler, HandshakeRequired, served_version
 from sandbox.graph.apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token, me
 from sandbox.graph.phone_number import PHONE_CALLS
 from sandbox.graph.waba import TEMPLATE_CALLS, WABA_CALLS
-from sandbox.wire import Answer, Asked, Request, Target, answer_json
+from sandbox.wire import PendingHandshake, Request, Response, RoutedCall, json_response
 from sandbox.world.accounts import App
-from sandbox.world.call_limits import Usage, spend, usage_headers
+from sandbox.world.call_limits import Usage, count_call, usage_headers
 from sandbox.world.world import World
 
-# Refusals of Graph itself, not of a product on it: they have no code in front of their text.
+# Refusals of Graph itself and not of a product on it: their text does not begin with the error code.
 BARE = frozenset({101, 104, 190, 2500})
 
 
-def identify(world: World, request: Request) -> Target:
-    """What this call is. Never raises: a call that makes no sense is answered when it runs."""
+def identify(world: World, request: Request) -> RoutedCall:
+    """The call that a request makes. Never raises: an invalid call is refused when it runs."""
     if request.method == "HEAD":
         request = replace(request, method="GET")  # the server leaves the body out
     parts = request.parts
     version = parts.pop(0) if parts and VERSION.fullmatch(parts[0]) else None
-    ask = Ask(world, request, parts, version)
-    call, write, run = _find(ask)
+    call = GraphCall(world, request, parts, version)
+    name, write, handler = _find(call)
     number = world.by_id.get(parts[0]) if parts else None
     if number is not None:
         world.settle(number)
-    app = _app(ask)
-    return Target("graph", call, lambda: _answer(ask, app, call, run), write, number, app)
+    app = _app(call)
+    return RoutedCall("graph", name, lambda: _respond(call, app, name, handler), write, number, app)
 
 
-def _find(ask: Ask) -> tuple[str, bool, Handler]:
-    path, method, world = ask.path, ask.request.method, ask.world
-    if _too_new(ask):
+def _find(call: GraphCall) -> tuple[str, bool, Handler]:
+    path, method, world = call.path, call.request.method, call.world
+    if _too_new(call):
         return "unknown", method != "GET", _unknown
     if path == ["debug_token"]:
         return "get.debug_token", False, debug_token
@@ -64,67 +64,68 @@ def _find(ask: Ask) -> tuple[str, bool, Handler]:
     else:
         tables = [PHONE_CALLS] if node in world.by_id else [PHONE_CALLS, WABA_CALLS]
     for table in tables:
-        if (found := table.get((method, edge))) is not None:
-            name, write, handler = found
-            return (name(ask) if callable(name) else name), write, handler
+        if (entry := table.get((method, edge))) is not None:
+            name, write, handler = entry
+            return (name(call) if callable(name) else name), write, handler
     return "unknown", method != "GET", _unknown
 
 
-def _answer(ask: Ask, app: App | None, call: str, run: Handler) -> Answer:
-    used = _spend(ask, app, call)
+def _respond(call: GraphCall, app: App | None, name: str, handler: Handler) -> Response:
+    usage = _count(call, app, name)
 
-    def run_it() -> Answer:
-        if used.refusal is not None:
-            raise used.refusal
-        return run(ask)
+    def make() -> Response:
+        if usage.refusal is not None:
+            raise usage.refusal
+        return handler(call)
 
-    return _finished(ask, used, run_it)
+    return _finish(call, usage, make)
 
 
-def _finished(ask: Ask, used: Usage, make: Callable[[], Answer]) -> Answer:
-    """The answer with its headers; one that waits for a handshake is finished when that is over."""
+def _finish(call: GraphCall, usage: Usage, make: Callable[[], Response]) -> Response:
+    """The response with its headers. One that needs a handshake is finished after it."""
     try:
-        answer = make()
-    except AsksFirst as asks:
-        then = asks.then
-        return Answer(
-            asks=Asked(asks.handshake, lambda passed: _finished(ask, used, then if passed else _unverified(ask)))
+        response = make()
+    except HandshakeRequired as required:
+        change = required.change
+        pending = PendingHandshake(
+            required.handshake,
+            lambda passed: _finish(call, usage, change if passed else lambda: _refuse_address(call)),
         )
+        return Response(pending=pending)
     except Refusal as refusal:
-        answer = _refuse(ask, refusal)
+        response = _refuse(call, refusal)
     else:
-        if ask.world.switches.noise == "on" and answer.status == 200:
-            answer.body = answer_json(noise.success(json.loads(answer.body), len(ask.world.log))).body
-    answer.headers |= usage_headers(used) | _headers(ask)
-    return answer
+        if call.world.switches.noise == "on" and response.status == 200:
+            body = wording_variants.vary_success(json.loads(response.body), len(call.world.log))
+            response.body = json_response(body).body
+    response.headers |= usage_headers(usage) | _headers(call)
+    return response
 
 
-def _unverified(ask: Ask) -> Callable[[], Answer]:
-    def refuse() -> Answer:
-        raise Refusal(ask.world.switches.handshake_refused_code, message="Callback verification failed")
-
-    return refuse
+def _refuse_address(call: GraphCall) -> Response:
+    raise Refusal(call.world.switches.handshake_refused_code, message="Callback verification failed")
 
 
-def _spend(ask: Ask, app: App | None, call: str) -> Usage:
-    node = ask.path[0] if ask.path else ""
-    number, template = ask.world.by_id.get(node), ask.world.templates.get(node)
-    waba = template[0] if template is not None else ask.world.wabas.get(number.waba_id if number is not None else node)
-    return spend(ask.world, waba, app, call)
+def _count(call: GraphCall, app: App | None, name: str) -> Usage:
+    node = call.path[0] if call.path else ""
+    number, template = call.world.by_id.get(node), call.world.templates.get(node)
+    waba_id = number.waba_id if number is not None else node
+    waba = template[0] if template is not None else call.world.wabas.get(waba_id)
+    return count_call(call.world, waba, app, name)
 
 
-def _app(ask: Ask) -> App | None:
-    """The app that asks: its token's, or as which it asks for a token. Who is nobody spends nobody's calls."""
-    world, given = ask.world, ask.token
-    token = (world.tokens.get(given) or ask.as_app(given)) if given is not None else None
-    return world.apps.get(token.app_id if token is not None else str(ask.params.get("client_id")))
+def _app(call: GraphCall) -> App | None:
+    """The app that calls: that of the token, or of `client_id`. None for a call that counts for no app."""
+    world, value = call.world, call.token
+    token = (world.tokens.get(value) or call.app_token(value)) if value is not None else None
+    return world.apps.get(token.app_id if token is not None else str(call.params.get("client_id")))
 
 
-def _refuse(ask: Ask, refusal: Refusal) -> Answer:
+def _refuse(call: GraphCall, refusal: Refusal) -> Response:
     """https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"""
     message = refusal.message
     if refusal.subcode == 33:
-        message = message.replace("Unsupported request", f"Unsupported {ask.request.method.lower()} request", 1)
+        message = message.replace("Unsupported request", f"Unsupported {call.request.method.lower()} request", 1)
     if refusal.code not in BARE and refusal.kind == "OAuthException" and not message.startswith("(#"):
         message = f"(#{refusal.code}) {message}"
     error: dict[str, Any] = {"message": message, "type": refusal.kind, "code": refusal.code}
@@ -133,11 +134,11 @@ def _refuse(ask: Ask, refusal: Refusal) -> Answer:
     if refusal.details is not None:
         error["error_data"] = {"messaging_product": "whatsapp", "details": refusal.details}
     error |= refusal.extra
-    error["fbtrace_id"] = _trace(ask.world)
-    if ask.world.switches.noise == "on":
-        error = noise.error(error, len(ask.world.log))
-    all_400 = ask.world.switches.http_status == "all_400" and refusal.status != 401
-    return answer_json({"error": error}, 400 if all_400 else refusal.status, code=refusal.code)
+    error["fbtrace_id"] = _trace(call.world)
+    if call.world.switches.noise == "on":
+        error = wording_variants.vary_error(error, len(call.world.log))
+    all_400 = call.world.switches.http_status == "all_400" and refusal.status != 401
+    return json_response({"error": error}, 400 if all_400 else refusal.status, code=refusal.code)
 
 
 def _trace(world: World) -> str:
@@ -145,27 +146,27 @@ def _trace(world: World) -> str:
     return "A" + base64.urlsafe_b64encode(digest[:15]).decode().rstrip("=")
 
 
-def _headers(ask: Ask) -> dict[str, str]:
+def _headers(call: GraphCall) -> dict[str, str]:
     return {
-        "facebook-api-version": served_version(ask.version, ask.world.now()),
-        "x-fb-trace-id": _trace(ask.world),
-        "x-fb-request-id": _trace(ask.world)[::-1],
+        "facebook-api-version": served_version(call.version, call.world.now()),
+        "x-fb-trace-id": _trace(call.world),
+        "x-fb-request-id": _trace(call.world)[::-1],
         "x-fb-rev": "1029384756",
     }
 
 
-def _too_new(ask: Ask) -> bool:
-    newest = served_version("v999999.0", ask.world.now())
-    asked = served_version(ask.version, ask.world.now())
-    return asked == newest and ask.version not in (None, newest) and ask.world.switches.unknown_version == "refused"
+def _too_new(call: GraphCall) -> bool:
+    newest = served_version("v999999.0", call.world.now())
+    served = served_version(call.version, call.world.now())
+    return served == newest and call.version not in (None, newest) and call.world.switches.unknown_version == "refused"
 
 
-def _unknown(ask: Ask) -> Answer:
-    if _too_new(ask):
-        raise Refusal(2500, message=f"Unknown path components: /{'/'.join(ask.path)}")
-    if not ask.path:
+def _unknown(call: GraphCall) -> Response:
+    if _too_new(call):
+        raise Refusal(2500, message=f"Unknown path components: /{'/'.join(call.path)}")
+    if not call.path:
         raise Refusal(2500, message="An active access token must be used to query information.")
-    ask.authorize()
-    if len(ask.path) > 1 and (ask.path[0] in ask.world.by_id or ask.path[0] in ask.world.wabas):
-        raise Refusal(2500, message=f"Unknown path components: /{'/'.join(ask.path[1:])}")
-    raise unknown_object(ask.path[0])
+    call.authorize()
+    if len(call.path) > 1 and (call.path[0] in call.world.by_id or call.path[0] in call.world.wabas):
+        raise Refusal(2500, message=f"Unknown path components: /{'/'.join(call.path[1:])}")
+    raise unknown_object(call.path[0])

@@ -1,4 +1,4 @@
-"""Settings of one phone number on Graph: local storage, the identity check.
+"""Settings of one phone number on Graph: local storage and the identity check.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/local-storage
 """
@@ -7,26 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.errors import Refusal
-from sandbox.graph.access import Ask, Entry, success
-from sandbox.wire import Answer, answer_json
+from sandbox.graph.access import Entry, GraphCall, success
+from sandbox.wire import Response, json_response
 from sandbox.world.accounts import SCOPES
 from sandbox.world.number import SimNumber, Storage
 from sandbox.world.register_checks import REGIONS
 from sandbox.world.world import World
 
 MANAGE = SCOPES[0]
-# "no storage" keeps a message for so long at most; its bounds are undocumented.
+# The longest and shortest time for which "no storage" keeps a message; undocumented.
 SHORTEST_MINUTES, LONGEST_MINUTES = 1, 60 * 24 * 30
 
 
-def _settings(ask: Ask) -> Answer:
-    number = ask.number(MANAGE)
+def _settings(call: GraphCall) -> Response:
+    number = call.number(MANAGE)
     storage: dict[str, Any] = {"status": number.storage.status}
     if number.storage.region is not None:
         storage["data_localization_region"] = number.storage.region
     if number.storage.retention_minutes is not None:
         storage["retention_minutes"] = number.storage.retention_minutes
-    return answer_json(
+    return json_response(
         {
             "calling": {"status": "DISABLED"},
             "storage_configuration": storage,
@@ -37,29 +37,29 @@ def _settings(ask: Ask) -> Answer:
     )
 
 
-def _set_settings(ask: Ask) -> Answer:
-    number = ask.number(MANAGE)
-    storage = ask.params.get("storage_configuration")
-    identity = ask.params.get("user_identity_change")
+def _set_settings(call: GraphCall) -> Response:
+    number = call.number(MANAGE)
+    storage = call.params.get("storage_configuration")
+    identity = call.params.get("user_identity_change")
     if not isinstance(storage, Mapping) and not isinstance(identity, Mapping):
         raise Refusal(100, "No known setting is in the body.")
     if isinstance(identity, Mapping):
-        number.identity_check = _truth(identity.get("enable_identity_key_check"))
+        number.identity_check = _boolean(identity.get("enable_identity_key_check"))
     if isinstance(storage, Mapping):
-        _store(ask.world, number, storage)
-    return success(ask.world)
+        _set_storage(call.world, number, storage)
+    return success(call.world)
 
 
-def _truth(told: Any) -> bool:
-    """A form can only write it out. Raises Refusal."""
-    known = {"true": True, "1": True, "false": False, "0": False}.get(str(told).lower())
+def _boolean(value: Any) -> bool:
+    """Also from a text, as forms have it. Raises Refusal."""
+    known = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     if known is None:
         raise Refusal(100, "Param enable_identity_key_check must be true or false.")
     return known
 
 
-def _store(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:
-    """Settable only while the number is not registered on Cloud (from v21.0 on). Raises Refusal.
+def _set_storage(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:
+    """Local storage can be set only while the number is not registered on Cloud (from v21.0 on). Raises Refusal.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/local-storage
     """
@@ -84,11 +84,11 @@ def _store(world: World, number: SimNumber, storage: Mapping[str, Any]) -> None:
 
 
 def _minutes(storage: Mapping[str, Any]) -> int:
-    """Since December 2025."""
-    told = storage.get("retention_minutes")
-    if isinstance(told, bool) or not isinstance(told, int) or not SHORTEST_MINUTES <= told <= LONGEST_MINUTES:
+    """`retention_minutes`, which exists since December 2025. Raises Refusal."""
+    minutes = storage.get("retention_minutes")
+    if isinstance(minutes, bool) or not isinstance(minutes, int) or not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
         raise Refusal(100, f"Param retention_minutes must be from {SHORTEST_MINUTES} to {LONGEST_MINUTES}.")
-    return told
+    return minutes
 
 
 SETTINGS_CALLS: Mapping[tuple[str, str], Entry] = {

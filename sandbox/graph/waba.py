@@ -8,12 +8,12 @@ from typing import Any
 
 from sandbox.errors import Refusal, unknown_object
 from sandbox.graph import fields
-from sandbox.graph.access import Ask, Entry, callback_url, success, verified
+from sandbox.graph.access import Entry, GraphCall, after_handshake, callback_url, success
 from sandbox.graph.apps import SYSTEM_USER
-from sandbox.graph.field_tree import Shape, Tree, Wanted, names, only, parse
+from sandbox.graph.field_tree import RequestedField, Shape, Tree, parse, plain_fields, select
 from sandbox.graph.numbers_edge import numbers
 from sandbox.graph.paging import Edge, Order, page
-from sandbox.wire import Answer, answer_json
+from sandbox.wire import Response, json_response
 from sandbox.world.accounts import SCOPES, Subscription, Template, Waba
 from sandbox.world.health import template_health
 
@@ -34,117 +34,117 @@ TEMPLATE_DEFAULTS = ("name", "components", "language", "status", "category")
 USER: Shape = dict.fromkeys(("id", "name", "tasks"))
 
 
-def _waba(ask: Ask) -> Answer:
-    token = ask.authorize(MANAGE)
-    waba = ask.waba(token, ask.path[0])
+def _waba(call: GraphCall) -> Response:
+    token = call.authorize(MANAGE)
+    waba = call.waba(token, call.path[0])
     edges: Mapping[str, fields.Expand] = {
-        "phone_numbers": lambda one: numbers(ask, waba, _asks(one), one.inner or None),
-        "message_templates": lambda one: _template_page(ask, waba, _asks(one)),
-        "subscribed_apps": lambda one: {"data": _apps(ask, waba, one.inner)},
+        "phone_numbers": lambda field: numbers(call, waba, _params(field), field.inner or None),
+        "message_templates": lambda field: _template_page(call, waba, _params(field)),
+        "subscribed_apps": lambda field: {"data": _apps(call, waba, field.inner)},
     }
-    return answer_json(fields.render_waba(ask.world, waba, ask.params.get("fields"), edges))
+    return json_response(fields.render_waba(call.world, waba, call.params.get("fields"), edges))
 
 
-def _asks(one: Wanted) -> dict[str, Any]:
-    """Modifiers and braces as the parameters of the edge, so that its links can be followed."""
-    return one.asks | ({"fields": one.text} if one.text else {})
+def _params(field: RequestedField) -> dict[str, Any]:
+    """Modifiers and braces as parameters of the edge, so that the links to its other pages have them."""
+    return field.modifiers | ({"fields": field.text} if field.text else {})
 
 
-def _numbers(ask: Ask) -> Answer:
-    waba = ask.waba(ask.authorize(MANAGE), ask.path[0])
-    return answer_json(numbers(ask, waba, ask.params))
+def _numbers(call: GraphCall) -> Response:
+    waba = call.waba(call.authorize(MANAGE), call.path[0])
+    return json_response(numbers(call, waba, call.params))
 
 
-def _subscribed_apps(ask: Ask) -> Answer:
-    waba = ask.waba(ask.authorize(MANAGE), ask.path[0])
-    return answer_json({"data": _apps(ask, waba, _tree(ask.params))})
+def _subscribed_apps(call: GraphCall) -> Response:
+    waba = call.waba(call.authorize(MANAGE), call.path[0])
+    return json_response({"data": _apps(call, waba, _tree(call.params))})
 
 
-def _apps(ask: Ask, waba: Waba, wanted: Tree) -> Any:
-    return only(fields.subscribed(ask.world, waba), wanted, fields.SUBSCRIPTION)
+def _apps(call: GraphCall, waba: Waba, wanted: Tree) -> Any:
+    return select(fields.subscribed(call.world, waba), wanted, fields.SUBSCRIPTION)
 
 
-def _tree(asks: Mapping[str, Any]) -> Tree:
-    return parse(asks["fields"]) if asks.get("fields") else {}
+def _tree(params: Mapping[str, Any]) -> Tree:
+    return parse(params["fields"]) if params.get("fields") else {}
 
 
-def _subscribe(ask: Ask) -> Answer:
-    """Subscribes the token's app. Without an override in the body it also removes the one that is there."""
-    token = ask.authorize(MANAGE)
-    waba = ask.waba(token, ask.path[0])
-    override = ask.params.get("override_callback_uri")
+def _subscribe(call: GraphCall) -> Response:
+    """Subscribes the token's app. Without an override in the body, an existing override is removed."""
+    token = call.authorize(MANAGE)
+    waba = call.waba(token, call.path[0])
+    override = call.params.get("override_callback_uri")
     if override is not None:
         if token.app_id not in waba.subscriptions:
             raise Refusal(100, "Before override the current callback uri, your app must be subscribed.")
         url = callback_url(override, LONGEST_OVERRIDE)
-        if not ask.params.get("verify_token"):
+        if not call.params.get("verify_token"):
             raise Refusal(100, "Param verify_token is required.")
 
-        def change() -> Answer:
+        def change() -> Response:
             waba.subscriptions[token.app_id] = Subscription(token.app_id, url)
-            return success(ask.world)
+            return success(call.world)
 
-        return verified(ask, url, ask.params["verify_token"], change)
+        return after_handshake(call, url, call.params["verify_token"], change)
     waba.subscriptions[token.app_id] = Subscription(token.app_id)
-    return success(ask.world)
+    return success(call.world)
 
 
-def _unsubscribe(ask: Ask) -> Answer:
-    token = ask.authorize(MANAGE)
-    waba = ask.waba(token, ask.path[0])
+def _unsubscribe(call: GraphCall) -> Response:
+    token = call.authorize(MANAGE)
+    waba = call.waba(token, call.path[0])
     waba.subscriptions.pop(token.app_id, None)
-    return success(ask.world)
+    return success(call.world)
 
 
-def _templates(ask: Ask) -> Answer:
-    waba = ask.waba(ask.authorize(MANAGE), ask.path[0])
-    return answer_json(_template_page(ask, waba, ask.params))
+def _templates(call: GraphCall) -> Response:
+    waba = call.waba(call.authorize(MANAGE), call.path[0])
+    return json_response(_template_page(call, waba, call.params))
 
 
-def _template_page(ask: Ask, waba: Waba, asks: Mapping[str, Any]) -> dict[str, Any]:
-    rows = {one.id: _template(one) for one in waba.templates}
-    wanted = {name: asks[name] for name in ("name", "status", "language") if name in asks}
-    tree = _tree(asks)
-    only({}, tree, TEMPLATE)  # a field that does not exist is an error also where there is no row
+def _template_page(call: GraphCall, waba: Waba, params: Mapping[str, Any]) -> dict[str, Any]:
+    rows = {template.id: _template(template) for template in waba.templates}
+    filters = {name: params[name] for name in ("name", "status", "language") if name in params}
+    tree = _tree(params)
+    select({}, tree, TEMPLATE)  # a field that does not exist is an error also when there is no row
 
-    def visible(one: str) -> bool:
-        return all(rows[one][name] == value for name, value in wanted.items())
+    def visible(template_id: str) -> bool:
+        return all(rows[template_id][name] == value for name, value in filters.items())
 
-    def row(one: str) -> dict[str, Any]:
-        return {**only(rows[one], tree, TEMPLATE), "id": one}
+    def row(template_id: str) -> dict[str, Any]:
+        return {**select(rows[template_id], tree, TEMPLATE), "id": template_id}
 
-    return page(ask, Edge(f"{waba.id}/message_templates", Order(list(rows)), row, asks, visible))
+    return page(call, Edge(f"{waba.id}/message_templates", Order(list(rows)), row, params, visible))
 
 
-def _template(one: Template) -> dict[str, Any]:
+def _template(template: Template) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "name": one.name,
-        "language": one.language,
-        "status": one.status,
-        "category": one.category,
+        "id": template.id,
+        "name": template.name,
+        "language": template.language,
+        "status": template.status,
+        "category": template.category,
         "components": [{"type": "BODY", "text": "Hello {{1}}"}],
     }
 
 
-def _one_template(ask: Ask) -> Answer:
-    token = ask.authorize(MANAGE)
-    waba, template = ask.world.templates[ask.path[0]]
-    if not ask.sees(token, waba):
+def _read_template(call: GraphCall) -> Response:
+    token = call.authorize(MANAGE)
+    waba, template = call.world.templates[call.path[0]]
+    if not call.can_see(token, waba):
         raise unknown_object(template.id)
-    told = _template(template) | {"health_status": template_health(ask.world, waba, template)}
-    wanted = _tree(ask.params) or names(*TEMPLATE_DEFAULTS)
-    return answer_json({**only(told, wanted, {**TEMPLATE, "health_status": fields.HEALTH}), "id": template.id})
+    content = _template(template) | {"health_status": template_health(call.world, waba, template)}
+    wanted = _tree(call.params) or plain_fields(*TEMPLATE_DEFAULTS)
+    return json_response({**select(content, wanted, {**TEMPLATE, "health_status": fields.HEALTH}), "id": template.id})
 
 
-def _assigned_users(ask: Ask) -> Answer:
-    token = ask.authorize(MANAGE)
-    ask.waba(token, ask.path[0])
+def _assigned_users(call: GraphCall) -> Response:
+    token = call.authorize(MANAGE)
+    call.waba(token, call.path[0])
     rows = [{"id": token.user_id, "name": SYSTEM_USER, "tasks": ["MANAGE"]}]
-    return answer_json({"data": only(rows, _tree(ask.params), USER)})
+    return json_response({"data": select(rows, _tree(call.params), USER)})
 
 
-TEMPLATE_CALLS: Mapping[tuple[str, str], Entry] = {("GET", ""): ("get.template", False, _one_template)}
+TEMPLATE_CALLS: Mapping[tuple[str, str], Entry] = {("GET", ""): ("get.template", False, _read_template)}
 WABA_CALLS: Mapping[tuple[str, str], Entry] = {
     ("GET", ""): ("get.waba", False, _waba),
     ("GET", "phone_numbers"): ("get.numbers", False, _numbers),

@@ -1,15 +1,15 @@
-"""Registration of an On-Premises client and its two-step PIN, as rows.
+"""Registration of an On-Premises client and its two-step PIN, as rows of the table of transitions.
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/account (and its end: 1005)
-https://developers.facebook.com/docs/whatsapp/on-premises/faq (one live client a number)
-`POST /v1/account/shards`: cert required from v2.45, disconnects more than 7 days after registration; with an expired
-certificate Meta bans the number, with a wrong one it answers "client setup logged off".
+https://developers.facebook.com/docs/whatsapp/on-premises/faq (one live client per number)
+`POST /v1/account/shards`: needs `cert` from v2.45 on. More than 7 days after the registration it disconnects the
+client. With an expired certificate Meta bans the number; with a wrong one it answers "client setup logged off".
 """
 
 from datetime import timedelta
 from typing import Final
 
-from sandbox.onprem.transitions import Deed, Move, No, connects, hold_registration
+from sandbox.onprem.transitions import RefusalSpec, Transition, TransitionContext, begin_connecting, hold_registration
 from sandbox.world.number import certificate, is_certificate
 from sandbox.world.register_checks import PIN
 from sandbox.world.verifying import send_code
@@ -18,178 +18,188 @@ ACCOUNT = "https://developers.facebook.com/docs/whatsapp/on-premises/reference/a
 SHARDS = "https://developers.qodex.ai/whatsapp-business-platform/whatsapp-on-premises-api-deprecated/set-shards"
 TWO_STEP = "https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/two-step-verification"
 OURS = "ours"
-# After so long a change of the shards disconnects the number.
+# This long after the registration, a change of the shards disconnects the client.
 SHARDS_LATE = timedelta(days=7)
 SHARDS_NEED_CERT = "2.45"
-NEEDED = ("cc", "phone_number", "method", "cert")
+MANDATORY = ("cc", "phone_number", "method", "cert")
 
-# -- what rows ask
-
-
-def _incomplete(deed: Deed) -> bool:
-    return not all(isinstance(deed.body.get(name), str) and deed.body[name] for name in NEEDED)
+# -- account and account/verify: conditions
 
 
-def _method(deed: Deed) -> bool:
-    return str(deed.body["method"]).lower() not in ("sms", "voice")
+def _parameter_missing(context: TransitionContext) -> bool:
+    return not all(isinstance(context.body.get(name), str) and context.body[name] for name in MANDATORY)
 
 
-def _closed(deed: Deed) -> bool:
-    """Whether the block also meets what was answered with 201 before is undocumented."""
-    passes = deed.world.switches.account_block_registered == "exists"
-    return deed.world.kind != "open" and not (passes and _own(deed) and deed.state in (*UP, "connecting"))
+def _unknown_method(context: TransitionContext) -> bool:
+    return str(context.body["method"]).lower() not in ("sms", "voice")
 
 
-def _own(deed: Deed) -> bool:
-    return f"+{deed.body['cc']}{deed.body['phone_number']}" == deed.client.e164
+def _registration_closed(context: TransitionContext) -> bool:
+    """Before the block, the number that the client has already was answered with 201; after it, undocumented."""
+    if context.world.kind == "open":
+        return False
+    has_it_already = _own_number(context) and context.state in (*UP, "connecting")
+    return not (has_it_already and context.world.switches.account_block_registered == "exists")
 
 
-def _no_certificate(deed: Deed) -> bool:
-    return not is_certificate(deed.body["cert"])
+def _own_number(context: TransitionContext) -> bool:
+    return f"+{context.body['cc']}{context.body['phone_number']}" == context.client.e164
 
 
-def _bad_certificate(deed: Deed) -> bool:
-    return not _own(deed) or deed.body["cert"] != certificate(deed.number)
+def _no_certificate(context: TransitionContext) -> bool:
+    return not is_certificate(context.body["cert"])
 
 
-def _stays_on_cloud(deed: Deed) -> bool:
-    return deed.number.platform == "CLOUD_API" and deed.world.switches.account_while_on_cloud == "refused"
+def _wrong_certificate(context: TransitionContext) -> bool:
+    return not _own_number(context) or context.body["cert"] != certificate(context.number)
 
 
-def _no_pin(deed: Deed) -> bool:
-    return deed.number.pin is not None and str(deed.body.get("pin", "")) != deed.number.pin
+def _stays_on_cloud(context: TransitionContext) -> bool:
+    return context.number.platform == "CLOUD_API" and context.world.switches.account_while_on_cloud == "refused"
 
 
-def _nothing_pending(deed: Deed) -> bool:
-    return not deed.client.pending
+def _wrong_pin(context: TransitionContext) -> bool:
+    return context.number.pin is not None and str(context.body.get("pin", "")) != context.number.pin
 
 
-def _wrong_code(deed: Deed) -> bool:
-    return not deed.number.phone.accept(str(deed.body.get("code") or "").replace("-", ""), deed.at)
+def _nothing_pending(context: TransitionContext) -> bool:
+    return not context.client.pending
 
 
-# -- what they do
+def _wrong_code(context: TransitionContext) -> bool:
+    return not context.number.phone.accept(str(context.body.get("code") or "").replace("-", ""), context.at)
 
 
-def _ask(deed: Deed) -> None:
-    send_code(deed.world, deed.number, str(deed.body["method"]).upper())
-    deed.client.pending = {"e164": deed.client.e164}
+# -- account and account/verify: changes
 
 
-def _registered(deed: Deed) -> None:
-    """A number that was elsewhere leaves it: it lives on one platform, and on one client of it."""
-    deed.client.pending, deed.client.registered_at = {}, deed.at
-    hold_registration(deed)
+def _send_code(context: TransitionContext) -> None:
+    send_code(context.world, context.number, str(context.body["method"]).upper())
+    context.client.pending = {"e164": context.client.e164}
 
 
-# -- shards
+def _register(context: TransitionContext) -> None:
+    """A number is on one platform, and on one client of it: it leaves wherever it was."""
+    context.client.pending, context.client.registered_at = {}, context.at
+    hold_registration(context)
 
 
-def _bad_shards(deed: Deed) -> bool:
-    shards = deed.body.get("shards")
+# -- account/shards
+
+
+def _unknown_count(context: TransitionContext) -> bool:
+    shards = context.body.get("shards")
     return isinstance(shards, bool) or shards not in (1, 2, 4, 8, 16, 32)
 
 
-def _bare_shards(deed: Deed) -> bool:
-    needed = ("cc", "phone_number") if deed.client.older_than(SHARDS_NEED_CERT) else ("cc", "phone_number", "cert")
-    return not all(isinstance(deed.body.get(name), str) and deed.body[name] for name in needed)
+def _shards_parameter_missing(context: TransitionContext) -> bool:
+    older = context.client.older_than(SHARDS_NEED_CERT)
+    mandatory = ("cc", "phone_number") if older else ("cc", "phone_number", "cert")
+    return not all(isinstance(context.body.get(name), str) and context.body[name] for name in mandatory)
 
 
-def _wrong_shards_cert(deed: Deed) -> bool:
-    given = deed.body.get("cert")
-    return not _own(deed) or (given is not None and given != certificate(deed.number))
+def _wrong_shards_certificate(context: TransitionContext) -> bool:
+    cert = context.body.get("cert")
+    return not _own_number(context) or (cert is not None and cert != certificate(context.number))
 
 
-def _expired_cert(deed: Deed) -> bool:
-    return deed.client.certificate_expired
+def _expired_certificate(context: TransitionContext) -> bool:
+    return context.client.certificate_expired
 
 
-def _late(deed: Deed) -> bool:
-    since = deed.client.registered_at
-    return since is None or deed.at - since > SHARDS_LATE
+def _late(context: TransitionContext) -> bool:
+    since = context.client.registered_at
+    return since is None or context.at - since > SHARDS_LATE
 
 
-def _ban(deed: Deed) -> None:
-    deed.number.banned = True
+def _ban(context: TransitionContext) -> None:
+    context.number.banned = True
 
 
-def _set_shards(deed: Deed) -> None:
-    deed.client.shards = int(deed.body["shards"])
-    connects(deed)
+def _set_shards(context: TransitionContext) -> None:
+    context.client.shards = int(context.body["shards"])
+    begin_connecting(context)
 
 
-def _set_shards_late(deed: Deed) -> None:
-    deed.client.shards = int(deed.body["shards"])
-    deed.number.live_instance = None
+def _set_shards_late(context: TransitionContext) -> None:
+    context.client.shards = int(context.body["shards"])
+    context.number.live_instance = None
 
 
-# -- two-step
+# -- settings/account/two-step
 
 
-def _bad_pin(deed: Deed) -> bool:
-    return not isinstance(deed.body.get("pin"), str) or not PIN.fullmatch(deed.body["pin"])
+def _pin_missing(context: TransitionContext) -> bool:
+    return "pin" not in context.body
 
 
-def _set_pin(deed: Deed) -> None:
-    deed.number.pin = str(deed.body["pin"])
+def _malformed_pin(context: TransitionContext) -> bool:
+    return not isinstance(context.body.get("pin"), str) or not PIN.fullmatch(context.body["pin"])
 
 
-def _no_two_step(deed: Deed) -> None:
-    deed.number.pin = None
+def _set_pin(context: TransitionContext) -> None:
+    context.number.pin = str(context.body["pin"])
+
+
+def _two_step_off(context: TransitionContext) -> None:
+    context.number.pin = None
 
 
 UP = ("connected", "locked")
-BLOCKED = No(1005, "Unknown error: biz_link_on_prem_reg_blocked", "account_block_status")
-NO_PIN = No("onprem_pin_missing_code", "Two-step verification PIN is missing or wrong", 403)
-NO_CERT = No("garbled_certificate_code", "The certificate cannot be read")
-CERT = No("certificate_code", "The certificate is not of this phone number and its display name")
-OLD_CERT = No("expired_certificate_code", "The certificate has expired")
-LOGGED_OFF = No("logged_off_code", "client setup logged off", 400)
-LATER = No("shards_busy_code", "Temporarily unavailable, try again", 403, fixed=True)
-EXPIRED = No("expired_call_code", "This client build has expired")
-BANNED = No("banned_client_code", "The account is locked", 403)
-NOBODY_ASKED = No("no_code_asked_code", "No registration is in progress")
-ON_CLOUD = No("account_on_cloud_code", "This phone number is registered on Cloud API")
-NOT_UP = No("not_connected_code", "Client is not registered and running")
+INCOMPLETE = RefusalSpec(1008, "Parameters cc, phone_number, method and cert are mandatory")
+BAD_METHOD = RefusalSpec(1009, "Parameter 'method' must be sms or voice")
+BLOCKED = RefusalSpec(1005, "Unknown error: biz_link_on_prem_reg_blocked", "account_block_status")
+NO_PIN = RefusalSpec("onprem_pin_missing_code", "Two-step verification PIN is missing or wrong", 403)
+NO_CERT = RefusalSpec("garbled_certificate_code", "The certificate cannot be read")
+CERT = RefusalSpec("certificate_code", "The certificate is not of this phone number and its display name")
+OLD_CERT = RefusalSpec("expired_certificate_code", "The certificate has expired")
+LOGGED_OFF = RefusalSpec("logged_off_code", "client setup logged off", 400)
+LATER = RefusalSpec("shards_busy_code", "Temporarily unavailable, try again", 403, fixed=True)
+EXPIRED = RefusalSpec("expired_call_code", "This client build has expired")
+BANNED = RefusalSpec("banned_client_code", "The account is locked", 403)
+NO_REGISTRATION = RefusalSpec("no_code_asked_code", "No registration is in progress")
+ON_CLOUD = RefusalSpec("account_on_cloud_code", "This phone number is registered on Cloud API")
+NOT_UP = RefusalSpec("not_connected_code", "Client is not registered and running")
+WRONG_CODE = RefusalSpec("onprem_verify_wrong_code", "The code is not valid")
+BAD_SHARDS = RefusalSpec(1009, "Parameter 'shards' must be 1, 2, 4, 8, 16 or 32")
+SHARDS_INCOMPLETE = RefusalSpec(1008, "Parameters cc, phone_number and cert are mandatory")
+PIN_MISSING = RefusalSpec(1008, "Parameter 'pin' is mandatory")
+BAD_PIN = RefusalSpec(1009, "Parameter 'pin' must have 6 digits")
 # fmt: off
-REGISTRATION: Final[tuple[Move, ...]] = (
-    Move("account", (), "", ACCOUNT, 400, No(1008, "Parameters cc, phone_number, method and cert are mandatory"),
-         "a parameter is missing", _incomplete),
-    Move("account", (), "", ACCOUNT, 400, No(1009, "Parameter 'method' must be sms or voice"), "another method",
-         _method),
-    Move("account", (), "", ACCOUNT, 403, BLOCKED, "the world is not open", _closed),
-    Move("account", ("expired",), "", OURS, 500, EXPIRED),
-    Move("account", (*UP, "connecting"), "", ACCOUNT, 201, None, "the same number", _own),
-    Move("account", ("banned",), "", OURS, 403, BANNED),
-    Move("account", (), "", OURS, 400, NO_CERT, "the certificate cannot be read", _no_certificate),
-    Move("account", (), "", OURS, 400, CERT, "the certificate is of another number or name", _bad_certificate),
-    Move("account", (), "", OURS, 403, ON_CLOUD, "it is on Cloud: switch `account_while_on_cloud`", _stays_on_cloud),
-    Move("account", (), "", TWO_STEP, 403, NO_PIN, "two-step is on and the PIN missing or wrong", _no_pin),
-    Move("account", (), "code_requested", ACCOUNT, 202, do=_ask),
-    Move("verify", ("expired",), "", OURS, 500, EXPIRED),
-    Move("verify", (), "", OURS, 500, NOBODY_ASKED, "no code was asked for", _nothing_pending),
-    Move("verify", ("banned",), "", OURS, 403, BANNED),
-    Move("verify", (), "", ACCOUNT, 400, No("onprem_verify_wrong_code", "The code is not valid"), "a wrong code",
-         _wrong_code),
-    Move("verify", (), "connecting", ACCOUNT, 201, do=_registered),
-    Move("shards", (), "", SHARDS, 400, No(1009, "Parameter 'shards' must be 1, 2, 4, 8, 16 or 32"), "another count",
-         _bad_shards),
-    Move("shards", (), "", SHARDS, 400, No(1008, "Parameters cc, phone_number and cert are mandatory"),
-         "cc, phone_number or, from v2.45 on, cert is missing", _bare_shards),
-    Move("shards", ("connecting",), "", SHARDS, 403, LATER),
-    Move("shards", UP, "", TWO_STEP, 403, NO_PIN, "two-step is on and the PIN missing or wrong", _no_pin),
-    Move("shards", UP, "banned", SHARDS, 403, OLD_CERT, "the certificate expired", _expired_cert, _ban),
-    Move("shards", UP, "", SHARDS, 400, LOGGED_OFF, "the certificate is wrong", _wrong_shards_cert),
-    Move("shards", UP, "disconnected", SHARDS, 201, None, "more than 7 days after registration", _late,
-         _set_shards_late),
-    Move("shards", UP, "connecting", SHARDS, 201, do=_set_shards),
-    Move("shards", (), "", OURS, 500, NOT_UP),
-    Move("two_step", (), "", TWO_STEP, 400, No(1008, "Parameter 'pin' is mandatory"), "no PIN",
-         lambda deed: "pin" not in deed.body),
-    Move("two_step", (), "", TWO_STEP, 400, No(1009, "Parameter 'pin' must have 6 digits"), "no 6 digits", _bad_pin),
-    Move("two_step", UP, "", TWO_STEP, 200, do=_set_pin),
-    Move("two_step", (), "", OURS, 500, NOT_UP),
-    Move("two_step_off", UP, "", TWO_STEP, 200, do=_no_two_step),
-    Move("two_step_off", (), "", OURS, 500, NOT_UP),
+ACCOUNT_TRANSITIONS: Final[tuple[Transition, ...]] = (
+    Transition("account", (), "", ACCOUNT, 400, INCOMPLETE, "a parameter is missing", _parameter_missing),
+    Transition("account", (), "", ACCOUNT, 400, BAD_METHOD, "another method", _unknown_method),
+    Transition("account", (), "", ACCOUNT, 403, BLOCKED, "the world is not open", _registration_closed),
+    Transition("account", ("expired",), "", OURS, 500, EXPIRED),
+    Transition("account", (*UP, "connecting"), "", ACCOUNT, 201, None, "the same number", _own_number),
+    Transition("account", ("banned",), "", OURS, 403, BANNED),
+    Transition("account", (), "", OURS, 400, NO_CERT, "the certificate cannot be read", _no_certificate),
+    Transition("account", (), "", OURS, 400, CERT, "the certificate is of another number or name", _wrong_certificate),
+    Transition("account", (), "", OURS, 403, ON_CLOUD, "it is on Cloud: switch `account_while_on_cloud`",
+               _stays_on_cloud),
+    Transition("account", (), "", TWO_STEP, 403, NO_PIN, "two-step is on and the PIN missing or wrong", _wrong_pin),
+    Transition("account", (), "code_requested", ACCOUNT, 202, change=_send_code),
+    Transition("verify", ("expired",), "", OURS, 500, EXPIRED),
+    Transition("verify", (), "", OURS, 500, NO_REGISTRATION, "no code was requested", _nothing_pending),
+    Transition("verify", ("banned",), "", OURS, 403, BANNED),
+    Transition("verify", (), "", ACCOUNT, 400, WRONG_CODE, "a wrong code", _wrong_code),
+    Transition("verify", (), "connecting", ACCOUNT, 201, change=_register),
+    Transition("shards", (), "", SHARDS, 400, BAD_SHARDS, "another count", _unknown_count),
+    Transition("shards", (), "", SHARDS, 400, SHARDS_INCOMPLETE,
+               "cc, phone_number or, from v2.45 on, cert is missing", _shards_parameter_missing),
+    Transition("shards", ("connecting",), "", SHARDS, 403, LATER),
+    Transition("shards", UP, "", TWO_STEP, 403, NO_PIN, "two-step is on and the PIN missing or wrong", _wrong_pin),
+    Transition("shards", UP, "banned", SHARDS, 403, OLD_CERT, "the certificate expired", _expired_certificate, _ban),
+    Transition("shards", UP, "", SHARDS, 400, LOGGED_OFF, "the certificate is wrong", _wrong_shards_certificate),
+    Transition("shards", UP, "disconnected", SHARDS, 201, None, "more than 7 days after registration", _late,
+               _set_shards_late),
+    Transition("shards", UP, "connecting", SHARDS, 201, change=_set_shards),
+    Transition("shards", (), "", OURS, 500, NOT_UP),
+    Transition("two_step", (), "", TWO_STEP, 400, PIN_MISSING, "no PIN", _pin_missing),
+    Transition("two_step", (), "", TWO_STEP, 400, BAD_PIN, "no 6 digits", _malformed_pin),
+    Transition("two_step", UP, "", TWO_STEP, 200, change=_set_pin),
+    Transition("two_step", (), "", OURS, 500, NOT_UP),
+    Transition("two_step_off", UP, "", TWO_STEP, 200, change=_two_step_off),
+    Transition("two_step_off", (), "", OURS, 500, NOT_UP),
 )
 # fmt: on

@@ -1,4 +1,4 @@
-"""Application settings of an On-Premises client, and what each of them takes.
+"""Application settings of an On-Premises client, and the values that each of them accepts.
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/app
 """
@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from sandbox.errors import OnPremRefusal
 from sandbox.onprem import deployments
-from sandbox.onprem.call import Visit
+from sandbox.onprem.call import OnPremCall
 from sandbox.world.instance import merged
 
 MEDIA = ("image", "video", "voice", "sticker", "audio", "document")
 DELAYS = ("callback_backoff_delay_ms", "max_callback_backoff_delay_ms")
-Takes = Callable[[Any], bool]
+Rule = Callable[[Any], bool]
 
 
 def _flag(value: Any) -> bool:
@@ -23,7 +23,7 @@ def _flag(value: Any) -> bool:
 
 
 def _whole(value: Any) -> bool:
-    """Numbers, also as text: both are seen in the wild."""
+    """A number, also as text: both were seen in the field."""
     if isinstance(value, str):
         return len(value) <= 9 and value.isascii() and value.isdecimal()
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
@@ -34,11 +34,11 @@ def _text(value: Any) -> bool:
 
 
 def _media(value: Any) -> bool:
-    return isinstance(value, list) and all(one in MEDIA for one in value)
+    return isinstance(value, list) and all(kind in MEDIA for kind in value)
 
 
 def _address(value: Any) -> bool:
-    """Only https; http on this machine, so that a rehearsal needs no certificate. Empty: none."""
+    """https; http only on this machine, so that a rehearsal needs no certificate. Empty text: no address."""
     if value == "":
         return True
     try:
@@ -60,8 +60,8 @@ def _concurrent(value: Any) -> bool:
     return not isinstance(value, bool) and value in (6, 12, 18, 24)
 
 
-# A mapping in here is one of settings: `webhooks.message.sent`.
-Rules = Mapping[str, "Takes | Rules"]
+# A mapping inside is a group of settings: `webhooks.message.sent`.
+Rules = Mapping[str, "Rule | Rules"]
 SETTINGS: Rules = {
     "callback_persist": _flag,
     "callback_backoff_delay_ms": _whole,
@@ -77,7 +77,7 @@ SETTINGS: Rules = {
     "heartbeat_interval": _whole,
     "unhealthy_interval": _whole,
     "on_call_pager": _text,
-    "tcp_listen_address": _text,  # old: https://pypi.org/project/wabclient/ still sends it
+    "tcp_listen_address": _text,  # an old setting that https://pypi.org/project/wabclient/ still sends
     "axolotl_context_striping_disabled": _flag,
     "notify_user_change_number": _flag,
     "show_security_notifications": _flag,
@@ -89,34 +89,37 @@ SETTINGS: Rules = {
 }
 
 
-def check(told: Mapping[str, Any], rules: Rules = SETTINGS, before: str = "") -> None:
-    """Raises 1010 for a setting that does not exist, 1009 for a value that one does not take."""
-    for name, value in told.items():
+def check(settings: Mapping[str, Any], rules: Rules = SETTINGS, prefix: str = "") -> None:
+    """Raises 1010 for a setting that does not exist, 1009 for a value that it does not accept."""
+    for name, value in settings.items():
         rule = rules.get(name)
         if rule is None:
-            raise OnPremRefusal(1010, f"Parameter '{before}{name}' is not known")
+            raise OnPremRefusal(1010, f"Parameter '{prefix}{name}' is not known")
         if isinstance(rule, Mapping):
             if not isinstance(value, Mapping):
-                raise OnPremRefusal(1009, f"Parameter '{before}{name}' is not an object")
-            check(value, rule, f"{before}{name}.")
+                raise OnPremRefusal(1009, f"Parameter '{prefix}{name}' is not an object")
+            check(value, rule, f"{prefix}{name}.")
         elif not rule(value):
-            raise OnPremRefusal(1009, f"Parameter '{before}{name}' has a value that it does not take")
+            raise OnPremRefusal(1009, f"Parameter '{prefix}{name}' has a value that it does not take")
 
 
-def application(visit: Visit) -> tuple[int, Any]:
-    registered = deployments.says_registered(visit.world, visit.instance)
-    wa_id = {"wa_id": visit.instance.e164.lstrip("+")} if registered else {}
-    return 200, {"settings": {"application": visit.instance.application() | wa_id}}
+def application(call: OnPremCall) -> tuple[int, Any]:
+    registered = deployments.shows_registered(call.world, call.instance)
+    wa_id = {"wa_id": call.instance.e164.lstrip("+")} if registered else {}
+    return 200, {"settings": {"application": call.instance.application_settings() | wa_id}}
 
 
-def set_application(visit: Visit) -> tuple[int, Any]:
-    """What is absent stays; success has no body. Some of it takes effect at the next start only (`in_effect`)."""
-    check(visit.body)
-    numbers = {name: int(visit.body[name]) for name in DELAYS if name in visit.body}  # read back as numbers
-    visit.instance.settings = merged(visit.instance.settings, visit.body | numbers)
+def set_application(call: OnPremCall) -> tuple[int, Any]:
+    """Settings that the body does not name stay. The response has no body.
+
+    Some settings take effect at the next start of the client only (`Instance.effective_settings`).
+    """
+    check(call.body)
+    numbers = {name: int(call.body[name]) for name in DELAYS if name in call.body}  # a read gives numbers
+    call.instance.settings = merged(call.instance.settings, call.body | numbers)
     return 200, None
 
 
-def reset_application(visit: Visit) -> tuple[int, Any]:
-    visit.instance.settings = {}
+def reset_application(call: OnPremCall) -> tuple[int, Any]:
+    call.instance.settings = {}
     return 200, None

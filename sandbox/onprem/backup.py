@@ -1,11 +1,11 @@
-"""Backup and restore at an On-Premises client, as rows.
+"""Backup and restore at an On-Premises client, as rows of the table of transitions.
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/backup-and-restore
 """
 
 from typing import Any, Final
 
-from sandbox.onprem.transitions import Deed, Move, No, hold_registration
+from sandbox.onprem.transitions import RefusalSpec, Transition, TransitionContext, hold_registration
 from sandbox.world import backups
 from sandbox.world.instance import Instance
 
@@ -15,35 +15,34 @@ OURS = "ours"
 # -- backup
 
 
-def _no_password(deed: Deed) -> bool:
-    return not isinstance(deed.body.get("password"), str) or not deed.body["password"]
+def _no_password(context: TransitionContext) -> bool:
+    return not isinstance(context.body.get("password"), str) or not context.body["password"]
 
 
-def _expired_refused(deed: Deed) -> bool:
-    return deed.world.switches.expired_backup == "refused"
+def _backup_refused_when_expired(context: TransitionContext) -> bool:
+    return context.world.switches.expired_backup == "refused"
 
 
-def _expired_restore_refused(deed: Deed) -> bool:
-    return deed.world.switches.expired_restore == "refused"
+def _backup_fails(context: TransitionContext) -> bool:
+    return not context.client.backup_works
 
 
-def _broken(deed: Deed) -> bool:
-    return not deed.client.backup_works
+def _registered(context: TransitionContext) -> bool:
+    return context.client.registered
 
 
-def _registered(deed: Deed) -> bool:
-    return deed.client.registered
-
-
-def sealed(deed: Deed) -> str:
-    """The backup of a client that a row has allowed one."""
-    client = deed.client
-    contents = backups.Contents(client.e164, client.id, deed.at, client.shards, cloud_profile(client), client.settings)
-    return backups.seal(contents, str(deed.body["password"]), deed.world.draw(deed.number).randbytes(backups.SALT))
+def sealed_backup(context: TransitionContext) -> str:
+    """The backup of a client, for a call that a row has accepted."""
+    client = context.client
+    contents = backups.Contents(
+        client.e164, client.id, context.at, client.shards, cloud_profile(client), client.settings
+    )
+    salt = context.world.draw(context.number).randbytes(backups.SALT)
+    return backups.seal(contents, str(context.body["password"]), salt)
 
 
 def cloud_profile(client: Instance) -> dict[str, Any]:
-    """The profile as Cloud would show it."""
+    """The client's profile with the field names of Cloud."""
     profile = {name: value for name, value in client.profile.items() if value}
     if client.about:
         profile["about"] = client.about
@@ -52,108 +51,128 @@ def cloud_profile(client: Instance) -> dict[str, Any]:
     return profile
 
 
-# -- restore
+# -- restore: conditions
 
 
-def _half(deed: Deed) -> bool:
-    return not all(isinstance(deed.body.get(name), str) for name in ("data", "password"))
+def _restore_refused_when_expired(context: TransitionContext) -> bool:
+    return context.world.switches.expired_restore == "refused"
 
 
-def _opened(deed: Deed) -> backups.Contents | None:
+def _parameter_missing(context: TransitionContext) -> bool:
+    return not all(isinstance(context.body.get(name), str) for name in ("data", "password"))
+
+
+def _contents(context: TransitionContext) -> backups.Contents | None:
+    """None when the backup does not open."""
     try:
-        return backups.open_(str(deed.body["data"]), str(deed.body["password"]))
+        return backups.open_(str(context.body["data"]), str(context.body["password"]))
     except backups.CannotOpen:
         return None
 
 
-def _garbled(deed: Deed) -> bool:
-    return _opened(deed) is None
+def _does_not_open(context: TransitionContext) -> bool:
+    return _contents(context) is None
 
 
-def _other_shards(deed: Deed) -> bool:
-    contents = _opened(deed)
-    return contents is not None and contents.shards != deed.client.shards
+def _other_shards(context: TransitionContext) -> bool:
+    contents = _contents(context)
+    return contents is not None and contents.shards != context.client.shards
 
 
-def _of_another(deed: Deed) -> bool:
-    contents = _opened(deed)
-    return contents is not None and contents.e164 != deed.number.e164
+def _other_number(context: TransitionContext) -> bool:
+    contents = _contents(context)
+    return contents is not None and contents.e164 != context.number.e164
 
 
-def _brings_back(deed: Deed) -> bool:
-    """Whether Meta honours the registration: where the number is on On-Premises it still does, whichever client has
-    it now; where the number had left it, or is on Cloud, it is undocumented."""
-    number, rule = deed.number, deed.world.switches.restore_registers
+def _is_honoured(context: TransitionContext) -> bool:
+    """Whether Meta honours the restored registration.
+
+    While the number is on On-Premises it does, whichever client has the number now. Once the number has left
+    On-Premises, or is on Cloud, it is undocumented: switch `restore_registers`.
+    """
+    number, rule = context.number, context.world.switches.restore_registers
     if number.banned or number.moving_until is not None:
         return False
     if number.platform == "CLOUD_API":
         return rule == "even_from_cloud"
-    stands = number.platform == "ON_PREMISE" and number.live_instance is not None and not number.cut_off
+    still_there = number.platform == "ON_PREMISE" and number.live_instance is not None and not number.cut_off
     always = rule in ("always", "even_from_cloud")
-    return stands or always or (rule == "open_world" and deed.world.kind == "open")
+    return still_there or always or (rule == "open_world" and context.world.kind == "open")
 
 
-def _clean(deed: Deed) -> bool:
-    return not deed.client.registered
+def _clean(context: TransitionContext) -> bool:
+    return not context.client.registered
 
 
-def _comes_back_clean(deed: Deed) -> bool:
-    return _clean(deed) and _brings_back(deed)
+def _clean_and_honoured(context: TransitionContext) -> bool:
+    return _clean(context) and _is_honoured(context)
 
 
-def _over_an_app(deed: Deed) -> None:
-    deed.client.needs_restart = True
-    _comes_as_it_was(deed)
-    if _brings_back(deed):
-        _comes_back(deed)
+# -- restore: changes
 
 
-def _comes_back(deed: Deed) -> None:
-    """Moving from client to client needs no new registration, so its time is that of the old one."""
-    contents = _opened(deed)
-    _comes_as_it_was(deed)
-    deed.client.pending = {}
-    deed.client.registered_at = deed.client.registered_at or (contents.taken_at if contents is not None else deed.at)
-    hold_registration(deed)
+def _restore_over_registration(context: TransitionContext) -> None:
+    context.client.needs_restart = True
+    _restore_settings(context)
+    if _is_honoured(context):
+        _restore_registration(context)
 
 
-def _unhonoured(deed: Deed) -> None:
-    _comes_as_it_was(deed)
-    deed.client.registered = True
+def _restore_registration(context: TransitionContext) -> None:
+    """A restore is no new registration: the client keeps the time of the old one."""
+    contents, client = _contents(context), context.client
+    _restore_settings(context)
+    client.pending = {}
+    client.registered_at = client.registered_at or (contents.taken_at if contents is not None else context.at)
+    hold_registration(context)
 
 
-def _comes_as_it_was(deed: Deed) -> None:
-    """A backup has the application settings in it: the webhook's address, and all that was set."""
-    contents = _opened(deed)
+def _restore_without_registration(context: TransitionContext) -> None:
+    """The client believes that it is registered; Meta does not honour it."""
+    _restore_settings(context)
+    context.client.registered = True
+
+
+def _restore_settings(context: TransitionContext) -> None:
+    """A backup holds all application settings, the webhook's address among them."""
+    contents = _contents(context)
     if contents is not None:
-        deed.client.settings = dict(contents.settings)
+        context.client.settings = dict(contents.settings)
 
 
+PASSWORD_MISSING = RefusalSpec(1008, "Parameter 'password' is mandatory")
+BACKUP_EXPIRED = RefusalSpec("backup_not_running_code", "This client build has expired")
+BACKUP_FAILED = RefusalSpec("backup_failed_code", "Backup could not be created")
+NOT_RUNNING = RefusalSpec("backup_not_running_code", "Client is not registered and running")
+INCOMPLETE = RefusalSpec(1008, "Parameters 'data' and 'password' are mandatory")
+UNREADABLE = RefusalSpec("restore_refused_code", "The backup could not be decrypted")
+OTHER_SHARDS = RefusalSpec("restore_refused_code", "The backup is of another number of shards")
+OTHER_NUMBER = RefusalSpec("restore_refused_code", "The backup is of another number")
+EXPIRED = RefusalSpec("expired_call_code", "This client build has expired")
+CLEAN = ("unregistered", "code_requested", "moved", "disconnected")
 # fmt: off
-BACKUPS: Final[tuple[Move, ...]] = (
-    Move("backup", (), "", BACKUP, 400, No(1008, "Parameter 'password' is mandatory"), "no password", _no_password),
-    Move("backup", ("expired",), "", BACKUP, 500, No("backup_not_running_code", "This client build has expired"),
-         "switch `expired_backup`", _expired_refused),
-    Move("backup", (), "", OURS, 500, No("backup_failed_code", "Backup could not be created"), "backups fail", _broken),
-    Move("backup", ("connected", "locked"), "", BACKUP),
-    Move("backup", ("expired",), "", BACKUP, when="it is registered", holds=_registered),
-    Move("backup", (), "", BACKUP, 500, No("backup_not_running_code", "Client is not registered and running")),
-    Move("restore", (), "", BACKUP, 400, No(1008, "Parameters 'data' and 'password' are mandatory"),
-         "data or password is missing", _half),
-    Move("restore", (), "", BACKUP, 400, No("restore_refused_code", "The backup could not be decrypted"),
-         "it does not open", _garbled),
-    Move("restore", (), "", BACKUP, 400, No("restore_refused_code", "The backup is of another number of shards"),
-         "its shards are others", _other_shards),
-    Move("restore", (), "", OURS, 400, No("restore_refused_code", "The backup is of another number"),
-         "of another number", _of_another),
-    Move("restore", ("expired",), "", OURS, 500, No("expired_call_code", "This client build has expired"),
-         "switch `expired_restore`", _expired_restore_refused),
-    Move("restore", ("expired",), "", BACKUP, do=_unhonoured),
-    Move("restore", ("unregistered", "code_requested", "moved", "disconnected"), "connecting", BACKUP,
-         when="it is clean and Meta takes it: switch `restore_registers`", holds=_comes_back_clean, do=_comes_back),
-    Move("restore", ("unregistered", "disconnected"), "disconnected", BACKUP, when="it is clean", holds=_clean,
-         do=_unhonoured),
-    Move("restore", ("moved", "code_requested"), "", BACKUP, when="it is clean", holds=_clean, do=_unhonoured),
-    Move("restore", (), "app_stopped", BACKUP, when="it had an app", do=_over_an_app),
+BACKUP_TRANSITIONS: Final[tuple[Transition, ...]] = (
+    Transition("backup", (), "", BACKUP, 400, PASSWORD_MISSING, "no password", _no_password),
+    Transition("backup", ("expired",), "", BACKUP, 500, BACKUP_EXPIRED, "switch `expired_backup`",
+               _backup_refused_when_expired),
+    Transition("backup", (), "", OURS, 500, BACKUP_FAILED, "backups fail", _backup_fails),
+    Transition("backup", ("connected", "locked"), "", BACKUP),
+    Transition("backup", ("expired",), "", BACKUP, condition="it is registered", applies=_registered),
+    Transition("backup", (), "", BACKUP, 500, NOT_RUNNING),
+    Transition("restore", (), "", BACKUP, 400, INCOMPLETE, "data or password is missing", _parameter_missing),
+    Transition("restore", (), "", BACKUP, 400, UNREADABLE, "it does not open", _does_not_open),
+    Transition("restore", (), "", BACKUP, 400, OTHER_SHARDS, "its shards are others", _other_shards),
+    Transition("restore", (), "", OURS, 400, OTHER_NUMBER, "of another number", _other_number),
+    Transition("restore", ("expired",), "", OURS, 500, EXPIRED, "switch `expired_restore`",
+               _restore_refused_when_expired),
+    Transition("restore", ("expired",), "", BACKUP, change=_restore_without_registration),
+    Transition("restore", CLEAN, "connecting", BACKUP,
+               condition="it is clean and Meta takes it: switch `restore_registers`", applies=_clean_and_honoured,
+               change=_restore_registration),
+    Transition("restore", ("unregistered", "disconnected"), "disconnected", BACKUP, condition="it is clean",
+               applies=_clean, change=_restore_without_registration),
+    Transition("restore", ("moved", "code_requested"), "", BACKUP, condition="it is clean", applies=_clean,
+               change=_restore_without_registration),
+    Transition("restore", (), "app_stopped", BACKUP, condition="it had an app", change=_restore_over_registration),
 )
 # fmt: on

@@ -1,4 +1,4 @@
-"""One call to one On-Premises deployment, on its way to its node."""
+"""One call to the API of an On-Premises client, and the node that handles it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from sandbox.world.world import World
 
 
 @dataclass
-class Visit:
-    """One call to one deployment."""
+class OnPremCall:
+    """One call to one client. `user`: who is logged in, once that is checked."""
 
     world: World
     instance: Instance
@@ -24,21 +24,21 @@ class Visit:
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """Raises 1009 for a body that is no JSON object; none at all, or `null`, is an empty one."""
-        told = self.request.json()
-        if told is None and self.request.body.strip() in (b"", b"null"):
+        """No body, or `null`, is an empty object. Raises 1009 for a body that is no JSON object."""
+        body = self.request.json()
+        if body is None and self.request.body.strip() in (b"", b"null"):
             return {}
-        if not isinstance(told, dict):
+        if not isinstance(body, dict):
             raise OnPremRefusal(1009, "The body is not a JSON object")
-        return told
+        return body
 
 
-# Gives an HTTP status and a body without its `meta`, or raises OnPremRefusal.
-Handler = Callable[[Visit], tuple[int, Any]]
+# Returns the HTTP status and the body without its `meta`. Raises OnPremRefusal.
+Handler = Callable[[OnPremCall], tuple[int, Any]]
 
 
 class Node(NamedTuple):
-    """`coreapp`: the Webapp passes it on, so it answers 1014 while the Coreapp is down."""
+    """One route. `coreapp`: the Webapp passes the call on, so it answers 1014 while the Coreapp is down."""
 
     name: str
     run: Handler

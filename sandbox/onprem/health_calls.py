@@ -1,4 +1,4 @@
-"""How an On-Premises client says that it is: health and support, by node where there are several.
+"""Health and support of an On-Premises client, for each node of a deployment with several containers.
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
 https://developers.facebook.com/docs/whatsapp/api/support
@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.onprem import deployments
-from sandbox.onprem.call import Visit
+from sandbox.onprem.call import OnPremCall
 from sandbox.world.instance import Instance
 
-# Where nobody says otherwise: of an era in which every client was alive.
+# When every client was installed: a date at which all of them were alive.
 INSTALLED = datetime(2020, 9, 13, tzinfo=UTC)
 
 
 def containers(client: Instance) -> list[tuple[str, str]]:
-    """(node, role) of a deployment of several containers."""
+    """(node, role) of each container of a deployment with several."""
     if client.topology == "ha":
         roles = ["primary_master", "secondary_master", "coreapp", "coreapp"]
     else:
@@ -28,7 +28,7 @@ def containers(client: Instance) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`owns`: it holds a connection of its own, and these shards."""
+    """`owns`: the shards for which it holds a connection of its own."""
 
     name: str
     role: str
@@ -36,7 +36,7 @@ class Container:
 
 
 def _nodes(client: Instance) -> Iterator[Container]:
-    """In high availability the first Coreapp owns everything; in multiconnect a Coreapp a shard, and the Master."""
+    """In high availability the first Coreapp owns all shards; in multiconnect each Coreapp and the Master own one."""
     coreapps = 0
     for name, role in containers(client):
         if role == "coreapp":
@@ -48,14 +48,14 @@ def _nodes(client: Instance) -> Iterator[Container]:
             yield Container(name, role, [[-1, -1]] if owns else [])
 
 
-def health(visit: Visit) -> tuple[int, Any]:
-    """One status, or one per node. In high availability only the owning Coreapp is connected.
+def health(call: OnPremCall) -> tuple[int, Any]:
+    """One status, or one for each node. In high availability only the Coreapp that owns the shards is connected.
 
-    While the client starts or its database is upgraded this answers, and says so; with a dead Coreapp it does not.
+    Health answers while the client starts or its database is upgraded. It does not while the Coreapp is down.
     """
-    client, world = visit.instance, visit.world
+    client, world = call.instance, call.world
     status = deployments.gateway_status(world, client)
-    if status != "uninitialized" and not _tells_of_dead_coreapp(visit):
+    if status != "uninitialized" and not _webapp_answers_alone(call):
         deployments.needs_coreapp(world, client)
     status = status or "disconnected"
     if client.topology == "single":
@@ -69,27 +69,27 @@ def health(visit: Visit) -> tuple[int, Any]:
     }
 
 
-def _tells_of_dead_coreapp(visit: Visit) -> bool:
-    """Undocumented: the Webapp may answer health by itself where its Coreapp is dead."""
-    dead = not visit.instance.coreapp_up or visit.instance.needs_restart
-    return dead and visit.world.switches.health_coreapp_down == "disconnected"
+def _webapp_answers_alone(call: OnPremCall) -> bool:
+    """Undocumented: the Webapp may answer health by itself while the Coreapp is down."""
+    dead = not call.instance.coreapp_up or call.instance.needs_restart
+    return dead and call.world.switches.health_coreapp_down == "disconnected"
 
 
-def support(visit: Visit) -> tuple[int, Any]:
-    client = visit.instance
+def support(call: OnPremCall) -> tuple[int, Any]:
+    client = call.instance
     if client.topology == "single":
-        return 200, {"support": _node(visit, Container(client.id, "coreapp", [[-1, -1], [0, 0]]))}
-    return 200, {"support": {node.name: _node(visit, node) for node in _nodes(client)}}
+        return 200, {"support": _node(call, Container(client.id, "coreapp", [[-1, -1], [0, 0]]))}
+    return 200, {"support": {node.name: _node(call, node) for node in _nodes(client)}}
 
 
-def _node(visit: Visit, node: Container) -> dict[str, Any]:
-    client, world = visit.instance, visit.world
+def _node(call: OnPremCall, node: Container) -> dict[str, Any]:
+    client, world = call.instance, call.world
     expires = client.expires_at.astimezone(UTC)
     return {
         "context": "support",
         "db_engine": "MYSQL",
         "db_info": [{"name": "waweb", "version": "8.0"}],
-        "debug_info": client.e164.lstrip("+") if deployments.says_registered(world, client) else "unregistered",
+        "debug_info": client.e164.lstrip("+") if deployments.shows_registered(world, client) else "unregistered",
         "description": f"WhatsApp Business API client {client.version}",
         "device_iso8601": world.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         "e2e": {"identity_timestamp": int(INSTALLED.timestamp()), "registration_id": 1},
@@ -107,7 +107,7 @@ def _node(visit: Visit, node: Container) -> dict[str, Any]:
         "role": node.role,
         "schema": dict.fromkeys(SCHEMAS, 1),
         "shards": node.owns,
-        "socket_conn": deployments.state(world, client).socket if node.owns else "DN",
+        "socket_conn": deployments.state_now(world, client).socket if node.owns else "DN",
     }
 
 

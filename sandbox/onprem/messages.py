@@ -1,16 +1,15 @@
-"""Messages and contacts of an On-Premises client: what it takes, and why not.
+"""Messages and contacts of an On-Premises client: what it accepts, and how it refuses the rest.
 
 https://developers.facebook.com/docs/whatsapp/api/errors
-Contacts: from v2.43 on every one is `valid`; an older client looks them up, and does not know who was not looked up.
+Contacts: from v2.43 on each one is `valid`. An older client has to look a contact up before it sends to it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.errors import OnPremRefusal
-from sandbox.onprem import deployments
-from sandbox.onprem import outgoing_messages as onprem_outgoing
-from sandbox.onprem.call import Visit
+from sandbox.onprem import deployments, outgoing_messages
+from sandbox.onprem.call import OnPremCall
 from sandbox.world.instance import Instance
 from sandbox.world.number import SimNumber
 from sandbox.world.world import World
@@ -22,48 +21,48 @@ TYPES = frozenset({
 # fmt: on
 LONGEST_TEXT = 4096
 ALWAYS_VALID = "2.43"
-# Numbers that end so are on nobody's phone; ours.
-NOBODYS = "0000"
-# States in which a message can wait until the client is let in (again).
+# Numbers with this ending are not on WhatsApp; ours.
+NOT_ON_WHATSAPP = "0000"
+# States in which a message can wait until the client is connected.
 WAITS = frozenset({"connecting", "disconnected"})
 
 
-def send(visit: Visit) -> tuple[int, Any]:
-    """Takes a message for sending; its fate comes by webhook."""
-    world, client = visit.world, visit.instance
+def send(call: OnPremCall) -> tuple[int, Any]:
+    """Accepts a message; its statuses come by webhook."""
+    world, client = call.world, call.instance
     if queued(world, client) >= world.switches.overload_at:
         raise OnPremRefusal(1016, "The callback queue is too long")
-    to, kind = _recipient(visit.body), _content(visit.body)
+    to, kind = _recipient(call.body), _content(call.body)
     number = world.number_of(client)
     assert number is not None
     if number.banned:
         raise OnPremRefusal(world.switches.banned_client_code, "The account is locked", 403)
     if number.locked and world.connected(client):
         raise OnPremRefusal(1031, "The account is locked")
-    if not (world.connected(client) or _keeps(world, client)):
+    if not (world.connected(client) or _queues_messages(world, client)):
         raise OnPremRefusal(world.switches.message_refused_code, "Client is not connected to WhatsApp")
     if to == number.digits:
         raise OnPremRefusal(1021, "Sender and recipient are the same")
     if client.older_than(ALWAYS_VALID) and client.contacts.get(to) != "valid":
         raise OnPremRefusal(1006, "unknown contact")
     if kind == "template":
-        _known_template(world, number, visit.body["template"])
-    return 201, {"messages": [{"id": _taken(world, client, number, to, kind)}]}
+        _known_template(world, number, call.body["template"])
+    return 201, {"messages": [{"id": _accept(world, client, number, to, kind)}]}
 
 
-def _taken(world: World, client: Instance, number: SimNumber, to: str, kind: str) -> str:
+def _accept(world: World, client: Instance, number: SimNumber, to: str, kind: str) -> str:
     client.messages += 1
     message_id = "gBEG" + world.draw(number).randbytes(16).hex().upper()
     if kind == "template":
         number.paid_at = world.now()
-    message = onprem_outgoing.Message(message_id, to, kind, world.now(), number.fails_next)
-    onprem_outgoing.take(world, client, number, message)
+    message = outgoing_messages.Message(message_id, to, kind, world.now(), number.next_message_error)
+    outgoing_messages.accept(world, client, number, message)
     return message_id
 
 
-def _keeps(world: World, client: Instance) -> bool:
-    """A registered client takes messages while it is cut off, or so the code 408 suggests: a switch."""
-    waits = client.registered and deployments.state(world, client).name in WAITS
+def _queues_messages(world: World, client: Instance) -> bool:
+    """Whether a registered client accepts messages while it is not connected, as error 408 suggests: a switch."""
+    waits = client.registered and deployments.state_now(world, client).name in WAITS
     return waits and world.switches.messages_while_disconnected == "queued"
 
 
@@ -112,34 +111,35 @@ CONTENTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"text": _text, "t
 
 
 def _known_template(world: World, number: SimNumber, template: Mapping[str, Any]) -> None:
-    wanted = (template["name"], template["language"]["code"])
-    if wanted not in {(one.name, one.language) for one in world.wabas[number.waba_id].templates}:
-        raise OnPremRefusal(2001, f"Template {template['name']} does not exist in the language")
+    name, language = template["name"], template["language"]["code"]
+    if (name, language) not in {(known.name, known.language) for known in world.wabas[number.waba_id].templates}:
+        raise OnPremRefusal(2001, f"Template {name} does not exist in the language")
 
 
 def queued(world: World, client: Instance) -> int:
-    """`callback_queue_size`: what the partner's webhook has not taken yet."""
+    """`callback_queue_size`: webhooks that the partner's receiver has not accepted yet."""
     return client.callbacks.settle(world.now()) + world.outbox.waiting(client.queue, world.now())
 
 
 # -- contacts
 
 
-def contacts(visit: Visit) -> tuple[int, Any]:
-    """`blocking: no_wait` (the default) of an older client says `processing` where it has not looked yet."""
-    asked, blocking = visit.body.get("contacts"), visit.body.get("blocking", "no_wait")
-    if not isinstance(asked, list):
+def contacts(call: OnPremCall) -> tuple[int, Any]:
+    """With `blocking: no_wait` (default) an older client answers `processing` for a contact it has not looked up."""
+    inputs, blocking = call.body.get("contacts"), call.body.get("blocking", "no_wait")
+    if not isinstance(inputs, list):
         raise OnPremRefusal(1008, "Parameter 'contacts' is mandatory")
     if blocking not in ("wait", "no_wait"):
         raise OnPremRefusal(1009, "Parameter 'blocking' must be wait or no_wait")
-    return 200, {"contacts": [_looked_up(visit.instance, str(one), blocking == "wait") for one in asked]}
+    return 200, {"contacts": [_look_up(call.instance, str(text), blocking == "wait") for text in inputs]}
 
 
-def _looked_up(client: Instance, given: str, waits: bool) -> dict[str, str]:
-    digits = "".join(char for char in given if char in "0123456789")
-    real = 7 <= len(digits) <= 15 and not digits.endswith(NOBODYS)
-    known, found = digits in client.contacts, "valid" if real or not client.older_than(ALWAYS_VALID) else "invalid"
-    client.contacts[digits] = found
+def _look_up(client: Instance, text: str, waits: bool) -> dict[str, str]:
+    digits = "".join(char for char in text if char in "0123456789")
+    real = 7 <= len(digits) <= 15 and not digits.endswith(NOT_ON_WHATSAPP)
+    known = digits in client.contacts
+    status = "valid" if real or not client.older_than(ALWAYS_VALID) else "invalid"
+    client.contacts[digits] = status
     if client.older_than(ALWAYS_VALID) and not known and not waits:
-        return {"input": given, "status": "processing"}
-    return {"input": given, "status": found} | ({"wa_id": digits} if found == "valid" else {})
+        return {"input": text, "status": "processing"}
+    return {"input": text, "status": status} | ({"wa_id": digits} if status == "valid" else {})

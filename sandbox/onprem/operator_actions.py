@@ -1,8 +1,17 @@
-"""What an operator's hands do at an On-Premises client, as rows. A command that fails changes nothing."""
+"""What an operator, or a test, does at an On-Premises client, as rows of the table of transitions.
+
+A command that fails changes nothing.
+"""
 
 from typing import Final
 
-from sandbox.onprem.transitions import FACTS, Deed, Move, begins, connects
+from sandbox.onprem.transitions import (
+    FOLLOWS_FROM_FACTS,
+    Transition,
+    TransitionContext,
+    begin_connecting,
+    begin_start,
+)
 from sandbox.world.client_states import LIMITED, honoured
 from sandbox.world.number import LOCKED
 
@@ -13,43 +22,43 @@ OURS = "ours"
 FAILS = 409
 
 
-def _start(deed: Deed) -> None:
-    """Also a restart: what was written to memory alone is lost."""
-    client, number = deed.client, deed.number
-    if not client.in_effect()["callback_persist"]:
-        client.lose_queue(deed.at)
+def _start(context: TransitionContext) -> None:
+    """Also a restart: callbacks that were kept in memory only are lost."""
+    client, number = context.client, context.number
+    if not client.effective_settings()["callback_persist"]:
+        client.lose_queue(context.at)
     client.host, client.coreapp_up, client.needs_restart, client.upgrading = "up", True, False, False
-    begins(deed)
-    heals = deed.world.switches.restart_heals_wrong_pin == "yes"
+    begin_start(context)
+    heals = context.world.switches.restart_heals_wrong_pin == "yes"
     if number.cut_off and heals and number.live_instance == client.id:
         number.cut_off, number.platform = False, "ON_PREMISE"
 
 
-def _stop(deed: Deed) -> None:
-    deed.client.host = "stopped"
+def _stop(context: TransitionContext) -> None:
+    context.client.host = "stopped"
 
 
-def _gone(deed: Deed) -> None:
-    deed.client.host = "gone"
+def _lose_host(context: TransitionContext) -> None:
+    context.client.host = "gone"
 
 
-def _back(deed: Deed) -> None:
-    deed.client.host = "up"
-    begins(deed)
+def _bring_host_back(context: TransitionContext) -> None:
+    context.client.host = "up"
+    begin_start(context)
 
 
-def _coreapp_down(deed: Deed) -> None:
-    deed.client.coreapp_up = False
+def _coreapp_down(context: TransitionContext) -> None:
+    context.client.coreapp_up = False
 
 
-def _coreapp_up(deed: Deed) -> None:
-    deed.client.coreapp_up = True
-    connects(deed)
+def _coreapp_up(context: TransitionContext) -> None:
+    context.client.coreapp_up = True
+    begin_connecting(context)
 
 
-def _wipe(deed: Deed) -> None:
-    """A clean node in the old one's place: the client runs and holds no registration."""
-    client = deed.client
+def _wipe(context: TransitionContext) -> None:
+    """Replaces the node by a clean one: the client runs and holds no registration."""
+    client = context.client
     client.host, client.coreapp_up, client.registered = "up", True, False
     client.moved = client.needs_restart = client.upgrading = client.offline = client.certificate_expired = False
     client.tokens.clear()
@@ -59,126 +68,131 @@ def _wipe(deed: Deed) -> None:
     client.providers.clear()
     client.settings = {}
     client.callbacks.stuck = False
-    client.lose_queue(deed.at)
-    begins(deed)
+    client.lose_queue(context.at)
+    begin_start(context)
 
 
-def _upgrade(deed: Deed) -> None:
-    deed.client.upgrading = True
+def _begin_upgrade(context: TransitionContext) -> None:
+    context.client.upgrading = True
 
 
-def _upgraded(deed: Deed) -> None:
-    deed.client.upgrading = False
-    connects(deed)
+def _end_upgrade(context: TransitionContext) -> None:
+    context.client.upgrading = False
+    begin_connecting(context)
 
 
-def _offline(deed: Deed) -> None:
-    deed.client.offline = True
+def _go_offline(context: TransitionContext) -> None:
+    context.client.offline = True
 
 
-def _online(deed: Deed) -> None:
-    deed.client.offline = False
-    connects(deed)
+def _go_online(context: TransitionContext) -> None:
+    context.client.offline = False
+    begin_connecting(context)
 
 
-def _lock(deed: Deed) -> None:
-    deed.number.health_problem = LOCKED
+def _lock(context: TransitionContext) -> None:
+    context.number.health_problem = LOCKED
 
 
-def _unlock(deed: Deed) -> None:
-    deed.number.health_problem = None
+def _unlock(context: TransitionContext) -> None:
+    context.number.health_problem = None
 
 
-def _limit(deed: Deed) -> None:
-    deed.number.flagged = LIMITED
+def _flag_as_spam(context: TransitionContext) -> None:
+    context.number.flagged = LIMITED
 
 
-def _unlimit(deed: Deed) -> None:
-    deed.number.flagged = None
+def _remove_spam_flag(context: TransitionContext) -> None:
+    context.number.flagged = None
 
 
-def _limited(deed: Deed) -> bool:
-    return deed.number.flagged == LIMITED
+def _flagged_as_spam(context: TransitionContext) -> bool:
+    return context.number.flagged == LIMITED
 
 
-def _pile_up(deed: Deed) -> None:
-    callbacks = deed.client.callbacks
-    callbacks.settle(deed.at)
-    callbacks.stuck, callbacks.size = True, float(max(callbacks.size, deed.world.switches.overload_at))
+def _pile_up_callbacks(context: TransitionContext) -> None:
+    callbacks = context.client.callbacks
+    callbacks.settle(context.at)
+    callbacks.stuck, callbacks.size = True, float(max(callbacks.size, context.world.switches.overload_at))
 
 
-def _drain(deed: Deed) -> None:
-    deed.client.callbacks.settle(deed.at)
-    deed.client.callbacks.stuck = False
+def _drain_callbacks(context: TransitionContext) -> None:
+    context.client.callbacks.settle(context.at)
+    context.client.callbacks.stuck = False
 
 
-def _set(trigger: str, source: str, name: str, value: bool) -> Move:
-    return Move(trigger, (), "", source, do=lambda deed: setattr(deed.client, name, value))
+def _set(trigger: str, source: str, name: str, value: bool) -> Transition:
+    return Transition(trigger, (), "", source, change=lambda context: setattr(context.client, name, value))
 
 
-def _wired(deed: Deed) -> bool:
-    return not deed.client.stop_works
+def _stop_fails(context: TransitionContext) -> bool:
+    return not context.client.stop_works
 
 
-def _past(deed: Deed) -> bool:
-    return deed.client.expired(deed.at)
+def _expired(context: TransitionContext) -> bool:
+    return context.client.expired(context.at)
 
 
-def _registered(deed: Deed) -> bool:
-    return deed.client.registered and honoured(deed.client, deed.number)
+def _honoured(context: TransitionContext) -> bool:
+    return context.client.registered and honoured(context.client, context.number)
 
 
-def _cut(deed: Deed) -> bool:
-    return deed.client.offline and _registered(deed)
+def _offline_and_registered(context: TransitionContext) -> bool:
+    return context.client.offline and _honoured(context)
 
 
-PAST, REGISTERED = "its build is past its date", "its registration counts"
+EXPIRED, REGISTERED = "its build is past its date", "its registration counts"
 # fmt: off
-RUNS = (
+RUNNING_STATES = (
     "banned", "moved", "connecting", "locked", "connected", "code_requested", "unregistered", "disconnected",
     "app_stopped",
 )
-HANDS: Final[tuple[Move, ...]] = (
-    Move("stop", (), "", OURS, FAILS, when="its stop command fails", holds=_wired),
-    Move("stop", ("host_gone",), "", OURS),
-    Move("stop", (), "stopped", OURS, do=_stop),
-    Move("start", ("host_gone",), "", OURS, FAILS),
-    Move("start", (), "expired", HEALTH, when=PAST, holds=_past, do=_start),
-    Move("start", (), "uninitialized", HEALTH, do=_start),
-    Move("coreapp_down", RUNS, "coreapp_down", HEALTH, do=_coreapp_down),
-    Move("coreapp_down", (), "", HEALTH, do=_coreapp_down),
-    Move("coreapp_up", ("coreapp_down",), "connecting", HEALTH, when=REGISTERED, holds=_registered, do=_coreapp_up),
-    Move("coreapp_up", ("coreapp_down",), FACTS, HEALTH, do=_coreapp_up),
-    Move("coreapp_up", (), "", HEALTH, do=lambda deed: setattr(deed.client, "coreapp_up", True)),
-    Move("gone", (), "host_gone", OURS, do=_gone),
-    Move("back", ("host_gone", "stopped"), "expired", HEALTH, when=PAST, holds=_past, do=_back),
-    Move("back", ("host_gone", "stopped"), "uninitialized", HEALTH, do=_back),
-    Move("back", (), "", OURS),
-    Move("wipe", (), "expired", HEALTH, when=PAST, holds=_past, do=_wipe),
-    Move("wipe", (), "uninitialized", HEALTH, do=_wipe),
-    Move("upgrade", (*RUNS, "coreapp_down"), "uninitialized", HEALTH, do=_upgrade),
-    Move("upgrade", (), "", HEALTH, do=_upgrade),
-    Move("upgraded", ("uninitialized",), "connecting", HEALTH, when=REGISTERED, holds=_registered, do=_upgraded),
-    Move("upgraded", ("uninitialized",), FACTS, HEALTH, do=_upgraded),
-    Move("upgraded", (), "", HEALTH, do=lambda deed: setattr(deed.client, "upgrading", False)),
-    Move("offline", ("connected", "connecting", "locked"), "disconnected", HEALTH, do=_offline),
-    Move("offline", (), "", HEALTH, do=_offline),
-    Move("online", ("disconnected",), "connecting", HEALTH, when="it was offline", holds=_cut, do=_online),
-    Move("online", (), "", HEALTH, do=lambda deed: setattr(deed.client, "offline", False)),
-    Move("lock", ("connected",), "locked", ERRORS, do=_lock),
-    Move("lock", (), "", ERRORS, do=_lock),
-    Move("unlock", ("locked",), "connected", ERRORS, do=_unlock),
-    Move("unlock", (), "", ERRORS, do=_unlock),
-    Move("spam_limit", (), "", ERRORS, do=_limit),
-    Move("spam_limit_over", (), "", ERRORS, when="there is one", holds=_limited, do=_unlimit),
-    Move("spam_limit_over", (), "", ERRORS),
+OPERATOR_TRANSITIONS: Final[tuple[Transition, ...]] = (
+    Transition("stop", (), "", OURS, FAILS, condition="its stop command fails", applies=_stop_fails),
+    Transition("stop", ("host_gone",), "", OURS),
+    Transition("stop", (), "stopped", OURS, change=_stop),
+    Transition("start", ("host_gone",), "", OURS, FAILS),
+    Transition("start", (), "expired", HEALTH, condition=EXPIRED, applies=_expired, change=_start),
+    Transition("start", (), "uninitialized", HEALTH, change=_start),
+    Transition("coreapp_down", RUNNING_STATES, "coreapp_down", HEALTH, change=_coreapp_down),
+    Transition("coreapp_down", (), "", HEALTH, change=_coreapp_down),
+    Transition("coreapp_up", ("coreapp_down",), "connecting", HEALTH, condition=REGISTERED, applies=_honoured,
+               change=_coreapp_up),
+    Transition("coreapp_up", ("coreapp_down",), FOLLOWS_FROM_FACTS, HEALTH, change=_coreapp_up),
+    Transition("coreapp_up", (), "", HEALTH, change=lambda context: setattr(context.client, "coreapp_up", True)),
+    Transition("gone", (), "host_gone", OURS, change=_lose_host),
+    Transition("back", ("host_gone", "stopped"), "expired", HEALTH, condition=EXPIRED, applies=_expired,
+               change=_bring_host_back),
+    Transition("back", ("host_gone", "stopped"), "uninitialized", HEALTH, change=_bring_host_back),
+    Transition("back", (), "", OURS),
+    Transition("wipe", (), "expired", HEALTH, condition=EXPIRED, applies=_expired, change=_wipe),
+    Transition("wipe", (), "uninitialized", HEALTH, change=_wipe),
+    Transition("upgrade", (*RUNNING_STATES, "coreapp_down"), "uninitialized", HEALTH, change=_begin_upgrade),
+    Transition("upgrade", (), "", HEALTH, change=_begin_upgrade),
+    Transition("upgraded", ("uninitialized",), "connecting", HEALTH, condition=REGISTERED, applies=_honoured,
+               change=_end_upgrade),
+    Transition("upgraded", ("uninitialized",), FOLLOWS_FROM_FACTS, HEALTH, change=_end_upgrade),
+    Transition("upgraded", (), "", HEALTH, change=lambda context: setattr(context.client, "upgrading", False)),
+    Transition("offline", ("connected", "connecting", "locked"), "disconnected", HEALTH, change=_go_offline),
+    Transition("offline", (), "", HEALTH, change=_go_offline),
+    Transition("online", ("disconnected",), "connecting", HEALTH, condition="it was offline",
+               applies=_offline_and_registered, change=_go_online),
+    Transition("online", (), "", HEALTH, change=lambda context: setattr(context.client, "offline", False)),
+    Transition("lock", ("connected",), "locked", ERRORS, change=_lock),
+    Transition("lock", (), "", ERRORS, change=_lock),
+    Transition("unlock", ("locked",), "connected", ERRORS, change=_unlock),
+    Transition("unlock", (), "", ERRORS, change=_unlock),
+    Transition("spam_limit", (), "", ERRORS, change=_flag_as_spam),
+    Transition("spam_limit_over", (), "", ERRORS, condition="there is one", applies=_flagged_as_spam,
+               change=_remove_spam_flag),
+    Transition("spam_limit_over", (), "", ERRORS),
     _set("certificate_expires", SHARDS, "certificate_expired", True),
-    Move("callbacks_pile_up", (), "", ERRORS, do=_pile_up),
-    Move("callbacks_drain", (), "", OURS, do=_drain),
+    Transition("callbacks_pile_up", (), "", ERRORS, change=_pile_up_callbacks),
+    Transition("callbacks_drain", (), "", OURS, change=_drain_callbacks),
     _set("backup_fails", OURS, "backup_works", False),
     _set("backup_works", OURS, "backup_works", True),
     _set("firewall_up", OURS, "firewalled", True),
     _set("firewall_down", OURS, "firewalled", False),
 )
 # fmt: on
-ACTIONS: Final[tuple[str, ...]] = tuple(dict.fromkeys(move.trigger for move in HANDS))
+ACTIONS: Final[tuple[str, ...]] = tuple(dict.fromkeys(row.trigger for row in OPERATOR_TRANSITIONS))

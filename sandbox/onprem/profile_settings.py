@@ -1,4 +1,4 @@
-"""What is set at an On-Premises client beside its application settings: business profile, about, photo.
+"""Settings of an On-Premises client beside its application settings: business profile, about, photo.
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.errors import OnPremRefusal
-from sandbox.onprem.call import Visit
+from sandbox.onprem.call import OnPremCall
 
 LONGEST: Mapping[str, int] = {"description": 256, "address": 256, "email": 128, "vertical": 128}
 LONGEST_ABOUT = 139
@@ -16,50 +16,50 @@ LONGEST_ABOUT = 139
 # -- profile
 
 
-def profile(visit: Visit) -> tuple[int, Any]:
-    return 200, {"settings": {"business": {"profile": dict(visit.instance.profile)}}}
+def profile(call: OnPremCall) -> tuple[int, Any]:
+    return 200, {"settings": {"business": {"profile": dict(call.instance.profile)}}}
 
 
-def set_profile(visit: Visit) -> tuple[int, Any]:
+def set_profile(call: OnPremCall) -> tuple[int, Any]:
     for name, longest in LONGEST.items():
-        value = visit.body.get(name, "")
+        value = call.body.get(name, "")
         if not isinstance(value, str) or len(value) > longest:
             raise OnPremRefusal(1009, f"Parameter '{name}' is not a text of at most {longest}")
-    sites = visit.body.get("websites", [])
+    sites = call.body.get("websites", [])
     if not isinstance(sites, list) or not all(isinstance(site, str) for site in sites):
         raise OnPremRefusal(1009, "Parameter 'websites' is not a list of addresses")
     known = (*LONGEST, "websites")
-    visit.instance.profile |= {name: visit.body[name] for name in known if name in visit.body}
+    call.instance.profile |= {name: call.body[name] for name in known if name in call.body}
     return 200, {}
 
 
-def about(visit: Visit) -> tuple[int, Any]:
-    return 200, {"settings": {"profile": {"about": {"text": visit.instance.about}}}}
+def about(call: OnPremCall) -> tuple[int, Any]:
+    return 200, {"settings": {"profile": {"about": {"text": call.instance.about}}}}
 
 
-def set_about(visit: Visit) -> tuple[int, Any]:
-    text = visit.body.get("text")
+def set_about(call: OnPremCall) -> tuple[int, Any]:
+    text = call.body.get("text")
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST_ABOUT:
         raise OnPremRefusal(1009, f"Parameter 'text' must have 1 to {LONGEST_ABOUT} characters")
-    visit.instance.about = text
+    call.instance.about = text
     return 200, {}
 
 
-def photo(visit: Visit) -> tuple[int, Any]:
-    if visit.instance.photo is None:
+def photo(call: OnPremCall) -> tuple[int, Any]:
+    if call.instance.photo is None:
         raise OnPremRefusal(1006, "No profile photo")
-    if visit.request.queried().get("format") == "link":
-        return 200, {"settings": {"profile": {"photo": {"link": f"https://pps.example/{visit.instance.id}.jpg"}}}}
-    return 200, visit.instance.photo
+    if call.request.query_params().get("format") == "link":
+        return 200, {"settings": {"profile": {"photo": {"link": f"https://pps.example/{call.instance.id}.jpg"}}}}
+    return 200, call.instance.photo
 
 
-def set_photo(visit: Visit) -> tuple[int, Any]:
-    if not visit.request.body:
+def set_photo(call: OnPremCall) -> tuple[int, Any]:
+    if not call.request.body:
         raise OnPremRefusal(1008, "The picture is missing")
-    visit.instance.photo = visit.request.body
+    call.instance.photo = call.request.body
     return 201, {}
 
 
-def delete_photo(visit: Visit) -> tuple[int, Any]:
-    visit.instance.photo = None
+def delete_photo(call: OnPremCall) -> tuple[int, Any]:
+    call.instance.photo = None
     return 200, {}

@@ -1,91 +1,90 @@
-"""An On-Premises client on the wire: `/onprem/<instance id>/v1/...`, its envelope, and who may call what.
+"""The HTTP interface of an On-Premises client: `/onprem/<instance id>/v1/...`, its envelope, its access rules.
 
 https://developers.facebook.com/docs/whatsapp/on-premises/reference
 https://developers.facebook.com/docs/whatsapp/api/users/login (tokens)
-Routes that do not exist answer 404, among them `DELETE /v1/account`: On-Premises has no deregister call.
+Unknown routes answer 404, among them `DELETE /v1/account`: On-Premises has no deregister call.
 """
 
 import json
 from typing import Any
 
-from sandbox.errors import NobodyThere, OnPremRefusal
-from sandbox.onprem import deployments
-from sandbox.onprem import users as onprem_users
+from sandbox.errors import ConnectionRefused, OnPremRefusal
+from sandbox.onprem import deployments, users
 from sandbox.onprem.account import BLOCKED
-from sandbox.onprem.call import Node, Visit
+from sandbox.onprem.call import Node, OnPremCall
 from sandbox.onprem.nodes import NODES
-from sandbox.wire import Answer, Request, Target, answer_json
+from sandbox.wire import Request, Response, RoutedCall, json_response
 from sandbox.world.instance import Instance
 from sandbox.world.world import World
 
 DEFAULT_PASSWORD = "secret"
 
 
-def identify(world: World, request: Request) -> Target:
-    """What this call is; the deployment may turn out not to answer at all when it runs."""
+def identify(world: World, request: Request) -> RoutedCall:
+    """The call that a request makes. Whether the deployment answers at all is decided when the call runs."""
     parts = request.parts[1:]
     instance = world.instances.get(parts[0]) if parts else None
     path = tuple(parts[1:])
     if path[:1] == ("v1",):
         path = path[1:]
-    elif path != ("metrics",):  # documented without the version in front; everything else has it
+    elif path != ("metrics",):  # documented without a version; all other paths have one
         path = ("", *path)
     method = "GET" if request.method == "HEAD" else request.method
     node = _find(method, path)
     name = f"onprem.{node.name}"
     if instance is None:
-        return Target("onprem", name, _nobody, node.writes)
-    visit = Visit(world, instance, request, path, method)
+        return RoutedCall("onprem", name, _refuse_connection, node.writes)
+    call = OnPremCall(world, instance, request, path, method)
     number = world.number_of(instance)
-    return Target("onprem", name, lambda: _answer(visit, node), node.writes, number)
+    return RoutedCall("onprem", name, lambda: _respond(call, node), node.writes, number)
 
 
-def _nobody() -> Answer:
-    raise NobodyThere
+def _refuse_connection() -> Response:
+    raise ConnectionRefused
 
 
 def _find(method: str, path: tuple[str, ...]) -> Node:
-    found = NODES.get((method, "/".join(path)))
-    if found is None and path:
-        found = NODES.get((method, "/".join((*path[:-1], "*"))))
-    return found or Node("unknown", _unknown, writes=method != "GET")
+    node = NODES.get((method, "/".join(path)))
+    if node is None and path:
+        node = NODES.get((method, "/".join((*path[:-1], "*"))))
+    return node or Node("unknown", _unknown, writes=method != "GET")
 
 
-def _unknown(visit: Visit) -> tuple[int, Any]:
-    raise OnPremRefusal(1006, f"URL path not found: /{'/'.join(visit.request.parts[2:])}")
+def _unknown(call: OnPremCall) -> tuple[int, Any]:
+    raise OnPremRefusal(1006, f"URL path not found: /{'/'.join(call.request.parts[2:])}")
 
 
-def _answer(visit: Visit, node: Node) -> Answer:
-    deployments.answers(visit.world, visit.instance)
+def _respond(call: OnPremCall, node: Node) -> Response:
+    deployments.check_reachable(call.world, call.instance)
     try:
-        if node.run not in (onprem_users.login, _unknown):
-            onprem_users.authenticate(visit, node.admin)
+        if node.run not in (users.login, _unknown):
+            users.authenticate(call, node.admin)
         if node.coreapp:
-            deployments.needs_coreapp(visit.world, visit.instance)
-        status, payload = node.run(visit)
+            deployments.needs_coreapp(call.world, call.instance)
+        status, payload = node.run(call)
     except OnPremRefusal as refusal:
         error = {"code": refusal.code, "title": refusal.title, "details": refusal.details}
-        if refusal.details == BLOCKED.details and visit.world.switches.account_block_body == "bare":
-            return answer_json(error, refusal.status, code=refusal.code)
-        by_code = refusal.fixed or visit.world.switches.onprem_http_status == "by_code"
-        _count(visit, node, "error")
-        return _envelope(visit, refusal.status if by_code else 400, {"errors": [error]}, code=refusal.code)
-    _count(visit, node, "ok")
+        if refusal.details == BLOCKED.details and call.world.switches.account_block_body == "bare":
+            return json_response(error, refusal.status, code=refusal.code)
+        by_code = refusal.fixed or call.world.switches.onprem_http_status == "by_code"
+        _count(call, node, "error")
+        return _envelope(call, refusal.status if by_code else 400, {"errors": [error]}, error_code=refusal.code)
+    _count(call, node, "ok")
     if isinstance(payload, bytes):
-        return Answer(status, payload, {"content-type": _kind(payload)})
+        return Response(status, payload, {"content-type": _content_type(payload)})
     if isinstance(payload, str):
-        return Answer(status, payload.encode(), {"content-type": "text/plain; version=0.0.4"})
-    return _envelope(visit, status, payload)
+        return Response(status, payload.encode(), {"content-type": "text/plain; version=0.0.4"})
+    return _envelope(call, status, payload)
 
 
-def _count(visit: Visit, node: Node, result: str) -> None:
-    """As Meta's metrics name calls, `POST_v1_settings_backup`; of paths that do not exist only that they were asked."""
-    names = visit.path if node.run is not _unknown else ("unknown",)
-    last = ("id",) if node.run is not _unknown and (visit.method, "/".join(visit.path)) not in NODES else names[-1:]
-    visit.instance.answered["_".join((visit.method, "v1", *names[:-1], *last)), result] += 1
+def _count(call: OnPremCall, node: Node, result: str) -> None:
+    """Counts a call under its name in Meta's metrics, `POST_v1_settings_backup`; all unknown paths under one name."""
+    names = call.path if node.run is not _unknown else ("unknown",)
+    last = ("id",) if node.run is not _unknown and (call.method, "/".join(call.path)) not in NODES else names[-1:]
+    call.instance.answered["_".join((call.method, "v1", *names[:-1], *last)), result] += 1
 
 
-def _kind(file: bytes) -> str:
+def _content_type(file: bytes) -> str:
     return "application/x-pem-file" if file.startswith(b"-----BEGIN") else "image/jpeg"
 
 
@@ -94,11 +93,11 @@ def meta(world: World, client: Instance) -> dict[str, str]:
     return {"version": version, "api_status": "stable"}
 
 
-def _envelope(visit: Visit, status: int, payload: dict[str, Any] | None, code: int | None = None) -> Answer:
-    """A body of `null` stays one: several calls succeed with nothing in it."""
-    whole = None if payload is None else payload | {"meta": meta(visit.world, visit.instance)}
-    body = json.dumps(whole).encode()
+def _envelope(call: OnPremCall, status: int, payload: dict[str, Any] | None, error_code: int | None = None) -> Response:
+    """Adds `meta` to a body. A body of `null` stays `null`: several calls succeed with it."""
+    envelope = None if payload is None else payload | {"meta": meta(call.world, call.instance)}
+    body = json.dumps(envelope).encode()
     headers = {"content-type": "application/json"}
     if status == 401:
         headers["www-authenticate"] = 'Basic realm="WhatsApp"'
-    return Answer(status, body, headers, effect=code is None, code=code)
+    return Response(status, body, headers, effect=error_code is None, code=error_code)

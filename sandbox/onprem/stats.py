@@ -1,4 +1,4 @@
-"""What an On-Premises client counts, as JSON or in the text format of Prometheus.
+"""The statistics of an On-Premises client, as JSON or in the text format of Prometheus.
 
 https://developers.facebook.com/docs/whatsapp/api/stats/
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/metrics
@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.onprem.call import Visit
+from sandbox.onprem.call import OnPremCall
 from sandbox.onprem.messages import queued
 
-BEFORE = 3600  # seconds that a client was up before anybody looked; ours
+UP_BEFORE_S = 3600  # uptime of a client when the fleet begins; ours
 Row = tuple[float, Mapping[str, str]]
 
 
@@ -20,70 +20,68 @@ def _metric(kind: str, text: str, *rows: Row) -> dict[str, Any]:
     return {"type": kind, "help": text, "data": data}
 
 
-def app(visit: Visit) -> tuple[int, Any]:
-    waiting, posts = queued(visit.world, visit.instance), visit.instance.posted
-    posted: list[Row] = [(count, {"result": result, "type": told}) for (told, result), count in sorted(posts.items())]
-    return _shown(
-        visit,
+def app(call: OnPremCall) -> tuple[int, Any]:
+    waiting, posts = queued(call.world, call.instance), call.instance.posted
+    posted: list[Row] = [(count, {"result": result, "type": kind}) for (kind, result), count in sorted(posts.items())]
+    return _response(
+        call,
         {
             "callback_queue_size": _metric("gauge", "Callbacks waiting to be sent", (waiting, {})),
             "callback_requests": _metric("counter", "Number of callback requests", *posted),
             "callback_requests_duration_ms_count": _metric("counter", "As above, timed", (sum(posts.values()), {})),
-            "endpoint_requests": _metric("counter", "Calls of the API", (sum(visit.instance.answered.values()), {})),
+            "endpoint_requests": _metric("counter", "Calls of the API", (sum(call.instance.answered.values()), {})),
         },
         "stats",
         "app",
     )
 
 
-def db(visit: Visit) -> tuple[int, Any]:
-    known = Counter(visit.instance.contacts.values())
+def db(call: OnPremCall) -> tuple[int, Any]:
+    known = Counter(call.instance.contacts.values())
     contacts: list[Row] = [
         (known["valid"], {"type": "whatsapp_user"}),
         (known["invalid"], {"type": "non_whatsapp_user"}),
     ]
-    return _shown(
-        visit,
+    return _response(
+        call,
         {
             "db_contacts": _metric("gauge", "Contacts in the database", *contacts),
-            "db_messages": _metric(
-                "gauge", "Messages in the database", (visit.instance.messages, {"type": "outgoing"})
-            ),
-            "db_message_receipts": _metric("gauge", "Receipts in the database", (visit.instance.messages, {})),
+            "db_messages": _metric("gauge", "Messages in the database", (call.instance.messages, {"type": "outgoing"})),
+            "db_message_receipts": _metric("gauge", "Receipts in the database", (call.instance.messages, {})),
         },
         "stats",
         "db",
     )
 
 
-def metrics(visit: Visit) -> tuple[int, Any]:
-    client, now = visit.instance, visit.world.now()
-    up = (now - client.up_since).total_seconds() if client.up_since is not None else BEFORE
+def metrics(call: OnPremCall) -> tuple[int, Any]:
+    client, now = call.instance, call.world.now()
+    up = (now - client.up_since).total_seconds() if client.up_since is not None else UP_BEFORE_S
     calls: list[Row] = [
         (0, {"node": client.id, "result": result, "method": call}) for call, result in sorted(client.answered)
     ]
-    found = {
+    values = {
         "web_uptime": _metric("gauge", "Seconds since the start", (int(up), {})),
         "web_requests": _metric("counter", "Requests", (sum(client.answered.values()), {})),
-        # Here calls take no time.
+        # Calls take no time here.
         "api_requests_duration_ms_sum": _metric("counter", "Milliseconds that calls took", *calls),
     }
-    return _shown(visit, found, "metrics")
+    return _response(call, values, "metrics")
 
 
-def _shown(visit: Visit, found: dict[str, Any], *nests: str) -> tuple[int, Any]:
-    if visit.request.queried().get("format") == "prometheus":
-        return 200, _text(found)
-    whole: Any = found
-    for nest in reversed(nests):
-        whole = {nest: whole}
-    return 200, whole
+def _response(call: OnPremCall, values: dict[str, Any], *path: str) -> tuple[int, Any]:
+    if call.request.query_params().get("format") == "prometheus":
+        return 200, _text(values)
+    body: Any = values
+    for name in reversed(path):
+        body = {name: body}
+    return 200, body
 
 
-def _text(found: Mapping[str, Any]) -> str:
+def _text(values: Mapping[str, Any]) -> str:
     """https://prometheus.io/docs/instrumenting/exposition_formats/"""
     lines: list[str] = []
-    for name, metric in found.items():
+    for name, metric in values.items():
         lines += [f"# HELP {name} {metric['help']}", f"# TYPE {name} {metric['type']}"]
         for row in metric["data"]:
             labels = ",".join(f'{label}="{value}"' for label, value in row.get("labels", {}).items())

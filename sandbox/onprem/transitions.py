@@ -1,8 +1,8 @@
-"""What moves an On-Premises client from state to state, as data: rows of (trigger, from) -> (to, answer, source).
+"""What changes the state of an On-Premises client, as data: rows of (trigger, from) -> (to, response, source).
 
-The first row of a trigger that fits decides: it changes facts, and the state follows from them (`onprem_states.py`).
-The rows are in `onprem_hands.py`, `onprem_account.py` and `onprem_backup.py`; those that happen on Meta's side are
-told beside them (`onprem_elsewhere.py`), so that the whole table can be read and walked.
+The first row of a trigger that matches decides: it changes facts, and the state follows from them
+(`world/client_states.py`). The rows are in `operator_actions.py`, `account.py` and `backup.py`. Changes from outside
+are listed in `outside_changes.py`, so that the whole table can be read and tested.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,14 @@ from sandbox.world.instance import Instance
 from sandbox.world.number import SimNumber
 from sandbox.world.world import World
 
-# Where a row ends when that follows from what was before.
-FACTS = "as its other facts say"
+# The `to_state` of a row whose new state depends on facts that the row does not name.
+FOLLOWS_FROM_FACTS = "as its other facts say"
 DENIED = 1005
 
 
 @dataclass(slots=True)
-class Deed:
-    """One trigger on its way: who, when, and what the call brought along."""
+class TransitionContext:
+    """What a row is applied to: the client and its number, the time, and the body of the call."""
 
     world: World
     client: Instance
@@ -38,79 +38,88 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class No:
-    """A refusal. A text for `code` or `status` names the switch that has it. `fixed`: a page gives `status`."""
+class RefusalSpec:
+    """A refusal as a row has it. A text as `code` or `status` is the name of the switch that decides it.
+
+    `fixed`: a page gives the HTTP status.
+    """
 
     code: int | str
     details: str
     status: int | str | None = None
     fixed: bool = False
 
-    def said(self, switches: Switches) -> OnPremRefusal:
+    def exception(self, switches: Switches) -> OnPremRefusal:
+        """The refusal with the error code and the status that the switches choose."""
         code = getattr(switches, self.code) if isinstance(self.code, str) else self.code
         status: int | None = getattr(switches, self.status) if isinstance(self.status, str) else self.status
         fixed = self.fixed or isinstance(self.status, str)
         if status is None and code == DENIED:
-            status = 403  # who came as far as this is logged in; 401 would send them to log in again
+            status = 403  # the caller is logged in; 401 would make it log in again
         return OnPremRefusal(code, self.details, status, fixed=fixed)
 
 
-def always(_: Deed) -> bool:
+def always(_: TransitionContext) -> bool:
     return True
 
 
-def nothing(_: Deed) -> None:
-    """The row changes no fact."""
+def change_nothing(_: TransitionContext) -> None:
+    """For a row that changes no fact."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """`begins` empty: from any state. `ends` empty: it stays where it is. `status`: HTTP, or 409 for a command that
-    fails. `when`: what `holds` asks, in words."""
+class Transition:
+    """One row. Empty `from_states`: from any state. Empty `to_state`: the state stays as it is.
+
+    `status`: the HTTP status, or 409 for a command that fails. `condition`: what `applies` tests, in words.
+    """
 
     trigger: str
-    begins: tuple[str, ...]
-    ends: str
+    from_states: tuple[str, ...]
+    to_state: str
     source: str
     status: int = 200
-    no: No | None = None
-    when: str = ""
-    holds: Callable[[Deed], bool] = always
-    do: Callable[[Deed], None] = nothing
+    refusal: RefusalSpec | None = None
+    condition: str = ""
+    applies: Callable[[TransitionContext], bool] = always
+    change: Callable[[TransitionContext], None] = change_nothing
 
-    def fits(self, deed: Deed) -> bool:
-        return (not self.begins or deed.state in self.begins) and self.holds(deed)
+    def matches(self, context: TransitionContext) -> bool:
+        return (not self.from_states or context.state in self.from_states) and self.applies(context)
 
 
-def take(moves: Sequence[Move], trigger: str, deed: Deed) -> Move:
-    """Raises OnPremRefusal where the row refuses; it may have its effect all the same."""
-    found = next(move for move in moves if move.trigger == trigger and move.fits(deed))
-    with deed.world.changing(deed.number, deed.at):
-        found.do(deed)
-    if found.no is not None:
-        raise found.no.said(deed.world.switches)
-    return found
+def apply_first(rows: Sequence[Transition], trigger: str, context: TransitionContext) -> Transition:
+    """Applies the first row of the trigger that matches. Raises OnPremRefusal when that row refuses.
+
+    A row that refuses may change facts all the same.
+    """
+    row = next(row for row in rows if row.trigger == trigger and row.matches(context))
+    with context.world.changing(context.number, context.at):
+        row.change(context)
+    if row.refusal is not None:
+        raise row.refusal.exception(context.world.switches)
+    return row
 
 
 # -- facts that several rows change
 
 
-def begins(deed: Deed) -> None:
-    """The client starts: it takes its time, and then some more until it is connected."""
-    client, switches = deed.client, deed.world.switches
-    client.up_since = deed.at
-    client.starts_until = deed.at + timedelta(seconds=switches.client_start_s)
+def begin_start(context: TransitionContext) -> None:
+    """The client starts. It is `uninitialized` first, then `connecting`, as long as the switches say."""
+    client, switches = context.client, context.world.switches
+    client.up_since = context.at
+    client.starts_until = context.at + timedelta(seconds=switches.client_start_s)
     client.connects_until = client.starts_until + timedelta(seconds=switches.client_connect_s)
     client.settings_at_start = dict(client.settings)
 
 
-def connects(deed: Deed) -> None:
-    deed.client.connects_until = deed.at + timedelta(seconds=deed.world.switches.client_connect_s)
+def begin_connecting(context: TransitionContext) -> None:
+    context.client.connects_until = context.at + timedelta(seconds=context.world.switches.client_connect_s)
 
 
-def hold_registration(deed: Deed) -> None:
+def hold_registration(context: TransitionContext) -> None:
     """Meta honours this client's registration from now on, and no other client's of the number."""
-    number, client = deed.number, deed.client
+    number, client = context.number, context.client
     number.platform, number.live_instance, number.cut_off = "ON_PREMISE", client.id, False
     client.registered, client.moved = True, False
-    connects(deed)
+    begin_connecting(context)

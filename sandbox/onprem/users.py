@@ -1,4 +1,4 @@
-"""Users of an On-Premises client: login, tokens, and who may do what.
+"""Users of an On-Premises client: login, tokens, access rights.
 
 https://developers.facebook.com/docs/whatsapp/api/users/login (first login, password rule)
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/users
@@ -11,46 +11,46 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.errors import OnPremRefusal
-from sandbox.onprem.call import Visit
+from sandbox.onprem.call import OnPremCall
 from sandbox.wire import Request
 from sandbox.world.instance import TOKEN_LIFE, User
 
 SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-# `Authorization: Apikey` is taken on these only.
+# `Authorization: Apikey` works for these only.
 APIKEY = frozenset({"health", "metrics", "stats"})
 
 
-def authenticate(visit: Visit, admin: bool) -> None:
-    """Raises 1005."""
-    scheme, _, value = visit.request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "apikey" and visit.path[0] in APIKEY:
-        if visit.instance.api_key is None or value.strip() != visit.instance.api_key:
+def authenticate(call: OnPremCall, admin: bool) -> None:
+    """Sets the call's user. Raises 1005."""
+    scheme, _, value = call.request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "apikey" and call.path[0] in APIKEY:
+        if call.instance.api_key is None or value.strip() != call.instance.api_key:
             raise OnPremRefusal(1005, "Invalid credentials.")
         return
-    known = visit.instance.tokens.get(value.strip()) if scheme.lower() == "bearer" else None
-    if known is None or visit.world.now() >= known[1] or known[0] not in visit.instance.users:
+    known = call.instance.tokens.get(value.strip()) if scheme.lower() == "bearer" else None
+    if known is None or call.world.now() >= known[1] or known[0] not in call.instance.users:
         raise OnPremRefusal(1005, "Invalid credentials.")
-    visit.user = visit.instance.users[known[0]]
-    if admin and not visit.user.admin:
-        raise _no_admin(visit)
+    call.user = call.instance.users[known[0]]
+    if admin and not call.user.admin:
+        raise _admin_required(call)
 
 
-def _no_admin(visit: Visit) -> OnPremRefusal:
-    return OnPremRefusal(1005, "Admin access is required.", visit.world.switches.non_admin_status, fixed=True)
+def _admin_required(call: OnPremCall) -> OnPremRefusal:
+    return OnPremRefusal(1005, "Admin access is required.", call.world.switches.non_admin_status, fixed=True)
 
 
-def login(visit: Visit) -> tuple[int, Any]:
-    """Basic credentials for a token of 7 days; with the shipped password only together with a new one."""
-    name, password = _basic(visit.request)
-    found = visit.instance.users.get(name)
-    if found is None or found.password != password:
+def login(call: OnPremCall) -> tuple[int, Any]:
+    """Exchanges basic credentials for a token of 7 days. The shipped password needs a new one beside it."""
+    name, password = _basic(call.request)
+    user = call.instance.users.get(name)
+    if user is None or user.password != password:
         raise OnPremRefusal(1005, "Invalid credentials.")
-    new = visit.body.get("new_password")
-    if found.must_change and not new:
-        raise OnPremRefusal(visit.world.switches.first_login_code, "Change the password by sending new_password.")
+    new = call.body.get("new_password")
+    if user.must_change and not new:
+        raise OnPremRefusal(call.world.switches.first_login_code, "Change the password by sending new_password.")
     if new:
-        found.password, found.must_change = _password(new), False
-    return 200, {"users": [_issue(visit, name)]}
+        user.password, user.must_change = _strong_password(new), False
+    return 200, {"users": [_issue(call, name)]}
 
 
 def _basic(request: Request) -> tuple[str, str]:
@@ -64,12 +64,12 @@ def _basic(request: Request) -> tuple[str, str]:
     return name, password
 
 
-def _issue(visit: Visit, name: str) -> dict[str, str]:
-    instance, ends = visit.instance, visit.world.now() + TOKEN_LIFE
-    if visit.world.switches.old_login_tokens == "die":
+def _issue(call: OnPremCall, name: str) -> dict[str, str]:
+    instance, ends = call.instance, call.world.now() + TOKEN_LIFE
+    if call.world.switches.old_login_tokens == "die":
         instance.tokens = {token: known for token, known in instance.tokens.items() if known[0] != name}
     instance.issued += 1
-    digest = hashlib.sha256(f"{visit.world.seed}:{instance.id}:{instance.issued}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{call.world.seed}:{instance.id}:{instance.issued}".encode()).hexdigest()
     token = f"eyJhbGciOi.{digest}"
     instance.tokens[token] = (name, ends)
     return {"token": token, "expires_after": ends.strftime("%Y-%m-%d %H:%M:%S+00:00")}
@@ -81,68 +81,69 @@ def strong(password: str) -> bool:
         str.isdigit,
         str.isupper,
         str.islower,
-        lambda one: one in SPECIAL,
+        SPECIAL.__contains__,
     )
-    return 8 <= len(password) <= 64 and all(any(kind(one) for one in password) for kind in kinds)
+    return 8 <= len(password) <= 64 and all(any(kind(char) for char in password) for kind in kinds)
 
 
-def _password(given: Any) -> str:
-    if not isinstance(given, str) or not strong(given):
+def _strong_password(password: Any) -> str:
+    """Raises 1009 for a password that breaks the rules."""
+    if not isinstance(password, str) or not strong(password):
         raise OnPremRefusal(1009, "The password does not meet the rules.")
-    return given
+    return password
 
 
-def logout(visit: Visit) -> tuple[int, Any]:
-    """What dies by it is undocumented: this token, all of its user's, or none before its time."""
-    rule, tokens = visit.world.switches.logout_ends, visit.instance.tokens
-    token = visit.request.headers["authorization"].partition(" ")[2].strip()
+def logout(call: OnPremCall) -> tuple[int, Any]:
+    """Which tokens it ends is undocumented: this one, all of its user's, or none: switch `logout_ends`."""
+    rule, tokens = call.world.switches.logout_ends, call.instance.tokens
+    token = call.request.headers["authorization"].partition(" ")[2].strip()
     if rule == "all":
         name = tokens[token][0]
-        visit.instance.tokens = {one: known for one, known in tokens.items() if known[0] != name}
+        call.instance.tokens = {other: known for other, known in tokens.items() if known[0] != name}
     elif rule == "this":
         del tokens[token]
     return 200, {}
 
 
-# -- the node
+# -- users
 
 
-def create(visit: Visit) -> tuple[int, Any]:
-    name = visit.body.get("username")
+def create(call: OnPremCall) -> tuple[int, Any]:
+    name = call.body.get("username")
     if not isinstance(name, str) or not 4 <= len(name) <= 32:
         raise OnPremRefusal(1009, "Parameter 'username' must have 4 to 32 characters")
-    password = _password(visit.body.get("password"))
-    if name in visit.instance.users:
+    password = _strong_password(call.body.get("password"))
+    if name in call.instance.users:
         raise OnPremRefusal(1014, "Unable to create user. Already exist?", 400)
-    visit.instance.users[name] = User(password, admin=False)
+    call.instance.users[name] = User(password, admin=False)
     return 201, {"users": [{"username": name}]}
 
 
-def _named(visit: Visit) -> str:
-    name = visit.path[1]
-    if name not in visit.instance.users:
+def _named(call: OnPremCall) -> str:
+    name = call.path[1]
+    if name not in call.instance.users:
         raise OnPremRefusal(1006, "unknown user")
     return name
 
 
-def show(visit: Visit) -> tuple[int, Any]:
-    name = _named(visit)
-    role = "ROLE_ADMIN" if visit.instance.users[name].admin else "ROLE_USER"
+def show(call: OnPremCall) -> tuple[int, Any]:
+    name = _named(call)
+    role = "ROLE_ADMIN" if call.instance.users[name].admin else "ROLE_USER"
     return 200, {"users": [{"username": name, "ROLES": role}]}
 
 
-def change(visit: Visit) -> tuple[int, Any]:
-    """Only an admin creates and deletes users; a password changes its owner, too."""
-    asks = visit.user
-    if asks is not None and not asks.admin and visit.instance.users.get(visit.path[1]) is not asks:
-        raise _no_admin(visit)
-    visit.instance.users[_named(visit)].password = _password(visit.body.get("password"))
+def change(call: OnPremCall) -> tuple[int, Any]:
+    """A user may change their own password; the rest needs an admin."""
+    user = call.user
+    if user is not None and not user.admin and call.instance.users.get(call.path[1]) is not user:
+        raise _admin_required(call)
+    call.instance.users[_named(call)].password = _strong_password(call.body.get("password"))
     return 200, {}
 
 
-def delete(visit: Visit) -> tuple[int, Any]:
-    name = _named(visit)
-    if visit.instance.users[name].admin:
+def delete(call: OnPremCall) -> tuple[int, Any]:
+    name = _named(call)
+    if call.instance.users[name].admin:
         raise OnPremRefusal(1009, "The admin cannot be deleted")
-    del visit.instance.users[name]
+    del call.instance.users[name]
     return 200, {}

@@ -1,6 +1,6 @@
-"""Businesses of a scenario: each with its app, its WABAs and the token it gave out, and blind for the others.
+"""Businesses of a scenario: each with its apps, its WABAs and its tokens, and without access to the others.
 
-A credential profile is what a partner holds of one: app id and secret, verify token, system-user token.
+A credential profile is what a partner has of a business: app id and secret, verify token, system-user token.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from sandbox.scenarios.kinds import BadSpec
 from sandbox.world.accounts import SCOPES
 
 MANAGEMENT, MESSAGING = SCOPES
-# A token may end a hundred years from now, or have ended as long ago: the calendar has an end.
+# A token may expire a hundred years from now, or have expired as long ago: Python's calendar ends.
 MOST_DAYS = 36_500
 MOST_APPS, LARGEST = 100, 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class BusinessSpec:
-    """`token_expires_in_days` None: never. `token_sees_wabas` None: all of the business; else the first so many.
+    """`token_expires_in_days` None: never. `token_sees_wabas` None: all WABAs of the business; else the first ones.
 
-    `terms_accepted`: false where nobody of the business has accepted the terms of service, for all of its numbers.
-    `apps`: each with a secret, an address and a token of its own, over the same accounts.
+    `terms_accepted`: whether the business has accepted the terms of service, for all its numbers.
+    `apps`: their number; each has its own secret, address and token for the same accounts.
     """
 
     name: str = "Fleet"
@@ -36,9 +36,10 @@ class BusinessSpec:
 
 def business_of(row: Mapping[str, Any]) -> BusinessSpec:
     """One row of `businesses:`. Raises BadSpec."""
-    unknown = sorted(set(row) - {one.name for one in fields(BusinessSpec)})
+    parts = [field.name for field in fields(BusinessSpec)]
+    unknown = sorted(set(row) - set(parts))
     if unknown:
-        raise BadSpec(f"a business has no {unknown[0]!r}; it has {', '.join(one.name for one in fields(BusinessSpec))}")
+        raise BadSpec(f"a business has no {unknown[0]!r}; it has {', '.join(parts)}")
     if not isinstance(row.get("name"), str) or not row["name"]:
         raise BadSpec("a business needs a name")
     return replace(BusinessSpec(), **{name: _value(name, value) for name, value in row.items()})

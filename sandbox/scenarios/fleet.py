@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sandbox.scenarios.businesses import BusinessSpec
-from sandbox.scenarios.fleet_clients import made_client, spare_of
+from sandbox.scenarios.fleet_clients import make_client, make_spare_client
 from sandbox.scenarios.kinds import BadSpec, NumberSpec
 from sandbox.world import health
 from sandbox.world.accounts import App, Business, Template, Token, Waba
@@ -15,9 +15,9 @@ from sandbox.world.number import LOCKED, SimNumber
 from sandbox.world.senders import Sender
 from sandbox.world.world import World
 
-# Every so many numbers one has an id of 15 digits.
+# One of this many numbers has an id of 15 digits.
 SHORT_ID = 5
-# (country and network, digits that follow): mobile ranges of the length their country uses.
+# (country and network, digits that follow): mobile numbers of the length that is used in the country.
 RANGES = (
     ("5511", "9########"),
     ("49151", "########"),
@@ -62,18 +62,17 @@ class Builder:
     def __init__(self, world: World, businesses: Sequence[BusinessSpec] = ()) -> None:
         self._world = world
         self._specs = tuple(businesses) or (BusinessSpec(),)
-        self._apps: dict[str, App] = {}  # by the business's name
+        self._apps: dict[str, App] = {}  # by name of the business
         self._wabas: dict[str, list[Waba]] = {}
-        self._newest: dict[tuple[str, int | None], Waba] = {}  # of a business, by what is wrong with all of it
+        self._newest: dict[tuple[str, int | None], Waba] = {}  # by business and health problem of the account
         self._random = random.Random(f"{world.seed}:fleet")
         self._taken: set[str] = set()
-        self._rows: list[tuple[SimNumber, Instance | None]] = []
         for spec in self._specs:
-            self._found(spec)
+            self._add_business(spec)
         self.token = next(iter(world.tokens))
 
-    def _found(self, spec: BusinessSpec) -> None:
-        """A business with its apps, and one system user for each."""
+    def _add_business(self, spec: BusinessSpec) -> None:
+        """Adds a business with its apps and one system user for each app."""
         world = self._world
         app = App(
             id=self._digits(15, "9"),
@@ -95,38 +94,38 @@ class Builder:
             another_app(world, app, token, at)
 
     def build(self, specs: Sequence[NumberSpec]) -> list[SimNumber]:
-        """Raises BadSpec for a number of a business that is not there."""
-        made = [self._number(at, spec) for at, spec in enumerate(specs)]
+        """Adds the numbers. Raises BadSpec for a number of an unknown business."""
+        numbers = [self._number(at, spec) for at, spec in enumerate(specs)]
         for spec in self._specs:
             if spec.token_sees_wabas is not None:
                 for token in tokens_of(self._world, self._apps[spec.name].business_id):
                     token.wabas = frozenset(waba.id for waba in self._wabas[spec.name][: spec.token_sees_wabas])
-        return made
+        return numbers
 
     # -- parts
 
     def _digits(self, length: int, first: str) -> str:
-        """An id nobody has yet. Ids are strings: they are longer than what a float can hold."""
+        """An unused id. Ids are strings: they have more digits than a float can hold."""
         while True:
-            made = first + "".join(self._random.choices("0123456789", k=length - len(first)))
-            if made not in self._taken:
-                self._taken.add(made)
-                return made
+            digits = first + "".join(self._random.choices("0123456789", k=length - len(first)))
+            if digits not in self._taken:
+                self._taken.add(digits)
+                return digits
 
     def _e164(self) -> str:
         while True:
             prefix, rest = self._random.choice(RANGES)
-            made = "+" + prefix + "".join(self._random.choice("0123456789") if x == "#" else x for x in rest)
-            if made not in self._taken:
-                self._taken.add(made)
-                return made
+            e164 = "+" + prefix + "".join(self._random.choice("0123456789") if x == "#" else x for x in rest)
+            if e164 not in self._taken:
+                self._taken.add(e164)
+                return e164
 
     def _waba(self, name: str, problem: int | None) -> Waba:
-        """The business's newest, or one more where that is full.
+        """The newest WABA of the business, or a new one when that is full.
 
-        Numbers of an account that has a problem are by themselves: they would stop those that have none.
+        Numbers with a problem of their account get a WABA without other numbers, which would have the problem too.
         """
-        spec = next((one for one in self._specs if one.name == name), None) if name else self._specs[0]
+        spec = next((spec for spec in self._specs if spec.name == name), None) if name else self._specs[0]
         if spec is None:
             raise BadSpec(f"no business is called {name!r}")
         newest = self._newest.get((spec.name, problem))
@@ -137,9 +136,9 @@ class Builder:
         self._wabas[spec.name].append(waba)
         self._newest[spec.name, problem] = waba
         for template, language in (("hello_world", "en_US"), ("hello_world", "en"), ("smoke_test", "en")):
-            made = Template(self._digits(16, "7"), template, language)
-            waba.templates.append(made)
-            self._world.templates[made.id] = (waba, made)
+            added = Template(self._digits(16, "7"), template, language)
+            waba.templates.append(added)
+            self._world.templates[added.id] = (waba, added)
         self._world.wabas[waba.id] = waba
         return waba
 
@@ -151,11 +150,11 @@ class Builder:
             self._taken.add(phone_number_id)
         name = f"{self._random.choice(NAMES)} {self._random.choice(TRADES)} {at + 1}"
         pin = f"{self._random.randrange(1_000_000):06d}"
-        client = made_client(world, spec, e164, self._random) if spec.client != "none" else None
+        client = make_client(world, spec, e164, self._random) if spec.client != "none" else None
         number = SimNumber(
             e164=e164,
             phone_number_id=phone_number_id,
-            waba_id=self._waba(spec.business, _accounts_problem(spec)).id,
+            waba_id=self._waba(spec.business, _account_problem(spec)).id,
             name=name,
             kind=spec.kind,
             sender=Sender(now, behaviour=spec.senders, queue=spec.sender_queue),
@@ -177,11 +176,13 @@ class Builder:
         if client is not None:
             number.live_instance = client.id
         self._profile(number, client, spec)
-        world.add(number, client, spare_of(world, client) if client is not None and spec.spare_client else None)
+        world.add(
+            number, client, make_spare_client(world, client) if client is not None and spec.spare_client else None
+        )
         if spec.health_problem is not None:
-            health.put(world, number, spec.health_problem)
+            health.add_problem(world, number, spec.health_problem)
         number.sender.route = "cloud" if number.side == "cloud" else "on_premises"
-        number.sender.running = number.side != "neither"  # nobody sends to a number that is dark
+        number.sender.running = number.side != "neither"  # senders do not send to a dark number
         return number
 
     def _verification(self, number: SimNumber, spec: NumberSpec, now: datetime) -> None:
@@ -189,7 +190,7 @@ class Builder:
             number.onboarded_at = now - timedelta(days=spec.signed_up_days_ago)
         if spec.verified:
             number.code_status, number.verified_at = "VERIFIED", number.onboarded_at or now
-        number.phone.takes = "voice" if spec.code_method == "voice" else "both"
+        number.phone.receives = "voice" if spec.code_method == "voice" else "both"
         number.phone.lose = spec.lost_codes
         number.phone.voice_answered_by, number.phone.wrong_number = spec.voice_answered_by, spec.wrong_number
         number.phone.copies = spec.code_copies
@@ -213,7 +214,7 @@ class Builder:
         client.profile, client.about, client.photo = profile, about, b"\xff\xd8\xff\xe0sandbox"
 
 
-def _accounts_problem(spec: NumberSpec) -> int | None:
+def _account_problem(spec: NumberSpec) -> int | None:
     problem = spec.health_problem
     return problem if problem is not None and health.entity_of(problem) == "WABA" else None
 

@@ -1,4 +1,4 @@
-"""The On-Premises clients of a fleet, as they are found."""
+"""Makes the On-Premises clients of a fleet in their first state."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -11,16 +11,16 @@ from sandbox.world.world import World
 # The last On-Premises client version expired on this day.
 # https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
 SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
-# How long a living client's build still has.
-STILL_GOOD = timedelta(days=180)
+# Time until the build of a client expires that has not expired yet.
+NOT_EXPIRED_FOR = timedelta(days=180)
 
 
-def made_client(world: World, spec: NumberSpec, e164: str, luck: random.Random) -> Instance:
+def make_client(world: World, spec: NumberSpec, e164: str, chance: random.Random) -> Instance:
     now = world.now()
-    password = f"Adm1n!{luck.getrandbits(48):012x}"
+    password = f"Adm1n!{chance.getrandbits(48):012x}"
     shipped = DEFAULT_PASSWORD if spec.first_login else password
     client = Instance(
-        id=f"i-{luck.getrandbits(40):010x}",
+        id=f"i-{chance.getrandbits(40):010x}",
         e164=e164,
         users={"admin": User(shipped, admin=True, must_change=spec.first_login)},
         expires_at=_expiry(world, spec),
@@ -35,41 +35,41 @@ def made_client(world: World, spec: NumberSpec, e164: str, luck: random.Random) 
         registered_at=now - timedelta(days=spec.registered_days_ago),
         upgrading=spec.client == "uninitialized",
     )
-    client.api_key = _of(world, client.id, "Apikey")
+    client.api_key = _secret(world, client.id, "Apikey")
     if spec.client in ("gone", "stopped"):
         client.host = "gone" if spec.client == "gone" else "stopped"
     if spec.callbacks == "overloaded":
         client.callbacks.size, client.callbacks.stuck = float(world.switches.overload_at), True
     elif spec.callbacks != "empty":
-        client.callbacks.size = float(luck.randrange(5, 20))
+        client.callbacks.size = float(chance.randrange(5, 20))
     return client
 
 
-def spare_of(world: World, client: Instance) -> Instance:
-    """Clean: it runs, and holds no registration."""
+def make_spare_client(world: World, client: Instance) -> Instance:
+    """A second client for the same number. It is clean: it runs, and holds no registration."""
     name = f"{client.id}-spare"
     return Instance(
         id=name,
         e164=client.e164,
-        users={"admin": User(f"Adm1n!{_of(world, name, 'password')[:12]}", admin=True)},
+        users={"admin": User(f"Adm1n!{_secret(world, name, 'password')[:12]}", admin=True)},
         expires_at=client.expires_at,
         callbacks=Callbacks(world.now()),
         registered=False,
         topology=client.topology,
         shards=client.shards,
         version=client.version,
-        api_key=_of(world, name, "Apikey"),
+        api_key=_secret(world, name, "Apikey"),
     )
 
 
-def _of(world: World, instance: str, what: str) -> str:
-    """A secret of a client, drawn for itself: it changes nothing else of the fleet."""
-    return f"{random.Random(f'{world.seed}:{what}:{instance}').getrandbits(160):040x}"
+def _secret(world: World, instance: str, name: str) -> str:
+    """A secret of a client. Its randomness is its own, so that the rest of the fleet stays the same without it."""
+    return f"{random.Random(f'{world.seed}:{name}:{instance}').getrandbits(160):040x}"
 
 
 def _expiry(world: World, spec: NumberSpec) -> datetime:
-    """After the sunset every build has expired; before it, only where the kind says so."""
+    """After the sunset every build has expired; before it, only if the kind says so."""
     now = world.now()
     if spec.client == "expired" or world.kind == "after-sunset":
         return SUNSET if now > SUNSET else now - timedelta(days=1)
-    return now + STILL_GOOD
+    return now + NOT_EXPIRED_FOR

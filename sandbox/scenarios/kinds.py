@@ -1,4 +1,4 @@
-"""Kinds of numbers: what a fleet is made of, as data. A scenario may change any part of a kind."""
+"""The kinds of numbers in a fleet, as data. A scenario may change any part of a kind."""
 
 import re
 from collections.abc import Mapping
@@ -19,26 +19,26 @@ class NumberSpec:
     backup: Literal["works", "fails"] = "works"
     callbacks: Literal["empty", "some", "stuck", "overloaded"] = "empty"
     client_version: str = "2.53.3"
-    """Of the client. Before 2.45 `account/shards` needs no certificate, before 2.43 contacts have to be looked up."""
+    """Before 2.45 `account/shards` needs no certificate; before 2.43 contacts have to be looked up."""
     registered_days_ago: int = 365
-    """Days since its client was registered; after 7 a change of shards disconnects it."""
+    """Days since its client was registered. After 7 days a change of shards disconnects it."""
     spare_client: bool = False
-    """A second, clean client for the same number: whoever registers last serves it."""
+    """A second, clean client for the same number. The client that registers last serves the number."""
     locked: bool = False
-    """Meta has locked the account: it is connected and may not send."""
+    """Meta has locked the account: it is connected, but may not send."""
     unfinished: Literal["nothing", "deregistration"] = "nothing"
     """deregistration: an earlier one did not finish; `register` answers 133000 until it is deregistered again."""
     code_method: Literal["sms", "voice"] = "sms"
-    """voice: a landline, to which no SMS comes."""
+    """voice: a landline, which receives no SMS."""
     code_while_on_premises: Literal["accepted", "refused", "as_switch"] = "as_switch"
     voice_answered_by: Literal["person", "ivr"] = "person"
-    """ivr: a machine takes the calls; only a code asked for by IVR is heard."""
+    """ivr: a machine answers calls, and only a code sent by the method IVR arrives."""
     wrong_number: bool = False
-    """Codes reach somebody else's phone."""
+    """Codes go to another phone."""
     code_copies: int = 1
-    """How often the message with a code comes."""
+    """How often the message with a code arrives."""
     lost_codes: int = 0
-    """How many of the first codes get lost."""
+    """The number of first codes that get lost."""
     stop_command: Literal["works", "fails"] = "works"
     signed_up_days_ago: int | None = None
     """Days since Embedded Signup; None: the number did not come through it."""
@@ -48,33 +48,33 @@ class NumberSpec:
     deleted: bool = False
     tos_missing: bool = False
     first_login: bool = False
-    """The client still has the password it was shipped with."""
+    """The client still has its shipped password."""
     firewall: bool = False
-    """The client runs and serves, but nobody gets through to its API: silence, proof of nothing."""
+    """The client runs and serves, but a firewall blocks its API: no response, which proves nothing."""
     topology: Literal["single", "ha", "multiconnect"] = "single"
     shards: int = 1
     senders: Literal["obey", "ignore", "veto", "drain"] = "obey"
     sender_queue: Literal["drops", "keeps", "repeats"] = "drops"
-    """What senders do with a message that a dead side did not take: lose it, keep it for later, or keep it and say
-    the last ones before the gap again, too, as those whose answers had not come may not have arrived."""
+    """What senders do with a message that a dead side did not accept: drop it, keep it for later, or keep it and also
+    send again the last messages before the gap, for which they got no status."""
     profile: bool = True
     status: Literal["as_it_is", "MIGRATED", "RESTRICTED", "RATE_LIMITED", "FLAGGED"] = "as_it_is"
-    """What Graph shows in place of CONNECTED; only a FLAGGED number goes on sending."""
+    """What Graph shows instead of CONNECTED. Only a FLAGGED number can still send."""
     name_status: Literal["APPROVED", "AVAILABLE_WITHOUT_REVIEW", "DECLINED", "EXPIRED", "PENDING_REVIEW", "NONE"] = (
         "APPROVED"
     )
     quality: Literal["GREEN", "YELLOW", "RED", "NA", "UNKNOWN"] = "GREEN"
     health_problem: int | None = None
     business: str = ""
-    """Name of the business that it belongs to; empty: the first."""
+    """The name of its business; empty: the first business."""
 
 
 _HEALTHY = NumberSpec()
 _DARK = replace(_HEALTHY, kind="dark", platform="NOT_APPLICABLE", client="none", profile=False)
 
 KINDS: Mapping[str, NumberSpec] = {
-    one.kind: one
-    for one in (
+    spec.kind: spec
+    for spec in (
         _HEALTHY,
         replace(_HEALTHY, kind="business_app", client="none", on_business_app=True, pin="none", profile=False),
         replace(_DARK, kind="new", signed_up_days_ago=3, verified=True, pin="none"),
@@ -104,14 +104,14 @@ KINDS: Mapping[str, NumberSpec] = {
     )
 }
 
-# What a fleet is made of where nobody says: by world.
+# The kinds of a fleet when none are given, by world.
 DEFAULT_KINDS: Mapping[str, tuple[str, ...]] = {
     "open": ("healthy",),
     "closing": ("healthy",),
     "after-sunset": ("expired", "host_gone", "dark"),
 }
 
-# What a whole number may be, where not anything from 0 on; no day is so far away that a calendar has no such.
+# Bounds of whole numbers, where they are not 0 and LARGEST. Days have to be valid dates.
 LEAST: Mapping[str, int] = {"shards": 1, "code_copies": 1}
 MOST: Mapping[str, int] = {
     "shards": 32,
@@ -125,7 +125,7 @@ TYPES: Mapping[str, Any] = get_type_hints(NumberSpec)
 
 
 class BadSpec(ValueError):
-    """A kind, or a part of one, that does not exist."""
+    """A kind, a part or a value that does not exist."""
 
 
 def spec_of(row: Mapping[str, Any]) -> NumberSpec:

@@ -1,4 +1,4 @@
-"""What a partner has on file of its fleet: credentials, accounts, numbers and where their clients are."""
+"""The manifest: what a partner has on file of its fleet. Credentials, accounts, numbers, addresses of clients."""
 
 from dataclasses import fields
 from typing import Any
@@ -11,7 +11,7 @@ from sandbox.world.world import World
 
 
 def manifest(world: World, token: str, base: str) -> dict[str, Any]:
-    """What a partner has on file of its fleet, with addresses under `base`. An unknown PIN is null."""
+    """The manifest, with addresses under `base`. An unknown PIN is null."""
     base = base.rstrip("/")
     return {
         "graph_url": base,
@@ -22,7 +22,7 @@ def manifest(world: World, token: str, base: str) -> dict[str, Any]:
         "hook_url": f"{base}/_sandbox/senders/hook",
         "hook_secret": world.hook.secret,
         "wabas": [{"waba_id": waba_id} for waba_id in world.wabas],
-        "businesses": [_business(world, one) for one in world.businesses],
+        "businesses": [_business(world, business_id) for business_id in world.businesses],
         "numbers": [_row(world, number, base) for number in world.numbers.values()],
     }
 
@@ -39,11 +39,11 @@ def _profile(world: World, token: str) -> dict[str, Any]:
 
 
 def _business(world: World, business_id: str) -> dict[str, Any]:
-    """What a partner holds of one business: of its first app, and under `apps` of each."""
-    found = world.businesses[business_id]
-    wabas = [{"waba_id": waba.id} for waba in world.wabas.values() if waba.business_id == found.id]
+    """The credentials of one business: of its first app, and under `apps` of each app."""
+    business = world.businesses[business_id]
+    wabas = [{"waba_id": waba.id} for waba in world.wabas.values() if waba.business_id == business.id]
     apps = [_profile(world, token.value) for token in tokens_of(world, business_id)]
-    return {"business_id": found.id, "name": found.name, **apps[0], "wabas": wabas, "apps": apps}
+    return {"business_id": business.id, "name": business.name, **apps[0], "wabas": wabas, "apps": apps}
 
 
 def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
@@ -61,11 +61,11 @@ def _row(world: World, number: SimNumber, base: str) -> dict[str, Any]:
 
 
 def _client(world: World, client: Instance | None, base: str) -> dict[str, Any]:
-    """`api_key` opens health, metrics and stats alone."""
+    """`api_key` works for health, metrics and stats only."""
     if client is None:
         return dict.fromkeys(("onprem_url", "username", "password", "api_key", "instance"))
     return {
-        "onprem_url": f"{world.doors.get(client.id, base)}/onprem/{client.id}",
+        "onprem_url": f"{world.client_urls.get(client.id, base)}/onprem/{client.id}",
         "username": "admin",
         "password": client.users["admin"].password,
         "api_key": client.api_key,

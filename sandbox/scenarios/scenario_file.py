@@ -23,15 +23,15 @@ from typing import Any, cast
 
 import yaml
 
-from sandbox import call_names as routes
-from sandbox import faults as fault_rows
+from sandbox import call_names
+from sandbox.faults import BadFault, parse_fault
 from sandbox.open_questions import BadSwitch, with_values
 from sandbox.scenarios.businesses import BusinessSpec, business_of
 from sandbox.scenarios.kinds import BadSpec, NumberSpec, spec_of
 from sandbox.switches import Switches
 from sandbox.world.world import WORLDS, WorldKind
 
-# A clock begins within these: what happened years before still has a date, and so has what comes of it.
+# A clock begins within these years, so that events long before and after it are still valid dates.
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 LARGEST_SEED = 2**63 - 1
 PARTS = ("world", "seed", "now", "switches", "businesses", "numbers", "faults", "about")
@@ -53,7 +53,7 @@ class BadScenario(ValueError):
 
 @dataclass(slots=True)
 class Scenario:
-    """`numbers`: each with the faults that are its own. `fault_lines`: where each of `faults` stands in `source`."""
+    """`numbers`: each with its own faults. `fault_lines`: the line of each of `faults` in `source`."""
 
     world: WorldKind = "closing"
     seed: int = 1
@@ -66,33 +66,33 @@ class Scenario:
     source: str = "scenario"
     fault_lines: list[int] = field(default_factory=list)
 
-    def names_only(self, e164s: Container[str]) -> None:
-        """Raises BadScenario for a fault of a number that the fleet does not have: it would never strike."""
+    def check_e164s(self, e164s: Container[str]) -> None:
+        """Raises BadScenario for a fault with a number that is not in the fleet: it would never be applied."""
         for row, line in zip(self.faults, self.fault_lines, strict=True):
-            e164 = fault_rows.read(row).e164
+            e164 = parse_fault(row).e164
             if e164 is not None and e164 not in e164s:
                 raise BadScenario(self.source, line, "no number of this fleet has this e164; it comes from the seed")
 
 
-def load(path: str | Path) -> Scenario:
-    """From a file, or a shipped one by its name. Raises BadScenario or OSError."""
-    found = Path(path)
-    if not found.exists() and "/" not in str(path):
-        shipped = Path(str(files("sandbox"))) / "scenarios" / f"{found.stem}.yaml"
-        found = shipped if shipped.exists() else found
-    content = found.read_bytes()
+def load_scenario(path: str | Path) -> Scenario:
+    """From a file, or a shipped scenario by its name. Raises BadScenario or OSError."""
+    file = Path(path)
+    if not file.exists() and "/" not in str(path):
+        shipped = Path(str(files("sandbox"))) / "scenarios" / f"{file.stem}.yaml"
+        file = shipped if shipped.exists() else file
+    content = file.read_bytes()
     try:
-        return read(content.decode(), str(found))
+        return parse_scenario(content.decode(), str(file))
     except UnicodeDecodeError as bad:
-        raise BadScenario(str(found), content.count(b"\n", 0, bad.start) + 1, "not UTF-8") from None
+        raise BadScenario(str(file), content.count(b"\n", 0, bad.start) + 1, "not UTF-8") from None
 
 
-def shipped() -> list[str]:
+def shipped_scenarios() -> list[str]:
     folder = Path(str(files("sandbox"))) / "scenarios"
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def read(text: str, source: str = "scenario") -> Scenario:
+def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     """Raises BadScenario."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -101,14 +101,14 @@ def read(text: str, source: str = "scenario") -> Scenario:
         what = getattr(bad, "problem", None) or "not YAML"
         raise BadScenario(source, mark.line + 1 if mark is not None else 1, str(what)) from None
     except RecursionError:
-        raise BadScenario(source, 1, "nested deeper than anybody reads") from None
+        raise BadScenario(source, 1, "nested deeper than the parser allows") from None
     return _Reader(source).scenario(root)
 
 
 class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
-        self._named: list[tuple[str, yaml.Node]] = []  # businesses that rows of numbers name, and where
+        self._named: list[tuple[str, yaml.Node]] = []  # businesses that rows of numbers name, with their nodes
 
     def _bad(self, node: yaml.Node, what: str) -> BadScenario:
         return BadScenario(self._source, node.start_mark.line + 1, what)
@@ -126,13 +126,13 @@ class _Reader:
             raise BadScenario(
                 self._source, node.start_mark.line + 1 if node is not None else 1, f"{what} is not a mapping"
             )
-        seen: set[str] = set()
+        names: set[str] = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise self._bad(key, f"{what} has names, not lists or mappings, before its colons")
-            if key.value in seen:
+            if key.value in names:
                 raise self._bad(key, f"{key.value!r} is there twice")
-            seen.add(key.value)
+            names.add(key.value)
             yield str(key.value), value
 
     def _items(self, node: yaml.Node, what: str) -> list[yaml.Node]:
@@ -141,66 +141,67 @@ class _Reader:
         return list(node.value)
 
     def scenario(self, root: yaml.Node | None) -> Scenario:
-        told = Scenario(source=self._source)
+        scenario = Scenario(source=self._source)
         for name, node in self._pairs(root, "the scenario"):
             match name:
                 case "world":
-                    told.world = self._world(node)
+                    scenario.world = self._world(node)
                 case "seed":
-                    told.seed = self._whole(node, "seed", 0, LARGEST_SEED)
+                    scenario.seed = self._whole(node, "seed", 0, LARGEST_SEED)
                 case "now":
-                    told.now = self._time(node)
+                    scenario.now = self._time(node)
                 case "about":
-                    told.about = self._text(node, "about")
+                    scenario.about = self._text(node, "about")
                 case "switches":
-                    told.switches = dict(self._switches(node))
+                    scenario.switches = dict(self._switches(node))
                 case "businesses":
-                    told.businesses = self._businesses(node)
+                    scenario.businesses = self._businesses(node)
                 case "numbers":
                     for row in self._items(node, "numbers"):
-                        told.numbers.extend(self._numbers(row))
-                        if len(told.numbers) > MOST_NUMBERS:
+                        scenario.numbers.extend(self._numbers(row))
+                        if len(scenario.numbers) > MOST_NUMBERS:
                             raise self._bad(row, f"a fleet has at most {MOST_NUMBERS} numbers")
                 case "faults":
                     rows = self._items(node, "faults")
-                    told.faults = [self._fault(row) for row in rows]
-                    told.fault_lines = [row.start_mark.line + 1 for row in rows]
+                    scenario.faults = [self._fault(row) for row in rows]
+                    scenario.fault_lines = [row.start_mark.line + 1 for row in rows]
                 case _:
                     raise self._bad(node, f"a scenario has no {name!r}; it has {', '.join(PARTS)}")
-        if not told.numbers:
+        if not scenario.numbers:
             raise BadScenario(self._source, 1, "the scenario has no numbers")
-        known = {"", *(one.name for one in told.businesses)}
+        known = {"", *(business.name for business in scenario.businesses)}
         for name, node in self._named:
             if name not in known:
                 raise self._bad(node, f"no business is called {name!r}")
-        return told
+        return scenario
 
     def _businesses(self, node: yaml.Node) -> list[BusinessSpec]:
-        found: list[BusinessSpec] = []
+        businesses: list[BusinessSpec] = []
         for row in self._items(node, "businesses"):
-            told = self._parts(row, "a business", lambda part: business_of({"name": "any"} | part))
+            parts = self._parts(row, "a business", lambda part: business_of({"name": "any"} | part))
             try:
-                found.append(business_of(told))
+                business = business_of(parts)
             except BadSpec as bad:
                 raise self._bad(row, str(bad)) from None
-            if found[-1].name in {one.name for one in found[:-1]}:
-                raise self._bad(row, f"two businesses are called {found[-1].name!r}")
-        return found
+            if business.name in {other.name for other in businesses}:
+                raise self._bad(row, f"two businesses are called {business.name!r}")
+            businesses.append(business)
+        return businesses
 
     def _parts(
-        self, node: yaml.Node, what: str, sound: Callable[[dict[str, Any]], object], but: Container[str] = ()
+        self, node: yaml.Node, what: str, check: Callable[[dict[str, Any]], object], skip: Container[str] = ()
     ) -> dict[str, Any]:
-        """The parts of a row, each checked for itself, so that a mistake is told where it stands."""
-        told: dict[str, Any] = {}
+        """The parts of a row. Each is checked by itself, so that an error has the line of the wrong part."""
+        parts: dict[str, Any] = {}
         for name, value in self._pairs(node, what):
-            if name in but:
+            if name in skip:
                 continue
-            told[name] = self._value(value)
+            parts[name] = self._value(value)
             try:
-                sound({name: told[name]})
+                check({name: parts[name]})
             except BadSpec as bad:
                 raise self._bad(value, str(bad)) from None
-        return told
+        return parts
 
     def _text(self, node: yaml.Node, what: str) -> str:
         value = self._value(node)
@@ -231,12 +232,12 @@ class _Reader:
 
     def _switches(self, node: yaml.Node) -> Iterator[tuple[str, Any]]:
         for name, value in self._pairs(node, "switches"):
-            told = self._value(value)
+            setting = self._value(value)
             try:
-                with_values(Switches(), {name: told})
+                with_values(Switches(), {name: setting})
             except BadSwitch as bad:
                 raise self._bad(value, str(bad)) from None
-            yield name, told
+            yield name, setting
 
     def _numbers(self, node: yaml.Node) -> list[tuple[NumberSpec, list[dict[str, Any]]]]:
         count, faults = 1, list[dict[str, Any]]()
@@ -255,11 +256,12 @@ class _Reader:
         if of_a_row and "e164" in nodes:
             raise self._bad(nodes["e164"], "a row's faults are those of its numbers; leave out e164")
         row: Mapping[str, Any] = {name: self._value(value) for name, value in nodes.items()}
-        route = row.get("route", routes.ANY)
-        if not routes.known(route):
-            raise self._bad(nodes["route"], f"no call has the route {route!r}; there are: {', '.join(routes.names())}")
+        route = row.get("route", call_names.ANY)
+        if not call_names.known(route):
+            known = ", ".join(call_names.names())
+            raise self._bad(nodes["route"], f"no call has the route {route!r}; there are: {known}")
         try:
-            fault_rows.read(row)
-        except fault_rows.BadFault as bad:
+            parse_fault(row)
+        except BadFault as bad:
             raise self._bad(nodes.get(bad.part or "", node), str(bad)) from None
         return dict(row)

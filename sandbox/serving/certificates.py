@@ -1,4 +1,4 @@
-"""A self-signed certificate, such as an On-Premises client ships with: its callers have to be told to accept it.
+"""A self-signed certificate, as an On-Premises client ships with. Callers have to be configured to accept it.
 
 https://developers.facebook.com/docs/whatsapp/api/users/login (Meta's own samples call with `curl -k`)
 """
@@ -13,8 +13,8 @@ GOOD_FOR = timedelta(days=365)
 
 
 def context(host: str) -> ssl.SSLContext:
-    """For servers; the key is made now and kept nowhere."""
-    # Only who asks for TLS pays for loading these.
+    """A TLS context for servers. The key is new and is stored nowhere."""
+    # Loaded only with --tls-onprem: a server starts faster without them.
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
@@ -27,7 +27,7 @@ def context(host: str) -> ssl.SSLContext:
         subject: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         subject = x509.DNSName(host)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -41,9 +41,9 @@ def context(host: str) -> ssl.SSLContext:
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as room:  # ssl takes files only
-        chain = Path(room, "chain.pem")
-        chain.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
-        found.load_cert_chain(chain)
-    return found
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:  # ssl reads files only
+        chain = Path(folder, "chain.pem")
+        chain.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+        tls.load_cert_chain(chain)
+    return tls

@@ -1,7 +1,7 @@
-"""A port for every On-Premises deployment, shut while nobody would listen there.
+"""A port for each On-Premises deployment, closed while nothing would listen there.
 
-A client tells "connection refused" (nobody listens: the deployment is down) from silence (proof of nothing). Behind one
-shared port a stopped deployment could only break connections off, which is neither.
+A refused connection (nothing listens: the deployment is down) differs from no response (which proves nothing). On one
+port for all, a stopped deployment could only reset connections, which is neither of the two.
 """
 
 import asyncio
@@ -12,22 +12,24 @@ from contextlib import suppress
 from functools import partial
 from weakref import WeakSet
 
-from sandbox.errors import NobodyThere, Silence
+from sandbox.errors import ConnectionRefused, NoResponse
 from sandbox.onprem import deployments
 from sandbox.world.world import World
 
-# Each takes a file descriptor. A larger fleet shares the main port, where a stopped deployment resets connections.
-MOST_DOORS = 500
+# Each port takes a file descriptor. A larger fleet shares the main port, where a stopped deployment resets connections.
+MOST_PORTS = 500
 
 
-class Door:
-    """One port. It stays bound while it is shut, so that nobody else gets it; connections to it are refused then."""
+class ClientPort:
+    """One port. It stays bound while it is closed, so that no other process gets it; connections are refused then."""
 
-    def __init__(self, host: str, make: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, host: str, make_protocol: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None
+    ) -> None:
         self._host = host
-        self._make = make
+        self._make_protocol = make_protocol
         self._tls = tls
-        self._callers: WeakSet[asyncio.Transport] = WeakSet()
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sock = _bound(host, 0)
         self.port: int = self._sock.getsockname()[1]
@@ -38,15 +40,17 @@ class Door:
         asyncio.get_running_loop().add_reader(self._sock, self._accept)
         self.is_open = True
 
-    def shut(self) -> None:
+    def close(self) -> None:
+        """Refuses new connections and ends the present ones; `open` may follow."""
         asyncio.get_running_loop().remove_reader(self._sock)
         self._sock.close()
-        for caller in list(self._callers):
-            caller.abort()
+        for transport in list(self._transports):
+            transport.abort()
         self._sock = _bound(self._host, self.port)
         self.is_open = False
 
-    def close(self) -> None:
+    def release(self) -> None:
+        """Gives the port back for good."""
         if self.is_open:
             asyncio.get_running_loop().remove_reader(self._sock)
         self._sock.close()
@@ -55,56 +59,56 @@ class Door:
         with suppress(BlockingIOError, ConnectionAbortedError):
             connection, _ = self._sock.accept()
             connection.setblocking(False)
-            task = asyncio.get_running_loop().create_task(self._take(connection))
+            task = asyncio.get_running_loop().create_task(self._serve(connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _take(self, connection: socket.socket) -> None:
-        with suppress(OSError, ssl.SSLError):  # gone again, or not speaking TLS
+    async def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError, ssl.SSLError):  # closed already, or the caller does not speak TLS
             loop = asyncio.get_running_loop()
-            transport, _ = await loop.connect_accepted_socket(self._make, connection, ssl=self._tls)
-            self._callers.add(transport)
+            transport, _ = await loop.connect_accepted_socket(self._make_protocol, connection, ssl=self._tls)
+            self._transports.add(transport)
 
 
-class Doors:
-    """Opened and shut as the deployments go up and down."""
+class ClientPorts:
+    """The ports of all deployments, opened and closed as the deployments start and stop."""
 
     def __init__(
         self,
         world: World,
         host: str,
-        make: Callable[[str], asyncio.Protocol],
+        make_protocol: Callable[[str], asyncio.Protocol],
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`make` is told whose door it is. With TLS the fleet has to be small enough for doors of its own."""
+        """`make_protocol` gets the instance's id. TLS needs a fleet small enough for a port for each deployment."""
         self._world = world
-        few = len(world.instances) <= MOST_DOORS
-        self._doors = {name: Door(host, partial(make, name), tls) for name in world.instances} if few else {}
-        scheme, shown = "https" if tls is not None else "http", f"[{host}]" if ":" in host else host
-        world.doors.update({name: f"{scheme}://{shown}:{door.port}" for name, door in self._doors.items()})
-        self.look()
+        instances = world.instances if len(world.instances) <= MOST_PORTS else ()
+        self._ports = {name: ClientPort(host, partial(make_protocol, name), tls) for name in instances}
+        scheme, in_url = "https" if tls is not None else "http", f"[{host}]" if ":" in host else host
+        world.client_urls.update({name: f"{scheme}://{in_url}:{port.port}" for name, port in self._ports.items()})
+        self.update()
 
-    def look(self) -> None:
-        """Bring every door up to date."""
-        for name, door in self._doors.items():
+    def update(self) -> None:
+        """Opens and closes each port as its deployment is now."""
+        for name, port in self._ports.items():
             listens = self._listens(name)
-            if listens and not door.is_open:
-                door.open()
-            elif door.is_open and not listens:
-                door.shut()
+            if listens and not port.is_open:
+                port.open()
+            elif port.is_open and not listens:
+                port.close()
 
     def _listens(self, name: str) -> bool:
         try:
-            deployments.answers(self._world, self._world.instances[name])
-        except NobodyThere:
+            deployments.check_reachable(self._world, self._world.instances[name])
+        except ConnectionRefused:
             return False
-        except Silence:
-            return True  # a connection is taken, and nothing ever comes back
+        except NoResponse:
+            return True  # connections are accepted, and never answered
         return True
 
-    def close(self) -> None:
-        for door in self._doors.values():
-            door.close()
+    def release(self) -> None:
+        for port in self._ports.values():
+            port.release()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Posts webhooks over real connections, as the world's clock says, and asks new addresses to verify themselves."""
+"""Posts webhooks over HTTP when the world's clock says so, and verifies new webhook addresses."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
 
     from sandbox.app import Sandbox
 
-# "concurrent requests": how many of them is undocumented.
+# "concurrent requests": how many is undocumented.
 AT_ONCE = 50
-# The clock may be moved by a control call; it is looked at again after so many seconds whatever happens.
-LOOK_S = 1.0
+# A control call may move the clock, so the outbox is checked at least this often.
+CHECK_EVERY_S = 1.0
 
 
-class Courier:
+class WebhookSender:
     def __init__(self, sandbox: "Sandbox") -> None:
         self._sandbox = sandbox
         self._http: httpx.AsyncClient | None = None
         self._wake = asyncio.Event()
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._posts: set[asyncio.Task[None]] = set()
 
-    def look(self) -> None:
-        """Something happened that may have made webhooks."""
+    def wake(self) -> None:
+        """To be called after anything that may have put webhooks into the outbox."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Runs until it is cancelled."""
         try:
             while True:
                 for delivery in self._sandbox.due():
@@ -44,44 +44,41 @@ class Courier:
                 await self._http.aclose()
 
     def _client(self) -> "httpx.AsyncClient":
-        """Made when it is first needed: most servers never post, and are ready sooner without it."""
+        """Made when it is first needed: most servers never post, and start faster without it."""
         import httpx  # noqa: PLC0415
 
         if self._http is None:
-            patience = self._sandbox.world.switches.webhook_patience_s
-            self._http = httpx.AsyncClient(timeout=patience, trust_env=False, follow_redirects=False)
+            timeout = self._sandbox.world.switches.webhook_patience_s
+            self._http = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
         return self._http
 
     async def _until_next(self) -> None:
         due = self._sandbox.world.outbox.next_due()
-        left = LOOK_S if due is None else (due - self._sandbox.world.now()).total_seconds()
+        wait_s = CHECK_EVERY_S if due is None else (due - self._sandbox.world.now()).total_seconds()
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), max(0.0, min(left, LOOK_S)))
+            await asyncio.wait_for(self._wake.wait(), max(0.0, min(wait_s, CHECK_EVERY_S)))
         except TimeoutError:
             return
 
     async def _post(self, delivery: Delivery) -> None:
-        async with self._room:
-            status = await self._status(delivery)
-        self._sandbox.settle(delivery, status)
-        self.look()
+        async with self._slots:
+            response = await self._request("POST", delivery.url, content=delivery.body, headers=delivery.headers)
+        self._sandbox.settle(delivery, None if response is None else response.status_code)
+        self.wake()
 
-    async def _status(self, delivery: Delivery) -> int | None:
-        answer = await self._ask("POST", delivery.url, content=delivery.body, headers=delivery.headers)
-        return None if answer is None else answer.status_code
-
-    async def _ask(self, method: str, url: str, **how: Any) -> "httpx.Response | None":
-        """None where there was no answer in time, or nobody to give one."""
+    async def _request(self, method: str, url: str, **options: Any) -> "httpx.Response | None":
+        """None when there is no response in time, or nothing listens."""
         import httpx  # noqa: PLC0415
 
         try:
-            return await self._client().request(method, url, **how)
+            return await self._client().request(method, url, **options)
         except (httpx.HTTPError, httpx.InvalidURL):
             return None
 
-    async def verifies(self, handshake: Handshake) -> bool:
-        if handshake.is_nobodys:
+    async def verifies_itself(self, handshake: Handshake) -> bool:
+        """Whether the address returns the challenge."""
+        if handshake.is_discarded:
             return True
-        answer = await self._ask("GET", handshake.target)
-        return answer is not None and handshake.passed(answer.status_code, answer.text)
+        response = await self._request("GET", handshake.full_url)
+        return response is not None and handshake.passed(response.status_code, response.text)

@@ -1,4 +1,4 @@
-"""Businesses' accounts at Meta: WABAs, apps, and the tokens that may act for them. Facts only."""
+"""Businesses at Meta: their WABAs, their apps, and the tokens that may act for them. Facts only."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,16 +25,16 @@ class Template:
 
 @dataclass(slots=True)
 class Meter:
-    """Calls by the minute, so that a busy WABA costs no more memory than a quiet one."""
+    """Counts calls by the minute, so that a busy WABA needs no more memory than a quiet one."""
 
     minutes: dict[datetime, int] = field(default_factory=dict)
     blocked_until: datetime | None = None
     most: int = 0
 
     def spend(self, at: datetime, most: int, longer: timedelta) -> bool:
-        """Whether one more call is within `most` an hour; it counts if so.
+        """Whether one more call stays within `most` per hour; if so, it is counted.
 
-        The first one too many blocks until enough calls are an hour old; each one after it makes that `longer`.
+        The first call above the limit blocks until enough calls are an hour old. Each further one adds `longer`.
         """
         if most != self.most:
             self.most, self.blocked_until = most, None
@@ -44,7 +44,7 @@ class Meter:
         self.blocked_until = None
         calls = self.calls(at)
         if calls >= most:
-            self.blocked_until = self._frees(calls - most + 1)
+            self.blocked_until = self._free_at(calls - most + 1)
             return False
         self.add(at)
         return True
@@ -54,14 +54,14 @@ class Meter:
         self.minutes[minute] = self.minutes.get(minute, 0) + 1
 
     def calls(self, at: datetime) -> int:
-        """How many were taken in the hour up to now."""
+        """How many were counted in the hour before `at`."""
         first = next(iter(self.minutes), None)
         if first is not None and at - first >= HOUR:
             self.minutes = {when: calls for when, calls in self.minutes.items() if at - when < HOUR}
         return sum(self.minutes.values())
 
-    def _frees(self, calls: int) -> datetime:
-        """When the oldest so many are an hour old."""
+    def _free_at(self, calls: int) -> datetime:
+        """When the oldest `calls` calls are an hour old."""
         for when, count in self.minutes.items():
             calls -= count
             if calls <= 0:
@@ -77,19 +77,19 @@ class Waba:
     phone_number_ids: list[str] = field(default_factory=list)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)
-    meters: dict[str, Meter] = field(default_factory=dict)  # of each app that calls on it
-    on_cloud: set[str] = field(default_factory=set)  # ids of its registered numbers; one makes it active
-    health_problem: int | None = None  # the account's, and so of all its numbers
+    meters: dict[str, Meter] = field(default_factory=dict)  # by app id
+    on_cloud: set[str] = field(default_factory=set)  # ids of its registered numbers; one of them makes the WABA active
+    health_problem: int | None = None  # of the account, and so of all its numbers
 
     def meter(self, app_id: str) -> Meter:
         return self.meters.setdefault(app_id, Meter())
 
-    orders: dict[str, Any] = field(default_factory=dict)  # of its numbers, by how they are sorted; made when asked for
+    orders: dict[str, Any] = field(default_factory=dict)  # of its numbers, by sort order; made when first read
 
 
 @dataclass(slots=True, eq=False)
 class Business:
-    """A portfolio: it owns WABAs and apps, and sees nobody else's."""
+    """A portfolio. It owns WABAs and apps, and has no access to those of other businesses."""
 
     id: str
     name: str
@@ -105,15 +105,15 @@ class App:
     business_id: str
     verify_token: str
     callback_url: str | None = None
-    fields: frozenset[str] = frozenset()  # webhook fields it asked for; none named: all
+    fields: frozenset[str] = frozenset()  # webhook fields that it is subscribed to; empty: all
     meter: Meter = field(default_factory=Meter)
     requires_proof: bool = False
-    other: dict[str, dict[str, Any]] = field(default_factory=dict)  # subscriptions to what is not WhatsApp's
+    other: dict[str, dict[str, Any]] = field(default_factory=dict)  # subscriptions to other kinds of objects
 
 
 @dataclass(slots=True)
 class Token:
-    """`wabas` None: every account of its business. `expires_at` None: never."""
+    """`wabas` None: all accounts of its business. `expires_at` None: never."""
 
     value: str
     app_id: str

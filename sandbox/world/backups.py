@@ -1,6 +1,6 @@
-"""On-Premises backups: opaque, different each time, opened only by their password.
+"""On-Premises backups: opaque, different each time, opened only with their password.
 
-The scheme is ours (a keyed stream and a MAC). It protects nothing: it only behaves like a sealed blob does.
+The scheme is ours (a keyed stream and a MAC). It protects nothing; it only behaves like an encrypted blob.
 https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/backup-and-restore
 """
 
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-MAGIC = b"WABK"  # samples of real backups begin the same way each time
+MAGIC = b"WABK"  # all samples of real backups begin alike
 SALT, MAC, SUM = 16, 32, 8
 
 
 class CannotOpen(Exception):
-    """Garbled or cut short."""
+    """The backup is garbled or incomplete."""
 
 
 class WrongPassword(CannotOpen):
-    """Whole, and sealed under another password."""
+    """The backup is complete, but was made with another password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +50,31 @@ def seal(contents: Contents, password: str, salt: bytes) -> str:
     ).encode()
     key = _key(password, salt)
     cipher = _stream(key, body)
-    whole = MAGIC + salt + hmac.digest(key, cipher, "sha256") + cipher
-    return base64.b64encode(whole + _sum(whole)).decode()
+    blob = MAGIC + salt + hmac.digest(key, cipher, "sha256") + cipher
+    return base64.b64encode(blob + _sum(blob)).decode()
 
 
 def open_(data: str, password: str) -> Contents:
-    """Raises CannotOpen; WrongPassword where only that is wrong."""
+    """Raises CannotOpen; WrongPassword when only the password is wrong."""
     try:
         blob = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise CannotOpen from None
-    blob, told_sum = blob[:-SUM], blob[-SUM:]
-    if not blob.startswith(MAGIC) or _sum(blob) != told_sum:
+    blob, checksum = blob[:-SUM], blob[-SUM:]
+    if not blob.startswith(MAGIC) or _sum(blob) != checksum:
         raise CannotOpen
     salt, mac, cipher = blob[4 : 4 + SALT], blob[4 + SALT : 4 + SALT + MAC], blob[4 + SALT + MAC :]
     key = _key(password, salt)
     if not hmac.compare_digest(mac, hmac.digest(key, cipher, "sha256")):
         raise WrongPassword
-    told = json.loads(_stream(key, cipher))
+    body = json.loads(_stream(key, cipher))
     return Contents(
-        told["e164"],
-        told["instance"],
-        datetime.fromisoformat(told["taken_at"]),
-        told["shards"],
-        told["profile"],
-        told["settings"],
+        body["e164"],
+        body["instance"],
+        datetime.fromisoformat(body["taken_at"]),
+        body["shards"],
+        body["profile"],
+        body["settings"],
     )
 
 

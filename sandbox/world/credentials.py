@@ -1,4 +1,4 @@
-"""What happens to apps and tokens: made with a business, and later revoked, expired, issued anew.
+"""Apps and tokens: how they are made, revoked, expired and issued again.
 
 https://developers.facebook.com/docs/facebook-login/guides/access-tokens (a token can end at any time)
 https://developers.facebook.com/docs/graph-api/guides/secure-requests (an app may require `appsecret_proof`)
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox.errors import Refusal, Wrong
+from sandbox.errors import ControlError, Refusal
 from sandbox.world.accounts import App, Token
 from sandbox.world.world import World
 
 
 def another_app(world: World, first: App, token: Token, at: int) -> None:
-    """One more app of the same business, with an address, a secret and a token of its own; `at` counts from 2."""
+    """One more app of the same business with its own secret and token; `at` counts from 2."""
     chance = random.Random(f"{world.seed}:app:{first.id}:{at}")
     app = replace(
         first,
@@ -36,28 +36,28 @@ def tokens_of(world: World, business_id: str) -> list[Token]:
     return [token for token in world.tokens.values() if world.apps[token.app_id].business_id == business_id]
 
 
-# -- what people do to them; `business` names one, `token` means one alone, neither means all
+# -- actions of people. `token` names one token, `business` all tokens of one business; without both: all tokens
 
 
-def act(world: World, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises Wrong."""
-    what = str(told.get("do"))
-    chosen = _chosen(world, told)
-    return {"done": what, "tokens": len(chosen)} | ACTIONS[what](world, chosen)
+def act(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises ControlError."""
+    action = str(body.get("do"))
+    tokens = _chosen(world, body)
+    return {"done": action, "tokens": len(tokens)} | ACTIONS[action](world, tokens)
 
 
-def _chosen(world: World, told: Mapping[str, Any]) -> list[Token]:
-    if "token" in told:
-        found = world.tokens.get(str(told["token"]))
-        if found is None:
-            raise Wrong(404, "no such token")
-        return [found]
-    if "business" not in told:
+def _chosen(world: World, body: Mapping[str, Any]) -> list[Token]:
+    if "token" in body:
+        token = world.tokens.get(str(body["token"]))
+        if token is None:
+            raise ControlError(404, "no such token")
+        return [token]
+    if "business" not in body:
         return list(world.tokens.values())
     for business in world.businesses.values():
-        if told["business"] in (business.name, business.id):
+        if body["business"] in (business.name, business.id):
             return tokens_of(world, business.id)
-    raise Wrong(404, "no such business")
+    raise ControlError(404, "no such business")
 
 
 def _revoke(world: World, tokens: list[Token]) -> dict[str, Any]:
@@ -73,32 +73,32 @@ def _expire(world: World, tokens: list[Token]) -> dict[str, Any]:
 
 
 def _newest(tokens: list[Token]) -> list[Token]:
-    """Of each app's user the one that was issued last: those before it have been replaced."""
+    """The token of each app and user that was issued last; it replaces the earlier ones."""
     return list({(token.app_id, token.user_id): token for token in tokens}.values())
 
 
 def _issue(world: World, tokens: list[Token]) -> dict[str, Any]:
-    """A new token for each user, with the same rights and without an end; the old one stays what it is."""
-    made = []
+    """A new token for each user, with the same rights and no expiry. The old ones stay as they are."""
+    issued = []
     for token in _newest(tokens):
         value = "EAAG" + hashlib.sha256(f"{world.seed}:{token.value}:{len(world.tokens)}".encode()).hexdigest()
         world.tokens[value] = replace(token, value=value, expires_at=None, revoked=False)
-        made.append(value)
-    return {"issued": made}
+        issued.append(value)
+    return {"issued": issued}
 
 
-def _code(world: World, tokens: list[Token]) -> dict[str, Any]:
-    """What Embedded Signup hands to the page that it ran on: good once, for a token of the same app."""
-    made = {}
+def _signup_code(world: World, tokens: list[Token]) -> dict[str, Any]:
+    """The code that Embedded Signup returns: exchanged once for a token of the same app."""
+    codes = {}
     for token in _newest(tokens):
         code = "AQ" + hashlib.sha256(f"{world.seed}:{token.value}:{len(world.signup_codes)}".encode()).hexdigest()
         world.signup_codes[code] = token
-        made[token.app_id] = code
-    return {"codes": made}
+        codes[token.app_id] = code
+    return {"codes": codes}
 
 
 def exchange(world: World, app: App, code: str) -> Token:
-    """Raises Refusal for a code that is not the app's, or was used."""
+    """The token for a signup code. Raises Refusal for a code of another app, or one that was used."""
     token = world.signup_codes.get(code)
     if token is None or token.app_id != app.id:
         raise Refusal(100, message="Invalid verification code format.", subcode=36007)
@@ -107,7 +107,7 @@ def exchange(world: World, app: App, code: str) -> Token:
     return world.tokens[value]
 
 
-def _proof(required: bool) -> "Act":
+def _require_proof(required: bool) -> "Act":
     def change(world: World, tokens: list[Token]) -> dict[str, Any]:
         for token in tokens:
             world.apps[token.app_id].requires_proof = required
@@ -121,7 +121,7 @@ ACTIONS: Mapping[str, Act] = {
     "revoke_token": _revoke,
     "expire_token": _expire,
     "issue_token": _issue,
-    "signup_code": _code,
-    "require_proof": _proof(required=True),
-    "no_proof": _proof(required=False),
+    "signup_code": _signup_code,
+    "require_proof": _require_proof(required=True),
+    "no_proof": _require_proof(required=False),
 }

@@ -1,4 +1,4 @@
-"""Display names: asked for, reviewed by people at Meta, and in effect only after another `register`.
+"""Display names: requested, reviewed by people at Meta, in effect only after another `register`.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/display-names
 """
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.errors import Refusal
-from sandbox.world import events as callbacks
+from sandbox.world import account_events
 from sandbox.world.number import SimNumber
 from sandbox.world.world import World
 
@@ -16,8 +16,8 @@ CHANGES, PERIOD = 10, timedelta(days=30)
 SHORTEST, LONGEST = 2, 75
 
 
-def ask_for(world: World, number: SimNumber, name: Any) -> None:
-    """Puts a new name to review. Raises Refusal."""
+def request_change(world: World, number: SimNumber, name: Any) -> None:
+    """Submits a new name for review. Raises Refusal."""
     if number.deleted:
         raise Refusal(33)
     if not isinstance(name, str) or not SHORTEST <= len(name) <= LONGEST:
@@ -32,13 +32,13 @@ def ask_for(world: World, number: SimNumber, name: Any) -> None:
     number.new_name, number.new_name_status, number.name_approved_at = name, "PENDING_REVIEW", None
 
 
-def decide(world: World, number: SimNumber, *, approved: bool) -> bool:
-    """The review ends; False where there is none. Approved, the name waits up to 14 days for a `register`."""
+def finish_review(world: World, number: SimNumber, *, approved: bool) -> bool:
+    """Ends the review; False when there is none. An approved name waits up to 14 days for a `register`."""
     if number.new_name is None or number.new_name_status != "PENDING_REVIEW":
         return False
     number.new_name_status = "APPROVED" if approved else "DECLINED"
     number.name_approved_at = world.now() if approved else None
-    callbacks.name_decided(
+    account_events.name_decided(
         world,
         number,
         "APPROVED" if approved else "REJECTED",
@@ -48,8 +48,8 @@ def decide(world: World, number: SimNumber, *, approved: bool) -> bool:
     return True
 
 
-def take_effect(number: SimNumber) -> bool:
-    """What `register` does about it: nothing before the review has ended well, nor when 14 days are over."""
+def apply_approved(number: SimNumber) -> bool:
+    """Puts an approved name into effect, at `register`; False when there is none, or when its 14 days are over."""
     if number.new_name is None or number.new_name_status != "APPROVED":
         return False
     number.name, number.new_name, number.new_name_status = number.new_name, None, "NONE"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 Host = Literal["up", "stopped", "gone"]
 Topology = Literal["single", "ha", "multiconnect"]
 
-# The client's callback queue falls by about this many a second when the partner's webhook answers. Ours.
+# Callbacks per second that leave the queue while the partner's webhook answers. Ours.
 DRAINED_PER_S = 5.0
 # "Token lifetime 7 days": https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
 TOKEN_LIFE = timedelta(days=7)
@@ -36,13 +36,14 @@ class User:
 
 @dataclass(slots=True)
 class Callbacks:
-    """The queue to the partner's webhook: `size` at `at`; a stuck one never falls."""
+    """The queue to the partner's webhook: its `size` at `at`. A stuck queue never gets shorter."""
 
     at: datetime
     size: float = 0.0
     stuck: bool = False
 
     def settle(self, now: datetime) -> int:
+        """Brings `size` up to now; returns it as a whole number."""
         if not self.stuck and now > self.at:
             self.size = max(0.0, self.size - DRAINED_PER_S * (now - self.at).total_seconds())
         self.at = max(now, self.at)
@@ -55,15 +56,15 @@ class Callbacks:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way out: it leaves at `due`, or as soon after that as the client serves."""
+    """An accepted message: it is sent at `due`, or as soon after that as the client serves."""
 
     due: datetime
-    go: Callable[[datetime], None]
+    send: Callable[[datetime], None]
 
 
 # These settings take effect at the next start: https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/app
 AFTER_RESTART = ("callback_persist", "pass_through", "db_garbagecollector_enable")
-CONCURRENT = "max_concurrent_requests"  # of `webhooks`; as above
+CONCURRENT = "max_concurrent_requests"  # of `webhooks`; takes effect at the next start too
 
 
 @dataclass(slots=True, eq=False)
@@ -74,13 +75,13 @@ class Instance:
     expires_at: datetime
     callbacks: Callbacks
     host: Host = "up"
-    firewalled: bool = False  # nobody gets through to its API, while it serves as before
+    firewalled: bool = False  # its API cannot be reached, but it serves its number
     coreapp_up: bool = True
     registered: bool = True  # the client holds a registration of its own
     registered_at: datetime | None = None
-    needs_restart: bool = False  # after a restore onto a node that had an app
-    upgrading: bool = False  # its database is being changed for a new version
-    offline: bool = False  # its way to WhatsApp is cut, not the one to its API
+    needs_restart: bool = False  # after a restore onto a node that was registered
+    upgrading: bool = False  # its database is being upgraded
+    offline: bool = False  # it cannot reach WhatsApp; its API can be reached
     starts_until: datetime | None = None
     connects_until: datetime | None = None
     certificate_expired: bool = False
@@ -92,21 +93,21 @@ class Instance:
     version: str = "2.53.3"
     api_key: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)  # what differs from the defaults
-    settings_at_start: dict[str, Any] = field(default_factory=dict)  # the same when it was last started
+    settings_at_start: dict[str, Any] = field(default_factory=dict)  # `settings` when it was last started
     profile: dict[str, Any] = field(default_factory=dict)
     about: str = ""
     photo: bytes | None = None
     tokens: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    pending: dict[str, str] = field(default_factory=dict)  # a registration under way: e164, code method
+    pending: dict[str, str] = field(default_factory=dict)  # a registration in progress: e164
     media: dict[str, int] = field(default_factory=dict)  # id -> bytes
-    contacts: dict[str, str] = field(default_factory=dict)  # wa_id -> what the client knows of it
+    contacts: dict[str, str] = field(default_factory=dict)  # wa_id -> status
     certificates: dict[str, bytes] = field(default_factory=dict)  # external, webhooks
-    providers: dict[str, Any] = field(default_factory=dict)  # of media, by name
-    outgoing: deque[Outgoing] | None = None  # made for the first message: ten thousand empty ones are megabytes
+    providers: dict[str, Any] = field(default_factory=dict)  # media providers by name
+    outgoing: deque[Outgoing] | None = None  # made for the first message: ten thousand empty deques are megabytes
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)  # (call, ok or error)
-    posted: Counter[tuple[str, str]] = field(default_factory=Counter)  # webhooks: (what was told, ok or error)
-    up_since: datetime | None = None  # None: since before the fleet began
-    queues: int = 0  # callback queues that it lost
+    posted: Counter[tuple[str, str]] = field(default_factory=Counter)  # webhooks: (type, ok or error)
+    up_since: datetime | None = None  # None: it started before the fleet began
+    queues: int = 0  # number of callback queues that it lost
     messages: int = 0
     issued: int = 0
 
@@ -114,7 +115,7 @@ class Instance:
         return at >= self.expires_at
 
     def running(self, at: datetime) -> bool:
-        """Whether the client runs and could hold a connection, whatever Meta thinks of it."""
+        """Whether the client runs and could hold a connection, if Meta accepts it."""
         return (
             self.host == "up"
             and self.coreapp_up
@@ -134,20 +135,20 @@ class Instance:
 
     @property
     def queue(self) -> str:
-        """Its callback queue by name; one that was lost keeps its own, so that nothing of it is sent any more."""
+        """The name of its callback queue. A lost queue keeps its old name, so that nothing of it is sent any more."""
         return f"{self.id}#{self.queues}" if self.queues else self.id
 
     def lose_queue(self, at: datetime) -> None:
         self.queues += 1
         self.callbacks = Callbacks(at, stuck=self.callbacks.stuck)
 
-    def application(self) -> dict[str, Any]:
-        """The settings as they read."""
+    def application_settings(self) -> dict[str, Any]:
+        """The settings as a read shows them."""
         return merged(DEFAULT_SETTINGS, self.settings)
 
-    def in_effect(self) -> dict[str, Any]:
-        """The settings that the client goes by now."""
-        now, then = self.application(), merged(DEFAULT_SETTINGS, self.settings_at_start)
+    def effective_settings(self) -> dict[str, Any]:
+        """The settings that are in effect: some of them take effect at the next start only."""
+        now, then = self.application_settings(), merged(DEFAULT_SETTINGS, self.settings_at_start)
         now |= {name: then[name] for name in AFTER_RESTART if name in then}
         return now | {"webhooks": now["webhooks"] | {CONCURRENT: then["webhooks"][CONCURRENT]}}
 
@@ -157,9 +158,9 @@ def _parts(version: str) -> tuple[int, ...]:
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """A PATCH merges: what is absent stays as it was."""
-    out = dict(base)
+    """`base` with the changes of a PATCH: names that it does not have stay as they were."""
+    result = dict(base)
     for name, value in change.items():
-        both = isinstance(value, dict) and isinstance(out.get(name), dict)
-        out[name] = merged(out[name], value) if both else value
-    return out
+        both = isinstance(value, dict) and isinstance(result.get(name), dict)
+        result[name] = merged(result[name], value) if both else value
+    return result

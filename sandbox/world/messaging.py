@@ -1,4 +1,4 @@
-"""Messages: out of both sides, and in from consumers. What is sent into the gap between the sides is dropped.
+"""Messages that a number on Cloud sends, and inbound messages. One that arrives while the number is dark is dropped.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/migrating-from-onprem-to-cloud
 """
@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.errors import Refusal
-from sandbox.world import events as callbacks
-from sandbox.world import health
+from sandbox.world import health, message_events
 from sandbox.world.number import SimNumber
 from sandbox.world.world import World
 
-# A consumer's message opens the service window for this long.
+# A consumer's message opens the customer service window for this long.
 WINDOW = timedelta(hours=24)
 # fmt: off
 TYPES = frozenset({
@@ -24,14 +23,14 @@ TYPES = frozenset({
 # fmt: on
 MEDIA = frozenset({"image", "audio", "video", "document", "sticker"})
 LONGEST_TEXT = 4096
-# "Must be CONNECTED to send"; which code each other status gets is undocumented, these are what their names mean.
+# "Must be CONNECTED to send"; the error code for each other status is undocumented: these are what their names mean.
 FLAGS: Mapping[str, int] = {"RATE_LIMITED": 131048, "RESTRICTED": 368}
 LONGEST_OPAQUE = 512
 STANDARD_MPS, HIGH_MPS, COEXISTENCE_MPS = 80, 1_000, 20
 
 
 def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Takes a message for sending from Cloud; gives the answer. Raises Refusal."""
+    """Accepts a message for sending from Cloud; returns the response body. Raises Refusal."""
     at = world.now()
     to = _recipient(world, number, body)
     _on_cloud(number)
@@ -48,13 +47,13 @@ def send(world: World, number: SimNumber, body: Mapping[str, Any]) -> dict[str, 
         if world.switches.text_outside_window == "sync":
             raise Refusal(131047, "More than 24 hours have passed since the recipient last replied.")
         failed = 131047
-    failed = number.fails_next or failed
-    _pace(world, number, to, at)
+    failed = number.next_message_error or failed
+    _check_pace(world, number, to, at)
     _note_correlation(number, body)
     if failed is None and body.get("type") == "template" and not window_open(world, number, to):
-        number.paid_at = at  # this is paid by every list of prices there was; of the rest they say different things
+        number.paid_at = at  # paid by every price list so far; about other messages the lists differ
     wamid = "wamid." + world.draw(number).randbytes(18).hex().upper()
-    callbacks.statuses_on_cloud(world, number, to, wamid, at, body.get("biz_opaque_callback_data"), failed)
+    message_events.statuses_on_cloud(world, number, to, wamid, at, body.get("biz_opaque_callback_data"), failed)
     return {
         "messaging_product": "whatsapp",
         "contacts": [{"input": str(body["to"]), "wa_id": to}],
@@ -75,7 +74,7 @@ def read_receipt(number: SimNumber, body: Mapping[str, Any]) -> None:
 
 
 def _on_cloud(number: SimNumber) -> None:
-    """133010 is for whatever is done as a number that is not registered. Raises Refusal."""
+    """Raises Refusal when the number cannot act on Cloud: 133010 when it is not registered there."""
     if number.banned:
         raise Refusal(131031)
     if number.side != "cloud" or number.flagged == "MIGRATED":
@@ -91,12 +90,12 @@ def most_per_second(number: SimNumber) -> int:
     return HIGH_MPS if number.throughput == "HIGH" else STANDARD_MPS
 
 
-def _pace(world: World, number: SimNumber, to: str, at: datetime) -> None:
+def _check_pace(world: World, number: SimNumber, to: str, at: datetime) -> None:
     if world.switches.message_limits == "off":
         return
-    if not number.pace.within(most_per_second(number), at):
+    if not number.pace.within_throughput(most_per_second(number), at):
         raise Refusal(130429, "Cloud API message throughput has been reached.")
-    if not number.pace.to(to, at):
+    if not number.pace.within_pair_rate(to, at):
         raise Refusal(131056, "Too many messages were sent from this number to the same recipient.")
 
 
@@ -123,7 +122,7 @@ def _recipient(world: World, number: SimNumber, body: Mapping[str, Any]) -> str:
 
 
 def _content(kind: str, content: Any) -> None:
-    """Raises Refusal where what is to be sent is missing, or no message of its type."""
+    """Raises Refusal when the content is missing, or does not fit the message type."""
     if not content or not isinstance(content, list if kind == "contacts" else Mapping):
         raise Refusal(131008, f"Parameter {kind} is required.")
     if isinstance(content, list):
@@ -132,7 +131,7 @@ def _content(kind: str, content: Any) -> None:
         text = content.get("body")
         if not isinstance(text, str) or not 0 < len(text) <= LONGEST_TEXT:
             raise Refusal(100, f"Param text['body'] must be a text of 1 to {LONGEST_TEXT} characters.")
-    if kind in MEDIA and not any(isinstance(content.get(one), str) and content[one] for one in ("id", "link")):
+    if kind in MEDIA and not any(isinstance(content.get(name), str) and content[name] for name in ("id", "link")):
         raise Refusal(131008, f"Parameter {kind}['id'] or {kind}['link'] is required.")
 
 
@@ -146,7 +145,7 @@ def _known_template(world: World, number: SimNumber, template: Mapping[str, Any]
 
 
 def _note_correlation(number: SimNumber, body: Mapping[str, Any]) -> None:
-    """The same opaque data twice: somebody sent a message again whose first answer was lost."""
+    """The same opaque data twice means that a message was sent again after its first response was lost."""
     correlation = body.get("biz_opaque_callback_data")
     if correlation is None:
         return
@@ -156,12 +155,12 @@ def _note_correlation(number: SimNumber, body: Mapping[str, Any]) -> None:
 
 
 def window_open(world: World, number: SimNumber, consumer: str) -> bool:
-    wrote = number.windows.get(consumer)
-    return wrote is not None and world.now() - wrote < WINDOW
+    last_inbound = number.windows.get(consumer)
+    return last_inbound is not None and world.now() - last_inbound < WINDOW
 
 
 def inbound(world: World, number: SimNumber, consumer: str, text: str = "Hello") -> str | None:
-    """A consumer writes to the number: the side that gets it, or None where it is silently dropped."""
+    """A consumer writes to the number. Returns the side that gets the message; None when it is silently dropped."""
     world.settle(number)
     at = world.now()
     digits = "".join(char for char in consumer if char.isdigit())
@@ -172,14 +171,14 @@ def inbound(world: World, number: SimNumber, consumer: str, text: str = "Hello")
     )
     if number.side == "on_premises":
         instance = world.instances[str(number.live_instance)]
-        if not callbacks.inbound_on_premises(world, instance, digits, f"ABG{message_id}", text, at):
+        if not message_events.inbound_on_premises(world, instance, digits, f"ABG{message_id}", text, at):
             instance.callbacks.add(at)
         return "on_premises"
-    heard = number.side == "cloud" and bool(world.wabas[number.waba_id].subscriptions)
+    delivered = number.side == "cloud" and bool(world.wabas[number.waba_id].subscriptions)
     if number.side == "cloud":
-        number.pace.within(most_per_second(number), at)  # what comes in counts as well; nobody refuses it
-    if heard:
-        callbacks.inbound_on_cloud(world, number, digits, f"wamid.{message_id}", text, at)
+        number.pace.within_throughput(most_per_second(number), at)  # inbound messages count too, and are never refused
+    if delivered:
+        message_events.inbound_on_cloud(world, number, digits, f"wamid.{message_id}", text, at)
         return "cloud"
-    number.dropped_inbound += 1  # on neither side, or on Cloud with no app subscribed to hear of it
+    number.dropped_inbound += 1  # on neither side, or on Cloud without a subscribed app
     return None

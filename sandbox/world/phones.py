@@ -1,6 +1,6 @@
-"""The phone network: verification codes on their way to whoever holds the number's phone.
+"""The phone network: verification codes, and the phone of each number that receives them.
 
-Codes live for minutes and work once: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
+Codes are valid for minutes and work once: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
 """
 
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ Method = Literal["SMS", "VOICE"]
 
 @dataclass(slots=True)
 class Code:
-    """`arrives_at` is None for a code that never reaches the right phone; `most_tries` wrong ones kill it, 0: never."""
+    """`arrives_at` is None for a code that never reaches the right phone. `most_tries` 0: any number of tries."""
 
     digits: str
     sent_at: datetime
     method: str
     arrives_at: datetime | None
-    dies_at: datetime
+    expires_at: datetime
     most_tries: int = 0
     used: bool = False
     tries: int = 0
@@ -27,7 +27,7 @@ class Code:
         return self.arrives_at is not None and at >= self.arrives_at
 
     def as_json(self, at: datetime) -> dict[str, Any]:
-        """A code that has not arrived is not shown: nobody could read it."""
+        """For the oracle. The digits only once the code has arrived."""
         arrived = self.arrived(at)
         return {
             "code": self.digits if arrived else None,
@@ -39,20 +39,20 @@ class Code:
 
 @dataclass(slots=True)
 class Phone:
-    """The phone of one number. `lose` codes still to be lost; `takes` what it can receive."""
+    """The phone of one number. `receives`: calls and SMS, or calls only. `lose`: how many codes still get lost."""
 
-    takes: Literal["both", "voice"] = "both"
+    receives: Literal["both", "voice"] = "both"
     voice_answered_by: Literal["person", "ivr"] = "person"
-    """A machine that answers calls hears no code; the method IVR is made for it."""
+    """ivr: a machine answers, and only a code sent by the method IVR arrives."""
     wrong_number: bool = False
-    """Codes reach somebody else."""
+    """Codes go to another phone."""
     copies: int = 1
-    """How often each message comes; it is the same code."""
+    """How often each message arrives, with the same code."""
     lose: int = 0
     codes: list[Code] = field(default_factory=list)
 
     def send(self, digits: str, method: str, at: datetime, delay_s: float, minutes: float, most_tries: int) -> Code:
-        lost = self._loses(method)
+        lost = self._is_lost(method)
         code = Code(
             digits,
             at,
@@ -64,8 +64,8 @@ class Phone:
         self.codes.append(code)
         return code
 
-    def _loses(self, method: str) -> bool:
-        if self.wrong_number or (self.takes == "voice" and method == "SMS"):
+    def _is_lost(self, method: str) -> bool:
+        if self.wrong_number or (self.receives == "voice" and method == "SMS"):
             return True
         if self.voice_answered_by == "ivr" and method == "VOICE":
             return True
@@ -78,11 +78,11 @@ class Phone:
         return sum(code.sent_at > at for code in self.codes)
 
     def accept(self, digits: str, at: datetime) -> bool:
-        """Whether these digits are the newest code, alive and unused. Uses it up."""
+        """Whether these digits are the newest code, valid and unused; if so, the code is used then."""
         if not self.codes:
             return False
         newest = self.codes[-1]
-        if newest.used or at >= newest.dies_at or 0 < newest.most_tries <= newest.tries:
+        if newest.used or at >= newest.expires_at or 0 < newest.most_tries <= newest.tries:
             return False
         if newest.digits != digits:
             newest.tries += 1

@@ -1,8 +1,8 @@
-"""What `register` checks, in order, as a table.
+"""The checks of `register` in their order, as a table.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
-The order is undocumented; it is chosen so that what a caller can mend comes before what costs an outage, and what
-the server itself is not ready for (133000, 133004, 133015) comes last: a wrong PIN is found out before that.
+The order is undocumented. Here mistakes that a caller can correct come before those that cause an outage. States in
+which the server is not ready (133000, 133004, 133015) come last, after the PIN check.
 """
 
 import re
@@ -34,8 +34,8 @@ class Attempt:
     at: datetime
     within_budget: bool
     contents: backups.Contents | None = None
-    drops_onprem: bool = False  # a refusal that takes On-Premises down all the same
-    is_pin: bool = False
+    drops_onprem: bool = False  # the refusal takes On-Premises down
+    wrong_pin: bool = False
 
     @property
     def pin(self) -> str:
@@ -58,7 +58,7 @@ def _terms(attempt: Attempt) -> Refusal | None:
 
 
 def _business_app(attempt: Attempt) -> Refusal | None:
-    """Both texts were reported for numbers of the Business app, one on a first try and one on another."""
+    """Both texts were reported for numbers of the Business app, one for a first try and one for a later try."""
     number, switches = attempt.number, attempt.world.switches
     if number.on_business_app:
         first = number.registers % 2 == 1 if switches.business_app_text == "in_turn" else None
@@ -111,7 +111,7 @@ def _locked(attempt: Attempt) -> Refusal | None:
 
 
 def _backup(attempt: Attempt) -> Refusal | None:
-    """A backup is taken as it is: changed in one letter, or of another number, and it is none."""
+    """A backup that is changed in one letter, or is of another number, is refused."""
     backup = attempt.body.get("backup")
     if backup is None:
         return None
@@ -132,12 +132,13 @@ def _backup(attempt: Attempt) -> Refusal | None:
     return None
 
 
-def _bad_backup(attempt: Attempt, code: int | str) -> Refusal:
-    """The code of each cause is undocumented; `same` is that of a garbled one."""
+def _bad_backup(attempt: Attempt, error_code: int | str) -> Refusal:
+    """The error code of each cause is undocumented; `same`: as for a garbled backup."""
     switches = attempt.world.switches
     attempt.drops_onprem = switches.bad_backup_drops_onprem == "yes"
-    known = code if isinstance(code, int) else switches.bad_backup_code
-    return Refusal(known, "The backup could not be used to register this number.")
+    if not isinstance(error_code, int):
+        error_code = switches.bad_backup_code
+    return Refusal(error_code, "The backup could not be used to register this number.")
 
 
 def _too_old(attempt: Attempt, contents: backups.Contents) -> bool:
@@ -151,8 +152,8 @@ def _pin(attempt: Attempt) -> Refusal | None:
     if number.pin is None or number.pin == attempt.pin:
         return None
     number.wrong_pins += 1
-    number.guesses.guess(attempt.at, switches)
-    attempt.is_pin = True
+    number.guesses.count_wrong(attempt.at, switches)
+    attempt.wrong_pin = True
     attempt.drops_onprem = switches.wrong_pin_drops_onprem == "yes"
     return Refusal(switches.wrong_pin_code, "The two-step verification PIN does not match.")
 
@@ -167,17 +168,17 @@ def _already(attempt: Attempt) -> Refusal | None:
 def _verified(attempt: Attempt) -> Refusal | None:
     number = attempt.number
     if attempt.contents is not None or number.platform == "CLOUD_API":
-        return None  # a good backup stands for the code: no OTP on a move
+        return None  # a good backup replaces the verification code
     ends = attempt.world.signup_ends(number)
     if ends is not None and attempt.at >= ends:
         code = attempt.world.switches.signup_window_code
         return Refusal(code, "The number was not registered within 14 days of Embedded Signup.")
-    if number.code_status == "VERIFIED" and not _lapsed_in_the_dark(attempt):
+    if number.code_status == "VERIFIED" and not _verification_lapsed(attempt):
         return None
     return Refusal(133006, "The phone number needs to be verified before registering.")
 
 
-def _lapsed_in_the_dark(attempt: Attempt) -> bool:
+def _verification_lapsed(attempt: Attempt) -> bool:
     number = attempt.number
     if attempt.world.switches.dark_verified_registers == "yes" or number.onboarded_at is not None:
         return False

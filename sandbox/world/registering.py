@@ -1,4 +1,4 @@
-"""`register` and `deregister` on Cloud: what they do to the world.
+"""`register` and `deregister` on Cloud, and their effects.
 
 https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-migration (with a backup: the move)
 """
@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.errors import Refusal
-from sandbox.world import display_names as naming
-from sandbox.world import events as callbacks
+from sandbox.world import account_events, display_names
 from sandbox.world.number import SimNumber, Storage
 from sandbox.world.register_checks import CHECKS, Attempt
 from sandbox.world.world import World
@@ -18,41 +17,41 @@ MAINTENANCE = timedelta(seconds=60)
 
 
 def register(world: World, number: SimNumber, body: Mapping[str, Any]) -> float:
-    """Raises Refusal. Gives the seconds for which the answer keeps the caller waiting."""
+    """Registers the number on Cloud; returns the seconds until the response. Raises Refusal."""
     number.registers += 1
     at = world.now()
     attempt = Attempt(world, number, body, at, number.register_budget.spend(at))
     for _, check in CHECKS:
         refusal = check(attempt)
         if refusal is not None:
-            _refused(attempt)
+            _apply_refusal(attempt)
             raise refusal
     return _succeed(attempt)
 
 
-def _refused(attempt: Attempt) -> None:
+def _apply_refusal(attempt: Attempt) -> None:
     number, switches = attempt.number, attempt.world.switches
     if switches.failed_registers_count == "no" and attempt.within_budget:
         number.register_budget.give_back()
     drops = attempt.drops_onprem or switches.refused_register_drops_onprem == "yes"
     with attempt.world.changing(number, attempt.at):
-        moving = number.moving_until is not None  # then it is off already, and arrives on Cloud whatever is refused
+        moving = number.moving_until is not None  # it has left On-Premises already, and will be on Cloud
         if drops and number.platform == "ON_PREMISE" and not number.on_business_app and not moving:
             number.cut_off = True
-            if attempt.is_pin:
+            if attempt.wrong_pin:
                 number.platform = switches.platform_after_wrong_pin
 
 
 def _succeed(attempt: Attempt) -> float:
     world, number = attempt.world, attempt.number
     number.registered += 1
-    number.guesses.forget()
-    renamed = naming.take_effect(number)
+    number.guesses.reset()
+    renamed = display_names.apply_approved(number)
     if number.platform == "CLOUD_API":
         if not renamed:
-            number.double_effects += 1  # it was there already: a second effect of what should happen once
+            number.double_effects += 1  # it was on Cloud already: the call took effect twice
         return 0.0
-    seconds = _takes(world, number)
+    seconds = _duration(world, number)
     with world.changing(number, attempt.at):
         _leave_onprem(attempt)
         number.pin = attempt.pin
@@ -61,15 +60,15 @@ def _succeed(attempt: Attempt) -> float:
     return seconds
 
 
-def _takes(world: World, number: SimNumber) -> float:
-    """Up to 15 s are documented. In-process nothing takes time."""
+def _duration(world: World, number: SimNumber) -> float:
+    """Seconds that the move takes; up to 15 s are documented. 0 in-process."""
     if not world.calls_take_time or not world.switches.register_seconds:
         return 0.0
     return world.switches.register_seconds * world.draw(number).uniform(0.4, 1.0)
 
 
 def _leave_onprem(attempt: Attempt) -> None:
-    """The deployment is disconnected and shut down; what its backup carried comes along."""
+    """Disconnects the On-Premises client; the contents of its backup move with the number."""
     world, number, contents = attempt.world, attempt.number, attempt.contents
     client = world.instance_of(number)
     if client is not None:
@@ -78,7 +77,7 @@ def _leave_onprem(attempt: Attempt) -> None:
         if client.host == "up" and world.switches.health_after_move == "connection_refused":
             client.host = "stopped"
         if contents is not None and client.shards >= 2:
-            upgrade_throughput(world, number, attempt.at)  # two shards or more come up with high throughput
+            upgrade_throughput(world, number, attempt.at)  # clients with two or more shards get high throughput
     number.cut_off, number.deregistered_at = False, None
     region = attempt.body.get("data_localization_region")
     if region is not None and world.switches.storage_set_by != "settings":
@@ -88,20 +87,20 @@ def _leave_onprem(attempt: Attempt) -> None:
     keep = contents is not None and world.switches.profile_survives == "yes"
     number.moving_profile = dict(contents.profile) if keep and contents is not None else {}
     if client is not None and client.photo is not None and not keep:
-        callbacks.picture_lost(world, number, attempt.at)
+        account_events.picture_lost(world, number, attempt.at)
 
 
 def upgrade_throughput(world: World, number: SimNumber, at: datetime) -> None:
-    """Up to a minute of maintenance (131057), then the level and its webhook.
+    """Up to a minute of maintenance (131057), then the new level and its webhook.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput
     """
     number.maintenance_until = at + MAINTENANCE
-    callbacks.throughput_upgraded(world, number, number.maintenance_until)
+    account_events.throughput_upgraded(world, number, number.maintenance_until)
 
 
 def deregister(world: World, number: SimNumber) -> None:
-    """Off Cloud. Raises Refusal. The number and its history stay; local storage is turned off."""
+    """Takes the number off Cloud. The number and its history stay; local storage is reset. Raises Refusal."""
     number.deregisters += 1
     at = world.now()
     if number.deleted:

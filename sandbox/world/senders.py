@@ -1,7 +1,7 @@
-"""A partner's senders: each number's queue sends where its route says, and obeys the hook or not.
+"""A partner's senders: the queue of each number sends to the side of its route, and obeys the traffic hook or not.
 
-Nothing runs in the background. What was sent since the last look is worked out from the clock; whoever
-changes a number's side, or a sender, first lets it catch up.
+Nothing runs in the background. What was sent since the last call is computed from the clock. Before the side of a
+number or its sender changes, `catch_up` has to be called.
 """
 
 import hashlib
@@ -16,17 +16,17 @@ Behaviour = Literal["obey", "ignore", "veto", "drain"]
 BEHAVIOURS = ("obey", "ignore", "veto", "drain")
 Queue = Literal["drops", "keeps", "repeats"]
 QUEUES = ("drops", "keeps", "repeats")
-# Messages whose statuses have not come yet when sending stops; ours.
+# Messages without a status when sending stops; ours.
 IN_FLIGHT = 2
 EVENTS = ("pause_sends", "switch_route", "resume_sends")
 
 
 @dataclass(slots=True)
 class Sender:
-    """One number's queue; a message is written every `every_s`. Times are the world's.
+    """The queue of one number; a message is written every `every_s` seconds.
 
-    `gap_s` is the sum of the ended pauses. `held` counts what waited in a pause; `waiting` is what waits now. Of what
-    was written everything is sent, lost or waiting; `doubled` are those that were sent once more.
+    `gap_s`: the sum of the pauses that have ended. `held`: messages written during pauses. `waiting`: messages that
+    wait now. Every written message is sent, lost or waiting. `doubled`: messages that were sent twice.
     """
 
     counted_to: datetime
@@ -36,10 +36,10 @@ class Sender:
     behaviour: Behaviour = "obey"
     queue: Queue = "drops"
     drain_s: float = 3.0
-    ran: bool = True  # before the pause that is on; one that ends by itself gives back what was
-    stops_at: datetime | None = None  # a pause that is still draining
+    ran: bool = True  # `running` before the present pause; restored when the pause expires
+    stops_at: datetime | None = None  # end of the drain of a pause
     paused_at: datetime | None = None
-    resumes_at: datetime | None = None  # a pause is a lease: it ends by itself
+    resumes_at: datetime | None = None  # when the pause expires
     gap_s: float | None = None
     sent: int = 0
     held: int = 0
@@ -47,21 +47,21 @@ class Sender:
     to_dead_side: int = 0
     lost: int = 0
     doubled: int = 0
-    part: float = 0.0
-    unsure: int = 0  # of those sent last before a gap: their statuses had not come yet
+    fraction: float = 0.0  # of the next message
+    unconfirmed: int = 0  # messages sent last before a gap, whose statuses had not come yet
 
     def catch_up(self, to: datetime, side: str) -> None:
-        """Count what was sent up to `to`; the number was at `side` all that time."""
-        while (turn := self._next_turn(to)) is not None:
-            self._count(turn, side)
-            self._take(turn)
+        """Counts what was sent up to `to`; the number was at `side` all that time."""
+        while (at := self._next_change(to)) is not None:
+            self._count(at, side)
+            self._apply_changes(at)
         self._count(to, side)
 
-    def _next_turn(self, to: datetime) -> datetime | None:
-        turns = [at for at in (self.stops_at, self.resumes_at) if at is not None and at <= to]
-        return min(turns, default=None)
+    def _next_change(self, to: datetime) -> datetime | None:
+        changes = [at for at in (self.stops_at, self.resumes_at) if at is not None and at <= to]
+        return min(changes, default=None)
 
-    def _take(self, at: datetime) -> None:
+    def _apply_changes(self, at: datetime) -> None:
         if self.stops_at is not None and self.stops_at <= at:
             self.stops_at = None
             self._stop(at)
@@ -70,12 +70,12 @@ class Sender:
             self.running = self.ran
 
     def _count(self, to: datetime, side: str) -> None:
-        """What is written is sent, with all that waits; while paused it waits."""
+        """Messages are written until `to`: they are sent, or wait while the sender is paused."""
         if to <= self.counted_to:
             return
-        due = (to - self.counted_to).total_seconds() / self.every_s + self.part
+        due = (to - self.counted_to).total_seconds() / self.every_s + self.fraction
         self.counted_to = to
-        self.part = due % 1.0
+        self.fraction = due % 1.0
         written = int(due)
         if not self.running:
             self.held += written
@@ -83,16 +83,16 @@ class Sender:
         elif side == self.route:
             self._send(written)
         elif written:
-            self._miss(written)
+            self._send_to_dead_side(written)
 
     def _send(self, written: int) -> None:
-        """To the side that serves: first what waited, and again what nobody is sure of."""
-        self.sent += self.waiting + written + self.unsure
-        self.doubled += self.unsure
-        self.waiting = self.unsure = 0
+        """To the side that serves: the waiting messages too, and the unconfirmed ones again."""
+        self.sent += self.waiting + written + self.unconfirmed
+        self.doubled += self.unconfirmed
+        self.waiting = self.unconfirmed = 0
 
-    def _miss(self, written: int) -> None:
-        """To a dead side. Who keeps what was not taken tries it all again each time."""
+    def _send_to_dead_side(self, written: int) -> None:
+        """A queue that keeps messages tries all of them again each time."""
         self.to_dead_side += written
         if self.queue == "drops":
             self.lost += self.waiting + written
@@ -100,17 +100,17 @@ class Sender:
             self.waiting = 0
             return
         self.waiting += written
-        self._is_unsure()
+        self._note_unconfirmed()
 
-    def _is_unsure(self) -> None:
+    def _note_unconfirmed(self) -> None:
         if self.queue == "repeats":
-            self.unsure = min(self.sent, IN_FLIGHT)
+            self.unconfirmed = min(self.sent, IN_FLIGHT)
 
     def _stop(self, at: datetime) -> None:
-        was, self.running = self.running, False
+        was_running, self.running = self.running, False
         if self.paused_at is None:
-            self.paused_at, self.ran = at, was
-            self._is_unsure()
+            self.paused_at, self.ran = at, was_running
+            self._note_unconfirmed()
 
     def _start(self, at: datetime) -> None:
         self.resumes_at = self.stops_at = None
@@ -119,10 +119,10 @@ class Sender:
             self.gap_s = (self.gap_s or 0.0) + (at - self.paused_at).total_seconds()
             self.paused_at = None
 
-    # -- what the hook asks for; the caller has caught up
+    # -- events of the hook; the caller has called `catch_up`
 
     def pause(self, at: datetime, deadline: datetime | None) -> bool:
-        """Whether sends have stopped already; False while what is in flight still goes out."""
+        """Whether sending has stopped already; False while messages in flight are still sent."""
         if self.behaviour == "ignore":
             return True
         self.resumes_at = deadline
@@ -162,24 +162,24 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class HookAnswer:
+class HookResponse:
     status: int
     body: Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Hook:
-    """Answers given, by idempotency key, and what an `ask` URL stands for."""
+    """The traffic hook: its responses by idempotency key, and the numbers behind its `ask` URLs."""
 
     secret: str
-    answers: dict[str, HookAnswer] = field(default_factory=dict)
-    asks: dict[str, str] = field(default_factory=dict)  # ticket -> e164
+    responses: dict[str, HookResponse] = field(default_factory=dict)
+    tickets: dict[str, str] = field(default_factory=dict)  # ticket -> e164
 
-    def signed(self, body: bytes, signature: str) -> bool:
-        wanted = "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(wanted, signature)
+    def is_signed(self, body: bytes, signature: str) -> bool:
+        expected = "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(expected, signature)
 
     def ticket(self, key: str, e164: str) -> str:
         ticket = hashlib.sha256(key.encode()).hexdigest()[:16]
-        self.asks[ticket] = e164
+        self.tickets[ticket] = e164
         return ticket

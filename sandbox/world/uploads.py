@@ -1,4 +1,4 @@
-"""Pictures on their way to a profile: the Resumable Upload API, which gives a handle for a file.
+"""Uploads of pictures for a profile: the Resumable Upload API, which returns a handle for a file.
 
 https://developers.facebook.com/docs/graph-api/guides/upload
 """
@@ -12,7 +12,7 @@ MOST_BYTES = 5 * 1024 * 1024
 
 @dataclass(slots=True)
 class Session:
-    """A file under way; `handle` once it is whole. Its bytes are not kept, only how many came."""
+    """One upload; `handle` once the file is complete. Only the number of its bytes is kept."""
 
     id: str
     app_id: str
@@ -30,12 +30,12 @@ class Uploads:
 
     def begin(self, app_id: str, length: int, kind: str) -> Session:
         name = self._opaque("session", len(self.sessions))
-        made = Session(f"upload:{name}", app_id, length, kind)
-        self.sessions[made.id] = made
-        return made
+        session = Session(f"upload:{name}", app_id, length, kind)
+        self.sessions[session.id] = session
+        return session
 
     def add(self, session: Session, size: int) -> str | None:
-        """So many bytes more; the handle where the file is whole now."""
+        """Adds `size` bytes; returns the handle once the file is complete."""
         session.offset += size
         if session.offset < session.length:
             return None
@@ -43,5 +43,5 @@ class Uploads:
         self.handles[session.handle] = session
         return session.handle
 
-    def _opaque(self, what: str, number: int) -> str:
-        return hashlib.sha256(f"{self.seed}:{what}:{number}".encode()).hexdigest()
+    def _opaque(self, kind: str, number: int) -> str:
+        return hashlib.sha256(f"{self.seed}:{kind}:{number}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Codes that prove who holds a number, and the two-step PIN.
+"""Verification codes, and the two-step PIN.
 
 https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status/request_code/
 https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification
@@ -17,14 +17,14 @@ METHODS = ("SMS", "VOICE", "IVR")
 
 
 def request_code(world: World, number: SimNumber, method: Any, language: Any) -> None:
-    """Raises Refusal (136024 with a subcode)."""
+    """Sends a code. Raises Refusal (136024 with a subcode)."""
     if str(method).upper() not in METHODS or not language:
         raise Refusal(100, "Param code_method must be one of SMS, VOICE; language is required.")
     if number.on_business_app or number.banned:
         raise _not_eligible()
-    if number.side == "on_premises" and _while_on_premises(world, number) == "refused":
+    if number.side == "on_premises" and _policy_on_premises(world, number) == "refused":
         raise _not_eligible()
-    by_sms_to_landline = number.phone.takes == "voice" and str(method).upper() == "SMS"
+    by_sms_to_landline = number.phone.receives == "voice" and str(method).upper() == "SMS"
     if by_sms_to_landline and world.switches.sms_to_landline == "refused":
         raise Refusal(136024, "This number cannot receive SMS.")
     if number.phone.sent_since(world.now() - timedelta(hours=24)) >= world.switches.codes_a_day:
@@ -40,12 +40,12 @@ def send_code(world: World, number: SimNumber, method: str) -> Code:
     )
 
 
-def _while_on_premises(world: World, number: SimNumber) -> str:
+def _policy_on_premises(world: World, number: SimNumber) -> str:
     return number.code_while_on_premises or world.switches.code_while_on_premises
 
 
 def _not_eligible() -> Refusal:
-    """Its text promises an hour; field reports saw it stay for more than a day, also for VOICE."""
+    """The text says one hour; field reports saw it last for more than a day, also for VOICE."""
     text = {
         "error_user_title": "Servers Unavailable",
         "error_user_msg": "Please wait one hour and try again.",
@@ -58,7 +58,7 @@ def _too_many() -> Refusal:
 
 
 def verify_code(world: World, number: SimNumber, code: Any) -> None:
-    """Raises Refusal: the code is wrong, too old or used up."""
+    """Verifies the number. Raises Refusal when the code is wrong, expired or used."""
     digits = str(code or "").replace("-", "").replace(" ", "")
     if not digits:
         raise Refusal(100, "Param code is required.")
@@ -70,7 +70,7 @@ def verify_code(world: World, number: SimNumber, code: Any) -> None:
 
 
 def set_pin(world: World, number: SimNumber, pin: Any) -> None:
-    """Sets or replaces the PIN without asking for the old one. Raises Refusal."""
+    """Sets or replaces the PIN; the old one is not needed. Raises Refusal."""
     if not PIN.fullmatch(str(pin)):
         raise Refusal(100, "Param pin must be a string of 6 digits.")
     if number.on_business_app:
@@ -78,7 +78,7 @@ def set_pin(world: World, number: SimNumber, pin: Any) -> None:
     if number.platform != "CLOUD_API" and world.switches.pin_while_not_on_cloud == "refused":
         raise Refusal(world.switches.pin_refused_code, "The phone number is not registered on Cloud API.")
     if number.platform == "ON_PREMISE" and world.switches.pin_while_not_on_cloud == "onprem_keeps":
-        return  # taken for Cloud, where the number is not; what `register` asks for is the PIN of the other side
+        return  # success is answered, but the PIN that `register` checks is still the one of On-Premises
     with world.changing(number):
         number.pin = str(pin)
-        number.guesses.forget()
+        number.guesses.reset()

@@ -1,4 +1,4 @@
-"""Webhooks on their way: gathered, and repeated until they are taken. No HTTP in here.
+"""Webhooks that wait: batched, sent, and repeated until a receiver accepts them. No HTTP here.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview (retries, up to 3 MB)
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint (up to 1,000
@@ -15,76 +15,76 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sandbox import wording_variants as noise
+from sandbox import wording_variants
 from sandbox.switches import Switches
 from sandbox.world.webhooks import Address, Delivery, Update, envelope
 
 MOST_UPDATES, MOST_BYTES = 1_000, 3 * 1024 * 1024
-# What the envelope and each entry add to an update's own bytes, generously.
+# More bytes than the envelope and an entry add to an update.
 WRAPPING = 500
 # "up to 7 days" (overview) against "36 hours" (create an endpoint): Meta's pages disagree, so it is a switch.
 CLOUD_KEEPS: Mapping[str, timedelta] = {"7d": timedelta(days=7), "36h": timedelta(hours=36)}
 # On-Premises: "typically up to 24 h", https://developers.facebook.com/docs/whatsapp/on-premises/webhooks
 ONPREM_KEEPS = timedelta(hours=24)
-# Rows of what was handed over, for the oracle.
-REMEMBERED = 1_000
+# Attempts that the oracle shows.
+RECENT = 1_000
 
 
 @dataclass(slots=True)
 class Outbox:
-    """What is still to be delivered, by the time it is due."""
+    """Webhooks that are still to be delivered, ordered by the time at which they are due."""
 
     switches: Switches
     seed: int
-    under_way: int = 0  # taken and not settled yet
+    under_way: int = 0  # taken, and not settled yet
     counts: Counter[str] = field(default_factory=Counter)
-    recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=RECENT))
     _updates: list[tuple[datetime, int, Update]] = field(default_factory=list)
     _deliveries: list[tuple[datetime, int, Delivery]] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: count(1))
     _waiting: Counter[str] = field(default_factory=Counter)
-    _not_yet: dict[str, list[datetime]] = field(default_factory=dict)  # when what a client will tell is going to happen
+    _not_yet: dict[str, list[datetime]] = field(default_factory=dict)  # client -> times of its future updates
 
     def put(self, update: Update, at: datetime) -> None:
-        """To be sent at `at` or, with the switches of the network, later, twice, in company or out of order."""
-        luck = random.Random(f"{self.seed}:webhook:{update.key}")
-        self._push(update, at, luck)
-        if self.switches.webhook_duplicates and luck.random() < self.switches.webhook_duplicates:
-            self._push(update, at, luck)
+        """Sends it at `at` or, depending on the switches, later, twice, in a batch or out of order."""
+        chance = random.Random(f"{self.seed}:webhook:{update.key}")
+        self._push(update, at, chance)
+        if self.switches.webhook_duplicates and chance.random() < self.switches.webhook_duplicates:
+            self._push(update, at, chance)
 
     def next_due(self) -> datetime | None:
         firsts = [heap[0][0] for heap in (self._updates, self._deliveries) if heap]
         return min(firsts, default=None)
 
     def take(self, now: datetime) -> list[Delivery]:
-        """The POSTs that are due; each has to be settled."""
+        """The deliveries that are due; `settle` has to be called for each."""
         due: list[Update] = []
         while self._updates and self._updates[0][0] <= now:
             due.append(heapq.heappop(self._updates)[2])
-        for delivery in self._gathered(due, now):
+        for delivery in self._batched(due, now):
             heapq.heappush(self._deliveries, (now, delivery.number, delivery))
-        found: list[Delivery] = []
+        taken: list[Delivery] = []
         while self._deliveries and self._deliveries[0][0] <= now:
-            found.append(heapq.heappop(self._deliveries)[2])
-        self.under_way += len(found)
-        return found
+            taken.append(heapq.heappop(self._deliveries)[2])
+        self.under_way += len(taken)
+        return taken
 
     def settle(self, delivery: Delivery, status: int | None, now: datetime) -> None:
-        """200 is the only success; None is no answer, or one that came too late."""
+        """`status`: of the receiver; only 200 is success. None: no response, or one that came too late."""
         self.under_way -= 1
-        taken = status == 200
-        self._note(delivery, status, now)
-        if delivery.echo:
+        accepted = status == 200
+        self._record(delivery, status, now)
+        if delivery.is_copy:
             return
-        if not taken and self._again(delivery, now):
+        if not accepted and self._retry(delivery, now):
             return
-        self.counts["delivered" if taken else "dropped"] += 1
+        self.counts["delivered" if accepted else "dropped"] += 1
         if delivery.address.instance is not None:
             self._waiting[delivery.address.instance] -= delivery.updates
-            self._ahead(delivery.address.instance, now)
+            self._future(delivery.address.instance, now)
 
-    def _again(self, delivery: Delivery, now: datetime) -> bool:
-        """Whether it is tried again. "We retry to all subscribed apps", so those that took it get it once more:
+    def _retry(self, delivery: Delivery, now: datetime) -> bool:
+        """Whether it is sent again. "We retry to all subscribed apps": apps that accepted it get a copy too.
 
         https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview
         """
@@ -94,16 +94,16 @@ class Outbox:
         later = replace(delivery, attempt=delivery.attempt + 1)
         heapq.heappush(self._deliveries, (at, delivery.number, later))
         for address in delivery.others:
-            echo = replace(later, number=next(self._numbers), address=address, others=(), echo=True)
-            heapq.heappush(self._deliveries, (at, echo.number, echo))
+            copy = replace(later, number=next(self._numbers), address=address, others=(), is_copy=True)
+            heapq.heappush(self._deliveries, (at, copy.number, copy))
         return True
 
     def waiting(self, instance: str, now: datetime) -> int:
-        """How many updates of an On-Premises client its partner has not taken yet, of those that have happened."""
-        return self._waiting[instance] - self._ahead(instance, now)
+        """Updates of an On-Premises client that have happened and that its receiver has not accepted yet."""
+        return self._waiting[instance] - self._future(instance, now)
 
-    def _ahead(self, instance: str, now: datetime) -> int:
-        """How many are known already and happen later: that a consumer is going to read fills no queue."""
+    def _future(self, instance: str, now: datetime) -> int:
+        """Updates that are in the outbox already and happen later: a future `read` does not lengthen the queue."""
         times = self._not_yet.get(instance, [])
         while times and times[0] <= now:
             heapq.heappop(times)
@@ -114,38 +114,38 @@ class Outbox:
 
     # -- parts
 
-    def _push(self, update: Update, at: datetime, luck: random.Random) -> None:
+    def _push(self, update: Update, at: datetime, chance: random.Random) -> None:
         number = next(self._numbers)
-        wait = self.switches.webhook_delay_s + self.switches.webhook_jitter_s * luck.random()
+        wait = self.switches.webhook_delay_s + self.switches.webhook_jitter_s * chance.random()
         due = _rounded_up(at + timedelta(seconds=wait), self.switches.webhook_batch_s)
         heapq.heappush(self._updates, (due, number, update))
         if update.address.instance is not None:
             self._waiting[update.address.instance] += 1
             heapq.heappush(self._not_yet.setdefault(update.address.instance, []), at)
 
-    def _gathered(self, due: Sequence[Update], now: datetime) -> Iterable[Delivery]:
-        """Company only where the switch asks for it; one address a POST."""
+    def _batched(self, due: Sequence[Update], now: datetime) -> Iterable[Delivery]:
+        """One POST for each address; several updates in a POST only with the switch `webhook_batch_s`."""
         most = MOST_UPDATES if self.switches.webhook_batch_s else 1
         groups: dict[Address, list[list[Update]]] = {}
         left: dict[Address, int] = {}
         for update in due:
-            parcels = groups.setdefault(update.address, [[]])
+            batches = groups.setdefault(update.address, [[]])
             size = _size(update) if most > 1 else 0
-            if len(parcels[-1]) >= most or (parcels[-1] and size > left[update.address]):
-                parcels.append([])
-            left[update.address] = (left[update.address] if parcels[-1] else MOST_BYTES - WRAPPING) - size
-            parcels[-1].append(update)
-        for address, parcels in groups.items():
+            if len(batches[-1]) >= most or (batches[-1] and size > left[update.address]):
+                batches.append([])
+            left[update.address] = (left[update.address] if batches[-1] else MOST_BYTES - WRAPPING) - size
+            batches[-1].append(update)
+        for address, batches in groups.items():
             keeps = ONPREM_KEEPS if address.instance is not None else CLOUD_KEEPS[self.switches.webhook_retries]
-            for parcel in parcels:
-                told = envelope(parcel)
+            for batch in batches:
+                payload = envelope(batch)
                 if self.switches.noise == "on":
-                    told = noise.webhook(told)
-                body = json.dumps(told, separators=(",", ":")).encode()
-                others = {one: None for update in parcel for one in update.everybody if one != address}
-                yield Delivery(next(self._numbers), address, body, now + keeps, len(parcel), others=tuple(others))
+                    payload = wording_variants.vary_webhook(payload)
+                body = json.dumps(payload, separators=(",", ":")).encode()
+                others = {other: None for update in batch for other in update.all_addresses if other != address}
+                yield Delivery(next(self._numbers), address, body, now + keeps, len(batch), others=tuple(others))
 
-    def _note(self, delivery: Delivery, status: int | None, now: datetime) -> None:
+    def _record(self, delivery: Delivery, status: int | None, now: datetime) -> None:
         self.counts["attempts"] += 1
         self.recent.append(
             {
@@ -160,13 +160,15 @@ class Outbox:
 
 
 def _size(update: Update) -> int:
-    """About how many bytes it takes in a POST."""
+    """About how many bytes the update adds to a POST."""
     return len(json.dumps(update.change, separators=(",", ":"))) + WRAPPING
 
 
 def _gap(delivery: Delivery, switches: Switches) -> float:
-    """Cloud doubles it each time ("with decreasing frequency"); On-Premises adds the same again, as its settings say
-    (`callback_backoff_delay_ms`)."""
+    """Seconds until the next attempt. Cloud doubles it each time ("with decreasing frequency").
+
+    On-Premises adds the same time again, as its settings say (`callback_backoff_delay_ms`).
+    """
     address = delivery.address
     if address.instance is not None:
         return min(address.first_gap_s * delivery.attempt, address.longest_gap_s)

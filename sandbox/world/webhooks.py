@@ -1,4 +1,4 @@
-"""Webhooks as they are made: addressed, wrapped, signed. No HTTP in here.
+"""One webhook: its address, its envelope, its signature. No HTTP here.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview (retries, up to 3 MB)
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint (signature,
@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-# Names that nobody can own (RFC 2606): what goes there is taken, so that a story needs no receiver.
-NOBODYS = (".example", ".test", ".invalid")
+# Reserved names (RFC 2606): a webhook to one counts as accepted, so that a test needs no receiver.
+DISCARDED = (".example", ".test", ".invalid")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`secret` signs for Cloud; On-Premises does not sign, and has an instance. The gaps are On-Premises' alone."""
+    """`secret` signs webhooks of Cloud. Those of On-Premises have an `instance` instead, and gaps of their own."""
 
     url: str
     secret: str | None = None
@@ -28,15 +28,15 @@ class Address:
     longest_gap_s: float = 0.0
 
     @property
-    def is_nobodys(self) -> bool:
-        return _nobodys(self.url)
+    def is_discarded(self) -> bool:
+        return _is_discarded(self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One thing that happened. Cloud: a change of one WABA (`entry`). On-Premises: top-level arrays.
+    """One event. Cloud: a change of one WABA (`entry`). On-Premises: top-level arrays.
 
-    `key` is what its luck on the network is drawn from: the same whatever other numbers do.
+    `key`: the seed of its delays, so that they do not depend on other numbers.
     """
 
     address: Address
@@ -44,14 +44,14 @@ class Update:
     change: Mapping[str, Any]
     key: str
     time: int | None = None
-    everybody: tuple[Address, ...] = ()  # all apps' addresses, this one too
+    all_addresses: tuple[Address, ...] = ()  # of all subscribed apps, this one included
 
 
 @dataclass(slots=True)
 class Delivery:
-    """One POST. `attempt` counts from 1; `until` is when it is given up.
+    """One POST. `attempt` counts from 1; after `until` it is dropped. `others`: addresses that get a copy of a retry.
 
-    `echo`: a copy of what another app did not take; it is not repeated itself.
+    `is_copy`: a copy of what another app did not accept. It is not repeated itself.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Delivery:
     updates: int = 1
     attempt: int = 1
     others: tuple[Address, ...] = ()
-    echo: bool = False
+    is_copy: bool = False
 
     @property
     def url(self) -> str:
@@ -69,44 +69,44 @@ class Delivery:
 
     @property
     def headers(self) -> dict[str, str]:
-        told = {"content-type": "application/json"}
+        headers = {"content-type": "application/json"}
         if self.address.secret is not None:
             digest = hmac.new(self.address.secret.encode(), self.body, hashlib.sha256).hexdigest()
-            told |= {"x-hub-signature-256": f"sha256={digest}", "user-agent": "facebookexternalua"}
-        return told
+            headers |= {"x-hub-signature-256": f"sha256={digest}", "user-agent": "facebookexternalua"}
+        return headers
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The question that Meta asks a new address."""
+    """The GET request with which Meta verifies a new webhook address."""
 
     url: str
     verify_token: str
     challenge: str
 
     @property
-    def target(self) -> str:
-        asked = {"hub.mode": "subscribe", "hub.challenge": self.challenge, "hub.verify_token": self.verify_token}
-        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(asked)}"
+    def full_url(self) -> str:
+        query = {"hub.mode": "subscribe", "hub.challenge": self.challenge, "hub.verify_token": self.verify_token}
+        return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode(query)}"
 
     @property
-    def is_nobodys(self) -> bool:
-        return _nobodys(self.url)
+    def is_discarded(self) -> bool:
+        return _is_discarded(self.url)
 
     def passed(self, status: int, body: str) -> bool:
         return status == 200 and body.strip() == self.challenge
 
 
-def _nobodys(url: str) -> bool:
+def _is_discarded(url: str) -> bool:
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
-        return True  # no address at all
-    return host.endswith(NOBODYS)
+        return True  # not a URL
+    return host.endswith(DISCARDED)
 
 
 def envelope(updates: Sequence[Update]) -> dict[str, Any]:
-    """Cloud wraps in `object`, `entry` and `changes`; On-Premises has arrays at the top and says no number.
+    """The body of a POST. Cloud: `object`, `entry`, `changes`. On-Premises: top-level arrays, without the number.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/support/migrating-from-onprem-to-cloud
     """

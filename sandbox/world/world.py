@@ -1,14 +1,14 @@
-"""The world both APIs look at: numbers, deployments, accounts, and the rule that a number is on one platform.
+"""The state that both APIs share: numbers, deployments, accounts, and the rule that a number is on one platform.
 
-No HTTP in here. Time is handed in and nothing runs in the background: what should have happened since the
-last look (a client's build expired, a move inside `register` ended) is settled when a number is looked at,
-each at its own time.
+No HTTP here. The clock is passed in and nothing runs in the background: what became due since a number was last read
+(its client's build expired, a move inside `register` ended) takes effect when it is read again, each at its own time.
 """
 
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Literal
 
 from sandbox.calls import Call, CallLog
@@ -50,15 +50,15 @@ class World:
         self.numbers: dict[str, SimNumber] = {}
         self.by_id: dict[str, SimNumber] = {}
         self.instances: dict[str, Instance] = {}
-        self.doors: dict[str, str] = {}  # instance -> where it is reached, if not at the sandbox's own address
+        self.client_urls: dict[str, str] = {}  # instance -> base URL of its own port, if it has one
         self.businesses: dict[str, Business] = {}
         self.wabas: dict[str, Waba] = {}
         self.templates: dict[str, tuple[Waba, Template]] = {}
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
-        self.signup_codes: dict[str, Token | None] = {}  # of Embedded Signup; None: used
+        self.signup_codes: dict[str, Token | None] = {}  # of Embedded Signup; None: the code was used
         self.hook = Hook(secret=f"hook-{random.Random(f'{seed}:hook').getrandbits(96):024x}")
-        self.sending: dict[str, None] = {}  # numbers whose client has messages that have not left yet
+        self.sending: dict[str, None] = {}  # e164 of numbers whose client has unsent messages; used as an ordered set
         self.outbox = Outbox(self.switches, seed)
         self.uploads = Uploads(seed)
         self.log = CallLog()
@@ -69,51 +69,51 @@ class World:
         return self._clock() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on."""
+        """Moves the clock forward."""
         self._ahead += timedelta(seconds=seconds)
 
     def draw(self, number: SimNumber) -> random.Random:
-        """Randomness of one number, the same whatever happened to others in between."""
+        """Randomness for one number; it does not depend on what happened to others."""
         number.draws += 1
         return random.Random(f"{self.seed}:{number.e164}:{number.draws}")
 
-    # -- looking
+    # -- reading
 
     @property
     def calls(self) -> list[Call]:
         return self.log.since(0)
 
     def number(self, e164: str) -> SimNumber:
-        """The number as it is now. Raises KeyError."""
-        found = self.numbers["+" + e164.strip().lstrip("+")]
-        self.settle(found)
-        found.sender.catch_up(self.now(), found.side)
-        return found
+        """The number, up to date. Raises KeyError."""
+        number = self.numbers["+" + e164.strip().lstrip("+")]
+        self.settle(number)
+        number.sender.catch_up(self.now(), number.side)
+        return number
 
     def by_phone_id(self, phone_number_id: str) -> SimNumber:
-        """Raises Refusal when Graph has no such object."""
-        found = self.by_id.get(phone_number_id)
-        if found is None:
+        """The number, up to date. Raises Refusal when Graph has no such object."""
+        number = self.by_id.get(phone_number_id)
+        if number is None:
             raise unknown_object(phone_number_id)
-        self.settle(found)
-        return found
+        self.settle(number)
+        return number
 
     def instance_of(self, number: SimNumber) -> Instance | None:
-        """Its client: of two the one whose registration counts."""
+        """The number's client; with two clients, the one whose registration Meta honours."""
         return self.instances.get(number.live_instance or "") or self.instances.get(number.instance_id or "")
 
     def number_of(self, instance: Instance) -> SimNumber | None:
-        found = self.numbers.get(instance.e164)
-        if found is not None:
-            self.settle(found)
-        return found
+        number = self.numbers.get(instance.e164)
+        if number is not None:
+            self.settle(number)
+        return number
 
     def connected(self, instance: Instance) -> bool:
-        """Whether this deployment serves its number: from its own facts, not from the number's side."""
+        """Whether this deployment serves its number, from its own state and not from the number's side."""
         number = self.number_of(instance)
         return number is not None and state_of(instance, number, self.now()).serves
 
-    # -- what is true, from the facts
+    # -- what follows from the facts
 
     def side_of(self, number: SimNumber, at: datetime) -> Side:
         if number.banned or number.deleted or number.moving_until is not None:
@@ -123,8 +123,8 @@ class World:
         live = self.instances.get(number.live_instance or "")
         return "on_premises" if live is not None and state_of(live, number, at).serves else "neither"
 
-    def view_of(self, number: SimNumber, at: datetime) -> View:
-        """What Graph is going to show, once its reads have caught up."""
+    def up_to_date_view(self, number: SimNumber, at: datetime) -> View:
+        """What Graph shows once its reads are up to date."""
         platform = number.platform
         client = self.instance_of(number)
         gone = client is not None and (client.host == "gone" or client.expired(at))
@@ -149,14 +149,14 @@ class World:
         client = self.instance_of(number)
         return "none" if client is None else state_of(client, number, at).name
 
-    def shown(self, number: SimNumber) -> View:
-        """What a read shows now: reads may lag behind writes."""
+    def read_view(self, number: SimNumber) -> View:
+        """What a read shows now; reads may lag behind writes."""
         now = self.now()
         if number.lagging_until is not None and number.lagging_view is not None and now < number.lagging_until:
             return number.lagging_view
-        back_then = now - timedelta(seconds=self.switches.read_lag_s)
+        until = now - timedelta(seconds=self.switches.read_lag_s)
         for at, view in reversed(number.history):
-            if at <= back_then:
+            if at <= until:
                 return view
         return number.history[0][1]
 
@@ -164,78 +164,79 @@ class World:
 
     @contextmanager
     def changing(self, number: SimNumber, at: datetime | None = None) -> Iterator[datetime]:
-        """Whatever may move a number to another side happens in here, so that no second of it is lost."""
+        """Around every change that may move the number to another side, so that outages are counted to the second."""
         when = at or self.now()
         number.sender.catch_up(when, number.side)
         yield when
-        self.note(number, when)
+        self.refresh(number, when)
 
-    def note(self, number: SimNumber, at: datetime) -> None:
+    def refresh(self, number: SimNumber, at: datetime) -> None:
+        """Derives side, status and view of the number again, as of `at`."""
         number.side = self.side_of(number, at)
-        number.outage.note(number.side, at)
-        number.looked_at = max(number.looked_at, at)
+        number.outage.add(number.side, at)
+        number.settled_until = max(number.settled_until, at)
         number.instance = self.instance_state(number, at)
-        if self._sends(number):
+        if self._has_unsent_messages(number):
             self.sending[number.e164] = None
         number.status = self._status(number)
         registered = self.wabas[number.waba_id].on_cloud
         (registered.add if number.platform == "CLOUD_API" else registered.discard)(number.phone_number_id)
-        view = self.view_of(number, at)
+        view = self.up_to_date_view(number, at)
         if not number.history or number.history[-1][1] != view:
             number.history.append((at, view))
             del number.history[:-12]
 
     def settle(self, number: SimNumber) -> None:
-        """Let happen what was due by now."""
+        """Applies all changes of the number that are due by now, each at its own time."""
         now = self.now()
         while (due := self._next_due(number, now)) is not None:
-            at, happen = due
+            at, change = due
             with self.changing(number, at):
-                happen(number)
+                change(number)
 
     def _next_due(self, number: SimNumber, now: datetime) -> tuple[datetime, Callable[[SimNumber], None]] | None:
         due: list[tuple[datetime, Callable[[SimNumber], None]]] = []
         if number.moving_until is not None:
-            due.append((number.moving_until, self._arrive))
+            due.append((number.moving_until, self._finish_move))
         client = self.instance_of(number)
-        if client is not None:  # its state speaks for itself, at each of these times
-            turns = (client.expires_at, client.starts_until, client.connects_until)
-            due.extend((at, _look_again) for at in turns if at is not None and number.looked_at < at)
+        if client is not None:  # its state changes by time alone at each of these times
+            times = (client.expires_at, client.starts_until, client.connects_until)
+            due.extend((at, _change_nothing) for at in times if at is not None and number.settled_until < at)
         live = self.instances.get(number.live_instance or "")
         if live is not None and (waiting := live.outgoing) and number.side == "on_premises":
-            leaves = max(waiting[0].due, number.looked_at)  # the side was worked out then, and holds since
-            due.append((leaves, lambda _: waiting.popleft().go(leaves)))
+            sent_at = max(waiting[0].due, number.settled_until)  # the client serves since then at the latest
+            due.append((sent_at, lambda _: waiting.popleft().send(sent_at)))
         if number.maintenance_until is not None:
-            due.append((number.maintenance_until, _upgraded))
+            due.append((number.maintenance_until, _finish_throughput_upgrade))
         if number.name_approved_at is not None:
-            due.append((number.name_approved_at + timedelta(days=NAME_DAYS), _name_lapses))
+            due.append((number.name_approved_at + timedelta(days=NAME_DAYS), _expire_name))
         ends = self.signup_ends(number)
         if ends is not None and number.code_status == "VERIFIED":
-            due.append((ends, _verification_lapses))
-        return min((one for one in due if one[0] <= now), key=lambda one: one[0], default=None)
+            due.append((ends, _expire_verification))
+        return min((change for change in due if change[0] <= now), key=itemgetter(0), default=None)
 
-    def let_messages_out(self) -> None:
-        """What nobody looks at leaves its client too."""
+    def send_due_messages(self) -> None:
+        """Sends due messages also for numbers that no call reads."""
         for e164 in tuple(self.sending):
             self.settle(self.numbers[e164])
-            if not self._sends(self.numbers[e164]):
+            if not self._has_unsent_messages(self.numbers[e164]):
                 del self.sending[e164]
 
-    def _sends(self, number: SimNumber) -> bool:
-        """Whether its client has messages that will leave by themselves; where it is down, `note` hears of its return.
+    def _has_unsent_messages(self, number: SimNumber) -> bool:
+        """Whether its client has messages that time alone will send. Once a client that is down starts, `refresh` runs.
 
-        Without this every number that went to Cloud with messages unsent would be looked at again for ever.
+        Without this, every number that moved to Cloud with unsent messages would be checked again for ever.
         """
         live = self.instances.get(number.live_instance or "")
         if live is None or not live.outgoing:
             return False
-        turns = (live.starts_until, live.connects_until)
-        return number.side == "on_premises" or any(at is not None and at > self.now() for at in turns)
+        times = (live.starts_until, live.connects_until)
+        return number.side == "on_premises" or any(at is not None and at > self.now() for at in times)
 
     def signup_ends(self, number: SimNumber) -> datetime | None:
-        """Until when a number that came through Embedded Signup can be registered; None: it did not, or it was.
+        """Until when a number from Embedded Signup can be registered; None for other numbers and registered ones.
 
-        Whether a code that is verified after that begins another 14 days is undocumented.
+        Whether a verification after that gives another 14 days is undocumented: switch `verify_after_signup_window`.
         """
         if number.onboarded_at is None or number.was_registered:
             return None
@@ -244,8 +245,8 @@ class World:
         renews = self.switches.verify_after_signup_window == "renews" and verified is not None and verified > ends
         return verified + window if renews and verified is not None else ends
 
-    def _arrive(self, number: SimNumber) -> None:
-        """The move inside `register` ends: the number is up on Cloud."""
+    def _finish_move(self, number: SimNumber) -> None:
+        """The move inside `register` ends: the number is on Cloud."""
         number.moving_until, number.platform, number.live_instance = None, "CLOUD_API", None
         if number.moving_profile is not None:
             number.profile, number.moving_profile = number.moving_profile, None
@@ -263,10 +264,10 @@ class World:
         if spare is not None:
             self.instances[spare.id] = spare
             number.spare_id = spare.id
-        self.note(number, self.now())
+        self.refresh(number, self.now())
 
     def describe(self, number: SimNumber) -> dict[str, Any]:
-        """The truth about a number, for the oracle."""
+        """The true state of a number, for the oracle."""
         self.number(number.e164)
         return {
             "e164": number.e164,
@@ -293,24 +294,24 @@ class World:
         }
 
     def _clients(self, number: SimNumber) -> dict[str, Any]:
-        """Where it has two: the state of each."""
+        """The state of each client of a number with two."""
         if number.spare_id is None:
             return {}
         both = (str(number.instance_id), number.spare_id)
         return {"clients": {name: state_of(self.instances[name], number, self.now()).name for name in both}}
 
 
-def _look_again(_: SimNumber) -> None:
-    """Time alone moved its client on."""
+def _change_nothing(_: SimNumber) -> None:
+    """The state of its client changed with the time; `changing` derives the rest."""
 
 
-def _upgraded(number: SimNumber) -> None:
+def _finish_throughput_upgrade(number: SimNumber) -> None:
     number.maintenance_until, number.throughput = None, "HIGH"
 
 
-def _name_lapses(number: SimNumber) -> None:
+def _expire_name(number: SimNumber) -> None:
     number.name_approved_at, number.new_name_status = None, "EXPIRED"
 
 
-def _verification_lapses(number: SimNumber) -> None:
+def _expire_verification(number: SimNumber) -> None:
     number.code_status = "EXPIRED"

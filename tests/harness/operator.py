@@ -68,7 +68,7 @@ class Operator:
         """Set an attribute of the sandbox's number, as an event at Meta would."""
         sim = self.sandbox_number(ref)
         setattr(sim, what, value)
-        self.harness.sandbox.world.note(sim, self.harness.clock.now())
+        self.harness.sandbox.world.refresh(sim, self.harness.clock.now())
 
     def sandbox_client(self, ref: str = "N-0001") -> Any:
         """The number's On-Premises client in the sandbox."""

@@ -111,7 +111,7 @@ def test_smoke_failed(runbook: RunbookExecution) -> None:
     drive_to_block(operator, "smoke-failed")
     assert operator.sandbox_number().side == "cloud"
     runbook.execute("show")
-    health.solve(operator.harness.sandbox.world, operator.sandbox_number(), health.PAYMENT)
+    health.remove_problem(operator.harness.sandbox.world, operator.sandbox_number(), health.PAYMENT)
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator)

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from sandbox.app import Sandbox
-from sandbox.scenarios.scenario_file import read
+from sandbox.scenarios.scenario_file import parse_scenario
 from sandbox.world.number import SimNumber
 from sandbox.world.webhooks import Delivery
 from sandbox.world.world import WorldKind
@@ -70,7 +70,7 @@ class Partner:
     def from_scenario(cls, text: str) -> "Partner":
         """A fleet from the text of a scenario file."""
         clock = Clock()
-        return cls(Sandbox.from_scenario(read(text), now=clock.now), clock)
+        return cls(Sandbox.from_scenario(parse_scenario(text), now=clock.now), clock)
 
     def __post_init__(self) -> None:
         self.manifest = self.sandbox.manifest(BASE)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.scenarios.scenario_file import read
+from sandbox.scenarios.scenario_file import parse_scenario
 from sandbox.world.webhooks import Delivery
 from tests.sandbox.partner import Partner, error_code_of
 from tests.sandbox.webhook_receiver import APP_URL, CONSUMER, TEMPLATE
@@ -299,4 +299,4 @@ async def test_app_can_require_appsecret_proof() -> None:
 )
 def test_invalid_apps_of_business_are_rejected(row: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read(f"businesses: [{row}]\nnumbers: [{{kind: healthy}}]")
+        parse_scenario(f"businesses: [{row}]\nnumbers: [{{kind: healthy}}]")

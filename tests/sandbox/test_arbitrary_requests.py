@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.onprem.application_settings import SETTINGS
-from sandbox.world.limits import Budget
+from sandbox.world.number_limits import Budget
 from tests.sandbox.history import History
 from tests.sandbox.partner import Partner
 

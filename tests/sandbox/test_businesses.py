@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.app import Sandbox
-from sandbox.scenarios.scenario_file import BadScenario, read
+from sandbox.scenarios.scenario_file import BadScenario, parse_scenario
 from tests.sandbox.partner import Clock, Partner, error_code_of
 
 
@@ -77,10 +77,10 @@ async def test_usage_header_names_owning_business() -> None:
 )
 def test_invalid_business_is_rejected_with_line(row: str, message: str) -> None:
     with pytest.raises(BadScenario, match=message) as raised:
-        read(f"world: open\nbusinesses:\n  - {row}\nnumbers: [{{kind: healthy}}]\n", "x.yaml")
+        parse_scenario(f"world: open\nbusinesses:\n  - {row}\nnumbers: [{{kind: healthy}}]\n", "x.yaml")
     assert raised.value.line in (3, 4)
 
 
 def test_number_of_unknown_business_is_rejected() -> None:
     with pytest.raises(BadScenario, match="no business is called 'east'"):
-        read("numbers: [{kind: healthy, business: east}]\n")
+        parse_scenario("numbers: [{kind: healthy, business: east}]\n")

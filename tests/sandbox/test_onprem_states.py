@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.onprem.deployments import CALLS
-from sandbox.onprem.operator_actions import FAILS, HANDS
-from sandbox.onprem.outside_changes import ELSEWHERE
-from sandbox.onprem.transitions import FACTS, Move
+from sandbox.onprem.deployments import API_TRANSITIONS
+from sandbox.onprem.operator_actions import FAILS, OPERATOR_TRANSITIONS
+from sandbox.onprem.outside_changes import OUTSIDE_TRANSITIONS
+from sandbox.onprem.transitions import FOLLOWS_FROM_FACTS, Transition
 from sandbox.world.client_states import STATES
 from sandbox.world.number import certificate
 from tests.sandbox.partner import Partner, error_code_of
@@ -169,8 +169,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("start", PAST_EXPIRY): Case("stopped", before=(client_actions("stop"), let_client_expire)),
     ("back", PAST_EXPIRY): Case("host_gone", before=(client_actions("gone"), let_client_expire)),
     ("wipe", PAST_EXPIRY): Case("stopped", before=(client_actions("stop"), let_client_expire)),
-    ("coreapp_up", FACTS): Case("coreapp_down", before=(client_actions("wipe", "wait", "coreapp_down"),)),
-    ("upgraded", FACTS): Case("uninitialized", before=(client_actions("wipe", "wait", "upgrade"),)),
+    ("coreapp_up", FOLLOWS_FROM_FACTS): Case("coreapp_down", before=(client_actions("wipe", "wait", "coreapp_down"),)),
+    ("upgraded", FOLLOWS_FROM_FACTS): Case("uninitialized", before=(client_actions("wipe", "wait", "upgrade"),)),
     ("online", "it was offline"): Case("disconnected", before=(client_actions("offline"),)),
     ("account", "a parameter is missing"): Case(body=only_body(cc="49")),
     ("account", "another method"): Case(body=account_with(method="fax")),
@@ -182,7 +182,7 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("account", "two-step is on and the PIN missing or wrong"): Case("unregistered", body=account_with(pin="1")),
     ("account", ""): Case("unregistered"),
-    ("verify", "no code was asked for"): Case("connected"),
+    ("verify", "no code was requested"): Case("connected"),
     ("verify", "a wrong code"): Case("code_requested", body=only_body(code="x")),
     ("verify", ""): Case("code_requested", body=lambda partner: {"code": partner.sandbox.sms(partner.e164)[-1]}),
     ("shards", "another count"): Case(body=account_with(shards=3)),
@@ -247,34 +247,34 @@ BODIES: dict[str, Callable[[Partner], dict[str, Any]]] = {
 }
 
 
-def case_of(move: Move) -> Case:
-    case = SPECIAL_CASES.get((move.trigger, move.begins, move.when))
-    condition = FACTS if move.ends == FACTS else move.when
+def case_of(move: Transition) -> Case:
+    case = SPECIAL_CASES.get((move.trigger, move.from_states, move.condition))
+    condition = FOLLOWS_FROM_FACTS if move.to_state == FOLLOWS_FROM_FACTS else move.condition
     return case or CASES.get((move.trigger, condition)) or Case()
 
 
-def starting_state(move: Move, case: Case) -> str:
+def starting_state(move: Transition, case: Case) -> str:
     """A state in which this transition is the first that matches."""
     if case.begins:
         return case.begins
     excluded = {
         name
-        for other in (*HANDS, *CALLS)
-        for name in other.begins
+        for other in (*OPERATOR_TRANSITIONS, *API_TRANSITIONS)
+        for name in other.from_states
         if other.trigger == move.trigger and other is not move
     }
     free = [
         name for name in ("connected", "unregistered", "disconnected", "host_gone", *STATES) if name not in excluded
     ]
-    return move.begins[0] if move.begins else free[0]
+    return move.from_states[0] if move.from_states else free[0]
 
 
-def move_id(move: Move) -> str:
-    return f"{move.trigger}-{','.join(move.begins) or 'any'}-{move.when or '-'}"
+def move_id(move: Transition) -> str:
+    return f"{move.trigger}-{','.join(move.from_states) or 'any'}-{move.condition or '-'}"
 
 
-@pytest.mark.parametrize("move", [*HANDS, *CALLS], ids=move_id)
-async def test_every_transition_does_what_it_declares(move: Move) -> None:
+@pytest.mark.parametrize("move", [*OPERATOR_TRANSITIONS, *API_TRANSITIONS], ids=move_id)
+async def test_every_transition_does_what_it_declares(move: Transition) -> None:
     case = case_of(move)
     partner = partner_with(case.row, case.world, **case.switches)
     await partner.onprem("GET", "health")
@@ -286,18 +286,18 @@ async def test_every_transition_does_what_it_declares(move: Move) -> None:
     assert before == begins
     status, error_code = await perform(partner, move, case)
     after = await client_state(partner)
-    if move.no is not None:
-        expected = move.no.code
+    if move.refusal is not None:
+        expected = move.refusal.code
         assert error_code == (
             getattr(partner.sandbox.world.switches, expected) if isinstance(expected, str) else expected
         )
     else:
         assert (status, error_code) == (move.status, None)
-    assert after in STATES if move.ends == FACTS else after == (move.ends or before)
+    assert after in STATES if move.to_state == FOLLOWS_FROM_FACTS else after == (move.to_state or before)
 
 
-async def perform(partner: Partner, move: Move, case: Case) -> tuple[int, int | None]:
-    if move in HANDS:
+async def perform(partner: Partner, move: Transition, case: Case) -> tuple[int, int | None]:
+    if move in OPERATOR_TRANSITIONS:
         url = f"/_sandbox/instances/{partner.row['instance']}"
         return (await partner.client.post(url, json={"do": move.trigger})).status_code, None
     method, path = PATHS[move.trigger]
@@ -308,13 +308,13 @@ async def perform(partner: Partner, move: Move, case: Case) -> tuple[int, int | 
 
 def test_undocumented_error_codes_are_switches() -> None:
     """An error code that no page documents must come from a switch, so that software is tested with several codes."""
-    guessed = [move for move in CALLS if move.source == "ours" and move.no is not None]
+    guessed = [move for move in API_TRANSITIONS if move.source == "ours" and move.refusal is not None]
     assert guessed
-    assert [move_id(move) for move in guessed if not isinstance(move.no and move.no.code, str)] == []
+    assert [move_id(move) for move in guessed if not isinstance(move.refusal and move.refusal.code, str)] == []
 
 
 def test_operator_action_statuses() -> None:
-    assert {move.status for move in HANDS} == {200, FAILS}
+    assert {move.status for move in OPERATOR_TRANSITIONS} == {200, FAILS}
 
 
 # -- transitions caused from outside the client
@@ -358,7 +358,7 @@ EXTERNAL_CASES: dict[tuple[str, str], tuple[Action, Action]] = {
     ("Cloud deregister", "disconnected"): (move_to_cloud, deregister),
     ("another client registers", "disconnected"): (no_action, register_other_client),
     ("the start is over", "connecting"): (start_client, wait_five_seconds),
-    ("the start is over", FACTS): (client_actions("wipe"), wait_five_seconds),
+    ("the start is over", FOLLOWS_FROM_FACTS): (client_actions("wipe"), wait_five_seconds),
     ("WhatsApp lets it in", "connected"): (client_actions("coreapp_down", "coreapp_up"), wait_five_seconds),
     ("the build's date passes", "expired"): (no_action, let_client_expire),
     ("Meta bans the number", "banned"): (no_action, manager_action("ban")),
@@ -366,17 +366,17 @@ EXTERNAL_CASES: dict[tuple[str, str], tuple[Action, Action]] = {
 }
 
 
-@pytest.mark.parametrize("move", ELSEWHERE, ids=move_id)
-async def test_every_external_transition_does_what_it_declares(move: Move) -> None:
+@pytest.mark.parametrize("move", OUTSIDE_TRANSITIONS, ids=move_id)
+async def test_every_external_transition_does_what_it_declares(move: Transition) -> None:
     partner = partner_with("{kind: healthy, spare_client: true}")
     await partner.onprem("GET", "health")
-    before, event = EXTERNAL_CASES[move.trigger, move.ends]
+    before, event = EXTERNAL_CASES[move.trigger, move.to_state]
     await before(partner)
     begins = await client_state(partner)
-    assert begins in move.begins
+    assert begins in move.from_states
     await event(partner)
     state_after = partner.sandbox.world.describe(partner.number)["clients"][partner.row["instance"]]
-    assert state_after == ("unregistered" if move.ends == FACTS else move.ends or begins)
+    assert state_after == ("unregistered" if move.to_state == FOLLOWS_FROM_FACTS else move.to_state or begins)
 
 
 async def test_slow_start_counts_as_outage() -> None:

@@ -10,15 +10,15 @@ import pytest
 from sandbox.app import Sandbox
 from sandbox.open_questions import BadSwitch, switch_specs, with_values
 from sandbox.scenarios.kinds import KINDS
-from sandbox.scenarios.scenario_file import BadScenario, load, read, shipped
+from sandbox.scenarios.scenario_file import BadScenario, load_scenario, parse_scenario, shipped_scenarios
 from sandbox.switches import Switches
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_shipped_scenario_loads(name: str) -> None:
     sandbox = Sandbox.from_scenario(name)
     assert sandbox.manifest("http://x")["numbers"]
-    assert load(name).about
+    assert load_scenario(name).about
 
 
 def test_kinds_of_demo_scenario() -> None:
@@ -100,7 +100,7 @@ def test_faults_of_a_row_apply_to_own_number() -> None:
 )
 def test_mistake_is_reported_with_line(text: str, line: int, message: str) -> None:
     with pytest.raises(BadScenario) as raised:
-        read(text, "night.yaml")
+        parse_scenario(text, "night.yaml")
     assert raised.value.line == line
     assert str(raised.value).startswith(f"night.yaml:{line}: ")
     assert message in str(raised.value)

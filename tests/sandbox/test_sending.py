@@ -60,7 +60,7 @@ async def test_incomplete_read_receipt_is_refused(changes: dict[str, str], error
 async def test_blocked_account_cannot_send(problem: int, error_code: int) -> None:
     for blocked in ("sync", "async"):
         partner, receiver = await subscribed_partner("on_cloud", blocked_account=blocked)
-        health.put(partner.sandbox.world, partner.number, problem)
+        health.add_problem(partner.sandbox.world, partner.number, problem)
         response = await partner.phone("POST", "messages", json=TEMPLATE)
         webhooks = receiver.collect(30)
         if blocked == "sync":
@@ -77,7 +77,7 @@ async def test_blocked_account_cannot_send(problem: int, error_code: int) -> Non
 @pytest.mark.parametrize("problem", [141010, 138024, 138025])
 async def test_limiting_health_problems_do_not_block_messages(problem: int) -> None:
     partner, receiver = await subscribed_partner()
-    health.put(partner.sandbox.world, partner.number, problem)
+    health.add_problem(partner.sandbox.world, partner.number, problem)
     assert (await partner.phone("POST", "messages", json=TEMPLATE)).status_code == 200
     assert message_statuses(receiver.collect(30)) == ["sent", "delivered", "read"]
 

@@ -215,7 +215,7 @@ async def test_number_lock_and_account_lock() -> None:
     partner.selected = 1
     assert await entity_errors(partner, partner.row["phone_number_id"]) == {"PHONE_NUMBER": [133010]}
     assert partner.number.instance == "connected"
-    health.put(partner.sandbox.world, partner.number, 131031)
+    health.add_problem(partner.sandbox.world, partner.number, 131031)
     for partner.selected in (0, 1):
         body = {"to": "4915100000000", "type": "text", "text": {"body": "x"}}
         assert error_code_of(await partner.onprem("POST", "messages", json=body)) == 1031

@@ -29,7 +29,7 @@ class Receiver:
     deliveries: list[Delivery] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.partner.sandbox.verify = self.verify
+        self.partner.sandbox.read_handshake = self.verify
 
     def verify(self, url: str) -> tuple[int, str]:
         query = parse_qs(urlsplit(url).query)

@@ -16,7 +16,7 @@ from migration.vault.sealing import new_master_key
 from migration.waves.loop import NumberSelection, WaveLoop
 from sandbox.app import Sandbox
 from sandbox.calls import Call
-from sandbox.scenarios.scenario_file import read
+from sandbox.scenarios.scenario_file import parse_scenario
 from state.enums import Side, Status, WaveState
 from state.rows import Position
 from tests.harness.clock import START, FakeClock
@@ -47,7 +47,7 @@ SOON = timedelta(seconds=30)
 
 def made(folder: Path, database_url: str) -> Harness:
     clock = FakeClock(START)
-    sandbox = Sandbox.from_scenario(read(TWO_PARTNERS), clock.now)
+    sandbox = Sandbox.from_scenario(parse_scenario(TWO_PARTNERS), clock.now)
     told = sandbox.manifest("http://sandbox")
     write_home(folder, told)
     south = business(sandbox, "south")
