@@ -348,12 +348,13 @@ def make_number(
     notes: Mapping[str, Mapping[str, Any]] | None = None,
     code: CodeRow | None = None,
     code_refused_at: datetime | None = None,
-    smoke_to: str | None = None,
+    default_smoke_to: str | None = None,
     facts: Mapping[str, str] | None = None,
     randomness: Callable[[int], bytes] = counting_bytes,
     **columns: Any,
 ) -> Number:
-    """`results` without a time were found a minute ago. `smoke_to`: the admin file's. `columns` are of the position."""
+    """`results` without a time were found a minute ago. `default_smoke_to` stands in the admin file.
+    `columns` are of the position."""
     return Number(
         state=replace(POSITION, **columns),
         now=now,
@@ -366,7 +367,7 @@ def make_number(
         notes={step: _finding(step, row, now) for step, row in (notes or {}).items()},
         code=code,
         code_refused_at=code_refused_at,
-        smoke=SmokeMessage(smoke_to, "hello_world", "en_US"),
+        smoke=SmokeMessage(default_smoke_to, "hello_world", "en_US"),
         facts=facts or {},
         randomness=randomness,
     )

@@ -16,6 +16,7 @@ from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
     NOW,
+    ON_CLOUD,
     PHONE_NUMBER_ID,
     REFUSED,
     SEND_BY,
@@ -245,3 +246,10 @@ async def test_apply_gives_the_code_of_the_intent_to_the_client_once() -> None:
     assert await VERIFY.apply(make_number(onprem=onprem), intent) == Evidence({"verified": True}, code_verified=True)
     (arguments,) = onprem.script.arguments("verify")
     assert (reveal(arguments["code"]), arguments["send_by"]) == ("123456", SEND_BY)
+
+
+@pytest.mark.xfail(strict=True, reason="the side becomes On-Premises while both sides claim the number")
+async def test_both_sides_claiming_the_number_do_not_show_its_side() -> None:
+    number = make_number(FakeGraph(number=ON_CLOUD), FakeOnPrem(reading=SERVING))
+    probe = await VERIFY.probe(number, make_intent({"code_id": 5}))
+    assert not isinstance(probe, Done) or probe.evidence.side is None

@@ -1,0 +1,204 @@
+"""The customer's senders are asked to stop until a deadline; before the point of no return they may refuse."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
+from migration.errors import Rejected, Transient
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
+from migration.steps.pause_sends import PauseSends
+from migration.steps.protocol import Step, StepContract
+from state.enums import Party, Promise, Side
+from tests.harness.hand_made_number import (
+    NOW,
+    PHONE_NUMBER_ID,
+    SEND_BY,
+    WABA_ID,
+    FakeHooks,
+    kinds,
+    make_intent,
+    make_number,
+    probe_repeatedly,
+)
+
+STEP: Step = PauseSends()
+URL = "https://hooks.acme.example/drained/1"
+KEY = "1:pause_sends:5"
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """The announcement of the number made by hand: its epoch on record is 4."""
+    return {
+        "event": "pause_sends",
+        "migration_id": 1,
+        "e164": "+15550100001",
+        "customer": "Acme",
+        "waba_id": WABA_ID,
+        "phone_number_id": PHONE_NUMBER_ID,
+        "from": "on_premises",
+        "to": "cloud",
+        "epoch": 5,
+        "deadline": (NOW + timedelta(seconds=180)).isoformat(),
+    } | changes
+
+
+def intent(**changes: Any) -> Intent:
+    return make_intent({"body": body(**changes)})
+
+
+PAUSED = Evidence({"told": "pause_sends", "epoch": 5}, outbox_key=KEY, paused=True, fresh_from=NOW)
+
+
+def test_contract() -> None:
+    assert STEP.contract == StepContract(
+        name="pause_sends",
+        promise=Promise.REPEATABLE,
+        settle_for=timedelta(minutes=30),
+        fresh_for=timedelta(seconds=90),
+        notifies_senders=True,
+        unsent_needs_new_key=True,
+    )
+
+
+# -- check
+
+
+@pytest.mark.parametrize(
+    ("hooks", "required", "blocked"),
+    [(None, True, True), (None, False, False), (FakeHooks(), True, False), (FakeHooks(), False, False)],
+)
+async def test_a_hook_that_is_required_has_to_be_there(hooks: FakeHooks | None, required: bool, blocked: bool) -> None:
+    obstacle = await STEP.check(make_number(hooks=hooks, hook_required=required))
+    if blocked:
+        assert obstacle == Blocked(
+            "the customer's traffic hook is required and none is set up", "runbooks/traffic-hook.md"
+        )
+    else:
+        assert obstacle is None
+
+
+# -- prepare
+
+
+async def test_the_announcement_says_where_from_where_to_and_until_when() -> None:
+    assert await STEP.prepare(make_number()) == Draft({"body": body()}, announcement=body())
+
+
+async def test_on_the_way_back_it_goes_the_other_way() -> None:
+    back: Step = PauseSends(goes_to=Side.ON_PREMISES)
+    draft = await back.prepare(make_number())
+    assert draft.facts["body"] == body(**{"from": "cloud", "to": "on_premises"})
+
+
+# -- probe
+
+
+@pytest.mark.parametrize("before_an_attempt", [True, False])
+async def test_without_a_hook_it_costs_nothing_and_nobody_is_paused(before_an_attempt: bool) -> None:
+    probe = await STEP.probe(make_number(), None if before_an_attempt else intent())
+    assert probe == Done(Evidence({"told": "no hook"}))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "note"),
+    [
+        (None, {"ask_url": URL, "key": KEY}),
+        (intent(), None),
+        (intent(), {"ask_url": URL, "key": "1:pause_sends:4"}),
+        (intent(), {"key": KEY}),
+    ],
+    ids=["before a first attempt", "the answer was lost", "asked for another announcement", "no address to ask at"],
+)
+async def test_the_announcement_is_made_and_made_again_under_the_same_key(
+    attempt: Intent | None, note: dict[str, str] | None
+) -> None:
+    hooks = FakeHooks()
+    probe = await STEP.probe(make_number(hooks=hooks, notes={"pause_sends": note} if note else None), attempt)
+    assert isinstance(probe, NotDone)
+    assert hooks.script.calls == []
+
+
+async def test_a_hook_that_is_draining_is_asked_at_its_address_until_it_is_done() -> None:
+    other = URL + "/again"
+    hooks = FakeHooks(ask=[HookDraining(URL), HookDraining(other), HookDone()])
+    number = make_number(hooks=hooks, notes={"pause_sends": {"ask_url": URL, "key": KEY}})
+    probes = await probe_repeatedly(STEP, number, intent(), 3)
+    assert probes[:2] == [
+        CannotTell(
+            NOW + timedelta(seconds=2 + 2 * n),
+            "the senders are draining",
+            {"ask_url": url, "key": KEY},
+            Party.CUSTOMER,
+        )
+        for n, url in enumerate([URL, other])
+    ]
+    assert probes[2] == Done(PAUSED)  # fresh from the announcement, not from the end of the draining
+    assert [arguments["ask_url"] for arguments in hooks.script.arguments("ask")] == [URL, URL, other]
+    assert hooks.script.arguments("announce") == []
+
+
+async def test_a_hook_that_is_done_and_drains_again() -> None:
+    hooks = FakeHooks(ask=[HookDone(), HookDraining(URL), HookDone()])
+    number = make_number(hooks=hooks, notes={"pause_sends": {"ask_url": URL, "key": KEY}})
+    assert kinds(await probe_repeatedly(STEP, number, intent(), 3)) == ["Done", "CannotTell", "Done"]
+
+
+async def test_senders_that_change_their_mind_while_they_drain_refuse() -> None:
+    number = make_number(
+        hooks=FakeHooks(ask=HookVetoed("a campaign runs")), notes={"pause_sends": {"ask_url": URL, "key": KEY}}
+    )
+    with pytest.raises(Rejected):
+        await STEP.probe(number, intent())
+
+
+# -- apply
+
+
+async def test_apply_announces_once_under_the_key_of_its_epoch() -> None:
+    hooks = FakeHooks(announce=HookDone())
+    assert await STEP.apply(make_number(hooks=hooks), intent()) == PAUSED
+    assert [(call.name, dict(call.arguments)) for call in hooks.script.calls] == [
+        ("announce", {"body": body(), "key": KEY, "send_by": SEND_BY})
+    ]
+
+
+async def test_the_pause_is_fresh_from_its_announcement_and_not_from_the_answer() -> None:
+    hooks = FakeHooks(announce=HookDone())
+    earlier = NOW - timedelta(seconds=70)
+    evidence = await STEP.apply(
+        make_number(hooks=hooks), intent(deadline=(earlier + timedelta(seconds=180)).isoformat())
+    )
+    assert isinstance(evidence, Evidence)
+    assert evidence.fresh_from == earlier
+
+
+async def test_a_hook_that_has_to_drain_first_is_asked_again_in_two_seconds() -> None:
+    hooks = FakeHooks(announce=HookDraining(URL))
+    assert await STEP.apply(make_number(hooks=hooks), intent()) == CannotTell(
+        NOW + timedelta(seconds=2), "the senders are draining", {"ask_url": URL, "key": KEY}, Party.CUSTOMER
+    )
+
+
+async def test_apply_announces_also_where_an_earlier_answer_is_noted() -> None:
+    hooks = FakeHooks(announce=HookDone())
+    number = make_number(hooks=hooks, notes={"pause_sends": {"ask_url": URL, "key": KEY}})
+    await STEP.apply(number, intent())
+    assert hooks.script.names() == ["announce"]
+
+
+async def test_a_veto_is_a_refusal_with_the_customer_s_reason() -> None:
+    hooks = FakeHooks(announce=HookVetoed("a campaign runs"))
+    with pytest.raises(Rejected) as caught:
+        await STEP.apply(make_number(hooks=hooks), intent())
+    assert (str(caught.value), caught.value.error_code, caught.value.details) == (
+        "the customer's hook vetoed pause_sends",
+        409,
+        "a campaign runs",
+    )
+
+
+async def test_a_hook_that_does_not_answer_is_raised() -> None:
+    with pytest.raises(Transient):
+        await STEP.apply(make_number(hooks=FakeHooks(announce=Transient("no answer"))), intent())

@@ -1,0 +1,97 @@
+"""One message goes out from the number on Cloud, at most once."""
+
+import pytest
+
+from migration.errors import OutcomeUnknown
+from migration.steps.outcomes import Done, Draft, Evidence, NotDone
+from migration.steps.protocol import Step, StepContract
+from migration.steps.send_smoke import SendSmoke
+from state.enums import Promise
+from tests.harness.hand_made_number import (
+    PHONE_NUMBER_ID,
+    SEND_BY,
+    FakeGraph,
+    kinds,
+    make_intent,
+    make_number,
+    probe_repeatedly,
+)
+
+STEP: Step = SendSmoke()
+INTENT = make_intent({"correlation": "smoke-1"})
+
+
+def test_contract() -> None:
+    assert STEP.contract == StepContract(name="send_smoke", promise=Promise.AT_MOST_ONCE)
+
+
+async def test_its_correlation_is_invented_before_the_call() -> None:
+    assert await STEP.check(make_number()) is None
+    assert await STEP.prepare(make_number()) == Draft({"correlation": "smoke-0001020304050607"})
+
+
+@pytest.mark.parametrize("before_an_attempt", [True, False])
+async def test_without_a_recipient_nothing_is_sent(before_an_attempt: bool) -> None:
+    probe = await STEP.probe(make_number(), None if before_an_attempt else INTENT)
+    assert probe == Done(Evidence({"sent": False, "why": "no recipient is named for smoke messages"}))
+
+
+async def test_before_a_first_attempt_it_is_not_sent() -> None:
+    assert await STEP.probe(make_number(smoke_to="+15550109999"), None) == NotDone({"sent": False})
+
+
+async def test_a_lost_answer_may_mean_that_it_went_out_and_is_never_repeated() -> None:
+    probes = await probe_repeatedly(STEP, make_number(smoke_to="+15550109999"), INTENT, 2)
+    assert kinds(probes) == ["Done", "Done"]
+    assert probes[0] == Done(
+        Evidence(
+            {"sent": "unknown", "why": "the answer was lost; not sent again", "correlation": "smoke-1"},
+            message={"correlation": "smoke-1", "state": "unknown"},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("of_the_number", "of_the_admin_file", "to"),
+    [
+        ("+15550100099", "+15550109999", "+15550100099"),
+        ("+15550100099", None, "+15550100099"),
+        (None, "+15550109999", "+15550109999"),
+    ],
+)
+async def test_the_recipient_of_the_number_comes_before_that_of_the_admin_file(
+    of_the_number: str | None, of_the_admin_file: str | None, to: str
+) -> None:
+    graph = FakeGraph(send_template="wamid.1")
+    number = make_number(graph, default_smoke_to=of_the_admin_file, smoke_to=of_the_number)
+    await STEP.apply(number, INTENT)
+    assert [arguments["to"] for arguments in graph.script.arguments("send_template")] == [to]
+
+
+async def test_apply_sends_the_template_once_and_keeps_its_id() -> None:
+    graph = FakeGraph(send_template="wamid.1")
+    evidence = await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
+    assert evidence == Evidence(
+        {"sent": True, "correlation": "smoke-1", "wamid": "wamid.1"},
+        message={"correlation": "smoke-1", "wamid": "wamid.1", "state": "accepted"},
+    )
+    assert [(call.name, dict(call.arguments)) for call in graph.script.calls] == [
+        (
+            "send_template",
+            {
+                "phone_number_id": PHONE_NUMBER_ID,
+                "to": "+15550109999",
+                "template": "hello_world",
+                "language": "en_US",
+                "correlation": "smoke-1",
+                "send_by": SEND_BY,
+            },
+        )
+    ]
+
+
+async def test_a_lost_answer_is_raised_and_nothing_is_sent_again() -> None:
+    graph = FakeGraph(send_template=OutcomeUnknown("no answer"))
+    with pytest.raises(OutcomeUnknown):
+        await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
+    assert graph.script.names() == ["send_template"]
