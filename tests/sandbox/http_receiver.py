@@ -55,8 +55,8 @@ def serve_endpoint(refusals: int = 0, kind: type[Endpoint] = Endpoint) -> Iterat
         thread.join()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline
         threading.Event().wait(0.02)

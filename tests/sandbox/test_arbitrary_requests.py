@@ -117,7 +117,8 @@ bodies = st.dictionaries(st.sampled_from(PARAMETER_NAMES), json_values, max_size
 
 
 def _query_value(value: Any) -> str:
-    return quote(value if isinstance(value, str) else json.dumps(value), errors="surrogatepass")
+    # Brackets stay as they are: to decode 20,000 of them from %5B takes longer than the whole request.
+    return quote(value if isinstance(value, str) else json.dumps(value), safe="/[]", errors="surrogatepass")
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,16 +1,29 @@
 """The sandbox as a process: manifest line, broken connections, real waits, command line, clean shutdown."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
+from sandbox.__main__ import main
+from sandbox.control import client_commands
+from tests.sandbox.http_receiver import wait_until
 from tests.sandbox.server_process import graph_client, register_body, sandbox_process
+
+Running = tuple[subprocess.Popen[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    """A number on Cloud and one on On-Premises, for tests that leave the sandbox as it was."""
+    with sandbox_process("--numbers", "2", "--kinds", "on_cloud,healthy") as running:
+        yield running
 
 
 def test_server_moves_numbers_breaks_connections_and_stops_cleanly() -> None:
@@ -54,14 +67,13 @@ def test_client_timeout_does_not_stop_register() -> None:
             with pytest.raises(httpx.ReadTimeout):
                 graph.post(f"/{number['phone_number_id']}/register", json=register_body(number), timeout=0.1)
             assert graph.get("/_sandbox/world").json()["numbers"][0]["side"] == "neither"
-            deadline = time.monotonic() + 5
-            while graph.get("/_sandbox/world").json()["numbers"][0]["side"] != "cloud":
-                assert time.monotonic() < deadline
+            wait_until(lambda: graph.get("/_sandbox/world").json()["numbers"][0]["side"] == "cloud", patience_s=5)
 
 
-def test_firewalled_client_times_out() -> None:
-    with sandbox_process("--numbers", "1") as (_, manifest), graph_client(manifest) as graph:
-        [row] = manifest["numbers"]
+def test_firewalled_client_times_out(running: Running) -> None:
+    _, manifest = running
+    with graph_client(manifest) as graph:
+        row = manifest["numbers"][1]
         control = f"/_sandbox/instances/{row['instance']}"
         graph.post(control, json={"do": "firewall_up"})
         for base in (row["onprem_url"], f"/onprem/{row['instance']}"):
@@ -76,10 +88,11 @@ def test_control_command_stops_and_starts_clients() -> None:
         first, second = manifest["numbers"]
 
         def control(action: str, instance: str, url: str = manifest["sandbox_url"]) -> int:
-            command = [sys.executable, "-m", "sandbox.control.client_commands", "--url", url, action, instance]
-            return subprocess.run(command, capture_output=True, check=False).returncode
+            return client_commands.main(["--url", url, action, instance])
 
-        assert control("stop", first["instance"]) == 0
+        arguments = ["--url", manifest["sandbox_url"], "stop", first["instance"]]
+        command = [sys.executable, "-m", "sandbox.control.client_commands", *arguments]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
         with graph_client(manifest) as graph:
             assert [row["instance"] for row in graph.get("/_sandbox/world").json()["numbers"]] == [
                 "stopped",
@@ -89,7 +102,9 @@ def test_control_command_stops_and_starts_clients() -> None:
         assert control("stop", second["instance"]) == 1
         assert control("stop", "none") == 1
         assert control("stop", first["instance"], "http://127.0.0.1:1") == 1
-        assert control("stop", first["instance"], "file:///etc") == 2
+        with pytest.raises(SystemExit) as raised:
+            control("stop", first["instance"], "file:///etc")
+        assert raised.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -107,31 +122,34 @@ def test_control_command_stops_and_starts_clients() -> None:
         (["--scenario", "calm", "--world", "open"], "--world stands in the scenario already"),
     ],
 )
-def test_invalid_arguments_are_reported_in_one_line(arguments: list[str], message: str) -> None:
-    command = [sys.executable, "-m", "sandbox", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+def test_invalid_arguments_are_reported_in_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert message in output.err
+    assert output.err.count("\n") == 1
 
 
-def test_upgrade_and_proxy_requests_are_answered_on_same_connection() -> None:
-    with sandbox_process("--numbers", "1", "--kinds", "on_cloud") as (process, manifest):
-        host, _, port = manifest["graph_url"].partition("://")[2].partition(":")
-        phone = manifest["numbers"][0]["phone_number_id"]
-        head = f"HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {manifest['token']}\r\n"
-        upgrade = f"GET /v25.0/{phone}?fields=id {head}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-        proxied = f"GET http://graph.facebook.com/v25.0/{phone}?fields=id {head}\r\n"
-        last = f"GET /v25.0/{phone}?fields=id {head}Connection: close\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
-            connection.sendall((upgrade + proxied + last).encode())
-            responses = b"".join(iter(lambda: connection.recv(65_536), b""))
-        assert responses.count(b"HTTP/1.1 200 OK") == responses.count(f'{{"id":"{phone}"}}'.encode()) == 3
-        assert process.poll() is None
+def test_upgrade_and_proxy_requests_are_answered_on_same_connection(running: Running) -> None:
+    process, manifest = running
+    host, _, port = manifest["graph_url"].partition("://")[2].partition(":")
+    phone = manifest["numbers"][0]["phone_number_id"]
+    head = f"HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {manifest['token']}\r\n"
+    upgrade = f"GET /v25.0/{phone}?fields=id {head}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    proxied = f"GET http://graph.facebook.com/v25.0/{phone}?fields=id {head}\r\n"
+    last = f"GET /v25.0/{phone}?fields=id {head}Connection: close\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall((upgrade + proxied + last).encode())
+        responses = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert responses.count(b"HTTP/1.1 200 OK") == responses.count(f'{{"id":"{phone}"}}'.encode()) == 3
+    assert process.poll() is None
 
 
-def test_head_is_get_without_body() -> None:
-    with sandbox_process("--numbers", "1", "--kinds", "on_cloud") as (_, manifest), graph_client(manifest) as http:
+def test_head_is_get_without_body(running: Running) -> None:
+    _, manifest = running
+    with graph_client(manifest) as http:
         phone, waba = (f"/v25.0/{manifest['numbers'][0][name]}" for name in ("phone_number_id", "waba_id"))
         for path, status in ((phone, 200), (waba, 200), ("/v25.0/nothing", 400), (f"{phone}/register", 400)):
             head, get = http.head(path), http.get(path)
