@@ -38,7 +38,8 @@ class DemoRun:
     killed: int = 0
     before: Numbers = ()
     runs: list[str] = field(default_factory=list)
-    decided: set[str] = field(default_factory=set)
+    # Reference of a number whose code was refused -> the run that an operator started for it.
+    decisions: dict[str, str] = field(default_factory=dict)
     worker: Child | None = None
 
     async def run(self) -> DemoResult:
@@ -86,7 +87,7 @@ class DemoRun:
                 if not self.killed and await self._in_the_middle(board, oracle):
                     await self._kill(app, oracle, prefect)
                     typist.form_open = True
-                elif await self._is_over(app, prefect, board):
+                elif await self._is_over(app, prefect):
                     return
                 await asyncio.sleep(LOOK_EVERY_S if self.killed else WATCH_EVERY_S)
 
@@ -100,11 +101,14 @@ class DemoRun:
     async def _decide(self, board: tuple[Position, ...], prefect: PrefectApi) -> None:
         """What an operator does about a number whose code is refused while it is On-Premises: another itinerary."""
         for at in board:
-            if at.status is Status.BLOCKED and at.runbook == CODE_REFUSED and at.ref not in self.decided:
-                self.decided.add(at.ref)
+            if self._is_undecided(at):
                 parameters = {"number": at.ref, "itinerary": "CODE_AFTER"}
-                self.runs.append(await prefect.start("migrate-number/cutover", parameters))
+                self.decisions[at.ref] = await prefect.start("migrate-number/cutover", parameters)
                 self.say(f"operator  {at.ref} goes by CODE_AFTER, chosen in Prefect's form: its code was refused")
+
+    def _is_undecided(self, position: Position) -> bool:
+        refused = position.status is Status.BLOCKED and position.runbook == CODE_REFUSED
+        return refused and position.ref not in self.decisions
 
     async def _in_the_middle(self, board: tuple[Position, ...], oracle: SandboxControl) -> bool:
         """Between the first and the last cutover, with one under way."""
@@ -120,6 +124,7 @@ class DemoRun:
         family = len(self.worker.family())
         self.worker.kill()
         self.killed += 1
+        self.decisions.clear()  # their runs may have died with the worker; a number still blocked gets a new one
         across = sum(1 for one in await oracle.numbers() if one["registered"])
         left = [at.ref for at in await app.queries.positions.board() if at.next_step == "register"]
         self.say(
@@ -129,8 +134,15 @@ class DemoRun:
         self.say("prefect   worker-2 is online; leases of the dead run out before anybody else may act")
         await self._run_wave(app, prefect)
 
-    async def _is_over(self, app: App, prefect: PrefectApi, board: tuple[Position, ...]) -> bool:
+    async def _is_over(self, app: App, prefect: PrefectApi) -> bool:
         """Nothing runs, and nothing will come due without a person. A wave whose runs have ended early is run again."""
+        # A number is blocked until the worker begins the run that an operator started for it: such a run is waited for,
+        # and the board is read after its end.
+        if not all([await prefect.has_ended(run) for run in self.decisions.values()]):
+            return False
+        board = await app.queries.positions.board()
+        if any(self._is_undecided(position) for position in board):
+            return False
         if all(at.ended_at is not None or at.status is Status.BLOCKED for at in board):
             return True
         if not all([await prefect.has_ended(run) for run in self.runs]):
