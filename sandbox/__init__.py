@@ -1,4 +1,4 @@
-"""A simulator of both WhatsApp Business APIs, the phone network and a partner's senders.
+"""A simulator of both WhatsApp Business APIs, the phone network, consumers and a partner's senders.
 
-An independent witness: what moves numbers is proved against it, so it imports nothing of ours.
+It imports nothing of cutover: built from cutover's own code, it would share its mistakes.
 """

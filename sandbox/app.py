@@ -40,7 +40,7 @@ class Sandbox:
         self.token = token
         self.faults = Faults(world.seed)
         self._oracle = oracle.Oracle(world, self.faults, self.manifest)
-        # In-process: reads the URL of a handshake, returns status and body. None: every address is accepted unread.
+        # In-process: reads the URL of a handshake, returns status and body. None: every address counts as verified.
         self.read_handshake: Callable[[str], tuple[int, str]] | None = None
 
     # -- building
@@ -139,11 +139,11 @@ class Sandbox:
 
         `login` and `backup` change nothing there and are no writes; calls on a WABA are about no number.
         """
-        wanted = "+" + e164.strip().lstrip("+")
+        normalized = "+" + e164.strip().lstrip("+")
         return tuple(
             call.call
             for call in self.world.calls
-            if call.write and call.e164 == wanted and call.side in sides and call.status
+            if call.write and call.e164 == normalized and call.side in sides and call.status
         )
 
     # -- calls

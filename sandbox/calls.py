@@ -106,7 +106,7 @@ class CallLog:
             yield Call(**(row | {"at": datetime.fromisoformat(row["at"])}))
 
     def _lines(self, seq: int) -> Iterator[str]:
-        """The lines of the file after number `seq`; earlier ones are not read, but for less than INDEX_EVERY."""
+        """The lines of the file after number `seq`. Of the earlier lines, fewer than INDEX_EVERY are read."""
         assert self._file is not None
         self._file.seek(self._offsets[seq // INDEX_EVERY])
         for _ in range(seq % INDEX_EVERY):

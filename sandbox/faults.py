@@ -58,8 +58,8 @@ LONGEST_S = 366 * 86_400
 class BadFault(ValueError):
     """A row that is no fault. `part`: the name of the wrong part, when it is a single one."""
 
-    def __init__(self, what: str, part: str | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, reason: str, part: str | None = None) -> None:
+        super().__init__(reason)
         self.part = part
 
 

@@ -54,12 +54,12 @@ class SwitchSpec:
 
     def _parse_named(self, value: Any) -> Value:
         if isinstance(self.default, bool):
-            wanted = _BOOLEANS.get(str(value).lower(), "")
+            typed = _BOOLEANS.get(str(value).lower(), "")
         else:
             # YAML reads a bare yes or no as a truth value.
-            wanted = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            typed = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         for known, text in zip(self.values, self.texts, strict=True):
-            if text == wanted:
+            if text == typed:
                 return known
         raise BadSwitch(f"switch {self.name} takes {' or '.join(self.texts)}, not {value!r}")
 

@@ -1,1 +1,1 @@
-"""What steers the sandbox and tells its truth; nothing of Meta's."""
+"""Calls that read the true state of the sandbox and control it; Meta has none of them."""

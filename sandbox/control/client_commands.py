@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.url.startswith(("http://", "https://")):
         parser.error("--url begins with http:// or https://")
-    where = f"{options.url.rstrip('/')}/_sandbox/instances/{quote(options.instance, safe='')}"
-    request = Request(where, json.dumps({"do": options.what}).encode(), method="POST")  # noqa: S310  checked above
+    url = f"{options.url.rstrip('/')}/_sandbox/instances/{quote(options.instance, safe='')}"
+    request = Request(url, json.dumps({"do": options.what}).encode(), method="POST")  # noqa: S310  checked above
     try:
         with urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
             sys.stdout.write(response.read().decode() + "\n")

@@ -1,1 +1,1 @@
-"""Writes the generated parts of the documentation, and `sandbox/switches.py`, from the code and the data file."""
+"""Generates parts of the documentation, and `sandbox/switches.py`, from the code and the data file."""

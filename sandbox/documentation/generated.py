@@ -29,8 +29,8 @@ def renewed(page: str, parts: Mapping[str, Part]) -> str:
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         if begin not in page or end not in page:
             raise ValueError(f"the page has no place for {name}")
-        made = "\n".join([begin, *make(), end])
-        page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, made=made: made, page, flags=re.DOTALL)  # type: ignore[misc]
+        part = "\n".join([begin, *make(), end])
+        page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, part=part: part, page, flags=re.DOTALL)  # type: ignore[misc]
     return page
 
 

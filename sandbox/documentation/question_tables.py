@@ -19,7 +19,7 @@ def switches() -> Iterator[str]:
         for spec in question.switches:
             yield f"| `{spec.name}` | {spec.text} | {_values(spec)} | {spec.source} |"
     yield ""
-    yield from (f"- {key}: {where}" for key, where in sources.PAGES.items())
+    yield from (f"- {key}: {page}" for key, page in sources.PAGES.items())
 
 
 def _values(spec: SwitchSpec) -> str:

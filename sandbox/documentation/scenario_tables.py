@@ -70,7 +70,7 @@ def faults() -> Iterator[str]:
 
 
 def checks() -> Iterator[str]:
-    yield from (f"{at}. {what}" for at, (what, _) in enumerate(CHECKS, 1))
+    yield from (f"{at}. {description}" for at, (description, _) in enumerate(CHECKS, 1))
 
 
 def actions() -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Graph as a caller meets it."""
+"""The Cloud API on Graph."""

@@ -33,8 +33,8 @@ def me(call: GraphCall) -> Response:
 
 def _named(call: GraphCall, node: str, name: str) -> dict[str, Any]:
     """Raises Refusal for a field that does not exist."""
-    wanted = parse(call.params["fields"]) if call.params.get("fields") else plain_fields("id", "name")
-    return {**select({"id": node, "name": name}, wanted, NAMED), "id": node}
+    tree = parse(call.params["fields"]) if call.params.get("fields") else plain_fields("id", "name")
+    return {**select({"id": node, "name": name}, tree, NAMED), "id": node}
 
 
 def debug_token(call: GraphCall) -> Response:

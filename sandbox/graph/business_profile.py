@@ -29,8 +29,8 @@ VERTICALS = frozenset({
 
 def _profile(call: GraphCall) -> Response:
     number = call.number(MESSAGING)
-    wanted = parse(call.params["fields"]) if call.params.get("fields") else plain_fields("about")
-    fields = select({name: value for name, value in number.profile.items() if value}, wanted, PROFILE)
+    tree = parse(call.params["fields"]) if call.params.get("fields") else plain_fields("about")
+    fields = select({name: value for name, value in number.profile.items() if value}, tree, PROFILE)
     return json_response({"data": [fields | {"messaging_product": "whatsapp"}]})
 
 

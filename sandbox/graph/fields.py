@@ -127,10 +127,10 @@ INSIDE_PHONE: Shape = {
 }
 
 
-def render_phone(world: World, number: SimNumber, wanted: Tree | None, app: App) -> dict[str, Any]:
+def render_phone(world: World, number: SimNumber, tree: Tree | None, app: App) -> dict[str, Any]:
     """The requested fields, for the app that calls. Raises Refusal for a field that does not exist, at any depth."""
     fields: dict[str, Any] = {}
-    for name, requested in (plain_fields(*PHONE_DEFAULTS) if wanted is None else wanted).items():
+    for name, requested in (plain_fields(*PHONE_DEFAULTS) if tree is None else tree).items():
         read = PHONE.get(name)
         if read is None:
             raise nonexistent(name)

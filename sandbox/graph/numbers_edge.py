@@ -29,11 +29,11 @@ LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
 def numbers(call: GraphCall, waba: Waba, params: Mapping[str, Any], tree: Tree | None = None) -> dict[str, Any]:
     """One page. `params`: `fields`, `limit`, `after`, `before`, `sort`, `filtering`. Raises Refusal."""
     world, app = call.world, call.app()
-    wanted = tree if tree is not None else parse(params["fields"]) if params.get("fields") else None
+    requested = tree if tree is not None else parse(params["fields"]) if params.get("fields") else None
     edge = Edge(
         path=f"{waba.id}/phone_numbers",
         order=_order(world, waba, _sort(world, params.get("sort"))),
-        row=lambda key: render_phone(world, world.by_phone_id(key), wanted, app),
+        row=lambda key: render_phone(world, world.by_phone_id(key), requested, app),
         params=params,
         visible=_filter(world, params.get("filtering")),
     )

@@ -19,8 +19,8 @@ MANAGE, MESSAGING = SCOPES
 
 def _read(call: GraphCall) -> Response:
     number = call.number(MANAGE, deleted=call.world.switches.deleted_number_reads == "DELETED")
-    wanted = call.params.get("fields")
-    return json_response(fields.render_phone(call.world, number, parse(wanted) if wanted else None, call.app()))
+    query = call.params.get("fields")
+    return json_response(fields.render_phone(call.world, number, parse(query) if query else None, call.app()))
 
 
 def _name_of_change(call: GraphCall) -> str:

@@ -60,8 +60,8 @@ def _subscribed_apps(call: GraphCall) -> Response:
     return json_response({"data": _apps(call, waba, _tree(call.params))})
 
 
-def _apps(call: GraphCall, waba: Waba, wanted: Tree) -> Any:
-    return select(fields.subscribed(call.world, waba), wanted, fields.SUBSCRIPTION)
+def _apps(call: GraphCall, waba: Waba, tree: Tree) -> Any:
+    return select(fields.subscribed(call.world, waba), tree, fields.SUBSCRIPTION)
 
 
 def _tree(params: Mapping[str, Any]) -> Tree:
@@ -133,8 +133,8 @@ def _read_template(call: GraphCall) -> Response:
     if not call.can_see(token, waba):
         raise unknown_object(template.id)
     content = _template(template) | {"health_status": template_health(call.world, waba, template)}
-    wanted = _tree(call.params) or plain_fields(*TEMPLATE_DEFAULTS)
-    return json_response({**select(content, wanted, {**TEMPLATE, "health_status": fields.HEALTH}), "id": template.id})
+    tree = _tree(call.params) or plain_fields(*TEMPLATE_DEFAULTS)
+    return json_response({**select(content, tree, {**TEMPLATE, "health_status": fields.HEALTH}), "id": template.id})
 
 
 def _assigned_users(call: GraphCall) -> Response:

@@ -1,1 +1,1 @@
-"""An On-Premises client as a caller and its operator meet it."""
+"""The On-Premises API of each client, and the commands of its operator."""

@@ -1,1 +1,1 @@
-"""Fleets and their troubles, made from files and seeds."""
+"""Fleets with their faults, built from a seed or from a scenario file."""

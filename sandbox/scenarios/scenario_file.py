@@ -1,11 +1,11 @@
-"""Scenario files: a fleet and its troubles as YAML. A mistake is told with its file and the line it is in.
+"""Scenario files: a fleet and its faults as YAML. An error names the file and the line.
 
 world: closing              # open | closing | after-sunset
 seed: 7
-businesses:                 # left out: one; each has an app, a secret and a token of its own
+businesses:                 # optional: one business if left out; each has its own app, secret and token
   - {name: north}
   - {name: south, numbers_per_waba: 3, token_expires_in_days: 30}
-now: 2026-11-23T20:00:00Z   # where the clock begins; left out: the real time
+now: 2026-11-23T20:00:00Z   # start of the clock; the real time if left out
 switches: {read_lag_s: 5}
 numbers:
   - {kind: healthy, count: 8, business: north}
@@ -41,14 +41,14 @@ MOST_NUMBERS = 100_000
 class BadScenario(ValueError):
     """`file:line: what is wrong`."""
 
-    def __init__(self, source: str, line: int, what: str) -> None:
-        super().__init__(source, line, what)
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        super().__init__(source, line, reason)
         self.source = source
         self.line = line
-        self.what = what
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.what}"
+        return f"{self.source}:{self.line}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -98,8 +98,8 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as bad:
         mark = getattr(bad, "problem_mark", None)
-        what = getattr(bad, "problem", None) or "not YAML"
-        raise BadScenario(source, mark.line + 1 if mark is not None else 1, str(what)) from None
+        reason = getattr(bad, "problem", None) or "not YAML"
+        raise BadScenario(source, mark.line + 1 if mark is not None else 1, str(reason)) from None
     except RecursionError:
         raise BadScenario(source, 1, "nested deeper than the parser allows") from None
     return _Reader(source).scenario(root)
@@ -110,8 +110,8 @@ class _Reader:
         self._source = source
         self._named: list[tuple[str, yaml.Node]] = []  # businesses that rows of numbers name, with their nodes
 
-    def _bad(self, node: yaml.Node, what: str) -> BadScenario:
-        return BadScenario(self._source, node.start_mark.line + 1, what)
+    def _bad(self, node: yaml.Node, reason: str) -> BadScenario:
+        return BadScenario(self._source, node.start_mark.line + 1, reason)
 
     def _value(self, node: yaml.Node) -> Any:
         try:
@@ -121,23 +121,23 @@ class _Reader:
         except (ValueError, OverflowError) as bad:  # such as the 31st of February
             raise self._bad(node, str(bad)) from None
 
-    def _pairs(self, node: yaml.Node | None, what: str) -> Iterator[tuple[str, yaml.Node]]:
+    def _pairs(self, node: yaml.Node | None, part: str) -> Iterator[tuple[str, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
             raise BadScenario(
-                self._source, node.start_mark.line + 1 if node is not None else 1, f"{what} is not a mapping"
+                self._source, node.start_mark.line + 1 if node is not None else 1, f"{part} is not a mapping"
             )
         names: set[str] = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise self._bad(key, f"{what} has names, not lists or mappings, before its colons")
+                raise self._bad(key, f"{part} has names, not lists or mappings, before its colons")
             if key.value in names:
                 raise self._bad(key, f"{key.value!r} is there twice")
             names.add(key.value)
             yield str(key.value), value
 
-    def _items(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+    def _items(self, node: yaml.Node, part: str) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
-            raise self._bad(node, f"{what} is not a list")
+            raise self._bad(node, f"{part} is not a list")
         return list(node.value)
 
     def scenario(self, root: yaml.Node | None) -> Scenario:
@@ -189,11 +189,11 @@ class _Reader:
         return businesses
 
     def _parts(
-        self, node: yaml.Node, what: str, check: Callable[[dict[str, Any]], object], skip: Container[str] = ()
+        self, node: yaml.Node, part: str, check: Callable[[dict[str, Any]], object], skip: Container[str] = ()
     ) -> dict[str, Any]:
         """The parts of a row. Each is checked by itself, so that an error has the line of the wrong part."""
         parts: dict[str, Any] = {}
-        for name, value in self._pairs(node, what):
+        for name, value in self._pairs(node, part):
             if name in skip:
                 continue
             parts[name] = self._value(value)
@@ -203,10 +203,10 @@ class _Reader:
                 raise self._bad(value, str(bad)) from None
         return parts
 
-    def _text(self, node: yaml.Node, what: str) -> str:
+    def _text(self, node: yaml.Node, part: str) -> str:
         value = self._value(node)
         if not isinstance(value, str):
-            raise self._bad(node, f"{what} is a text, not {value!r}")
+            raise self._bad(node, f"{part} is a text, not {value!r}")
         return value
 
     def _world(self, node: yaml.Node) -> WorldKind:
@@ -215,11 +215,11 @@ class _Reader:
             raise self._bad(node, f"world is {', '.join(WORLDS)}, not {value!r}")
         return cast(WorldKind, value)
 
-    def _whole(self, node: yaml.Node, what: str, least: int, most: int) -> int:
+    def _whole(self, node: yaml.Node, part: str, least: int, most: int) -> int:
         value = self._value(node)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             shown = node.value if isinstance(node, yaml.ScalarNode) else value
-            raise self._bad(node, f"{what} is a whole number from {least} to {most}, not {str(shown)[:40]!r}")
+            raise self._bad(node, f"{part} is a whole number from {least} to {most}, not {str(shown)[:40]!r}")
         return value
 
     def _time(self, node: yaml.Node) -> datetime:

@@ -1,1 +1,1 @@
-"""The sandbox as a server: HTTP, ports, certificates, delivered webhooks."""
+"""The sandbox as a server: HTTP, ports, certificates, delivery of webhooks."""

@@ -1,1 +1,1 @@
-"""The world that both APIs look at: facts and rules, no HTTP."""
+"""The state that both APIs share, and its rules. No HTTP here."""

@@ -122,9 +122,9 @@ def statuses_on_premises(
 ) -> None:
     """Puts the statuses that the client's settings ask for; `failed` always."""
     settings = instance.effective_settings()
-    wanted = settings["webhooks"].get("message", {})
+    requested = settings["webhooks"].get("message", {})
     for status, when in _statuses(world, at, failed):
-        if not (status == "failed" or wanted.get(status) or (status == "sent" and settings["sent_status"])):
+        if not (status == "failed" or requested.get(status) or (status == "sent" and settings["sent_status"])):
             continue
         row: dict[str, Any] = {
             "id": message_id,
