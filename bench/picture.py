@@ -1,6 +1,6 @@
 """Draw docs/fleet.svg from a kept demo: `cutover demo --keep --folder DIR`, then `python bench/picture.py DIR`.
 
-Every bar is computed from the events in the demo's database; nothing is drawn by hand. Moving, because it is an SVG.
+Every bar is computed from the events in the demo's database. The picture is an animated SVG.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ class Bar:
 
 
 def bars(events: list[EventRow], first: datetime, last: datetime) -> list[Bar]:
-    """Where a number was, from when to when; red is neither side, or not known to be on one."""
-    found: list[Bar] = []
+    """The sides of a number over time, as shares of the whole time from 0 to 1."""
+    drawn: list[Bar] = []
     side, since = str(events[0].facts.get("side", "unknown")), first
     for event in events[1:]:
         new = str(event.facts.get("side", ""))
@@ -36,16 +36,16 @@ def bars(events: list[EventRow], first: datetime, last: datetime) -> list[Bar]:
             new = "unknown"
         if not new or new == side:
             continue
-        found.append(Bar(_part(since, first, last), _part(event.at, first, last), side))
+        drawn.append(Bar(_part(since, first, last), _part(event.at, first, last), side))
         side, since = new, event.at
-    return [*found, Bar(_part(since, first, last), 1.0, side)]
+    return [*drawn, Bar(_part(since, first, last), 1.0, side)]
 
 
 def _part(at: datetime, first: datetime, last: datetime) -> float:
     return min(max((at - first) / (last - first), 0.0), 1.0)
 
 
-async def story(home: Path) -> list[tuple[Position, list[EventRow]]]:
+async def events_by_number(home: Path) -> list[tuple[Position, list[EventRow]]]:
     database = open_database(f"sqlite+aiosqlite:///{home / 'cutover.db'}")
     queries = Queries(database, DatabaseClock())
     try:
@@ -71,14 +71,14 @@ LEGEND = "grey On-Premises, yellow a call is out, red on neither side, green Clo
 FONT = 'font-family="ui-monospace,Menlo,monospace" font-size="11"'
 
 
-def draw(told: list[tuple[Position, list[EventRow]]]) -> str:
-    first = min(event.at for _, events in told for event in events[1:])
-    last = max(event.at for _, events in told for event in events)
+def draw(rows: list[tuple[Position, list[EventRow]]]) -> str:
+    first = min(event.at for _, events in rows for event in events[1:])
+    last = max(event.at for _, events in rows for event in events)
     seconds = (last - first).total_seconds()
-    height = TOP + ROW * len(told) + 40
+    height = TOP + ROW * len(rows) + 40
     names = [
         f'<text x="16" y="{TOP + ROW * place + 10}" fill="#93a1b0">{at.ref} {at.itinerary.lower()}</text>'
-        for place, (at, _) in enumerate(told)
+        for place, (at, _) in enumerate(rows)
     ]
     ticks = [
         f'<text x="{LEFT + tick / seconds * WIDTH:.0f}" y="{height - 14}" fill="#5d6b79">{tick} s</text>'
@@ -88,22 +88,22 @@ def draw(told: list[tuple[Position, list[EventRow]]]) -> str:
         across=LEFT + WIDTH + 20,
         height=height,
         font=FONT,
-        title=f"a fleet of {len(told)} numbers, On-Premises to Cloud, in {seconds:.0f} s (sandbox)",
+        title=f"a fleet of {len(rows)} numbers, On-Premises to Cloud, in {seconds:.0f} s (sandbox)",
         legend=LEGEND,
         left=LEFT,
         width=WIDTH,
         lasts=LASTS,
         names="\n".join(names),
-        bars="\n".join(_row(place, one, first, last) for place, one in enumerate(told)),
+        bars="\n".join(_row(place, row, first, last) for place, row in enumerate(rows)),
         ticks="\n".join(ticks),
     )
 
 
-def _row(place: int, one: tuple[Position, list[EventRow]], first: datetime, last: datetime) -> str:
-    at, events = one
+def _row(place: int, row: tuple[Position, list[EventRow]], first: datetime, last: datetime) -> str:
+    at, events = row
     drawn = []
     for bar in bars(events, first, last):
-        # A number new to Cloud was nowhere before, so it is not dark.
+        # A number that is new to Cloud was on neither side before, so it is not dark.
         side = "new" if at.itinerary == "ONBOARD" and bar.side == "neither" else bar.side
         x, width = LEFT + bar.begin * WIDTH, max((bar.end - bar.begin) * WIDTH, 1.5)
         place_ = f'x="{x:.1f}" y="{TOP + ROW * place + 2}" width="{width:.1f}" height="{ROW - 5}"'
@@ -113,4 +113,4 @@ def _row(place: int, one: tuple[Position, list[EventRow]], first: datetime, last
 
 if __name__ == "__main__":
     home = Path(sys.argv[1]) / "home"
-    (Path(__file__).resolve().parents[1] / "docs" / "fleet.svg").write_text(draw(asyncio.run(story(home))))
+    (Path(__file__).resolve().parents[1] / "docs" / "fleet.svg").write_text(draw(asyncio.run(events_by_number(home))))

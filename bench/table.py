@@ -9,14 +9,14 @@ from pathlib import Path
 
 HEAD = """# Benchmarks
 
-What was measured, on which machine, with which command. `python -m bench --record` writes this page anew, part by part.
+What was measured, on which machine, with which command. `python -m bench --record` writes the parts of this page again.
 Figures of the sandbox are labelled so: they say nothing about Meta.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`target` in words; `met` whether it is. A row without a target is for information."""
+    """One result. `target`: in words; `met`: whether the value meets it. A row without a target is for information."""
 
     what: str
     value: str
@@ -25,7 +25,7 @@ class Row:
 
 
 def machine() -> str:
-    """Processor, cores, memory, system, Python: what a figure means nothing without."""
+    """Processor, cores, memory, system, Python: a figure means nothing without them."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.1f} GiB, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}"
@@ -47,12 +47,12 @@ def _memory_gib() -> float:
 
 
 def _lines(path: str) -> list[str]:
-    found = Path(path)
-    return found.read_text().splitlines() if found.exists() else []
+    file = Path(path)
+    return file.read_text().splitlines() if file.exists() else []
 
 
-def shown(name: str, rows: Sequence[Row]) -> str:
-    """One benchmark in Markdown."""
+def as_markdown(name: str, rows: Sequence[Row]) -> str:
+    """The table of one benchmark in Markdown."""
     lines = [f"## {name}", "", f"`python -m bench {name}`, {datetime.now(UTC):%Y-%m-%d}, on {machine()}.", ""]
     lines += ["| What | Measured | Target |", "| --- | --- | --- |"]
     lines += [f"| {row.what} | {row.value} | {_judged(row)} |" for row in rows]
@@ -65,8 +65,8 @@ def _judged(row: Row) -> str:
     return f"{row.target}: {'met' if row.met else 'MISSED'}"
 
 
-def recorded(page: str, name: str, text: str) -> str:
-    """The page with this benchmark's part put in or replaced; the others stay."""
+def with_part(page: str, name: str, text: str) -> str:
+    """The page with the part of this benchmark added or replaced; the other parts stay."""
     _, *parts = ("\n" + page).split("\n## ")
     kept = {part.partition("\n")[0].strip(): f"## {part.strip()}\n" for part in parts}
     kept[name] = text
