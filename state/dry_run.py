@@ -1,4 +1,4 @@
-"""Trying a change out: everything is done as it would be, in one transaction that is never committed."""
+"""Dry runs: every change is made as it would be, in one transaction that is rolled back at the end."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,21 +7,23 @@ from typing import cast
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
-class _OneTransaction:
-    """What the ledger and the queries ask of an engine, on one connection: each transaction is a savepoint."""
+class _OneTransactionEngine:
+    """The part of AsyncEngine that ledger and queries use, on one connection: each transaction is a savepoint."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        # Python's driver begins at the first change, not at a savepoint, and would commit with the savepoint.
-        self._to_begin = connection.dialect.name == "sqlite"
+        # Python's SQLite driver begins a transaction at the first change, not at a savepoint, and releasing the
+        # savepoint would then commit.
+        self._must_begin = connection.dialect.name == "sqlite"
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        if self._to_begin:
-            # Only now, and as a writer at once: SQLite refuses a change, without any patience, to a transaction that
-            # has read before and been overtaken by a worker since. Looks at far sides before it hold up nobody.
+        if self._must_begin:
+            # Begins at the first change, so that remote reads before it do not hold SQLite's write lock. IMMEDIATE,
+            # because SQLite refuses at once, without waiting, a change in a transaction that has read before and
+            # that another writer has overtaken.
             await self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-            self._to_begin = False
+            self._must_begin = False
         async with self._connection.begin_nested():
             yield self._connection
 
@@ -31,13 +33,13 @@ class _OneTransaction:
 
 
 @asynccontextmanager
-async def trial(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
-    """An engine whose changes are seen by its own readers and are gone at the end, also when the process is killed.
+async def open_dry_run(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    """An engine whose own readers see its changes, and whose changes are gone at the end, also after a kill.
 
-    A dry run is then the very code that would be run, and cannot drift from it.
+    A dry run is then the same code as a real run, and cannot differ from it.
     """
     async with engine.connect() as connection:
         try:
-            yield cast("AsyncEngine", _OneTransaction(connection))
+            yield cast("AsyncEngine", _OneTransactionEngine(connection))
         finally:
             await connection.rollback()

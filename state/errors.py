@@ -1,15 +1,16 @@
-"""What the ledger and the schema can refuse.
+"""Why the ledger or the schema refused.
 
 * StateError
-  x LeaseLost      another worker acts on the number, or did since
-    x NoTurn       its wave moves as many numbers as it may
-  x NotFound       no such number, wave, profile or migration
-    x NotMigrated  the number is imported, but has no migration
-  x Conflict       the row is not in a state that allows this; says which state it is in
-  x TooEarly       it waits for something, and not long enough yet
-  x GateClosed     the intent was not committed: hold, window, halt, profile or budget
-  x SchemaTooNew   the database was made by a newer cutover
-  x SchemaTooOld   the database needs `cutover init`
+  x LeaseLost                  another worker holds the number, or took it meanwhile
+    x ConcurrencyLimitReached  its wave moves as many numbers as it may
+  x NotFound                   no such number, wave, profile or migration
+    x NotMigrated              the number is imported, but has no migration
+  x Conflict                   the row is in a state that does not allow the change
+  x TooEarly                   the number waits, and the end of the wait has not come
+  x GateClosed                 the intent was not committed: hold, window, halt, profile or budget
+    x BudgetSpent              only the reserve of calls is left
+  x SchemaTooNew               the database was made by a newer cutover
+  x SchemaTooOld               the database needs `cutover init`
 """
 
 from datetime import datetime
@@ -25,8 +26,8 @@ class LeaseLost(StateError):
     """Another worker holds this number."""
 
 
-class NoTurn(LeaseLost):
-    """Other numbers of the wave are being moved; this one comes after one of them."""
+class ConcurrencyLimitReached(LeaseLost):
+    """The wave moves as many numbers as it may; this one has to wait until one of them stops."""
 
 
 class NotFound(StateError):
@@ -38,11 +39,11 @@ class NotMigrated(NotFound):
 
 
 class Conflict(StateError):
-    """The row is not in a state that allows this."""
+    """The row is in a state that does not allow the change. The message says which state."""
 
 
 class TooEarly(StateError):
-    """The number waits until then, by the database's clock, which says `now`."""
+    """The number waits until `until`. `now` is the time of the same clock, the database's."""
 
     def __init__(self, until: datetime, on: Party, reason: str, now: datetime) -> None:
         super().__init__(until, on, reason, now)
@@ -56,7 +57,7 @@ class TooEarly(StateError):
 
 
 class GateClosed(StateError):
-    """The gate conditions did not hold at the instant of the intent; nothing was sent."""
+    """A gate condition did not hold when the intent was committed; nothing was sent."""
 
 
 class BudgetSpent(GateClosed):

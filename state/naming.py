@@ -1,22 +1,22 @@
-"""What people type when they name a number."""
+"""How people name a number: by reference, E.164 or phone number id, in any of the usual notations."""
 
 import re
 
 
-def reference(place: int) -> str:
-    """`N-0001`: what is printed beside a masked number, and short enough to be said on the phone."""
+def number_reference(place: int) -> str:
+    """`N-0001`: printed beside a masked number, and short enough to be read out on the phone."""
     return f"N-{place:04d}"
 
 
-def spellings(named: str) -> tuple[str, ...]:
-    """What may be meant, likeliest first: as it was typed, then with the zeros, marks and signs put right.
+def possible_names(typed: str) -> tuple[str, ...]:
+    """The names that may be meant, likeliest first: as it was typed, then completed and without separators.
 
     `n-1` is N-0001, and `49 (1510) 123-4567` is +4915101234567, as other programs print it.
     """
-    typed = named.strip().upper()
-    short = re.fullmatch(r"N-?([0-9]{1,9})", typed)
+    name = typed.strip().upper()
+    short = re.fullmatch(r"N-?([0-9]{1,9})", name)
     if short:
-        return typed, reference(int(short[1]))
-    digits = re.sub(r"[\s().\u00a0\u2010-\u2015-]", "", typed).removeprefix("+")
-    # No E.164 number has more digits; Graph's ids may.
-    return (typed, digits, f"+{digits}") if re.fullmatch(r"[0-9]{5,20}", digits) else (typed,)
+        return name, number_reference(int(short[1]))
+    digits = re.sub(r"[\s().\u00a0\u2010-\u2015-]", "", name).removeprefix("+")
+    # An E.164 number has at most 15 digits; Graph's ids may have more.
+    return (name, digits, f"+{digits}") if re.fullmatch(r"[0-9]{5,20}", digits) else (name,)

@@ -1,6 +1,5 @@
 """Column types and the database's own clock."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -63,13 +62,3 @@ class DatabaseClock:
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
         return _DatabaseNow(plus.total_seconds())
-
-
-class HandedClock:
-    """A clock handed in: rehearsals and tests choose the time."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-
-    def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
-        return literal(self._now() + plus, UtcDateTime())

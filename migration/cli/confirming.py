@@ -13,7 +13,7 @@ from migration.operations.wave_wording import wave_line
 from migration.operations.wording import next_command, status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
 from migration.waves.schedule import needs_schedule
-from state.naming import spellings
+from state.naming import possible_names
 from state.rows import Position, WaveRow
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class ChangeReport:
     def check_confirmation(self, *names: str) -> None:
         """What was typed after --confirm must be one of the names of what is changed."""
         self.subject = names[0]
-        if self.confirm is not None and not {*spellings(self.confirm)} & {name.upper() for name in names}:
+        if self.confirm is not None and not {*possible_names(self.confirm)} & {name.upper() for name in names}:
             usage_error(f"--confirm {self.confirm} is not {names[0]}; nothing was changed")
 
     def now(self, text: str, document: Any) -> None:

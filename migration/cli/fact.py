@@ -78,7 +78,7 @@ async def _state(question: FieldFact, value: str, evidence: str, report: ChangeR
         before = await _find_measurement(app, question.name)
         report.now(_sentence(question.name, before), _document(question, before))
         report.will(f"take {question.name} as {value} from now on: it sets {question.sets}")
-        await app.ledger.facts.state(question.name, value, evidence, operator_name())
+        await app.ledger.field_facts.record(question.name, value, evidence, operator_name())
         after = await _find_measurement(app, question.name)
         report.after(_sentence(question.name, after), _document(question, after))
         report.next("cutover preflight" if question.decides else "cutover sandbox --as-measured")

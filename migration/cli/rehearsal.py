@@ -8,7 +8,7 @@ from migration.app import App
 from migration.cli.session import open_cli_app
 from migration.vault.sealing import BackupShelf
 from migration.vault.store import SecretStore
-from state.dry_run import trial
+from state.dry_run import open_dry_run
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
 from state.secrets import Secrets
@@ -28,7 +28,7 @@ async def open_for_change(*, dry_run: bool) -> AsyncIterator[App]:
 @asynccontextmanager
 async def rehearse(app: App) -> AsyncIterator[App]:
     """The same object graph on a transaction that is never committed."""
-    async with trial(app.database) as database:
+    async with open_dry_run(app.database) as database:
         secrets = Secrets(database, app.sql_clock)
         yield replace(
             app,

@@ -86,11 +86,11 @@ class StepExecutor:
     async def run_next(self, migration_id: int) -> Outcome:
         """Take the next step of one number as far as it goes now. A wait that is not over is answered again.
 
-        Raises LeaseLost while another worker holds the number, NoTurn while its wave moves enough others, Conflict
-        when it has ended or is blocked, NotFound. Safe to call again at any time, after any kill.
+        Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
+        numbers as it may, Conflict when it has ended or is blocked, NotFound. Safe to call again after any kill.
         """
         try:
-            lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, free=UNLIMITED)
+            lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=UNLIMITED)
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
@@ -201,8 +201,8 @@ class StepExecutor:
             step=contract.name,
             facts={**draft.facts, "side_before": state.side if closes is None else closes.side_before},
             sealed=sealed,
-            longest=contract.longest_call + SEND_WITHIN,
-            settle=contract.settle_for,
+            longest_call=contract.longest_call + SEND_WITHIN,
+            settle_for=contract.settle_for,
             lease_margin=LEASE_MARGIN,
             changes_side=run.entry.changes_side,
             gated=run.entry.gated,

@@ -77,11 +77,9 @@ class Census:
         if isinstance(choice, NoItinerary):
             cloud = readings.cloud
             evidence = {"status": cloud.status, "platform_type": cloud.platform_type, "onprem": onprem}
-            await self._ledger.operator_changes.dispose(
-                number.number_id, choice.disposition, choice.reason, evidence, by
-            )
+            await self._ledger.migrations.dispose(number.number_id, choice.disposition, choice.reason, evidence, by)
             return CensusResult(number.ref, choice, None, onprem)
-        migration_id = await self._ledger.operator_changes.start(
+        migration_id = await self._ledger.migrations.start(
             number.number_id,
             itinerary=choice.itinerary,
             first=itinerary_named(choice.itinerary).first,

@@ -11,8 +11,9 @@ from migration.fleet.inventory import read_inventory
 from migration.fleet.inventory_row import BadRow
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
-from state.ledger.corrections import Corrected
-from state.ledger.fleet_import import NewNumber, NewProfile
+from state.ledger.corrections import CorrectedNumber
+from state.ledger.fleet_import import NewNumber
+from state.ledger.profiles import NewProfile
 
 
 class BadInventory(Exception):
@@ -31,20 +32,20 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
     """
     rows, listed, sealer = await _read_and_check(app, path)
     profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in sealer.profiles]
-    await app.ledger.fleet_import.take_in(profiles, rows, sealer)
+    await app.ledger.fleet_import.import_numbers(profiles, rows, sealer)
     return await begin_migrations(app, listed, by, tick)
 
 
 async def correct_fleet(
     app: App, path: Path, by: str, tick: Callable[[int, int], None]
-) -> tuple[tuple[Corrected, ...], tuple[CensusResult, ...]]:
+) -> tuple[tuple[CorrectedNumber, ...], tuple[CensusResult, ...]]:
     """Replace the rows of known numbers by those of a file: the numbers corrected, and those that begin anew.
 
     Raises as `import_fleet` does; then nothing was written.
     """
     rows, listed, sealer = await _read_and_check(app, path)
     corrected = await app.ledger.corrections.correct(rows, sealer)
-    again = {number.number_id for number in corrected if number.again}
+    again = {number.number_id for number in corrected if number.may_restart}
     return corrected, await begin_migrations(app, listed, by, tick, again)
 
 

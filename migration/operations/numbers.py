@@ -90,7 +90,7 @@ async def retry_number(app: App, number: str, because: str, by: str) -> Position
         # None of the codes that were requested will arrive any more; the operator allows another request.
         await app.ledger.operator_changes.reopen(position.migration_id, request_step, because, by)
     else:
-        await app.ledger.operator_changes.ready(position.migration_id, because, by)
+        await app.ledger.operator_changes.retry(position.migration_id, because, by)
     return await app.queries.positions.get(position.migration_id)
 
 
@@ -105,7 +105,7 @@ async def recover_forward(app: App, number: str, because: str, by: str) -> Posit
 async def record_onprem_off(app: App, number: str, because: str, by: str) -> Position:
     """Record a person's statement that the On-Premises client is off and stays off."""
     position = await _find_live(app, number)
-    await app.ledger.operator_changes.state_onprem_off(position.number_id, by)
+    await app.ledger.operator_inputs.record_onprem_off(position.number_id, by)
     return await _make_due(app, position, because, by)
 
 
@@ -116,7 +116,7 @@ async def hand_in_pin(app: App, number: str, pin: SecretStr, because: str, by: s
         raise OperationRefused("a PIN is six digits; nothing was stored")
     owner = f"number:{position.number_id}"
     sealed = app.secret_store.sealed(owner, "pin", pin)
-    await app.ledger.operator_changes.state_pin(position.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
+    await app.ledger.operator_inputs.record_pin(position.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
     return await _make_due(app, position, because, by)
 
 
@@ -125,7 +125,7 @@ async def record_two_step_off(app: App, number: str, because: str, by: str) -> P
     position = await _find_live(app, number)
     owner = f"number:{position.number_id}"
     provenance = PinProvenance.TWO_STEP_OFF_STATED
-    await app.ledger.operator_changes.state_pin(position.number_id, owner, None, provenance, by)
+    await app.ledger.operator_inputs.record_pin(position.number_id, owner, None, provenance, by)
     await app.secret_store.shred_row(owner, "pin")
     return await _make_due(app, position, because, by)
 
@@ -148,13 +148,13 @@ async def dispose(app: App, number: str, disposition: str, because: str, by: str
     if position.crossed_at is not None:
         raise Conflict(f"{position.ref} is past its point of no return; nothing was changed")
     evidence: Mapping[str, Any] = {"side": position.side, "step": position.next_step, "reason": position.reason}
-    await app.ledger.operator_changes.dispose(position.number_id, end, because, evidence, by)
+    await app.ledger.migrations.dispose(position.number_id, end, because, evidence, by)
     return await app.queries.positions.get(position.migration_id)
 
 
 async def begin_new_migration(app: App, position: Position, itinerary: Itinerary, because: str, side: Side) -> Position:
     """Begin another migration of a number whose last one has ended. The new one is in no wave."""
-    migration_id = await app.ledger.operator_changes.start(
+    migration_id = await app.ledger.migrations.start(
         position.number_id,
         itinerary=itinerary.name,
         first=itinerary.first,
@@ -168,7 +168,7 @@ async def begin_new_migration(app: App, position: Position, itinerary: Itinerary
 
 async def _make_due(app: App, position: Position, because: str, by: str) -> Position:
     if position.status in (Status.BLOCKED, Status.WAITING, Status.HELD):
-        await app.ledger.operator_changes.ready(position.migration_id, because, by)
+        await app.ledger.operator_changes.retry(position.migration_id, because, by)
     return await app.queries.positions.get(position.migration_id)
 
 

@@ -6,7 +6,7 @@ from migration.errors import CredentialsRefused
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
 from state.errors import NotFound
-from state.ledger.fleet_import import NewProfile
+from state.ledger.profiles import NewProfile
 
 
 async def renew_profile(app: App, name: str) -> TokenFacts:
@@ -21,6 +21,6 @@ async def renew_profile(app: App, name: str) -> TokenFacts:
     if not facts.is_valid:
         raise CredentialsRefused(f"Graph does not accept the new token of profile {name}", None, "not valid")
     profile = NewProfile(name, app.admin.profiles[name].app_id)
-    await app.ledger.fleet_import.replace_profile_secrets(profile, RowSealer(app.secret_store, {name: secrets}))
-    await app.ledger.operator_changes.unhalt_profile(name)
+    await app.ledger.profiles.replace_secrets(profile, RowSealer(app.secret_store, {name: secrets}))
+    await app.ledger.profiles.resume(name)
     return facts

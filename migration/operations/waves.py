@@ -30,7 +30,7 @@ async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None) 
     if existing is None and not added:
         raise OperationRefused(f"no number without a wave matches the rule; wave {wave.name} would be empty")
     await _check_plan(app, wave, existing, added)
-    write = app.ledger.waves.make if existing is None else app.ledger.waves.settle
+    write = app.ledger.waves.create if existing is None else app.ledger.waves.replan
     await write(wave, added)
     return await app.queries.waves.get(wave.name)
 
@@ -77,7 +77,7 @@ async def begin_wave(app: App, name: str) -> WaveRow:
         reject_ended_window(row, await app.queries.now())  # numbers that have crossed must end, window or not
     if row.state is WaveState.PLANNED:
         with suppress(Conflict):  # another worker may begin it at the same time
-            await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
+            await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
     return await app.queries.waves.get(name)
 
 
@@ -104,14 +104,16 @@ def reject_ended_window(row: WaveRow, now: datetime) -> None:
 
 async def hold_wave(app: App, name: str, because: str) -> WaveRow:
     """From now on no number of the wave passes its gate. Numbers that have crossed continue to their end."""
-    await app.ledger.waves.move(name, WaveState.HELD, allowed=[WaveState.PLANNED, WaveState.RUNNING], because=because)
+    await app.ledger.waves.set_state(
+        name, WaveState.HELD, allowed=[WaveState.PLANNED, WaveState.RUNNING], because=because
+    )
     return await app.queries.waves.get(name)
 
 
 async def stop_wave(app: App, name: str, because: str) -> WaveRow:
     """End a wave for good. Numbers that have not crossed stay where they are until each is aborted."""
     live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
-    await app.ledger.waves.move(name, WaveState.STOPPED, allowed=live, because=because)
+    await app.ledger.waves.set_state(name, WaveState.STOPPED, allowed=live, because=because)
     return await app.queries.waves.get(name)
 
 
@@ -132,7 +134,7 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
     else:
         await _release(app, row, Released.CANARY if canary else Released.ALL, held=held)
     if held:
-        await app.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.HELD, WaveState.HALTED])
+        await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.HELD, WaveState.HALTED])
     return await app.queries.waves.get(name)
 
 
@@ -185,4 +187,4 @@ async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bo
         refs = ", ".join(position.ref for position in numbers)
         problem = f"wave {row.name} is {row.state}, and released for {refs} already"
         raise Conflict(f"{problem}; nothing was changed; `cutover run {row.name}` moves it")
-    await app.ledger.waves.release_some(row.name, [position.migration_id for position in numbers])
+    await app.ledger.waves.release_numbers(row.name, [position.migration_id for position in numbers])

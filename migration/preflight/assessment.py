@@ -55,7 +55,7 @@ async def _check_number(app: App, position: Position) -> PreflightReport:
     results.append(await _check_budget(app, position))
     for result in results:
         if result.facts is not None:
-            await app.ledger.facts.looked(position.migration_id, PREFLIGHT, result.facts)
+            await app.ledger.findings.record_note(position.migration_id, PREFLIGHT, result.facts)
     return PreflightReport(position, tuple(results))
 
 

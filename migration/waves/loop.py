@@ -45,7 +45,7 @@ async def end_leases_of_dead_workers(app: App) -> None:
     """End the leases of killed workers of this machine now, instead of waiting up to a minute until they expire."""
     for holder in await app.queries.due.lease_holders():
         if app.is_gone(holder):
-            await app.ledger.leases.end_those_of(holder)
+            await app.ledger.leases.end_all_of(holder)
 
 
 async def numbers_to_sweep(app: App, *, dry_run: bool = False) -> tuple[int, ...]:
@@ -180,7 +180,9 @@ class WaveLoop:
         """
         for wave, reason in await self._app.queries.waves.to_halt():
             with suppress(Conflict):  # a person or another worker has changed the wave first
-                await self._app.ledger.waves.move(wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason)
+                await self._app.ledger.waves.set_state(
+                    wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason
+                )
 
     async def _wait_for_running(self) -> None:
         if self._running:

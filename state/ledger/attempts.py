@@ -30,8 +30,8 @@ class NewIntent:
     step: str
     facts: Mapping[str, Any]
     sealed: SealedSecret | None
-    longest: timedelta
-    settle: timedelta
+    longest_call: timedelta
+    settle_for: timedelta
     lease_margin: timedelta
     changes_side: bool = False
     gated: bool = False
@@ -62,8 +62,8 @@ class Attempts:
         values: dict[str, Any] = {
             "attempts": MigrationTable.attempts + 1,
             "status": Status.RUNNING,
-            "lease_until": self._clock.now(new.longest + new.lease_margin),
-            "moving_until": self._clock.now(new.longest + new.lease_margin),
+            "lease_until": self._clock.now(new.longest_call + new.lease_margin),
+            "moving_until": self._clock.now(new.longest_call + new.lease_margin),
         }
         if new.changes_side:
             serving = [Side.ON_PREMISES, Side.CLOUD]
@@ -138,7 +138,7 @@ class Attempts:
 
     async def _insert(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> OpenAttempt:
         key = f"{lease.migration_id}/{new.step}/{moved.attempts}"
-        due = moved.now + new.longest
+        due = moved.now + new.longest_call
         side_before = new.facts.get("side_before", Side.UNKNOWN)
         values = {
             "migration_pk": lease.migration_id,
@@ -151,7 +151,7 @@ class Attempts:
             "side_before": side_before,
             "opened_at": moved.now,
             "answer_due": due,
-            "settle_by": due + new.settle,
+            "settle_by": due + new.settle_for,
         }
         attempt_id = (await tx.execute(insert(AttemptTable).values(**values).returning(AttemptTable.id))).scalar_one()
         if new.sealed is not None:
@@ -171,7 +171,7 @@ class Attempts:
             Side(side_before),
             moved.now,
             due,
-            due + new.settle,
+            due + new.settle_for,
         )
 
     async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:

@@ -1,4 +1,8 @@
-"""How many numbers of a wave are moved at once, whoever moves them: loops, sweeps, runs by hand."""
+"""How many numbers of a wave are moved at once, by whatever moves them: wave loops, sweeps, runs by hand.
+
+A number that is moved takes a slot of its wave with its lease (`moving_until`), keeps it between its steps, and gives
+it up when it stops.
+"""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -9,32 +13,34 @@ from sqlalchemy.orm import aliased
 from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
 
-# The longest wait that a mover sleeps out with the number in hand; what waits longer gives its place away.
+# The longest wait during which a runner keeps the number and its slot; before a longer one it gives both up.
 SHORT_WAIT = timedelta(seconds=30)
-# From the end of a step to the next one of the same run.
+# How long the slot is kept after a step for the next step of the same run.
 BETWEEN_STEPS = SHORT_WAIT + timedelta(seconds=5)
 
 
-def has_one(clock: SqlClock, free: Collection[str]) -> ColumnElement[bool]:
-    """The number is being moved already, or must never wait for others: it has crossed, its senders wait,
-    or it is on one of the itineraries that are `free`."""
+def needs_no_slot(clock: SqlClock, exempt: Collection[str]) -> ColumnElement[bool]:
+    """The number has a slot already, is in no wave, or must not wait for others.
+
+    It must not wait once it has crossed or its senders are paused, and on an itinerary in `exempt`.
+    """
     return or_(
         MigrationTable.wave_pk.is_(None),
         MigrationTable.moving_until > clock.now(),
         MigrationTable.crossed_at.is_not(None),
         MigrationTable.paused_at.is_not(None),
-        MigrationTable.itinerary.in_(free),
+        MigrationTable.itinerary.in_(exempt),
     )
 
 
-def there_is_one(clock: SqlClock) -> ColumnElement[bool]:
-    """Fewer numbers of its wave are being moved than the wave allows. For a transaction that has locked the wave."""
+def has_free_slot(clock: SqlClock) -> ColumnElement[bool]:
+    """Fewer numbers of its wave are moved than the wave allows. Only for a transaction that has locked the wave."""
     other = aliased(MigrationTable)
-    moving = (
+    slots_taken = (
         select(func.count(other.id))
         .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now())
         .correlate(WaveTable)
         .scalar_subquery()
     )
-    room = select(WaveTable.id).where(and_(WaveTable.id == MigrationTable.wave_pk, moving < WaveTable.concurrency))
-    return room.correlate(MigrationTable).exists()
+    wave = select(WaveTable.id).where(and_(WaveTable.id == MigrationTable.wave_pk, slots_taken < WaveTable.concurrency))
+    return wave.correlate(MigrationTable).exists()

@@ -18,12 +18,12 @@ from state.types import SqlClock
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
-    """`again`: its migration had been aborted or it had a disposition; it may begin anew."""
+class CorrectedNumber:
+    """`may_restart`: its migration was aborted or it had a disposition, so a new migration may begin."""
 
     number_id: int
     ref: str
-    again: bool
+    may_restart: bool
 
 
 class Corrections:
@@ -31,7 +31,7 @@ class Corrections:
         self._engine = engine
         self._clock = clock
 
-    async def correct(self, numbers: Sequence[NewNumber], seal: Sealer) -> tuple[Corrected, ...]:
+    async def correct(self, numbers: Sequence[NewNumber], sealer: Sealer) -> tuple[CorrectedNumber, ...]:
         """Write the rows over what is there, each found by its E.164, in one transaction.
 
         Ids of Graph may change only where no migration is live. Raises Conflict naming the line; nothing was written.
@@ -39,11 +39,11 @@ class Corrections:
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             try:
-                return tuple([await self._one(tx, new, seal, now) for new in numbers])
+                return tuple([await self._one(tx, new, sealer, now) for new in numbers])
             except IntegrityError as exc:
                 raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
 
-    async def _one(self, tx: AsyncConnection, new: NewNumber, seal: Sealer, now: datetime) -> Corrected:
+    async def _one(self, tx: AsyncConnection, new: NewNumber, sealer: Sealer, now: datetime) -> CorrectedNumber:
         asked = select(
             NumberTable.id,
             NumberTable.ref,
@@ -72,13 +72,15 @@ class Corrections:
             raise Conflict(
                 f"line {new.line}: {row.ref} is being moved under other ids; `cutover abort {row.ref}` first"
             )
-        again = row.disposition is not None or (last is not None and last.status in (Status.ABORTED, Status.SKIPPED))
-        values = await self._values(tx, new, now) | ({"disposition": None} if again else {})
-        values["instance_pk"] = await self._instance(tx, row.instance_pk, new, seal, now)
+        may_restart = row.disposition is not None or (
+            last is not None and last.status in (Status.ABORTED, Status.SKIPPED)
+        )
+        values = await self._values(tx, new, now) | ({"disposition": None} if may_restart else {})
+        values["instance_pk"] = await self._instance(tx, row.instance_pk, new, sealer, now)
         await tx.execute(update(NumberTable).where(NumberTable.id == row.id).values(**values))
-        for sealed in seal.number(new, f"number:{row.id}"):
+        for sealed in sealer.number(new, f"number:{row.id}"):
             await replace_secret(tx, f"number:{row.id}", sealed, now)
-        return Corrected(row.id, row.ref, again)
+        return CorrectedNumber(row.id, row.ref, may_restart)
 
     async def _values(self, tx: AsyncConnection, new: NewNumber, now: datetime) -> dict[str, Any]:
         pin = {"pin_provenance": PinProvenance.HANDED_IN, "pin_since": now} if new.has_pin else {}
@@ -118,7 +120,7 @@ class Corrections:
         return await insert_row(tx, WabaTable, values)
 
     async def _instance(
-        self, tx: AsyncConnection, instance_id: int | None, new: NewNumber, seal: Sealer, now: datetime
+        self, tx: AsyncConnection, instance_id: int | None, new: NewNumber, sealer: Sealer, now: datetime
     ) -> int | None:
         if new.instance is None:
             return None
@@ -128,6 +130,6 @@ class Corrections:
             instance_id = await insert_row(tx, InstanceTable, values)
         else:
             await tx.execute(update(InstanceTable).where(InstanceTable.id == instance_id).values(**values))
-        for sealed in seal.instance(new, f"instance:{instance_id}"):
+        for sealed in sealer.instance(new, f"instance:{instance_id}"):
             await replace_secret(tx, f"instance:{instance_id}", sealed, now)
         return instance_id

@@ -1,35 +1,29 @@
-"""Taking a fleet in: all of it or nothing."""
+"""Writes an inventory: all of its numbers in one transaction, or none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import PinProvenance, WaveState
 from state.errors import Conflict
+from state.ledger.profiles import NewProfile, ProfileSealer, write_profile
 from state.ledger.sealed import replace_secret
 from state.models import (
     BudgetCallTable,
-    CredentialProfileTable,
     CustomerTable,
     InstanceTable,
     NumberTable,
     WabaTable,
     WaveTable,
 )
-from state.naming import reference
+from state.naming import number_reference
 from state.rows import SealedSecret
 from state.types import SqlClock
-
-
-@dataclass(frozen=True, slots=True)
-class NewProfile:
-    name: str
-    app_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +64,13 @@ class NewNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """Ids of a row that was written, for sealing its secrets: owner `number:<id>` or `instance:<id>`."""
-
+class ImportedNumber:
     number_id: int
-    instance_id: int | None
     ref: str
 
 
-class Sealer(Protocol):
-    """What seals the secrets of imported rows; the state package holds no keys."""
-
-    def profile(self, name: str, owner: str) -> Sequence[SealedSecret]: ...
+class Sealer(ProfileSealer, Protocol):
+    """Seals the secrets of imported rows once they have their ids; the state package holds no keys."""
 
     def number(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]: ...
 
@@ -93,32 +82,32 @@ class FleetImport:
         self._engine = engine
         self._clock = clock
 
-    async def take_in(
+    async def import_numbers(
         self,
         profiles: Sequence[NewProfile],
         numbers: Sequence[NewNumber],
-        seal: Sealer,
-    ) -> tuple[Taken, ...]:
+        sealer: Sealer,
+    ) -> tuple[ImportedNumber, ...]:
         """Write profiles and numbers with their sealed secrets in one transaction.
 
         Raises Conflict, naming the number's row, when the database already has one of them.
         """
-        taken: list[Taken] = []
+        imported: list[ImportedNumber] = []
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
-            known = {profile.name: await self._profile(tx, profile, seal, now) for profile in profiles}
+            known = {profile.name: await write_profile(tx, profile, sealer, now) for profile in profiles}
             for wave in dict.fromkeys(new.wave for new in numbers if new.wave is not None):
                 await self._wave(tx, wave, now)
             first = (await tx.execute(select(func.count()).select_from(NumberTable))).scalar_one() + 1
             for place, new in enumerate(numbers):
                 try:
-                    taken.append(await self._number(tx, new, known, reference(first + place), now, seal))
+                    imported.append(await self._number(tx, new, known, number_reference(first + place), now, sealer))
                 except IntegrityError as exc:
                     raise Conflict(
                         f"line {new.line}: a number with this E.164, phone number id or instance is already imported; "
                         "nothing was imported. Rows of known numbers are taken over by `cutover import FILE --correct`"
                     ) from exc
-        return tuple(taken)
+        return tuple(imported)
 
     async def _wave(self, tx: AsyncConnection, name: str, now: datetime) -> None:
         row = (await tx.execute(select(WaveTable.state).where(WaveTable.name == name))).one_or_none()
@@ -127,27 +116,6 @@ class FleetImport:
         elif row.state != WaveState.PLANNED:
             raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
 
-    async def replace_profile_secrets(self, profile: NewProfile, seal: Sealer) -> None:
-        """Seal the secrets of a profile anew, as the admin settings have them now."""
-        async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
-            await self._profile(tx, profile, seal, now)
-
-    async def _profile(self, tx: AsyncConnection, new: NewProfile, seal: Sealer, now: datetime) -> int:
-        found = (
-            await tx.execute(
-                update(CredentialProfileTable)
-                .where(CredentialProfileTable.name == new.name)
-                .values(app_id=new.app_id)
-                .returning(CredentialProfileTable.id)
-            )
-        ).scalar_one_or_none()
-        profile_id = found or await insert_row(tx, CredentialProfileTable, {"name": new.name, "app_id": new.app_id})
-        owner = f"profile:{profile_id}"
-        for sealed in seal.profile(new.name, owner):
-            await replace_secret(tx, owner, sealed, now)
-        return profile_id
-
     async def _number(
         self,
         tx: AsyncConnection,
@@ -155,11 +123,11 @@ class FleetImport:
         profiles: Mapping[str, int],
         ref: str,
         now: datetime,
-        seal: Sealer,
-    ) -> Taken:
+        sealer: Sealer,
+    ) -> ImportedNumber:
         customer = await self._customer(tx, new)
         waba = await self._waba(tx, new, customer, profiles[new.profile])
-        instance = await self._instance(tx, new, now, seal)
+        instance = await self._instance(tx, new, now, sealer)
         number_id = await insert_row(
             tx,
             NumberTable,
@@ -183,7 +151,7 @@ class FleetImport:
             },
         )
         owner = f"number:{number_id}"
-        for sealed in seal.number(new, owner):
+        for sealed in sealer.number(new, owner):
             await replace_secret(tx, owner, sealed, now)
         for call, count in (
             ("register", new.register_calls_before),
@@ -197,7 +165,7 @@ class FleetImport:
                     "before_import": True,
                 }
                 await insert_row(tx, BudgetCallTable, spent)
-        return Taken(number_id, instance, ref)
+        return ImportedNumber(number_id, ref)
 
     async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
         found = (
@@ -218,14 +186,14 @@ class FleetImport:
             return int(row.id)
         return await insert_row(tx, WabaTable, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
 
-    async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, seal: Sealer) -> int | None:
+    async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, sealer: Sealer) -> int | None:
         if new.instance is None:
             return None
         values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
         values["command_arguments"] = dict(new.instance.command_arguments)
         instance_id = await insert_row(tx, InstanceTable, values)
         owner = f"instance:{instance_id}"
-        for sealed in seal.instance(new, owner):
+        for sealed in sealer.instance(new, owner):
             await replace_secret(tx, owner, sealed, now)
         return instance_id
 

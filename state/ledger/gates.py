@@ -1,4 +1,7 @@
-"""The gate before the point of no return: hold, wave, window and profile, as SQL for the very update of an intent."""
+"""The gate before the point of no return: hold, wave, halt rule, window and profile.
+
+As SQL, so that the conditions stand in the WHERE of the update that commits an intent.
+"""
 
 from datetime import timedelta
 
@@ -6,17 +9,18 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import Released, WaveState
-from state.ledger import halt_rule as halts
+from state.ledger import halt_rule
 from state.models import CredentialProfileTable, MigrationTable, NumberTable, WabaTable, WaveTable
 from state.types import SqlClock
 
 
 def open_for(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
-    """A halted profile stops everything; hold, wave and window stop only what has not crossed yet.
+    """The number may cross now, and the window leaves `fits_in` for the rest of its cutover.
 
-    A number that has crossed may be dark, and holding it there would be the very harm the gate exists to prevent.
+    A halted profile stops every number. Hold, wave and window stop only numbers that have not crossed: a number that
+    has crossed may be dark, and a gate that held it there would make its outage longer.
     """
-    not_held = and_(MigrationTable.hold.is_(False), _wave_lets(clock, fits_in))
+    not_held = and_(MigrationTable.hold.is_(False), _wave_allows(clock, fits_in))
     return and_(_profile_runs(), or_(MigrationTable.crossed_at.is_not(None), not_held))
 
 
@@ -31,27 +35,27 @@ def _profile_runs() -> ColumnElement[bool]:
     )
 
 
-def _wave_lets(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
+def _wave_allows(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
     canary = and_(WaveTable.released == Released.CANARY, MigrationTable.canary.is_(True))
-    let = (
+    allowed = (
         select(WaveTable.id)
         .where(
             WaveTable.id == MigrationTable.wave_pk,
             WaveTable.state == WaveState.RUNNING,
             or_(WaveTable.released == Released.ALL, canary),
-            halts.within_rule(),
+            halt_rule.within_rule(),
             or_(WaveTable.window_start.is_(None), WaveTable.window_start <= clock.now()),
             or_(WaveTable.window_end.is_(None), WaveTable.window_end >= clock.now(fits_in)),
         )
         .correlate(MigrationTable)
         .exists()
     )
-    return or_(MigrationTable.wave_pk.is_(None), let)
+    return or_(MigrationTable.wave_pk.is_(None), allowed)
 
 
 async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlClock, fits_in: timedelta) -> str | None:
-    """One sentence: which of the gate's conditions does not hold now; None when it is open."""
-    asked = (
+    """In one sentence, which condition of the gate does not hold now; None when the gate is open."""
+    query = (
         select(
             MigrationTable.hold,
             CredentialProfileTable.name.label("profile"),
@@ -63,9 +67,9 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
             WaveTable.because,
             WaveTable.halt_count,
             WaveTable.halt_share,
-            halts.failures().label("failed"),
-            halts.ends().label("ended"),
-            halts.within_rule().label("within_rule"),
+            halt_rule.failed_count().label("failed"),
+            halt_rule.ended_count().label("ended"),
+            halt_rule.within_rule().label("within_rule"),
             (WaveTable.window_start > clock.now()).label("early"),
             (WaveTable.window_end <= clock.now()).label("over"),
             (WaveTable.window_end < clock.now(fits_in)).label("late"),
@@ -77,7 +81,7 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
         .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
         .where(MigrationTable.id == migration_id)
     )
-    row = (await connection.execute(asked)).one()
+    row = (await connection.execute(query)).one()
     if row.open:
         return None
     if row.halted_at is not None:
@@ -87,7 +91,7 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
     if row.state != WaveState.RUNNING:
         return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
     if not row.within_rule:
-        because = halts.why_halt(row.halt_count, row.halt_share, row.failed, row.ended)
+        because = halt_rule.halt_reason(row.halt_count, row.halt_share, row.failed, row.ended)
         return f"wave {row.wave} is about to be halted: {because}"
     if row.early:
         return f"the window of wave {row.wave} has not begun"

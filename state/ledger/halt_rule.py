@@ -1,4 +1,4 @@
-"""When a wave stops itself: too many of its numbers have failed. Counted in SQL, so that every gate can ask."""
+"""When a wave stops itself because too many of its numbers have failed. Counted in SQL, as part of every gate."""
 
 from typing import Any
 
@@ -9,40 +9,44 @@ from state.enums import Side, Status
 from state.models import MigrationTable, WaveTable
 
 
-def failed(m: Any) -> ColumnElement[bool]:
-    """Blocked, or dark since a call of ours: both need a person. Not what a person knew of and let the wave go on."""
-    dark = and_(m.dark_by_us.is_(True), m.side == Side.NEITHER)
-    return and_(or_(m.status == Status.BLOCKED, dark), m.failure_known.is_(False))
+def is_failed(migration: Any) -> ColumnElement[bool]:
+    """Blocked, or dark since a call of ours: both need a person.
+
+    Excludes failures that a person has acknowledged by releasing the wave.
+    """
+    dark = and_(migration.dark_by_us.is_(True), migration.side == Side.NEITHER)
+    return and_(or_(migration.status == Status.BLOCKED, dark), migration.failure_known.is_(False))
 
 
-def failures() -> ScalarSelect[int]:
-    """How many numbers of a wave have failed, for a statement that reads `Wave`."""
-    m = aliased(MigrationTable)
-    return select(func.count(m.id)).where(m.wave_pk == WaveTable.id, failed(m)).correlate(WaveTable).scalar_subquery()
+def failed_count() -> ScalarSelect[int]:
+    """How many numbers of a wave have failed, for a statement that reads `WaveTable`."""
+    migration = aliased(MigrationTable)
+    return _count_in_wave(migration, is_failed(migration))
 
 
-def ends() -> ScalarSelect[int]:
-    """How many numbers of a wave are at their end."""
-    m = aliased(MigrationTable)
-    return (
-        select(func.count(m.id))
-        .where(m.wave_pk == WaveTable.id, m.ended_at.is_not(None))
-        .correlate(WaveTable)
-        .scalar_subquery()
-    )
+def ended_count() -> ScalarSelect[int]:
+    """How many migrations of a wave have ended, for a statement that reads `WaveTable`."""
+    migration = aliased(MigrationTable)
+    return _count_in_wave(migration, migration.ended_at.is_not(None))
+
+
+def _count_in_wave(migration: Any, condition: ColumnElement[bool]) -> ScalarSelect[int]:
+    query = select(func.count(migration.id)).where(migration.wave_pk == WaveTable.id, condition)
+    return query.correlate(WaveTable).scalar_subquery()
 
 
 def within_rule() -> ColumnElement[bool]:
-    """The halt rule of `Wave` is not broken. The share counts over the numbers that have failed or ended."""
-    count = failures()
-    few = or_(WaveTable.halt_count.is_(None), count < WaveTable.halt_count)
-    small = or_(WaveTable.halt_share.is_(None), count == 0, count <= WaveTable.halt_share * (count + ends()))
-    return and_(few, small)
+    """The halt rule of `WaveTable` is not broken. The share is of the numbers that have failed or ended."""
+    failed = failed_count()
+    below_count = or_(WaveTable.halt_count.is_(None), failed < WaveTable.halt_count)
+    share_allows = failed <= WaveTable.halt_share * (failed + ended_count())
+    below_share = or_(WaveTable.halt_share.is_(None), failed == 0, share_allows)
+    return and_(below_count, below_share)
 
 
-def why_halt(halt_count: int | None, halt_share: float | None, count: int, ended: int) -> str:
-    """In words what broke the rule, for `count` failed and `ended` numbers."""
-    said = f"{count} number{'s' if count != 1 else ''} failed"
-    if halt_count is not None and count >= halt_count:
-        return f"{said}; the halt rule allows {halt_count - 1}"
-    return f"{said} of {count + ended}; the halt rule allows {halt_share or 0:.0%}"
+def halt_reason(halt_count: int | None, halt_share: float | None, failed: int, ended: int) -> str:
+    """In words, what broke the rule."""
+    failures = f"{failed} number{'s' if failed != 1 else ''} failed"
+    if halt_count is not None and failed >= halt_count:
+        return f"{failures}; the halt rule allows {halt_count - 1}"
+    return f"{failures} of {failed + ended}; the halt rule allows {halt_share or 0:.0%}"

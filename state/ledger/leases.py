@@ -1,4 +1,4 @@
-"""Who may act on a number, until when. By the database's clock, without a heartbeat."""
+"""Which worker may act on a number, and until when: by the database's clock, without a heartbeat."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -8,39 +8,42 @@ from sqlalchemy import ColumnElement, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Party, Status
-from state.errors import Conflict, LeaseLost, NotFound, NoTurn, TooEarly
-from state.ledger import concurrency_limit as turns
+from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound, TooEarly
+from state.ledger import concurrency_limit
 from state.models import MigrationTable, NumberTable, WaveTable
 from state.rows import Lease
 from state.types import SqlClock
 
 
 class Leases:
-    """Taking a lease raises the fence: whatever an earlier holder still writes finds its fence gone."""
+    """Taking a lease raises the fence of the migration, so that every later write of an earlier holder is refused."""
 
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
         self._clock = clock
 
-    async def acquire(self, migration_id: int, holder: str, last: timedelta, *, free: Collection[str] = ()) -> Lease:
-        """Take the number for `last`; on an itinerary that is `free`, whatever else its wave does.
+    async def acquire(
+        self, migration_id: int, holder: str, duration: timedelta, *, exempt: Collection[str] = ()
+    ) -> Lease:
+        """Take the number for `duration`. The limit of its wave does not count on the itineraries in `exempt`.
 
-        Raises LeaseLost while another holds it, NoTurn while its wave moves as many numbers as it may,
-        TooEarly before a wait of it is over, Conflict when it ended or is blocked, NotFound.
+        Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
+        numbers as it may, TooEarly before the end of its wait, Conflict when it ended or is blocked, NotFound.
         """
         async with self._engine.begin() as tx:
-            taken = self._taken(migration_id, holder, last)
-            row = (await tx.execute(taken.where(turns.has_one(self._clock, free)))).one_or_none()
+            claim = self._claim(migration_id, holder, duration)
+            needs_no_slot = concurrency_limit.needs_no_slot(self._clock, exempt)
+            row = (await tx.execute(claim.where(needs_no_slot))).one_or_none()
             if row is None:
-                row = await self._in_turn(tx, taken, migration_id)
+                row = await self._claim_with_slot(tx, claim, migration_id)
         if row is None:
-            raise await self._why_not(migration_id, holder)
+            raise await self._refusal(migration_id, holder)
         return Lease(migration_id, holder, row.fence, row.now, row.lease_until)
 
-    async def end_those_of(self, holder: str) -> int:
-        """Every lease of a holder that is gone ends now. Returns how many; what they had begun stays as it is.
+    async def end_all_of(self, holder: str) -> int:
+        """End every lease of a worker that no longer runs. Returns how many; open attempts stay open.
 
-        Only for a holder that runs no more: a living one would go on and find its fence gone, after its call.
+        Never call it for a worker that is alive: it would make its call and then find that its fence is gone.
         """
         ended = (
             update(MigrationTable)
@@ -50,43 +53,45 @@ class Leases:
         async with self._engine.begin() as tx:
             return (await tx.execute(ended)).rowcount
 
-    async def _in_turn(self, tx: AsyncConnection, taken: Any, migration_id: int) -> Any:
-        """Two that begin at once would both count one too few: the wave's row puts one after the other."""
-        mine = select(MigrationTable.wave_pk).where(MigrationTable.id == migration_id).scalar_subquery()
-        await tx.execute(select(WaveTable.id).where(WaveTable.id == mine).with_for_update())
-        return (await tx.execute(taken.where(turns.there_is_one(self._clock)))).one_or_none()
+    async def _claim_with_slot(self, tx: AsyncConnection, claim: Any, migration_id: int) -> Any:
+        """Lock the wave's row, then count: two workers that counted at once would both find the last free slot."""
+        wave_pk = select(MigrationTable.wave_pk).where(MigrationTable.id == migration_id).scalar_subquery()
+        await tx.execute(select(WaveTable.id).where(WaveTable.id == wave_pk).with_for_update())
+        return (await tx.execute(claim.where(concurrency_limit.has_free_slot(self._clock)))).one_or_none()
 
-    def _taken(self, migration_id: int, holder: str, last: timedelta) -> Any:
-        changed: Update = (
+    def _claim(self, migration_id: int, holder: str, duration: timedelta) -> Any:
+        """The update that takes the number, without the condition of its wave's limit."""
+        claim: Update = (
             update(MigrationTable)
             .where(
                 MigrationTable.id == migration_id,
                 MigrationTable.ended_at.is_(None),
                 MigrationTable.status != Status.BLOCKED,
                 or_(MigrationTable.status != Status.WAITING, MigrationTable.waiting_until <= self._clock.now()),
-                self._unleased(holder),
+                self._is_free_for(holder),
             )
             .values(
                 lease_holder=holder,
-                lease_until=self._clock.now(last),
-                moving_until=self._clock.now(last),
+                lease_until=self._clock.now(duration),
+                moving_until=self._clock.now(duration),
                 failure_known=False,
                 fence=MigrationTable.fence + 1,
                 status=Status.RUNNING,
             )
         )
-        return changed.returning(MigrationTable.fence, MigrationTable.lease_until, self._clock.now().label("now"))
+        return claim.returning(MigrationTable.fence, MigrationTable.lease_until, self._clock.now().label("now"))
 
-    def _unleased(self, holder: str) -> ColumnElement[bool]:
-        """Nobody has the number, or whoever asks has it."""
+    def _is_free_for(self, holder: str) -> ColumnElement[bool]:
+        """No worker holds the number, or `holder` itself does."""
         return or_(
             MigrationTable.lease_until.is_(None),
             MigrationTable.lease_until <= self._clock.now(),
             MigrationTable.lease_holder == holder,
         )
 
-    async def _why_not(self, migration_id: int, holder: str) -> Exception:
-        asked = (
+    async def _refusal(self, migration_id: int, holder: str) -> Exception:
+        """Why the number could not be taken."""
+        query = (
             select(
                 NumberTable.ref,
                 MigrationTable.status,
@@ -98,20 +103,22 @@ class Leases:
                 self._clock.now().label("now"),
                 WaveTable.name.label("wave"),
                 WaveTable.concurrency,
-                self._unleased(holder).label("unleased"),
+                self._is_free_for(holder).label("is_free"),
             )
             .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
             .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
             .where(MigrationTable.id == migration_id)
         )
         async with self._engine.connect() as connection:
-            row = (await connection.execute(asked)).one_or_none()
+            row = (await connection.execute(query)).one_or_none()
         if row is None:
             return NotFound(f"there is no number migration {migration_id}")
         if row.ended_at is not None or row.status == Status.BLOCKED:
             return Conflict(f"{row.ref} is {row.status}")
-        if row.status == Status.WAITING and row.unleased and row.waiting_until > row.now:
+        if row.status == Status.WAITING and row.is_free and row.waiting_until > row.now:
             return TooEarly(row.waiting_until, Party(row.waiting_on or Party.US), row.reason or "", row.now)
-        if row.wave is not None and row.unleased:
-            return NoTurn(f"{row.ref} waits for its turn: wave {row.wave} moves {row.concurrency} at once")
+        if row.wave is not None and row.is_free:
+            return ConcurrencyLimitReached(
+                f"{row.ref} waits for its turn: wave {row.wave} moves {row.concurrency} at once"
+            )
         return LeaseLost(f"{row.ref} is held by another worker ({row.lease_holder})")

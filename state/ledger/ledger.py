@@ -4,11 +4,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.attempts import Attempts
 from state.ledger.corrections import Corrections
-from state.ledger.facts import Facts
+from state.ledger.field_facts import FieldFacts
+from state.ledger.findings import Findings
 from state.ledger.fleet_import import FleetImport
 from state.ledger.leases import Leases
+from state.ledger.migrations import Migrations
 from state.ledger.moves import Moves
 from state.ledger.operator_changes import OperatorChanges
+from state.ledger.operator_inputs import OperatorInputs
+from state.ledger.profiles import Profiles
 from state.ledger.waves import Waves
 from state.types import SqlClock
 
@@ -24,4 +28,8 @@ class Ledger:
         self.fleet_import = FleetImport(engine, clock)
         self.waves = Waves(engine, clock)
         self.corrections = Corrections(engine, clock)
-        self.facts = Facts(engine, clock)
+        self.field_facts = FieldFacts(engine, clock)
+        self.findings = Findings(engine, clock)
+        self.profiles = Profiles(engine, clock)
+        self.migrations = Migrations(engine, clock)
+        self.operator_inputs = OperatorInputs(engine, clock)

@@ -1,4 +1,4 @@
-"""Waves: made, filled, released, held, halted, stopped. The gate reads these rows at every intent."""
+"""Waves: planned, released, held, halted, stopped. The gate reads these rows at every intent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import LIVE, Released, Status, WaveState
 from state.errors import Conflict, NotFound
-from state.ledger.halt_rule import failed
+from state.ledger.halt_rule import is_failed
 from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
 
@@ -34,57 +34,49 @@ class Waves:
         self._engine = engine
         self._clock = clock
 
-    async def make(self, new: NewWave, migrations: Sequence[int]) -> int:
-        """A wave of these migrations; the first `canary_size` are its canary. Raises Conflict for a known name,
-        or when one of the migrations belongs to another wave or has ended."""
+    async def create(self, new: NewWave, migrations: Sequence[int]) -> int:
+        """Make a planned wave of these migrations; the first `canary_size` are its canary. Returns its id.
+
+        Raises Conflict for a name that exists, a window that ends before it begins, or a migration that belongs to
+        another wave or has ended.
+        """
         async with self._engine.begin() as tx:
             values = {name: getattr(new, name) for name in NewWave.__slots__}
-            made = insert(WaveTable).values(**values, state=WaveState.PLANNED, created_at=self._clock.now())
+            wave = insert(WaveTable).values(**values, state=WaveState.PLANNED, created_at=self._clock.now())
             try:
-                wave_pk = int((await tx.execute(made.returning(WaveTable.id))).scalar_one())
+                wave_pk = int((await tx.execute(wave.returning(WaveTable.id))).scalar_one())
             except IntegrityError as exc:
                 raise Conflict(f"there is a wave {new.name} already, or its window ends before it begins") from exc
             for place, migration_id in enumerate(migrations):
-                await self._put(tx, wave_pk, migration_id, canary=place < new.canary_size)
+                await self._add(tx, wave_pk, migration_id, canary=place < new.canary_size)
         return wave_pk
 
-    async def add(self, name: str, migrations: Sequence[int]) -> None:
-        """Put more numbers into a wave that has not begun. Raises NotFound or Conflict."""
-        async with self._engine.begin() as tx:
-            row = (await tx.execute(select(WaveTable.id, WaveTable.state).where(WaveTable.name == name))).one_or_none()
-            if row is None:
-                raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
-            if row.state != WaveState.PLANNED:
-                raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
-            for migration_id in migrations:
-                await self._put(tx, row.id, migration_id, canary=False)
-
-    async def settle(self, new: NewWave, migrations: Sequence[int]) -> None:
-        """Give a planned wave new settings and more numbers. Raises NotFound or Conflict."""
+    async def replan(self, new: NewWave, migrations: Sequence[int]) -> None:
+        """Give a planned wave new settings and add these numbers. Raises NotFound or Conflict."""
         values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
         async with self._engine.begin() as tx:
-            settled = (
+            planned = (
                 update(WaveTable)
                 .where(WaveTable.name == new.name, WaveTable.state == WaveState.PLANNED)
                 .values(**values)
             )
-            row = await self._with_window(tx, new.name, settled.returning(WaveTable.id))
+            row = await self._with_window(tx, new.name, planned.returning(WaveTable.id))
             if row is None:
-                raise await self._why_not(tx, new.name)
+                raise await self._refusal(tx, new.name)
             for migration_id in migrations:
-                await self._put(tx, row.id, migration_id, canary=False)
-            # Those that were the canary stay it, as far as there is room.
+                await self._add(tx, row.id, migration_id, canary=False)
+            # The numbers of the canary stay in it, as far as its new size allows.
             order = (MigrationTable.canary.desc(), MigrationTable.id)
             numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == row.id).order_by(*order)
-            first = [one.id for one in (await tx.execute(numbers)).all()][: new.canary_size]
+            canary = (await tx.execute(numbers.limit(new.canary_size))).scalars().all()
             await tx.execute(
                 update(MigrationTable)
                 .where(MigrationTable.wave_pk == row.id)
-                .values(canary=MigrationTable.id.in_(first))
+                .values(canary=MigrationTable.id.in_(canary))
             )
 
     async def set_window(self, name: str, start: datetime | None, end: datetime | None, time_zone: str) -> None:
-        """Give a wave that is not over another window, and have its held numbers looked at again.
+        """Give a wave that is not over another window, and make its held numbers due now.
 
         Raises NotFound; Conflict for a wave that is stopped or done, or a window that ends before it begins.
         """
@@ -94,8 +86,8 @@ class Waves:
         async with self._engine.begin() as tx:
             row = await self._with_window(tx, name, changed.returning(WaveTable.id, WaveTable.state))
             if row is None:
-                raise await self._why_not(tx, name)
-            await self._wake(tx, row.id, Status.READY if row.state == WaveState.RUNNING else Status.HELD)
+                raise await self._refusal(tx, name)
+            await self._make_held_due(tx, row.id, Status.READY if row.state == WaveState.RUNNING else Status.HELD)
 
     async def _with_window(self, tx: AsyncConnection, name: str, change: Any) -> Any:
         try:
@@ -103,8 +95,8 @@ class Waves:
         except IntegrityError as exc:
             raise Conflict(f"the window of wave {name} would end before it begins; nothing was changed") from exc
 
-    async def release_some(self, name: str, migrations: Sequence[int]) -> None:
-        """Let these numbers pass with the canary. Raises NotFound."""
+    async def release_numbers(self, name: str, migrations: Sequence[int]) -> None:
+        """Make these numbers part of the released canary. Raises NotFound."""
         async with self._engine.begin() as tx:
             row = (
                 await tx.execute(select(WaveTable.id, WaveTable.released).where(WaveTable.name == name))
@@ -112,7 +104,7 @@ class Waves:
             if row is None:
                 raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
             if row.released == Released.NONE:
-                # Only these: the canary that was planned has not been let go.
+                # The planned canary was not released, so only these numbers may pass.
                 await tx.execute(update(MigrationTable).where(MigrationTable.wave_pk == row.id).values(canary=False))
                 await tx.execute(update(WaveTable).where(WaveTable.id == row.id).values(released=Released.CANARY))
             await tx.execute(
@@ -120,10 +112,10 @@ class Waves:
                 .where(MigrationTable.wave_pk == row.id, MigrationTable.id.in_(migrations))
                 .values(canary=True)
             )
-            await self._wake(tx, row.id, Status.READY)
+            await self._make_held_due(tx, row.id, Status.READY)
 
-    async def _put(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
-        put = await tx.execute(
+    async def _add(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
+        added = await tx.execute(
             update(MigrationTable)
             .where(
                 MigrationTable.id == migration_id,
@@ -133,30 +125,32 @@ class Waves:
             .values(wave_pk=wave_pk, canary=canary)
             .returning(MigrationTable.id)
         )
-        if put.one_or_none() is None:
+        if added.one_or_none() is None:
             raise Conflict(f"number migration {migration_id} is in another wave or has ended")
 
-    async def move(self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None) -> None:
+    async def set_state(
+        self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None
+    ) -> None:
         """Change a wave's state from one of `allowed`. Raises NotFound or Conflict."""
         await self._guarded(name, allowed, {"state": to, "because": because})
 
     async def release(self, name: str, released: Released) -> None:
-        """Let the canary or all pass the gate. Raises Conflict when that much was released before."""
+        """Let the canary, or all numbers, pass the gate. Raises NotFound, or Conflict if that was released before."""
         narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[released]
         async with self._engine.begin() as tx:
-            done = await tx.execute(
+            changed = await tx.execute(
                 update(WaveTable)
                 .where(WaveTable.name == name, WaveTable.released.in_(narrower))
                 .values(released=released)
                 .returning(WaveTable.id)
             )
-            row = done.one_or_none()
+            row = changed.one_or_none()
             if row is None:
-                raise await self._why_not(tx, name)
-            await self._wake(tx, row.id, Status.READY)
+                raise await self._refusal(tx, name)
+            await self._make_held_due(tx, row.id, Status.READY)
 
     async def finish(self) -> None:
-        """Waves whose every number has ended are done."""
+        """Set running waves whose numbers have all ended to done."""
         numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable)
         async with self._engine.begin() as tx:
             await tx.execute(
@@ -169,16 +163,8 @@ class Waves:
                 .values(state=WaveState.DONE, because=None)
             )
 
-    async def wake(self, name: str) -> None:
-        """Let the held numbers of a wave be looked at again now."""
-        async with self._engine.begin() as tx:
-            row = (await tx.execute(select(WaveTable.id).where(WaveTable.name == name))).one_or_none()
-            if row is None:
-                raise NotFound(f"there is no wave {name}")
-            await self._wake(tx, row.id)
-
-    async def _wake(self, tx: AsyncConnection, wave_pk: int, status: Status = Status.HELD) -> None:
-        """`status` ready: a gate was opened, and a loop that was about to end stays for them."""
+    async def _make_held_due(self, tx: AsyncConnection, wave_pk: int, status: Status = Status.HELD) -> None:
+        """`status` ready: a gate was opened, and ready numbers keep a wave loop running that was about to end."""
         await tx.execute(
             update(MigrationTable)
             .where(MigrationTable.wave_pk == wave_pk, MigrationTable.status == Status.HELD)
@@ -187,28 +173,30 @@ class Waves:
 
     async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
         async with self._engine.begin() as tx:
-            done = await tx.execute(
+            changed = await tx.execute(
                 update(WaveTable)
                 .where(WaveTable.name == name, WaveTable.state.in_(allowed))
                 .values(**values)
                 .returning(WaveTable.id)
             )
-            row = done.one_or_none()
+            row = changed.one_or_none()
             if row is None:
-                raise await self._why_not(tx, name)
+                raise await self._refusal(tx, name)
             if values.get("state") == WaveState.RUNNING:
-                await self._know_failures(tx, row.id)
-            await self._wake(tx, row.id, Status.READY if values.get("state") == WaveState.RUNNING else Status.HELD)
+                await self._acknowledge_failures(tx, row.id)
+            await self._make_held_due(
+                tx, row.id, Status.READY if values.get("state") == WaveState.RUNNING else Status.HELD
+            )
 
-    async def _know_failures(self, tx: AsyncConnection, wave_pk: int) -> None:
-        """Whoever lets a halted wave go on has seen what failed: it halts again for what fails from now on."""
+    async def _acknowledge_failures(self, tx: AsyncConnection, wave_pk: int) -> None:
+        """Who lets a halted wave go on has seen its failures, so that only later failures halt it again."""
         await tx.execute(
             update(MigrationTable)
-            .where(MigrationTable.wave_pk == wave_pk, failed(MigrationTable))
+            .where(MigrationTable.wave_pk == wave_pk, is_failed(MigrationTable))
             .values(failure_known=True)
         )
 
-    async def _why_not(self, tx: AsyncConnection, name: str) -> Exception:
+    async def _refusal(self, tx: AsyncConnection, name: str) -> Exception:
         row = (
             await tx.execute(select(WaveTable.state, WaveTable.released).where(WaveTable.name == name))
         ).one_or_none()

@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from state.errors import NotFound, NotMigrated
 from state.models import MigrationTable, NumberTable, WaveTable
-from state.naming import spellings
+from state.naming import possible_names
 from state.queries.position_rows import position_of, select_positions
 from state.queries.reader import Reader
 from state.rows import Position
@@ -26,7 +26,7 @@ class PositionQueries:
 
         Raises NotFound, or NotMigrated for a number that has no migration.
         """
-        for name in spellings(typed):
+        for name in possible_names(typed):
             newest = select_positions().where(_is_named(name)).order_by(MigrationTable.id.desc()).limit(1)
             rows = await self._reader.rows(newest)
             if rows:
@@ -36,7 +36,7 @@ class PositionQueries:
     async def _not_found(self, typed: str) -> NotFound:
         """A number without a migration may still be known: it has a disposition, or was only imported."""
         query = select(NumberTable.ref, NumberTable.disposition).where(
-            or_(*(_is_named(name) for name in spellings(typed)))
+            or_(*(_is_named(name) for name in possible_names(typed)))
         )
         rows = await self._reader.rows(query)
         if not rows:

@@ -38,10 +38,10 @@ class WaveQueries:
             WaveTable.name,
             WaveTable.halt_count,
             WaveTable.halt_share,
-            halt_rule.failures().label("failed"),
-            halt_rule.ends().label("ended"),
+            halt_rule.failed_count().label("failed"),
+            halt_rule.ended_count().label("ended"),
         ).where(WaveTable.state == WaveState.RUNNING, ~halt_rule.within_rule())
         return tuple(
-            (row["name"], halt_rule.why_halt(row["halt_count"], row["halt_share"], row["failed"], row["ended"]))
+            (row["name"], halt_rule.halt_reason(row["halt_count"], row["halt_share"], row["failed"], row["ended"]))
             for row in await self._reader.rows(query)
         )

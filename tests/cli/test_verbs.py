@@ -468,7 +468,7 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(make_operator
         return sum("register" in operator.calls(f"N-000{n}") for n in range(1, 7))
 
     async def story(app: App) -> None:
-        await app.ledger.waves.move("north", to_running, allowed=[planned])
+        await app.ledger.waves.set_state("north", to_running, allowed=[planned])
         began = operator.harness.clock.now()
 
         async def tick() -> None:

@@ -48,7 +48,7 @@ def moved_to(operator: Operator, state: WaveState) -> None:
     async def move(app: App) -> None:
         await begin_wave(app, "north")
         if state is not WaveState.RUNNING:
-            await app.ledger.waves.move("north", state, allowed=[WaveState.RUNNING], because="storm")
+            await app.ledger.waves.set_state("north", state, allowed=[WaveState.RUNNING], because="storm")
 
     operator.with_app(move)
 
@@ -241,7 +241,7 @@ def test_an_empty_wave_says_so_and_what_fills_it(make_operator: MakeOperator) ->
     """Its one number was aborted, and went on outside it."""
     operator = make_operator(kinds=["healthy"])
     operator.import_numbers()
-    operator.with_app(lambda app: app.ledger.waves.make(NewWave("north"), []))
+    operator.with_app(lambda app: app.ledger.waves.create(NewWave("north"), []))
     said = "wave north is empty; `cutover plan north --rule RULE` puts numbers into it"
     rows = everything(operator)
     for verb in (["run", "north"], ["run", "north", "--dry-run"], ["preflight", "north"]):

@@ -64,7 +64,7 @@ async def test_a_number_goes_back(
     await moved(environment, monkeypatch, "--scenario", str(tmp_path / "fleet.yaml"))
     assert [one["side"] for one in await environment.sandbox_numbers()] == ["neither"]
     async with environment.app() as app:
-        await app.ledger.facts.state("onprem_registration", "open", "tried with one number", "tester")
+        await app.ledger.field_facts.record("onprem_registration", "open", "tried with one number", "tester")
     state = await back(confirm=FIRST)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
     assert [one["side"] for one in await environment.sandbox_numbers()] == ["on_premises"]

@@ -157,7 +157,7 @@ async def test_two_waves_of_like_names_have_pictures_of_their_own(environment: F
     await environment.start_and_import("--numbers", "2", wave="")
     async with environment.app() as app:
         for wave, at in zip(("Night one", "night-one"), await app.queries.positions.board(), strict=True):
-            await app.ledger.waves.make(NewWave(wave), [at.migration_id])
+            await app.ledger.waves.create(NewWave(wave), [at.migration_id])
     await run_wave("Night one", patience_s=0, gate_min=0, return_state=True)
     told = [await key_of(environment, wave) for wave in ("Night one", "night-one")]
     assert len(set(told)) == 2
@@ -179,7 +179,7 @@ async def test_two_waves_of_like_names_have_pictures_of_their_own(environment: F
 async def test_a_wave_that_cannot_run_is_one_line(environment: FlowEnvironment, wave: str, said: str) -> None:
     await environment.start_and_import("--numbers", "1")
     async with environment.app() as app:
-        await app.ledger.waves.make(NewWave("bare"), [])
+        await app.ledger.waves.create(NewWave("bare"), [])
         await hold_wave(app, "demo", "the customer asked")
     await changes_nothing(environment, run_wave(wave, return_state=True), said)
 

@@ -98,7 +98,7 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(
     async with environment.app() as app:
         board = {at.ref: at for at in await app.queries.positions.board()}
         wave = NewWave("night", window_start=datetime.now(UTC) - timedelta(minutes=1))
-        await app.ledger.waves.make(wave, [board["N-0002"].migration_id, board["N-0003"].migration_id])
+        await app.ledger.waves.create(wave, [board["N-0002"].migration_id, board["N-0003"].migration_id])
     run = await ended(api, "run-wave/cutover", wave="night", patience_s=5, gate_min=0)
     assert state(run) == ("COMPLETED", "Unfinished")
     assert run["name"] == "wave night"
@@ -140,14 +140,14 @@ async def test_schedules_come_and_go_with_the_waves(environment: FlowEnvironment
     async with environment.app() as app:
         board = await app.queries.positions.board()
         later = NewWave("later", window_start=datetime.now(UTC) + timedelta(days=2), time_zone="Asia/Kolkata")
-        await app.ledger.waves.make(later, [board[3].migration_id])
+        await app.ledger.waves.create(later, [board[3].migration_id])
         wave_id = (await app.queries.waves.get("later")).id
     told = json.loads((await environment.stack.cutover("deploy", "--json")).splitlines()[-1])
     assert [one["wave"] for one in told["wave_runs"]] == ["later"]
     assert await schedules(api, "run-wave/cutover") == [f"wave-{wave_id}-part-0"]
     assert await schedules(api, "sweep/cutover") == ["sweep"]
     async with environment.app() as app:
-        await app.ledger.waves.move("later", "stopped", allowed=["planned"])
+        await app.ledger.waves.set_state("later", "stopped", allowed=["planned"])
     await environment.stack.cutover("deploy")
     assert await schedules(api, "run-wave/cutover") == []
 

@@ -1,6 +1,11 @@
-"""A clock that the test moves by hand."""
+"""Clocks that a test moves by hand."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, literal
+
+from state.types import UtcDateTime
 
 START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 AFTER_SUNSET = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -26,3 +31,13 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._boot += seconds
+
+
+class FakeSqlClock:
+    """Implements `state.types.SqlClock`: the time that `now` returns, in place of the database's own."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
+        return literal(self._now() + plus, UtcDateTime())

@@ -24,8 +24,7 @@ from migration.vault.sealing import new_master_key
 from sandbox.app import Sandbox
 from state.enums import Party
 from state.rows import Position
-from state.types import HandedClock
-from tests.harness.clock import AFTER_SUNSET, START, FakeClock
+from tests.harness.clock import AFTER_SUNSET, START, FakeClock, FakeSqlClock
 from tests.harness.crash_point import CrashPoint
 from tests.harness.partner_files import write_home, write_inventory
 
@@ -87,7 +86,7 @@ class Harness:
             self.settings,
             dry_run=dry_run,
             clock=clock or self.clock,
-            sql_clock=HandedClock(self.clock.now),
+            sql_clock=FakeSqlClock(self.clock.now),
             transport=lambda _tls: SandboxTransport(self),
             randomness=dice.randbytes,
             holder=f"worker-{self.workers}",

@@ -13,12 +13,13 @@ from state.database import open_database
 from state.enums import AttemptEnd, Side, Status
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptClosed
-from state.ledger.fleet_import import NewNumber, NewProfile
+from state.ledger.fleet_import import NewNumber
 from state.ledger.ledger import Ledger
 from state.ledger.moves import Move
+from state.ledger.profiles import NewProfile
 from state.queries.queries import Queries
 from state.rows import Lease, OpenAttempt, SealedSecret
-from state.types import HandedClock
+from tests.harness.clock import FakeSqlClock
 
 START = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -72,13 +73,13 @@ class LedgerFixture:
 
     async def import_number(self, index: int = 1, *, step: str = "register", **changes: Any) -> int:
         """Import a number and begin its migration at `step`."""
-        (imported,) = await self.ledger.fleet_import.take_in(
+        (imported,) = await self.ledger.fleet_import.import_numbers(
             [NewProfile("main", "77")], [new_number(index, **changes)], NoSecrets()
         )
         return await self.start_migration(imported.number_id, step=step)
 
     async def start_migration(self, number_id: int, *, step: str = "register") -> int:
-        return await self.ledger.operator_changes.start(
+        return await self.ledger.migrations.start(
             number_id, itinerary="WITH_BACKUP", first=step, because="a test", side=Side.ON_PREMISES
         )
 
@@ -119,8 +120,8 @@ def new_intent(step: str = "register", **changes: Any) -> NewIntent:
     defaults: dict[str, Any] = {
         "facts": {"side_before": "on_premises"},
         "sealed": None,
-        "longest": MINUTE,
-        "settle": MINUTE,
+        "longest_call": MINUTE,
+        "settle_for": MINUTE,
         "lease_margin": MINUTE,
     }
     return NewIntent(step, **(defaults | changes))
@@ -129,7 +130,7 @@ def new_intent(step: str = "register", **changes: Any) -> NewIntent:
 @asynccontextmanager
 async def open_ledger_fixture(database_url: str) -> AsyncIterator[LedgerFixture]:
     engine = open_database(database_url)
-    clock = HandedClock(lambda: fixture.now)
+    clock = FakeSqlClock(lambda: fixture.now)
     fixture = LedgerFixture(engine, Ledger(engine, clock), Queries(engine, clock))
     try:
         yield fixture

@@ -100,7 +100,7 @@ async def each_step(harness: Harness, scenario: Scenario) -> AsyncIterator[Posit
 
 async def _first_position(harness: Harness, app: App, scenario: Scenario) -> Position:
     for name, value in scenario.field_facts.items():
-        await app.ledger.facts.state(name, value, "tried on one number", "tester")
+        await app.ledger.field_facts.record(name, value, "tried on one number", "tester")
     (at,) = await harness.import_numbers(app, **scenario.columns)
     if scenario.after == BACK:
         await harness.run_number(app, at.ref)

@@ -57,7 +57,7 @@ async def test_a_token_refused_while_settling_says_nothing_about_the_call(make_h
         harness.sandbox.faults.add(**_fault("get.number", kind="error", code=190, details="expired"))
         assert isinstance(await app.runner.run_step(at.migration_id), Held)
         assert await app.queries.records.open_attempt(at.migration_id) is not None
-        await app.ledger.operator_changes.unhalt_profile(at.profile)
+        await app.ledger.profiles.resume(at.profile)
         await harness.run_number(app, at.ref)
         assert (await app.queries.positions.get(at.migration_id)).status is Status.DONE
     assert harness.mutations(at).count("request_code") == 1
@@ -115,7 +115,7 @@ async def test_an_optional_step_is_not_passed_over_while_its_call_is_open(make_h
         assert isinstance(outcome, Blocked | Waiting), outcome
         at = await app.queries.positions.get(at.migration_id)
         assert (at.next_step, at.ended_at) == ("restore_profile", None)
-        await app.ledger.operator_changes.ready(at.migration_id, "looked again", "tester")
+        await app.ledger.operator_changes.retry(at.migration_id, "looked again", "tester")
         assert await harness.run_number(app, at.ref) == Advanced("restore_profile", ended=True)
         assert await app.queries.records.open_attempt(at.migration_id) is None
 
@@ -151,6 +151,6 @@ async def test_a_backup_that_cannot_be_kept_stops_its_number_and_is_not_passed_o
         assert (outcome.runbook, "cannot be written" in outcome.reason) == ("runbooks/no-backup.md", True)
         assert (await app.queries.positions.get(at.migration_id)).next_step == "back_up"
         shelf.unlink()
-        await app.ledger.operator_changes.ready(at.migration_id, "the folder is mended", "tester")
+        await app.ledger.operator_changes.retry(at.migration_id, "the folder is mended", "tester")
         assert isinstance(await harness.run_number(app, at.ref), Advanced)
     assert harness.sandbox_number(at).registered == 1

@@ -32,7 +32,7 @@ async def test_a_refusal_to_be_waited_out_is_met_once_however_often_the_run_is_p
         assert harness.mutations(at).count(step) == 1
         at = await app.queries.positions.get(at.migration_id)
         assert (at.status, at.waiting_until) == (Status.WAITING, first.until)
-        await app.ledger.operator_changes.ready(at.migration_id, "a person knows better", "tester")
+        await app.ledger.operator_changes.retry(at.migration_id, "a person knows better", "tester")
         await app.runner.run_one(at.migration_id)
     assert harness.mutations(at).count(step) == 2
 
@@ -49,7 +49,7 @@ async def test_what_a_person_has_looked_at_again_is_given_as_much_time_as_at_fir
             assert harness.clock.now() - began > timedelta(minutes=10)
             reads = [call for call in harness.sandbox.world.calls[calls:] if call.call == "get.number"]
             assert len(reads) < 80  # of the 200 calls an hour that a WABA without traffic has
-            await app.ledger.operator_changes.ready(at.migration_id, "the receiver is mended", "tester")
+            await app.ledger.operator_changes.retry(at.migration_id, "the receiver is mended", "tester")
 
 
 class Skewed:

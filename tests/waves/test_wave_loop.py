@@ -59,7 +59,7 @@ async def test_the_canary_goes_first_and_alone(make_harness: MakeHarness) -> Non
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", canary_size=2, released=Released.CANARY)
-        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
         sides = [at.side for at in await app.queries.positions.board(wave="north")]
@@ -73,7 +73,7 @@ async def test_a_wave_halts_itself_when_too_many_fail(make_harness: MakeHarness)
     harness = await make_harness(kinds=["healthy"] * 6)
     async with harness.worker() as app:
         board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        await app.ledger.waves.make(NewWave("north", halt_count=2), [at.migration_id for at in board])
+        await app.ledger.waves.create(NewWave("north", halt_count=2), [at.migration_id for at in board])
         for at in board[:2]:
             harness.sandbox_number(at).banned = True
         await begin_wave(app, "north")
@@ -91,7 +91,7 @@ async def test_no_cutover_begins_that_cannot_end_in_the_window(make_harness: Mak
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", window_end=harness.clock.now() + timedelta(minutes=2))
-        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
         held = await app.queries.positions.board(wave="north")
@@ -112,7 +112,7 @@ async def test_each_way_needs_room_for_the_whole_of_its_cutover(make_harness: Ma
         (at,) = await harness.import_numbers(app)
         if at.itinerary != way:
             await switch_itinerary(app, at.ref, way, "as it is", "tester")
-        await app.ledger.waves.make(NewWave("north", released=Released.NONE), [at.migration_id])
+        await app.ledger.waves.create(NewWave("north", released=Released.NONE), [at.migration_id])
         await begin_wave(app, "north")
         assert isinstance(await harness.run_number(app, at.ref), Held)
         at = await app.queries.positions.get(at.migration_id)
@@ -149,7 +149,7 @@ async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wa
     harness = await make_harness(kinds=["healthy"] * 6)
     async with harness.worker() as app:
         board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        await app.ledger.waves.create(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
         harness.sandbox_number(board[0]).banned = True
         await begin_wave(app, "north")
         due = set(await app.queries.due.due_now())
@@ -166,7 +166,7 @@ async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(m
     harness = await make_harness(kinds=["healthy"] * 9)
     async with harness.worker() as app, harness.worker() as other:
         board = await harness.import_numbers(app)
-        await app.ledger.waves.make(NewWave("north", concurrency=2), [at.migration_id for at in board])
+        await app.ledger.waves.create(NewWave("north", concurrency=2), [at.migration_id for at in board])
         await begin_wave(app, "north")
         most = 0
 
@@ -195,7 +195,7 @@ async def test_parts_are_of_one_size_whatever_the_numbers_are_called(make_harnes
     async with harness.worker() as app:
         board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
         mine = [at.migration_id for at in board if at.migration_id % 3 == 0]
-        await app.ledger.waves.make(NewWave("north"), mine)
+        await app.ledger.waves.create(NewWave("north"), mine)
         parts = [await app.queries.due.due_now(WavePart("north", at, 3)) for at in range(3)]
     assert sorted(len(part) for part in parts) == [1, 1, 2]
     assert sorted(one for part in parts for one in part) == mine
@@ -205,7 +205,7 @@ async def test_a_halted_wave_that_is_released_moves_the_rest(make_harness: MakeH
     harness = await make_harness(kinds=["healthy"] * 4)
     async with harness.worker() as app:
         board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        await app.ledger.waves.make(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        await app.ledger.waves.create(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
         harness.sandbox_number(board[0]).banned = True
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
@@ -223,7 +223,7 @@ async def test_a_loop_at_the_gate_hears_a_release_within_seconds(make_harness: M
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", canary_size=1, released=Released.NONE)
-        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
         began = harness.clock.now()
         released: list[datetime] = []
@@ -249,7 +249,7 @@ async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_w
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", released=Released.NONE)
-        await app.ledger.waves.make(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [at.migration_id for at in board])
         await begin_wave(app, "north")
 
         async def stayed() -> timedelta:
@@ -263,7 +263,7 @@ async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_w
         await app.ledger.waves.set_window("north", None, end, "UTC")
         assert timedelta(minutes=2) <= await stayed() <= timedelta(minutes=3)
         await app.ledger.waves.set_window("north", None, None, "UTC")
-        await app.ledger.waves.move("north", WaveState.STOPPED, allowed=[WaveState.RUNNING], because="over")
+        await app.ledger.waves.set_state("north", WaveState.STOPPED, allowed=[WaveState.RUNNING], because="over")
         assert await stayed() <= timedelta(minutes=1)
 
 

@@ -58,15 +58,6 @@ async def test_calls_before_the_import_count(fixture: LedgerFixture) -> None:
     await assert_refused(fixture, migration, "deregister")
 
 
-async def test_calls_reported_after_the_import_count(fixture: LedgerFixture) -> None:
-    migration = await fixture.import_number()
-    as_of = fixture.now - timedelta(hours=1)
-    await fixture.ledger.operator_changes.count_calls_before_import("100000000000001", "register", as_of, 7)
-    await assert_refused(fixture, migration)
-    fixture.advance(hours=71, seconds=1)
-    await fixture.spend_calls(migration)
-
-
 async def test_the_window_of_72_hours_moves(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await fixture.spend_calls(migration)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from state.enums import Party, Status, WaveState
-from state.errors import LeaseLost, NoTurn
+from state.errors import ConcurrencyLimitReached, LeaseLost
 from state.ledger.changes import SendersPaused
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.moves import Move
@@ -18,8 +18,8 @@ NEXT = Move("register", Status.READY, "advanced", to="confirm")
 
 async def start_wave(fixture: LedgerFixture, size: int, concurrency: int) -> list[int]:
     numbers = [await fixture.import_number(index) for index in range(1, size + 1)]
-    await fixture.ledger.waves.make(NewWave("north", concurrency=concurrency), numbers)
-    await fixture.ledger.waves.move("north", WaveState.RUNNING, allowed=[WaveState.PLANNED])
+    await fixture.ledger.waves.create(NewWave("north", concurrency=concurrency), numbers)
+    await fixture.ledger.waves.set_state("north", WaveState.RUNNING, allowed=[WaveState.PLANNED])
     return numbers
 
 
@@ -27,7 +27,7 @@ async def test_the_limit_holds_for_loops_sweeps_and_operators_together(fixture: 
     first, second, third = await start_wave(fixture, 3, concurrency=2)
     await fixture.lease(first, "a loop")
     await fixture.lease(second, "a sweep")
-    with pytest.raises(NoTurn, match="N-0003 waits for its turn: wave north moves 2 at once"):
+    with pytest.raises(ConcurrencyLimitReached, match="N-0003 waits for its turn: wave north moves 2 at once"):
         await fixture.lease(third, "a person")
     assert (await fixture.queries.positions.get(third)).status is Status.READY
 
@@ -35,12 +35,12 @@ async def test_the_limit_holds_for_loops_sweeps_and_operators_together(fixture: 
 async def test_a_number_keeps_its_place_between_steps_and_in_a_short_wait(fixture: LedgerFixture) -> None:
     first, second = await start_wave(fixture, 2, concurrency=1)
     await fixture.ledger.moves.record(await fixture.lease(first), NEXT)
-    with pytest.raises(NoTurn):
+    with pytest.raises(ConcurrencyLimitReached):
         await fixture.lease(second)
     lease = await fixture.lease(first, "another worker")  # the number keeps its place
     short = Move("confirm", Status.WAITING, "waiting", until=fixture.now + SHORT_WAIT, on=Party.META, reason="lag")
     await fixture.ledger.moves.record(lease, short)
-    with pytest.raises(NoTurn):
+    with pytest.raises(ConcurrencyLimitReached):
         await fixture.lease(second)
     fixture.advance(seconds=BETWEEN_STEPS.total_seconds())
     await fixture.lease(second)  # the worker of the first number is gone
@@ -78,10 +78,10 @@ async def test_a_number_past_the_point_of_no_return_or_with_paused_senders_needs
     fixture.advance(minutes=10)  # its worker was killed
     pausing = Move("register", Status.HELD, "held", reason="hold", changes=(SendersPaused(fixture.now),))
     await fixture.ledger.moves.record(await fixture.lease(paused), pausing)
-    await fixture.ledger.waves.move("north", WaveState.HELD, allowed=[WaveState.RUNNING])
+    await fixture.ledger.waves.set_state("north", WaveState.HELD, allowed=[WaveState.RUNNING])
     await fixture.sql("UPDATE waves SET concurrency = 1")
     await fixture.lease(other)
-    with pytest.raises(NoTurn):
+    with pytest.raises(ConcurrencyLimitReached):
         await fixture.lease(late)
     await fixture.lease(crossed, "worker-2")
     await fixture.lease(paused, "worker-2")
@@ -90,7 +90,7 @@ async def test_a_number_past_the_point_of_no_return_or_with_paused_senders_needs
 async def test_itineraries_outside_the_limit_need_no_place(fixture: LedgerFixture) -> None:
     first, second = await start_wave(fixture, 2, concurrency=1)
     await fixture.lease(first)
-    lease = await fixture.ledger.leases.acquire(second, "worker-2", MINUTE, free=["WITH_BACKUP"])
+    lease = await fixture.ledger.leases.acquire(second, "worker-2", MINUTE, exempt=["WITH_BACKUP"])
     assert lease.migration_id == second
 
 
@@ -99,7 +99,7 @@ async def test_a_leased_number_raises_another_error_than_a_full_wave(fixture: Le
     await fixture.lease(first)
     with pytest.raises(LeaseLost, match="held by another worker") as raised:
         await fixture.lease(first, "worker-2")
-    assert not isinstance(raised.value, NoTurn)
+    assert not isinstance(raised.value, ConcurrencyLimitReached)
 
 
 async def test_the_limit_holds_for_simultaneous_requests(database_url: str) -> None:
@@ -107,5 +107,7 @@ async def test_the_limit_holds_for_simultaneous_requests(database_url: str) -> N
         numbers = await start_wave(fixture, 12, concurrency=3)
         requests = (fixture.lease(number, f"worker-{number}") for number in numbers)
         results = await asyncio.gather(*requests, return_exceptions=True)
-    assert [isinstance(result, NoTurn) for result in results].count(False) == 3
-    assert all(isinstance(result, NoTurn) or not isinstance(result, BaseException) for result in results)
+    assert [isinstance(result, ConcurrencyLimitReached) for result in results].count(False) == 3
+    assert all(
+        isinstance(result, ConcurrencyLimitReached) or not isinstance(result, BaseException) for result in results
+    )

@@ -2,23 +2,23 @@
 
 from sqlalchemy import text
 
-from state.dry_run import trial
+from state.dry_run import open_dry_run
 from state.ledger.ledger import Ledger
 from state.ledger.waves import NewWave
 from state.queries.queries import Queries
-from state.types import HandedClock
+from tests.harness.clock import FakeSqlClock
 from tests.harness.ledger_fixture import LedgerFixture
 
 
 async def test_a_dry_run_sees_what_a_worker_committed_meanwhile(fixture: LedgerFixture) -> None:
     """A running wave is written to all the time, and every command reads before it changes anything."""
     first, second = await fixture.import_number(1), await fixture.import_number(2)
-    await fixture.ledger.waves.make(NewWave("north"), [first])
-    async with trial(fixture.engine) as engine:
-        clock = HandedClock(lambda: fixture.now)
+    await fixture.ledger.waves.create(NewWave("north"), [first])
+    async with open_dry_run(fixture.engine) as engine:
+        clock = FakeSqlClock(lambda: fixture.now)
         ledger, queries = Ledger(engine, clock), Queries(engine, clock)
         assert (await queries.waves.get("north")).numbers == 1
-        await fixture.ledger.waves.add("north", [second])  # by a worker or another operator
+        await fixture.ledger.waves.replan(NewWave("north"), [second])  # by a worker or another operator
         await ledger.operator_changes.hold(first, True, "tester")
         assert (await queries.waves.get("north")).numbers == 2
         assert (await queries.positions.get(first)).hold
@@ -28,8 +28,8 @@ async def test_a_dry_run_sees_what_a_worker_committed_meanwhile(fixture: LedgerF
 async def test_a_dry_run_locks_nothing_before_its_first_change(fixture: LedgerFixture) -> None:
     """The dry run may read both sides first, which takes seconds."""
     first = await fixture.import_number(1)
-    async with trial(fixture.engine) as engine:
-        await Queries(engine, HandedClock(lambda: fixture.now)).positions.get(first)
+    async with open_dry_run(fixture.engine) as engine:
+        await Queries(engine, FakeSqlClock(lambda: fixture.now)).positions.get(first)
         async with fixture.engine.begin() as worker:
             if worker.dialect.name == "sqlite":
                 await worker.execute(text("PRAGMA busy_timeout=0"))

@@ -26,9 +26,9 @@ async def hold_number(fixture: LedgerFixture, migration: int) -> None:
 async def make_wave(
     fixture: LedgerFixture, migration: int, state: WaveState = WaveState.RUNNING, **options: object
 ) -> None:
-    await fixture.ledger.waves.make(NewWave("first", **options), [migration])  # type: ignore[arg-type]
+    await fixture.ledger.waves.create(NewWave("first", **options), [migration])  # type: ignore[arg-type]
     if state is not WaveState.PLANNED:
-        await fixture.ledger.waves.move("first", state, allowed=[WaveState.PLANNED], because="a reason")
+        await fixture.ledger.waves.set_state("first", state, allowed=[WaveState.PLANNED], because="a reason")
 
 
 async def halt_profile(fixture: LedgerFixture, migration: int) -> None:
@@ -43,8 +43,8 @@ def start_failing_wave(**rule: object) -> GateChange:
     async def close(fixture: LedgerFixture, migration: int) -> None:
         other = await fixture.import_number(2)
         lease = await fixture.lease(other, "worker-9")
-        await fixture.ledger.waves.make(NewWave("first", **rule), [migration, other])  # type: ignore[arg-type]
-        await fixture.ledger.waves.move("first", WaveState.RUNNING, allowed=[WaveState.PLANNED])
+        await fixture.ledger.waves.create(NewWave("first", **rule), [migration, other])  # type: ignore[arg-type]
+        await fixture.ledger.waves.set_state("first", WaveState.RUNNING, allowed=[WaveState.PLANNED])
         blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
         await fixture.ledger.moves.record(lease, blocked)
 
@@ -160,7 +160,7 @@ async def test_a_profile_is_halted_with_the_move_and_released_by_name(fixture: L
     await fixture.ledger.moves.record(lease, move)
     with pytest.raises(GateClosed):
         await open_gated_attempt(fixture, migration)
-    await fixture.ledger.operator_changes.unhalt_profile("main")
+    await fixture.ledger.profiles.resume("main")
     await open_gated_attempt(fixture, migration)
 
 
@@ -168,8 +168,8 @@ async def test_a_released_wave_halts_again_only_for_later_failures(fixture: Ledg
     migration = await fixture.import_number()
     await start_failing_wave(halt_count=1)(fixture, migration)
     [(name, because)] = await fixture.queries.waves.to_halt()
-    await fixture.ledger.waves.move(name, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
-    await fixture.ledger.waves.move(name, WaveState.RUNNING, allowed=[WaveState.HALTED])
+    await fixture.ledger.waves.set_state(name, WaveState.HALTED, allowed=[WaveState.RUNNING], because=because)
+    await fixture.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.HALTED])
     assert await fixture.queries.waves.to_halt() == ()
     assert await fixture.queries.gate.why_closed(migration, 3 * MINUTE) is None
     lease = await fixture.lease(migration)

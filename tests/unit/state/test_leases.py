@@ -44,7 +44,7 @@ async def test_the_same_holder_gets_a_new_fence_with_each_lease(fixture: LedgerF
 async def test_only_the_leases_of_a_dead_holder_are_ended(fixture: LedgerFixture) -> None:
     orphan, other = await fixture.import_number(1), await fixture.import_number(2)
     old, kept = await fixture.lease(orphan, "gone"), await fixture.lease(other, "alive")
-    assert await fixture.ledger.leases.end_those_of("gone") == 1
+    assert await fixture.ledger.leases.end_all_of("gone") == 1
     new = await fixture.lease(orphan, "worker-2")
     assert new.fence == old.fence + 1
     with pytest.raises(LeaseLost):
@@ -100,7 +100,7 @@ async def test_a_blocked_ended_or_unknown_migration_cannot_be_leased(fixture: Le
     await fixture.ledger.moves.record(lease, blocked)
     with pytest.raises(Conflict, match="N-0001 is blocked"):
         await fixture.lease(migration, "worker-2")
-    await fixture.ledger.operator_changes.ready(migration, "looked at", "tester")
+    await fixture.ledger.operator_changes.retry(migration, "looked at", "tester")
     await fixture.end_migration(migration)
     with pytest.raises(Conflict, match="N-0001 is aborted"):
         await fixture.lease(migration, "worker-2")

@@ -106,7 +106,7 @@ async def test_a_code_is_accepted_during_a_lease_and_replaces_the_previous_code(
     migration = await fixture.import_number(step="verify_code")
     await fixture.lease(migration)
     for person in ("first", "second"):
-        await fixture.ledger.operator_changes.enter_code(migration, SEALED, "number:1", person)
+        await fixture.ledger.operator_inputs.enter_code(migration, SEALED, "number:1", person)
     code = await fixture.queries.records.latest_code(migration)
     assert code is not None
     assert (code.entered_by, code.state) == ("second", "entered")
@@ -118,7 +118,7 @@ async def test_a_code_ends_the_wait_for_it(fixture: LedgerFixture) -> None:
     lease = await fixture.lease(migration)
     wait = Move("verify_code", Status.WAITING, "waiting", until=fixture.now + 60 * MINUTE, reason="a code")
     await fixture.ledger.moves.record(lease, wait)
-    await fixture.ledger.operator_changes.enter_code(migration, SEALED, "number:1", "tester")
+    await fixture.ledger.operator_inputs.enter_code(migration, SEALED, "number:1", "tester")
     at = await fixture.queries.positions.get(migration)
     assert (at.status, at.waiting_until) == (Status.READY, None)
 
@@ -134,7 +134,7 @@ async def test_a_hold_is_accepted_during_a_lease_and_keeps_the_lease(fixture: Le
 async def test_a_disposition_ends_a_migration_before_its_point_of_no_return(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     number_id = (await fixture.queries.positions.get(migration)).number_id
-    await fixture.ledger.operator_changes.dispose(number_id, Disposition.CHURNED, "left us", {"ticket": 7}, "tester")
+    await fixture.ledger.migrations.dispose(number_id, Disposition.CHURNED, "left us", {"ticket": 7}, "tester")
     at = await fixture.queries.positions.get(migration)
     assert (at.status, at.disposition, at.next_step) == (Status.SKIPPED, "churned", None)
 

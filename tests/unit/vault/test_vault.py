@@ -26,7 +26,7 @@ from migration.vault.store import SecretStore
 from state.database import open_database
 from state.rows import SealedSecret
 from state.secrets import Secrets
-from state.types import HandedClock
+from tests.harness.clock import FakeSqlClock
 
 CONTEXT = "number:1/pin"
 PIN = SecretStr("123456")
@@ -147,7 +147,7 @@ def test_rotation_refuses_a_secret_of_another_owner() -> None:
 async def test_rotation_rewraps_every_row_but_shredded_ones(database_url: str) -> None:
     old, new = new_master_key(), new_master_key()
     engine = open_database(database_url)
-    rows = Secrets(engine, HandedClock(lambda: NOW))
+    rows = Secrets(engine, FakeSqlClock(lambda: NOW))
     shelf = BackupShelf(Path("unused"))
     before = SecretStore(vault(old), rows, shelf)
     for owner in ("number:1", "number:2"):
@@ -175,7 +175,7 @@ async def test_rotation_rewraps_every_row_but_shredded_ones(database_url: str) -
 
 async def test_shredding_deletes_every_data_key_of_the_secret(database_url: str, tmp_path: Path) -> None:
     engine = open_database(database_url)
-    rows = Secrets(engine, HandedClock(lambda: NOW))
+    rows = Secrets(engine, FakeSqlClock(lambda: NOW))
     store = SecretStore(vault(), rows, BackupShelf(tmp_path / "shelf"))
     await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("the first")))
     await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("the second")))
@@ -224,7 +224,7 @@ class WrongRows(Secrets):
 async def test_a_backup_is_kept_in_two_places_readable_by_the_owner_only(database_url: str, tmp_path: Path) -> None:
     folder, key = tmp_path / "shelf", new_master_key()
     engine = open_database(database_url)
-    store = SecretStore(vault(key), Secrets(engine, HandedClock(lambda: NOW)), BackupShelf(folder))
+    store = SecretStore(vault(key), Secrets(engine, FakeSqlClock(lambda: NOW)), BackupShelf(folder))
     os.umask(before := os.umask(0))
     try:
         os.umask(0)
@@ -247,7 +247,7 @@ async def test_a_backup_is_kept_in_two_places_readable_by_the_owner_only(databas
 async def test_a_backup_that_the_shelf_gives_back_changed_is_not_kept(sqlite_url: str, tmp_path: Path) -> None:
     engine, sealer = open_database(sqlite_url), vault()
     shelf = WrongShelf(tmp_path / "shelf", sealer.seal(SecretStr("another"), context="number:1/backup"))
-    store = SecretStore(sealer, Secrets(engine, HandedClock(lambda: NOW)), shelf)
+    store = SecretStore(sealer, Secrets(engine, FakeSqlClock(lambda: NOW)), shelf)
     with pytest.raises(BackupNotKept):
         await store.keep_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()
@@ -271,7 +271,7 @@ async def test_a_backup_with_a_damaged_shelf_file_is_not_kept(damage: str, sqlit
             (tmp_path / "shelf" / f"{place}.sealed").write_text(damage)
 
     engine = open_database(sqlite_url)
-    store = SecretStore(vault(), Secrets(engine, HandedClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
+    store = SecretStore(vault(), Secrets(engine, FakeSqlClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
     with pytest.raises((BackupNotKept, WrongKey)):
         await store.keep_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()

@@ -1,0 +1,39 @@
+"""Findings: the latest result of each step, and what a step or a preflight noted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.models import FindingTable
+from state.types import SqlClock
+
+
+class Findings:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def record_note(self, migration_id: int, name: str, facts: Mapping[str, Any]) -> None:
+        """Keep what was read of a number outside its steps, in place of the last note of that name."""
+        async with self._engine.begin() as tx:
+            await forget(tx, migration_id, name, "note")
+            await tx.execute(
+                insert(FindingTable).values(
+                    migration_pk=migration_id, step=name, kind="note", at=self._clock.now(), facts=dict(facts)
+                )
+            )
+
+
+async def forget(tx: AsyncConnection, migration_id: int, step: str, kind: str | None = None) -> None:
+    """Delete a step's result and note, or only the one of `kind` ("result" or "note")."""
+    query = delete(FindingTable).where(FindingTable.migration_pk == migration_id, FindingTable.step == step)
+    await tx.execute(query if kind is None else query.where(FindingTable.kind == kind))
+
+
+async def forget_all_but_the_snapshot(tx: AsyncConnection, migration_id: int) -> None:
+    """The snapshot shows the number before anything was touched, so it holds on every itinerary."""
+    await tx.execute(
+        delete(FindingTable).where(FindingTable.migration_pk == migration_id, FindingTable.step != "snapshot")
+    )

@@ -1,0 +1,92 @@
+"""The guarded update of a live migration that every change by an operator goes through."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from state.enums import LIVE, Status
+from state.errors import Conflict, LeaseLost, NotFound
+from state.models import AttemptTable, MigrationTable, NumberTable
+from state.types import SqlClock
+
+
+async def change_live_migration(
+    tx: AsyncConnection,
+    clock: SqlClock,
+    migration_id: int,
+    values: Mapping[str, Any],
+    *,
+    while_attempt_open: bool = False,
+    while_leased: bool = False,
+    also: tuple[ColumnElement[bool], ...] = (),
+) -> datetime:
+    """Write `values` into the row of a live migration. Returns the database's time of the write.
+
+    Refused while a worker holds the number, unless `while_leased`; while a call's outcome is not known, unless
+    `while_attempt_open`; and where a condition in `also` does not hold. Raises NotFound, LeaseLost or Conflict, and
+    then nothing was written.
+    """
+    conditions: list[ColumnElement[bool]] = [MigrationTable.id == migration_id, MigrationTable.status.in_(LIVE), *also]
+    if not while_leased:
+        conditions.append(not_leased(clock))
+    if not while_attempt_open:
+        open_attempts = select(AttemptTable.id).where(
+            AttemptTable.migration_pk == migration_id, AttemptTable.ended.is_(None)
+        )
+        conditions.append(~open_attempts.exists())
+    # A raised fence refuses the writes of a worker that took the number before this change.
+    fence = MigrationTable.fence + (0 if while_leased else 1)
+    changed = await tx.execute(
+        update(MigrationTable)
+        .where(*conditions)
+        .values(**{**values, "fence": fence})
+        .returning(clock.now().label("now"))
+    )
+    row = changed.one_or_none()
+    if row is None:
+        raise await refusal(tx, clock, migration_id)
+    return row.now  # type: ignore[no-any-return]
+
+
+def not_leased(clock: SqlClock) -> ColumnElement[bool]:
+    """No worker holds the number now."""
+    return or_(MigrationTable.lease_until.is_(None), MigrationTable.lease_until <= clock.now())
+
+
+def due_now() -> dict[str, Any]:
+    """Columns of a migration whose wait or block is over: the next worker may take it at once."""
+    return {
+        "status": Status.READY,
+        "waiting_until": None,
+        "waiting_on": None,
+        "reason": None,
+        "runbook": None,
+        "tries": 0,
+    }
+
+
+async def refusal(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> Exception:
+    """Why a change of this migration was refused."""
+    query = (
+        select(
+            NumberTable.ref,
+            MigrationTable.status,
+            MigrationTable.crossed_at,
+            (MigrationTable.lease_until > clock.now()).label("leased"),
+        )
+        .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+        .where(MigrationTable.id == migration_id)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
+        return NotFound(f"there is no number migration {migration_id}")
+    if row.leased:
+        return LeaseLost(f"{row.ref} is held by another worker; try again when its step has ended")
+    if row.status not in LIVE:
+        return Conflict(f"{row.ref} is {row.status}; nothing was changed")
+    if row.crossed_at is not None:
+        return Conflict(f"{row.ref} is past its point of no return; nothing was changed")
+    return Conflict(f"{row.ref} has a call whose outcome is not known yet; nothing was changed")

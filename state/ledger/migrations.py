@@ -1,0 +1,126 @@
+"""How the migration of a number begins, and how it ends where the number is not moved."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.enums import Disposition, Side, Status
+from state.errors import Conflict, NotFound
+from state.ledger import events
+from state.ledger.guard import not_leased, refusal
+from state.models import FindingTable, MigrationTable, NumberTable, WaveTable
+from state.types import SqlClock
+
+
+class Migrations:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def start(
+        self,
+        number_id: int,
+        *,
+        itinerary: str,
+        first: str,
+        because: str,
+        side: Side,
+        dark_since: datetime | None = None,
+        in_wave: bool = True,
+        after: int | None = None,
+    ) -> int:
+        """Begin a migration at step `first`, in the wave that the number was imported for. Returns its id.
+
+        `after`: the number's last migration, whose snapshot is copied. Raises Conflict when one is live.
+        """
+        async with self._engine.begin() as tx:
+            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            if (await tx.execute(_live(number_id))).first() is not None:
+                raise Conflict("the number has a live migration")
+            wave = (
+                select(WaveTable.id)
+                .join(NumberTable, NumberTable.wave_name == WaveTable.name)
+                .where(NumberTable.id == number_id)
+            )
+            new = insert(MigrationTable).values(
+                number_pk=number_id,
+                wave_pk=wave.scalar_subquery() if in_wave else None,
+                itinerary=itinerary,
+                because=because,
+                next_step=first,
+                status=Status.READY,
+                side=side,
+                side_read_at=now,
+                dark_since=dark_since,
+                created_at=now,
+            )
+            migration_id = int((await tx.execute(new.returning(MigrationTable.id))).scalar_one())
+            if after is not None:
+                await _copy_snapshot(tx, after, migration_id)
+            facts = {"itinerary": itinerary, "because": because, "side": side}
+            await events.append(tx, migration_id, now, "started", facts)
+        return migration_id
+
+    async def dispose(
+        self, number_id: int, disposition: Disposition, reason: str, evidence: Mapping[str, Any], by: str
+    ) -> None:
+        """End a number otherwise than by moving it, with reason, evidence and who decided.
+
+        Raises NotFound, LeaseLost while a worker acts on it, Conflict past its point of no return.
+        """
+        async with self._engine.begin() as tx:
+            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            disposed = await tx.execute(
+                update(NumberTable)
+                .where(NumberTable.id == number_id)
+                .values(
+                    disposition=disposition,
+                    disposition_reason=reason,
+                    disposition_evidence=dict(evidence),
+                    disposition_by=by,
+                    disposition_at=now,
+                )
+                .returning(NumberTable.id)
+            )
+            if disposed.one_or_none() is None:
+                raise NotFound(f"there is no number {number_id}")
+            await self._skip(tx, number_id, now, reason, {"disposition": disposition, "reason": reason, "by": by})
+            still_live = (await tx.execute(_live(number_id))).scalar_one_or_none()
+            if still_live is not None:
+                raise await refusal(tx, self._clock, still_live)  # no number has a disposition and a live migration
+
+    async def _skip(
+        self, tx: AsyncConnection, number_id: int, now: datetime, reason: str, facts: Mapping[str, Any]
+    ) -> None:
+        """End the live migration, unless it has crossed or a worker holds it."""
+        ended = await tx.execute(
+            update(MigrationTable)
+            .where(
+                MigrationTable.number_pk == number_id,
+                MigrationTable.ended_at.is_(None),
+                MigrationTable.crossed_at.is_(None),
+                not_leased(self._clock),
+            )
+            .values(status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None)
+            .returning(MigrationTable.id)
+        )
+        for row in ended:
+            await events.append(tx, row.id, now, "skipped", facts)
+
+
+def _live(number_id: int) -> Any:
+    return select(MigrationTable.id).where(MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None))
+
+
+async def _copy_snapshot(tx: AsyncConnection, before: int, migration_id: int) -> None:
+    """The snapshot of the migration before this one still shows the number before anything was touched."""
+    rows = await tx.execute(
+        select(FindingTable.kind, FindingTable.at, FindingTable.facts).where(
+            FindingTable.migration_pk == before, FindingTable.step == "snapshot"
+        )
+    )
+    for row in rows.mappings().all():
+        await tx.execute(insert(FindingTable).values(migration_pk=migration_id, step="snapshot", **row))
