@@ -39,9 +39,6 @@ class Order:
             raise Refusal(100, message="(#100) The cursor is not valid")
         return place
 
-    def backwards(self) -> "Order":
-        return Order(self.keys[::-1])
-
 
 Visible = Callable[[str], bool]
 

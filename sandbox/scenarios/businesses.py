@@ -10,7 +10,6 @@ from typing import Any
 from sandbox.scenarios.kinds import BadSpec
 from sandbox.world.accounts import SCOPES
 
-MANAGEMENT, MESSAGING = SCOPES
 # A token may expire a hundred years from now, or have expired as long ago: Python's calendar ends.
 MOST_DAYS = 36_500
 MOST_APPS, LARGEST = 100, 100_000

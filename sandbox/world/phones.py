@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-Method = Literal["SMS", "VOICE"]
-
 
 @dataclass(slots=True)
 class Code:

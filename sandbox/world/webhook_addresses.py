@@ -69,10 +69,6 @@ def put(
         world.outbox.put(Update(address, waba.id, change, f"{number.e164}:{about}", time, receivers), at)
 
 
-def has_webhook_address(instance: Instance) -> bool:
-    return client_address(instance) is not None
-
-
 def put_for_client(world: World, instance: Instance, change: Mapping[str, Any], at: datetime, about: str) -> bool:
     """Puts a webhook of a client into the outbox; False when the client has no webhook address."""
     address = client_address(instance)
