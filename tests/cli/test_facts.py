@@ -83,6 +83,6 @@ def test_a_pin_that_graph_would_not_set_is_not_sent(make_operator: MakeOperator,
     desk = make_operator(kinds=["host_gone"], world="after-sunset")
     desk.import_numbers(pin="")
     assert desk.cutover("fact", "pin_while_not_on_cloud", value, "--because", "tried on a spare number").exit_code == 0
-    at = desk.run_number()
+    position = desk.run_number()
     assert desk.calls().count("register") == registers
-    assert (at.runbook or "").endswith("pin-unknown.md") == (registers == 0)
+    assert (position.runbook or "").endswith("pin-unknown.md") == (registers == 0)

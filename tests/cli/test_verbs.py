@@ -428,7 +428,7 @@ def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator)
 
         async def tick() -> None:
             nonlocal asked_at
-            moved = [at for at in await app.queries.positions.board() if at.side is Side.CLOUD]
+            moved = [position for position in await app.queries.positions.board() if position.side is Side.CLOUD]
             if asked_at is None:
                 asked_at = operator.harness.clock.now()
                 await release()
@@ -473,7 +473,7 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(make_operator
 
         async def tick() -> None:
             board = await app.queries.positions.board()
-            if not crossed_at_word and any(at.side is Side.CLOUD for at in board):
+            if not crossed_at_word and any(position.side is Side.CLOUD for position in board):
                 more = ("--confirm", "north") if verb == "stop" else ()
                 said = await asyncio.to_thread(operator.cutover, verb, "north", "--because", "storm", *more)
                 assert said.exit_code == 0, said.stderr
@@ -516,9 +516,9 @@ def test_a_sweep_goes_on_with_an_abort_that_nobody_has_worked_at(make_operator: 
     """What a person asked for beside the planned ways was begun by asking."""
     operator = make_operator(kinds=["healthy"])
     operator.import_numbers()
-    at = operator.position()
+    position = operator.position()
     operator.with_app(
-        lambda app: app.ledger.operator_changes.switch(at.migration_id, ABORT.name, ABORT.first, "left", "tester")
+        lambda app: app.ledger.operator_changes.switch(position.migration_id, ABORT.name, ABORT.first, "left", "tester")
     )
     assert operator.cutover("sweep", "--json").document["due"] == 1
     assert operator.position().status is Status.ABORTED

@@ -60,15 +60,15 @@ async def two(environment: FlowEnvironment) -> list[Position]:
     return list(await environment.positions())
 
 
-def ended(at: Position) -> Position:
-    return replace(at, status=Status.DONE, side=Side.CLOUD, next_step=None, ended_at=NOW, lease_holder=None)
+def ended(position: Position) -> Position:
+    return replace(position, status=Status.DONE, side=Side.CLOUD, next_step=None, ended_at=NOW, lease_holder=None)
 
 
 async def test_the_progress_is_drawn_while_numbers_move(environment: FlowEnvironment) -> None:
-    at, other = await two(environment)
+    position, other = await two(environment)
 
     async def work() -> None:
-        async with WaveArtifacts(Wave([ended(at), other]), "night", 901) as shown:  # type: ignore[arg-type]
+        async with WaveArtifacts(Wave([ended(position), other]), "night", 901) as shown:  # type: ignore[arg-type]
             await shown.update_progress()
             assert shown._drawing is not None
             await shown._drawing
@@ -85,8 +85,8 @@ async def test_numbers_do_not_wait_for_a_picture() -> None:
 
 async def test_the_last_table_is_the_true_one(environment: FlowEnvironment) -> None:
     """Another run ended, and wrote its table, between this one's reading and its writing."""
-    at, other = await two(environment)
-    before, after = [ended(at), other], [ended(at), ended(other)]
+    position, other = await two(environment)
+    before, after = [ended(position), other], [ended(position), ended(other)]
 
     async def work() -> None:
         async with WaveArtifacts(Wave(before, after), "night", 903) as shown:  # type: ignore[arg-type]
@@ -99,11 +99,11 @@ async def test_the_last_table_is_the_true_one(environment: FlowEnvironment) -> N
 
 async def test_a_table_is_written_once_while_another_run_goes_on(environment: FlowEnvironment) -> None:
     """That run will write the next one at its own end."""
-    at, other = await two(environment)
+    position, other = await two(environment)
     moving = [replace(other, next_step=step, lease_holder="another") for step in ("drain", "register", "confirm")]
 
     async def work() -> None:
-        reads = [[ended(at), one] for one in moving]
+        reads = [[ended(position), one] for one in moving]
         async with WaveArtifacts(Wave(*reads), "night", 904) as shown:  # type: ignore[arg-type]
             assert list(await shown.finish()) == reads[1]
 

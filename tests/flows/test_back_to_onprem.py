@@ -68,8 +68,8 @@ async def test_a_number_goes_back(
     state = await back(confirm=FIRST)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
     assert [one["side"] for one in await environment.sandbox_numbers()] == ["on_premises"]
-    [at] = await environment.positions()
-    assert (at.side, at.status) == (Side.ON_PREMISES, Status.DONE)
+    [position] = await environment.positions()
+    assert (position.side, position.status) == (Side.ON_PREMISES, Status.DONE)
 
     again = await back(confirm=FIRST)
     assert again.type is StateType.FAILED

@@ -101,8 +101,8 @@ async def test_a_number_that_waits_for_a_code_has_not_failed(environment: FlowEn
     await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     state = await migrate_number(FIRST, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Waiting")
-    [at] = await environment.positions()
-    assert (at.status, at.waiting_on) == (Status.WAITING, Party.CUSTOMER)
+    [position] = await environment.positions()
+    assert (position.status, position.waiting_on) == (Status.WAITING, Party.CUSTOMER)
 
 
 async def test_a_blocked_number_is_not_completed(environment: FlowEnvironment) -> None:
@@ -121,7 +121,7 @@ async def test_a_wave_is_a_task_a_number(environment: FlowEnvironment) -> None:
     assert (state.type, state.name) == (StateType.COMPLETED, "Unfinished")
     assert state.message == "1 of 2 numbers are at their end"
     assert (await run_of(state)).name == "wave demo"
-    sides = {at.ref: at.side for at in await environment.positions()}
+    sides = {position.ref: position.side for position in await environment.positions()}
     assert sides == {FIRST: Side.CLOUD, "N-0002": Side.ON_PREMISES}
     key = await key_of(environment, "demo")
     assert (await artifact(key)).data == 50
@@ -206,7 +206,7 @@ async def test_a_sweep_takes_up_what_is_due(environment: FlowEnvironment) -> Non
     state = await sweep(patience_s=0, return_state=True)
     assert state.message == "1 numbers were due"
     assert (await run_of(state)).name == "sweep"
-    assert [at.side for at in await environment.positions()] == [Side.CLOUD]
+    assert [position.side for position in await environment.positions()] == [Side.CLOUD]
 
 
 # -- enter-code
@@ -215,13 +215,13 @@ async def test_a_sweep_takes_up_what_is_due(environment: FlowEnvironment) -> Non
 async def test_a_code_is_stored_and_overwritten_in_prefects_record(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     await migrate_number(FIRST, return_state=True)
-    [at] = await environment.positions()
-    state = await enter_code(FIRST, await environment.newest_code(at.e164), return_state=True)
+    [position] = await environment.positions()
+    state = await enter_code(FIRST, await environment.newest_code(position.e164), return_state=True)
     assert state.type is StateType.COMPLETED
     run = await run_of(state)
     assert (run.name, run.parameters) == (f"enter code {FIRST}", {"number": FIRST, "code": OVERWRITTEN})
-    [at] = await environment.positions()
-    assert at.status is Status.READY
+    [position] = await environment.positions()
+    assert position.status is Status.READY
 
 
 @pytest.mark.parametrize("number", ["+447700900123", "N-1", "", None, 7])

@@ -74,7 +74,7 @@ async def test_a_wave_with_prefect_on_postgresql(
         parts = await started(api)
         await becomes_true(lambda: is_crossing(stack), "the wave is in the middle")
         stack.kill_prefect()
-        assert sum(1 for at in await board(stack) if at.ended_at is not None) < NUMBERS - 1
+        assert sum(1 for position in await board(stack) if position.ended_at is not None) < NUMBERS - 1
         await stack.start_prefect()
         assert [state for _, state in await told(api, parts)] == ["Unfinished"] * PARTS
 
@@ -84,7 +84,7 @@ async def test_a_wave_with_prefect_on_postgresql(
         await asyncio.sleep(FORGOTTEN_AFTER_S)
         said = await postgres_server.dump(prefect_database)
         assert "enter code N-0008" in said, "it is Prefect's database that was looked through"
-        assert [one for one in [code, *(at.e164 for at in await board(stack))] if one in said] == []
+        assert [one for one in [code, *(position.e164 for position in await board(stack))] if one in said] == []
 
         assert [state for _, state in await told(api, await started(api))][-1] == "Completed"
         await the_wave_is_over(stack)
@@ -140,7 +140,9 @@ async def code_of(stack: PrefectStack) -> str:
 
 
 async def the_wave_is_over(stack: PrefectStack) -> None:
-    assert Counter((at.side, at.status) for at in await board(stack)) == {(Side.CLOUD, Status.DONE): NUMBERS}
+    assert Counter((position.side, position.status) for position in await board(stack)) == {
+        (Side.CLOUD, Status.DONE): NUMBERS
+    }
     truth = await numbers(stack)
     assert {one["side"] for one in truth} == {"cloud"}
     assert not any(one["double_effects"] or one["wrong_pins"] for one in truth)

@@ -84,7 +84,7 @@ async def test_a_healthy_number_moves(environment: FlowEnvironment, api: Prefect
     run = await ended(api, "migrate-number/cutover", number="N-0001")
     assert state(run) == ("COMPLETED", "Completed")
     assert run["name"] == "migrate N-0001"
-    assert {at.ref: at.side for at in await environment.positions()}["N-0001"] is Side.CLOUD
+    assert {position.ref: position.side for position in await environment.positions()}["N-0001"] is Side.CLOUD
 
 
 async def test_preflight(api: PrefectApi) -> None:
@@ -114,7 +114,7 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(
 
     run = await ended(api, "run-wave/cutover", wave="night", patience_s=30, gate_min=0)
     assert state(run) == ("COMPLETED", "Completed")
-    assert {at.ref: at.side for at in await environment.positions()}["N-0002"] is Side.CLOUD
+    assert {position.ref: position.side for position in await environment.positions()}["N-0002"] is Side.CLOUD
 
 
 async def test_a_sweep_comes_by_itself(environment: FlowEnvironment, api: PrefectApi) -> None:
@@ -124,8 +124,8 @@ async def test_a_sweep_comes_by_itself(environment: FlowEnvironment, api: Prefec
     await let_sweeps_come(api, active=True)
 
     async def waits_for_a_code() -> bool:
-        at = (await environment.positions())[3]
-        return at.status is Status.WAITING and at.next_step == "verify_code"
+        position = (await environment.positions())[3]
+        return position.status is Status.WAITING and position.next_step == "verify_code"
 
     await becomes_true(waits_for_a_code)
     await let_sweeps_come(api, active=False)

@@ -22,24 +22,24 @@ PROBED = ("register", "deregister", "command.stop")
 class Baseline:
     """What was true of a number at the moment of a request. `calls`: how many the sandbox had recorded."""
 
-    at: Position
+    position: Position
     side: str
     calls: int
 
     @classmethod
-    def now(cls, harness: Harness, at: Position) -> Self:
-        return cls(at, harness.sandbox_number(at).side, len(harness.sandbox.world.log))
+    def now(cls, harness: Harness, position: Position) -> Self:
+        return cls(position, harness.sandbox_number(position).side, len(harness.sandbox.world.log))
 
 
-def effective_calls(harness: Harness, at: Position, since: int = 0) -> Counter[str]:
+def effective_calls(harness: Harness, position: Position, since: int = 0) -> Counter[str]:
     """How often each call about the number took effect, not counting the first `since` calls of the sandbox."""
     calls = harness.sandbox.world.log.since(since)
-    return Counter(call.call for call in calls if call.write and call.effect and call.e164 == at.e164)
+    return Counter(call.call for call in calls if call.write and call.effect and call.e164 == position.e164)
 
 
-def serving_sides(harness: Harness, at: Position) -> list[str]:
+def serving_sides(harness: Harness, position: Position) -> list[str]:
     """Every side that serves the number, each by its own facts."""
-    number = harness.sandbox_number(at)
+    number = harness.sandbox_number(position)
     client = harness.sandbox.world.instance_of(number)
     sides = ["cloud"] if number.platform == "CLOUD_API" else []
     if client is not None and client.running(harness.clock.now()) and not number.cut_off:
@@ -47,16 +47,16 @@ def serving_sides(harness: Harness, at: Position) -> list[str]:
     return sides
 
 
-async def assert_one_next_command(app: App, at: Position) -> None:
+async def assert_one_next_command(app: App, position: Position) -> None:
     """A live number has one next command, which the command line accepts; an ended number has none."""
     now = await app.queries.now()
-    command = next_command(at, now)
-    if at.ended_at is not None:
-        assert (command, whose_move(at, now), at.next_step) == ("-", "-", None)
+    command = next_command(position, now)
+    if position.ended_at is not None:
+        assert (command, whose_move(position, now), position.next_step) == ("-", "-", None)
         return
     program, verb, *arguments = shlex.split(command)
     assert program == "cutover"
-    assert arguments[-1] == at.ref, command
+    assert arguments[-1] == position.ref, command
     if verb == "runbook":
         assert arguments[0] in pages(), command
     cast("TyperGroup", typer.main.get_command(command_line)).commands[verb].make_context(verb, arguments)
@@ -66,34 +66,36 @@ async def assert_ended_on_one_side(
     harness: Harness, app: App, baseline: Baseline, *, left_cloud: bool, side: str, where: str
 ) -> None:
     """`left_cloud`: the request took the number off Cloud. `side`: where it has to be now."""
-    at = await app.queries.positions.find(baseline.at.ref)
-    where = f"{where}: {at.side}, {at.status} at {at.next_step}: {at.reason}"
-    assert at.ended_at is not None, where
-    await assert_one_next_command(app, at)
-    sides = (harness.sandbox_number(at).side, at.side.value, serving_sides(harness, at))
+    position = await app.queries.positions.find(baseline.position.ref)
+    where = f"{where}: {position.side}, {position.status} at {position.next_step}: {position.reason}"
+    assert position.ended_at is not None, where
+    await assert_one_next_command(app, position)
+    sides = (harness.sandbox_number(position).side, position.side.value, serving_sides(harness, position))
     assert sides == (side, side, [side] if side != "neither" else []), where
-    assert await app.queries.records.open_attempt(at.migration_id) is None, where
-    assert await app.queries.records.broken_link(at.migration_id) is None, where
-    _assert_nothing_twice(harness, baseline, at, left_cloud=left_cloud, where=where)
-    await _assert_senders_resumed(harness, app, at, where)
+    assert await app.queries.records.open_attempt(position.migration_id) is None, where
+    assert await app.queries.records.broken_link(position.migration_id) is None, where
+    _assert_nothing_twice(harness, baseline, position, left_cloud=left_cloud, where=where)
+    await _assert_senders_resumed(harness, app, position, where)
 
 
-def _assert_nothing_twice(harness: Harness, baseline: Baseline, at: Position, *, left_cloud: bool, where: str) -> None:
-    calls, number = effective_calls(harness, at, baseline.calls), harness.sandbox_number(at)
+def _assert_nothing_twice(
+    harness: Harness, baseline: Baseline, position: Position, *, left_cloud: bool, where: str
+) -> None:
+    calls, number = effective_calls(harness, position, baseline.calls), harness.sandbox_number(position)
     registered = number.side == "cloud" and (baseline.side != "cloud" or left_cloud)
     assert (calls["register"], calls["deregister"]) == (int(registered), int(left_cloud)), f"{where}: {calls}"
     assert calls["command.stop"] <= 1, f"{where}: {calls}"
     assert (number.double_effects, number.wrong_pins) == (0, 0), where
 
 
-async def _assert_senders_resumed(harness: Harness, app: App, at: Position, where: str) -> None:
+async def _assert_senders_resumed(harness: Harness, app: App, position: Position, where: str) -> None:
     """The last event for senders was no pause, and they send to the side that serves."""
-    number = harness.sandbox_number(at)
-    events = [call for call in harness.mutations(at) if call in ("pause_sends", "resume_sends")]
+    number = harness.sandbox_number(position)
+    events = [call for call in harness.mutations(position) if call in ("pause_sends", "resume_sends")]
     assert events[-1:] != ["pause_sends"], f"{where}: {events}"
-    assert (at.paused_at, number.sender.paused_at) == (None, None), where
+    assert (position.paused_at, number.sender.paused_at) == (None, None), where
     if number.side != "neither":
-        assert number.sender.route == number.side, f"{where}: {harness.mutations(at)}"
-    bodies = [row["body"] for row in await app.queries.records.outbox(at.migration_id)]
+        assert number.sender.route == number.side, f"{where}: {harness.mutations(position)}"
+    bodies = [row["body"] for row in await app.queries.records.outbox(position.migration_id)]
     if number.side != "neither":
         assert {body["to"] for body in bodies[-1:]} <= {number.side}, f"{where}: {bodies[-1]}"

@@ -116,50 +116,54 @@ class Harness:
 
     async def run_number(self, app: App, ref: str, *, patience: timedelta = timedelta(hours=2)) -> Outcome | Busy:
         """Run a number and enter its codes, until it needs a person or a wait of more than `patience`."""
-        at = await app.queries.positions.find(ref)
+        position = await app.queries.positions.find(ref)
         end = self.clock.now() + patience
         while True:
-            outcome = await app.runner.run_one(at.migration_id)
+            outcome = await app.runner.run_one(position.migration_id)
             match outcome:
-                case Waiting(on=Party.CUSTOMER) if await self.enter_newest_code(app, at):
+                case Waiting(on=Party.CUSTOMER) if await self.enter_newest_code(app, position):
                     continue
                 case Waiting(until=until) if until <= end:
                     self.clock.advance(max((until - self.clock.now()).total_seconds(), 0.1))
-                case Busy() if (at := await app.queries.positions.find(ref)).lease_until is not None:
-                    assert at.lease_until is not None
-                    self.clock.advance(max((at.lease_until - self.clock.now()).total_seconds(), 0.0) + 0.1)
+                case Busy() if (position := await app.queries.positions.find(ref)).lease_until is not None:
+                    assert position.lease_until is not None
+                    self.clock.advance(max((position.lease_until - self.clock.now()).total_seconds(), 0.0) + 0.1)
                 case Held() | Blocked() | Busy() | Waiting() | Advanced():
                     return outcome
                 case other:
                     raise AssertionError(f"a run ended with {other}")
 
-    async def advance_to(self, app: App, at: Position, step: str) -> Position:
+    async def advance_to(self, app: App, position: Position, step: str) -> Position:
         """Run steps of the number until `step` is its next one."""
         for _ in range(200):
-            at = await app.queries.positions.get(at.migration_id)
-            if at.next_step == step:
-                return at
-            outcome = await app.runner.run_step(at.migration_id)
-            if isinstance(outcome, Waiting) and outcome.on is Party.CUSTOMER and await self.enter_newest_code(app, at):
+            position = await app.queries.positions.get(position.migration_id)
+            if position.next_step == step:
+                return position
+            outcome = await app.runner.run_step(position.migration_id)
+            if (
+                isinstance(outcome, Waiting)
+                and outcome.on is Party.CUSTOMER
+                and await self.enter_newest_code(app, position)
+            ):
                 continue
-            assert not app.runner.is_final(outcome), f"stopped at {at.next_step}: {outcome}"
+            assert not app.runner.is_final(outcome), f"stopped at {position.next_step}: {outcome}"
             await app.runner.wait(outcome)
         raise AssertionError(f"never came to {step}")
 
-    async def enter_newest_code(self, app: App, at: Position) -> bool:
+    async def enter_newest_code(self, app: App, position: Position) -> bool:
         """Enter the newest code on the number's phone. False where there is none or the number does not wait for it."""
-        codes = self.sandbox.sms(at.e164)
-        current = await app.queries.positions.get(at.migration_id)
+        codes = self.sandbox.sms(position.e164)
+        current = await app.queries.positions.get(position.migration_id)
         if not codes or current.next_step not in ("verify_code", "verify_code_onprem"):
             return False
-        await enter_code(app, at.ref, SecretStr(codes[-1]), "tester")
+        await enter_code(app, position.ref, SecretStr(codes[-1]), "tester")
         return True
 
-    def mutations(self, at: Position) -> list[str]:
-        return list(self.sandbox.mutations(at.e164))
+    def mutations(self, position: Position) -> list[str]:
+        return list(self.sandbox.mutations(position.e164))
 
-    def sandbox_number(self, at: Position) -> Any:
-        return self.sandbox.world.number(at.e164)
+    def sandbox_number(self, position: Position) -> Any:
+        return self.sandbox.world.number(position.e164)
 
 
 async def build_harness(

@@ -70,24 +70,28 @@ def crash_cases(scenarios: Iterable[str]) -> list[Any]:
 
 async def interrupt_at_every_step(copier: HarnessCopier, scenario: Scenario, request: OperatorRequest) -> None:
     original = await scenario.build(copier)
-    async for at in each_step(original, scenario):
-        expected, baseline = request.expect(scenario, original, at), Baseline.now(original, at)
+    async for position in each_step(original, scenario):
+        expected, baseline = request.expect(scenario, original, position), Baseline.now(original, position)
         async with copier.copy_of(original) as harness:
             if expected is None:
                 await _assert_rejected(harness, baseline, request)
             else:
                 async with harness.worker() as app:
-                    await request.act(app, at.ref)
-                    await _run_to_the_end(harness, app, at.ref)
-                    await _assert_ended(harness, app, baseline, expected, f"requested at {_step(at)}")
+                    await request.act(app, position.ref)
+                    await _run_to_the_end(harness, app, position.ref)
+                    await _assert_ended(harness, app, baseline, expected, f"requested at {_step(position)}")
 
 
 async def interrupt_at_every_step_and_crash(
     copier: HarnessCopier, scenario: Scenario, request: OperatorRequest, crash_kind: str, lane: int | None
 ) -> None:
     original, steps = await scenario.build(copier), count()
-    async for at in each_step(original, scenario):
-        expected, baseline, step = request.expect(scenario, original, at), Baseline.now(original, at), next(steps)
+    async for position in each_step(original, scenario):
+        expected, baseline, step = (
+            request.expect(scenario, original, position),
+            Baseline.now(original, position),
+            next(steps),
+        )
         if expected is None or not _step_is_in_lane(step, lane, crash_kind):
             continue
 
@@ -130,26 +134,26 @@ async def interrupt_mid_step(
 
 
 async def _crash_and_request(
-    harness: Harness, scenario: Scenario, at: Position, request: OperatorRequest, crash_kind: str, nth: int
+    harness: Harness, scenario: Scenario, position: Position, request: OperatorRequest, crash_kind: str, nth: int
 ) -> bool:
-    reached = await run_until_crash(harness, crash_kind, nth, lambda app: harness.run_number(app, at.ref))
+    reached = await run_until_crash(harness, crash_kind, nth, lambda app: harness.run_number(app, position.ref))
     async with harness.worker() as app:
-        at = await app.queries.positions.find(at.ref)
-        await assert_one_next_command(app, at)
-        if at.lease_until is not None:
-            harness.clock.advance(max((at.lease_until - harness.clock.now()).total_seconds(), 0) + 0.1)
-    baseline = Baseline.now(harness, at)
-    where = f"requested at {_step(at)}, after a worker was killed {crash_kind} {nth}"
-    expected = request.expect_mid_step(scenario, harness, at)
+        position = await app.queries.positions.find(position.ref)
+        await assert_one_next_command(app, position)
+        if position.lease_until is not None:
+            harness.clock.advance(max((position.lease_until - harness.clock.now()).total_seconds(), 0) + 0.1)
+    baseline = Baseline.now(harness, position)
+    where = f"requested at {_step(position)}, after a worker was killed {crash_kind} {nth}"
+    expected = request.expect_mid_step(scenario, harness, position)
     try:
         async with harness.worker() as app:
-            await request.act(app, at.ref)
+            await request.act(app, position.ref)
     except (OperationRefused, StateError):
         await _assert_rejected(harness, baseline, request)
         expected = ExpectedEnd("cloud")  # the migration continues as it was
     assert expected is not None, where
     async with harness.worker() as app:
-        await _run_to_the_end(harness, app, at.ref)
+        await _run_to_the_end(harness, app, position.ref)
         await _assert_ended(harness, app, baseline, expected, where)
     return reached
 
@@ -157,7 +161,7 @@ async def _crash_and_request(
 async def _request_and_crash(
     harness: Harness, baseline: Baseline, expected: ExpectedEnd, request: OperatorRequest, crash_kind: str, nth: int
 ) -> bool:
-    ref = baseline.at.ref
+    ref = baseline.position.ref
 
     async def act(app: App) -> None:
         await request.act(app, ref)
@@ -165,12 +169,12 @@ async def _request_and_crash(
 
     reached = await run_until_crash(harness, crash_kind, nth, act)
     async with harness.worker() as app:
-        at = await app.queries.positions.find(ref)
-        await assert_one_next_command(app, at)
-        if (at.migration_id, at.fence) == (baseline.at.migration_id, baseline.at.fence):
+        position = await app.queries.positions.find(ref)
+        await assert_one_next_command(app, position)
+        if (position.migration_id, position.fence) == (baseline.position.migration_id, baseline.position.fence):
             await request.act(app, ref)  # killed before the request was recorded: the operator repeats it
         await _run_to_the_end(harness, app, ref)
-        where = f"requested at {_step(baseline.at)}, killed {crash_kind} {nth}"
+        where = f"requested at {_step(baseline.position)}, killed {crash_kind} {nth}"
         await _assert_ended(harness, app, baseline, expected, where)
     return reached
 
@@ -178,25 +182,25 @@ async def _request_and_crash(
 async def _assert_rejected(harness: Harness, baseline: Baseline, request: OperatorRequest) -> None:
     """The request is rejected, and neither our record nor the sandbox changes."""
     async with harness.worker() as app:
-        record = await _record_of(app, baseline.at.ref)
+        record = await _record_of(app, baseline.position.ref)
         try:
-            await request.act(app, baseline.at.ref)
+            await request.act(app, baseline.position.ref)
         except (OperationRefused, StateError):
             pass
         else:
-            raise AssertionError(f"accepted at {_step(baseline.at)}")
-        assert await _record_of(app, baseline.at.ref) == record
-        at = await app.queries.positions.find(baseline.at.ref)
-        await assert_one_next_command(app, at)
+            raise AssertionError(f"accepted at {_step(baseline.position)}")
+        assert await _record_of(app, baseline.position.ref) == record
+        position = await app.queries.positions.find(baseline.position.ref)
+        await assert_one_next_command(app, position)
     writes = [call.call for call in harness.sandbox.world.log.since(baseline.calls) if call.write]
-    assert (writes, harness.sandbox_number(at).side) == ([], baseline.side)
+    assert (writes, harness.sandbox_number(position).side) == ([], baseline.side)
 
 
 async def _record_of(app: App, ref: str) -> list[Any]:
     """Everything that our database has about a number."""
-    at = await app.queries.positions.find(ref)
-    rows: list[Any] = [at]
-    for migration in await app.queries.positions.history(at.number_id):
+    position = await app.queries.positions.find(ref)
+    rows: list[Any] = [position]
+    for migration in await app.queries.positions.history(position.number_id):
         migration_id = migration.migration_id
         rows += [*await app.queries.records.events(migration_id), *await app.queries.records.attempts(migration_id)]
         rows += [await app.queries.records.findings(migration_id), await app.queries.records.outbox(migration_id)]
@@ -205,26 +209,30 @@ async def _record_of(app: App, ref: str) -> list[Any]:
 
 async def _run_to_the_end(harness: Harness, app: App, ref: str) -> None:
     """Act as an operator does: enter codes, and do what the runbook of a blocked number says."""
-    at = await app.queries.positions.find(ref)
-    await app.runner.run_one(at.migration_id)
+    position = await app.queries.positions.find(ref)
+    await app.runner.run_one(position.migration_id)
     await assert_one_next_command(app, await app.queries.positions.find(ref))  # before anybody enters a code
     for _ in range(4):
         await harness.run_number(app, ref)
-        at = await app.queries.positions.find(ref)
-        await assert_one_next_command(app, at)
-        if at.ended_at is not None:
+        position = await app.queries.positions.find(ref)
+        await assert_one_next_command(app, position)
+        if position.ended_at is not None:
             return
-        await _follow_runbook(app, at)
-    raise AssertionError(f"{at.status} at {at.next_step} of {at.itinerary}: {at.reason}")
+        await _follow_runbook(app, position)
+    raise AssertionError(f"{position.status} at {position.next_step} of {position.itinerary}: {position.reason}")
 
 
-async def _follow_runbook(app: App, at: Position) -> None:
-    assert at.status is Status.BLOCKED, f"{at.status} at {at.next_step} of {at.itinerary}: {at.reason}"
-    assert at.runbook == "runbooks/dark-on-both-sides.md", f"{at.runbook} at {at.next_step}: {at.reason}"
-    if at.side is Side.ON_PREMISES:
-        await abort(app, at.ref, "it serves where it was", "tester")
+async def _follow_runbook(app: App, position: Position) -> None:
+    assert position.status is Status.BLOCKED, (
+        f"{position.status} at {position.next_step} of {position.itinerary}: {position.reason}"
+    )
+    assert position.runbook == "runbooks/dark-on-both-sides.md", (
+        f"{position.runbook} at {position.next_step}: {position.reason}"
+    )
+    if position.side is Side.ON_PREMISES:
+        await abort(app, position.ref, "it serves where it was", "tester")
     else:
-        await recover_forward(app, at.ref, "it is on neither side", "tester")
+        await recover_forward(app, position.ref, "it is on neither side", "tester")
 
 
 async def _assert_ended(harness: Harness, app: App, baseline: Baseline, expected: ExpectedEnd, where: str) -> None:
@@ -233,5 +241,5 @@ async def _assert_ended(harness: Harness, app: App, baseline: Baseline, expected
     )
 
 
-def _step(at: Position) -> str:
-    return f"{at.next_step or 'the end'} of {at.itinerary}"
+def _step(position: Position) -> str:
+    return f"{position.next_step or 'the end'} of {position.itinerary}"

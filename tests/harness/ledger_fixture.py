@@ -96,9 +96,9 @@ class LedgerFixture:
 
     async def end_migration(self, migration: int) -> None:
         """Abort a migration at whatever step it is."""
-        at = await self.queries.positions.get(migration)
+        position = await self.queries.positions.get(migration)
         lease = await self.lease(migration, "worker-at-the-end")
-        await self.ledger.moves.record(lease, Move(str(at.next_step), Status.ABORTED, "aborted"))
+        await self.ledger.moves.record(lease, Move(str(position.next_step), Status.ABORTED, "aborted"))
 
     async def spend_calls(self, migration: int, call: str = "register", times: int = 1) -> None:
         for _ in range(times):

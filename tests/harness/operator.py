@@ -86,15 +86,15 @@ class Operator:
         """Run steps of the number until `step` is its next one."""
 
         async def walk(app: App) -> None:
-            at = await app.queries.positions.find(ref)
+            position = await app.queries.positions.find(ref)
             for _ in range(60):
-                if at.next_step == step:
+                if position.next_step == step:
                     return
-                outcome = await app.runner.run_step(at.migration_id)
+                outcome = await app.runner.run_step(position.migration_id)
                 assert isinstance(outcome, Advanced | Waiting), outcome
                 if isinstance(outcome, Waiting):
                     self.harness.clock.advance(max((outcome.until - self.harness.clock.now()).total_seconds(), 0.1))
-                at = await app.queries.positions.find(ref)
+                position = await app.queries.positions.find(ref)
             raise AssertionError(f"{ref} never reached {step}")
 
         self.with_app(walk)

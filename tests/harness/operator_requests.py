@@ -16,40 +16,40 @@ async def request_abort(app: App, ref: str) -> None:
     await abort(app, ref, "changed our minds", "tester")
 
 
-def end_after_abort(scenario: Scenario, harness: Harness, at: Position) -> ExpectedEnd | None:
+def end_after_abort(scenario: Scenario, harness: Harness, position: Position) -> ExpectedEnd | None:
     """Rejected at the end, and between a call that cannot be undone and the reading that shows it undone."""
-    earlier_calls = sum(call.at < at.created_at for call in harness.sandbox.world.calls)
-    crossed = any(effective_calls(harness, at, earlier_calls)[call] for call in PROBED)
-    origin = Side.CLOUD if at.itinerary == ItineraryName.BACK_TO_ONPREM else Side.ON_PREMISES
-    if at.ended_at is not None or (crossed and at.side is not origin):
+    earlier_calls = sum(call.at < position.created_at for call in harness.sandbox.world.calls)
+    crossed = any(effective_calls(harness, position, earlier_calls)[call] for call in PROBED)
+    origin = Side.CLOUD if position.itinerary == ItineraryName.BACK_TO_ONPREM else Side.ON_PREMISES
+    if position.ended_at is not None or (crossed and position.side is not origin):
         return None
-    return ExpectedEnd(harness.sandbox_number(at).side)
+    return ExpectedEnd(harness.sandbox_number(position).side)
 
 
 async def request_recovery(app: App, ref: str) -> None:
     await recover_forward(app, ref, "it has to come up", "tester")
 
 
-def end_after_recovery(scenario: Scenario, harness: Harness, at: Position) -> ExpectedEnd | None:
+def end_after_recovery(scenario: Scenario, harness: Harness, position: Position) -> ExpectedEnd | None:
     """A number that On-Premises serves stays there: its recovery stops, and the runbook leads to an abort."""
-    if at.itinerary == ItineraryName.FORWARD_RECOVERY and at.ended_at is None:
+    if position.itinerary == ItineraryName.FORWARD_RECOVERY and position.ended_at is None:
         return None
-    return ExpectedEnd("on_premises" if harness.sandbox_number(at).side == "on_premises" else "cloud")
+    return ExpectedEnd("on_premises" if harness.sandbox_number(position).side == "on_premises" else "cloud")
 
 
 async def request_rollback(app: App, ref: str) -> Position:
     return await back_to_onprem(app, await read_rollback_assessment(app, ref), "tester")
 
 
-def end_after_rollback(scenario: Scenario, harness: Harness, at: Position) -> ExpectedEnd | None:
-    return end_after_accepted_rollback(scenario, harness, at) if scenario.offers_rollback(at) else None
+def end_after_rollback(scenario: Scenario, harness: Harness, position: Position) -> ExpectedEnd | None:
+    return end_after_accepted_rollback(scenario, harness, position) if scenario.offers_rollback(position) else None
 
 
-def end_after_accepted_rollback(scenario: Scenario, harness: Harness, at: Position) -> ExpectedEnd:
+def end_after_accepted_rollback(scenario: Scenario, harness: Harness, position: Position) -> ExpectedEnd:
     """What was on Cloud comes forward again unless the world is open; what was only stopped is started again."""
-    was_on_cloud = effective_calls(harness, at)["register"] > 0
+    was_on_cloud = effective_calls(harness, position)["register"] > 0
     side = "cloud" if was_on_cloud and scenario.world != "open" else "on_premises"
-    return ExpectedEnd(side, left_cloud=harness.sandbox_number(at).side == "cloud")
+    return ExpectedEnd(side, left_cloud=harness.sandbox_number(position).side == "cloud")
 
 
 REQUESTS = {

@@ -38,11 +38,11 @@ class Scenario:
     field_facts: dict[str, str] = field(default_factory=dict)
     switches: dict[str, Any] = field(default_factory=dict)
 
-    def offers_rollback(self, at: Position) -> bool:
-        if at.next_step is None or self.rollback_from is None:
+    def offers_rollback(self, position: Position) -> bool:
+        if position.next_step is None or self.rollback_from is None:
             return self.rollback_from is not None
-        steps = [entry.name for entry in itinerary_named(at.itinerary).steps]
-        return self.rollback_from in steps and steps.index(at.next_step) >= steps.index(self.rollback_from)
+        steps = [entry.name for entry in itinerary_named(position.itinerary).steps]
+        return self.rollback_from in steps and steps.index(position.next_step) >= steps.index(self.rollback_from)
 
     async def build(self, copier: HarnessCopier) -> Harness:
         return await copier.build(kinds=[self.kind], world=self.world, switches=self.switches)
@@ -89,34 +89,34 @@ MID_STEP_SCENARIOS = ("open, with backup", "closing, code first", "after-sunset,
 async def each_step(harness: Harness, scenario: Scenario) -> AsyncIterator[Position]:
     """Stop before every step of the scenario in turn, and at its end. No worker is open on the harness then."""
     async with harness.worker() as app:
-        at = await _first_position(harness, app, scenario)
+        position = await _first_position(harness, app, scenario)
     while True:
-        yield at
-        if at.ended_at is not None:
+        yield position
+        if position.ended_at is not None:
             return
         async with harness.worker() as app:
-            at = await _run_one_step(harness, app, at)
+            position = await _run_one_step(harness, app, position)
 
 
 async def _first_position(harness: Harness, app: App, scenario: Scenario) -> Position:
     for name, value in scenario.field_facts.items():
         await app.ledger.field_facts.record(name, value, "tried on one number", "tester")
-    (at,) = await harness.import_numbers(app, **scenario.columns)
+    (position,) = await harness.import_numbers(app, **scenario.columns)
     if scenario.after == BACK:
-        await harness.run_number(app, at.ref)
-        return await back_to_onprem(app, await read_rollback_assessment(app, at.ref), "tester")
+        await harness.run_number(app, position.ref)
+        return await back_to_onprem(app, await read_rollback_assessment(app, position.ref), "tester")
     if scenario.after == FORWARD:
-        return await recover_forward(app, at.ref, "it is dark", "tester")
-    return at
+        return await recover_forward(app, position.ref, "it is dark", "tester")
+    return position
 
 
 async def _run_one_step(harness: Harness, app: App, before: Position) -> Position:
     for _ in range(100):
         outcome = await app.runner.run_step(before.migration_id)
-        at = await app.queries.positions.get(before.migration_id)
-        if (at.itinerary, at.next_step) != (before.itinerary, before.next_step):
-            return at
-        assert isinstance(outcome, Waiting), f"stopped at {at.next_step}: {outcome}"
-        if outcome.on is not Party.CUSTOMER or not await harness.enter_newest_code(app, at):
+        position = await app.queries.positions.get(before.migration_id)
+        if (position.itinerary, position.next_step) != (before.itinerary, before.next_step):
+            return position
+        assert isinstance(outcome, Waiting), f"stopped at {position.next_step}: {outcome}"
+        if outcome.on is not Party.CUSTOMER or not await harness.enter_newest_code(app, position):
             harness.clock.advance(max((outcome.until - harness.clock.now()).total_seconds(), 0.1))
     raise AssertionError(f"never left {before.next_step}")

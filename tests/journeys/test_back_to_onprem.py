@@ -1,4 +1,4 @@
-"""Back to On-Premises, and forward again where it is closed: asked for anywhere, killed anywhere, in every world."""
+"""Rollback of a number on Cloud: back to On-Premises, or forward again where On-Premises is closed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,26 +18,26 @@ BACK_TAIL = ["switch_route", "resume_sends"]
 
 
 @dataclass(frozen=True)
-class Story:
-    """A number that was moved to Cloud and is asked back."""
+class RollbackCase:
+    """A number on Cloud, the calls of its rollback, and the side where it ends."""
 
-    how: dict[str, Any]
-    calls: list[str]  # of the way back
-    ends: Side
+    options: dict[str, Any]
+    calls: list[str]
+    side: Side
 
 
-STORIES = {
-    "open, by restore": Story(
+CASES = {
+    "open, by restore": RollbackCase(
         {"kinds": ["verified"], "world": "open"},
         ["pause_sends", "deregister", "command.start", "onprem.restore", *BACK_TAIL],
         Side.ON_PREMISES,
     ),
-    "open, by code": Story(
+    "open, by code": RollbackCase(
         {"kinds": ["verified"], "world": "open", "switches": {"restore_registers": "never"}},
         [*LEAVE_CLOUD, "onprem.verify", *BACK_TAIL],
         Side.ON_PREMISES,
     ),
-    "closing: forward again": Story(
+    "closing: forward again": RollbackCase(
         {"kinds": ["verified"], "world": "closing"},
         [*LEAVE_CLOUD, *FORWARD_TAIL],
         Side.CLOUD,
@@ -45,51 +45,51 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("name", STORIES)
-async def test_the_way_back_in_order(make_matrix_harness: MakeHarness, name: str) -> None:
-    story = STORIES[name]
-    harness = await make_matrix_harness(**story.how)
+@pytest.mark.parametrize("name", CASES)
+async def test_the_calls_of_a_rollback_in_order(make_matrix_harness: MakeHarness, name: str) -> None:
+    case = CASES[name]
+    harness = await make_matrix_harness(**case.options)
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, **HOOK)
-        await harness.run_number(app, at.ref)
-        before = len(harness.mutations(at))
-        at = await request_rollback(app, at.ref)
-        await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.status) == (story.ends, Status.DONE), f"{at.next_step}: {at.reason}"
-        assert at.dark_since is None
-    assert harness.mutations(at)[before:] == story.calls
-    assert harness.sandbox_number(at).outage_s is not None
-    assert harness.sandbox_number(at).outage_s < 30
+        (position,) = await harness.import_numbers(app, **HOOK)
+        await harness.run_number(app, position.ref)
+        before = len(harness.mutations(position))
+        position = await request_rollback(app, position.ref)
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.status) == (case.side, Status.DONE), f"{position.next_step}: {position.reason}"
+        assert position.dark_since is None
+    assert harness.mutations(position)[before:] == case.calls
+    assert harness.sandbox_number(position).outage_s is not None
+    assert harness.sandbox_number(position).outage_s < 30
 
 
 @pytest.mark.parametrize("kind", ["healthy", "expired"])
-async def test_a_closed_way_is_not_offered_and_changes_nothing(make_matrix_harness: MakeHarness, kind: str) -> None:
+async def test_a_closed_rollback_is_refused_and_changes_nothing(make_matrix_harness: MakeHarness, kind: str) -> None:
     harness = await make_matrix_harness(kinds=[kind], world="after-sunset" if kind == "expired" else "closing")
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, **HOOK)
-        await harness.run_number(app, at.ref)
-        calls = harness.mutations(at)
+        (position,) = await harness.import_numbers(app, **HOOK)
+        await harness.run_number(app, position.ref)
+        calls = harness.mutations(position)
         with pytest.raises(OperationRefused, match="closed"):
-            await request_rollback(app, at.ref)
-        assert (await app.queries.positions.find(at.ref)).migration_id == at.migration_id
-    assert harness.mutations(at) == calls
+            await request_rollback(app, position.ref)
+        assert (await app.queries.positions.find(position.ref)).migration_id == position.migration_id
+    assert harness.mutations(position) == calls
 
 
-async def test_a_number_that_a_wrong_pin_took_down_comes_forward(make_matrix_harness: MakeHarness) -> None:
-    """The PIN was changed behind our back between setting it and register."""
+async def test_a_number_taken_down_by_a_wrong_pin_is_recovered(make_matrix_harness: MakeHarness) -> None:
+    """Somebody else changed the PIN after we set it and before register."""
     harness = await make_matrix_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, **HOOK)
-        at = await harness.advance_to(app, at, "register")
-        harness.sandbox_number(at).pin = "999999"
-        await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.status, at.side, at.dark_by_us) == (Status.BLOCKED, Side.NEITHER, True)
-        assert at.runbook == "runbooks/wrong-pin.md"
-        assert at.pin_provenance is None
-        at = await recover_forward(app, at.ref, "the customer changed the PIN", "tester")
-        await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.next_step}: {at.reason}"
-    assert harness.sandbox_number(at).wrong_pins == 1
+        (position,) = await harness.import_numbers(app, **HOOK)
+        position = await harness.advance_to(app, position, "register")
+        harness.sandbox_number(position).pin = "999999"
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.status, position.side, position.dark_by_us) == (Status.BLOCKED, Side.NEITHER, True)
+        assert position.runbook == "runbooks/wrong-pin.md"
+        assert position.pin_provenance is None
+        position = await recover_forward(app, position.ref, "the customer changed the PIN", "tester")
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.status) == (Side.CLOUD, Status.DONE), f"{position.next_step}: {position.reason}"
+    assert harness.sandbox_number(position).wrong_pins == 1

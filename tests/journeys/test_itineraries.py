@@ -1,4 +1,4 @@
-"""Whole numbers from import to their end: what the other side saw, in order."""
+"""Whole migrations from import to their end: the calls that both sides received, in order."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,26 +11,26 @@ from tests.harness.in_process import MakeHarness
 
 
 @dataclass(frozen=True)
-class Story:
-    """A number, the way it must be given, and every write about it that must reach the far side, in order."""
+class ItineraryCase:
+    """A number, the itinerary that must be chosen for it, and every write about it, in order."""
 
     itinerary: str
     calls: list[str]
-    how: dict[str, Any]
+    options: dict[str, Any]
     columns: dict[str, str] = field(default_factory=dict)
 
 
-STORIES = {
-    "with backup": Story(
+CASES = {
+    "with backup": ItineraryCase(
         "WITH_BACKUP", ["onprem.two_step", "register", "messages", "command.stop"], {"kinds": ["healthy"]}
     ),
-    "with backup and a traffic hook": Story(
+    "with backup and a traffic hook": ItineraryCase(
         "WITH_BACKUP",
         ["onprem.two_step", "pause_sends", "register", "switch_route", "messages", "resume_sends", "command.stop"],
         {"kinds": ["healthy"]},
         {"hook": "senders"},
     ),
-    "code first": Story(
+    "code first": ItineraryCase(
         "CODE_FIRST",
         [
             "onprem.two_step",
@@ -43,95 +43,97 @@ STORIES = {
         ],
         {"kinds": ["no_backup"]},
     ),
-    "code first, verified already": Story(
+    "code first, verified already": ItineraryCase(
         "CODE_FIRST",
         ["onprem.two_step", "command.stop", "register", "messages", "profile"],
         {"kinds": ["verified"]},
         {"itinerary": "CODE_FIRST"},
     ),
-    "code after, codes refused while On-Premises": Story(
+    "code after, codes refused while On-Premises": ItineraryCase(
         "CODE_AFTER",
         ["onprem.two_step", "command.stop", "request_code", "verify_code", "register", "messages", "profile"],
         {"kinds": ["code_refused"]},
         {"itinerary": "CODE_AFTER"},
     ),
-    "code after, dark on arrival": Story(
+    "code after, dark on arrival": ItineraryCase(
         "CODE_AFTER", ["set_pin", "request_code", "verify_code", "register", "messages"], {"kinds": ["dark"]}
     ),
-    "code after, host gone": Story(
+    "code after, host gone": ItineraryCase(
         "CODE_AFTER",
         ["set_pin", "command.stop", "request_code", "verify_code", "register", "messages"],
         {"kinds": ["host_gone"]},
     ),
-    "code after, a year after the sunset": Story(
+    "code after, a year after the sunset": ItineraryCase(
         "CODE_AFTER",
         ["set_pin", "command.stop", "request_code", "verify_code", "register", "messages"],
         {"kinds": ["expired"], "world": "after-sunset"},
     ),
-    "onboard": Story("ONBOARD", ["set_pin", "register", "messages"], {"kinds": ["new"]}),
+    "onboard": ItineraryCase("ONBOARD", ["set_pin", "register", "messages"], {"kinds": ["new"]}),
 }
 
 
-@pytest.mark.parametrize("name", STORIES)
-async def test_the_far_side_sees_exactly_these_writes(make_harness: MakeHarness, name: str) -> None:
-    story = STORIES[name]
-    harness = await make_harness(**story.how)
+@pytest.mark.parametrize("name", CASES)
+async def test_each_itinerary_makes_exactly_these_writes(make_harness: MakeHarness, name: str) -> None:
+    case = CASES[name]
+    harness = await make_harness(**case.options)
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, **story.columns)
-        assert at.itinerary == story.itinerary
-        outcome = await harness.run_number(app, at.ref)
+        (position,) = await harness.import_numbers(app, **case.columns)
+        assert position.itinerary == case.itinerary
+        outcome = await harness.run_number(app, position.ref)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.status) == (Side.CLOUD, Status.DONE)
-        assert await app.queries.records.broken_link(at.migration_id) is None
-    number = harness.sandbox_number(at)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.status) == (Side.CLOUD, Status.DONE)
+        assert await app.queries.records.broken_link(position.migration_id) is None
+    number = harness.sandbox_number(position)
     assert (number.platform, number.registered, number.double_effects) == ("CLOUD_API", 1, 0)
-    assert harness.mutations(at) == story.calls
+    assert harness.mutations(position) == case.calls
 
 
-LOOK = ["onprem.health", "onprem.support", "get.number"]
-SHUT = ["onprem.health", "onprem.health", "get.number"]  # a closed door is tried twice
+READING = ["onprem.health", "onprem.support", "get.number"]
+READING_REFUSED = ["onprem.health", "onprem.health", "get.number"]  # a refused connection is tried twice
 READS = {
-    # The drain looks before it asks for the queue; register looks once, whatever it needs the look for.
-    "with backup and a traffic hook": ("pause_sends", [*LOOK, "onprem.stats_app", *LOOK, "register"]),
-    "code first": ("onprem.stats_app", [*LOOK, "command.stop", *SHUT, *SHUT, "register"]),
+    # drain reads both sides before it asks for the queue; register reads them once for everything that it checks.
+    "with backup and a traffic hook": ("pause_sends", [*READING, "onprem.stats_app", *READING, "register"]),
+    "code first": ("onprem.stats_app", [*READING, "command.stop", *READING_REFUSED, *READING_REFUSED, "register"]),
 }
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_one_look_at_each_side_serves_a_whole_pass(make_harness: MakeHarness, name: str) -> None:
-    """Of all reads, those that lie within the outage or the gap of the senders are the fewest that prove enough."""
-    story, (after, calls) = STORIES[name], READS[name]
-    harness = await make_harness(**story.how)
+async def test_each_side_is_read_once_in_a_pass(make_harness: MakeHarness, name: str) -> None:
+    """Within the outage and the sender gap there are no more reads than are needed."""
+    case, (after, calls) = CASES[name], READS[name]
+    harness = await make_harness(**case.options)
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, **story.columns)
-        await harness.run_number(app, at.ref)
-    seen = [call.call for call in harness.sandbox.world.calls]
-    assert seen[seen.index(after) + 1 : seen.index("register") + 1] == calls
+        (position,) = await harness.import_numbers(app, **case.columns)
+        await harness.run_number(app, position.ref)
+    calls_made = [call.call for call in harness.sandbox.world.calls]
+    assert calls_made[calls_made.index(after) + 1 : calls_made.index("register") + 1] == calls
 
 
-async def test_who_served_until_our_call_is_dark_by_us_whatever_was_read_before(make_harness: MakeHarness) -> None:
-    """The instance did not answer the snapshot, so no side was on record when register took the number down."""
+async def test_a_number_taken_down_by_our_call_is_dark_by_us_even_if_its_side_was_unknown(
+    make_harness: MakeHarness,
+) -> None:
+    """The instance did not answer the snapshot, so the side was unknown when register took the number down."""
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
+        (position,) = await harness.import_numbers(app)
         harness.sandbox.faults.add(route="onprem.health", e164=None, kind="500", times=1)
-        at = await harness.advance_to(app, at, "register")
-        assert at.side is Side.UNKNOWN
-        harness.sandbox_number(at).pin = "999999"
-        assert isinstance(await harness.run_number(app, at.ref), Blocked)
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.dark_by_us) == (Side.NEITHER, True)
+        position = await harness.advance_to(app, position, "register")
+        assert position.side is Side.UNKNOWN
+        harness.sandbox_number(position).pin = "999999"
+        assert isinstance(await harness.run_number(app, position.ref), Blocked)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.dark_by_us) == (Side.NEITHER, True)
 
 
-async def test_senders_that_take_their_time_are_waited_for_and_lose_nothing(make_harness: MakeHarness) -> None:
-    """The hook says 202 and where to ask; asked too early it says 202 once more."""
+async def test_slow_senders_are_waited_for_and_lose_no_message(make_harness: MakeHarness) -> None:
+    """The hook answers 202 with a URL to ask; asked too early it answers 202 again."""
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, hook="senders")
-        sender = harness.sandbox_number(at).sender
+        (position,) = await harness.import_numbers(app, hook="senders")
+        sender = harness.sandbox_number(position).sender
         sender.behaviour, sender.drain_s = "drain", 20.0
-        assert isinstance(await harness.run_number(app, at.ref), Advanced)
-        assert harness.sandbox_number(at).side == "cloud"
+        assert isinstance(await harness.run_number(app, position.ref), Advanced)
+        assert harness.sandbox_number(position).side == "cloud"
         assert (sender.to_dead_side, sender.lost, sender.gap_s is not None) == (0, 0, True)

@@ -1,4 +1,4 @@
-"""Every write meets every fault of the wire; read-after-write lag; every switch of the far side."""
+"""Every write with every network fault; reads that lag behind writes; every switch of the sandbox."""
 
 from collections import Counter
 from itertools import product
@@ -49,75 +49,78 @@ def _cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("kind", "write", "fault"), _cases())
-async def test_one_fault_of_the_wire_never_moves_twice(
+async def test_a_network_fault_never_registers_twice(
     make_matrix_harness: MakeHarness, kind: str, write: str, fault: dict[str, Any]
 ) -> None:
     harness = await make_matrix_harness(kinds=[kind])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, hook="senders")
+        (position,) = await harness.import_numbers(app, hook="senders")
         harness.sandbox.faults.add(route=write, e164=None, times=1, **fault)
-        await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
-        assert at.dark_since is None
-    number = harness.sandbox_number(at)
-    seen = Counter(harness.mutations(at))
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.status) == (Side.CLOUD, Status.DONE), (
+            f"{position.status} at {position.next_step}: {position.reason}"
+        )
+        assert position.dark_since is None
+    number = harness.sandbox_number(position)
+    calls = Counter(harness.mutations(position))
     assert (number.registered, number.double_effects, number.wrong_pins) == (1, 0, 0)
-    assert seen["register"] <= 2
-    assert seen["messages"] <= (1 if write != "messages" else 2)
+    assert calls["register"] <= 2
+    assert calls["messages"] <= (1 if write != "messages" else 2)
 
 
 @pytest.mark.parametrize("lag", [3, 20, 100])
 @pytest.mark.parametrize("kind", WRITES)
-async def test_reads_that_lag_do_not_cause_a_second_register(
-    make_matrix_harness: MakeHarness, kind: str, lag: int
-) -> None:
+async def test_lagging_reads_cause_no_second_register(make_matrix_harness: MakeHarness, kind: str, lag: int) -> None:
     harness = await make_matrix_harness(kinds=[kind], switches={"read_lag_s": lag})
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
+        (position,) = await harness.import_numbers(app)
         harness.sandbox.faults.add(route="register", e164=None, kind="lost_answer", times=1)
-        await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {at.reason}"
-    assert Counter(harness.mutations(at))["register"] == 1
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.status) == (Side.CLOUD, Status.DONE), (
+            f"{position.status} at {position.next_step}: {position.reason}"
+        )
+    assert Counter(harness.mutations(position))["register"] == 1
 
 
-# Kinds that `make test` does not move under every value, and what does.
-ELSEWHERE = {"dark": pytest.mark.slow} | dict.fromkeys(("no_backup", "new", "expired"), pytest.mark.crash)
-# No client could answer them in other ways.
-HAVE_NO_CLIENT = ("dark", "new")
+# Kinds that `make test` does not try with every value, and the mark of the run that does.
+OTHER_RUNS = {"dark": pytest.mark.slow} | dict.fromkeys(("no_backup", "new", "expired"), pytest.mark.crash)
+# Numbers without an On-Premises client: switches about the client do not concern them.
+WITHOUT_CLIENT = ("dark", "new")
 
 
 def _switches() -> list[Any]:
-    """Every kind with every other value of every switch that can matter to it."""
-    found = []
+    """Every kind with every value, other than the default, of every switch that concerns it."""
+    cases = []
     for section, spec in ((row.section, spec) for row in questions() for spec in row.switches):
-        for kind, value in product(("healthy", *ELSEWHERE), spec.values):
-            of_a_client = section == "On-Premises"
-            if value != spec.default and not (of_a_client and kind in HAVE_NO_CLIENT):
-                marks = ELSEWHERE.get(kind, ())
-                found.append(pytest.param(kind, spec.name, value, id=f"{kind}-{spec.name}-{value}", marks=marks))
-    return found
+        for kind, value in product(("healthy", *OTHER_RUNS), spec.values):
+            concerns_client = section == "On-Premises"
+            if value != spec.default and not (concerns_client and kind in WITHOUT_CLIENT):
+                marks = OTHER_RUNS.get(kind, ())
+                cases.append(pytest.param(kind, spec.name, value, id=f"{kind}-{spec.name}-{value}", marks=marks))
+    return cases
 
 
 @pytest.mark.parametrize(("kind", "switch", "value"), _switches())
-async def test_right_under_every_value_of_every_switch(
+async def test_every_value_of_every_switch_ends_on_cloud_or_blocked(
     make_matrix_harness: MakeHarness, kind: str, switch: str, value: Any
 ) -> None:
-    """Either the number is on Cloud after one register with effect, or it is blocked with a page and nothing was lost
-    that was not lost before: never dark by us."""
+    """Either the number is on Cloud after one effective register, or it is blocked with a runbook, not dark by us."""
     harness = await make_matrix_harness(kinds=[kind], switches={switch: value})
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        came_dark = at.dark_since is not None
-        outcome = await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        number = harness.sandbox_number(at)
+        (position,) = await harness.import_numbers(app)
+        dark_on_arrival = position.dark_since is not None
+        outcome = await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        number = harness.sandbox_number(position)
         assert number.wrong_pins == 0
         assert number.double_effects == 0
         if isinstance(outcome, Blocked):
-            assert came_dark or at.side is Side.ON_PREMISES, f"dark by us: {outcome}"
+            assert dark_on_arrival or position.side is Side.ON_PREMISES, f"dark by us: {outcome}"
             assert outcome.runbook.startswith("runbooks/")
         else:
-            assert (at.side, at.status) == (Side.CLOUD, Status.DONE), f"{at.status} at {at.next_step}: {outcome}"
+            assert (position.side, position.status) == (Side.CLOUD, Status.DONE), (
+                f"{position.status} at {position.next_step}: {outcome}"
+            )
             assert number.registered == 1

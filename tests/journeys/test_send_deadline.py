@@ -1,4 +1,4 @@
-"""A worker that was stopped between its intent and its send wakes too late, and sends nothing."""
+"""A worker that was suspended between its intent and its call wakes too late, and sends nothing."""
 
 import asyncio
 import os
@@ -24,34 +24,34 @@ from tests.harness.servers import child, line_of, sandbox_server
 @pytest.mark.parametrize(
     ("kind", "step", "call"), [("healthy", "register", "register"), ("no_backup", "deregister_onprem", "command.stop")]
 )
-async def test_an_intent_that_grew_old_is_never_sent(
+async def test_a_call_past_its_send_by_is_never_sent(
     make_harness: MakeHarness, kind: str, step: str, call: str
 ) -> None:
     """Neither a call of Graph nor a command: the client that it would stop may serve again by then."""
     harness = await make_harness(kinds=[kind])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        at = await harness.advance_to(app, at, step)
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, step)
         commits = harness.crash_point.commits
 
-        def asleep_after_the_intent() -> None:
-            # Lease, then intent: the worker is stopped as soon as the intent is on record.
+        def sleep_after_the_intent() -> None:
+            # The first commit is the lease, the second the intent: the worker is suspended right after it.
             if harness.crash_point.commits == commits + 2:
                 harness.clock.advance(6)
 
-        harness.crash_point.on_commit = asleep_after_the_intent
-        assert isinstance(await app.runner.run_step(at.migration_id), Waiting)
+        harness.crash_point.on_commit = sleep_after_the_intent
+        assert isinstance(await app.runner.run_step(position.migration_id), Waiting)
         harness.crash_point.on_commit = None
-        assert call not in harness.mutations(at)
-        attempts = await app.queries.records.attempts(at.migration_id)
+        assert call not in harness.mutations(position)
+        attempts = await app.queries.records.attempts(position.migration_id)
         assert attempts[-1]["ended"] == AttemptEnd.NEVER_LEFT
-        assert (await app.queries.gate.budget_spent(at.phone_number_id, "register"))[0] == 0
-        at = await app.queries.positions.get(at.migration_id)
-        assert (at.side, at.dark_since) == (Side.ON_PREMISES, None)
-        outcome = await harness.run_number(app, at.ref)
+        assert (await app.queries.gate.budget_spent(position.phone_number_id, "register"))[0] == 0
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.dark_since) == (Side.ON_PREMISES, None)
+        outcome = await harness.run_number(app, position.ref)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
-    assert (harness.mutations(at).count(call), harness.mutations(at).count("register")) == (1, 1)
+    assert (harness.mutations(position).count(call), harness.mutations(position).count("register")) == (1, 1)
 
 
 WORKER = """
@@ -61,7 +61,7 @@ from migration.app import LIMITS, open_app
 from migration.settings import read_settings
 
 class Stopping(httpx.AsyncHTTPTransport):
-    # Stops its own process when register is about to connect: after the guard's first look.
+    # Suspends its own process when register is about to connect: after the guard's first check.
     async def handle_async_request(self, request):
         if request.url.path.endswith("/register"):
             print("stopping", flush=True)
@@ -80,46 +80,46 @@ asyncio.run(main(sys.argv[1]))
 
 
 @pytest.mark.slow
-async def test_a_stopped_process_wakes_and_sends_nothing(sqlite_url: str, tmp_path: Path) -> None:
-    """The real clock, a real process and SIGSTOP, in the worst place: inside the call, before its first byte."""
-    with sandbox_server("--numbers", "1", "--seed", "3") as told:
-        settings = _settings(tmp_path, sqlite_url, told)
+async def test_a_suspended_process_wakes_and_sends_nothing(sqlite_url: str, tmp_path: Path) -> None:
+    """With the real clock, a real process and SIGSTOP at the worst moment: inside the call, before its first byte."""
+    with sandbox_server("--numbers", "1", "--seed", "3") as manifest:
+        settings = _settings(tmp_path, sqlite_url, manifest)
         async with open_app(settings) as app:
-            write_inventory(tmp_path / "fleet.csv", told["numbers"], {})
+            write_inventory(tmp_path / "fleet.csv", manifest["numbers"], {})
             await import_fleet(app, tmp_path / "fleet.csv", "tester", lambda done, of: None)
-            (at,) = await app.queries.positions.board()
+            (position,) = await app.queries.positions.board()
             env = {
                 "CUTOVER_HOME": str(tmp_path),
                 "CUTOVER_DATABASE_URL": sqlite_url,
-                "CUTOVER_GRAPH_URL": told["graph_url"],
+                "CUTOVER_GRAPH_URL": manifest["graph_url"],
                 "CUTOVER_MASTER_KEY": settings.master_key.get_secret_value() if settings.master_key else "",
             }
-            with child(sys.executable, "-c", WORKER, at.ref, env=env) as worker:
+            with child(sys.executable, "-c", WORKER, position.ref, env=env) as worker:
                 assert "stopping" in await asyncio.to_thread(line_of, worker, 60)
                 await asyncio.to_thread(os.waitpid, worker.pid, os.WUNTRACED)
-                intent = await app.queries.records.open_attempt(at.migration_id)
+                intent = await app.queries.records.open_attempt(position.migration_id)
                 assert intent is not None
                 assert intent.step == "register"
                 await asyncio.sleep(max(5.5 - (time.time() - intent.opened_at.timestamp()), 0.0))
                 os.kill(worker.pid, signal.SIGCONT)
-                said = await asyncio.to_thread(line_of, worker, 30)
-                assert "never left" in said
-            assert await _registers(told) == 0
-            while not isinstance(outcome := await app.runner.run_one(at.migration_id), Advanced):  # noqa: ASYNC110
+                line = await asyncio.to_thread(line_of, worker, 30)
+                assert "never left" in line
+            assert await _count_registers(manifest) == 0
+            while not isinstance(outcome := await app.runner.run_one(position.migration_id), Advanced):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             assert outcome.ended
-            assert (await app.queries.positions.get(at.migration_id)).side is Side.CLOUD
-        assert await _registers(told) == 1
+            assert (await app.queries.positions.get(position.migration_id)).side is Side.CLOUD
+        assert await _count_registers(manifest) == 1
 
 
-def _settings(home: Path, url: str, told: dict[str, str]) -> Settings:
+def _settings(home: Path, url: str, manifest: dict[str, str]) -> Settings:
     for name in ("token", "app_secret", "hook_secret"):
-        (home / name).write_text(told[name])
-    (home / "cutover.toml").write_text(ADMIN.format(**told))
-    return Settings(home=home, database_url=url, master_key=new_master_key(), graph_url=told["graph_url"])
+        (home / name).write_text(manifest[name])
+    (home / "cutover.toml").write_text(ADMIN.format(**manifest))
+    return Settings(home=home, database_url=url, master_key=new_master_key(), graph_url=manifest["graph_url"])
 
 
-async def _registers(told: dict[str, str]) -> int:
+async def _count_registers(manifest: dict[str, str]) -> int:
     async with httpx.AsyncClient() as http:
-        calls = (await http.get(f"{told['sandbox_url']}/_sandbox/calls")).json()["calls"]
+        calls = (await http.get(f"{manifest['sandbox_url']}/_sandbox/calls")).json()["calls"]
     return sum(1 for call in calls if call["call"] == "register")

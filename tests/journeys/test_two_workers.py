@@ -1,4 +1,4 @@
-"""Two workers and one number: who may act, who may write, who is let through."""
+"""Two workers and one number: which of them may act, write and send. Safeguards that tests/removals removes."""
 
 import asyncio
 from datetime import timedelta
@@ -18,110 +18,112 @@ from tests.harness.in_process import MakeHarness
 READING = timedelta(seconds=45)
 
 
-async def test_of_two_workers_one_acts(make_harness: MakeHarness) -> None:
+async def test_only_one_of_two_workers_acts(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"])
-    async with harness.worker() as one, harness.worker() as two:
-        (at,) = await harness.import_numbers(one)
-        took = await asyncio.gather(
-            *(app.ledger.leases.acquire(at.migration_id, app.holder, READING) for app in (one, two)),
+    async with harness.worker() as first, harness.worker() as second:
+        (position,) = await harness.import_numbers(first)
+        results = await asyncio.gather(
+            *(app.ledger.leases.acquire(position.migration_id, app.holder, READING) for app in (first, second)),
             return_exceptions=True,
         )
-        assert sorted(type(found).__name__ for found in took) == ["Lease", "LeaseLost"]
-        (winner,) = [found.holder for found in took if not isinstance(found, BaseException)]
-        loser = two if winner == one.holder else one
-        assert isinstance(await loser.runner.run_step(at.migration_id), Busy)
+        assert sorted(type(result).__name__ for result in results) == ["Lease", "LeaseLost"]
+        (winner,) = [result.holder for result in results if not isinstance(result, BaseException)]
+        loser = second if winner == first.holder else first
+        assert isinstance(await loser.runner.run_step(position.migration_id), Busy)
 
 
-async def test_a_worker_whose_lease_ran_out_writes_nothing(make_harness: MakeHarness) -> None:
+async def test_a_worker_whose_lease_expired_writes_nothing(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"])
-    async with harness.worker() as one, harness.worker() as two:
-        (at,) = await harness.import_numbers(one)
-        old = await one.ledger.leases.acquire(at.migration_id, one.holder, READING)
+    async with harness.worker() as first, harness.worker() as second:
+        (position,) = await harness.import_numbers(first)
+        expired = await first.ledger.leases.acquire(position.migration_id, first.holder, READING)
         harness.clock.advance(46)
-        new = await two.ledger.leases.acquire(at.migration_id, two.holder, READING)
-        assert new.fence > old.fence
+        new = await second.ledger.leases.acquire(position.migration_id, second.holder, READING)
+        assert new.fence > expired.fence
         with pytest.raises(LeaseLost):
-            await one.ledger.moves.record(old, Move("snapshot", Status.READY, "advanced", to="secure_pin"))
-        assert (await one.queries.positions.get(at.migration_id)).next_step == "snapshot"
+            await first.ledger.moves.record(expired, Move("snapshot", Status.READY, "advanced", to="secure_pin"))
+        assert (await first.queries.positions.get(position.migration_id)).next_step == "snapshot"
 
 
 async def test_a_call_that_may_still_be_in_flight_is_not_repeated(make_harness: MakeHarness) -> None:
-    """Killed before it left; for the next worker it may be on its way until its longest time is over."""
+    """Killed before it sent; for the next worker the call may be in flight until its longest time is over."""
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        at = await harness.advance_to(app, at, "register")
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "register")
     harness.crash_point = CrashPoint(before_send=1)
     with pytest.raises(Killed):
         async with harness.worker() as app:
-            await app.runner.run_step(at.migration_id)
+            await app.runner.run_step(position.migration_id)
     harness.crash_point = CrashPoint()
     async with harness.worker() as app:
-        attempt = await app.queries.records.open_attempt(at.migration_id)
+        attempt = await app.queries.records.open_attempt(position.migration_id)
         assert attempt is not None
-        lease = await app.ledger.leases.acquire(at.migration_id, "worker-2", READING)
+        lease = await app.ledger.leases.acquire(position.migration_id, "worker-2", READING)
         assert lease.now < attempt.answer_due
         await app.ledger.moves.record(lease, Move("register", Status.READY, "let go"))
-        outcome = await app.runner.run_step(at.migration_id)
+        outcome = await app.runner.run_step(position.migration_id)
         assert isinstance(outcome, Waiting)
         assert "in flight" in outcome.reason
-        assert "register" not in harness.mutations(at)
-        await harness.run_number(app, at.ref)
-    assert harness.mutations(at).count("register") == 1
+        assert "register" not in harness.mutations(position)
+        await harness.run_number(app, position.ref)
+    assert harness.mutations(position).count("register") == 1
 
 
-async def test_the_last_three_register_calls_are_a_persons(make_harness: MakeHarness) -> None:
+async def test_the_last_three_register_calls_need_an_operator(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, register_calls_72h="7")
-        at = await harness.advance_to(app, at, "register")
-        assert isinstance(await app.runner.run_step(at.migration_id), Waiting)
-        assert "register" not in harness.mutations(at)
-        await app.ledger.operator_changes.spend_reserve(at.migration_id, "tester")
-        await harness.run_number(app, at.ref)
-        at = await app.queries.positions.get(at.migration_id)
-        assert at.side is Side.CLOUD
-    assert harness.mutations(at).count("register") == 1
+        (position,) = await harness.import_numbers(app, register_calls_72h="7")
+        position = await harness.advance_to(app, position, "register")
+        assert isinstance(await app.runner.run_step(position.migration_id), Waiting)
+        assert "register" not in harness.mutations(position)
+        await app.ledger.operator_changes.spend_reserve(position.migration_id, "tester")
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+        assert position.side is Side.CLOUD
+    assert harness.mutations(position).count("register") == 1
 
 
-async def test_an_override_of_the_partner_stays(make_harness: MakeHarness) -> None:
+async def test_a_webhook_override_of_the_partner_is_kept(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"])
     waba = next(iter(harness.sandbox.world.wabas.values()))
-    theirs = {"override_callback_uri": "https://partner.example/hook", "verify_token": "theirs"}
+    override = {"override_callback_uri": "https://partner.example/hook", "verify_token": "theirs"}
     async with harness.graph() as http:
-        for body in ({}, theirs):  # an override is given to a subscription that is there
+        for body in ({}, override):  # an override needs an existing subscription
             assert (await http.post(f"/v25.0/{waba.id}/subscribed_apps", json=body)).status_code == 200
     before = repr(waba.subscriptions)
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        assert isinstance(await harness.run_number(app, at.ref), Advanced)
+        (position,) = await harness.import_numbers(app)
+        assert isinstance(await harness.run_number(app, position.ref), Advanced)
     assert repr(waba.subscriptions) == before
     assert "partner.example" in before
 
 
-async def test_a_pin_that_grew_old_is_secured_again(make_harness: MakeHarness) -> None:
+async def test_a_pin_older_than_60_seconds_is_set_again(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        at = await harness.advance_to(app, at, "register")
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "register")
         harness.clock.advance(61)
-        outcome = await app.runner.run_step(at.migration_id)
+        outcome = await app.runner.run_step(position.migration_id)
         assert outcome == Reopen("secure_pin", "secure_pin is too old for register")
-        assert isinstance(await harness.run_number(app, at.ref), Advanced)
-    assert harness.mutations(at).count("onprem.two_step") == 2
+        assert isinstance(await harness.run_number(app, position.ref), Advanced)
+    assert harness.mutations(position).count("onprem.two_step") == 2
 
 
-async def test_a_pin_handed_in_at_the_last_moment_is_set_before_it_is_sent(make_harness: MakeHarness) -> None:
-    """The one that we set seconds ago is in force until then; any other would take the number down."""
+async def test_a_pin_handed_in_before_register_is_set_before_it_is_sent(make_harness: MakeHarness) -> None:
+    """The PIN that we set seconds ago is in force until then; any other one would take the number down."""
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        at = await harness.advance_to(app, at, "register")
-        await app.ledger.leases.acquire(at.migration_id, "another worker", READING)
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "register")
+        await app.ledger.leases.acquire(position.migration_id, "another worker", READING)
         with pytest.raises(LeaseLost):
-            await hand_in_pin(app, at.ref, SecretStr("123456"), "the customer says so", "tester")
+            await hand_in_pin(app, position.ref, SecretStr("123456"), "the customer says so", "tester")
         harness.clock.advance(46)
-        await hand_in_pin(app, at.ref, SecretStr("123456"), "the customer says so", "tester")
-        assert await app.runner.run_step(at.migration_id) == Reopen("secure_pin", "secure_pin is too old for register")
-        assert isinstance(await harness.run_number(app, at.ref), Advanced)
-    assert (harness.sandbox_number(at).wrong_pins, harness.sandbox_number(at).pin) == (0, "123456")
+        await hand_in_pin(app, position.ref, SecretStr("123456"), "the customer says so", "tester")
+        assert await app.runner.run_step(position.migration_id) == Reopen(
+            "secure_pin", "secure_pin is too old for register"
+        )
+        assert isinstance(await harness.run_number(app, position.ref), Advanced)
+    assert (harness.sandbox_number(position).wrong_pins, harness.sandbox_number(position).pin) == (0, "123456")

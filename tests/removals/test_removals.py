@@ -37,13 +37,13 @@ REMOVALS = {
         "        if both.cloud.registered and not both.serving:\n"
         "            return Done(Evidence(both.facts(), side=Side.CLOUD))\n",
         "",
-        (LOST + "::test_one_fault_of_the_wire_never_moves_twice[sqlite-healthy-register-lost_answer]",),
+        (LOST + "::test_a_network_fault_never_registers_twice[sqlite-healthy-register-lost_answer]",),
     ),
     "the witnesses of NotDone": Removal(
         "migration/steps/register.py",
         "        if both.serving:\n            return NotDone(both.facts())",
         "        if True:\n            return NotDone(both.facts())",
-        (LOST + "::test_reads_that_lag_do_not_cause_a_second_register[sqlite-dark-100]",),
+        (LOST + "::test_lagging_reads_cause_no_second_register[sqlite-dark-100]",),
     ),
     "the wait for a call that may still be in flight": Removal(
         "migration/engine/executor.py", "if now < attempt.answer_due:", "if False:", (PLACE,)
@@ -61,13 +61,13 @@ REMOVALS = {
         "migration/vault/store.py",
         "        if not secret:\n            return None\n",
         "        if secret is not None:\n            return None\n",
-        (KILLED + "::test_killed_anywhere_it_still_moves_once[sqlite-0-with backup-after_send]",),
+        (KILLED + "::test_a_migration_killed_anywhere_still_registers_once[sqlite-0-with backup-after_send]",),
     ),
     "send_by": Removal(
         "migration/clients/http.py",
         "        if self._boot() >= send_by:",
         "        if False:",
-        (LATE + "::test_an_intent_that_grew_old_is_never_sent",),
+        (LATE + "::test_a_call_past_its_send_by_is_never_sent",),
     ),
     "the gate in the WHERE": Removal(
         "state/ledger/attempts.py",
@@ -94,7 +94,7 @@ REMOVALS = {
         "migration/engine/failures.py",
         "            return await self._read_sides(run.number)\n        except",
         "            return Evidence(side=run.number.state.side)\n        except",
-        (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
+        (BACK + "::test_a_number_taken_down_by_a_wrong_pin_is_recovered",),
     ),
     "the override that a bare subscription would remove": Removal(
         "migration/steps/subscribe.py",
@@ -109,7 +109,7 @@ REMOVALS = {
         "migration/engine/recorder.py",
         "        yield PinForgotten()\n",
         "        pass\n",
-        (BACK + "::test_a_number_that_a_wrong_pin_took_down_comes_forward",),
+        (BACK + "::test_a_number_taken_down_by_a_wrong_pin_is_recovered",),
     ),
 }
 

@@ -87,8 +87,10 @@ class RunbookExecution:
 
 def assert_on_cloud(operator: Operator, *, registers: int = 1, ref: str = "N-0001") -> None:
     """Our record and the sandbox's agree that the number serves from Cloud, after so many calls of `register`."""
-    at, sim = operator.position(ref), operator.sandbox_number(ref)
-    assert (at.side, at.status, sim.side) == (Side.CLOUD, Status.DONE, "cloud"), f"{at.next_step}: {at.reason}"
+    position, sim = operator.position(ref), operator.sandbox_number(ref)
+    assert (position.side, position.status, sim.side) == (Side.CLOUD, Status.DONE, "cloud"), (
+        f"{position.next_step}: {position.reason}"
+    )
     assert operator.calls(ref).count("register") == registers
 
 
@@ -100,11 +102,11 @@ def assert_untouched(operator: Operator, ref: str = "N-0001") -> None:
 
 def drive_to_block(operator: Operator, page: str, ref: str = "N-0001") -> Position:
     """Run the number until it is blocked; the block names this page."""
-    at = operator.run_number(ref)
-    assert (at.status, at.runbook) == (Status.BLOCKED, f"runbooks/{page}.md"), (
-        f"{at.status} {at.next_step}: {at.reason}"
+    position = operator.run_number(ref)
+    assert (position.status, position.runbook) == (Status.BLOCKED, f"runbooks/{page}.md"), (
+        f"{position.status} {position.next_step}: {position.reason}"
     )
-    return at
+    return position
 
 
 def begin_planned_wave(operator: Operator) -> None:
@@ -116,6 +118,8 @@ def dark_number(runbook: RunbookExecution, **columns: str) -> Operator:
     """A number on CODE_AFTER that we took off On-Premises; nobody has typed its code."""
     operator = runbook.begin("code_refused", columns=HOOK_COLUMNS | {"itinerary": "CODE_AFTER"} | columns)
     operator.cutover("run", "N-0001", "--patience", "0")
-    at = operator.position()
-    assert (at.side, at.dark_by_us, at.next_step) == (Side.NEITHER, True, "verify_code"), f"{at.next_step}: {at.reason}"
+    position = operator.position()
+    assert (position.side, position.dark_by_us, position.next_step) == (Side.NEITHER, True, "verify_code"), (
+        f"{position.next_step}: {position.reason}"
+    )
     return operator

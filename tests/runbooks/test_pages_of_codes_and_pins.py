@@ -20,12 +20,12 @@ def test_code_never_comes(runbook: RunbookExecution) -> None:
     assert_on_cloud(operator)
 
     operator = runbook.begin("no_backup")
-    at = operator.position()
-    while at.status is not Status.BLOCKED:
+    position = operator.position()
+    while position.status is not Status.BLOCKED:
         operator.cutover("run", "N-0001", "--patience", "0")
-        at = operator.position()
+        position = operator.position()
         operator.harness.clock.advance(900)
-    assert at.runbook == "runbooks/code-never-comes.md"
+    assert position.runbook == "runbooks/code-never-comes.md"
     runbook.execute("hold")
     assert_untouched(operator)
     runbook.execute("import", argument=str(operator.harness.inventory(code_method="VOICE")))

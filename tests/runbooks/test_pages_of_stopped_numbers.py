@@ -18,9 +18,9 @@ from tests.runbooks.execution import (
 
 def test_budget_spent(runbook: RunbookExecution) -> None:
     operator = runbook.begin(columns={"register_calls_72h": "7"})
-    at = operator.run_number()
-    assert (at.status, at.next_step) == (Status.WAITING, "register")
-    assert "budget-spent" in (at.reason or "")
+    position = operator.run_number()
+    assert (position.status, position.next_step) == (Status.WAITING, "register")
+    assert "budget-spent" in (position.reason or "")
     assert "7 of 10" in runbook.execute("show").stdout
     runbook.execute("--spend-reserve")
     runbook.execute("run")
@@ -190,9 +190,9 @@ def test_unknown_outcome(runbook: RunbookExecution) -> None:
             operator.harness.clock.advance(2400)  # the backup is no longer good
         runbook.execute(remedy)
         runbook.execute("run", exit_code=None)
-        at = operator.run_number()
-        if at.status is Status.BLOCKED:  # a dead client gives no other backup
-            assert at.next_step == "back_up"
+        position = operator.run_number()
+        if position.status is Status.BLOCKED:  # a dead client gives no other backup
+            assert position.next_step == "back_up"
             runbook.execute("FORWARD_RECOVERY")
             operator.run_number()
         assert_on_cloud(operator, registers=2)

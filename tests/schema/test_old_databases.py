@@ -25,19 +25,21 @@ from tests.schema.old_database import SCENES, OldDatabase
 Remedy = Callable[[Harness, App, Position], Awaitable[object]]
 
 
-async def accept_terms(harness: Harness, app: App, at: Position) -> None:
+async def accept_terms(harness: Harness, app: App, position: Position) -> None:
     async with harness.graph() as client:
-        response = await client.post("/_sandbox/manager", json={"e164": at.e164, "do": "accept_terms"})
+        response = await client.post("/_sandbox/manager", json={"e164": position.e164, "do": "accept_terms"})
         assert response.status_code == 200, response.text
-    await retry_number(app, at.ref, "the terms are accepted", "tester")
+    await retry_number(app, position.ref, "the terms are accepted", "tester")
 
 
 # What a person does first where a number cannot go on by itself.
 REMEDIES: dict[str, Remedy] = {
     "accept the terms": accept_terms,
-    "recover forward": lambda harness, app, at: recover_forward(app, at.ref, "it is dark", "tester"),
-    "release": lambda harness, app, at: release_number(app, at.ref, "tester"),
-    "state off": lambda harness, app, at: record_onprem_off(app, at.ref, "the host is switched off", "tester"),
+    "recover forward": lambda harness, app, position: recover_forward(app, position.ref, "it is dark", "tester"),
+    "release": lambda harness, app, position: release_number(app, position.ref, "tester"),
+    "state off": lambda harness, app, position: record_onprem_off(
+        app, position.ref, "the host is switched off", "tester"
+    ),
 }
 
 
@@ -122,37 +124,38 @@ async def move_all(harness: Harness, app: App, refs: list[str]) -> None:
 
 async def step(harness: Harness, app: App, ref: str) -> datetime | None:
     """Run the number's next step, or type its code in. When it is due again; None when it ended or stopped."""
-    at = await app.queries.positions.find(ref)
-    if at.ended_at is not None:
+    position = await app.queries.positions.find(ref)
+    if position.ended_at is not None:
         return None
     now = harness.clock.now()
-    match await app.runner.run_step(at.migration_id):
+    match await app.runner.run_step(position.migration_id):
         case Advanced() | Reopen() | Switch():
             return now
         case Waiting(until, on):
-            typed = on is Party.CUSTOMER and await harness.enter_newest_code(app, at)
+            typed = on is Party.CUSTOMER and await harness.enter_newest_code(app, position)
             return now if typed else max(until, now + timedelta(milliseconds=1))
         case Busy():
-            return max(at.lease_until or now, now) + timedelta(seconds=1)
+            return max(position.lease_until or now, now) + timedelta(seconds=1)
         case _:
             return None
 
 
 async def differences(harness: Harness, app: App, number: dict[str, Any]) -> list[str]:
     """In what a number did not end as it has to, by the sandbox's record first and by ours."""
-    at = await app.queries.positions.find(number["ref"])
-    far, ends = harness.sandbox_number(at), number["ends"]
+    position = await app.queries.positions.find(number["ref"])
+    far, ends = harness.sandbox_number(position), number["ends"]
     found = {
         "side": (far.side, ends["side"]),
         "effective registers": (far.registered, ends["registers"]),
         "second effects": (far.double_effects, 0),
         "senders paused": (far.sender.paused_at, None),
-        "senders' route": (far.sender.route, ends["side"] if at.itinerary != "ONBOARD" else "on_premises"),
-        "side on record": (at.side, ends["side"]),
-        "status": (at.status, ends["status"]),
-        "pause on record": (at.paused_at, None),
-        "open attempt": (await app.queries.records.open_attempt(at.migration_id), None),
-        "broken link of the event chain": (await app.queries.records.broken_link(at.migration_id), None),
+        "senders' route": (far.sender.route, ends["side"] if position.itinerary != "ONBOARD" else "on_premises"),
+        "side on record": (position.side, ends["side"]),
+        "status": (position.status, ends["status"]),
+        "pause on record": (position.paused_at, None),
+        "open attempt": (await app.queries.records.open_attempt(position.migration_id), None),
+        "broken link of the event chain": (await app.queries.records.broken_link(position.migration_id), None),
     }
-    where = f"{at.ref} ({number['left']}), {at.status} at {at.next_step} of {at.itinerary}: {at.reason}"
+    step = f"{position.next_step} of {position.itinerary}"
+    where = f"{position.ref} ({number['left']}), {position.status} at {step}: {position.reason}"
     return [f"{what} is {is_}, not {wanted}; {where}" for what, (is_, wanted) in found.items() if is_ != wanted]

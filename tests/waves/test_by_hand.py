@@ -100,12 +100,12 @@ async def ended(api: PrefectApi, run: str) -> dict[str, Any]:
 
 async def board(stack: PrefectStack, wave: str | None = None) -> dict[str, Position]:
     async with open_app(stack.settings) as app:
-        return {at.ref: at for at in await app.queries.positions.board(wave=wave)}
+        return {position.ref: position for position in await app.queries.positions.board(wave=wave)}
 
 
 async def truth(stack: PrefectStack) -> dict[str, dict[str, Any]]:
     """What the sandbox knows of each number, by reference."""
-    refs = {at.e164: ref for ref, at in (await board(stack)).items()}
+    refs = {position.e164: ref for ref, position in (await board(stack)).items()}
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         return {refs[one["e164"]]: one for one in await oracle.numbers()}
 
@@ -121,7 +121,7 @@ async def crossings(
     stack: PrefectStack, since: datetime | None = None, refs: Collection[str] | None = None
 ) -> list[datetime]:
     """When `register` was sent for a number of the wave."""
-    mine = {at.e164 for ref, at in (await board(stack, NIGHT)).items() if refs is None or ref in refs}
+    mine = {position.e164 for ref, position in (await board(stack, NIGHT)).items() if refs is None or ref in refs}
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
         told = [one for one in await oracle.calls() if one["call"] == "register" and one["e164"] in mine]
     at = [datetime.fromisoformat(one["at"]) for one in told]
@@ -145,8 +145,8 @@ async def test_a_number_that_serves_from_cloud_goes_back(stack: PrefectStack, ap
     sent = [one["call"] for one in (await calls(stack, FIRST))[before:]]
     assert sent[:4] == ["pause_sends", "deregister", "command.start", "onprem.restore"]
     assert sent[-2:] == ["switch_route", "resume_sends"]
-    at = (await board(stack))[FIRST]
-    assert (at.itinerary, at.side, at.status) == ("BACK_TO_ONPREM", Side.ON_PREMISES, Status.DONE)
+    position = (await board(stack))[FIRST]
+    assert (position.itinerary, position.side, position.status) == ("BACK_TO_ONPREM", Side.ON_PREMISES, Status.DONE)
 
 
 async def test_a_hold_outlives_its_worker_and_the_server(stack: PrefectStack, api: PrefectApi, worker: Child) -> None:
@@ -233,7 +233,7 @@ async def test_prefect_down(stack: PrefectStack, api: PrefectApi) -> None:
 
 
 async def at_the_gate(stack: PrefectStack, numbers: int) -> bool:
-    return sum(1 for at in (await board(stack, NIGHT)).values() if at.status is Status.HELD) == numbers
+    return sum(1 for position in (await board(stack, NIGHT)).values() if position.status is Status.HELD) == numbers
 
 
 async def has_crossed(stack: PrefectStack, numbers: int) -> bool:

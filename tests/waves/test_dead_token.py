@@ -77,15 +77,15 @@ async def taken_in(harness: Harness, app: App) -> dict[str, list[Position]]:
             write_inventory(path, [number], {"profile": profile, "wave": WAVE, "hook": "senders"})
             await import_fleet(app, path, "tester", lambda done, of: None)
     board = await app.queries.positions.board()
-    return {name: [at for at in board if at.profile == profile] for name, profile in PROFILES.items()}
+    return {name: [position for position in board if position.profile == profile] for name, profile in PROFILES.items()}
 
 
 async def now(app: App, numbers: Sequence[Position]) -> list[Position]:
-    return [await app.queries.positions.get(at.migration_id) for at in numbers]
+    return [await app.queries.positions.get(position.migration_id) for position in numbers]
 
 
 def registers(harness: Harness, numbers: Sequence[Position]) -> list[int]:
-    return [harness.mutations(at).count("register") for at in numbers]
+    return [harness.mutations(position).count("register") for position in numbers]
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -108,14 +108,14 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
         )
         north, south = await now(app, board["north"]), await now(app, board["south"])
         assert token.revoked
-        assert {(at.side, at.status) for at in south} == {(Side.CLOUD, Status.DONE)}
+        assert {(position.side, position.status) for position in south} == {(Side.CLOUD, Status.DONE)}
         assert registers(told, south) == [1] * EACH
         crossed = registers(told, north)
         assert 2 <= sum(crossed) < EACH
-        assert [told.sandbox_number(at).side for at in north] == [
+        assert [told.sandbox_number(position).side for position in north] == [
             "cloud" if sent else "on_premises" for sent in crossed
         ]
-        assert {at.status for at in north} <= {Status.HELD, Status.DONE}
+        assert {position.status for position in north} <= {Status.HELD, Status.DONE}
         assert (await app.queries.waves.get(WAVE)).state is WaveState.RUNNING
         # A number that another mover has in hand may learn it for itself: by one call, which changes nothing.
         late = writes_after_its_190(told, north)
@@ -127,14 +127,14 @@ async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
         token.revoked = False
         await renew_profile(app, "main")
         await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(NumberSelection(wave=WAVE))
-        assert {at.side for at in await app.queries.positions.board()} == {Side.CLOUD}
+        assert {position.side for position in await app.queries.positions.board()} == {Side.CLOUD}
         assert (await app.queries.waves.get(WAVE)).state is WaveState.DONE
     assert registers(told, north) == [1] * EACH
 
 
 def writes_after_its_190(harness: Harness, numbers: Sequence[Position]) -> list[Call]:
     """Calls that would have changed something at Graph, sent for these numbers after Graph had refused their token."""
-    mine = {at.e164 for at in numbers}
+    mine = {position.e164 for position in numbers}
     calls = [call for call in harness.sandbox.world.calls if call.e164 in mine and call.side == "graph"]
     refused = next(call.seq for call in calls if call.code == 190)
     return [call for call in calls if call.write and call.seq > refused]

@@ -102,7 +102,7 @@ async def in_the_middle(stack: PrefectStack) -> bool:
 
 
 async def left(stack: PrefectStack) -> int:
-    return sum(1 for at in await board(stack) if at.ended_at is None)
+    return sum(1 for position in await board(stack) if position.ended_at is None)
 
 
 async def wave_runs(stack: PrefectStack) -> list[dict[str, Any]]:
@@ -126,7 +126,8 @@ async def board(stack: PrefectStack) -> tuple[Position, ...]:
 async def attempts(stack: PrefectStack) -> dict[str, Sequence[Mapping[str, Any]]]:
     async with open_app(stack.settings) as app:
         return {
-            at.ref: await app.queries.records.attempts(at.migration_id) for at in await app.queries.positions.board()
+            position.ref: await app.queries.records.attempts(position.migration_id)
+            for position in await app.queries.positions.board()
         }
 
 
@@ -142,8 +143,10 @@ async def the_wave_is_over(stack: PrefectStack, tmp_path: Path, start: datetime)
         truth = {one["e164"]: one for one in await oracle.numbers()}
         calls = await oracle.calls()
     ours = await board(stack)
-    assert Counter((at.status, at.side) for at in ours) == {(Status.DONE, Side.CLOUD): NUMBERS}
-    assert {at.e164: at.side.value for at in ours} == {e164: one["side"] for e164, one in truth.items()}
+    assert Counter((position.status, position.side) for position in ours) == {(Status.DONE, Side.CLOUD): NUMBERS}
+    assert {position.e164: position.side.value for position in ours} == {
+        e164: one["side"] for e164, one in truth.items()
+    }
     alone = await with_one_holder(stack)
     one_register_each(calls, truth, troubles(stack, tmp_path))
     nothing_was_sent_twice(calls, alone - set(troubles(stack, tmp_path)))
@@ -162,7 +165,7 @@ def troubles(stack: PrefectStack, tmp_path: Path) -> dict[str, tuple[str, str]]:
 async def with_one_holder(stack: PrefectStack) -> set[str]:
     """Numbers that one worker took from the first step to the last."""
     refs = {ref for ref, rows in (await attempts(stack)).items() if len({row["holder"] for row in rows}) == 1}
-    return {at.e164 for at in await board(stack) if at.ref in refs}
+    return {position.e164 for position in await board(stack) if position.ref in refs}
 
 
 def one_register_each(calls: Sequence[Mapping[str, Any]], numbers: Collection[str], met: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A wave in the loop: all of it, its window, its halt rule, its end."""
+"""The wave loop: order, gate, window, halt rule, concurrency limit and end of a wave."""
 
 import asyncio
 from dataclasses import replace
@@ -28,15 +28,15 @@ def _loop(app: App) -> WaveLoop:
     return WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON)
 
 
-async def test_a_wave_ends_when_its_numbers_have(make_harness: MakeHarness) -> None:
+async def test_a_wave_ends_when_its_numbers_have_ended(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 4)
     async with harness.worker() as app:
         board = await harness.import_numbers(app, wave="north")
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
         assert (await app.queries.waves.get("north")).state is WaveState.DONE
-        assert {at.side for at in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
-    assert all(harness.mutations(at).count("register") == 1 for at in board)
+        assert {position.side for position in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
+    assert all(harness.mutations(position).count("register") == 1 for position in board)
 
 
 async def test_everything_reversible_is_done_before_the_gate(make_harness: MakeHarness) -> None:
@@ -47,85 +47,85 @@ async def test_everything_reversible_is_done_before_the_gate(make_harness: MakeH
         await hold_wave(app, "north", "not yet")
         await _loop(app).run(NumberSelection(wave="north"))
         held = await app.queries.positions.board(wave="north")
-        assert {(at.status, at.next_step) for at in held} == {(Status.HELD, "pause_sends")}
-        assert all(harness.mutations(at) == ["onprem.two_step"] for at in board)
+        assert {(position.status, position.next_step) for position in held} == {(Status.HELD, "pause_sends")}
+        assert all(harness.mutations(position) == ["onprem.two_step"] for position in board)
         await release_wave(app, "north", canary=False, only=[])
         await _loop(app).run(NumberSelection(wave="north"))
-        assert {at.side for at in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
+        assert {position.side for position in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
 
 
-async def test_the_canary_goes_first_and_alone(make_harness: MakeHarness) -> None:
+async def test_the_canary_moves_first_and_alone(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 5)
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", canary_size=2, released=Released.CANARY)
-        await app.ledger.waves.create(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [position.migration_id for position in board])
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
-        sides = [at.side for at in await app.queries.positions.board(wave="north")]
+        sides = [position.side for position in await app.queries.positions.board(wave="north")]
         assert sides == [Side.CLOUD] * 2 + [Side.ON_PREMISES] * 3
         await release_wave(app, "north", canary=False, only=[])
         await _loop(app).run(NumberSelection(wave="north"))
-        assert {at.side for at in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
+        assert {position.side for position in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
 
 
-async def test_a_wave_halts_itself_when_too_many_fail(make_harness: MakeHarness) -> None:
+async def test_a_wave_halts_when_too_many_numbers_fail(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 6)
     async with harness.worker() as app:
-        board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        await app.ledger.waves.create(NewWave("north", halt_count=2), [at.migration_id for at in board])
-        for at in board[:2]:
-            harness.sandbox_number(at).banned = True
+        board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
+        await app.ledger.waves.create(NewWave("north", halt_count=2), [position.migration_id for position in board])
+        for position in board[:2]:
+            harness.sandbox_number(position).banned = True
         await begin_wave(app, "north")
         await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(NumberSelection(wave="north"))
         row = await app.queries.waves.get("north")
-        after = sorted(await app.queries.positions.board(wave="north"), key=lambda at: at.migration_id)
+        after = sorted(await app.queries.positions.board(wave="north"), key=lambda position: position.migration_id)
         assert row.state is WaveState.HALTED
         assert row.because == "2 numbers failed; the halt rule allows 1"
-        assert [at.status for at in after] == [Status.BLOCKED] * 2 + [Status.HELD] * 4
-    assert all("register" not in harness.mutations(at) for at in board)
+        assert [position.status for position in after] == [Status.BLOCKED] * 2 + [Status.HELD] * 4
+    assert all("register" not in harness.mutations(position) for position in board)
 
 
-async def test_no_cutover_begins_that_cannot_end_in_the_window(make_harness: MakeHarness) -> None:
+async def test_no_cutover_begins_that_cannot_end_within_the_window(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", window_end=harness.clock.now() + timedelta(minutes=2))
-        await app.ledger.waves.create(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [position.migration_id for position in board])
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
         held = await app.queries.positions.board(wave="north")
-        assert {at.status for at in held} == {Status.HELD}
-        assert all("no room left" in (at.reason or "") for at in held)
-    assert all("register" not in harness.mutations(at) for at in board)
+        assert {position.status for position in held} == {Status.HELD}
+        assert all("no room left" in (position.reason or "") for position in held)
+    assert all("register" not in harness.mutations(position) for position in board)
 
 
-WAYS = {"healthy": "WITH_BACKUP", "no_backup": "CODE_FIRST", "stopped": "CODE_AFTER", "new": "ONBOARD"}
+ITINERARIES = {"healthy": "WITH_BACKUP", "no_backup": "CODE_FIRST", "stopped": "CODE_AFTER", "new": "ONBOARD"}
 
 
-@pytest.mark.parametrize("kind", WAYS)
-async def test_each_way_needs_room_for_the_whole_of_its_cutover(make_harness: MakeHarness, kind: str) -> None:
-    """One second too little keeps a number on its side; asked at the gate, by the update that would begin it."""
-    way = WAYS[kind]
+@pytest.mark.parametrize("kind", ITINERARIES)
+async def test_each_itinerary_needs_time_for_its_whole_cutover(make_harness: MakeHarness, kind: str) -> None:
+    """One second too little in the window keeps a number at the gate."""
+    itinerary = ITINERARIES[kind]
     harness = await make_harness(kinds=[kind])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        if at.itinerary != way:
-            await switch_itinerary(app, at.ref, way, "as it is", "tester")
-        await app.ledger.waves.create(NewWave("north", released=Released.NONE), [at.migration_id])
+        (position,) = await harness.import_numbers(app)
+        if position.itinerary != itinerary:
+            await switch_itinerary(app, position.ref, itinerary, "as it is", "tester")
+        await app.ledger.waves.create(NewWave("north", released=Released.NONE), [position.migration_id])
         await begin_wave(app, "north")
-        assert isinstance(await harness.run_number(app, at.ref), Held)
-        at = await app.queries.positions.get(at.migration_id)
-        room, now = longest_cutover(at), await app.queries.now()
+        assert isinstance(await harness.run_number(app, position.ref), Held)
+        position = await app.queries.positions.get(position.migration_id)
+        room, now = longest_cutover(position), await app.queries.now()
         await app.ledger.waves.release("north", Released.ALL)
         await app.ledger.waves.set_window("north", None, now + room - timedelta(seconds=1), "UTC")
-        said = await app.runner.run_one(at.migration_id)
-        assert isinstance(said, Held)
-        assert "no room left" in said.reason
-        assert not {"pause_sends", "command.stop", "register"} & set(harness.mutations(at))
+        outcome = await app.runner.run_one(position.migration_id)
+        assert isinstance(outcome, Held)
+        assert "no room left" in outcome.reason
+        assert not {"pause_sends", "command.stop", "register"} & set(harness.mutations(position))
         await app.ledger.waves.set_window("north", None, now + room + timedelta(seconds=1), "UTC")
-        await harness.run_number(app, at.ref)
-        assert (await app.queries.positions.get(at.migration_id)).side is Side.CLOUD
+        await harness.run_number(app, position.ref)
+        assert (await app.queries.positions.get(position.migration_id)).side is Side.CLOUD
 
 
 async def test_a_dead_token_halts_its_profile(make_harness: MakeHarness) -> None:
@@ -137,19 +137,21 @@ async def test_a_dead_token_halts_its_profile(make_harness: MakeHarness) -> None
         await app.runner.run_one(board[0].migration_id)
         (profile,) = await app.queries.fleet.profiles()
         assert "190" in profile["halted_because"]
-        for at in board:
-            await app.runner.run_one(at.migration_id)
+        for position in board:
+            await app.runner.run_one(position.migration_id)
         after = await app.queries.positions.board()
-        assert {(at.status, at.side) for at in after} == {(Status.HELD, Side.ON_PREMISES)}
-    assert all("register" not in harness.mutations(at) for at in board)
+        assert {(position.status, position.side) for position in after} == {(Status.HELD, Side.ON_PREMISES)}
+    assert all("register" not in harness.mutations(position) for position in board)
 
 
-async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wave(make_harness: MakeHarness) -> None:
-    """What is taken up by a sweep, or by nobody's name, is still of its wave."""
+async def test_a_sweep_obeys_the_halt_rule_and_concurrency_limit_of_every_wave(make_harness: MakeHarness) -> None:
+    """A number that a sweep runs is still subject to the rules of its wave."""
     harness = await make_harness(kinds=["healthy"] * 6)
     async with harness.worker() as app:
-        board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        await app.ledger.waves.create(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
+        await app.ledger.waves.create(
+            NewWave("north", halt_count=1, concurrency=1), [position.migration_id for position in board]
+        )
         harness.sandbox_number(board[0]).banned = True
         await begin_wave(app, "north")
         due = set(await app.queries.due.due_now())
@@ -157,73 +159,78 @@ async def test_a_sweep_keeps_to_the_halt_rule_and_to_the_concurrency_of_every_wa
         row = await app.queries.waves.get("north")
         assert (row.state, row.because) == (WaveState.HALTED, "1 number failed; the halt rule allows 0")
         failed = next(
-            one.at for one in await app.queries.records.events(board[0].migration_id) if one.kind == "blocked"
+            call.at for call in await app.queries.records.events(board[0].migration_id) if call.kind == "blocked"
         )
-    assert all(one.at <= failed for one in harness.sandbox.world.calls if one.call == "register")
+    assert all(call.at <= failed for call in harness.sandbox.world.calls if call.call == "register")
 
 
-async def test_two_loops_and_a_sweep_move_no_more_at_once_than_the_wave_allows(make_harness: MakeHarness) -> None:
+async def test_two_loops_and_a_sweep_together_obey_the_concurrency_limit(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 9)
     async with harness.worker() as app, harness.worker() as other:
         board = await harness.import_numbers(app)
-        await app.ledger.waves.create(NewWave("north", concurrency=2), [at.migration_id for at in board])
+        await app.ledger.waves.create(NewWave("north", concurrency=2), [position.migration_id for position in board])
         await begin_wave(app, "north")
         most = 0
 
-        async def counted() -> None:
+        async def count_moving() -> None:
             nonlocal most
-            asked = select(func.count()).where(MigrationTable.moving_until.is_not(None))
+            query = select(func.count()).where(MigrationTable.moving_until.is_not(None))
             async with app.database.connect() as connection:
-                most = max(most, (await connection.execute(asked)).scalar_one())
+                most = max(most, (await connection.execute(query)).scalar_one())
 
         loops = [
-            WaveLoop(at, at.runner.run_one, concurrency=20, patience=SOON).run(one, counted)
-            for at, one in (
+            WaveLoop(worker, worker.runner.run_one, concurrency=20, patience=SOON).run(selection, count_moving)
+            for worker, selection in (
                 (app, NumberSelection(wave="north", part=0, parts=2)),
                 (other, NumberSelection(wave="north", part=1, parts=2)),
-                (app, NumberSelection(only={at.migration_id for at in board})),
+                (app, NumberSelection(only={position.migration_id for position in board})),
             )
         ]
         await asyncio.gather(*loops)
-        assert {at.side for at in await app.queries.positions.board()} == {Side.CLOUD}
+        assert {position.side for position in await app.queries.positions.board()} == {Side.CLOUD}
     assert most == 2
-    assert all(harness.mutations(at).count("register") == 1 for at in board)
+    assert all(harness.mutations(position).count("register") == 1 for position in board)
 
 
-async def test_parts_are_of_one_size_whatever_the_numbers_are_called(make_harness: MakeHarness) -> None:
+async def test_parts_of_a_wave_have_equal_sizes(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 12)
     async with harness.worker() as app:
-        board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        mine = [at.migration_id for at in board if at.migration_id % 3 == 0]
-        await app.ledger.waves.create(NewWave("north"), mine)
-        parts = [await app.queries.due.due_now(WavePart("north", at, 3)) for at in range(3)]
+        board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
+        members = [position.migration_id for position in board if position.migration_id % 3 == 0]
+        await app.ledger.waves.create(NewWave("north"), members)
+        parts = [await app.queries.due.due_now(WavePart("north", index, 3)) for index in range(3)]
     assert sorted(len(part) for part in parts) == [1, 1, 2]
-    assert sorted(one for part in parts for one in part) == mine
+    assert sorted(migration_id for part in parts for migration_id in part) == members
 
 
 async def test_a_halted_wave_that_is_released_moves_the_rest(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 4)
     async with harness.worker() as app:
-        board = sorted(await harness.import_numbers(app), key=lambda at: at.migration_id)
-        await app.ledger.waves.create(NewWave("north", halt_count=1, concurrency=1), [at.migration_id for at in board])
+        board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
+        await app.ledger.waves.create(
+            NewWave("north", halt_count=1, concurrency=1), [position.migration_id for position in board]
+        )
         harness.sandbox_number(board[0]).banned = True
         await begin_wave(app, "north")
         await _loop(app).run(NumberSelection(wave="north"))
         assert (await app.queries.waves.get("north")).state is WaveState.HALTED
         await release_wave(app, "north", canary=False, only=[])
         await _loop(app).run(NumberSelection(wave="north"))
-        sides = [at.side for at in sorted(await app.queries.positions.board(), key=lambda at: at.migration_id)]
+        sides = [
+            position.side
+            for position in sorted(await app.queries.positions.board(), key=lambda position: position.migration_id)
+        ]
         assert (await app.queries.waves.get("north")).state is WaveState.RUNNING
     assert sides[1:] == [Side.CLOUD] * 3
     assert "register" not in harness.mutations(board[0])
 
 
-async def test_a_loop_at_the_gate_hears_a_release_within_seconds(make_harness: MakeHarness) -> None:
+async def test_a_loop_at_the_gate_notices_a_release_within_seconds(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", canary_size=1, released=Released.NONE)
-        await app.ledger.waves.create(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [position.migration_id for position in board])
         await begin_wave(app, "north")
         began = harness.clock.now()
         released: list[datetime] = []
@@ -236,42 +243,42 @@ async def test_a_loop_at_the_gate_hears_a_release_within_seconds(make_harness: M
 
         loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, gate_patience=timedelta(minutes=10))
         await loop.run(NumberSelection(wave="north"), tick)
-        assert {at.side for at in await app.queries.positions.board()} == {Side.CLOUD}
-        crossed = [one.at for one in harness.sandbox.world.calls if one.call == "register"]
+        assert {position.side for position in await app.queries.positions.board()} == {Side.CLOUD}
+        crossed = [call.at for call in harness.sandbox.world.calls if call.call == "register"]
     assert len(crossed) == 2
     assert timedelta() <= min(crossed) - released[0] <= timedelta(seconds=5)
 
 
-async def test_a_loop_stays_at_the_gate_no_longer_than_told_and_not_beyond_the_window(
+async def test_a_loop_stays_at_the_gate_for_its_patience_but_not_beyond_the_window(
     make_harness: MakeHarness,
 ) -> None:
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         new = NewWave("north", released=Released.NONE)
-        await app.ledger.waves.create(new, [at.migration_id for at in board])
+        await app.ledger.waves.create(new, [position.migration_id for position in board])
         await begin_wave(app, "north")
 
-        async def stayed() -> timedelta:
+        async def run_loop() -> timedelta:
             began = harness.clock.now()
             loop = WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON, gate_patience=timedelta(minutes=3))
             await loop.run(NumberSelection(wave="north"))
             return harness.clock.now() - began
 
-        assert timedelta(minutes=3) <= await stayed() <= timedelta(minutes=4)
+        assert timedelta(minutes=3) <= await run_loop() <= timedelta(minutes=4)
         end = harness.clock.now() + timedelta(minutes=2)
         await app.ledger.waves.set_window("north", None, end, "UTC")
-        assert timedelta(minutes=2) <= await stayed() <= timedelta(minutes=3)
+        assert timedelta(minutes=2) <= await run_loop() <= timedelta(minutes=3)
         await app.ledger.waves.set_window("north", None, None, "UTC")
         await app.ledger.waves.set_state("north", WaveState.STOPPED, allowed=[WaveState.RUNNING], because="over")
-        assert await stayed() <= timedelta(minutes=1)
+        assert await run_loop() <= timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("by", ["the wave's loop", "a sweep"])
-async def test_what_a_dead_worker_held_goes_on_at_once(make_harness: MakeHarness, by: str) -> None:
+async def test_a_number_of_a_dead_worker_continues_at_once(make_harness: MakeHarness, by: str) -> None:
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app, wave="north")
+        (position,) = await harness.import_numbers(app, wave="north")
         await begin_wave(app, "north")
         await hold_wave(app, "north", "not yet")
         await _loop(app).run(NumberSelection(wave="north"))
@@ -279,42 +286,42 @@ async def test_what_a_dead_worker_held_goes_on_at_once(make_harness: MakeHarness
     harness.crash_point = CrashPoint(after_send=1)
     with pytest.raises(Killed):
         async with harness.worker() as app:
-            await app.runner.run_one(at.migration_id)
-    assert harness.mutations(at)[-1] == "register"
+            await app.runner.run_one(position.migration_id)
+    assert harness.mutations(position)[-1] == "register"
     killed_at = harness.clock.now()
     async with harness.worker() as app:
         await _loop(app).run(NumberSelection(wave="north"))
-        assert (await app.queries.positions.get(at.migration_id)).status is Status.RUNNING, (
-            "nobody knows that it is dead"
+        assert (await app.queries.positions.get(position.migration_id)).status is Status.RUNNING, (
+            "the worker is not known to be dead"
         )
-        beside_it = replace(app, is_gone=lambda holder: holder == "worker-2")
-        chosen = NumberSelection(wave="north")
+        on_same_machine = replace(app, is_gone=lambda holder: holder == "worker-2")
+        selection = NumberSelection(wave="north")
         if by == "a sweep":
-            assert await numbers_to_sweep(app) == await numbers_to_sweep(beside_it, dry_run=True) == ()
-            chosen = NumberSelection(only=await numbers_to_sweep(beside_it))
-        await _loop(beside_it).run(chosen)
-        assert (await app.queries.positions.get(at.migration_id)).status is Status.DONE
+            assert await numbers_to_sweep(app) == await numbers_to_sweep(on_same_machine, dry_run=True) == ()
+            selection = NumberSelection(only=await numbers_to_sweep(on_same_machine))
+        await _loop(on_same_machine).run(selection)
+        assert (await app.queries.positions.get(position.migration_id)).status is Status.DONE
     assert harness.clock.now() - killed_at < timedelta(seconds=15)
-    assert harness.mutations(at).count("register") == 1
+    assert harness.mutations(position).count("register") == 1
 
 
-async def test_numbers_turned_away_for_one_that_has_stopped_since_are_taken_up(make_harness: MakeHarness) -> None:
+async def test_numbers_refused_for_lack_of_room_are_retried_when_there_is_room(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 3)
     async with harness.worker() as app:
-        first, *others = [at.migration_id for at in await harness.import_numbers(app)]
-        came, over = set[int](), asyncio.Event()
+        first, *others = [position.migration_id for position in await harness.import_numbers(app)]
+        started, first_is_done = set[int](), asyncio.Event()
 
         async def run_one(migration_id: int) -> Outcome | Busy:
-            if migration_id in came:
+            if migration_id in started:
                 return await app.runner.run_one(migration_id)
-            came.add(migration_id)
+            started.add(migration_id)
             if migration_id in others:
-                await over.wait()
+                await first_is_done.wait()
                 return Busy("no room")
             outcome = await app.runner.run_one(first)
-            over.set()
+            first_is_done.set()
             return outcome
 
-        chosen = NumberSelection(only={first, *others})
-        await WaveLoop(app, run_one, concurrency=5, patience=SOON).run(chosen)
-        assert {at.status for at in await app.queries.positions.board()} == {Status.DONE}
+        selection = NumberSelection(only={first, *others})
+        await WaveLoop(app, run_one, concurrency=5, patience=SOON).run(selection)
+        assert {position.status for position in await app.queries.positions.board()} == {Status.DONE}

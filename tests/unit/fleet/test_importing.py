@@ -140,7 +140,7 @@ async def test_an_import_killed_after_its_rows_is_finished_by_the_next_one(
         assert "number_migrations" not in counts
         assert len(await app.queries.fleet.undecided()) == 1
         await begin_migrations(app, {}, "tester", tick)
-        itineraries = [at.itinerary for at in await app.queries.positions.board()]
+        itineraries = [position.itinerary for position in await app.queries.positions.board()]
         assert itineraries == {"healthy": ["WITH_BACKUP"], "no_backup": ["CODE_FIRST"], "on_cloud": []}[kind]
         others = [row["disposition"] for row in await app.queries.fleet.without_migration()]
         assert others == (["already_on_cloud"] if kind == "on_cloud" else [])
@@ -174,22 +174,22 @@ async def test_every_kind_of_number_gets_its_itinerary(make_harness: MakeHarness
     harness = await make_harness(kinds=kinds)
     async with harness.worker() as app:
         imported = await import_fleet(app, harness.inventory(), "tester", tick)
-        board = {at.e164: at for at in await app.queries.positions.board()}
+        board = {position.e164: position for position in await app.queries.positions.board()}
     actual = {
-        row["kind"]: (at.itinerary, at.side.value, at.dark_since is not None)
+        row["kind"]: (position.itinerary, position.side.value, position.dark_since is not None)
         for row in harness.sandbox.manifest("http://sandbox")["numbers"]
-        if (at := board.get(row["e164"])) is not None
+        if (position := board.get(row["e164"])) is not None
     }
     assert len(imported) == len(kinds)
     assert actual == {kind: expected for kind, expected in KIND.items() if kind not in ("on_cloud", "deleted")}
-    assert all(not at.dark_by_us for at in board.values())
+    assert all(not position.dark_by_us for position in board.values())
 
 
 @pytest.mark.parametrize("reads", [33, "DELETED"])
 async def test_a_number_deleted_at_meta_is_imported_as_deleted(make_harness: MakeHarness, reads: object) -> None:
     harness = await make_harness(kinds=["healthy", "deleted"], switches={"deleted_number_reads": reads})
     async with harness.worker() as app:
-        assert [at.ref for at in await harness.import_numbers(app)] == ["N-0001"]
+        assert [position.ref for position in await harness.import_numbers(app)] == ["N-0001"]
         (row,) = await app.queries.fleet.without_migration()
         assert (row["ref"], row["disposition"]) == ("N-0002", "deleted")
 
@@ -218,8 +218,8 @@ async def test_a_number_on_cloud_is_imported_without_a_migration(make_harness: M
 async def test_a_dark_number_is_dark_on_arrival_and_not_by_us(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["dark"], world="after-sunset")
     async with harness.worker() as app:
-        (at,) = await harness.import_numbers(app)
-        assert (at.side, at.dark_since, at.dark_by_us) == ("neither", harness.clock.now(), False)
+        (position,) = await harness.import_numbers(app)
+        assert (position.side, position.dark_since, position.dark_by_us) == ("neither", harness.clock.now(), False)
 
 
 async def test_an_import_and_a_preflight_change_nothing_on_either_side(make_harness: MakeHarness) -> None:
@@ -229,5 +229,5 @@ async def test_an_import_and_a_preflight_change_nothing_on_either_side(make_harn
     async with harness.worker(dry_run=True) as app:
         reports = await run_preflight(app, board)
     assert len(reports) == 4
-    for at in board:
-        assert [call for call in harness.mutations(at) if call != "onprem.backup"] == []
+    for position in board:
+        assert [call for call in harness.mutations(position) if call != "onprem.backup"] == []

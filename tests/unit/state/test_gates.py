@@ -106,8 +106,8 @@ async def test_a_gate_that_closes_after_the_lease_stops_the_call(fixture: Ledger
     with pytest.raises(GateClosed, match=pattern):
         await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
     assert await fixture.row_counts() == before
-    at = await fixture.queries.positions.get(migration)
-    assert (at.side, at.crossed_at, at.dark_since) == (Side.ON_PREMISES, None, None)
+    position = await fixture.queries.positions.get(migration)
+    assert (position.side, position.crossed_at, position.dark_since) == (Side.ON_PREMISES, None, None)
     assert re.search(pattern, str(await fixture.queries.gate.why_closed(migration, 3 * MINUTE)))
 
 
@@ -115,8 +115,13 @@ async def test_a_gate_that_closes_after_the_lease_stops_the_call(fixture: Ledger
 async def test_an_open_gate_lets_the_call_through(fixture: LedgerFixture, case: str) -> None:
     migration = await fixture.import_number()
     await open_gated_attempt(fixture, migration, OPEN[case])
-    at = await fixture.queries.positions.get(migration)
-    assert (at.side, at.crossed_at, at.dark_since, at.dark_by_us) == (Side.UNKNOWN, START, START, True)
+    position = await fixture.queries.positions.get(migration)
+    assert (position.side, position.crossed_at, position.dark_since, position.dark_by_us) == (
+        Side.UNKNOWN,
+        START,
+        START,
+        True,
+    )
 
 
 async def test_a_step_without_a_gate_is_not_stopped(fixture: LedgerFixture) -> None:

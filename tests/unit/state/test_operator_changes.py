@@ -79,8 +79,8 @@ async def test_a_switch_goes_to_the_first_step_and_discards_results(fixture: Led
     )
     assert await fixture.queries.records.findings(migration)
     await CHANGES["switch"](fixture, migration)
-    at = await fixture.queries.positions.get(migration)
-    assert (at.itinerary, at.next_step, at.status) == ("CODE_AFTER", "snapshot", Status.READY)
+    position = await fixture.queries.positions.get(migration)
+    assert (position.itinerary, position.next_step, position.status) == ("CODE_AFTER", "snapshot", Status.READY)
     assert await fixture.queries.records.findings(migration) == {}
 
 
@@ -119,8 +119,8 @@ async def test_a_code_ends_the_wait_for_it(fixture: LedgerFixture) -> None:
     wait = Move("verify_code", Status.WAITING, "waiting", until=fixture.now + 60 * MINUTE, reason="a code")
     await fixture.ledger.moves.record(lease, wait)
     await fixture.ledger.operator_inputs.enter_code(migration, SEALED, "number:1", "tester")
-    at = await fixture.queries.positions.get(migration)
-    assert (at.status, at.waiting_until) == (Status.READY, None)
+    position = await fixture.queries.positions.get(migration)
+    assert (position.status, position.waiting_until) == (Status.READY, None)
 
 
 async def test_a_hold_is_accepted_during_a_lease_and_keeps_the_lease(fixture: LedgerFixture) -> None:
@@ -135,8 +135,8 @@ async def test_a_disposition_ends_a_migration_before_its_point_of_no_return(fixt
     migration = await fixture.import_number()
     number_id = (await fixture.queries.positions.get(migration)).number_id
     await fixture.ledger.migrations.dispose(number_id, Disposition.CHURNED, "left us", {"ticket": 7}, "tester")
-    at = await fixture.queries.positions.get(migration)
-    assert (at.status, at.disposition, at.next_step) == (Status.SKIPPED, "churned", None)
+    position = await fixture.queries.positions.get(migration)
+    assert (position.status, position.disposition, position.next_step) == (Status.SKIPPED, "churned", None)
 
 
 async def test_a_call_that_was_never_sent_restores_the_side(fixture: LedgerFixture) -> None:
@@ -151,6 +151,11 @@ async def test_a_call_that_was_never_sent_restores_the_side(fixture: LedgerFixtu
         changes=(AttemptClosed(attempt.id, AttemptEnd.NEVER_LEFT), SideRestored(Side.ON_PREMISES)),
     )
     await fixture.ledger.moves.record(lease, move)
-    at = await fixture.queries.positions.get(migration)
-    assert (at.side, at.crossed_at, at.dark_since, at.dark_by_us) == (Side.ON_PREMISES, None, None, False)
+    position = await fixture.queries.positions.get(migration)
+    assert (position.side, position.crossed_at, position.dark_since, position.dark_by_us) == (
+        Side.ON_PREMISES,
+        None,
+        None,
+        False,
+    )
     assert (await fixture.row_counts())["budget_calls"] == 0
