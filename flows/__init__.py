@@ -1,1 +1,1 @@
-"""What Prefect can start. No logic: each flow opens the object graph, asks it to go on, and says what it said."""
+"""What Prefect can start. No logic: each flow opens the object graph, calls `migration`, and reports the result."""

@@ -1,4 +1,4 @@
-"""What Prefect shows of a wave: one progress artifact and one table, over all of it, whichever of its runs writes."""
+"""What Prefect shows of a wave: a progress artifact and a table. All runs of a wave write the same two artifacts."""
 
 import asyncio
 import time
@@ -18,17 +18,17 @@ PROGRESS_EVERY_S = 5.0
 
 
 class WaveArtifacts:
-    """Both are named by the wave's id: a name may hold anything, and two waves' names may come to the same key.
+    """Their keys contain the wave's id, because two waves' names may lead to the same key.
 
-    They are pictures: a Prefect server that is lost in the middle must not keep a number from its next step.
+    They only show: a Prefect server that is lost during the run must not keep a number from its next step.
     """
 
     def __init__(self, app: App, wave: str, wave_id: int) -> None:
         self._app = app
         self._wave = wave
         self._key = f"wave-{wave_id}"
-        self._drawing: asyncio.Task[None] | None = None
-        self._drawn = float("-inf")
+        self._writing: asyncio.Task[None] | None = None
+        self._written_at = float("-inf")  # time.monotonic()
 
     async def __aenter__(self) -> Self:
         return self
@@ -36,72 +36,69 @@ class WaveArtifacts:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._put_down()
+        await self._cancel_writing()
 
     async def update_progress(self) -> None:
-        """The progress, now and then. Not waited for: Prefect's client tries a lost server again for a minute."""
-        busy = self._drawing is not None and not self._drawing.done()
-        if busy or time.monotonic() - self._drawn < PROGRESS_EVERY_S:
+        """Start to write the progress, now and then. Not awaited: Prefect's client may retry for a minute."""
+        is_writing = self._writing is not None and not self._writing.done()
+        if is_writing or time.monotonic() - self._written_at < PROGRESS_EVERY_S:
             return
-        self._drawn = time.monotonic()
-        self._drawing = asyncio.create_task(self._draw())
+        self._written_at = time.monotonic()
+        self._writing = asyncio.create_task(self._try_write_progress())
 
     async def finish(self) -> Sequence[Any]:
-        """The table of all numbers as they stand. Every run that ends writes it, so the last one's is the true one.
-
-        Returns the numbers.
-        """
-        await self._put_down()
+        """Write the table of all numbers, and return the numbers. Each run writes it, so the last one's is true."""
+        await self._cancel_writing()
         while True:
             board = await self._board()
             with suppress(Exception):
-                await self._show(board)
-            await self._table(board)
+                await self._write_progress(board)
+            await self._write_table(board)
             again = await self._board()
-            # Another run may have ended, and written, between our reading and our writing: ours would hide its truth.
-            if _stand(again) == _stand(board) or any(at.lease_holder is not None for at in again):
+            # Another run may have ended and written its table between our read and our write; ours would then hide it.
+            if _progress_of(again) == _progress_of(board) or any(row.lease_holder is not None for row in again):
                 return again
 
-    async def _put_down(self) -> None:
-        if self._drawing is not None:
-            self._drawing.cancel()
-            await asyncio.gather(self._drawing, return_exceptions=True)
+    async def _cancel_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
 
-    async def _draw(self) -> None:
+    async def _try_write_progress(self) -> None:
         with suppress(Exception):
-            await self._show(await self._board())
+            await self._write_progress(await self._board())
 
     async def _board(self) -> Sequence[Any]:
         return await self._app.queries.positions.board(wave=self._wave)
 
-    async def _show(self, board: Sequence[Any]) -> None:
-        ended = sum(1 for at in board if at.ended_at is not None)
+    async def _write_progress(self, board: Sequence[Any]) -> None:
+        ended = sum(1 for position in board if position.ended_at is not None)
         percent = 100.0 * ended / len(board) if board else 100.0
-        about = f"wave {self._wave}: {ended} of {len(board)} numbers are at their end"
+        description = f"wave {self._wave}: {ended} of {len(board)} numbers are at their end"
         async with get_client() as client:
-            wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[self._key]))
-            there = await client.read_latest_artifacts(artifact_filter=wanted)
-        if there:  # another run's, or an earlier one's: the newest is what Prefect's pages show
-            await aupdate_progress_artifact(there[0].latest_id, progress=percent, description=about)
+            same_key = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[self._key]))
+            existing = await client.read_latest_artifacts(artifact_filter=same_key)
+        if existing:  # of this, another or an earlier run: Prefect's pages show the newest artifact of a key
+            await aupdate_progress_artifact(existing[0].latest_id, progress=percent, description=description)
         else:
-            await acreate_progress_artifact(percent, key=self._key, description=about)
+            await acreate_progress_artifact(percent, key=self._key, description=description)
 
-    async def _table(self, board: Sequence[Any]) -> None:
+    async def _write_table(self, board: Sequence[Any]) -> None:
         now = await self._app.queries.now()
         rows = [
             {
-                "number": number_label(at),
-                "itinerary": at.itinerary,
-                "side": at.side.value,
-                "status": current_status(at, now).value,
-                "outage": outage_text(at, now),
-                "why": at.reason or "",
-                "next command": next_command(at, now),
+                "number": number_label(position),
+                "itinerary": position.itinerary,
+                "side": position.side.value,
+                "status": current_status(position, now).value,
+                "outage": outage_text(position, now),
+                "why": position.reason or "",
+                "next command": next_command(position, now),
             }
-            for at in board
+            for position in board
         ]
         await acreate_table_artifact(rows, key=f"{self._key}-table", description=f"how wave {self._wave} stands")
 
 
-def _stand(board: Sequence[Any]) -> list[tuple[Any, ...]]:
-    return [(at.migration_id, at.next_step, at.status, at.side) for at in board]
+def _progress_of(board: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return [(position.migration_id, position.next_step, position.status, position.side) for position in board]

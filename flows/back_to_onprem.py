@@ -1,4 +1,4 @@
-"""One number's way back to On-Premises, as far as there is one: a Prefect task a step."""
+"""Takes one number back to On-Premises, if there is a way back: a Prefect task per step."""
 
 from typing import Annotated, Any
 
@@ -19,12 +19,11 @@ from flows.common import (
 from migration.app import App
 from migration.engine.itineraries import BACK_TO_ONPREM
 from migration.engine.runner import Busy, sentence
-from migration.operations.rollbacks import RollbackAssessment, read_rollback_assessment
-from migration.operations.rollbacks import back_to_onprem as turn_back
+from migration.operations import rollbacks
 from migration.operations.wording import next_command, status_line
 from migration.steps.outcomes import Outcome
 
-WHO = "Prefect's form"
+BY = "Prefect's form"
 
 
 def _name() -> str:
@@ -46,39 +45,38 @@ async def back_to_onprem(
         dry_run: Only say whether there is a way back; change nothing anywhere.
 
     """
-    check_parameters("" if dry_run else confirmation_problem(number, confirm))
+    check_parameters(None if dry_run else confirmation_problem(number, confirm))
     async with open_flow_app(dry_run=dry_run) as app:
-        back = await read_rollback_assessment(app, number)
-        log_lines([status_line(back.position, await app.queries.now()), f"the way back is {back.option}"])
+        assessment = await rollbacks.read_rollback_assessment(app, number)
+        position = assessment.position
+        way_back = f"the way back is {assessment.option}"
+        log_lines([status_line(position, await app.queries.now()), way_back])
         if dry_run:
-            return _told(back)
-        at = await turn_back(app, back, WHO)
-        return await _moved(app, at.migration_id)
+            log_lines(["dry run: nothing was changed"])
+            return Completed(name="DryRun", message=f"{position.ref}: {way_back}")
+        position = await rollbacks.back_to_onprem(app, assessment, BY)
+        return await _run(app, position.migration_id)
 
 
-def confirmation_problem(number: str, confirm: str) -> str:
-    """What is wrong with what was typed again, or nothing."""
+def confirmation_problem(number: str, confirm: str) -> str | None:
+    """What is wrong with the reference that was typed again, or None."""
     if confirm == number:
-        return ""
+        return None
     if not confirm:
         return f"going back is another outage: type {number} once more into Confirm; nothing was changed"
     return f"Confirm says {confirm}, the number is {number}; nothing was changed"
 
 
-def _told(back: RollbackAssessment) -> State[Any]:
-    log_lines(["dry run: nothing was changed"])
-    return Completed(name="DryRun", message=f"{back.position.ref}: the way back is {back.option}")
-
-
-async def _moved(app: App, migration_id: int) -> State[Any]:
+async def _run(app: App, migration_id: int) -> State[Any]:
     outcome = await run_steps_in_tasks(app, migration_id)
-    at, now = await app.queries.positions.get(migration_id), await app.queries.now()
-    log_lines([status_line(at, now), f"next: {next_command(at, now)}"])
-    return final_state(at, outcome)
+    position, now = await app.queries.positions.get(migration_id), await app.queries.now()
+    log_lines([status_line(position, now), f"next: {next_command(position, now)}"])
+    return final_state(position, outcome)
 
 
-def final_state(at: Any, outcome: Outcome | Busy) -> State[Any]:
-    """What was asked for, what it waits for, or that the number ended on the other side."""
-    if at.ended_at is not None and at.itinerary != BACK_TO_ONPREM.name:
-        return Failed(name="NotBack", message=f"{at.ref} could not go back; it ended on {at.side} by {at.itinerary}")
-    return prefect_state(outcome, f"{at.ref}: {sentence(outcome)}")
+def final_state(position: Any, outcome: Outcome | Busy) -> State[Any]:
+    """The state of the last outcome, or Failed if the number ended on the other side."""
+    if position.ended_at is not None and position.itinerary != BACK_TO_ONPREM.name:
+        end = f"it ended on {position.side} by {position.itinerary}"
+        return Failed(name="NotBack", message=f"{position.ref} could not go back; {end}")
+    return prefect_state(outcome, f"{position.ref}: {sentence(outcome)}")

@@ -1,4 +1,4 @@
-"""What every flow shares: the object graph, true states, parameters that are references and never secrets."""
+"""What the flows have in common: the object graph, states that are true, and parameters that hold no secret."""
 
 import asyncio
 import re
@@ -23,18 +23,18 @@ from migration.steps.outcomes import Advanced, Blocked, Outcome, Reopen
 
 P = ParamSpec("P")
 REFERENCE = r"^N-\d{4,}$"
-# Prefect's client tries a lost server again for a minute; no number waits for a name.
-NAME_TAKES_S = 5
+# Prefect's client retries a lost server for a minute. No number waits that long for the name of a run.
+RENAME_WITHIN_S = 5
 
-# What a form says beside a field is in the `Args:` of the flow's docstring: Prefect drops an annotation's description.
+# The help text of a form's field is in `Args:` of the flow's docstring: Prefect ignores an annotation's description.
 
-# A reference, not a phone number: Prefect stores parameters in plain text and shows them.
+# A reference instead of a phone number: Prefect stores parameters in plain text and shows them.
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 WaveName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class RequestedItinerary(StrEnum):
-    """What the form offers; the choice that was made at import is the usual one."""
+    """The choices of the form. `as planned` keeps the itinerary that the import chose."""
 
     AS_PLANNED = "as planned"
     WITH_BACKUP = "WITH_BACKUP"
@@ -45,48 +45,48 @@ class RequestedItinerary(StrEnum):
 
 @asynccontextmanager
 async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
-    """The object graph under the settings of this process: a flow run inherits them from its worker."""
+    """The object graph with the settings of this process, which a flow run inherits from its worker."""
     async with open_app(read_settings(), dry_run=dry_run) as app:
         yield app
 
 
-def prefect_state(outcome: Outcome | Busy, said: str) -> State[Any]:
-    """A Prefect state that is true: waiting is not failed, and blocked is not completed."""
+def prefect_state(outcome: Outcome | Busy, message: str) -> State[Any]:
+    """A Prefect state that is true: a waiting number has not failed, and a blocked one is not completed."""
     match outcome:
         case Advanced() | Reopen():
-            return Completed(message=said)
+            return Completed(message=message)
         case Blocked():
-            return Failed(name="Blocked", message=said)
+            return Failed(name="Blocked", message=message)
         case _:
-            return Completed(name=type(outcome).__name__, message=said)
+            return Completed(name=type(outcome).__name__, message=message)
 
 
-async def run_in_task(name: str, shown: str, work: Callable[[], Awaitable[Outcome | Busy]]) -> Outcome | Busy:
-    """Run `work` as a Prefect task whose state says how it ended; an error in it is raised here again.
+async def run_in_task(name: str, run_name: str, work: Callable[[], Awaitable[Outcome | Busy]]) -> Outcome | Busy:
+    """Run `work` as a Prefect task with a true state. Raises what `work` raises.
 
-    Raising matters: a loop that took an error for an answer would begin the same number again at once, for ever.
+    If an error were returned as an outcome, a loop would begin the same number again at once, without end.
     """
-    ended: list[Outcome | Busy] = []
+    outcomes: list[Outcome | Busy] = []
 
-    @task(name=name, task_run_name=shown, retries=0, cache_policy=NO_CACHE, persist_result=False)
-    async def taken() -> Any:
+    @task(name=name, task_run_name=run_name, retries=0, cache_policy=NO_CACHE, persist_result=False)
+    async def run() -> Any:
         outcome = await work()
-        ended.append(outcome)
+        outcomes.append(outcome)
         return prefect_state(outcome, sentence(outcome))
 
-    called: Callable[..., Awaitable[State[Any]]] = taken
-    state = await called(return_state=True)
-    if not ended:
-        await state.aresult()  # raises what ended it
-        raise RuntimeError(f"{name} of {shown} ended as {state.name} before it said anything")
-    return ended[0]
+    call: Callable[..., Awaitable[State[Any]]] = run
+    state = await call(return_state=True)
+    if not outcomes:
+        await state.aresult()  # raises the error of the task
+        raise RuntimeError(f"{name} of {run_name} ended as {state.name} before it said anything")
+    return outcomes[0]
 
 
 async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
-    """A task for every step, named after it, until one does not advance."""
+    """Run each step in a task that is named after it, until one does not advance."""
     while True:
-        at = await app.queries.positions.get(migration_id)
-        step = at.next_step or "end"
+        position = await app.queries.positions.get(migration_id)
+        step = position.next_step or "end"
         outcome = await run_in_task(step, step, lambda: app.runner.run_step(migration_id))
         if app.runner.is_final(outcome):
             return outcome
@@ -94,61 +94,61 @@ async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
 
 
 def errors_as_failed_state(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:
-    """What people can mend ends a run with one line, as at the command line; what is ours to mend stays loud.
+    """Turn an error that a person can correct into a failed state of one line; any other keeps its traceback.
 
-    Raised into Prefect it would fill the page that they read with tracebacks.
+    If it were raised, Prefect would show tracebacks on the page that this person reads.
     """
 
     @wraps(work)
-    async def told(*args: P.args, **named: P.kwargs) -> Any:
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
         try:
-            return await work(*args, **named)
+            return await work(*args, **kwargs)
         except EXPECTED_ERRORS as exc:
-            said = str(exc) or type(exc).__name__
-            return Failed(message=said.splitlines()[0])
+            message = str(exc) or type(exc).__name__
+            return Failed(message=message.splitlines()[0])
 
-    return told
+    return wrapper
 
 
 @task(name="validate", task_run_name="validate", retries=0, cache_policy=NO_CACHE, persist_result=False)
-def _validate(said: str) -> State[Any]:
-    return Failed(message=said) if said else Completed(message="what was typed fits together")
+def _validate(problem: str | None) -> State[Any]:
+    return Failed(message=problem) if problem else Completed(message="what was typed fits together")
 
 
-def check_parameters(said: str) -> None:
-    """Run the task `validate`. Raises OperationRefused when the parameters do not fit together."""
-    _validate(said, return_state=True)
-    if said:
-        raise OperationRefused(said)
+def check_parameters(problem: str | None) -> None:
+    """Run the task `validate`. Raises OperationRefused if there is a problem with the parameters."""
+    _validate(problem, return_state=True)
+    if problem:
+        raise OperationRefused(problem)
 
 
-async def overwrite_parameters(changed: dict[str, Any]) -> None:
-    """Replace this run's parameters in Prefect's record: what was typed there must not stay there."""
+async def overwrite_parameters(changes: dict[str, Any]) -> None:
+    """Replace parameters of this run in Prefect's record, so that what was typed does not stay there."""
     run = getattr(get_run_context(), "flow_run", None)
     if run is None:
         return
     async with get_client() as client:
-        await client.update_flow_run(run.id, parameters={**run.parameters, **changed})
+        await client.update_flow_run(run.id, parameters={**run.parameters, **changes})
 
 
 async def rename_run(name: str) -> None:
-    """Tell more in this run's name once our database was read. For the eye only: a name that stays harms nothing."""
+    """Give this run a better name after our database was read. If that fails, the old name does no harm."""
     run = getattr(get_run_context(), "flow_run", None)
     if run is None:
         return
     with suppress(Exception):
-        async with asyncio.timeout(NAME_TAKES_S), get_client() as client:
+        async with asyncio.timeout(RENAME_WITHIN_S), get_client() as client:
             await client.update_flow_run(run.id, name=name)
 
 
-def run_name_for_number(what: str) -> str:
-    """A run's name, with the reference that it is for: what was typed and is none may be a phone number, or a code."""
+def run_name_for_number(label: str) -> str:
+    """A run's name with the number's reference. Anything else that was typed may be a phone number or a code."""
     number = flow_run.parameters.get("number")
-    return f"{what} {number}" if is_reference(number) else what
+    return f"{label} {number}" if is_reference(number) else label
 
 
-def is_reference(named: Any) -> bool:
-    return isinstance(named, str) and re.fullmatch(REFERENCE, named) is not None
+def is_reference(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(REFERENCE, value) is not None
 
 
 def log_lines(lines: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
-"""Names, schedules, limits: what a Prefect server is told about these flows. `python -m flows.deployments`.
+"""Registers the flows with a Prefect server: names, schedules, limits. Run as `python -m flows.deployments`.
 
 The data below becomes a `prefect.yaml` in the home folder, and Prefect's own `prefect deploy --all` applies that file.
-Nothing of a flow run's environment is in it: settings and keys come from the worker that starts the run.
+It contains nothing of a flow run's environment: settings and keys come from the worker that starts the run.
 """
 
 import asyncio
@@ -32,17 +32,19 @@ POOL = "cutover"
 # The name of every deployment: `migrate-number/cutover` and so on.
 NAME = "cutover"
 SWEEP_EVERY_S = 60
-PATIENCE_S = 240
+DEPLOY_TIMEOUT_S = 240
 
 
 class CannotDeploy(Exception):
     """One line that says what does not answer or was refused."""
 
 
-EXPECTED: tuple[type[Exception], ...] = (CannotDeploy, *EXPECTED_ERRORS)
+DEPLOY_ERRORS: tuple[type[Exception], ...] = (CannotDeploy, *EXPECTED_ERRORS)
 
-# Flow -> entrypoint (a module path, so that an installed wheel serves as well as a checkout) and its limit of runs at
-# once. Waves have none: their parts share the work, and two runs never share a number. Codes have none: a person waits.
+
+# Flow -> entrypoint and limit of concurrent runs. The entrypoint is a module path, which works in a wheel and in a
+# checkout. run-wave has no limit: its parts share the work, and two runs never move one number at the same time.
+# enter-code has none: a person waits for it.
 FLOWS: Mapping[str, tuple[str, tuple[int, str] | None]] = {
     "migrate-number": ("flows.migrate_number.migrate_number", (10, "ENQUEUE")),
     "run-wave": ("flows.run_wave.run_wave", None),
@@ -53,9 +55,12 @@ FLOWS: Mapping[str, tuple[str, tuple[int, str] | None]] = {
 }
 
 
-def prefect_yaml(planned: Sequence[ScheduledRun]) -> dict[str, Any]:
-    """The whole of prefect.yaml."""
-    schedules = {"sweep": [{"interval": SWEEP_EVERY_S, "slug": "sweep"}], "run-wave": [_once(one) for one in planned]}
+def prefect_yaml(runs: Sequence[ScheduledRun]) -> dict[str, Any]:
+    """The content of prefect.yaml."""
+    schedules = {
+        "sweep": [{"interval": SWEEP_EVERY_S, "slug": "sweep"}],
+        "run-wave": [_one_time_schedule(run) for run in runs],
+    }
     return {
         "prefect-version": prefect_version,
         "name": "cutover",
@@ -66,7 +71,7 @@ def prefect_yaml(planned: Sequence[ScheduledRun]) -> dict[str, Any]:
 
 def _deployment(flow: str, schedules: list[dict[str, Any]]) -> dict[str, Any]:
     entrypoint, limit = FLOWS[flow]
-    told: dict[str, Any] = {
+    deployment: dict[str, Any] = {
         "name": NAME,
         "entrypoint": entrypoint,
         "tags": ["cutover"],
@@ -76,76 +81,77 @@ def _deployment(flow: str, schedules: list[dict[str, Any]]) -> dict[str, Any]:
         "pull": [],
     }
     if limit is not None:
-        told["concurrency_limit"] = {"limit": limit[0], "collision_strategy": limit[1]}
-    return told
+        deployment["concurrency_limit"] = {"limit": limit[0], "collision_strategy": limit[1]}
+    return deployment
 
 
-def _once(one: ScheduledRun) -> dict[str, Any]:
-    """One run of one part at the wave's own local time; where clocks show that one twice, at the time of UTC."""
-    local: datetime = one.at.astimezone(ZoneInfo(one.time_zone))
-    twice = len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
-    start = one.at.astimezone(UTC) if twice else local
+def _one_time_schedule(run: ScheduledRun) -> dict[str, Any]:
+    """At the wave's own local time. A local time that the zone's clocks show twice is written in UTC instead."""
+    local: datetime = run.at.astimezone(ZoneInfo(run.time_zone))
+    is_ambiguous = len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
+    start = run.at.astimezone(UTC) if is_ambiguous else local
     return {
         "rrule": f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:FREQ=DAILY;COUNT=1",
-        "timezone": "UTC" if twice else one.time_zone,
-        "slug": one.slug,
-        "parameters": {"wave": one.wave, "part": one.part, "parts": one.parts},
+        "timezone": "UTC" if is_ambiguous else run.time_zone,
+        "slug": run.slug,
+        "parameters": {"wave": run.wave, "part": run.part, "parts": run.parts},
     }
 
 
-def write_prefect_file(planned: Sequence[ScheduledRun], home: Path) -> Path:
+def write_prefect_file(runs: Sequence[ScheduledRun], home: Path) -> Path:
     path = home / "prefect.yaml"
     head = "# Made by `cutover deploy`, which writes it anew each time. It holds no secret.\n"
-    path.write_text(head + yaml.safe_dump(prefect_yaml(planned), sort_keys=False))
+    path.write_text(head + yaml.safe_dump(prefect_yaml(runs), sort_keys=False))
     return path
 
 
 async def create_work_pool() -> bool:
-    """Make the process work pool if it is not there. Raises CannotDeploy. Returns whether it was made."""
+    """Create the process work pool if it does not exist. Returns whether it was created. Raises CannotDeploy."""
     async with get_client() as client:
-        bad = await client.api_healthcheck()
-        if bad is not None:
+        error = await client.api_healthcheck()
+        if error is not None:
             raise CannotDeploy(
-                f"the Prefect API at {client.api_url} does not answer ({type(bad).__name__}); start `prefect server "
+                f"the Prefect API at {client.api_url} does not answer ({type(error).__name__}); start `prefect server "
                 "start`, or set PREFECT_API_URL to where it is"
             )
         try:
             await client.read_work_pool(POOL)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            made = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+            pool = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
             try:
-                await client.create_work_pool(made)
+                await client.create_work_pool(pool)
             except ObjectAlreadyExists:
-                return False  # somebody else made it in this very moment
+                return False  # another process has just created it
             return True
     return False
 
 
 def run_prefect_deploy(path: Path) -> None:
-    """Have Prefect's own command take the file. Raises CannotDeploy with the line it gave."""
+    """Apply the file with Prefect's own command. Raises CannotDeploy with the last line that it printed."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     try:
-        done = subprocess.run(  # noqa: S603  our own interpreter, nothing typed by anybody
-            command, cwd=path.parent, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        process = subprocess.run(  # noqa: S603  our own interpreter; nothing that a person typed
+            command, cwd=path.parent, capture_output=True, text=True, timeout=DEPLOY_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as exc:
-        raise CannotDeploy(f"the Prefect API did not take {path} within {PATIENCE_S} s") from exc
-    if done.returncode != 0:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise CannotDeploy(f"Prefect refused {path}: {said[-1] if said else 'it gave no reason'}")
+        raise CannotDeploy(f"the Prefect API did not take {path} within {DEPLOY_TIMEOUT_S} s") from exc
+    if process.returncode != 0:
+        output = (process.stderr + process.stdout).splitlines()
+        lines = [line.strip() for line in output if line.strip()]
+        raise CannotDeploy(f"Prefect refused {path}: {lines[-1] if lines else 'it gave no reason'}")
 
 
-async def delete_stale_schedules(planned: Sequence[ScheduledRun]) -> None:
-    """Delete schedules of waves that need none any more; `prefect deploy` adds and changes, but takes none away.
+async def delete_stale_schedules(runs: Sequence[ScheduledRun]) -> None:
+    """Delete our schedules that no wave needs any more; `prefect deploy` adds and changes schedules, but deletes none.
 
     Schedules that a person made in Prefect have other slugs or none, and stay.
     """
-    wanted = {one.slug for one in planned}
+    needed = {run.slug for run in runs}
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(f"run-wave/{NAME}")
         for schedule in deployment.schedules:
-            if (schedule.slug or "").startswith(WAVE_SLUG) and schedule.slug not in wanted:
+            if (schedule.slug or "").startswith(WAVE_SLUG) and schedule.slug not in needed:
                 await client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
@@ -157,34 +163,34 @@ async def load_scheduled_runs() -> tuple[ScheduledRun, ...]:
 
 
 async def deploy() -> dict[str, Any]:
-    """Pool, file, deployments. Raises CannotDeploy, and what `actions.EXPECTED_ERRORS` lists."""
+    """Create the work pool, write the file, apply it. Raises CannotDeploy, and what `EXPECTED_ERRORS` lists."""
     if not get_current_settings().api.url:
         raise CannotDeploy("PREFECT_API_URL is not set; as in PREFECT_API_URL=http://127.0.0.1:4200/api cutover deploy")
-    planned = await load_scheduled_runs()
-    made = await create_work_pool()
-    path = write_prefect_file(planned, read_settings().home.absolute())
+    runs = await load_scheduled_runs()
+    pool_created = await create_work_pool()
+    path = write_prefect_file(runs, read_settings().home.absolute())
     await asyncio.to_thread(run_prefect_deploy, path)
-    await delete_stale_schedules(planned)
+    await delete_stale_schedules(runs)
     return {
         "file": str(path),
         "pool": POOL,
-        "pool_made": made,
+        "pool_made": pool_created,
         "deployments": [f"{flow}/{NAME}" for flow in FLOWS],
         "wave_runs": [
-            {"wave": one.wave, "part": one.part, "parts": one.parts, "at": one.at.isoformat()} for one in planned
+            {"wave": run.wave, "part": run.part, "parts": run.parts, "at": run.at.isoformat()} for run in runs
         ],
     }
 
 
 def main() -> int:
-    """Print one JSON line and return 0, or one line on stderr and 1."""
+    """Print one JSON line and return 0, or one line on stderr and return 1."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
-        told = asyncio.run(deploy())
-    except EXPECTED as exc:
+        document = asyncio.run(deploy())
+    except DEPLOY_ERRORS as exc:
         sys.stderr.write(f"cutover: {str(exc).splitlines()[0]}\n")
         return 1
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(document) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A code typed into Prefect's form. Single use; overwritten in Prefect's record by the flow's first act."""
+"""Takes a code typed into Prefect's form. The flow first overwrites the code in Prefect's record."""
 
 from typing import Annotated, Any
 
@@ -15,10 +15,10 @@ from flows.common import (
     run_name_for_number,
 )
 from migration.errors import OperationRefused
-from migration.operations.codes import enter_code as store_code
+from migration.operations import codes
 from migration.operations.wording import number_label
 
-# No code, so that neither *Retry* nor "run again with these parameters" can type it in for one.
+# Not a code, so that a retry, or a new run with the same parameters, cannot enter it as one.
 OVERWRITTEN = "overwritten"
 
 
@@ -26,7 +26,7 @@ def _name() -> str:
     return run_name_for_number("enter code")
 
 
-# Prefect's own validation would end a run before its first line, and quote what was typed in the log.
+# Prefect's own validation would end a run before its first line, and show in the log what was typed.
 @flow(name="enter-code", flow_run_name=_name, retries=0, persist_result=False, validate_parameters=False)
 @errors_as_failed_state
 async def enter_code(
@@ -41,16 +41,16 @@ async def enter_code(
 
     """
     await overwrite_parameters({"code": OVERWRITTEN} | ({} if is_reference(number) else {"number": OVERWRITTEN}))
-    typed = _sealed(code)
+    secret = _as_secret(code)
     if not is_reference(number):
         raise OperationRefused("a number is named by its reference, as in N-0001; nothing was stored")
-    if typed.get_secret_value() == OVERWRITTEN:
+    if secret.get_secret_value() == OVERWRITTEN:
         raise OperationRefused("the code of this run was taken when it first ran; start a new run with a new code")
     async with open_flow_app() as app:
-        at = await store_code(app, number, typed, "Prefect's form")
-        log_lines([f"the code of {number_label(at)} is stored, sealed; workers take it from here"])
+        position = await codes.enter_code(app, number, secret, "Prefect's form")
+        log_lines([f"the code of {number_label(position)} is stored, sealed; workers take it from here"])
 
 
-def _sealed(code: Any) -> SecretStr:
-    """Unvalidated parameters come as Prefect stored them: plain."""
+def _as_secret(code: Any) -> SecretStr:
+    """Without validation, a parameter has the type in which Prefect stored it: plain text."""
     return code if isinstance(code, SecretStr) else SecretStr(str(code))

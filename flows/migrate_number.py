@@ -1,8 +1,8 @@
-"""One number, as far as it can go now: a Prefect task a step."""
+"""Moves one number as far as it can go now: a Prefect task per step."""
 
 from typing import Any
 
-from prefect import State, flow
+from prefect import flow
 from prefect.states import Completed
 
 from flows.common import (
@@ -17,7 +17,6 @@ from flows.common import (
     run_name_for_number,
     run_steps_in_tasks,
 )
-from migration.app import App
 from migration.engine.runner import sentence
 from migration.operations.numbers import switch_itinerary
 from migration.operations.wording import next_command, status_line
@@ -45,32 +44,28 @@ async def migrate_number(
 
     """
     async with open_flow_app(dry_run=dry_run) as app:
-        at = await app.queries.positions.find(number)
-        if at.wave is not None:
-            await rename_run(f"migrate {at.ref} of wave {at.wave}")
-        check_parameters(_unfit(at, itinerary, dry_run))
+        position = await app.queries.positions.find(number)
+        if position.wave is not None:
+            await rename_run(f"migrate {position.ref} of wave {position.wave}")
+        check_parameters(_problem(position, itinerary, dry_run))
         if dry_run:
-            return await _told(app, at)
+            now = await app.queries.now()
+            line = status_line(position, now)
+            log_lines([line, f"next: {next_command(position, now)}", "dry run: nothing was changed"])
+            return Completed(name="DryRun", message=line)
         if itinerary is not RequestedItinerary.AS_PLANNED:
-            at = await switch_itinerary(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
-        outcome = await run_steps_in_tasks(app, at.migration_id)
-        at = await app.queries.positions.get(at.migration_id)
+            position = await switch_itinerary(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
+        outcome = await run_steps_in_tasks(app, position.migration_id)
+        position = await app.queries.positions.get(position.migration_id)
         now = await app.queries.now()
-        log_lines([status_line(at, now), f"next: {next_command(at, now)}"])
-        return prefect_state(outcome, f"{at.ref}: {sentence(outcome)}")
+        log_lines([status_line(position, now), f"next: {next_command(position, now)}"])
+        return prefect_state(outcome, f"{position.ref}: {sentence(outcome)}")
 
 
-def _unfit(at: Any, itinerary: RequestedItinerary, dry_run: bool) -> str:
-    """Rules over several fields; a form cannot hold them. What is wrong, or nothing."""
+def _problem(position: Any, itinerary: RequestedItinerary, dry_run: bool) -> str | None:
+    """What is wrong with the parameters together; a form can check only each one alone."""
     if dry_run and itinerary is not RequestedItinerary.AS_PLANNED:
         return "a dry run changes nothing, so it cannot change the itinerary; choose one of the two"
-    if at.ended_at is not None and not dry_run:
-        return f"{at.ref} is {at.status}; there is nothing to move"
-    return ""
-
-
-async def _told(app: App, at: Any) -> State[Any]:
-    now = await app.queries.now()
-    said = status_line(at, now)
-    log_lines([said, f"next: {next_command(at, now)}", "dry run: nothing was changed"])
-    return Completed(name="DryRun", message=said)
+    if position.ended_at is not None and not dry_run:
+        return f"{position.ref} is {position.status}; there is nothing to move"
+    return None

@@ -1,4 +1,4 @@
-"""Would this wave go through? Read only at every far side; what was seen is kept, and shown as a table."""
+"""Checks the numbers of a wave against both sides, and shows the results as a table. Changes nothing on either side."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from prefect.states import Completed
 
 from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from migration.operations.wording import number_label
-from migration.preflight.assessment import run_preflight as look
+from migration.preflight.assessment import run_preflight
 from migration.preflight.check import Verdict
 
 
@@ -30,21 +30,21 @@ async def preflight(wave: str = "") -> Any:
         if wave:
             await app.queries.waves.get(wave)  # raises NotFound
         board = await app.queries.positions.board(wave=wave or None)
-        reports = await look(app, board)
+        reports = await run_preflight(app, board)
     rows = [
         {
-            "number": number_label(one.position),
-            "check": c.check,
-            "verdict": c.verdict.value,
-            "said": c.message,
-            "runbook": c.runbook or "",
+            "number": number_label(report.position),
+            "check": result.check,
+            "verdict": result.verdict.value,
+            "said": result.message,
+            "runbook": result.runbook or "",
         }
-        for one in reports
-        for c in one.results
-        if c.verdict is not Verdict.PASS or c.rollback is not None
+        for report in reports
+        for result in report.results
+        if result.verdict is not Verdict.PASS or result.rollback is not None
     ]
     await acreate_table_artifact(rows, key="preflight", description=f"preflight of {wave or 'every number'}")
-    failed = sum(1 for one in reports if one.verdict is Verdict.FAIL)
-    said = f"{len(reports) - failed} of {len(reports)} numbers would go through"
-    log_lines([said])
-    return Completed(name="Completed" if not failed else "WouldStop", message=said)
+    failed = sum(1 for report in reports if report.verdict is Verdict.FAIL)
+    message = f"{len(reports) - failed} of {len(reports)} numbers would go through"
+    log_lines([message])
+    return Completed(name="WouldStop" if failed else "Completed", message=message)

@@ -1,4 +1,4 @@
-"""A part of a wave: one Prefect task a number, the steps inside it plain coroutines."""
+"""Moves a part of a wave: one Prefect task per number; its steps are not tasks of their own."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -15,17 +15,18 @@ from migration.errors import OperationRefused
 from migration.operations.waves import begin_wave
 from migration.waves.loop import MAX_NUMBERS_PER_RUN, NumberSelection, RunOne, WaveLoop
 
-# Longer than a lease can be (reading 45 s, `register` 80 s): a run that follows a killed one waits its leases out.
+# Longer than any lease (45 s while reading, 80 s for `register`), so that a run outlasts the leases of a killed run.
 PATIENCE_S = 90.0
-# What people take to look at a canary. A release after that needs a run of its own.
+# How long people take to look at a canary. A release that comes later needs a new run.
 GATE_MIN = 60
 DAY_MIN = 1440
 
 
 def _name() -> str:
-    told = flow_run.parameters
-    part = f" part {told.get('part', 0) + 1} of {told.get('parts', 1)}" if told.get("parts", 1) > 1 else ""
-    return f"wave {told.get('wave', '?')}{part}"
+    parameters = flow_run.parameters
+    parts = parameters.get("parts", 1)
+    part = f" part {parameters.get('part', 0) + 1} of {parts}" if parts > 1 else ""
+    return f"wave {parameters.get('wave', '?')}{part}"
 
 
 @flow(name="run-wave", flow_run_name=_name, retries=0, persist_result=False)
@@ -48,9 +49,9 @@ async def run_wave(
 
     """
     async with open_flow_app() as app:
-        await _valid(app, wave, part, parts)
+        await _check_parts(app, wave, part, parts)
         row = await begin_wave(app, wave)
-        async with WaveArtifacts(app, wave, row.id) as shown:
+        async with WaveArtifacts(app, wave, row.id) as artifacts:
             loop = WaveLoop(
                 app,
                 await number_task_runner(app, wave),
@@ -58,29 +59,29 @@ async def run_wave(
                 patience=timedelta(seconds=patience_s),
                 gate_patience=timedelta(minutes=gate_min),
             )
-            await loop.run(NumberSelection(wave=wave, part=part, parts=parts), shown.update_progress)
-            board = await shown.finish()
-    left = sum(1 for at in board if at.ended_at is None)
-    said = f"{len(board) - left} of {len(board)} numbers are at their end"
-    log_lines([said])
-    return Completed(name="Completed" if not left else "Unfinished", message=said)
+            await loop.run(NumberSelection(wave=wave, part=part, parts=parts), artifacts.update_progress)
+            board = await artifacts.finish()
+    live = sum(1 for position in board if position.ended_at is None)
+    message = f"{len(board) - live} of {len(board)} numbers are at their end"
+    log_lines([message])
+    return Completed(name="Unfinished" if live else "Completed", message=message)
 
 
-async def _valid(app: App, wave: str, part: int, parts: int) -> None:
-    """Rules over several fields; a form cannot hold them. Raises OperationRefused, NotFound."""
+async def _check_parts(app: App, wave: str, part: int, parts: int) -> None:
+    """Check the parameters together; a form can check only each one alone. Raises OperationRefused, NotFound."""
     row = await app.queries.waves.get(wave)
     if part >= parts:
         raise OperationRefused(f"there is no part {part} of {parts}: parts are counted from 0; nothing was begun")
     if row.numbers / parts > MAX_NUMBERS_PER_RUN:
-        least = -(-row.numbers // MAX_NUMBERS_PER_RUN)
-        raise OperationRefused(
-            f"wave {wave} has {row.numbers} numbers: ask for {least} parts or more; nothing was begun"
-        )
+        needed = -(-row.numbers // MAX_NUMBERS_PER_RUN)
+        advice = f"ask for {needed} parts or more"
+        raise OperationRefused(f"wave {wave} has {row.numbers} numbers: {advice}; nothing was begun")
 
 
 async def number_task_runner(app: App, wave: str | None = None) -> RunOne:
-    """`run_one` for a wave loop: each number in a task of its own, named by its reference."""
-    refs = {at.migration_id: at.ref for at in await app.queries.positions.board(wave=wave)}
+    """`run_one` for a wave loop: runs each number in a task that is named by the number's reference."""
+    board = await app.queries.positions.board(wave=wave)
+    refs = {position.migration_id: position.ref for position in board}
     return lambda migration_id: run_in_task(
         "move", refs.get(migration_id, "?"), lambda: app.runner.run_one(migration_id)
     )

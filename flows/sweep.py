@@ -1,4 +1,4 @@
-"""Scheduled: waits that are over, leases that ran out. The net under every other way of moving numbers."""
+"""Scheduled every minute: continues numbers whose wait is over or whose worker is gone, if nobody else does."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from flows.run_wave import number_task_runner
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 
-AT_ONCE = 20
+CONCURRENCY = 20
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0, persist_result=False)
@@ -26,12 +26,13 @@ async def sweep(
 
     """
     async with open_flow_app() as app:
-        # Nothing is begun by a sweep, neither a wave that is planned nor a number in none; gates stay what they are.
+        # A sweep begins neither a planned wave nor a number that is in no wave, and it opens no gate.
         due = await numbers_to_sweep(app)
         if not due:
             return Completed(message="nothing was due")
-        loop = WaveLoop(app, await number_task_runner(app), concurrency=AT_ONCE, patience=timedelta(seconds=patience_s))
+        run_one = await number_task_runner(app)
+        loop = WaveLoop(app, run_one, concurrency=CONCURRENCY, patience=timedelta(seconds=patience_s))
         await loop.run(NumberSelection(only=set(due)))
-        said = f"{len(due)} numbers were due"
-        log_lines([said])
-        return Completed(message=said)
+        message = f"{len(due)} numbers were due"
+        log_lines([message])
+        return Completed(message=message)

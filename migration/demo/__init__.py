@@ -1,1 +1,1 @@
-"""A whole move to watch: the sandbox, a real Prefect server, a mixed fleet, and a worker that is killed."""
+"""`cutover demo`: the sandbox, a real Prefect server and a mixed fleet, with a worker that is killed in the move."""

@@ -1,4 +1,4 @@
-"""The sandbox's manifest as a partner would have it: an admin file, files with secrets, an inventory."""
+"""Writes the files that a partner would have, from the sandbox's manifest: admin file, secrets, inventory."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from migration.vault.sealing import write_private
 
 WAVE = "demo"
-# Takes the message that proves that a number can send.
+# The recipient of the message that proves that a number can send.
 SMOKE_TO = "+15550109999"
 SECRETS = ("token", "app_secret", "verify_token", "hook_secret")
 
@@ -37,9 +37,9 @@ language = "en_US"
 
 
 def write_home(home: Path, manifest: Mapping[str, Any], wave: str = WAVE) -> Path:
-    """Everything that a partner prepares before `cutover import`. Returns the inventory's path."""
+    """Write everything that `cutover import` needs. Returns the path of the inventory."""
     for name in SECRETS:
-        _fresh(home / name, manifest[name])
+        _write_new(home / name, manifest[name])
     stop = [
         sys.executable,
         "-m",
@@ -49,16 +49,16 @@ def write_home(home: Path, manifest: Mapping[str, Any], wave: str = WAVE) -> Pat
         "stop",
         "{instance}",
     ]
-    told = {name: value for name, value in manifest.items() if isinstance(value, str)}
-    _fresh(home / "cutover.toml", ADMIN.format(**told, stop=json.dumps(stop)))
+    urls_and_ids = {name: value for name, value in manifest.items() if isinstance(value, str)}
+    _write_new(home / "cutover.toml", ADMIN.format(**urls_and_ids, stop=json.dumps(stop)))
     return write_inventory(home / "fleet.csv", manifest, wave)
 
 
 def write_inventory(path: Path, manifest: Mapping[str, Any], wave: str) -> Path:
-    _fresh(path, "")  # it holds the instances' passwords
-    served = {number["waba_id"] for number in manifest["numbers"] if number["onprem_url"]}
-    names = {waba["waba_id"]: f"Customer {place}" for place, waba in enumerate(manifest["wabas"], 1)}
-    rows = [_row(number, names, served) | {"wave": wave} for number in manifest["numbers"]]
+    _write_new(path, "")  # readable by the owner only: it contains the instances' passwords
+    wabas_with_senders = {number["waba_id"] for number in manifest["numbers"] if number["onprem_url"]}
+    names = {waba["waba_id"]: f"Customer {index}" for index, waba in enumerate(manifest["wabas"], 1)}
+    rows = [_row(number, names, wabas_with_senders) | {"wave": wave} for number in manifest["numbers"]]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -66,8 +66,8 @@ def write_inventory(path: Path, manifest: Mapping[str, Any], wave: str) -> Path:
     return path
 
 
-def _row(number: Mapping[str, Any], names: Mapping[str, str], served: set[str]) -> dict[str, str]:
-    here = number["onprem_url"] is not None
+def _row(number: Mapping[str, Any], names: Mapping[str, str], wabas_with_senders: set[str]) -> dict[str, str]:
+    has_instance = number["onprem_url"] is not None
     return {
         "e164": number["e164"],
         "phone_number_id": number["phone_number_id"],
@@ -75,19 +75,19 @@ def _row(number: Mapping[str, Any], names: Mapping[str, str], served: set[str]) 
         "customer": names[number["waba_id"]],
         "profile": "main",
         "pin": number["pin"] or "",
-        "instance": number["instance"] if here else "",
+        "instance": number["instance"] if has_instance else "",
         "onprem_url": number["onprem_url"] or "",
-        "onprem_username": number["username"] if here else "",
-        "onprem_password": number["password"] if here else "",
-        "stop_command": "stop-instance" if here else "",
-        "command_arguments": f"instance={number['instance']}" if here else "",
-        # Customers whose numbers carry traffic now have senders that listen to us.
-        "hook": "senders" if number["waba_id"] in served else "",
+        "onprem_username": number["username"] if has_instance else "",
+        "onprem_password": number["password"] if has_instance else "",
+        "stop_command": "stop-instance" if has_instance else "",
+        "command_arguments": f"instance={number['instance']}" if has_instance else "",
+        # Customers with a number on On-Premises have senders, which have a traffic hook.
+        "hook": "senders" if number["waba_id"] in wabas_with_senders else "",
         "smoke_to": SMOKE_TO,
     }
 
 
-def _fresh(path: Path, text: str) -> None:
-    """For the owner's eyes only; a folder that was kept from an earlier demo may have one."""
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in place of one from an earlier demo."""
     path.unlink(missing_ok=True)
     write_private(path, text)

@@ -1,4 +1,4 @@
-"""The few words that the demo says to a Prefect server, over its REST API.
+"""A client for the few calls that the demo makes to a Prefect server.
 
 https://docs.prefect.io/v3/api-ref/rest-api
 """
@@ -11,15 +11,15 @@ from uuid import uuid4
 
 import httpx
 
-ENDED = frozenset(["COMPLETED", "FAILED", "CANCELLED", "CRASHED"])
+END_STATES = frozenset(["COMPLETED", "FAILED", "CANCELLED", "CRASHED"])
 POOL = "cutover"
-PATIENCE_S = 30
-WAITS_S = (0.5, 1, 2, 4, 8, 8)
+TIMEOUT_S = 30
+RETRY_AFTER_S = (0.5, 1, 2, 4, 8, 8)
 
 
 class PrefectApi:
     def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -29,42 +29,42 @@ class PrefectApi:
     ) -> None:
         await self._http.aclose()
 
-    async def healthy(self) -> bool:
+    async def is_healthy(self) -> bool:
         try:
             return (await self._http.get("/health")).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
     async def worker_is_online(self, name: str) -> bool:
-        """False also while there is no pool yet: the worker itself makes it when it is the first."""
-        answer = await self._http.post(f"/work_pools/{POOL}/workers/filter", json={})
-        if answer.status_code != httpx.codes.OK:
+        """False also while there is no work pool: the first worker creates it."""
+        response = await self._http.post(f"/work_pools/{POOL}/workers/filter", json={})
+        if response.status_code != httpx.codes.OK:
             return False
-        return any(row["name"] == name and row["status"] == "ONLINE" for row in answer.json())
+        return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in response.json())
 
     async def start(self, deployment: str, parameters: Mapping[str, Any]) -> str:
-        """Start a run now; returns its id. `deployment` is `<flow>/<name>`."""
-        found = await self.ask("GET", f"/deployments/name/{deployment}")
-        # The key makes the call repeatable.
+        """Start a flow run now; returns its id. `deployment` is `<flow>/<name>`."""
+        row = await self.ask("GET", f"/deployments/name/{deployment}")
+        # The idempotency key makes the call safe to repeat.
         body = {"parameters": dict(parameters), "idempotency_key": uuid4().hex}
-        return str((await self.ask("POST", f"/deployments/{found['id']}/create_flow_run", body))["id"])
+        return str((await self.ask("POST", f"/deployments/{row['id']}/create_flow_run", body))["id"])
 
     async def run(self, run_id: str) -> dict[str, Any]:
-        told: dict[str, Any] = await self.ask("GET", f"/flow_runs/{run_id}")
-        return told
+        body: dict[str, Any] = await self.ask("GET", f"/flow_runs/{run_id}")
+        return body
 
     async def has_ended(self, run_id: str) -> bool:
-        return (await self.run(run_id))["state_type"] in ENDED
+        return (await self.run(run_id))["state_type"] in END_STATES
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One call that may be repeated: a server on SQLite answers 503 while its database is locked.
+        """One call that is safe to repeat: a server on SQLite answers 503 while its database is locked.
 
-        Raises httpx.HTTPStatusError for any other refusal, and for one that does not pass.
+        Raises httpx.HTTPStatusError for any other error, and for a 503 after the last retry.
         """
-        for wait_s in WAITS_S:
-            answer = await self._http.request(method, path, json=body)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        for wait_s in RETRY_AFTER_S:
+            response = await self._http.request(method, path, json=body)
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             await asyncio.sleep(wait_s)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        response.raise_for_status()
+        return response.json() if response.content else None

@@ -1,4 +1,4 @@
-"""How the demo ended: a table from our own database, and one line of JSON from the sandbox's own record."""
+"""The result of the demo: a table from our own database, and one line of JSON from the sandbox's records."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,60 +11,66 @@ from migration.operations.wording import next_command, number_label, outage_text
 from state.enums import Status
 from state.rows import Position
 
-Numbers = Sequence[Mapping[str, Any]]
+Numbers = Sequence[Mapping[str, Any]]  # numbers as the sandbox shows them
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What is known when the story is over."""
-
-    before: Numbers  # the sandbox's numbers before anything was done
+    before: Numbers  # before anything was moved
     after: Numbers
     calls: Sequence[Mapping[str, Any]]
     board: Sequence[Position]
-    adopted: Sequence[Mapping[str, Any]]  # imported, but with no way to go
+    without_migration: Sequence[Mapping[str, Any]]  # imported numbers that had nothing to move
     now: datetime
-    killed: int
+    killed: int  # how many workers were killed
 
 
-def summary(end: DemoResult) -> dict[str, Any]:
-    """The line that `--json` prints last. Sides, outages and counts are the sandbox's."""
-    outages = sorted(caused_outages(end))
+def summary(result: DemoResult) -> dict[str, Any]:
+    """The line that `--json` prints last. Sides, outages and counts come from the sandbox."""
+    outages = sorted(caused_outages(result))
     return {
-        "numbers": len(end.after),
-        "on_cloud": sum(1 for one in end.after if one["side"] == "cloud"),
-        "blocked": sum(1 for at in end.board if at.status is Status.BLOCKED),
-        "itineraries": dict(sorted(Counter(at.itinerary for at in end.board).items())),
+        "numbers": len(result.after),
+        "on_cloud": sum(1 for number in result.after if number["side"] == "cloud"),
+        "blocked": sum(1 for position in result.board if position.status is Status.BLOCKED),
+        "itineraries": dict(sorted(Counter(position.itinerary for position in result.board).items())),
         "outage_s": {"p50": percentile(outages, 0.50), "p99": percentile(outages, 0.99)},
-        "calls": {"register": sum(1 for one in end.calls if one["call"] == "register")},
-        "double_effects": sum(one["double_effects"] for one in end.after),
-        "killed": end.killed,
-        "wrong_pins": sum(one["wrong_pins"] for one in end.after),
-        "sends_to_dead_side": sum(one["sends_to_dead_side"] for one in end.after),
+        "calls": {"register": sum(1 for call in result.calls if call["call"] == "register")},
+        "double_effects": sum(number["double_effects"] for number in result.after),
+        "killed": result.killed,
+        "wrong_pins": sum(number["wrong_pins"] for number in result.after),
+        "sends_to_dead_side": sum(number["sends_to_dead_side"] for number in result.after),
     }
 
 
-def caused_outages(end: DemoResult) -> list[float]:
-    """Outages of our making: of the numbers that On-Premises served before we came."""
-    served = {one["e164"] for one in end.before if one["side"] == "on_premises"}
-    return [float(one["outage_s"]) for one in end.after if one["e164"] in served and one["outage_s"] is not None]
+def caused_outages(result: DemoResult) -> list[float]:
+    """Outages in seconds that we caused: of numbers that On-Premises served before the move."""
+    served = {number["e164"] for number in result.before if number["side"] == "on_premises"}
+    return [
+        float(number["outage_s"])
+        for number in result.after
+        if number["e164"] in served and number["outage_s"] is not None
+    ]
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Nearest rank: a value that really occurred. None without values."""
+    """By nearest rank, so that the value has really occurred. `values` are sorted; None if there are none."""
     return round(values[max(ceil(share * len(values)), 1) - 1], 2) if values else None
 
 
-def problems(end: DemoResult) -> list[str]:
-    """What is wrong with the ending; empty when every number is accounted for and nothing happened twice."""
-    told = summary(end)
-    wrong = [f"{name} is {told[name]}" for name in ("double_effects", "wrong_pins", "sends_to_dead_side") if told[name]]
-    if told["on_cloud"] + told["blocked"] != told["numbers"]:
-        wrong.append(f"{told['numbers'] - told['on_cloud'] - told['blocked']} numbers are neither on Cloud nor blocked")
-    left = [at.ref for at in end.board if at.ended_at is None and at.status is not Status.BLOCKED]
-    if left:
-        wrong.append(f"not at their end: {', '.join(left)}")
-    if not end.killed:
+def problems(result: DemoResult) -> list[str]:
+    """What is wrong with the result; empty if every number is accounted for and nothing happened twice."""
+    figures = summary(result)
+    names = ("double_effects", "wrong_pins", "sends_to_dead_side")
+    wrong = [f"{name} is {figures[name]}" for name in names if figures[name]]
+    lost = figures["numbers"] - figures["on_cloud"] - figures["blocked"]
+    if lost:
+        wrong.append(f"{lost} numbers are neither on Cloud nor blocked")
+    live = [
+        position.ref for position in result.board if position.ended_at is None and position.status is not Status.BLOCKED
+    ]
+    if live:
+        wrong.append(f"not at their end: {', '.join(live)}")
+    if not result.killed:
         wrong.append("no worker was killed in the middle")
     return wrong
 
@@ -72,14 +78,21 @@ def problems(end: DemoResult) -> list[str]:
 COLUMNS = ("number", "itinerary", "side", "outage", "next command", "why")
 
 
-def table_rows(end: DemoResult) -> list[tuple[str, ...]]:
+def table_rows(result: DemoResult) -> list[tuple[str, ...]]:
+    """Cells in the order of COLUMNS."""
     moved = [
-        (number_label(at), at.itinerary, at.side.value, outage_text(at, end.now), next_command(at, end.now), _why(at))
-        for at in end.board
+        (
+            number_label(position),
+            position.itinerary,
+            position.side.value,
+            outage_text(position, result.now),
+            next_command(position, result.now),
+            (position.reason or "") if position.ended_at is None else "",
+        )
+        for position in result.board
     ]
-    adopted = [(str(row["ref"]), "-", "cloud", "-", "-", str(row["disposition_reason"] or "")) for row in end.adopted]
-    return sorted(moved + adopted)
-
-
-def _why(at: Position) -> str:
-    return (at.reason or "") if at.ended_at is None else ""
+    others = [
+        (str(row["ref"]), "-", "cloud", "-", "-", str(row["disposition_reason"] or ""))
+        for row in result.without_migration
+    ]
+    return sorted(moved + others)

@@ -31,7 +31,7 @@ class Wave:
     """The reads of a wave, one after the other; the last one stays. None is an answer that never comes."""
 
     def __init__(self, *boards: Board | None) -> None:
-        self.queries = self
+        self.queries = self.positions = self
         self._boards = list(boards)
 
     async def now(self) -> datetime:
@@ -70,8 +70,8 @@ async def test_the_progress_is_drawn_while_numbers_move(environment: FlowEnviron
     async def work() -> None:
         async with WaveArtifacts(Wave([ended(position), other]), "night", 901) as shown:  # type: ignore[arg-type]
             await shown.update_progress()
-            assert shown._drawing is not None
-            await shown._drawing
+            assert shown._writing is not None
+            await shown._writing
 
     await in_a_flow(work)
     assert (await artifact("wave-901")).data == 50

@@ -134,5 +134,5 @@ async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(enviro
 
 
 async def test_only_the_same_reference_confirms() -> None:
-    assert confirmation_problem(FIRST, FIRST) == ""
+    assert confirmation_problem(FIRST, FIRST) is None
     assert all(confirmation_problem(FIRST, typed) for typed in ("", "N-0010", "n-0001", "N-0001 "))

@@ -38,7 +38,7 @@ def ending(**changed: Any) -> DemoResult:
         "after": [seen("+1", "cloud", 1.5), seen("+2", "cloud", 500.0), seen("+3", "neither")],
         "calls": [{"call": "register"}, {"call": "register"}, {"call": "get.number"}],
         "board": BOARD,
-        "adopted": [],
+        "without_migration": [],
         "now": NOW,
         "killed": 1,
     }

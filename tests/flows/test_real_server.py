@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,7 +196,7 @@ async def shell(environment: FlowEnvironment, line: str) -> str:
     words = shlex.split(line)
     assert words[0] == "prefect"
     child = await asyncio.create_subprocess_exec(
-        *(environment.stack.python, "-m", *words),
+        *(sys.executable, "-m", *words),
         env=environment.stack.env | {"COLUMNS": "250"},
         stdout=asyncio.subprocess.PIPE,
     )
@@ -215,7 +216,7 @@ async def test_no_secret_reaches_prefect(environment: FlowEnvironment) -> None:
 
 async def test_a_prefect_that_does_not_answer_is_one_line(environment: FlowEnvironment) -> None:
     child = await asyncio.create_subprocess_exec(
-        *(environment.stack.python, "-m", "migration.cli", "deploy"),
+        *(sys.executable, "-m", "migration.cli", "deploy"),
         env=environment.stack.env | {"PREFECT_API_URL": "http://127.0.0.1:1/api"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

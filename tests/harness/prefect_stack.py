@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import DemoServers
 from migration.runtime.process_tree import Child
 from migration.settings import Settings
@@ -58,16 +57,16 @@ class PrefectStack(DemoServers):
 
     async def start_prefect(self) -> None:
         await super().start_prefect()
-        self._server = self._children[-1]
+        self._server = self.children[-1]
 
     def end(self) -> None:
         """Kill every process: a graceful end takes up to 20 s for each worker and server."""
-        while self._children:
-            self._children.pop().kill()
+        while self.children:
+            self.children.pop().kill()
 
     def open(self, name: str, *arguments: str) -> Child:
         """Start a command that keeps running, such as a worker, as a process of its own."""
-        return self._start(name, "migration.cli", *arguments)
+        return self.start_process(name, "migration.cli", *arguments)
 
     def kill_prefect(self) -> None:
         assert self._server is not None
@@ -78,14 +77,9 @@ class PrefectStack(DemoServers):
         self.kill_prefect()
         await self.start_prefect()
 
-    async def start_worker(self, name: str, *, limit: int = 1) -> Child:
+    async def start_worker(self, name: str, *options: str, limit: int = 1) -> Child:
         """Start a worker. With limit 1 it takes one flow run at a time: the parts of a wave go to different workers."""
-        child = self._start(name, "migration.cli", "worker", "--name", name, "--limit", str(limit))
-        async with PrefectApi(self.prefect_url) as api:
-            async for _ in self._patience(child, name):
-                if await api.worker_is_online(name):
-                    return child
-        raise AssertionError("patience ends by raising")
+        return await super().start_worker(name, "--limit", str(limit), *options)
 
 
 def write_scenario(path: Path, numbers: int, seed: int) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.async_api import Page, async_playwright, expect
 
 from migration.demo.prefect_api import PrefectApi
-from migration.demo.servers import HERE, DemoServers
+from migration.demo.servers import LOOPBACK, DemoServers
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -21,15 +21,15 @@ SIZE = (1280, 1100)
 class ServersWithPages(DemoServers):
     async def start_prefect(self) -> None:
         """Start Prefect with its web pages, which the demo does not need."""
-        child = self._start("prefect", "prefect", "server", "start", "--host", HERE, "--port", str(self.port))
+        child = self.start_process(
+            "prefect", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(self.port)
+        )
         async with PrefectApi(self.prefect_url) as api:
-            async for _ in self._patience(child, "prefect"):
-                if await api.healthy():
-                    return
+            await self.wait_until(child, "prefect", api.is_healthy)
 
     @property
     def pages(self) -> str:
-        return f"http://{HERE}:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
 
 @asynccontextmanager
