@@ -1,32 +1,30 @@
 """A `Number` made by hand, for unit tests of steps and of the engine.
 
-Its clients are plain fakes. Each fake answers every call from a script: a list of answers and exceptions, in order, of
-which the last repeats. Each fake records its calls. Nothing here opens a connection, reads a clock or starts a process.
+Its clients are the fakes of `fake_clients`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 from pydantic import SecretStr
 
-from migration.clients.commands import CommandResult, NamedCommands
+from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
-from migration.clients.graph_models import Backup, CloudNumber, Health, Profile, StorageSettings, SubscribedApp
+from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremApi, OnPremReading, Reading
-from migration.clients.traffic_hooks import HookAnswer, TrafficHooks
+from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.number import Number, SmokeMessage
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent, Probe
 from migration.steps.protocol import Step
 from migration.steps.reading_cache import ReadingCache
 from state.enums import PinProvenance, Side, Status
 from state.rows import CodeRow, FindingRow, InstanceRow, Position
+from tests.harness.clock import START
+from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeHooks, FakeOnPrem, FakeSecrets
 
-T = TypeVar("T")
-
-NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)  # before the sunset of On-Premises
-AFTER_SUNSET = datetime(2026, 2, 1, 8, 0, tzinfo=UTC)
+NOW = START  # before the sunset of On-Premises
 SEND_BY = 1005.0  # seconds on the boot-time clock
 
 PHONE_NUMBER_ID = "106500001"
@@ -116,207 +114,6 @@ POSITION = Position(
     created_at=NOW - timedelta(days=1),
     ended_at=None,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call that reached a fake, with its arguments by name."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-class Script:
-    """The answers of one fake, and the calls that it got.
-
-    `answers`: by call name, one answer or a list of them; an exception among them is raised. `listeners` are called
-    with `owner.call` before each answer; a listener may raise.
-    """
-
-    def __init__(self, owner: str, answers: Mapping[str, Any]) -> None:
-        self._owner = owner
-        self._answers = {
-            name: list(script) if isinstance(script, list) else [script] for name, script in answers.items()
-        }
-        self.calls: list[Call] = []
-        self.listeners: list[Callable[[str], None]] = []
-
-    def answer(self, kind: type[T], name: str, /, **arguments: Any) -> T:
-        """The next answer to a call that has to be scripted."""
-        value = self._next(name, arguments)
-        assert isinstance(value, kind), f"{self._owner}.{name} is scripted to answer {value!r}"
-        return value
-
-    def accept(self, name: str, /, **arguments: Any) -> None:
-        """A write. It succeeds where nothing else is scripted."""
-        self._answers.setdefault(name, [None])
-        self._next(name, arguments)
-
-    def _next(self, name: str, arguments: Mapping[str, Any]) -> object:
-        self.calls.append(Call(name, arguments))
-        for listener in self.listeners:
-            listener(f"{self._owner}.{name}")
-        assert name in self._answers, f"{self._owner}.{name} was called, and this test has no answer for it"
-        answers = self._answers[name]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def names(self) -> list[str]:
-        return [call.name for call in self.calls]
-
-    def arguments(self, name: str) -> list[Mapping[str, Any]]:
-        """The arguments of each call of this name, in order."""
-        return [call.arguments for call in self.calls if call.name == name]
-
-
-class FakeGraph:
-    """The calls of `GraphApi` that steps make."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.script = Script("graph", answers)
-
-    async def number(self, phone_number_id: str) -> CloudNumber:
-        return self.script.answer(CloudNumber, "number", phone_number_id=phone_number_id)
-
-    async def certificate(self, phone_number_id: str) -> str:
-        return self.script.answer(str, "certificate", phone_number_id=phone_number_id)
-
-    async def subscribed_apps(self, waba_id: str) -> tuple[SubscribedApp, ...]:
-        return self.script.answer(tuple, "subscribed_apps", waba_id=waba_id)
-
-    async def settings(self, phone_number_id: str) -> StorageSettings:
-        return self.script.answer(StorageSettings, "settings", phone_number_id=phone_number_id)
-
-    async def profile(self, phone_number_id: str) -> Profile:
-        return self.script.answer(Profile, "profile", phone_number_id=phone_number_id)
-
-    async def health(self, phone_number_id: str) -> Health:
-        return self.script.answer(Health, "health", phone_number_id=phone_number_id)
-
-    async def register(self, phone_number_id: str, pin: SecretStr, backup: Backup | None, *, send_by: float) -> None:
-        self.script.accept("register", phone_number_id=phone_number_id, pin=pin, backup=backup, send_by=send_by)
-
-    async def deregister(self, phone_number_id: str, *, send_by: float) -> None:
-        self.script.accept("deregister", phone_number_id=phone_number_id, send_by=send_by)
-
-    async def request_code(self, phone_number_id: str, method: str, language: str, *, send_by: float) -> None:
-        self.script.accept(
-            "request_code", phone_number_id=phone_number_id, method=method, language=language, send_by=send_by
-        )
-
-    async def verify_code(self, phone_number_id: str, code: SecretStr, *, send_by: float) -> None:
-        self.script.accept("verify_code", phone_number_id=phone_number_id, code=code, send_by=send_by)
-
-    async def set_pin(self, phone_number_id: str, pin: SecretStr, *, send_by: float) -> None:
-        self.script.accept("set_pin", phone_number_id=phone_number_id, pin=pin, send_by=send_by)
-
-    async def subscribe(self, waba_id: str, *, send_by: float) -> None:
-        self.script.accept("subscribe", waba_id=waba_id, send_by=send_by)
-
-    async def set_storage(self, phone_number_id: str, region: str, *, send_by: float) -> None:
-        self.script.accept("set_storage", phone_number_id=phone_number_id, region=region, send_by=send_by)
-
-    async def send_template(
-        self, phone_number_id: str, to: str, template: str, language: str, correlation: str, *, send_by: float
-    ) -> str:
-        return self.script.answer(
-            str,
-            "send_template",
-            phone_number_id=phone_number_id,
-            to=to,
-            template=template,
-            language=language,
-            correlation=correlation,
-            send_by=send_by,
-        )
-
-    async def set_profile(self, phone_number_id: str, changes: Mapping[str, Any], *, send_by: float) -> None:
-        self.script.accept("set_profile", phone_number_id=phone_number_id, changes=changes, send_by=send_by)
-
-
-class FakeOnPrem:
-    """The calls of `OnPremApi` that steps make."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.script = Script("onprem", answers)
-
-    async def reading(self) -> OnPremReading:
-        return self.script.answer(OnPremReading, "reading")
-
-    async def login(self) -> None:
-        self.script.accept("login")
-
-    async def profile(self) -> Profile:
-        return self.script.answer(Profile, "profile")
-
-    async def callback_queue(self) -> int:
-        return self.script.answer(int, "callback_queue")
-
-    async def set_two_step(self, pin: SecretStr, *, send_by: float) -> None:
-        self.script.accept("set_two_step", pin=pin, send_by=send_by)
-
-    async def backup(self, password: SecretStr) -> SecretStr:
-        return self.script.answer(SecretStr, "backup", password=password)
-
-    async def restore(self, data: SecretStr, password: SecretStr, *, send_by: float) -> None:
-        self.script.accept("restore", data=data, password=password, send_by=send_by)
-
-    async def account(
-        self, cc: str, national: str, method: str, cert: str, pin: SecretStr | None, *, send_by: float
-    ) -> bool:
-        return self.script.answer(
-            bool, "account", cc=cc, national=national, method=method, cert=cert, pin=pin, send_by=send_by
-        )
-
-    async def verify(self, code: SecretStr, *, send_by: float) -> None:
-        self.script.accept("verify", code=code, send_by=send_by)
-
-
-class FakeHooks:
-    """The calls of `TrafficHooks`."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.script = Script("hooks", answers)
-
-    async def announce(self, body: Mapping[str, Any], key: str, *, send_by: float) -> HookAnswer:
-        answer: HookAnswer = cast(
-            HookAnswer, self.script.answer(object, "announce", body=body, key=key, send_by=send_by)
-        )
-        return answer
-
-    async def ask(self, ask_url: str) -> HookAnswer:
-        answer: HookAnswer = cast(HookAnswer, self.script.answer(object, "ask", ask_url=ask_url))
-        return answer
-
-
-class FakeCommands:
-    """The one call of `NamedCommands`. It succeeds where nothing else is scripted."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.script = Script("commands", {"run": CommandResult(True, "")} | answers)
-
-    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
-        return self.script.answer(CommandResult, "run", name=name, arguments=arguments, send_by=send_by)
-
-
-class FakeSecrets:
-    """The sealed secrets of one number, in clear."""
-
-    def __init__(self, *, code: str | None = None, **secrets: str) -> None:
-        self.script = Script("secrets", {})
-        self._code = code
-        self._secrets = secrets
-
-    async def open(self, name: str) -> SecretStr | None:
-        self.script.accept("open", name=name)
-        value = self._secrets.get(name)
-        return SecretStr(value) if value is not None else None
-
-    async def open_code(self) -> SecretStr | None:
-        self.script.accept("open_code")
-        return SecretStr(self._code) if self._code is not None else None
 
 
 # -- builders

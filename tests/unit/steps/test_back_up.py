@@ -12,12 +12,12 @@ from migration.steps.back_up import BackUp
 from migration.steps.outcomes import Blocked, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from state.enums import Promise
+from tests.harness.fake_clients import FakeOnPrem
 from tests.harness.hand_made_number import (
     NOT_SERVING,
     REFUSED,
     SERVING,
     UNREACHABLE,
-    FakeOnPrem,
     kinds,
     later,
     make_intent,

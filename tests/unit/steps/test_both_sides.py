@@ -10,8 +10,9 @@ from migration.errors import Rejected, Transient
 from migration.steps.both_sides import SUNSET, cached_sides, expired, not_movable, read_both, read_sides, side_of
 from migration.steps.outcomes import Blocked, Evidence
 from state.enums import Side
+from tests.harness.clock import AFTER_SUNSET
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
-    AFTER_SUNSET,
     COMING_UP,
     DISCONNECTED,
     NOT_SERVING,
@@ -23,8 +24,6 @@ from tests.harness.hand_made_number import (
     REGISTERED_NOWHERE,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
     expiring,
     later,
     make_both,

@@ -12,6 +12,7 @@ from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Re
 from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise, Side
 from state.rows import FindingRow
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
 from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
@@ -22,9 +23,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
-    FakeSecrets,
     kinds,
     make_code,
     make_intent,

@@ -12,8 +12,9 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from state.enums import PinProvenance, Promise, Side
+from tests.harness.clock import AFTER_SUNSET
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
 from tests.harness.hand_made_number import (
-    AFTER_SUNSET,
     COMING_UP,
     DISCONNECTED,
     NOT_SERVING,
@@ -26,9 +27,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
-    FakeSecrets,
     kinds,
     make_both,
     make_intent,

@@ -14,8 +14,9 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from state.enums import Promise, Side
+from tests.harness.clock import AFTER_SUNSET
+from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
-    AFTER_SUNSET,
     DISCONNECTED,
     NOT_SERVING,
     NOW,
@@ -26,9 +27,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeCommands,
-    FakeGraph,
-    FakeOnPrem,
     kinds,
     later,
     make_both,

@@ -10,6 +10,7 @@ from migration.steps.drain import Drain
 from migration.steps.outcomes import Blocked, CannotTell, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
     NOT_SERVING,
     NOW,
@@ -18,8 +19,6 @@ from tests.harness.hand_made_number import (
     REFUSED,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
     kinds,
     make_intent,
     make_number,

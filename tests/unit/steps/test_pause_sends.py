@@ -11,12 +11,12 @@ from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence,
 from migration.steps.pause_sends import PauseSends
 from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise, Side
+from tests.harness.fake_clients import FakeHooks
 from tests.harness.hand_made_number import (
     NOW,
     PHONE_NUMBER_ID,
     SEND_BY,
     WABA_ID,
-    FakeHooks,
     kinds,
     make_intent,
     make_number,

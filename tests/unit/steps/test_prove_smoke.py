@@ -9,15 +9,8 @@ from migration.steps.outcomes import Blocked, CannotTell, Draft, Evidence, NotDo
 from migration.steps.protocol import Step, StepContract
 from migration.steps.prove_smoke import ProveSmoke
 from state.enums import Party, Promise
-from tests.harness.hand_made_number import (
-    NOW,
-    PHONE_NUMBER_ID,
-    FakeGraph,
-    kinds,
-    make_intent,
-    make_number,
-    read_repeatedly,
-)
+from tests.harness.fake_clients import FakeGraph
+from tests.harness.hand_made_number import NOW, PHONE_NUMBER_ID, kinds, make_intent, make_number, read_repeatedly
 
 STEP: Step = ProveSmoke()
 AVAILABLE = Health(messaging="AVAILABLE", why="")

@@ -13,6 +13,7 @@ from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence,
 from migration.steps.protocol import Step, StepContract
 from migration.steps.register import Register
 from state.enums import PinProvenance, Promise, Side
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
 from tests.harness.hand_made_number import (
     COMING_UP,
     DISCONNECTED,
@@ -26,9 +27,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
-    FakeSecrets,
     kinds,
     make_both,
     make_intent,

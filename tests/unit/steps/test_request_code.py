@@ -12,12 +12,12 @@ from migration.steps.protocol import Step, StepContract
 from migration.steps.request_code import RequestCode
 from state.enums import Party, Promise
 from state.rows import FindingRow
+from tests.harness.fake_clients import FakeGraph
 from tests.harness.hand_made_number import (
     NOW,
     ON_PREMISE,
     PHONE_NUMBER_ID,
     SEND_BY,
-    FakeGraph,
     kinds,
     make_intent,
     make_number,

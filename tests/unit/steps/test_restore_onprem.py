@@ -12,6 +12,7 @@ from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.restore_onprem import RestoreOnPrem
 from state.enums import Promise, Side
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
 from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
@@ -20,9 +21,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
-    FakeSecrets,
     kinds,
     make_intent,
     make_number,

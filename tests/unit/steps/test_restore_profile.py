@@ -10,10 +10,10 @@ from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.restore_profile import RestoreProfile
 from state.enums import Promise
+from tests.harness.fake_clients import FakeGraph
 from tests.harness.hand_made_number import (
     PHONE_NUMBER_ID,
     SEND_BY,
-    FakeGraph,
     kinds,
     make_intent,
     make_number,

@@ -11,6 +11,7 @@ from migration.steps.outcomes import Blocked, Done, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.secure_pin import SecurePin
 from state.enums import PinProvenance, Promise
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
 from tests.harness.hand_made_number import (
     NOT_SERVING,
     ON_PREMISE,
@@ -20,9 +21,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
-    FakeSecrets,
     kinds,
     make_intent,
     make_number,

@@ -7,7 +7,8 @@ from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.set_storage import SetStorage
 from state.enums import Promise
-from tests.harness.hand_made_number import PHONE_NUMBER_ID, SEND_BY, FakeGraph, make_intent, make_number
+from tests.harness.fake_clients import FakeGraph
+from tests.harness.hand_made_number import PHONE_NUMBER_ID, SEND_BY, make_intent, make_number
 
 ENABLED = "IN_COUNTRY_STORAGE_ENABLED"
 

@@ -11,6 +11,7 @@ from migration.steps.outcomes import Blocked, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.snapshot import Snapshot
 from state.enums import Promise, Side
+from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
     NOT_SERVING,
     NOW,
@@ -20,8 +21,6 @@ from tests.harness.hand_made_number import (
     REFUSED,
     SERVING,
     UNREACHABLE,
-    FakeGraph,
-    FakeOnPrem,
     expiring,
     make_intent,
     make_number,

@@ -13,6 +13,7 @@ from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.start_onprem import RestartOnPrem, StartOnPrem
 from state.enums import Promise
+from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
@@ -21,9 +22,6 @@ from tests.harness.hand_made_number import (
     SEND_BY,
     SERVING,
     UNREACHABLE,
-    FakeCommands,
-    FakeGraph,
-    FakeOnPrem,
     kinds,
     make_both,
     make_instance,

@@ -9,15 +9,8 @@ from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.subscribe import Subscribe
 from state.enums import Promise
-from tests.harness.hand_made_number import (
-    APP_ID,
-    SEND_BY,
-    WABA_ID,
-    FakeGraph,
-    make_intent,
-    make_number,
-    probe_repeatedly,
-)
+from tests.harness.fake_clients import FakeGraph
+from tests.harness.hand_made_number import APP_ID, SEND_BY, WABA_ID, make_intent, make_number, probe_repeatedly
 
 OURS = SubscribedApp(app_id=APP_ID)
 OURS_WITH_OVERRIDE = SubscribedApp(app_id=APP_ID, override_callback_uri="https://partner.example/hook")

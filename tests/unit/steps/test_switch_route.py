@@ -12,12 +12,12 @@ from migration.steps.protocol import Step, StepContract
 from migration.steps.resume_sends import ResumeSends
 from migration.steps.switch_route import SwitchRoute
 from state.enums import Party, Promise, Side
+from tests.harness.fake_clients import FakeHooks
 from tests.harness.hand_made_number import (
     NOW,
     PHONE_NUMBER_ID,
     SEND_BY,
     WABA_ID,
-    FakeHooks,
     kinds,
     make_intent,
     make_number,

@@ -12,13 +12,12 @@ from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Re
 from migration.steps.protocol import Step, StepContract
 from migration.steps.verify_code import VerifyCode
 from state.enums import Party, Promise
+from tests.harness.fake_clients import FakeGraph, FakeSecrets
 from tests.harness.hand_made_number import (
     NOW,
     ON_PREMISE,
     PHONE_NUMBER_ID,
     SEND_BY,
-    FakeGraph,
-    FakeSecrets,
     kinds,
     make_code,
     make_intent,

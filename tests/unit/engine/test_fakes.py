@@ -1,4 +1,4 @@
-"""The fakes have the calls of their clients; otherwise a step could pass its tests and fail at work."""
+"""The fakes have the calls of what they replace; otherwise a step could pass its tests and fail at work."""
 
 import inspect
 from collections.abc import Callable
@@ -10,8 +10,25 @@ from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.onprem import OnPremApi
 from migration.clients.traffic_hooks import TrafficHooks
-from migration.vault.store import NumberSecrets
-from tests.harness.hand_made_number import FakeCommands, FakeGraph, FakeHooks, FakeOnPrem, FakeSecrets, Script
+from migration.vault.store import NumberSecrets, SecretStore
+from state.ledger.attempts import Attempts
+from state.ledger.leases import Leases
+from state.ledger.moves import Moves
+from state.queries.gate import GateQueries
+from state.queries.positions import PositionQueries
+from state.queries.queries import Queries
+from state.queries.records import RecordQueries
+from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeHooks, FakeOnPrem, FakeSecrets, Script
+from tests.harness.ledger_in_memory import (
+    MemoryAttempts,
+    MemoryGate,
+    MemoryLeases,
+    MemoryMoves,
+    MemoryPositions,
+    MemoryQueries,
+    MemoryRecords,
+    MemorySecretStore,
+)
 
 FAKES: dict[type[Any], type[Any]] = {
     FakeGraph: GraphApi,
@@ -19,6 +36,14 @@ FAKES: dict[type[Any], type[Any]] = {
     FakeHooks: TrafficHooks,
     FakeCommands: NamedCommands,
     FakeSecrets: NumberSecrets,
+    MemoryLeases: Leases,
+    MemoryAttempts: Attempts,
+    MemoryMoves: Moves,
+    MemoryPositions: PositionQueries,
+    MemoryRecords: RecordQueries,
+    MemoryGate: GateQueries,
+    MemoryQueries: Queries,
+    MemorySecretStore: SecretStore,
 }
 
 

@@ -1,0 +1,138 @@
+"""A `StepExecutor` over one number that is held in memory, for unit tests of the engine.
+
+Each call of the ledger, the queries and the clients stands in one journal, in order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from migration.engine.executor import StepExecutor
+from migration.engine.itineraries import itinerary_named
+from migration.steps.both_sides import read_sides
+from migration.steps.number import Number
+from migration.steps.outcomes import Outcome, Waiting
+from state.enums import Side, Status
+from state.ledger.ledger import Ledger
+from state.queries.queries import Queries
+from state.rows import CodeRow, FindingRow, OpenAttempt, Position
+from tests.harness.clock import FakeClock
+from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeHooks, FakeOnPrem, FakeSecrets
+from tests.harness.hand_made_number import NOW, POSITION, make_number
+from tests.harness.ledger_in_memory import Journal, MemoryLedger, MemoryQueries, MemorySecretStore, NumberInMemory
+
+HOLDER = "worker-1"
+
+
+class EngineInMemory:
+    """One number at `step` of `itinerary`, with what its earlier steps found a moment ago.
+
+    `columns` are of its position; `ahead` is how far the database's clock is ahead of this process's.
+    """
+
+    def __init__(
+        self,
+        step: str,
+        itinerary: str = "WITH_BACKUP",
+        *,
+        graph: FakeGraph | None = None,
+        onprem: FakeOnPrem | None = None,
+        hooks: FakeHooks | None = None,
+        commands: FakeCommands | None = None,
+        secrets: Mapping[str, str] | None = None,
+        code: str | None = None,
+        default_smoke_to: str | None = None,
+        ahead: timedelta = timedelta(),
+        **columns: Any,
+    ) -> None:
+        self.clock = FakeClock(NOW)
+        self.journal = Journal()
+        self._ahead = ahead
+        self._default_smoke_to = default_smoke_to
+        self.graph, self.onprem = graph or FakeGraph(), onprem
+        self.hooks, self.commands = hooks, commands or FakeCommands()
+        for fake in (self.graph, self.onprem, self.hooks, self.commands):
+            if fake is not None:
+                fake.script.listeners.append(self.journal.enter)
+        position = replace(POSITION, **({"itinerary": itinerary, "next_step": step, "status": Status.READY} | columns))
+        self.row = NumberInMemory(position, secrets=dict(secrets or {}))
+        if code is not None:
+            self.type_code(code)
+        for entry in itinerary_named(itinerary).before(step):
+            if entry.step.contract.fresh_for is not None:
+                self.row.results[entry.name] = FindingRow(entry.name, self.now(), {})
+        self.ledger = MemoryLedger(self.row, self.now, self.journal)
+        self.executor = StepExecutor(
+            cast(Ledger, self.ledger),
+            cast(Queries, MemoryQueries(self.row, self.now, self.journal)),
+            self,
+            MemorySecretStore(self.row, self.journal),
+            self.clock,
+            HOLDER,
+            read_sides,
+        )
+
+    def now(self) -> datetime:
+        """The database's time."""
+        return self.clock.now() + self._ahead
+
+    async def of(self, position: Position, now: datetime) -> Number:
+        """The number that a step sees."""
+        self.journal.enter("numbers.of")
+        row = self.row
+        code = row.secrets.get("code") if row.code is not None else None
+        secrets = FakeSecrets(code=code, **{name: value for name, value in row.secrets.items() if name != "code"})
+        secrets.script.listeners.append(self.journal.enter)
+        number = make_number(
+            self.graph,
+            self.onprem,
+            self.hooks,
+            self.commands,
+            secrets,
+            now=now,
+            results=dict(row.results),
+            code=row.code,
+            default_smoke_to=self._default_smoke_to,
+        )
+        return replace(number, state=position, notes=dict(row.notes))
+
+    def type_code(self, code: str) -> None:
+        """Somebody types the code in."""
+        self.row.code = CodeRow(5, self.now(), "ana", "entered")
+        self.row.secrets["code"] = code
+
+    def open(self, facts: Mapping[str, Any] | None = None, **columns: Any) -> OpenAttempt:
+        """Leave an attempt at the present step open, as a worker does that dies after its intent."""
+        row, step, now = self.row, self.row.position.next_step or "", self.now()
+        number = row.position.attempts + 1
+        contract = itinerary_named(row.position.itinerary).at(step).step.contract
+        due = now + contract.longest_call + timedelta(seconds=5)
+        attempt = OpenAttempt(
+            100 + number,
+            number,
+            step,
+            f"1/{step}/{number}",
+            {"side_before": Side.ON_PREMISES, **(facts or {})},
+            Side.ON_PREMISES,
+            now,
+            due,
+            due + contract.settle_for,
+        )
+        row.open_attempt = replace(attempt, **columns)
+        row.attempts.append({"id": attempt.id, "number": number, "step": step, "ended": None})
+        row.update(attempts=number)
+        return row.open_attempt
+
+    async def run(self) -> Outcome:
+        return await self.executor.run_next(self.row.position.migration_id)
+
+    async def run_until_it_ends(self, passes: int = 200) -> Outcome:
+        """Run the present step until it does not wait any more; every wait is slept out, however long it is."""
+        outcome = await self.run()
+        for _ in range(passes):
+            if not isinstance(outcome, Waiting):
+                break
+            self.clock.advance(max((outcome.until - self.now()).total_seconds(), 0.0))
+            outcome = await self.run()
+        return outcome
