@@ -60,7 +60,7 @@ def test_every_exit_code_is_on_the_page() -> None:
 
 
 def test_the_columns_of_an_inventory() -> None:
-    needed, _, more = (DOCS / "inventory.md").read_text().partition("## Columns that may be there")
+    needed, _, more = (DOCS / "inventory.md").read_text().partition("## Optional columns")
     assert [row[0].strip("`") for row in rows(needed)] == list(REQUIRED)
     assert [row[0].strip("`") for row in rows(more)] == list(OPTIONAL)
     assert all(region in more for region in REGIONS)
