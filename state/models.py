@@ -387,7 +387,6 @@ class OutboxTable(Base):
     event: Mapped[str] = mapped_column(String(30))
     epoch: Mapped[int]
     body: Mapped[dict[str, Any]]
-    ask_url: Mapped[str | None] = mapped_column(String(500))
     answer: Mapped[str | None] = mapped_column(String(20))
     made_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]

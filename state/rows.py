@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from state.enums import AttemptEnd, Party, PinProvenance, Side, Status, WaveState
+from state.enums import Party, PinProvenance, Side, Status, WaveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,6 @@ class Position:
     storage_region: str | None
     smoke_to: str | None
     pin_provenance: PinProvenance | None
-    pin_since: datetime | None
     onprem_off_stated_by: str | None
     onprem_off_stated_at: datetime | None
     disposition: str | None
@@ -159,15 +158,6 @@ class OpenAttempt:
     opened_at: datetime
     answer_due: datetime
     settle_by: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedAttempt:
-    number: int
-    step: str
-    ended: AttemptEnd
-    opened_at: datetime
-    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,6 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             number.storage_region,
             number.smoke_to,
             number.pin_provenance,
-            number.pin_since,
             number.onprem_off_stated_by,
             number.onprem_off_stated_at,
             number.disposition,

@@ -106,7 +106,6 @@ POSITION = Position(
     storage_region=None,
     smoke_to=None,
     pin_provenance=PinProvenance.SET_BY_US,
-    pin_since=None,
     onprem_off_stated_by=None,
     onprem_off_stated_at=None,
     disposition=None,

@@ -144,7 +144,7 @@ async def differences(harness: Harness, app: App, number: dict[str, Any]) -> lis
     """In what a number did not end as it has to, by the sandbox's record first and by ours."""
     position = await app.queries.positions.find(number["ref"])
     far, ends = harness.sandbox_number(position), number["ends"]
-    found = {
+    actual_and_expected = {
         "side": (far.side, ends["side"]),
         "effective registers": (far.registered, ends["registers"]),
         "second effects": (far.double_effects, 0),
@@ -158,4 +158,8 @@ async def differences(harness: Harness, app: App, number: dict[str, Any]) -> lis
     }
     step = f"{position.next_step} of {position.itinerary}"
     where = f"{position.ref} ({number['left']}), {position.status} at {step}: {position.reason}"
-    return [f"{what} is {is_}, not {wanted}; {where}" for what, (is_, wanted) in found.items() if is_ != wanted]
+    return [
+        f"{name} is {actual}, not {expected}; {where}"
+        for name, (actual, expected) in actual_and_expected.items()
+        if actual != expected
+    ]

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ async def opened(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 async def catalogue(url: str) -> set[tuple[Any, ...]]:
-    """Everything the database knows of its tables, in its own words."""
+    """All that the database's own catalogue says about its tables."""
     async with opened(url) as engine, engine.connect() as connection:
         return await connection.run_sync(_catalogue)
 
@@ -42,9 +43,10 @@ def _catalogue(connection: Connection) -> set[tuple[Any, ...]]:
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
         return {(row[0], row[1], _parts(row[2])) for row in rows if row[1] != "alembic_version"}
-    asked = """
+    # Places are counted anew: PostgreSQL never gives the position of a dropped column to another one.
+    query = """
         SELECT 'column', table_name, column_name, data_type, is_nullable, column_default,
-            character_maximum_length, ordinal_position
+            character_maximum_length, row_number() OVER (PARTITION BY table_name ORDER BY ordinal_position)
           FROM information_schema.columns WHERE table_schema = 'public'
         UNION SELECT 'index', tablename, indexname, indexdef, NULL, NULL, NULL, NULL
           FROM pg_indexes WHERE schemaname = 'public'
@@ -52,11 +54,11 @@ def _catalogue(connection: Connection) -> set[tuple[Any, ...]]:
             NULL, NULL, NULL, NULL
           FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     """
-    return {tuple(row) for row in connection.exec_driver_sql(asked) if row[1] != "alembic_version"}
+    return {tuple(row) for row in connection.exec_driver_sql(query) if row[1] != "alembic_version"}
 
 
 def _parts(sql: str) -> tuple[str, ...]:
-    """The columns and constraints of a CREATE, in any order: an added column stands behind the constraints."""
+    """The columns and constraints of a CREATE, sorted: SQLite puts an added column after the constraints."""
     head, _, rest = " ".join(sql.split()).partition("(")
     inner, _, tail = rest.rpartition(")")
     parts, depth = [""], 0
@@ -77,6 +79,22 @@ async def test_up_down_and_up_again_leave_the_same_tables(empty_url: str) -> Non
     await schema.upgrade(empty_url)
     assert await catalogue(empty_url) == first
     assert first
+
+
+async def test_each_revision_taken_back_alone_leaves_the_tables_before_it(empty_url: str) -> None:
+    script = ScriptDirectory(str(schema.revisions()))
+    names = [revision.revision for revision in reversed([*script.walk_revisions()])]
+    for before, after in pairwise(names):
+        await schema.upgrade(empty_url, before)
+        tables = without_places(await catalogue(empty_url))
+        await schema.upgrade(empty_url, after)
+        await schema.downgrade(empty_url, before)
+        assert without_places(await catalogue(empty_url)) == tables, after
+
+
+def without_places(tables: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """A column that was dropped comes back as the last one of its table."""
+    return {row[:7] for row in tables}
 
 
 async def test_the_revisions_make_exactly_the_models(empty_url: str) -> None:
@@ -122,8 +140,8 @@ async def test_a_database_of_a_newer_cutover_is_refused_and_left_alone(empty_url
         with pytest.raises(SchemaTooNew, match="2031_01_01_from_the_future"):
             await schema.upgrade(empty_url)
         async with engine.connect() as connection:
-            told = await connection.execute(text("SELECT version_num FROM alembic_version"))
-            assert told.scalar_one() == "2031_01_01_from_the_future"
+            version = await connection.execute(text("SELECT version_num FROM alembic_version"))
+            assert version.scalar_one() == "2031_01_01_from_the_future"
 
 
 async def in_a_process(url: str) -> int:
