@@ -1,4 +1,4 @@
-"""What Prefect shows of a wave while it runs and when it ends, whoever else runs it and whatever becomes of Prefect."""
+"""The artifacts that Prefect shows of a wave while it runs and at its end, also when another run has part of it."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ Board = Sequence[Position]
 
 
 class Wave:
-    """The reads of a wave, one after the other; the last one stays. None is an answer that never comes."""
+    """The queries of a wave: gives the boards in order and repeats the last one. None never answers."""
 
     def __init__(self, *boards: Board | None) -> None:
         self.queries = self.positions = self
@@ -45,17 +45,17 @@ class Wave:
         return board
 
 
-async def in_a_flow(work: Callable[[], Awaitable[Any]]) -> None:
-    """Artifacts belong to a run."""
+async def in_a_flow(coroutine_function: Callable[[], Awaitable[Any]]) -> None:
+    """Run it inside a flow, because an artifact belongs to a flow run."""
 
     @flow(name="around", retries=0)
     async def around() -> None:
-        await work()
+        await coroutine_function()
 
     await around()
 
 
-async def two(environment: FlowEnvironment) -> list[Position]:
+async def import_two_numbers(environment: FlowEnvironment) -> list[Position]:
     await environment.start_and_import("--numbers", "2", wave="")
     return list(await environment.positions())
 
@@ -64,47 +64,47 @@ def ended(position: Position) -> Position:
     return replace(position, status=Status.DONE, side=Side.CLOUD, next_step=None, ended_at=NOW, lease_holder=None)
 
 
-async def test_the_progress_is_drawn_while_numbers_move(environment: FlowEnvironment) -> None:
-    position, other = await two(environment)
+async def test_progress_is_written_while_numbers_move(environment: FlowEnvironment) -> None:
+    position, other = await import_two_numbers(environment)
 
     async def work() -> None:
-        async with WaveArtifacts(Wave([ended(position), other]), "night", 901) as shown:  # type: ignore[arg-type]
-            await shown.update_progress()
-            assert shown._writing is not None
-            await shown._writing
+        async with WaveArtifacts(Wave([ended(position), other]), "night", 901) as artifacts:  # type: ignore[arg-type]
+            await artifacts.update_progress()
+            assert artifacts._writing is not None
+            await artifacts._writing
 
     await in_a_flow(work)
     assert (await artifact("wave-901")).data == 50
 
 
-async def test_numbers_do_not_wait_for_a_picture() -> None:
-    async with asyncio.timeout(5), WaveArtifacts(Wave(None), "night", 902) as shown:  # type: ignore[arg-type]
-        await shown.update_progress()
-        await shown.update_progress()
+async def test_numbers_do_not_wait_for_an_artifact() -> None:
+    async with asyncio.timeout(5), WaveArtifacts(Wave(None), "night", 902) as artifacts:  # type: ignore[arg-type]
+        await artifacts.update_progress()
+        await artifacts.update_progress()
 
 
-async def test_the_last_table_is_the_true_one(environment: FlowEnvironment) -> None:
-    """Another run ended, and wrote its table, between this one's reading and its writing."""
-    position, other = await two(environment)
+async def test_the_last_table_shows_the_final_state(environment: FlowEnvironment) -> None:
+    """Another run ended and wrote its table after this run read the wave and before it wrote its own."""
+    position, other = await import_two_numbers(environment)
     before, after = [ended(position), other], [ended(position), ended(other)]
 
     async def work() -> None:
-        async with WaveArtifacts(Wave(before, after), "night", 903) as shown:  # type: ignore[arg-type]
-            assert list(await shown.finish()) == after
+        async with WaveArtifacts(Wave(before, after), "night", 903) as artifacts:  # type: ignore[arg-type]
+            assert list(await artifacts.finish()) == after
 
     await in_a_flow(work)
     assert [row["status"] for row in json.loads((await artifact("wave-903-table")).data)] == ["done", "done"]
     assert (await artifact("wave-903")).data == 100
 
 
-async def test_a_table_is_written_once_while_another_run_goes_on(environment: FlowEnvironment) -> None:
-    """That run will write the next one at its own end."""
-    position, other = await two(environment)
+async def test_a_table_is_written_once_while_another_run_continues(environment: FlowEnvironment) -> None:
+    """The other run writes the table again at its own end."""
+    position, other = await import_two_numbers(environment)
     moving = [replace(other, next_step=step, lease_holder="another") for step in ("drain", "register", "confirm")]
 
     async def work() -> None:
-        reads = [[ended(position), one] for one in moving]
-        async with WaveArtifacts(Wave(*reads), "night", 904) as shown:  # type: ignore[arg-type]
-            assert list(await shown.finish()) == reads[1]
+        reads = [[ended(position), unfinished] for unfinished in moving]
+        async with WaveArtifacts(Wave(*reads), "night", 904) as artifacts:  # type: ignore[arg-type]
+            assert list(await artifacts.finish()) == reads[1]
 
     await in_a_flow(work)

@@ -1,4 +1,4 @@
-"""The way back, asked for in Prefect's form: what it refuses first, what it says, and where the number is then."""
+"""The flow back-to-onprem: its confirmation, refusals and messages, and the side of the number afterwards."""
 
 import shutil
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from state.enums import Side, Status
 from tests.harness.flow_environment import FlowEnvironment
 from tests.harness.prefect_stack import name_start_command
 
-# As in tests/flows: one loop for all, and Prefect leaves some sockets to the garbage collector.
+# One event loop for all tests; Prefect leaves some sockets to the garbage collector.
 pytestmark = [
     pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
     pytest.mark.asyncio(loop_scope="session"),
@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 FIRST = "N-0001"
-# Verified and without a usable backup: its client is stopped first, and then Cloud asks for another code.
+# Verified and without a usable backup: its client is stopped first, and then Cloud demands another code.
 STOPPED = """
 world: open
 switches: {dark_verified_registers: "no"}
@@ -37,47 +37,47 @@ numbers:
 """
 
 
-async def moved(environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch, *fleet: str) -> None:
-    """One number, taken as far as it goes, whose client can be started again by a named command."""
-    house = environment.stack
-    await house.start_sandbox(*fleet)
-    monkeypatch.setenv("CUTOVER_GRAPH_URL", house.graph_url)
-    inventory = write_home(house.home, house.manifest, "")
-    name_start_command(house.home / "cutover.toml", inventory, environment.sandbox_url)
-    shutil.copy(environment.template, house.home / "cutover.db")
-    write_private(house.settings.key_path, new_master_key().get_secret_value())
+async def migrate_first_number(environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch, *fleet: str) -> None:
+    """Run migrate-number for N-0001; a named command can start its client again."""
+    stack = environment.stack
+    await stack.start_sandbox(*fleet)
+    monkeypatch.setenv("CUTOVER_GRAPH_URL", stack.graph_url)
+    inventory = write_home(stack.home, stack.manifest, "")
+    name_start_command(stack.home / "cutover.toml", inventory, environment.sandbox_url)
+    shutil.copy(environment.template, stack.home / "cutover.db")
+    write_private(stack.settings.key_path, new_master_key().get_secret_value())
     async with environment.app() as app:
         await import_fleet(app, inventory, "tester", lambda done, of: None)
     await migrate_number(FIRST, return_state=True)
 
 
-async def back(**asked: Any) -> State[Any]:
-    state: State[Any] = await back_to_onprem(FIRST, return_state=True, **asked)
+async def roll_back(**parameters: Any) -> State[Any]:
+    state: State[Any] = await back_to_onprem(FIRST, return_state=True, **parameters)
     return state
 
 
-async def test_a_number_goes_back(
+async def test_a_number_returns_to_on_premises(
     environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its client was stopped and Cloud does not have it yet: the registration On-Premises is still alive."""
+    """Its client was stopped and Cloud does not serve it yet: the On-Premises registration is still valid."""
     (tmp_path / "fleet.yaml").write_text(STOPPED)
-    await moved(environment, monkeypatch, "--scenario", str(tmp_path / "fleet.yaml"))
-    assert [one["side"] for one in await environment.sandbox_numbers()] == ["neither"]
+    await migrate_first_number(environment, monkeypatch, "--scenario", str(tmp_path / "fleet.yaml"))
+    assert [number["side"] for number in await environment.sandbox_numbers()] == ["neither"]
     async with environment.app() as app:
         await app.ledger.field_facts.record("onprem_registration", "open", "tried with one number", "tester")
-    state = await back(confirm=FIRST)
+    state = await roll_back(confirm=FIRST)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
-    assert [one["side"] for one in await environment.sandbox_numbers()] == ["on_premises"]
+    assert [number["side"] for number in await environment.sandbox_numbers()] == ["on_premises"]
     [position] = await environment.positions()
     assert (position.side, position.status) == (Side.ON_PREMISES, Status.DONE)
 
-    again = await back(confirm=FIRST)
-    assert again.type is StateType.FAILED
-    assert "back on On-Premises already" in str(again.message)
+    second = await roll_back(confirm=FIRST)
+    assert second.type is StateType.FAILED
+    assert "back on On-Premises already" in str(second.message)
 
 
-class At:
-    """A number at its end, as far as the state of a run looks at it."""
+class EndedNumber:
+    """An ended number, with the attributes that `final_state` reads."""
 
     ref, side, ended_at = FIRST, Side.CLOUD, datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -85,42 +85,42 @@ class At:
         self.itinerary = itinerary
 
 
-async def test_a_number_that_came_forward_again_has_not_gone_back() -> None:
+async def test_a_number_that_was_recovered_on_cloud_has_not_returned() -> None:
     outcome = Advanced("restore_profile", ended=True)
-    state = final_state(At("FORWARD_RECOVERY"), outcome)
+    state = final_state(EndedNumber("FORWARD_RECOVERY"), outcome)
     assert (state.type, state.name) == (StateType.FAILED, "NotBack")
     assert state.message == "N-0001 could not go back; it ended on cloud by FORWARD_RECOVERY"
-    assert final_state(At("BACK_TO_ONPREM"), outcome).name == "Completed"
+    assert final_state(EndedNumber("BACK_TO_ONPREM"), outcome).name == "Completed"
 
 
 @pytest.mark.parametrize(
-    ("confirm", "said"),
+    ("confirm", "message"),
     [("", "type N-0001 once more into Confirm; nothing was changed"), ("N-0002", "Confirm says N-0002")],
 )
-async def test_what_is_not_confirmed_changes_nothing(environment: FlowEnvironment, confirm: str, said: str) -> None:
+async def test_a_wrong_confirmation_changes_nothing(environment: FlowEnvironment, confirm: str, message: str) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
-    state = await back(confirm=confirm)
+    state = await roll_back(confirm=confirm)
     assert state.type is StateType.FAILED
-    assert said in (state.message or "")
+    assert message in (state.message or "")
     assert await environment.sandbox_writes() == []
 
 
-async def test_a_closed_way_is_refused_and_a_dry_run_says_so(
+async def test_a_closed_rollback_is_refused_and_reported_by_a_dry_run(
     environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await moved(environment, monkeypatch, "--numbers", "1")
-    assert [one["side"] for one in await environment.sandbox_numbers()] == ["cloud"]
+    await migrate_first_number(environment, monkeypatch, "--numbers", "1")
+    assert [number["side"] for number in await environment.sandbox_numbers()] == ["cloud"]
     before = await environment.sandbox_writes()
-    told = await back(dry_run=True)
-    assert (told.type, told.name) == (StateType.COMPLETED, "DryRun")
-    assert str(told.message).startswith("N-0001: the way back is closed: ")
-    state = await back(confirm=FIRST)
+    dry_run = await roll_back(dry_run=True)
+    assert (dry_run.type, dry_run.name) == (StateType.COMPLETED, "DryRun")
+    assert str(dry_run.message).startswith("N-0001: the way back is closed: ")
+    state = await roll_back(confirm=FIRST)
     assert state.type is StateType.FAILED
     assert "stays there; nothing was changed" in str(state.message)
     assert await environment.sandbox_writes() == before
 
 
-async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(environment: FlowEnvironment) -> None:
+async def test_an_unknown_number_fails_with_one_line_and_changes_nothing(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
     rows = environment.database_dump()
     state: State[Any] = await back_to_onprem("N-9999", confirm="N-9999", return_state=True)
@@ -133,6 +133,6 @@ async def test_a_number_that_nobody_knows_is_one_line_and_changes_nothing(enviro
     assert run.name == "back to On-Premises N-9999"
 
 
-async def test_only_the_same_reference_confirms() -> None:
+async def test_only_the_reference_itself_confirms() -> None:
     assert confirmation_problem(FIRST, FIRST) is None
     assert all(confirmation_problem(FIRST, typed) for typed in ("", "N-0010", "n-0001", "N-0001 "))

@@ -1,4 +1,4 @@
-"""The demo's last line, from a record."""
+"""The last line of the demo, and the problems it reports, from a made-up result."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,42 +11,46 @@ from state.enums import Status
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-class At:
-    """A number migration, as far as the report looks at it."""
+class EndedMigration:
+    """A number migration, with the attributes that the report reads."""
 
     def __init__(self, ref: str, itinerary: str, status: Status) -> None:
         self.ref, self.itinerary, self.status = ref, itinerary, status
         self.ended_at = NOW if status is Status.DONE else None
 
 
-def seen(e164: str, side: str, outage_s: float | None = None, **more: int) -> dict[str, Any]:
+def sandbox_number(e164: str, side: str, outage_s: float | None = None, **counters: int) -> dict[str, Any]:
     counts = {"double_effects": 0, "wrong_pins": 0, "sends_to_dead_side": 0}
-    return {"e164": e164, "side": side, "outage_s": outage_s} | counts | more
+    return {"e164": e164, "side": side, "outage_s": outage_s} | counts | counters
 
 
-BEFORE = [seen("+1", "on_premises"), seen("+2", "neither"), seen("+3", "neither")]
+BEFORE = [sandbox_number("+1", "on_premises"), sandbox_number("+2", "neither"), sandbox_number("+3", "neither")]
 BOARD = [
-    At("N-0001", "WITH_BACKUP", Status.DONE),
-    At("N-0002", "CODE_AFTER", Status.DONE),
-    At("N-0003", "CODE_AFTER", Status.BLOCKED),
+    EndedMigration("N-0001", "WITH_BACKUP", Status.DONE),
+    EndedMigration("N-0002", "CODE_AFTER", Status.DONE),
+    EndedMigration("N-0003", "CODE_AFTER", Status.BLOCKED),
 ]
 
 
-def ending(**changed: Any) -> DemoResult:
-    told: dict[str, Any] = {
+def demo_result(**changes: Any) -> DemoResult:
+    values: dict[str, Any] = {
         "before": BEFORE,
-        "after": [seen("+1", "cloud", 1.5), seen("+2", "cloud", 500.0), seen("+3", "neither")],
+        "after": [
+            sandbox_number("+1", "cloud", 1.5),
+            sandbox_number("+2", "cloud", 500.0),
+            sandbox_number("+3", "neither"),
+        ],
         "calls": [{"call": "register"}, {"call": "register"}, {"call": "get.number"}],
         "board": BOARD,
         "without_migration": [],
         "now": NOW,
         "killed": 1,
     }
-    return DemoResult(**(told | changed))
+    return DemoResult(**(values | changes))
 
 
-def test_the_line() -> None:
-    assert summary(ending()) == {
+def test_the_summary_of_a_result() -> None:
+    assert summary(demo_result()) == {
         "numbers": 3,
         "on_cloud": 2,
         "blocked": 1,
@@ -58,23 +62,38 @@ def test_the_line() -> None:
         "wrong_pins": 0,
         "sends_to_dead_side": 0,
     }
-    assert problems(ending()) == []
+    assert problems(demo_result()) == []
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changes", "problem"),
     [
         ({"killed": 0}, "no worker was killed"),
-        ({"after": [seen("+1", "cloud", 1.5), seen("+2", "neither"), seen("+3", "neither")]}, "1 numbers are neither"),
         (
-            {"after": [seen("+1", "cloud", double_effects=1), seen("+2", "cloud"), seen("+3", "neither")]},
+            {
+                "after": [
+                    sandbox_number("+1", "cloud", 1.5),
+                    sandbox_number("+2", "neither"),
+                    sandbox_number("+3", "neither"),
+                ]
+            },
+            "1 numbers are neither",
+        ),
+        (
+            {
+                "after": [
+                    sandbox_number("+1", "cloud", double_effects=1),
+                    sandbox_number("+2", "cloud"),
+                    sandbox_number("+3", "neither"),
+                ]
+            },
             "double_effects",
         ),
-        ({"board": [*BOARD[:2], At("N-0003", "CODE_AFTER", Status.WAITING)]}, "N-0003"),
+        ({"board": [*BOARD[:2], EndedMigration("N-0003", "CODE_AFTER", Status.WAITING)]}, "N-0003"),
     ],
 )
-def test_a_story_that_did_not_come_out(changed: dict[str, Any], said: str) -> None:
-    assert any(said in one for one in problems(ending(**changed)))
+def test_each_problem_is_reported(changes: dict[str, Any], problem: str) -> None:
+    assert any(problem in line for line in problems(demo_result(**changes)))
 
 
 @pytest.mark.parametrize(
@@ -86,5 +105,5 @@ def test_a_story_that_did_not_come_out(changed: dict[str, Any], said: str) -> No
         ([float(n) for n in range(1, 101)], 0.99, 99.0),
     ],
 )
-def test_percentiles_are_values_that_occurred(values: list[float], share: float, expected: float | None) -> None:
+def test_a_percentile_is_a_value_that_occurred(values: list[float], share: float, expected: float | None) -> None:
     assert percentile(values, share) == expected

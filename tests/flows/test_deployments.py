@@ -1,4 +1,4 @@
-"""What a Prefect server is told, as data."""
+"""The deployments and schedules that a Prefect server gets, as data."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,17 +31,19 @@ WAVE = WaveRow(
 )
 
 
-class Left:
-    """A number of a wave, as far as schedules look at it."""
+class WaveNumber:
+    """A number of a wave, with the attributes that schedules read."""
 
     def __init__(self, wave: str, ended: datetime | None = None) -> None:
         self.wave = wave
         self.ended_at = ended
 
 
-def told(flow: str, planned: tuple[ScheduledRun, ...] = ()) -> dict[str, Any]:
+def deployment_of(flow: str, planned: tuple[ScheduledRun, ...] = ()) -> dict[str, Any]:
     entrypoint = FLOWS[flow][0]
-    return next(one for one in prefect_yaml(planned)["deployments"] if one["entrypoint"] == entrypoint)
+    return next(
+        deployment for deployment in prefect_yaml(planned)["deployments"] if deployment["entrypoint"] == entrypoint
+    )
 
 
 WAITS = {"limit": 10, "collision_strategy": "ENQUEUE"}
@@ -56,82 +58,84 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_limits(flow: str) -> None:
-    assert told(flow).get("concurrency_limit") == LIMITS[flow]
+def test_the_concurrency_limit_of_each_flow(flow: str) -> None:
+    assert deployment_of(flow).get("concurrency_limit") == LIMITS[flow]
 
 
-def test_only_sweep_has_a_schedule_of_its_own() -> None:
-    assert told("sweep")["schedules"] == [{"interval": 60, "slug": "sweep"}]
-    assert [flow for flow in FLOWS if told(flow)["schedules"]] == ["sweep"]
+def test_only_sweep_has_a_schedule_without_a_wave() -> None:
+    assert deployment_of("sweep")["schedules"] == [{"interval": 60, "slug": "sweep"}]
+    assert [flow for flow in FLOWS if deployment_of(flow)["schedules"]] == ["sweep"]
 
 
-def test_nothing_of_the_environment_is_written(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_environment_variable_is_written(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUTOVER_MASTER_KEY", "a-key-that-must-not-be-there")
     text = write_prefect_file((), tmp_path).read_text()
     assert "CUTOVER_" not in text
     assert "a-key" not in text
-    assert all(one["work_pool"]["job_variables"] == {} for one in yaml.safe_load(text)["deployments"])
+    assert all(deployment["work_pool"]["job_variables"] == {} for deployment in yaml.safe_load(text)["deployments"])
 
 
-def test_prefect_reads_the_file_as_it_is_meant(tmp_path: Any) -> None:
-    planned = scheduled_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
-    read = PrefectYamlModel.model_validate(yaml.safe_load(write_prefect_file(planned, tmp_path).read_text()))
-    assert [one.entrypoint for one in read.deployments] == [entrypoint for entrypoint, _ in FLOWS.values()]
-    assert read.pull == []
+def test_prefect_can_parse_the_file(tmp_path: Any) -> None:
+    planned = scheduled_runs([WAVE], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
+    parsed = PrefectYamlModel.model_validate(yaml.safe_load(write_prefect_file(planned, tmp_path).read_text()))
+    assert [deployment.entrypoint for deployment in parsed.deployments] == [
+        entrypoint for entrypoint, _ in FLOWS.values()
+    ]
+    assert parsed.pull == []
 
 
 def test_a_wave_is_scheduled_in_parts_at_its_own_local_time() -> None:
-    planned = scheduled_runs([WAVE], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
-    schedules = told("run-wave", planned)["schedules"]
-    assert [one["parameters"] for one in schedules] == [
+    planned = scheduled_runs([WAVE], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
+    schedules = deployment_of("run-wave", planned)["schedules"]
+    assert [schedule["parameters"] for schedule in schedules] == [
         {"wave": "Night, one", "part": 0, "parts": 2},
         {"wave": "Night, one", "part": 1, "parts": 2},
     ]
-    assert {one["timezone"] for one in schedules} == {"America/Sao_Paulo"}
-    assert all("DTSTART:20261123T190000" in one["rrule"] for one in schedules)  # 22:00 UTC
-    assert [one["slug"] for one in schedules] == ["wave-3-part-0", "wave-3-part-1"]
+    assert {schedule["timezone"] for schedule in schedules} == {"America/Sao_Paulo"}
+    assert all("DTSTART:20261123T190000" in schedule["rrule"] for schedule in schedules)  # 22:00 UTC
+    assert [schedule["slug"] for schedule in schedules] == ["wave-3-part-0", "wave-3-part-1"]
 
 
 @pytest.mark.parametrize(
     ("start", "zone"),
     [
         (WAVE.window_start, WAVE.time_zone),
-        # Clocks are put back: both of these are 01:30 there, and so, by half an hour, are 01:45 and 01:45.
+        # Clocks are set back: both moments are 01:30 local time; on Lord Howe, by half an hour, both are 01:45.
         (datetime(2027, 11, 7, 5, 30, tzinfo=UTC), "America/New_York"),
         (datetime(2027, 11, 7, 6, 30, tzinfo=UTC), "America/New_York"),
         (datetime(2027, 4, 3, 14, 45, tzinfo=UTC), "Australia/Lord_Howe"),
         (datetime(2027, 4, 3, 15, 15, tzinfo=UTC), "Australia/Lord_Howe"),
-        # Put forward: the minute after.
+        # Clocks are set forward: the minute after.
         (datetime(2027, 3, 14, 7, 0, tzinfo=UTC), "America/New_York"),
     ],
     ids=str,
 )
-def test_prefect_computes_that_very_moment(start: datetime, zone: str) -> None:
+def test_prefect_computes_the_same_moment(start: datetime, zone: str) -> None:
     from prefect.server.schemas.schedules import RRuleSchedule
 
     wave = replace(WAVE, window_start=start, time_zone=zone)
-    planned = scheduled_runs([wave], [Left(WAVE.name)], NOW)  # type: ignore[list-item]
-    one = told("run-wave", planned)["schedules"][0]
-    schedule = RRuleSchedule(rrule=one["rrule"], timezone=one["timezone"])
-    assert [at.astimezone(UTC) for at in schedule.to_rrule()] == [start]
+    planned = scheduled_runs([wave], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
+    run_schedule = deployment_of("run-wave", planned)["schedules"][0]
+    schedule = RRuleSchedule(rrule=run_schedule["rrule"], timezone=run_schedule["timezone"])
+    assert [moment.astimezone(UTC) for moment in schedule.to_rrule()] == [start]
 
 
 @pytest.mark.parametrize(
-    ("change", "left"),
+    ("change", "numbers"),
     [
-        ({"state": WaveState.DONE}, [Left(WAVE.name)]),
-        ({"state": WaveState.HELD}, [Left(WAVE.name)]),
-        ({"state": WaveState.STOPPED}, [Left(WAVE.name)]),
-        ({"window_start": None}, [Left(WAVE.name)]),
-        ({"window_start": NOW - timedelta(minutes=1)}, [Left(WAVE.name)]),
-        ({}, [Left(WAVE.name, NOW)]),
-        ({}, [Left("another")]),
+        ({"state": WaveState.DONE}, [WaveNumber(WAVE.name)]),
+        ({"state": WaveState.HELD}, [WaveNumber(WAVE.name)]),
+        ({"state": WaveState.STOPPED}, [WaveNumber(WAVE.name)]),
+        ({"window_start": None}, [WaveNumber(WAVE.name)]),
+        ({"window_start": NOW - timedelta(minutes=1)}, [WaveNumber(WAVE.name)]),
+        ({}, [WaveNumber(WAVE.name, NOW)]),
+        ({}, [WaveNumber("another")]),
     ],
 )
-def test_a_wave_that_needs_no_run_has_no_schedule(change: dict[str, Any], left: list[Left]) -> None:
-    assert scheduled_runs([replace(WAVE, **change)], left, NOW) == ()  # type: ignore[arg-type]
+def test_a_wave_that_needs_no_run_has_no_schedule(change: dict[str, Any], numbers: list[WaveNumber]) -> None:
+    assert scheduled_runs([replace(WAVE, **change)], numbers, NOW) == ()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("numbers", "parts"), [(1, 1), (20, 1), (21, 2), (300, 2), (301, 3), (500, 4), (10_000, 67)])
-def test_parts(numbers: int, parts: int) -> None:
+def test_the_number_of_parts(numbers: int, parts: int) -> None:
     assert part_count(numbers) == parts

@@ -1,4 +1,4 @@
-"""Each flow once in this process: Prefect's test harness, a sandbox over HTTP, our own SQLite."""
+"""Each flow in this process, with Prefect's test server, a sandbox over HTTP and our own SQLite database."""
 
 import json
 from collections.abc import Awaitable
@@ -24,7 +24,7 @@ from state.enums import Party, Side, Status
 from state.ledger.waves import NewWave
 from tests.harness.flow_environment import FlowEnvironment
 
-# One loop for all: Prefect keeps connections of its own between runs. It leaves some of them to the garbage collector.
+# One event loop for all tests: Prefect keeps connections between runs, and leaves some to the garbage collector.
 pytestmark = [
     pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
     pytest.mark.asyncio(loop_scope="session"),
@@ -42,22 +42,22 @@ async def run_of(state: State[Any]) -> Any:
 
 
 async def artifact(key: str) -> Any:
-    """The newest of this name, as Prefect's pages show it."""
-    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
+    """The newest artifact with this key, as Prefect's pages show it."""
+    key_filter = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
     async with get_client() as client:
-        [found] = await client.read_latest_artifacts(artifact_filter=wanted)
-    return found
+        [newest] = await client.read_latest_artifacts(artifact_filter=key_filter)
+    return newest
 
 
-async def changes_nothing(environment: FlowEnvironment, asked: Awaitable[State[Any]], said: str) -> None:
-    """The run fails with this one line; neither the far side nor our own database has changed."""
-    rows, writes = environment.database_dump(), await environment.sandbox_writes()
-    state = await asked
+async def assert_fails_without_change(environment: FlowEnvironment, run: Awaitable[State[Any]], message: str) -> None:
+    """The run fails with one line that has `message`; neither the sandbox nor our own database has changed."""
+    database, writes = environment.database_dump(), await environment.sandbox_writes()
+    state = await run
     assert state.type is StateType.FAILED
-    assert said in (state.message or "")
+    assert message in (state.message or "")
     assert len((state.message or "").splitlines()) == 1
-    assert "exception" not in (state.message or ""), "raised into Prefect, which logs tracebacks"
-    assert (environment.database_dump(), await environment.sandbox_writes()) == (rows, writes)
+    assert "exception" not in (state.message or ""), "it was raised into Prefect, which logs tracebacks"
+    assert (environment.database_dump(), await environment.sandbox_writes()) == (database, writes)
 
 
 # -- migrate-number
@@ -67,7 +67,7 @@ async def test_one_number_moves_with_a_task_for_every_step(environment: FlowEnvi
     await environment.start_and_import("--numbers", "1", wave="")
     state = await migrate_number(FIRST, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
-    assert [one["side"] for one in await environment.sandbox_numbers()] == ["cloud"]
+    assert [number["side"] for number in await environment.sandbox_numbers()] == ["cloud"]
     assert (await run_of(state)).name == f"migrate {FIRST}"
 
 
@@ -77,9 +77,11 @@ async def test_a_run_is_named_with_the_wave_of_its_number(environment: FlowEnvir
     assert (await run_of(state)).name == f"migrate {FIRST} of wave Night, one"
 
 
-async def test_a_number_that_nobody_knows_is_one_line(environment: FlowEnvironment) -> None:
+async def test_an_unknown_number_fails_with_one_line(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
-    await changes_nothing(environment, migrate_number("N-9999", return_state=True), "there is no such number")
+    await assert_fails_without_change(
+        environment, migrate_number("N-9999", return_state=True), "there is no such number"
+    )
 
 
 async def test_a_dry_run_changes_nothing(environment: FlowEnvironment) -> None:
@@ -89,7 +91,7 @@ async def test_a_dry_run_changes_nothing(environment: FlowEnvironment) -> None:
     assert await environment.sandbox_writes() == []
 
 
-async def test_rules_over_several_fields_are_checked_first(environment: FlowEnvironment) -> None:
+async def test_parameters_that_contradict_each_other_are_refused_first(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
     state = await migrate_number(FIRST, RequestedItinerary.CODE_FIRST, dry_run=True, return_state=True)
     assert state.type is StateType.FAILED
@@ -115,7 +117,7 @@ async def test_a_blocked_number_is_not_completed(environment: FlowEnvironment) -
 # -- run-wave and sweep
 
 
-async def test_a_wave_is_a_task_a_number(environment: FlowEnvironment) -> None:
+async def test_a_wave_runs_a_task_for_each_number(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--kinds", "healthy,no_backup", "--numbers", "2")
     state = await run_wave("demo", patience_s=0, gate_min=0, return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Unfinished")
@@ -127,7 +129,7 @@ async def test_a_wave_is_a_task_a_number(environment: FlowEnvironment) -> None:
     assert (await artifact(key)).data == 50
     table = (await artifact(f"{key}-table")).data
     assert "N-0002" in table
-    assert all(one["e164"] not in table for one in await environment.sandbox_numbers())
+    assert all(number["e164"] not in table for number in await environment.sandbox_numbers())
 
 
 async def key_of(environment: FlowEnvironment, wave: str) -> str:
@@ -135,7 +137,7 @@ async def key_of(environment: FlowEnvironment, wave: str) -> str:
         return f"wave-{(await app.queries.waves.get(wave)).id}"
 
 
-async def test_the_parts_of_a_wave_share_one_progress_and_one_table(environment: FlowEnvironment) -> None:
+async def test_the_parts_of_a_wave_share_their_artifacts(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "2")
     key = await key_of(environment, "demo")
     state = await run_wave("demo", part=1, parts=2, patience_s=0, gate_min=0, return_state=True)
@@ -143,48 +145,50 @@ async def test_the_parts_of_a_wave_share_one_progress_and_one_table(environment:
     assert (await run_of(state)).name == "wave demo part 2 of 2"
     first = await artifact(key)
     assert (first.data, first.description) == (50, "wave demo: 1 of 2 numbers are at their end")
-    assert [one["status"] for one in json.loads((await artifact(f"{key}-table")).data)] == ["ready", "done"]
+    assert [row["status"] for row in json.loads((await artifact(f"{key}-table")).data)] == ["ready", "done"]
 
     state = await run_wave("demo", part=0, parts=2, patience_s=0, gate_min=0, return_state=True)
     assert (state.name, state.message) == ("Completed", "2 of 2 numbers are at their end")
     second = await artifact(key)
     assert (second.data, second.description) == (100, "wave demo: 2 of 2 numbers are at their end")
     assert second.latest_id == first.latest_id
-    assert [one["status"] for one in json.loads((await artifact(f"{key}-table")).data)] == ["done", "done"]
+    assert [row["status"] for row in json.loads((await artifact(f"{key}-table")).data)] == ["done", "done"]
 
 
-async def test_two_waves_of_like_names_have_pictures_of_their_own(environment: FlowEnvironment) -> None:
+async def test_two_waves_with_similar_names_have_separate_artifacts(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "2", wave="")
     async with environment.app() as app:
-        for wave, at in zip(("Night one", "night-one"), await app.queries.positions.board(), strict=True):
-            await app.ledger.waves.create(NewWave(wave), [at.migration_id])
+        for wave, position in zip(("Night one", "night-one"), await app.queries.positions.board(), strict=True):
+            await app.ledger.waves.create(NewWave(wave), [position.migration_id])
     await run_wave("Night one", patience_s=0, gate_min=0, return_state=True)
-    told = [await key_of(environment, wave) for wave in ("Night one", "night-one")]
-    assert len(set(told)) == 2
+    keys = [await key_of(environment, wave) for wave in ("Night one", "night-one")]
+    assert len(set(keys)) == 2
     await run_wave("night-one", patience_s=0, gate_min=0, return_state=True)
-    assert [(await artifact(key)).description for key in told] == [
+    assert [(await artifact(key)).description for key in keys] == [
         "wave Night one: 1 of 1 numbers are at their end",
         "wave night-one: 1 of 1 numbers are at their end",
     ]
 
 
 @pytest.mark.parametrize(
-    ("wave", "said"),
+    ("wave", "message"),
     [
         ("noon", "there is no wave noon"),
         ("bare", "wave bare is empty; `cutover plan bare --rule RULE` puts numbers into it"),
         ("demo", "wave demo is held: the customer asked; `cutover release demo` lets it go"),
     ],
 )
-async def test_a_wave_that_cannot_run_is_one_line(environment: FlowEnvironment, wave: str, said: str) -> None:
+async def test_a_wave_that_cannot_run_fails_with_one_line(
+    environment: FlowEnvironment, wave: str, message: str
+) -> None:
     await environment.start_and_import("--numbers", "1")
     async with environment.app() as app:
         await app.ledger.waves.create(NewWave("bare"), [])
         await hold_wave(app, "demo", "the customer asked")
-    await changes_nothing(environment, run_wave(wave, return_state=True), said)
+    await assert_fails_without_change(environment, run_wave(wave, return_state=True), message)
 
 
-async def test_a_part_that_does_not_exist_begins_nothing(environment: FlowEnvironment) -> None:
+async def test_a_part_that_does_not_exist_starts_nothing(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     state = await run_wave("demo", part=2, parts=2, return_state=True)
     assert state.message == "there is no part 2 of 2: parts are counted from 0; nothing was begun"
@@ -192,14 +196,14 @@ async def test_a_part_that_does_not_exist_begins_nothing(environment: FlowEnviro
         assert (await app.queries.waves.get("demo")).state == "planned"
 
 
-async def test_a_sweep_leaves_waves_alone_that_nobody_began(environment: FlowEnvironment) -> None:
+async def test_a_sweep_ignores_waves_that_were_not_started(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     state = await sweep(return_state=True)
     assert state.message == "nothing was due"
     assert await environment.sandbox_writes() == []
 
 
-async def test_a_sweep_takes_up_what_is_due(environment: FlowEnvironment) -> None:
+async def test_a_sweep_runs_due_numbers(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     async with environment.app() as app:
         await begin_wave(app, "demo")
@@ -225,7 +229,7 @@ async def test_a_code_is_stored_and_overwritten_in_prefects_record(environment: 
 
 
 @pytest.mark.parametrize("number", ["+447700900123", "N-1", "", None, 7])
-async def test_what_is_no_reference_is_overwritten_too(environment: FlowEnvironment, number: Any) -> None:
+async def test_a_wrong_reference_is_overwritten_too(environment: FlowEnvironment, number: Any) -> None:
     state = await enter_code(number, "123456", return_state=True)
     assert state.type is StateType.FAILED
     run = await run_of(state)
@@ -234,20 +238,22 @@ async def test_what_is_no_reference_is_overwritten_too(environment: FlowEnvironm
     assert "447700900123" not in run.model_dump_json()
 
 
-async def test_a_run_that_is_retried_does_not_type_its_marker_in(environment: FlowEnvironment) -> None:
+async def test_a_retried_run_does_not_enter_the_marker_as_a_code(environment: FlowEnvironment) -> None:
     state = await enter_code(FIRST, OVERWRITTEN, return_state=True)
     assert state.message == "the code of this run was taken when it first ran; start a new run with a new code"
 
 
-async def test_a_code_for_a_number_that_nobody_knows_is_one_line(environment: FlowEnvironment) -> None:
+async def test_a_code_for_an_unknown_number_fails_with_one_line(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
-    await changes_nothing(environment, enter_code("N-9999", "123456", return_state=True), "there is no such number")
+    await assert_fails_without_change(
+        environment, enter_code("N-9999", "123456", return_state=True), "there is no such number"
+    )
 
 
 # -- preflight
 
 
-async def test_preflight_reads_only(environment: FlowEnvironment) -> None:
+async def test_preflight_changes_nothing_and_counts_numbers_that_would_stop(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--kinds", "healthy,business_app", "--numbers", "2")
     state = await preflight("demo", return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "WouldStop")
@@ -257,7 +263,7 @@ async def test_preflight_reads_only(environment: FlowEnvironment) -> None:
     assert "N-0002" in (await artifact("preflight")).data
 
 
-async def test_preflight_of_every_number_says_so(environment: FlowEnvironment) -> None:
+async def test_preflight_of_every_number_is_named_so(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     assert (await run_of(await preflight(return_state=True))).name == "preflight all"
 
@@ -265,7 +271,7 @@ async def test_preflight_of_every_number_says_so(environment: FlowEnvironment) -
 # -- errors
 
 
-async def test_an_error_inside_a_task_is_no_answer() -> None:
+async def test_an_error_inside_a_task_is_raised() -> None:
     class Broken(Exception):
         pass
 

@@ -1,4 +1,4 @@
-"""How a run ended is shown as it is: waiting is not failed, blocked is not completed."""
+"""The Prefect state of each outcome: waiting is not failed, blocked is not completed."""
 
 from datetime import UTC, datetime
 
@@ -24,17 +24,17 @@ LATER = datetime(2026, 11, 24, tzinfo=UTC)
         (Busy("somebody is at it"), (StateType.COMPLETED, "Busy")),
     ],
 )
-def test_states_are_true(outcome: Outcome | Busy, expected: tuple[StateType, str]) -> None:
-    state = prefect_state(outcome, "said")
+def test_the_prefect_state_of_each_outcome(outcome: Outcome | Busy, expected: tuple[StateType, str]) -> None:
+    state = prefect_state(outcome, "a message")
     assert (state.type, state.name) == expected
-    assert state.message == "said"
+    assert state.message == "a message"
 
 
-@pytest.mark.parametrize("named", ["N-0001", "N-12345"])
-def test_references(named: str) -> None:
-    assert is_reference(named)
+@pytest.mark.parametrize("text", ["N-0001", "N-12345"])
+def test_a_reference_is_recognised(text: str) -> None:
+    assert is_reference(text)
 
 
-@pytest.mark.parametrize("named", ["N-1", "n-0001", "+447700900123", "N-0001\n", "", None, 1])
-def test_what_is_no_reference(named: object) -> None:
-    assert not is_reference(named)
+@pytest.mark.parametrize("value", ["N-1", "n-0001", "+447700900123", "N-0001\n", "", None, 1])
+def test_other_values_are_no_reference(value: object) -> None:
+    assert not is_reference(value)

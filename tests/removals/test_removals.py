@@ -1,6 +1,6 @@
-"""Take a safeguard out of the code and see a test fail: what is tested is there for a reason, and so is its test.
+"""Each safeguard is removed from a copy of the code, and a test has to fail: so no test of a safeguard is idle.
 
-Each case is a copy of the tree with one change, and the tests that must notice it.
+A case names a file, the code that is removed, its replacement, and the tests that have to fail.
 """
 
 import os
@@ -29,7 +29,7 @@ KILLED = "tests/crash/test_every_commit.py"
 LOST = "tests/journeys/test_lost_responses.py"
 LATE = "tests/journeys/test_send_deadline.py"
 BACK = "tests/journeys/test_back_to_onprem.py"
-PLACE = "tests/journeys/test_two_workers.py"
+TWO_WORKERS = "tests/journeys/test_two_workers.py"
 
 REMOVALS = {
     "the probe of an unanswered register": Removal(
@@ -46,16 +46,16 @@ REMOVALS = {
         (LOST + "::test_lagging_reads_cause_no_second_register[sqlite-dark-100]",),
     ),
     "the wait for a call that may still be in flight": Removal(
-        "migration/engine/executor.py", "if now < attempt.answer_due:", "if False:", (PLACE,)
+        "migration/engine/executor.py", "if now < attempt.answer_due:", "if False:", (TWO_WORKERS,)
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",
         "        return or_(\n            NumberMigration.lease_until.is_(None),",
         "        return or_(\n            NumberMigration.id > 0,\n            NumberMigration.lease_until.is_(None),",
-        (PLACE,),
+        (TWO_WORKERS,),
     ),
     "the fence on what is recorded": Removal(
-        "state/ledger/moves.py", "                        NumberMigration.fence == lease.fence,\n", "", (PLACE,)
+        "state/ledger/moves.py", "                        NumberMigration.fence == lease.fence,\n", "", (TWO_WORKERS,)
     ),
     "the sealed intent": Removal(
         "migration/vault/store.py",
@@ -88,7 +88,7 @@ REMOVALS = {
         "state/ledger/attempts.py",
         "        if new.budget is not None:\n            conditions.append(self._budget_left(new.budget))\n",
         "",
-        (PLACE,),
+        (TWO_WORKERS,),
     ),
     "the second reading of both sides after a refusal": Removal(
         "migration/engine/failures.py",
@@ -100,10 +100,10 @@ REMOVALS = {
         "migration/steps/subscribe.py",
         "            if app.app_id == number.state.app_id:",
         "            if False:",
-        (PLACE,),
+        (TWO_WORKERS,),
     ),
     "stale inputs before a cutover": Removal(
-        "migration/engine/executor.py", "            if stale is not None:", "            if False:", (PLACE,)
+        "migration/engine/executor.py", "            if stale is not None:", "            if False:", (TWO_WORKERS,)
     ),
     "the PIN that was refused": Removal(
         "migration/engine/recorder.py",
@@ -131,25 +131,25 @@ def _run(folder: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("name", REMOVALS)
-def test_the_code_to_remove_stands_in_its_file_once(name: str) -> None:
+def test_the_code_to_remove_is_in_its_file_once(name: str) -> None:
     removal = REMOVALS[name]
     assert (ROOT / removal.file).read_text().count(removal.code) == 1, f"{removal.file} has changed; update REMOVALS"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REMOVALS)
-def test_a_test_fails_when_it_is_removed(tmp_path: Path, name: str) -> None:
+def test_a_test_fails_without_the_safeguard(tmp_path: Path, name: str) -> None:
     removal = REMOVALS[name]
     folder = _copy(tmp_path)
     path = folder / removal.file
-    before = path.read_text()
-    path.write_text(before.replace(removal.code, removal.instead))
-    done = _run(folder, removal.noticed_by)
-    assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+    source = path.read_text()
+    path.write_text(source.replace(removal.code, removal.instead))
+    result = _run(folder, removal.noticed_by)
+    assert result.returncode == 1, result.stdout[-2000:] + result.stderr[-2000:]
 
 
 @pytest.mark.slow
-def test_the_same_tests_pass_when_nothing_is_removed(tmp_path: Path) -> None:
+def test_the_same_tests_pass_with_every_safeguard(tmp_path: Path) -> None:
     tests = tuple(dict.fromkeys(test for removal in REMOVALS.values() for test in removal.noticed_by))
-    done = _run(_copy(tmp_path), tests)
-    assert done.returncode == 0, done.stdout[-3000:]
+    result = _run(_copy(tmp_path), tests)
+    assert result.returncode == 0, result.stdout[-3000:]

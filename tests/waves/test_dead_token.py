@@ -1,4 +1,4 @@
-"""A wave over two partners' credentials, and one token dies in the middle: the other partner's numbers go on."""
+"""A wave with the credentials of two partners: when one token dies, the other partner's numbers continue."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -34,7 +34,7 @@ numbers:
   - {{kind: healthy, count: {EACH}, business: north}}
   - {{kind: healthy, count: {EACH}, business: south}}
 """
-# The rig's own profile is the first partner's.
+# The harness's own profile is the first partner's.
 PROFILES = {"north": "main", "south": "south"}
 SOUTH = """
 [profiles.south]
@@ -45,11 +45,11 @@ app_secret = {{ file = "south.secret" }}
 SOON = timedelta(seconds=30)
 
 
-def made(folder: Path, database_url: str) -> Harness:
+def build_two_partners(folder: Path, database_url: str) -> Harness:
     clock = FakeClock(START)
     sandbox = Sandbox.from_scenario(parse_scenario(TWO_PARTNERS), clock.now)
-    told = sandbox.manifest("http://sandbox")
-    write_home(folder, told)
+    manifest = sandbox.manifest("http://sandbox")
+    write_home(folder, manifest)
     south = business(sandbox, "south")
     (folder / "south.token").write_text(south["token"])
     (folder / "south.secret").write_text(south["app_secret"])
@@ -60,17 +60,17 @@ def made(folder: Path, database_url: str) -> Harness:
 
 
 def business(sandbox: Sandbox, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(one for one in sandbox.manifest()["businesses"] if one["name"] == name)
-    return found
+    entry: dict[str, Any] = next(row for row in sandbox.manifest()["businesses"] if row["name"] == name)
+    return entry
 
 
 def numbers_of(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
-    wabas = {one["waba_id"] for one in business(sandbox, name)["wabas"]}
-    return [one for one in sandbox.manifest("http://sandbox")["numbers"] if one["waba_id"] in wabas]
+    wabas = {row["waba_id"] for row in business(sandbox, name)["wabas"]}
+    return [row for row in sandbox.manifest("http://sandbox")["numbers"] if row["waba_id"] in wabas]
 
 
-async def taken_in(harness: Harness, app: App) -> dict[str, list[Position]]:
-    """Both partners' numbers in one wave, one of each in turn: a wave takes them as they were taken in."""
+async def import_alternately(harness: Harness, app: App) -> dict[str, list[Position]]:
+    """Import both partners' numbers into one wave, alternately: a wave moves numbers in the order of their import."""
     path = harness.folder / "fleet.csv"
     for pair in zip(*(numbers_of(harness.sandbox, name) for name in PROFILES), strict=True):
         for number, profile in zip(pair, PROFILES.values(), strict=True):
@@ -80,7 +80,7 @@ async def taken_in(harness: Harness, app: App) -> dict[str, list[Position]]:
     return {name: [position for position in board if position.profile == profile] for name, profile in PROFILES.items()}
 
 
-async def now(app: App, numbers: Sequence[Position]) -> list[Position]:
+async def current(app: App, numbers: Sequence[Position]) -> list[Position]:
     return [await app.queries.positions.get(position.migration_id) for position in numbers]
 
 
@@ -89,52 +89,52 @@ def registers(harness: Harness, numbers: Sequence[Position]) -> list[int]:
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-async def test_a_token_that_dies_in_the_middle_stops_its_own_numbers_only(
+async def test_a_dead_token_stops_only_the_numbers_of_its_profile(
     tmp_path: Path, database_url: str, at_once: int
 ) -> None:
-    told = made(tmp_path / "home", database_url)
-    token = told.sandbox.world.tokens[business(told.sandbox, "north")["token"]]
-    async with told.worker() as app:
-        board = await taken_in(told, app)
+    harness = build_two_partners(tmp_path / "home", database_url)
+    token = harness.sandbox.world.tokens[business(harness.sandbox, "north")["token"]]
+    async with harness.worker() as app:
+        board = await import_alternately(harness, app)
         assert {name: len(numbers) for name, numbers in board.items()} == {"north": EACH, "south": EACH}
         await begin_wave(app, WAVE)
 
         async def tick() -> None:
-            """Dies when some of its numbers are across and others are not."""
-            token.revoked = token.revoked or sum(registers(told, board["north"])) >= 2
+            """Revoke the token when some of its numbers are on Cloud and others are not."""
+            token.revoked = token.revoked or sum(registers(harness, board["north"])) >= 2
 
         await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(
             NumberSelection(wave=WAVE), tick
         )
-        north, south = await now(app, board["north"]), await now(app, board["south"])
+        north, south = await current(app, board["north"]), await current(app, board["south"])
         assert token.revoked
         assert {(position.side, position.status) for position in south} == {(Side.CLOUD, Status.DONE)}
-        assert registers(told, south) == [1] * EACH
-        crossed = registers(told, north)
+        assert registers(harness, south) == [1] * EACH
+        crossed = registers(harness, north)
         assert 2 <= sum(crossed) < EACH
-        assert [told.sandbox_number(position).side for position in north] == [
+        assert [harness.sandbox_number(position).side for position in north] == [
             "cloud" if sent else "on_premises" for sent in crossed
         ]
         assert {position.status for position in north} <= {Status.HELD, Status.DONE}
         assert (await app.queries.waves.get(WAVE)).state is WaveState.RUNNING
-        # A number that another mover has in hand may learn it for itself: by one call, which changes nothing.
-        late = writes_after_its_190(told, north)
+        # A number that runs at the same time may meet the refusal itself: with one call, which changes nothing.
+        late = writes_after_its_190(harness, north)
         assert len(late) < at_once
         assert len({call.e164 for call in late}) == len(late)
         assert all(call.code == 190 and not call.effect for call in late)
 
-        # A new token, and the rest goes on from where it stands.
+        # With a new token the other numbers continue from their steps.
         token.revoked = False
         await renew_profile(app, "main")
         await WaveLoop(app, app.runner.run_one, concurrency=at_once, patience=SOON).run(NumberSelection(wave=WAVE))
         assert {position.side for position in await app.queries.positions.board()} == {Side.CLOUD}
         assert (await app.queries.waves.get(WAVE)).state is WaveState.DONE
-    assert registers(told, north) == [1] * EACH
+    assert registers(harness, north) == [1] * EACH
 
 
 def writes_after_its_190(harness: Harness, numbers: Sequence[Position]) -> list[Call]:
-    """Calls that would have changed something at Graph, sent for these numbers after Graph had refused their token."""
-    mine = {position.e164 for position in numbers}
-    calls = [call for call in harness.sandbox.world.calls if call.e164 in mine and call.side == "graph"]
+    """Writes to Graph for these numbers that were sent after Graph had refused their token."""
+    e164s = {position.e164 for position in numbers}
+    calls = [call for call in harness.sandbox.world.calls if call.e164 in e164s and call.side == "graph"]
     refused = next(call.seq for call in calls if call.code == 190)
     return [call for call in calls if call.write and call.seq > refused]
