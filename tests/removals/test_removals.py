@@ -50,12 +50,12 @@ REMOVALS = {
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",
-        "        return or_(\n            NumberMigration.lease_until.is_(None),",
-        "        return or_(\n            NumberMigration.id > 0,\n            NumberMigration.lease_until.is_(None),",
+        "        return or_(\n            MigrationTable.lease_until.is_(None),",
+        "        return or_(\n            MigrationTable.id > 0,\n            MigrationTable.lease_until.is_(None),",
         (TWO_WORKERS,),
     ),
     "the fence on what is recorded": Removal(
-        "state/ledger/moves.py", "                        NumberMigration.fence == lease.fence,\n", "", (TWO_WORKERS,)
+        "state/ledger/moves.py", "                        MigrationTable.fence == lease.fence,\n", "", (TWO_WORKERS,)
     ),
     "the sealed intent": Removal(
         "migration/vault/store.py",
@@ -76,12 +76,12 @@ REMOVALS = {
         ("tests/unit/state/test_gates.py",),
     ),
     "the halt rule in the gate": Removal(
-        "state/ledger/gates.py", "            halts.within_rule(),\n", "", ("tests/unit/state/test_gates.py",)
+        "state/ledger/gates.py", "            halt_rule.within_rule(),\n", "", ("tests/unit/state/test_gates.py",)
     ),
-    "the turns of a wave": Removal(
+    "the concurrency limit of a wave": Removal(
         "state/ledger/concurrency_limit.py",
-        "moving < Wave.concurrency",
-        "moving >= 0",
+        "slots_taken < WaveTable.concurrency",
+        "slots_taken >= 0",
         ("tests/unit/state/test_concurrency_limit.py",),
     ),
     "the budget in the WHERE": Removal(
