@@ -1,4 +1,4 @@
-"""Time, handed in. `boot` keeps counting while the machine sleeps, so a woken worker knows it is late."""
+"""The clock that is passed to everything that needs the time, so that tests can replace it."""
 
 import asyncio
 import time
@@ -8,10 +8,13 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Aware UTC."""
+        """The time with time zone UTC."""
 
-    def boot(self) -> float:
-        """Seconds since the machine started, suspended time included."""
+    def boot_time(self) -> float:
+        """Seconds since the machine started.
+
+        Counts while the machine is suspended, so a worker that continues sees that it is late.
+        """
 
     async def sleep(self, seconds: float) -> None: ...
 
@@ -20,7 +23,7 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def boot(self) -> float:
+    def boot_time(self) -> float:
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     async def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What the operator sets: environment variables `CUTOVER_…` and one admin file. Read by `bootstrap` only."""
+"""What the operator sets: environment variables `CUTOVER_…`, and one admin file."""
 
 import os
 import tomllib
@@ -17,7 +17,7 @@ KEY_FILE = "master.key"
 
 
 class Settings(BaseSettings):
-    """Environment variables, each `CUTOVER_` and the name in capitals."""
+    """Environment variables; each is named `CUTOVER_` and the field's name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="CUTOVER_", extra="ignore", frozen=True)
 
@@ -25,12 +25,12 @@ class Settings(BaseSettings):
     database_url: str | None = None  # default: SQLite in `home`
     admin_file: Path | None = None  # default: cutover.toml in `home`
     master_key: SecretStr | None = None  # default: the key file
-    # Comma-separated, to open what was sealed before a rotation; keys, so never shown.
+    # Comma-separated; they open what was sealed before a rotation. Keys, so `repr` does not show them.
     older_master_keys: str = Field(default="", repr=False)
     key_file: Path | None = None  # default: master.key in `home`
-    backup_dir: Path | None = None  # the second place of backups; default: backups in `home`
+    backup_dir: Path | None = None  # for the second copy of each backup; default: backups in `home`
     graph_url: str = "https://graph.facebook.com"
-    # Meta's samples of 2026 use v25.0, which lives until 2028-07-29.
+    # Meta's samples of 2026 use v25.0, which is available until 2028-07-29.
     # https://developers.facebook.com/docs/graph-api/changelog/versions/
     graph_version: str = Field(default="v25.0", pattern=r"^v\d+\.\d+$")
 
@@ -47,31 +47,31 @@ class Settings(BaseSettings):
         return self.key_file or self.home / KEY_FILE
 
     @property
-    def shelf(self) -> Path:
+    def backup_folder(self) -> Path:
         return self.backup_dir or self.home / "backups"
 
     def keys(self) -> MasterKeys:
         """Raises BadSetting when there is no key, or when others may read its file."""
-        older = tuple(SecretStr(one.strip()) for one in self.older_master_keys.split(",") if one.strip())
+        older = tuple(SecretStr(key.strip()) for key in self.older_master_keys.split(",") if key.strip())
         if self.master_key is not None:
             return MasterKeys(self.master_key, older)
         if not self.key_path.exists():
-            raise BadSetting(f"there is no master key at {self.key_path}; {_how_to_get_one(self.database)}")
+            raise BadSetting(f"there is no master key at {self.key_path}; {_how_to_get_a_key(self.database)}")
         if self.key_path.stat().st_mode & 0o077:
             raise BadSetting(f"others may read {self.key_path}; `chmod 600 {self.key_path}` and try again")
         try:
-            found = [SecretStr(one) for one in self.key_path.read_text().split()]
+            keys = [SecretStr(key) for key in self.key_path.read_text().split()]
         except OSError as exc:
             raise BadSetting(f"{self.key_path} cannot be read: {exc.strerror}") from exc
         except UnicodeDecodeError:
-            found = []
-        if not found:
+            keys = []
+        if not keys:
             raise BadSetting(f"{self.key_path} holds no key; put the copy that you kept in its place")
-        return MasterKeys(found[0], (*found[1:], *older))
+        return MasterKeys(keys[0], (*keys[1:], *older))
 
 
-def _how_to_get_one(database: str) -> str:
-    """A new key opens nothing of a database that is there already."""
+def _how_to_get_a_key(database: str) -> str:
+    """A new key is of use only where there is no database yet: it opens nothing of an existing one."""
     scheme, _, path = database.partition(":///")
     if scheme.startswith("sqlite") and not Path(path).exists():
         return "`cutover init` makes one"
@@ -88,8 +88,8 @@ def read_settings() -> Settings:
         raise BadSetting(f"{name}: {first['msg']}") from exc
 
 
-class SecretRef(BaseModel):
-    """Where a secret is read from; never the secret itself."""
+class SecretSource(BaseModel):
+    """Where a secret is read from: an environment variable or a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -97,60 +97,60 @@ class SecretRef(BaseModel):
     file: Path | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "SecretRef":
+    def _check_one_is_given(self) -> "SecretSource":
         if (self.env is None) == (self.file is None):
             raise ValueError('give either { env = "NAME" } or { file = "PATH" }')
         return self
 
-    def read(self, what: str, folder: Path) -> SecretStr:
-        """Raises BadSetting. A relative path counts from the admin file's folder."""
+    def read(self, name: str, folder: Path) -> SecretStr:
+        """A relative path counts from `folder`, the admin file's. Raises BadSetting, which begins with `name`."""
         if self.env is not None:
             value = os.environ.get(self.env)
             if not value:
-                raise BadSetting(f"{what}: the environment variable {self.env} is not set")
+                raise BadSetting(f"{name}: the environment variable {self.env} is not set")
             return SecretStr(value)
         assert self.file is not None
         path = folder / self.file
         try:
             value = path.read_text().strip()
         except OSError as exc:
-            raise BadSetting(f"{what}: {path} cannot be read: {exc.strerror}") from exc
+            raise BadSetting(f"{name}: {path} cannot be read: {exc.strerror}") from exc
         except UnicodeDecodeError:
-            raise BadSetting(f"{what}: {path} is not text") from None
+            raise BadSetting(f"{name}: {path} is not text") from None
         if not value:
-            raise BadSetting(f"{what}: {path} is empty")
+            raise BadSetting(f"{name}: {path} is empty")
         return SecretStr(value)
 
 
-class _Part(BaseModel):
+class _AdminTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ProfileSettings(_Part):
+class ProfileSettings(_AdminTable):
     """One credential profile: an app and its system-user token."""
 
     app_id: str = Field(pattern=r"^\d+$")
-    token: SecretRef
-    app_secret: SecretRef | None = None
-    verify_token: SecretRef | None = None
+    token: SecretSource
+    app_secret: SecretSource | None = None
+    verify_token: SecretSource | None = None
 
 
-class HookSettings(_Part):
-    """A partner's traffic hook. Its secret signs what we say to it."""
+class HookSettings(_AdminTable):
+    """A partner's traffic hook. The secret signs what we send to it."""
 
     url: str = Field(pattern=r"^https?://")
-    secret: SecretRef
+    secret: SecretSource
 
 
-class SmokeSettings(_Part):
-    """The message that proves a number can send; without `to` only numbers with a recipient of their own send one."""
+class SmokeSettings(_AdminTable):
+    """The message that proves that a number can send. Without `to`, only numbers with their own recipient send it."""
 
     to: str | None = None
     template: str = "hello_world"
     language: str = "en_US"
 
 
-class Admin(_Part):
+class AdminSettings(_AdminTable):
     """The admin file."""
 
     profiles: Mapping[str, ProfileSettings] = {}
@@ -159,10 +159,10 @@ class Admin(_Part):
     smoke: SmokeSettings = SmokeSettings()
 
 
-def read_admin(path: Path) -> Admin:
+def read_admin_settings(path: Path) -> AdminSettings:
     """Raises BadSetting with one line that names the place in the file."""
     try:
-        return Admin.model_validate(tomllib.loads(path.read_text()))
+        return AdminSettings.model_validate(tomllib.loads(path.read_text()))
     except FileNotFoundError as exc:
         raise BadSetting(f"there is no admin file {path}; `cutover init` writes one to fill in") from exc
     except OSError as exc:

@@ -23,7 +23,7 @@ def _convert(request: httpx.Request, response: Response) -> httpx.Response:
     """Raises the httpx error for the way in which the connection ends."""
     match response.drop:
         case "refused":
-            raise httpx.ConnectError("Connection refused", request=request)
+            raise httpx.ConnectError("Connection refused", request=request) from ConnectionRefusedError()
         case "timeout":
             raise httpx.ConnectTimeout("Connection timed out", request=request)
         case "reset":

@@ -8,7 +8,8 @@ from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
 from migration.settings import Settings, read_settings
-from migration.vault.sealing import new_master_key, write_private
+from migration.vault.private_file import write_private
+from migration.vault.sealing import new_master_key
 from state.schema import upgrade
 
 ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env = "NAME" } or { file = "PATH" }.

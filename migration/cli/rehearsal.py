@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from migration.app import App
 from migration.cli.session import open_cli_app
-from migration.vault.sealing import BackupShelf
+from migration.vault.backup_shelf import BackupShelf
 from migration.vault.store import SecretStore
 from state.dry_run import open_dry_run
 from state.ledger.ledger import Ledger
@@ -29,11 +29,10 @@ async def open_for_change(*, dry_run: bool) -> AsyncIterator[App]:
 async def rehearse(app: App) -> AsyncIterator[App]:
     """The same object graph on a transaction that is never committed."""
     async with open_dry_run(app.database) as database:
-        secrets = Secrets(database, app.sql_clock)
+        clock = app.sql_clock
         yield replace(
             app,
-            ledger=Ledger(database, app.sql_clock),
-            queries=Queries(database, app.sql_clock),
-            secrets=secrets,
-            secret_store=SecretStore(app.vault, secrets, BackupShelf(app.settings.shelf)),
+            ledger=Ledger(database, clock),
+            queries=Queries(database, clock),
+            secret_store=SecretStore(app.vault, Secrets(database, clock), BackupShelf(app.settings.backup_folder)),
         )

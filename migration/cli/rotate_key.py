@@ -7,7 +7,8 @@ from migration.cli.options import DryRun, Json
 from migration.cli.session import open_cli_app
 from migration.errors import BadSetting
 from migration.settings import Settings, read_settings
-from migration.vault.sealing import key_id, new_master_key, write_private
+from migration.vault.private_file import write_private
+from migration.vault.sealing import key_id, new_master_key
 
 KEY_IN_ENVIRONMENT = (
     "the master key comes from CUTOVER_MASTER_KEY: put a new one there and this one into CUTOVER_OLDER_MASTER_KEYS, "
@@ -55,7 +56,7 @@ def _add_new_key(settings: Settings) -> None:
 
 async def _show_keys(show: Show, app: App, settings: Settings) -> int:
     """Show the keys. Returns how many data keys are wrapped with an older key."""
-    count = await app.secret_store.not_under_this_key()
+    count = await app.secret_store.count_under_older_keys()
     keys = settings.keys()
     older = [key_id(key) for key in keys.older]
     text = f"the master key is {key_id(keys.current)}, with {len(older)} older ones; {count} data keys are under those"

@@ -13,7 +13,7 @@ import typer
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.output import print_line
 from migration.cli.session import prefect_api_url
-from migration.runtime.process_tree import Child
+from migration.runtime.process_tree import ChildProcess
 from migration.settings import read_settings
 
 POOL = "cutover"
@@ -38,7 +38,7 @@ def worker(
 async def _work(limit: int | None, name: str | None) -> int:
     read_settings().keys()  # raises BadSetting: without the key, every flow run that the worker starts would fail
     prefect_api_url()
-    child = Child(command(limit, name), SETTINGS | dict(os.environ))
+    child = ChildProcess(command(limit, name), SETTINGS | dict(os.environ))
     return _wait(child)
 
 
@@ -50,7 +50,7 @@ def command(limit: int | None, name: str | None) -> list[str]:
     return [sys.executable, "-m", "prefect", "worker", "start", *arguments]
 
 
-def _wait(child: Child) -> int:
+def _wait(child: ChildProcess) -> int:
     """Wait until the worker or a signal ends it. The worker gets a limited time to end: its server may be gone."""
     stopping = False
 
@@ -63,10 +63,10 @@ def _wait(child: Child) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, request_stop)
     try:
-        while child.runs() and not stopping:
+        while child.is_running() and not stopping:
             with suppress(subprocess.TimeoutExpired):
                 child.process.wait(POLL_S)
-        child.end()  # also flow runs that have outlived the worker
+        child.stop()  # also flow runs that have outlived the worker
     finally:
         child.kill()
     if stopping:

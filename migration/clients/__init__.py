@@ -1,1 +1,1 @@
-"""The far sides: Graph, an On-Premises instance, a partner's senders, named commands. They raise `migration.errors`."""
+"""Clients of Graph, an On-Premises instance, a partner's senders and named commands; they raise `migration.errors`."""

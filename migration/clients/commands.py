@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from migration.clock import SystemClock
 from migration.errors import Rejected, Transient, WriteRefused
 
-LONGEST_WORDS = 100_000  # bytes of what a failed command says that are looked at
-_PLACE = re.compile(r"\{(\w+)\}")
+MAX_STDERR_BYTES = 100_000  # read of what a failed command wrote to its standard error
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class NamedCommand(BaseModel):
-    """`argv` with `{name}` places; `arguments` gives the pattern that each must match as a whole."""
+    """`argv` with `{name}` placeholders; `arguments` gives the pattern that the whole value of each must match."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +30,7 @@ class NamedCommand(BaseModel):
 
     @field_validator("arguments")
     @classmethod
-    def _patterns(cls, patterns: Mapping[str, str]) -> Mapping[str, str]:
+    def _check_patterns(cls, patterns: Mapping[str, str]) -> Mapping[str, str]:
         for name, pattern in patterns.items():
             try:
                 re.compile(pattern)
@@ -38,15 +38,15 @@ class NamedCommand(BaseModel):
                 raise ValueError(f"the pattern of {name} is not a regular expression: {exc}") from exc
         return patterns
 
-    def filled(self, given: Mapping[str, str]) -> list[str]:
-        """Raises Rejected for a missing argument or one that does not match its pattern."""
-        for place in {name for part in self.argv for name in _PLACE.findall(part)}:
-            pattern = self.arguments.get(place)
-            if pattern is None or place not in given:
-                raise Rejected("a named command", None, f"the argument {place} is not given or has no pattern")
-            if re.fullmatch(pattern, given[place]) is None:
-                raise Rejected("a named command", None, f"the argument {place} does not match {pattern}")
-        return [_PLACE.sub(lambda found: given[found.group(1)], part) for part in self.argv]
+    def command_line(self, values: Mapping[str, str]) -> list[str]:
+        """`argv` with the values in place. Raises Rejected for a value that is missing or not of its pattern."""
+        for name in {name for part in self.argv for name in _PLACEHOLDER.findall(part)}:
+            pattern = self.arguments.get(name)
+            if pattern is None or name not in values:
+                raise Rejected("a named command", None, f"the argument {name} is not given or has no pattern")
+            if re.fullmatch(pattern, values[name]) is None:
+                raise Rejected("a named command", None, f"the argument {name} does not match {pattern}")
+        return [_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in self.argv]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,59 +56,62 @@ class CommandResult:
 
 
 class NamedCommands:
+    """Runs the commands of the admin file. `dry_run` refuses each with WriteRefused."""
+
     def __init__(
         self,
-        known: Mapping[str, NamedCommand],
+        commands: Mapping[str, NamedCommand],
         *,
-        refuse: bool = False,
-        boot: Callable[[], float] | None = None,
+        dry_run: bool = False,
+        boot_time: Callable[[], float] | None = None,
     ) -> None:
-        self._known = known
-        self._refuse = refuse
-        self._boot = boot or SystemClock().boot
+        self._commands = commands
+        self._dry_run = dry_run
+        self._boot_time = boot_time or SystemClock().boot_time
 
     async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
-        """Run it to its end; a command that takes too long is killed with its children and counts as failed.
+        """Run a command to its end. One that exceeds its `timeout_s` is killed with its children, and has failed.
 
         Raises Rejected for a name that the admin file does not have, Transient once `send_by` (boot-time clock,
-        seconds) has passed: whoever was stopped for long would stop a client that serves again by now.
+        seconds) has passed: a worker that was stopped for long could stop a client that serves again.
         """
-        command = self._known.get(name)
+        command = self._commands.get(name)
         if command is None:
             raise Rejected(f"command {name}", None, f"the admin file names no command {name}")
-        argv = command.filled(arguments)
-        if self._refuse:
+        argv = command.command_line(arguments)
+        if self._dry_run:
             raise WriteRefused(f"a dry run stops before the command {name}")
-        self.in_time(name, send_by)
-        # A file, not a pipe: what a command leaves running may keep a pipe open for ever.
-        with tempfile.TemporaryFile() as said:
+        self.check_deadline(name, send_by)
+        # A file, not a pipe: a process that the command leaves behind may keep a pipe open for ever.
+        with tempfile.TemporaryFile() as stderr:
             try:
-                child = await asyncio.create_subprocess_exec(
+                process = await asyncio.create_subprocess_exec(
                     *argv,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
-                    stderr=said,
+                    stderr=stderr,
                     start_new_session=True,
                 )
             except OSError as exc:
                 return CommandResult(False, f"{argv[0]} cannot be run: {exc.strerror}")
-            return await _ended(child, command.timeout_s, said)
+            return await _result(process, command.timeout_s, stderr)
 
-    def in_time(self, name: str, send_by: float) -> None:
-        if self._boot() >= send_by:
+    def check_deadline(self, name: str, send_by: float) -> None:
+        """Raises Transient once `send_by` has passed."""
+        if self._boot_time() >= send_by:
             raise Transient(f"command {name}: not run, for its time had passed")
 
 
-async def _ended(child: asyncio.subprocess.Process, timeout_s: float, said: IO[bytes]) -> CommandResult:
+async def _result(process: asyncio.subprocess.Process, timeout_s: float, stderr: IO[bytes]) -> CommandResult:
     try:
-        code = await asyncio.wait_for(child.wait(), timeout_s)
+        exit_code = await asyncio.wait_for(process.wait(), timeout_s)
     except TimeoutError:
         with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
         return CommandResult(False, f"not done after {timeout_s:g} s; killed")
-    if code == 0:
+    if exit_code == 0:
         return CommandResult(True, "done")
-    said.seek(0)
-    words = said.read(LONGEST_WORDS).decode(errors="replace").strip().splitlines()
-    return CommandResult(False, f"exit code {code}: {words[-1] if words else 'no words'}"[:200])
+    stderr.seek(0)
+    lines = stderr.read(MAX_STDERR_BYTES).decode(errors="replace").strip().splitlines()
+    return CommandResult(False, f"exit code {exit_code}: {lines[-1] if lines else 'no words'}"[:200])

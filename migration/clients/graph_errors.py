@@ -1,4 +1,4 @@
-"""Which error codes of Graph mean what to a caller, before any step is asked. Everything else is a refusal.
+"""The error that a response of Graph means to a caller, whichever step made the call.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 https://developers.facebook.com/docs/graph-api/overview/rate-limiting
@@ -12,88 +12,83 @@ from typing import Any
 
 import httpx
 
-from migration.clients.masking import without_numbers
+from migration.clients.json_values import int_or_none
+from migration.clients.masking import mask_numbers
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 
-# The token is expired, revoked or malformed (190), the session is (102), or nobody can be authenticated (0).
+# The token is expired, revoked or malformed (190), the session is (102), or the caller cannot be authenticated (0).
 CREDENTIALS = frozenset({0, 102, 190})
-# App (4), user (17) and page (32) limits, the WABA's (80007) and its management edges' (80008), throughput (130429).
+# Limits of the app (4), the user (17), the page (32), one API (613), the WABA (80007), its management calls (80008);
+# throughput (130429).
 THROTTLED = frozenset({4, 17, 32, 613, 80007, 80008, 130429})
-# The service said that it was not available; the call had no effect.
+# The service reports that it was not available; the call had no effect.
 UNAVAILABLE = frozenset({131016, 133004})
-# "Unknown error" (1), "temporarily unavailable" (2), "something went wrong" (131000): the effect is anybody's guess.
-SAYS_NOTHING = frozenset({1, 2, 131000})
+# "Unknown error" (1), "temporarily unavailable" (2), "something went wrong" (131000): the effect is not known.
+EFFECT_UNKNOWN = frozenset({1, 2, 131000})
 
-DEFAULT_THROTTLE = timedelta(seconds=30)
+DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 _WAIT = re.compile(r"(\d+)\s*(second|sec|minute|min|hour|day)", re.IGNORECASE)
-_UNITS = {"sec": 1, "min": 60, "hou": 3600, "day": 86400}
+_UNIT_SECONDS = {"sec": 1, "min": 60, "hou": 3600, "day": 86400}
 
 
-def graph_error(call: str, answer: httpx.Response, body: Any, *, write: bool) -> MigrationError:
-    """What a refusal or a broken answer of Graph means. Body first: 133000 comes with HTTP 500 and is an answer."""
-    told = body.get("error") if isinstance(body, Mapping) else None
-    if not isinstance(told, Mapping):
-        return _without_code(call, answer, write)
-    code = _int(told.get("code"))
-    details = without_numbers(_details(told))
+def graph_error(call: str, response: httpx.Response, body: Any, *, write: bool) -> MigrationError:
+    """The body decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return _status_error(call, response, write=write)
+    error_code = int_or_none(error.get("code"))
+    details = mask_numbers(_details(error))
     message = f"{call}: {details}"
-    subcode, trace = _int(told.get("error_subcode")), told.get("fbtrace_id")
-    if code in CREDENTIALS:
-        return CredentialsRefused(message, code, details, subcode, None, trace, "graph")
-    if code in THROTTLED:
-        return Throttled(message, regain(answer.headers) or parsed_wait(details) or DEFAULT_THROTTLE)
-    if code in UNAVAILABLE:
+    error_subcode, trace_id = int_or_none(error.get("error_subcode")), error.get("fbtrace_id")
+    if error_code in CREDENTIALS:
+        return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
+    if error_code in THROTTLED:
+        retry_after = time_to_regain_access(response.headers) or parsed_wait(details) or DEFAULT_RETRY_AFTER
+        return Throttled(message, retry_after)
+    if error_code in UNAVAILABLE:
         return Transient(message, True)
-    if code in SAYS_NOTHING:
+    if error_code in EFFECT_UNKNOWN:
         return OutcomeUnknown(message) if write else Transient(message, True)
-    return Rejected(message, code, details, subcode, parsed_wait(details), trace)
+    return Rejected(message, error_code, details, error_subcode, parsed_wait(details), trace_id)
 
 
-def _without_code(call: str, answer: httpx.Response, write: bool) -> MigrationError:
-    if answer.status_code == 429:
-        return Throttled(f"{call}: HTTP 429", regain(answer.headers) or DEFAULT_THROTTLE)
-    if write:
-        return OutcomeUnknown(f"{call}: HTTP {answer.status_code} without a readable body")
-    return Transient(f"{call}: HTTP {answer.status_code} without a readable body", True)
+def _status_error(call: str, response: httpx.Response, *, write: bool) -> MigrationError:
+    if response.status_code == 429:
+        return Throttled(f"{call}: HTTP 429", time_to_regain_access(response.headers) or DEFAULT_RETRY_AFTER)
+    message = f"{call}: HTTP {response.status_code} without a readable body"
+    return OutcomeUnknown(message) if write else Transient(message, True)
 
 
-def _details(told: Mapping[str, Any]) -> str:
-    """`error_data` is an object in some answers and a string in others."""
-    data = told.get("error_data")
+def _details(error: Mapping[str, Any]) -> str:
+    """`error_data` is an object in some responses and a string in others."""
+    data = error.get("error_data")
     if isinstance(data, str):
         try:
             data = json.loads(data)
         except ValueError:
-            return f"{told.get('message', '')} {data}".strip()
+            return f"{error.get('message', '')} {data}".strip()
     details = data.get("details") if isinstance(data, Mapping) else None
-    return str(details or told.get("error_user_msg") or told.get("message") or "no details")
+    return str(details or error.get("error_user_msg") or error.get("message") or "no details")
 
 
-def regain(headers: Mapping[str, str]) -> timedelta | None:
+def time_to_regain_access(headers: Mapping[str, str]) -> timedelta | None:
     """The longest `estimated_time_to_regain_access`, which Meta gives in minutes."""
     try:
         usage = json.loads(headers.get("x-business-use-case-usage", "null"))
     except ValueError:
         return None
-    told = usage.values() if isinstance(usage, Mapping) else ()
     minutes = [
-        _int(one.get("estimated_time_to_regain_access")) or 0
-        for many in told
-        if isinstance(many, list)
-        for one in many
-        if isinstance(one, Mapping)
+        int_or_none(row.get("estimated_time_to_regain_access")) or 0
+        for rows in (usage.values() if isinstance(usage, Mapping) else ())
+        if isinstance(rows, list)
+        for row in rows
+        if isinstance(row, Mapping)
     ]
-    return timedelta(minutes=max(minutes)) if minutes and max(minutes) > 0 else None
+    longest = max(minutes, default=0)
+    return timedelta(minutes=longest) if longest > 0 else None
 
 
 def parsed_wait(details: str) -> timedelta | None:
-    """How long a text asks to wait. The wording is undocumented, so any "number unit" counts; the longest wins."""
-    found = [int(n) * _UNITS[unit[:3].lower()] for n, unit in _WAIT.findall(details)]
-    return timedelta(seconds=max(found)) if found else None
-
-
-def _int(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
+    """The wait that a text asks for. Meta does not document the wording: any "number unit" counts, the longest wins."""
+    waits = [int(number) * _UNIT_SECONDS[unit[:3].lower()] for number, unit in _WAIT.findall(details)]
+    return timedelta(seconds=max(waits)) if waits else None

@@ -1,4 +1,4 @@
-"""Graph's answers as we read them. Unknown fields and values are kept out of the way, never an error."""
+"""The bodies of Graph's responses, as far as we read them. Unknown fields are ignored; enumerations stay strings."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -35,12 +35,12 @@ VERTICALS = frozenset(
 PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websites")
 
 
-class _Answer(BaseModel):
+class _GraphModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class CloudNumber(_Answer):
-    """`GET /{phone-number-id}`. Enumerations stay strings: Meta adds values.
+class CloudNumber(_GraphModel):
+    """`GET /{phone-number-id}`. Enumerations stay strings, because Meta adds values.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
     """
@@ -52,18 +52,14 @@ class CloudNumber(_Answer):
     platform_type: str = "UNKNOWN"
     code_verification_status: str | None = None
     quality_rating: str | None = None
-    name_status: str | None = None
     new_name_status: str | None = None
-    account_mode: str | None = None
-    is_pin_enabled: bool | None = None
     is_on_biz_app: bool = False
-    is_official_business_account: bool | None = None
     last_onboarded_time: datetime | None = None
 
     @field_validator("last_onboarded_time", mode="before")
     @classmethod
     def _time(cls, value: Any) -> Any:
-        # Seen as seconds since 1970 and as ISO text.
+        # Graph sends seconds since 1970 in some responses and ISO text in others.
         if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
             return datetime.fromtimestamp(int(value), UTC)
         return value
@@ -75,7 +71,7 @@ class CloudNumber(_Answer):
 
     @property
     def registered(self) -> bool:
-        """Connected on Cloud. Both words: a move in progress shows one of them only."""
+        """Connected on Cloud. Checks both fields: while a number moves, only one of them shows it."""
         return self.platform_type == "CLOUD_API" and self.status == "CONNECTED"
 
 
@@ -91,17 +87,17 @@ class Backup(BaseModel):
     password: SecretStr
 
 
-class SubscribedApp(_Answer):
+class SubscribedApp(_GraphModel):
     app_id: str
     override_callback_uri: str | None = None
 
 
-class StorageSettings(_Answer):
+class StorageSettings(_GraphModel):
     status: str = "DEFAULT"
     region: str | None = Field(None, validation_alias="data_localization_region")
 
 
-class Profile(_Answer):
+class Profile(_GraphModel):
     """`GET /{phone-number-id}/whatsapp_business_profile`."""
 
     about: str | None = None
@@ -115,8 +111,8 @@ class Profile(_Answer):
         return {name: value for name, value in self.model_dump(mode="json").items() if value}
 
 
-class Health(_Answer):
-    """What the phone number's own entity says about messaging; the overall value can be blocked for calls alone.
+class Health(_GraphModel):
+    """The worst state of messaging over all entities; the overall value can be blocked for calls alone.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
     """
@@ -125,17 +121,10 @@ class Health(_Answer):
     why: str
 
 
-class Waba(_Answer):
-    id: str
-    name: str | None = None
-    account_review_status: str | None = None
-    business_verification_status: str | None = None
-
-
-class TokenFacts(_Answer):
+class TokenFacts(_GraphModel):
     """`GET /debug_token`."""
 
     app_id: str | None = None
     is_valid: bool = False
-    expires_at: int = 0  # seconds since 1970; 0 never ends
+    expires_at: int = 0  # seconds since 1970; 0: never
     scopes: tuple[str, ...] = ()

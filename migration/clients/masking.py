@@ -1,4 +1,4 @@
-"""Phone numbers as they may be shown: enough to recognise, not enough to dial."""
+"""Phone numbers as they may be shown: enough to recognise one, not enough to dial it."""
 
 import re
 
@@ -11,6 +11,6 @@ def masked(e164: str) -> str:
     return f"{e164[:4]}•••{e164[-4:]}" if len(e164) > 8 else "•••"
 
 
-def without_numbers(text: str) -> str:
-    """Any free text of the far side with everything that could be a phone number masked."""
-    return _NUMBER.sub(lambda found: masked(re.sub(r"[^+\d]", "", found.group())), text)
+def mask_numbers(text: str) -> str:
+    """Text from outside, with everything in it that could be a phone number masked."""
+    return _NUMBER.sub(lambda match: masked(re.sub(r"[^+\d]", "", match.group())), text)

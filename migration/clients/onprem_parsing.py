@@ -1,47 +1,55 @@
-"""Reading the On-Premises envelope: errors, health over all topologies, queues, profile, expiry."""
+"""Reads the bodies of the On-Premises API: errors, health over all topologies, queues, profile, expiry."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from migration.clients.graph_models import VERTICALS, Profile
-from migration.clients.masking import without_numbers
+from migration.clients.json_values import int_or_none
+from migration.clients.masking import mask_numbers
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 
 # https://developers.facebook.com/docs/whatsapp/api/errors
-# 1011 not ready, 1014 Coreapp does not answer, 1017/1018 not the primary, 1023 database: nothing was done.
-COME_BACK = frozenset({1011, 1014, 1017, 1018, 1023})
+# 1011 not ready, 1014 Coreapp does not answer, 1017/1018 not the primary, 1023 database: the call had no effect.
+UNAVAILABLE = frozenset({1011, 1014, 1017, 1018, 1023})
 # 1015 too many requests, 1016 overloaded, 429 rate limit.
-BUSY = frozenset({429, 1015, 1016})
-# 500 and 1000, "generic error": whether anything was done is anybody's guess.
-SAYS_NOTHING = frozenset({500, 1000})
-BUSY_FOR = timedelta(seconds=15)
+THROTTLED = frozenset({429, 1015, 1016})
+# 500 and 1000, "generic error": whether the call had an effect is not known.
+EFFECT_UNKNOWN = frozenset({500, 1000})
+RETRY_AFTER = timedelta(seconds=15)  # the API names no time; the figure is ours
 
-UP = frozenset({"connected"})
-DOWN = frozenset({"disconnected", "unregistered"})
+CONNECTED = frozenset({"connected"})
+NOT_CONNECTED = frozenset({"disconnected", "unregistered"})
 
 
 def envelope_error(call: str, status: int, body: Any, *, write: bool) -> MigrationError | None:
-    """What an answer refuses, or None. `errors[]` counts whatever the HTTP status; a bare error object does too."""
-    told = _first_error(body)
-    if told is None:
-        if 200 <= status < 300:
-            return None
-        if status in (429, 503):
-            return Throttled(f"{call}: HTTP {status}", BUSY_FOR)
-        if status >= 500:
-            said = f"{call}: HTTP {status} without a readable body"
-            return OutcomeUnknown(said) if write else Transient(said, True)
-        return Rejected(f"{call}: HTTP {status}", None, f"HTTP {status}")
-    code = _int(told.get("code"))
-    details = without_numbers(str(told.get("details") or told.get("title") or "no details"))
-    if code in BUSY:
-        return Throttled(f"{call}: {details} ({code})", BUSY_FOR)
-    if code in COME_BACK:
-        return Transient(f"{call}: {details} ({code})", True)
-    if code in SAYS_NOTHING:
-        return OutcomeUnknown(f"{call}: {details}") if write else Transient(f"{call}: {details} ({code})", True)
-    return Rejected(f"{call}: {details}", code, details)
+    """The error that a response means, or None for a success.
+
+    `errors[]` in the body counts whatever the HTTP status is; so does a body that is a single error object.
+    """
+    error = _first_error(body)
+    if error is None:
+        return _status_error(call, status, write=write)
+    error_code = int_or_none(error.get("code"))
+    details = mask_numbers(str(error.get("details") or error.get("title") or "no details"))
+    if error_code in THROTTLED:
+        return Throttled(f"{call}: {details} ({error_code})", RETRY_AFTER)
+    if error_code in UNAVAILABLE:
+        return Transient(f"{call}: {details} ({error_code})", True)
+    if error_code in EFFECT_UNKNOWN:
+        return OutcomeUnknown(f"{call}: {details}") if write else Transient(f"{call}: {details} ({error_code})", True)
+    return Rejected(f"{call}: {details}", error_code, details)
+
+
+def _status_error(call: str, status: int, *, write: bool) -> MigrationError | None:
+    if 200 <= status < 300:
+        return None
+    if status in (429, 503):
+        return Throttled(f"{call}: HTTP {status}", RETRY_AFTER)
+    if status >= 500:
+        message = f"{call}: HTTP {status} without a readable body"
+        return OutcomeUnknown(message) if write else Transient(message, True)
+    return Rejected(f"{call}: HTTP {status}", None, f"HTTP {status}")
 
 
 def _first_error(body: Any) -> Mapping[str, Any] | None:
@@ -53,23 +61,24 @@ def _first_error(body: Any) -> Mapping[str, Any] | None:
     return body if "code" in body and "title" in body else None
 
 
-def gateway(body: Mapping[str, Any]) -> tuple[bool | None, str]:
-    """Whether the client is connected: True, False, or None where its words prove neither.
+def gateway_connected(health: Mapping[str, Any]) -> tuple[bool | None, str]:
+    """From `/v1/health`: whether the client is connected, None where that is not known; and the statuses as text.
 
-    In a high-availability pair only one node is connected and the others say `disconnected`, so one is enough.
-    `connecting` proves nothing: a client that was kicked off tries again too.
+    In a high-availability pair only one node is connected and the others report `disconnected`, so one is enough.
+    `connecting` proves nothing: a client whose number was registered elsewhere reports it too while it retries.
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
     """
-    words = [str(word) for word in _gateways(body.get("health"))]
-    detail = ", ".join(words) or "no gateway status"
-    if any(word in UP for word in words):
+    statuses = [str(status) for status in _gateway_statuses(health.get("health"))]
+    detail = ", ".join(statuses) or "no gateway status"
+    if any(status in CONNECTED for status in statuses):
         return True, detail
-    if words and all(word in DOWN for word in words):
+    if statuses and all(status in NOT_CONNECTED for status in statuses):
         return False, detail
     return None, detail
 
 
-def _gateways(health: Any) -> Iterable[Any]:
+def _gateway_statuses(health: Any) -> Iterable[Any]:
+    """A single node reports its status at the top; a cluster reports an object per node."""
     if not isinstance(health, Mapping):
         return []
     if "gateway_status" in health:
@@ -78,17 +87,20 @@ def _gateways(health: Any) -> Iterable[Any]:
 
 
 def expiry(body: Mapping[str, Any]) -> datetime | None:
-    """When this client's build expires, from `/v1/support`; the earliest over all nodes."""
+    """From `/v1/support`: when this client's build expires; the earliest time over all nodes."""
     support = body.get("support")
     if not isinstance(support, Mapping):
         return None
     nodes = [support] if "expire_timestamp" in support else [n for n in support.values() if isinstance(n, Mapping)]
-    found = [when for when in (_time(node.get("expire_timestamp")) for node in nodes) if when is not None]
-    return min(found) if found else None
+    times = [_parsed_time(node.get("expire_timestamp")) for node in nodes]
+    return min((time for time in times if time is not None), default=None)
 
 
-def queued(body: Mapping[str, Any]) -> int:
-    """The gauge `callback_queue_size` summed; 0 where it is not told. https://developers.facebook.com/docs/whatsapp/api/stats/"""
+def callback_queue_size(body: Mapping[str, Any]) -> int:
+    """From `/v1/stats/app`: the gauge `callback_queue_size`, summed over all nodes; 0 where it is missing.
+
+    https://developers.facebook.com/docs/whatsapp/api/stats/
+    """
     stats = body.get("stats")
     app = stats.get("app") if isinstance(stats, Mapping) else None
     gauge = app.get("callback_queue_size") if isinstance(app, Mapping) else None
@@ -96,31 +108,24 @@ def queued(body: Mapping[str, Any]) -> int:
     return sum(int(row.get("value") or 0) for row in rows or [])
 
 
-def profile_of(business: Mapping[str, Any], about: Mapping[str, Any]) -> Profile:
-    """Both profile nodes in Cloud's words. A vertical that Cloud has no word for is left out."""
+def cloud_profile(business: Mapping[str, Any], about: Mapping[str, Any]) -> Profile:
+    """Both profile nodes of On-Premises as a profile of Cloud API. A vertical that Cloud does not have is left out."""
     settings = business.get("settings") or {}
-    told = dict((settings.get("business") or {}).get("profile") or {})
-    word = str(told.get("vertical") or "").upper().replace(" ", "_")
-    told["vertical"] = word if word in VERTICALS else None
+    fields = dict((settings.get("business") or {}).get("profile") or {})
+    vertical = str(fields.get("vertical") or "").upper().replace(" ", "_")
+    fields["vertical"] = vertical if vertical in VERTICALS else None
     text = (((about.get("settings") or {}).get("profile") or {}).get("about") or {}).get("text")
-    return Profile.model_validate({**told, "websites": tuple(told.get("websites") or ()), "about": text})
+    return Profile.model_validate({**fields, "websites": tuple(fields.get("websites") or ()), "about": text})
 
 
-def _time(value: Any) -> datetime | None:
-    """Seconds since 1970, or ISO text with or without a zone."""
+def _parsed_time(value: Any) -> datetime | None:
+    """Seconds since 1970, or ISO text with or without a zone; UTC where there is none."""
     if value is None or value == "":
         return None
     try:
         if isinstance(value, int | float) or str(value).isdigit():
             return datetime.fromtimestamp(int(value), UTC)
-        told = datetime.fromisoformat(str(value))
+        time = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
-
-
-def _int(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
-"""The partner's traffic hooks: signed HTTP that tells their senders to stop, where to send next, to go on.
+"""The partner's traffic hooks: signed HTTP that tells their senders when to stop, where to send next, when to go on.
 
-A word has an idempotency key, so saying it again is harmless; no answer is therefore Transient, never unknown.
+An announcement has an idempotency key, so it can be repeated: a lost response is Transient, never OutcomeUnknown.
 """
 
 import hashlib
@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.http import ORDINARY, SEND_BY
-from migration.clients.masking import without_numbers
+from migration.clients.http import ORDINARY_TIMEOUT, SEND_BY, transport_errors
+from migration.clients.json_values import json_body
+from migration.clients.masking import mask_numbers
 from migration.errors import Rejected, Transient
 
 SIGNATURE = "X-Cutover-Signature-256"
@@ -22,18 +23,20 @@ SIGNATURE = "X-Cutover-Signature-256"
 
 @dataclass(frozen=True, slots=True)
 class HookDone:
-    """Heard, and nothing is in flight any more."""
+    """The hook has done it; the senders have nothing in flight any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class HookDraining:
-    """Heard; ask again at `ask_url`."""
+    """The hook has accepted it, and the senders still have messages in flight; ask again at `ask_url`."""
 
     ask_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class HookVetoed:
+    """The hook forbids it; allowed before the point of no return only."""
+
     reason: str
 
 
@@ -41,61 +44,55 @@ HookAnswer = HookDone | HookDraining | HookVetoed
 
 
 class TrafficHooks:
-    def __init__(self, http: httpx.AsyncClient, url: str, secret: SecretStr) -> None:
-        self._http = http
+    def __init__(self, client: httpx.AsyncClient, url: str, secret: SecretStr) -> None:
+        self._client = client
         self._url = url
         self._secret = secret
 
     async def announce(self, body: Mapping[str, Any], key: str, *, send_by: float) -> HookAnswer:
-        """Raises Transient when there is no usable answer, Rejected when the hook refuses otherwise than by a veto."""
-        raw = json.dumps(dict(body), sort_keys=True).encode()
-        signature = hmac.new(self._secret.get_secret_value().encode(), raw, hashlib.sha256).hexdigest()
+        """Send an announcement; `key` is its idempotency key.
+
+        Raises Transient where there is no usable answer, Rejected when the hook refuses otherwise than by a veto.
+        """
+        content = json.dumps(dict(body), sort_keys=True).encode()
+        signature = hmac.new(self._secret.get_secret_value().encode(), content, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
             SIGNATURE: f"sha256={signature}",
         }
-        try:
-            answer = await self._http.post(
-                self._url, content=raw, headers=headers, timeout=ORDINARY, extensions={SEND_BY: send_by}
+        with transport_errors("traffic hook", write=False):
+            response = await self._client.post(
+                self._url, content=content, headers=headers, timeout=ORDINARY_TIMEOUT, extensions={SEND_BY: send_by}
             )
-        except httpx.TransportError as exc:
-            raise Transient(f"traffic hook: no answer ({type(exc).__name__})") from exc
-        return _read(answer)
+        return _answer(response)
 
     async def ask(self, ask_url: str) -> HookAnswer:
-        """How far the senders are, at the address that they gave. Still draining, it need not be named again."""
+        """Ask whether the senders still drain, at the URL that the hook gave. Raises as `announce` does."""
         if httpx.URL(ask_url).host != httpx.URL(self._url).host:
             raise Rejected(
                 "traffic hook: asked to go to another host", None, "the ask URL is on another host than the hook"
             )
-        try:
-            answer = await self._http.get(ask_url, timeout=ORDINARY)
-        except httpx.TransportError as exc:
-            raise Transient(f"traffic hook: no answer ({type(exc).__name__})") from exc
-        return _read(answer, ask_url)
+        with transport_errors("traffic hook", write=False):
+            response = await self._client.get(ask_url, timeout=ORDINARY_TIMEOUT)
+        return _answer(response, ask_url)
 
 
-def _read(answer: httpx.Response, asked: str | None = None) -> HookAnswer:
-    """`asked`: the address that gave this answer; senders that still drain need not name it once more."""
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    told = body if isinstance(body, dict) else {}
-    if answer.status_code == 200:
+def _answer(response: httpx.Response, ask_url: str | None = None) -> HookAnswer:
+    """`ask_url` is the URL that gave this response: a hook that still drains need not repeat it."""
+    content = json_body(response)
+    body = content if isinstance(content, dict) else {}
+    status = response.status_code
+    if status == 200:
         return HookDone()
-    ask = told.get("ask") or asked
-    if answer.status_code == 202 and ask:
-        return HookDraining(str(ask))
-    if answer.status_code == 409:
-        return HookVetoed(without_numbers(str(told.get("reason") or "no reason given")))
-    if answer.status_code >= 500 or answer.status_code == 429:
-        raise Transient(f"traffic hook: HTTP {answer.status_code}", True)
-    details = f"the hook answered HTTP {answer.status_code}"
-    if answer.status_code in (401, 403):
+    ask_again = body.get("ask") or ask_url
+    if status == 202 and ask_again:
+        return HookDraining(str(ask_again))
+    if status == 409:
+        return HookVetoed(mask_numbers(str(body.get("reason") or "no reason given")))
+    if status >= 500 or status == 429:
+        raise Transient(f"traffic hook: HTTP {status}", True)
+    details = f"the hook answered HTTP {status}"
+    if status in (401, 403):
         details = "the hook does not accept the signature"
-    raise Rejected(f"traffic hook: {details}", answer.status_code, details)
-
-
-__all__ = ["HookAnswer", "HookDone", "HookDraining", "HookVetoed", "TrafficHooks"]
+    raise Rejected(f"traffic hook: {details}", status, details)

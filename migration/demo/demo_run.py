@@ -12,7 +12,7 @@ from migration.demo.prefect_api import PrefectApi
 from migration.demo.report import DemoResult, Numbers
 from migration.demo.sandbox_control import SandboxControl
 from migration.demo.servers import DemoServers
-from migration.runtime.process_tree import Child
+from migration.runtime.process_tree import ChildProcess
 from migration.waves.schedule import part_count
 from state.enums import Status
 from state.rows import Position
@@ -40,7 +40,7 @@ class DemoRun:
     before: Numbers = ()
     wave_runs: list[str] = field(default_factory=list)  # ids of the wave's runs in Prefect
     switch_runs: dict[str, str] = field(default_factory=dict)  # reference -> id of the run that switches the number
-    worker: Child | None = None
+    worker: ChildProcess | None = None
 
     async def run(self) -> DemoResult:
         """Raises DidNotStart if a process does not start, TimeoutError if the move takes too long."""
@@ -121,7 +121,7 @@ class DemoRun:
 
     async def _kill_worker(self, app: App, sandbox: SandboxControl, prefect: PrefectApi) -> None:
         assert self.worker is not None
-        processes = len(self.worker.family())
+        processes = len(self.worker.running_pids())
         self.worker.kill()
         self.killed += 1
         self.switch_runs.clear()  # their runs may have died with the worker; numbers still blocked get new ones

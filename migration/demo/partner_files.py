@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from migration.vault.sealing import write_private
+from migration.vault.private_file import write_private
 
 WAVE = "demo"
 # The recipient of the message that proves that a number can send.

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from migration.demo.prefect_api import PrefectApi
-from migration.runtime.process_tree import CODE_FOLDER, MARK, Child
+from migration.runtime.process_tree import CODE_FOLDER, MARK_VARIABLE, ChildProcess
 from migration.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -39,7 +39,7 @@ class DemoServers:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.port = free_port()
         self.manifest: dict[str, Any] = {}  # the sandbox's ready line
-        self.children: list[Child] = []
+        self.children: list[ChildProcess] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,7 +52,7 @@ class DemoServers:
     def end(self) -> None:
         """End all processes, the last started first. Has no await, so that a second Ctrl-C cannot interrupt it."""
         while self.children:
-            self.children.pop().end()
+            self.children.pop().stop()
 
     # -- settings
 
@@ -68,8 +68,8 @@ class DemoServers:
     def env(self) -> dict[str, str]:
         """The environment of every process, without the caller's own settings of Prefect and cutover."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CUTOVER_"))}
-        if MARK in os.environ:  # the process that started us finds ours by this variable
-            inherited[MARK] = os.environ[MARK]
+        if MARK_VARIABLE in os.environ:  # the process that started us finds ours by this variable
+            inherited[MARK_VARIABLE] = os.environ[MARK_VARIABLE]
         inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE_FOLDER), inherited.get("PYTHONPATH", "")]))
         cutover = {"CUTOVER_HOME": str(self.home), "CUTOVER_GRAPH_URL": self.graph_url}
         return inherited | self._prefect_settings | cutover
@@ -108,23 +108,23 @@ class DemoServers:
 
     # -- processes
 
-    def start_process(self, name: str, *arguments: str) -> Child:
+    def start_process(self, name: str, *arguments: str) -> ChildProcess:
         """Start `python -m` with these arguments, in a session of its own. `name` is the name of its log file."""
         command = [sys.executable, "-m", *arguments]
-        child = Child(command, self.env, cwd=self.folder, log=self._log(name))
+        child = ChildProcess(command, self.env, cwd=self.folder, log=self._log(name))
         self.children.append(child)
         return child
 
-    async def wait_until(self, child: Child, name: str, is_ready: Callable[[], Awaitable[bool]]) -> None:
+    async def wait_until(self, child: ChildProcess, name: str, is_ready: Callable[[], Awaitable[bool]]) -> None:
         """Raises DidNotStart if the process ends, or is not ready within READY_WITHIN_S."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_WITHIN_S
-        while child.runs() and loop.time() < deadline:
+        while child.is_running() and loop.time() < deadline:
             if await is_ready():
                 return
             await asyncio.sleep(POLL_S)
         log = self._log(name)
-        raise DidNotStart(f"{name} {'is silent' if child.runs() else 'ended'}: {last_line(log)} ({log})")
+        raise DidNotStart(f"{name} {'is silent' if child.is_running() else 'ended'}: {last_line(log)} ({log})")
 
     async def start_sandbox(self, *fleet: str) -> None:
         """`fleet`: the sandbox's options for its numbers. Raises DidNotStart."""
@@ -147,7 +147,7 @@ class DemoServers:
         async with PrefectApi(self.prefect_url) as api:
             await self.wait_until(child, "prefect", api.is_healthy)
 
-    async def start_worker(self, name: str, *options: str) -> Child:
+    async def start_worker(self, name: str, *options: str) -> ChildProcess:
         """Start a worker and wait until Prefect shows it online. Raises DidNotStart."""
         child = self.start_process(name, "migration.cli", "worker", "--name", name, *options)
         async with PrefectApi(self.prefect_url) as api:
@@ -160,7 +160,7 @@ class DemoServers:
         log = self._log(name)
         log.unlink(missing_ok=True)
         child = self.start_process(name, "migration.cli", *arguments)  # ended with the others if this is cancelled
-        while child.runs():  # noqa: ASYNC110  a process, which sets no event
+        while child.is_running():  # noqa: ASYNC110  a process, which sets no event
             await asyncio.sleep(POLL_S)
         self.children.remove(child)
         if child.process.returncode not in (0, 3):

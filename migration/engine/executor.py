@@ -54,7 +54,7 @@ NO_BACKUP_PAGE = "runbooks/no-backup.md"
 class NumberSource(Protocol):
     """Makes the number that a step sees, with clients bound to it; opens no connection."""
 
-    async def of(self, position: Position, now: datetime) -> Number: ...
+    async def load(self, position: Position, now: datetime) -> Number: ...
 
 
 class StepExecutor:
@@ -101,7 +101,7 @@ class StepExecutor:
             itinerary,
             itinerary.at(position.next_step or ""),
             lease,
-            await self._numbers.of(position, lease.now),
+            await self._numbers.load(position, lease.now),
             await self._queries.records.open_attempt(migration_id),
         )
         return await self._record(run, await self._decide(run))
@@ -194,9 +194,9 @@ class StepExecutor:
     ) -> Decision:
         """Commit the intent, then make the call. `closes`: an earlier attempt that `witnesses` show had no effect."""
         state, contract = run.number.state, run.contract
-        sealed = await self._secrets.seal_intent(state.migration_id, state.attempts + 1, draft.secret)
+        sealed = self._secrets.seal_intent(state.migration_id, state.attempts + 1, draft.secret)
         # Measured before the commit: a worker stopped anywhere from here on wakes to a passed deadline.
-        send_by = self._clock.boot() + SEND_WITHIN.total_seconds()
+        send_by = self._clock.boot_time() + SEND_WITHIN.total_seconds()
         new = NewIntent(
             step=contract.name,
             facts={**draft.facts, "side_before": state.side if closes is None else closes.side_before},

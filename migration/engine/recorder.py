@@ -39,13 +39,11 @@ HELD_AGAIN = timedelta(seconds=60)
 class SecretKeeper(Protocol):
     """Seals and opens the secrets of numbers and of intents. Holds the keys, knows no step."""
 
-    async def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret: ...
+    def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret: ...
 
-    async def keep_twice(self, owner: str, name: str, value: SecretStr) -> None: ...
+    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None: ...
 
-    async def seal_intent(
-        self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]
-    ) -> SealedSecret | None: ...
+    def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None: ...
 
     async def open_intent(self, migration_id: int, attempt: int) -> Mapping[str, SecretStr]: ...
 
@@ -73,8 +71,8 @@ class StepRecorder:
         evidence, step = outcome.evidence, run.contract.name
         owner = f"number:{run.number.state.number_id}"
         for name, value in evidence.backups.items():
-            await self._secrets.keep_twice(owner, name, value)
-        sealed = [SecretSealed(owner, await self._secrets.seal(owner, *item)) for item in evidence.secrets.items()]
+            await self._secrets.store_twice(owner, name, value)
+        sealed = [SecretSealed(owner, self._secrets.seal(owner, *item)) for item in evidence.secrets.items()]
         to = run.itinerary.after(step)
         changes: list[Change] = [
             *_closing(run, closing),

@@ -9,7 +9,8 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremApi, Reading
+from migration.clients.onprem import OnPremApi
+from migration.clients.onprem_reading import Reading
 from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary

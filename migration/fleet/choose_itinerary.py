@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading, Reading
+from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.engine.itineraries import ItineraryName
 from migration.steps.both_sides import SUNSET, not_movable
 from state.enums import Disposition, Side

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from migration.clients.masking import masked
 from migration.fleet.inventory_row import SURPLUS_CELLS, BadRow, InventoryRow, RowReader
-from migration.settings import Admin
+from migration.settings import AdminSettings
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
 OPTIONAL = (
@@ -46,7 +46,7 @@ class Inventory:
     bad: tuple[BadRow, ...]
 
 
-def read_inventory(path: Path, admin: Admin) -> Inventory:
+def read_inventory(path: Path, admin: AdminSettings) -> Inventory:
     """Read a file, and check it against itself and the admin file. Raises OSError if the file cannot be read."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
@@ -55,7 +55,7 @@ def read_inventory(path: Path, admin: Admin) -> Inventory:
             return Inventory((), (BadRow(1, "file", f"not a CSV file in UTF-8: {exc}"),))
 
 
-def _read_rows(reader: "csv.DictReader[str]", admin: Admin) -> Inventory:
+def _read_rows(reader: "csv.DictReader[str]", admin: AdminSettings) -> Inventory:
     columns = [name.strip() for name in reader.fieldnames or []]
     bad = list(_wrong_separator(columns) or _wrong_columns(columns))
     if bad:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from migration.clients.masking import masked
 from migration.engine.itineraries import FORWARD
-from migration.settings import Admin
+from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
 from state.ledger.fleet_import import NewInstance, NewNumber
 
@@ -60,7 +60,7 @@ class BadRow:
 class RowReader:
     """Reads one row. Appends to `bad` whatever is wrong with it."""
 
-    def __init__(self, line: int, cells: Mapping[str, str | None], admin: Admin, bad: list[BadRow]) -> None:
+    def __init__(self, line: int, cells: Mapping[str, str | None], admin: AdminSettings, bad: list[BadRow]) -> None:
         self.line = line
         self._cells = {name: (value or "").strip() for name, value in cells.items() if name != SURPLUS_CELLS}
         self._admin = admin

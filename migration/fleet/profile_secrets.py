@@ -7,10 +7,10 @@ from pydantic import SecretStr
 
 from migration.app import App
 from migration.clients.graph import GraphApi
-from migration.settings import Admin, ProfileSettings
+from migration.settings import AdminSettings, ProfileSettings
 
 
-def read_profile_secrets(name: str, admin: Admin, folder: Path) -> dict[str, SecretStr]:
+def read_profile_secrets(name: str, admin: AdminSettings, folder: Path) -> dict[str, SecretStr]:
     """`token` and, if the admin file names them, `app_secret` and `verify_token`. Raises BadSetting.
 
     `folder` is what paths in the admin file are relative to.
@@ -26,5 +26,4 @@ def read_profile_secrets(name: str, admin: Admin, folder: Path) -> dict[str, Sec
 
 def graph_client(app: App, secrets: Mapping[str, SecretStr]) -> GraphApi:
     """A client for a profile whose secrets are not in the database yet."""
-    http = app.clients.http
-    return GraphApi(http.graph, http.fresh, app.clients.graph_base, secrets["token"], secrets.get("app_secret"))
+    return app.clients.graph_client(secrets["token"], secrets.get("app_secret"))

@@ -20,12 +20,12 @@ class RowSealer:
     rows: Mapping[int, InventoryRow] = field(default_factory=dict)
 
     def profile(self, name: str, owner: str) -> Sequence[SealedSecret]:
-        return [self.secret_store.sealed(owner, secret, value) for secret, value in self.profiles[name].items()]
+        return [self.secret_store.seal(owner, secret, value) for secret, value in self.profiles[name].items()]
 
     def number(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
         pin = self.rows[new.line].pin
-        return [self.secret_store.sealed(owner, "pin", pin)] if pin is not None else []
+        return [self.secret_store.seal(owner, "pin", pin)] if pin is not None else []
 
     def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
         password = self.rows[new.line].password
-        return [self.secret_store.sealed(owner, "password", password)] if password is not None else []
+        return [self.secret_store.seal(owner, "password", password)] if password is not None else []

@@ -27,6 +27,6 @@ async def enter_code(app: App, number: str, code: SecretStr, by: str) -> Positio
         step = position.next_step
         raise OperationRefused(f"{position.ref} is at {step} and needs no code now; `cutover show {position.ref}`")
     owner = f"number:{position.number_id}"
-    sealed = app.secret_store.sealed(owner, "code", SecretStr(digits))
+    sealed = app.secret_store.seal(owner, "code", SecretStr(digits))
     await app.ledger.operator_inputs.enter_code(position.migration_id, sealed, owner, by)
     return await app.queries.positions.get(position.migration_id)

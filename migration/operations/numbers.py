@@ -115,7 +115,7 @@ async def hand_in_pin(app: App, number: str, pin: SecretStr, because: str, by: s
     if len(pin.get_secret_value()) != 6 or not pin.get_secret_value().isdigit():
         raise OperationRefused("a PIN is six digits; nothing was stored")
     owner = f"number:{position.number_id}"
-    sealed = app.secret_store.sealed(owner, "pin", pin)
+    sealed = app.secret_store.seal(owner, "pin", pin)
     await app.ledger.operator_inputs.record_pin(position.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
     return await _make_due(app, position, because, by)
 
@@ -126,7 +126,7 @@ async def record_two_step_off(app: App, number: str, because: str, by: str) -> P
     owner = f"number:{position.number_id}"
     provenance = PinProvenance.TWO_STEP_OFF_STATED
     await app.ledger.operator_inputs.record_pin(position.number_id, owner, None, provenance, by)
-    await app.secret_store.shred_row(owner, "pin")
+    await app.secret_store.shred(owner, "pin")
     return await _make_due(app, position, because, by)
 
 

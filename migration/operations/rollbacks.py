@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from migration.app import App
-from migration.clients.onprem import Reading
+from migration.clients.onprem_reading import Reading
 from migration.engine.itineraries import BACK_TO_ONPREM, FORWARD_RECOVERY
 from migration.errors import OperationRefused
 from migration.operations.approval import was_only_stopped
@@ -29,7 +29,7 @@ async def read_rollback_assessment(app: App, number: str) -> RollbackAssessment:
     Raises NotFound, the clients' errors, or OperationRefused for a number that is on On-Premises or on its way there.
     """
     position = await app.queries.positions.find(number)
-    view = await app.loader.of(position, await app.queries.now())
+    view = await app.loader.load(position, await app.queries.now())
     both = await read_both(view)
     side = side_of(both, view)
     going_back = position.itinerary == BACK_TO_ONPREM.name

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from migration.app import App
-from migration.clients.masking import without_numbers
+from migration.clients.masking import mask_numbers
 from migration.errors import OperationRefused
 from migration.operations.approval import not_crossed
 from migration.operations.wave_wording import ENDED_STATES, window_ended_message
@@ -173,7 +173,7 @@ async def _find_number(app: App, number: str) -> Position:
     try:
         return await app.queries.positions.find(number)
     except NotFound as exc:
-        raise NotFound(f"--only {without_numbers(number)!r}: {exc}") from exc
+        raise NotFound(f"--only {mask_numbers(number)!r}: {exc}") from exc
 
 
 async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bool) -> None:

@@ -50,7 +50,7 @@ async def run_preflight(
 
 
 async def _check_number(app: App, position: Position) -> PreflightReport:
-    number = await app.loader.of(position, await app.queries.now())
+    number = await app.loader.load(position, await app.queries.now())
     results = [result for check in CHECKS if (result := await _run_check(check, number)) is not None]
     results.append(await _check_budget(app, position))
     for result in results:

@@ -1,1 +1,1 @@
-"""Processes, concurrency, and who a worker is."""
+"""Child processes, concurrency, and the identity of a worker."""

@@ -1,4 +1,4 @@
-"""Several coroutines at once."""
+"""Waiting for several coroutines."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -8,10 +8,12 @@ T = TypeVar("T")
 
 
 async def gather_all(work: Iterable[Awaitable[T]]) -> tuple[T, ...]:
-    """What each gave, in their order. All come to their end before an error of one is raised: with `gather` alone
-    the others would go on, and ask a database that is closed by then."""
-    told = await asyncio.gather(*work, return_exceptions=True)
-    for one in told:
-        if isinstance(one, BaseException):
-            raise one
-    return tuple(one for one in told if not isinstance(one, BaseException))
+    """Their results, in their order. Raises the first error after all of them have ended.
+
+    `asyncio.gather` alone raises at once and leaves the others running; they then query a database that is closed.
+    """
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return tuple(result for result in results if not isinstance(result, BaseException))

@@ -1,7 +1,8 @@
-"""Child processes that end with whoever started them, grandchildren in sessions of their own included.
+"""Child processes that end with the process that started them, and so do all of their descendants.
 
-A Prefect worker starts each flow run in a new session, so neither a process group nor a parent's pid finds it once the
-worker is gone. What finds it is a mark in its environment, which a process cannot lose and hands on to its children.
+A Prefect worker starts each flow run in a new session. Once the worker has exited, neither a process group nor a
+parent's pid leads to the run. A mark in the environment does: descendants inherit it, and a running process cannot
+lose it.
 """
 
 import os
@@ -15,95 +16,96 @@ from pathlib import Path
 
 import migration
 
-# Where our packages are imported from; child processes must find the same ones, from a checkout as from a wheel.
+# Where our packages are imported from; child processes must import the same ones, from a checkout as from a wheel.
 CODE_FOLDER = Path(next(iter(migration.__path__))).parent
-MARK = "CUTOVER_FAMILY"
-# Seconds: what a Prefect worker may take to tell its server that it ends.
-GRACE_S = 20.0
-LOOK_EVERY_S = 0.1
+MARK_VARIABLE = "CUTOVER_FAMILY"
+GRACE_S = 20.0  # the longest that a Prefect worker takes to report its end to its server
+POLL_INTERVAL_S = 0.1
 PROC = Path("/proc")
 
 
-class Child:
-    """One process with all that it starts. It leads a session of its own, so a Ctrl-C of the terminal passes it by."""
+class ChildProcess:
+    """A process and its descendants. It leads its own session, so a Ctrl-C in the terminal does not reach it."""
 
     def __init__(
         self, command: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None, log: Path | None = None
     ) -> None:
-        outer = env.get(MARK, "")
-        self.mark = f"{outer}/{secrets.token_hex(6)}"
-        out = log.open("ab") if log is not None else None
+        parent_mark = env.get(MARK_VARIABLE, "")
+        self.mark = f"{parent_mark}/{secrets.token_hex(6)}"
+        output = log.open("ab") if log is not None else None
         try:
-            self.process = subprocess.Popen(  # noqa: S603  commands are ours: no shell, nothing typed by anybody
+            self.process = subprocess.Popen(  # noqa: S603  the commands are ours: no shell, no input of a user
                 list(command),
-                env={**env, MARK: self.mark},
+                env={**env, MARK_VARIABLE: self.mark},
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT if out is not None else None,
+                stdout=output,
+                stderr=subprocess.STDOUT if output is not None else None,
                 start_new_session=True,
             )
         finally:
-            if out is not None:
-                out.close()
+            if output is not None:
+                output.close()
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return self.process.poll() is None
 
-    def family(self) -> set[int]:
-        """The process and its descendants that run now."""
-        return marked(self.mark) | ({self.pid} if self.runs() else set())
+    def running_pids(self) -> set[int]:
+        """Of the process and its descendants."""
+        return marked_pids(self.mark) | ({self.pid} if self.is_running() else set())
 
-    def signal(self, number: int) -> None:
-        if self.runs():
+    def send_signal(self, number: int) -> None:
+        """To the process alone; nothing happens if it has exited."""
+        if self.is_running():
             self.process.send_signal(number)
 
     def kill(self) -> None:
-        """SIGKILL for the whole family, again and again until none is left: one may be starting another just now."""
-        while family := self.family():
-            for pid in family:
+        """SIGKILL to the process and its descendants, repeated until none is left: one may just be starting another."""
+        while pids := self.running_pids():
+            for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.poll()
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         self.process.wait()
 
-    def end(self, grace_s: float = GRACE_S) -> int:
-        """SIGTERM, some time to go in peace, SIGKILL for what is left. Returns the exit code."""
-        self.signal(signal.SIGTERM)
+    def stop(self, grace_s: float = GRACE_S) -> int:
+        """SIGTERM, then SIGKILL to all that still run after `grace_s` seconds. Returns the exit code."""
+        self.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(grace_s)
         self.kill()
         return self.process.returncode
 
 
-def marked(mark: str) -> set[int]:
-    """Processes whose environment carries the mark or one that was made under it; zombies are not among them."""
+def marked_pids(mark: str) -> set[int]:
+    """Running processes whose environment has this mark, or one that begins with it and a slash; no zombies."""
     if not (PROC / "self" / "environ").exists():
-        return {pid for pid, command in _listed() if _carries(command, mark)}
-    return {int(path.name) for path in PROC.iterdir() if path.name.isdigit() and _carries(_environment(path), mark)}
+        return {pid for pid, environment in _ps_rows() if _has_mark(environment, mark)}
+    return {int(path.name) for path in PROC.iterdir() if path.name.isdigit() and _has_mark(_environment(path), mark)}
 
 
-def _carries(environment: str, mark: str) -> bool:
-    place = environment.find(f"{MARK}={mark}")
-    return place >= 0 and environment[place + len(MARK) + 1 + len(mark) :][:1] in ("", "/", "\0", " ")
+def _has_mark(environment: str, mark: str) -> bool:
+    variable = f"{MARK_VARIABLE}={mark}"
+    start = environment.find(variable)
+    return start >= 0 and environment[start + len(variable) :][:1] in ("", "/", "\0", " ")
 
 
 def _environment(path: Path) -> str:
-    """Empty for a process that is gone, a zombie, or somebody else's."""
+    """Empty for a process that has exited, a zombie, or one of another user."""
     try:
         return (path / "environ").read_bytes().decode("latin-1")
     except OSError:
         return ""
 
 
-def _listed() -> list[tuple[int, str]]:
-    """Without /proc: what `ps` shows of processes and their environment."""
+def _ps_rows() -> list[tuple[int, str]]:
+    """Without /proc: pid, and command with environment, of every process that `ps` shows."""
     command = ["ps", "axeww", "-o", "pid=,command="]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
-    rows = [line.split(maxsplit=1) for line in shown.splitlines()]
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    rows = [line.split(maxsplit=1) for line in output.splitlines()]
     return [(int(row[0]), row[1]) for row in rows if len(row) == 2]

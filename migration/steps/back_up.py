@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.clients.onprem import Reading
+from migration.clients.onprem_reading import Reading
 from migration.errors import Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Draft, Evidence, Intent, NotDone, Probe

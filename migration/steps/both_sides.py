@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import Reading
+from migration.clients.onprem_reading import Reading
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence
 from migration.steps.reading_cache import BothSides

@@ -61,7 +61,7 @@ class RequestCodeOnPrem:
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None
         national = number.state.e164.removeprefix("+" + str(intent.facts["cc"]))
-        registered = await number.onprem.account(
+        registered = await number.onprem.request_code(
             str(intent.facts["cc"]),
             national,
             str(intent.facts["method"]),
@@ -94,5 +94,5 @@ class VerifyCodeOnPrem:
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None
-        await number.onprem.verify(intent.secret["code"], send_by=intent.send_by)
+        await number.onprem.verify_code(intent.secret["code"], send_by=intent.send_by)
         return Evidence({"verified": True}, code_verified=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading, Reading
+from migration.clients.onprem_reading import OnPremReading, Reading
 
 
 @dataclass(frozen=True, slots=True)

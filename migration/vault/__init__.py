@@ -1,1 +1,1 @@
-"""Secrets and backups: sealed, stored, opened."""
+"""Encryption of secrets, their storage, and the second copy of each backup."""

@@ -1,15 +1,13 @@
-"""Sealing: each secret under a data key of its own, each data key wrapped by the master key.
+"""Encryption of secrets: each has its own data key, and the master key wraps every data key.
 
-AES-256-GCM from `cryptography` for both; the context (owner and name) is authenticated with each, so a row that was
-moved to another number does not open. Destroying a secret is deleting its wrapped data key.
+Both use AES-256-GCM of `cryptography`. The context (owner and name) is authenticated data of both, so a row that was
+copied to another number does not open. Deleting the wrapped data key destroys the secret.
 """
 
 import base64
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,11 +17,11 @@ from pydantic import SecretStr
 from migration.errors import BadSetting
 
 KEY_BYTES = 32
-_NONCE = 12
+_NONCE_BYTES = 12
 
 
 class WrongKey(BadSetting):
-    """The master key is not the one that this was sealed under, or what was sealed has been changed."""
+    """The secret was sealed under another master key, or its ciphertext was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class MasterKeys:
-    """The key that seals, and older ones that only open. `repr` shows ids, never keys."""
+    """The key that seals, and older keys that only open. `repr` does not show them."""
 
     current: SecretStr
     older: tuple[SecretStr, ...] = ()
@@ -50,7 +48,7 @@ def new_master_key() -> SecretStr:
 
 
 def key_id(key: SecretStr) -> str:
-    """A short name of a key that does not give it away."""
+    """16 hexadecimal digits that name a key and do not reveal it."""
     digest = Hash(SHA256())
     digest.update(b"cutover master key" + _raw(key))
     return digest.finalize().hex()[:16]
@@ -70,14 +68,16 @@ def _raw(key: SecretStr) -> bytes:
 
 
 class Vault:
+    """Seals and opens secrets with the master keys. Has no storage."""
+
     def __init__(self, keys: MasterKeys) -> None:
         self._keys = keys.by_id()
         self.key_id = key_id(keys.current)
 
     def seal(self, secret: SecretStr, *, context: str) -> Sealed:
         data_key = AESGCM.generate_key(256)
-        told = _encrypt(data_key, secret.get_secret_value().encode(), context)
-        return Sealed(told, _encrypt(self._keys[self.key_id], data_key, context), self.key_id)
+        ciphertext = _encrypt(data_key, secret.get_secret_value().encode(), context)
+        return Sealed(ciphertext, self._wrap(data_key, context), self.key_id)
 
     def open(self, sealed: Sealed, *, context: str) -> SecretStr:
         """Raises WrongKey."""
@@ -85,9 +85,12 @@ class Vault:
         return SecretStr(_decrypt(data_key, sealed.ciphertext, context).decode())
 
     def rewrap(self, sealed: Sealed, *, context: str) -> Sealed:
-        """The same ciphertext with its data key under the current master key."""
+        """The same ciphertext, with its data key wrapped by the current master key. Raises WrongKey."""
         data_key = self._unwrap(sealed, context)
-        return Sealed(sealed.ciphertext, _encrypt(self._keys[self.key_id], data_key, context), self.key_id)
+        return Sealed(sealed.ciphertext, self._wrap(data_key, context), self.key_id)
+
+    def _wrap(self, data_key: bytes, context: str) -> bytes:
+        return _encrypt(self._keys[self.key_id], data_key, context)
 
     def _unwrap(self, sealed: Sealed, context: str) -> bytes:
         master = self._keys.get(sealed.key_id)
@@ -99,57 +102,14 @@ class Vault:
         return _decrypt(master, sealed.wrapped_key, context)
 
 
-def _encrypt(key: bytes, plain: bytes, context: str) -> bytes:
-    nonce = secrets.token_bytes(_NONCE)
-    return nonce + AESGCM(key).encrypt(nonce, plain, context.encode())
+def _encrypt(key: bytes, plaintext: bytes, context: str) -> bytes:
+    """The nonce, then the ciphertext with its tag."""
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, context.encode())
 
 
-def _decrypt(key: bytes, told: bytes, context: str) -> bytes:
+def _decrypt(key: bytes, encrypted: bytes, context: str) -> bytes:
     try:
-        return AESGCM(key).decrypt(told[:_NONCE], told[_NONCE:], context.encode())
+        return AESGCM(key).decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], context.encode())
     except (InvalidTag, ValueError) as exc:  # ValueError: cut shorter than a nonce
         raise WrongKey("a sealed secret does not open: wrong key, or it was changed") from exc
-
-
-class BackupShelf:
-    """The second place of a backup: sealed files in a folder of their own, owner-only, written whole or not at all."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def put(self, place: str, sealed: Sealed) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lines = [sealed.key_id, *(base64.b64encode(part).decode() for part in (sealed.wrapped_key, sealed.ciphertext))]
-        write_private(self._path(place), "\n".join(lines))
-
-    def get(self, place: str) -> Sealed:
-        """Raises WrongKey for a file that is not as it was written."""
-        try:
-            key, wrapped, told = self._path(place).read_text().split("\n")
-            return Sealed(base64.b64decode(told), base64.b64decode(wrapped), key)
-        except ValueError as exc:
-            raise WrongKey(f"{self._path(place)} is damaged; what is sealed in it does not open") from exc
-
-    def places(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in self._folder.glob("*.sealed")))
-
-    def delete(self, place: str) -> None:
-        self._path(place).unlink(missing_ok=True)
-
-    def _path(self, place: str) -> Path:
-        return self._folder / f"{place}.sealed"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read: beside it first, to the disk, then into place."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -13,7 +13,7 @@ from migration.cli.__main__ import app
 from migration.cli.exit_codes import ExitCode
 from migration.fleet.inventory import OPTIONAL, REQUIRED, read_inventory
 from migration.fleet.inventory_row import REGIONS
-from migration.settings import Admin, Settings
+from migration.settings import AdminSettings, Settings
 from state.enums import Disposition
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -73,7 +73,7 @@ def test_the_example_is_an_inventory(tmp_path: Path) -> None:
     path.write_text(example[1])
     command = {"argv": ["true"], "arguments": {"container": "[a-z0-9-]+"}}
     profile = {"app_id": "1", "token": {"env": "TOKEN"}}
-    admin = Admin.model_validate({"profiles": {"main": profile}, "commands": {"stop-client": command}})
+    admin = AdminSettings.model_validate({"profiles": {"main": profile}, "commands": {"stop-client": command}})
     inventory = read_inventory(path, admin)
     assert [str(bad) for bad in inventory.bad] == []
     assert len(list(csv.DictReader(example[1].splitlines()))) == len(inventory.rows) == 1

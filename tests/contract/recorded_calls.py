@@ -109,7 +109,6 @@ CLIENT_CALLS: Mapping[str, Callable[[ContractSetup], Awaitable[Any]]] = {
     "number": lambda setup: setup.client.number(setup.id("on_cloud")),
     "numbers": lambda setup: setup.client.numbers(setup.waba),
     "certificate": lambda setup: setup.client.certificate(setup.id("healthy")),
-    "waba": lambda setup: setup.client.waba(setup.waba),
     "subscribe": lambda setup: setup.client.subscribe(setup.waba, send_by=FAR_FUTURE),
     "subscribed_apps": lambda setup: setup.client.subscribed_apps(setup.waba),
     "settings": lambda setup: setup.client.settings(setup.id("on_cloud")),

@@ -14,7 +14,8 @@ from flows.migrate_number import migrate_number
 from migration.demo.partner_files import write_home
 from migration.fleet.importing import import_fleet
 from migration.steps.outcomes import Advanced
-from migration.vault.sealing import new_master_key, write_private
+from migration.vault.private_file import write_private
+from migration.vault.sealing import new_master_key
 from state.enums import Side, Status
 from tests.harness.flow_environment import FlowEnvironment
 from tests.harness.prefect_stack import name_start_command

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.runtime.process_tree import CODE_FOLDER, MARK, marked
+from migration.runtime.process_tree import CODE_FOLDER, MARK_VARIABLE, marked_pids
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ MARKED = "/demo-under-test"
 def start_demo(folder: Path, name: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "migration.cli", "demo", "--json", "--folder", str(folder)],
-        env=os.environ | {MARK: f"{MARKED}-{name}", "PYTHONPATH": str(CODE_FOLDER)},
+        env=os.environ | {MARK_VARIABLE: f"{MARKED}-{name}", "PYTHONPATH": str(CODE_FOLDER)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,7 +30,7 @@ def start_demo(folder: Path, name: str) -> "subprocess.Popen[str]":
 
 
 def processes_of(name: str) -> set[int]:
-    return marked(f"{MARKED}-{name}")
+    return marked_pids(f"{MARKED}-{name}")
 
 
 def test_the_demo_ends_as_promised(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class FakeClock:
     def now(self) -> datetime:
         return self._now
 
-    def boot(self) -> float:
+    def boot_time(self) -> float:
         """Seconds since the machine started."""
         return self._boot
 

@@ -77,7 +77,7 @@ class EngineInMemory:
         """The database's time."""
         return self.clock.now() + self._ahead
 
-    async def of(self, position: Position, now: datetime) -> Number:
+    async def load(self, position: Position, now: datetime) -> Number:
         """The number that a step sees."""
         self.journal.enter("numbers.of")
         row = self.row

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from migration.clients.commands import CommandResult
 from migration.clients.graph_models import Backup, CloudNumber, Health, Profile, StorageSettings, SubscribedApp
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.clients.traffic_hooks import HookAnswer
 
 T = TypeVar("T")
@@ -164,15 +164,29 @@ class FakeOnPrem:
     async def restore(self, data: SecretStr, password: SecretStr, *, send_by: float) -> None:
         self.script.accept("restore", data=data, password=password, send_by=send_by)
 
-    async def account(
-        self, cc: str, national: str, method: str, cert: str, pin: SecretStr | None, *, send_by: float
+    async def request_code(
+        self,
+        country_code: str,
+        national_number: str,
+        method: str,
+        certificate: str,
+        pin: SecretStr | None,
+        *,
+        send_by: float,
     ) -> bool:
         return self.script.answer(
-            bool, "account", cc=cc, national=national, method=method, cert=cert, pin=pin, send_by=send_by
+            bool,
+            "request_code",
+            country_code=country_code,
+            national_number=national_number,
+            method=method,
+            certificate=certificate,
+            pin=pin,
+            send_by=send_by,
         )
 
-    async def verify(self, code: SecretStr, *, send_by: float) -> None:
-        self.script.accept("verify", code=code, send_by=send_by)
+    async def verify_code(self, code: SecretStr, *, send_by: float) -> None:
+        self.script.accept("verify_code", code=code, send_by=send_by)
 
 
 class FakeHooks:

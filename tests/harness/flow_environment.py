@@ -12,7 +12,8 @@ from migration.demo.partner_files import write_home
 from migration.demo.sandbox_control import SandboxControl
 from migration.demo.servers import DemoServers
 from migration.fleet.importing import import_fleet
-from migration.vault.sealing import new_master_key, write_private
+from migration.vault.private_file import write_private
+from migration.vault.sealing import new_master_key
 from state.rows import Position
 from tests.harness.waiting import wait_for
 

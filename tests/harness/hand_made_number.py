@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremApi, OnPremReading, Reading
+from migration.clients.onprem import OnPremApi
+from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.number import Number, SmokeMessage
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent, Probe

@@ -107,17 +107,15 @@ class FakeStore:
         self.kept: list[tuple[str, str, str]] = []
         self._exc = exc
 
-    async def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
+    def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         return SealedSecret(name, value.get_secret_value().encode(), b"", "test")
 
-    async def keep_twice(self, owner: str, name: str, value: SecretStr) -> None:
+    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None:
         if self._exc is not None:
             raise self._exc
         self.kept.append((owner, name, value.get_secret_value()))
 
-    async def seal_intent(
-        self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]
-    ) -> SealedSecret | None:
+    def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None:
         raise NotImplementedError  # the executor's part
 
     async def open_intent(self, migration_id: int, attempt: int) -> Mapping[str, SecretStr]:

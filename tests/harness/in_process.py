@@ -50,11 +50,11 @@ class SandboxCommands(NamedCommands):
     """Named commands that stop and start clients of the sandbox in this process."""
 
     def __init__(self, harness: "Harness") -> None:
-        super().__init__({}, boot=harness.clock.boot)
+        super().__init__({}, boot_time=harness.clock.boot_time)
         self._harness = harness
 
     async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
-        self.in_time(name, send_by)
+        self.check_deadline(name, send_by)
         self._harness.crash_point.sending()
         self._harness.commands.append(f"{name} {arguments['instance']}")
         act = self._harness.sandbox.stop_instance if name == "stop" else self._harness.sandbox.start_instance

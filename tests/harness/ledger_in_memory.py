@@ -277,19 +277,17 @@ class MemorySecretStore:
     def __init__(self, row: NumberInMemory, journal: Journal) -> None:
         self._row, self._journal = row, journal
 
-    async def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
+    def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         self._journal.enter("secret_store.seal")
         return SealedSecret(name, value.get_secret_value().encode(), b"", "test")
 
-    async def keep_twice(self, owner: str, name: str, value: SecretStr) -> None:
+    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None:
         self._journal.enter("secret_store.keep_twice")
         if not self._row.backup_is_kept:
             raise BackupNotKept("the backup was read back otherwise than it was written")
         self._row.secrets[name] = value.get_secret_value()
 
-    async def seal_intent(
-        self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]
-    ) -> SealedSecret | None:
+    def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None:
         self._journal.enter("secret_store.seal_intent")
         self._row.intent_secrets[attempt] = secret
         return SealedSecret("intent", b"sealed", b"", "test") if secret else None

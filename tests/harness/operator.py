@@ -13,7 +13,7 @@ from migration.cli.__main__ import app as command_line
 from migration.cli.session import OPENER
 from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Waiting
-from migration.vault.sealing import write_private
+from migration.vault.private_file import write_private
 from state.rows import Position
 from tests.harness.cli_fixture import CommandOutput
 from tests.harness.in_process import Harness, build_harness

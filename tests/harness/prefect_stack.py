@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from migration.demo.servers import DemoServers
-from migration.runtime.process_tree import Child
+from migration.runtime.process_tree import ChildProcess
 from migration.settings import Settings
 
 # One number in FAULT_EVERY has a fault. Each is a fault of the network and passes. No fault concerns a backup: such a
@@ -41,7 +41,7 @@ class PrefectStack(DemoServers):
         super().__init__(folder)
         self._database_url = database_url
         self._prefect_database_url = prefect_database_url
-        self._server: Child | None = None
+        self._server: ChildProcess | None = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -64,7 +64,7 @@ class PrefectStack(DemoServers):
         while self.children:
             self.children.pop().kill()
 
-    def open(self, name: str, *arguments: str) -> Child:
+    def open(self, name: str, *arguments: str) -> ChildProcess:
         """Start a command that keeps running, such as a worker, as a process of its own."""
         return self.start_process(name, "migration.cli", *arguments)
 
@@ -77,7 +77,7 @@ class PrefectStack(DemoServers):
         self.kill_prefect()
         await self.start_prefect()
 
-    async def start_worker(self, name: str, *options: str, limit: int = 1) -> Child:
+    async def start_worker(self, name: str, *options: str, limit: int = 1) -> ChildProcess:
         """Start a worker. With limit 1 it takes one flow run at a time: the parts of a wave go to different workers."""
         return await super().start_worker(name, "--limit", str(limit), *options)
 

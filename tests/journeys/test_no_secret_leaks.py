@@ -102,7 +102,7 @@ async def test_a_whole_migration_leaks_no_secret(make_harness: MakeHarness, logg
         reports = await run_preflight(app, [position])
         await harness.run_number(app, position.ref)
         position = await app.queries.positions.get(position.migration_id)
-        view = await app.loader.of(position, harness.clock.now())
+        view = await app.loader.load(position, harness.clock.now())
         representations = [
             repr(reports),
             repr(position),

@@ -140,7 +140,7 @@ async def test_a_refusal_that_repeats_after_every_wait_blocks_the_number(make_ha
 @pytest.mark.parametrize("kind", ["healthy", "verified"])
 async def test_a_backup_that_cannot_be_stored_blocks_the_number(make_harness: MakeHarness, kind: str) -> None:
     harness = await make_harness(kinds=[kind])
-    shelf = harness.settings.shelf
+    shelf = harness.settings.backup_folder
     async with harness.worker() as app:
         (position,) = await harness.import_numbers(app, itinerary="WITH_BACKUP" if kind == "healthy" else "CODE_FIRST")
         shelf.write_text("a file where the folder should be")

@@ -57,7 +57,8 @@ async def test_a_call_past_its_send_by_is_never_sent(
 WORKER = """
 import asyncio, os, signal, sys
 import httpx
-from migration.app import LIMITS, open_app
+from migration.app import open_app
+from migration.clients.http_clients import LIMITS
 from migration.settings import read_settings
 
 class Stopping(httpx.AsyncHTTPTransport):

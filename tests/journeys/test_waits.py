@@ -63,8 +63,8 @@ class SkewedClock:
     def now(self) -> datetime:
         return self._harness.clock.now() + self._ahead
 
-    def boot(self) -> float:
-        return self._harness.clock.boot()
+    def boot_time(self) -> float:
+        return self._harness.clock.boot_time()
 
     async def sleep(self, seconds: float) -> None:
         self.sleeps += 1

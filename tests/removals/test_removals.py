@@ -65,7 +65,7 @@ REMOVALS = {
     ),
     "send_by": Removal(
         "migration/clients/http.py",
-        "        if self._boot() >= send_by:",
+        "        if self._boot_time() >= send_by:",
         "        if False:",
         (LATE + "::test_a_call_past_its_send_by_is_never_sent",),
     ),

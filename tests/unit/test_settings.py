@@ -6,8 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from migration.errors import BadSetting
-from migration.settings import SecretRef, Settings, read_admin, read_settings
-from migration.vault.sealing import MasterKeys, new_master_key, write_private
+from migration.settings import SecretSource, Settings, read_admin_settings, read_settings
+from migration.vault.private_file import write_private
+from migration.vault.sealing import MasterKeys, new_master_key
 
 
 def settings_with_key_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Settings:
@@ -99,7 +100,7 @@ def test_a_mistake_in_the_admin_file_is_one_line_with_its_place(tmp_path: Path, 
     path = tmp_path / "cutover.toml"
     path.write_text(content)
     with pytest.raises(BadSetting, match=pattern) as raised:
-        read_admin(path)
+        read_admin_settings(path)
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "EAAG-secret" not in str(raised.value)
@@ -109,12 +110,12 @@ def test_an_admin_file_that_is_not_text_is_a_bad_setting(tmp_path: Path) -> None
     path = tmp_path / "cutover.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadSetting, match=r"cutover\.toml"):
-        read_admin(path)
+        read_admin_settings(path)
 
 
 def test_a_missing_admin_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="cutover init"):
-        read_admin(tmp_path / "cutover.toml")
+        read_admin_settings(tmp_path / "cutover.toml")
 
 
 # -- where secrets are
@@ -123,20 +124,20 @@ def test_a_missing_admin_file_names_the_command_that_writes_one(tmp_path: Path) 
 def test_a_secret_comes_from_its_file_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_private(tmp_path / "token", "EAAG-from-file\n")
     monkeypatch.setenv("A_TOKEN", "EAAG-from-env")
-    assert SecretRef(file=Path("token")).read("it", tmp_path) == SecretStr("EAAG-from-file")
-    assert SecretRef(env="A_TOKEN").read("it", tmp_path) == SecretStr("EAAG-from-env")
+    assert SecretSource(file=Path("token")).read("it", tmp_path) == SecretStr("EAAG-from-file")
+    assert SecretSource(env="A_TOKEN").read("it", tmp_path) == SecretStr("EAAG-from-env")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
 def test_an_empty_or_unreadable_secret_file_is_a_bad_setting(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(BadSetting, match=r"profile main, token"):
-        SecretRef(file=Path("token")).read("profile main, token", tmp_path)
+        SecretSource(file=Path("token")).read("profile main, token", tmp_path)
 
 
 def test_a_missing_secret_names_its_variable_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("A_TOKEN", raising=False)
     with pytest.raises(BadSetting, match="A_TOKEN"):
-        SecretRef(env="A_TOKEN").read("it", tmp_path)
+        SecretSource(env="A_TOKEN").read("it", tmp_path)
     with pytest.raises(BadSetting, match="nowhere"):
-        SecretRef(file=Path("nowhere")).read("it", tmp_path)
+        SecretSource(file=Path("nowhere")).read("it", tmp_path)

@@ -19,7 +19,7 @@ from migration.app import open_app
 from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
-from migration.runtime.process_tree import Child
+from migration.runtime.process_tree import ChildProcess
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.prefect_stack import PrefectStack, name_start_command
@@ -73,7 +73,7 @@ async def api(stack: PrefectStack) -> AsyncIterator[PrefectApi]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def worker(stack: PrefectStack) -> Child:
+async def worker(stack: PrefectStack) -> ChildProcess:
     return await stack.start_worker("worker-1", limit=5)
 
 
@@ -131,7 +131,9 @@ async def crossings(
 # -- in this order
 
 
-async def test_a_number_that_serves_from_cloud_goes_back(stack: PrefectStack, api: PrefectApi, worker: Child) -> None:
+async def test_a_number_that_serves_from_cloud_goes_back(
+    stack: PrefectStack, api: PrefectApi, worker: ChildProcess
+) -> None:
     run = await ended(api, await api.start("migrate-number/cutover", {"number": FIRST}))
     assert (run["state"]["name"], run["name"]) == ("Completed", f"migrate {FIRST}")
     assert (await truth(stack))[FIRST]["side"] == "cloud"
@@ -149,7 +151,9 @@ async def test_a_number_that_serves_from_cloud_goes_back(stack: PrefectStack, ap
     assert (position.itinerary, position.side, position.status) == ("BACK_TO_ONPREM", Side.ON_PREMISES, Status.DONE)
 
 
-async def test_a_hold_outlives_its_worker_and_the_server(stack: PrefectStack, api: PrefectApi, worker: Child) -> None:
+async def test_a_hold_outlives_its_worker_and_the_server(
+    stack: PrefectStack, api: PrefectApi, worker: ChildProcess
+) -> None:
     await stack.cutover("plan", NIGHT, "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2")
     await api.start("run-wave/cutover", {"wave": NIGHT})
     await becomes_true(lambda: at_the_gate(stack, IN_NIGHT), "all stand at the gate")

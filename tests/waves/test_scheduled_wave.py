@@ -20,7 +20,7 @@ from migration.app import open_app
 from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
-from migration.runtime.process_tree import Child
+from migration.runtime.process_tree import ChildProcess
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.prefect_stack import PrefectStack, write_scenario
@@ -112,9 +112,9 @@ async def wave_runs(stack: PrefectStack) -> list[dict[str, Any]]:
         return runs
 
 
-async def goes_on_to_the_end(stack: PrefectStack, worker: Child) -> bool:
+async def goes_on_to_the_end(stack: PrefectStack, worker: ChildProcess) -> bool:
     """The run of the worker that was left alone has ended, as its new server sees it."""
-    assert worker.runs(), "the worker that was left alone lives on"
+    assert worker.is_running(), "the worker that was left alone lives on"
     return any(run["state_type"] == "COMPLETED" for run in await wave_runs(stack))
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.clients.onprem import Reading
+from migration.clients.onprem_reading import Reading
 from migration.engine.itineraries import ItineraryName
 from migration.errors import MigrationError
 from migration.preflight.check import CheckResult, Verdict

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.clients.onprem import Reading
+from migration.clients.onprem_reading import Reading
 from migration.engine.itineraries import ItineraryName
 from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.check import CheckResult, Verdict

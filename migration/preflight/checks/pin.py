@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from migration.clients.onprem import Reading
+from migration.clients.onprem_reading import Reading
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import graph_sets_no_pin
 from migration.steps.number import Number

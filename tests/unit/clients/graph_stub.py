@@ -8,7 +8,7 @@ import httpx
 from pydantic import SecretStr
 
 from migration.clients.graph import GraphApi
-from migration.clients.http import GuardedTransport
+from migration.clients.http import DeadlineTransport
 
 BASE = "https://graph.test/v25.0"
 TOKEN = SecretStr("EAAG-a-token-of-the-system-user")
@@ -23,7 +23,7 @@ def graph_api(
     answer: Answering, *, secret: SecretStr | None = None, boot: Callable[[], float] = lambda: 0.0
 ) -> GraphApi:
     def client() -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=GuardedTransport(httpx.MockTransport(answer), boot))
+        return httpx.AsyncClient(transport=DeadlineTransport(httpx.MockTransport(answer), boot))
 
     return GraphApi(client(), client, BASE, TOKEN, secret)
 

@@ -85,14 +85,14 @@ async def test_an_unknown_command_is_refused() -> None:
 async def test_a_dry_run_runs_no_command(tmp_path: Path) -> None:
     command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
     with pytest.raises(WriteRefused):
-        await NamedCommands({"stop": command}, refuse=True).run("stop", {}, send_by=IN_TIME)
+        await NamedCommands({"stop": command}, dry_run=True).run("stop", {}, send_by=IN_TIME)
     assert not (tmp_path / "touched").exists()
 
 
 async def test_a_command_past_its_send_by_is_not_run(tmp_path: Path) -> None:
     command = NamedCommand(argv=("touch", str(tmp_path / "touched")), timeout_s=1.0)
     with pytest.raises(Transient) as raised:
-        await NamedCommands({"stop": command}, boot=lambda: 1005.0).run("stop", {}, send_by=1005.0)
+        await NamedCommands({"stop": command}, boot_time=lambda: 1005.0).run("stop", {}, send_by=1005.0)
     assert not raised.value.answered
     assert not (tmp_path / "touched").exists()
 

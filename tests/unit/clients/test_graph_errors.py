@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.graph_errors import parsed_wait, regain
+from migration.clients.graph_errors import parsed_wait, time_to_regain_access
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from tests.unit.clients.graph_stub import LATER, NUMBER, always, error_body, graph_api, raising
 
@@ -90,7 +90,7 @@ async def test_a_throttle_without_a_usage_header_lasts_30_seconds() -> None:
 
 @pytest.mark.parametrize("header", ["", "no json", "null", "[]", "7", '{"1": 5}', '{"1": [5]}', '{"1": [{}]}'])
 def test_a_malformed_usage_header_gives_no_wait(header: str) -> None:
-    assert regain({"x-business-use-case-usage": header}) is None
+    assert time_to_regain_access({"x-business-use-case-usage": header}) is None
 
 
 async def test_http_429_without_a_body_is_a_throttle() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migration.clients.masking import masked, without_numbers
+from migration.clients.masking import mask_numbers, masked
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_a_masked_number_keeps_its_ends(number: str, shown: str) -> None:
 )
 @pytest.mark.parametrize("text", ["{}", "the number {} is not yours", "({})", "{}.", "to={},", "n:{}"])
 def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
-    result = without_numbers(text.format(number))
+    result = mask_numbers(text.format(number))
     assert number not in result
     assert "•••" in result
     assert number[-4:].replace("-", "") in result.replace("-", "")
@@ -37,4 +37,4 @@ def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
     ],
 )
 def test_text_without_a_phone_number_is_unchanged(text: str) -> None:
-    assert without_numbers(text) == text
+    assert mask_numbers(text) == text

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.onprem import Session
+from migration.clients.onprem_login import LoginSession
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from tests.unit.clients.webapp_stub import LATER, PASSWORD, Webapp, client_with_responses, error_response, onprem
 
@@ -24,7 +24,7 @@ NOT_ACCEPTED = httpx.Response(401, json={"errors": [{"code": 1005, "title": "Acc
 
 
 async def test_one_login_serves_many_calls() -> None:
-    session = Session()
+    session = LoginSession()
     webapp = Webapp({HEALTH: [OK]})
     for _ in range(3):
         await onprem(webapp, session).health()
@@ -46,14 +46,14 @@ async def test_a_second_refused_token_is_a_rejection() -> None:
 
 
 async def test_an_expired_token_is_renewed_before_a_call() -> None:
-    session = Session(SecretStr("old"), datetime.now(UTC) - timedelta(seconds=1))
+    session = LoginSession(SecretStr("old"), datetime.now(UTC) - timedelta(seconds=1))
     webapp = Webapp({HEALTH: [OK]})
     await onprem(webapp, session).health()
     assert webapp.tokens == ["token-1"]
 
 
 async def test_simultaneous_calls_log_in_once() -> None:
-    session = Session()
+    session = LoginSession()
     webapp = Webapp({HEALTH: [OK]})
     client = onprem(webapp, session)
     await asyncio.gather(*(client.health() for _ in range(5)))
@@ -89,7 +89,7 @@ async def test_a_login_response_without_a_token_is_transient(status: int, body: 
 
 
 async def test_login_asks_the_instance_each_time() -> None:
-    session = Session()
+    session = LoginSession()
     webapp = Webapp({HEALTH: [OK]})
     client = onprem(webapp, session)
     await client.login()
@@ -196,13 +196,13 @@ async def test_an_empty_backup_is_a_transient_error(body: Any) -> None:
 @pytest.mark.parametrize(("status", "registered"), [(201, True), (202, False), (200, False)])
 async def test_an_account_is_registered_with_status_201_only(status: int, registered: bool) -> None:
     client, _ = client_with_responses("/v1/account", httpx.Response(status, json={"account": [{"vname": "x"}]}))
-    assert await client.account("1", "5550104321", "SMS", "cert", PIN, send_by=LATER) is registered
+    assert await client.request_code("1", "5550104321", "SMS", "cert", PIN, send_by=LATER) is registered
 
 
 async def test_a_blocked_registration_is_a_rejection() -> None:
     client, _ = client_with_responses("/v1/account", error_response(1005, "biz_link_on_prem_reg_blocked", 403))
     with pytest.raises(Rejected) as raised:
-        await client.account("1", "5550104321", "SMS", "cert", PIN, send_by=LATER)
+        await client.request_code("1", "5550104321", "SMS", "cert", PIN, send_by=LATER)
     assert (raised.value.error_code, raised.value.details) == (1005, "biz_link_on_prem_reg_blocked")
 
 

@@ -9,7 +9,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.onprem import OnPremApi, Reading, Session
+from migration.clients.onprem import OnPremApi
+from migration.clients.onprem_login import LoginSession
+from migration.clients.onprem_reading import Reading
 from tests.unit.clients.webapp_stub import PASSWORD, Webapp, client_with_responses, error_response, onprem
 
 HEALTH, SUPPORT = "/v1/health", "/v1/support"
@@ -19,6 +21,13 @@ def health(*statuses: str | None, single: bool = False) -> dict[str, Any]:
     if single:
         return {"health": {"gateway_status": statuses[0]}}
     return {"health": {f"node-{index}": {"gateway_status": status} for index, status in enumerate(statuses)}}
+
+
+def caused_by(error: Exception) -> httpx.ConnectError:
+    """A failed connection with the system's error as its cause, as httpx raises it."""
+    failed = httpx.ConnectError("All connection attempts failed")
+    failed.__cause__ = error
+    return failed
 
 
 STATUSES: list[tuple[dict[str, Any], Reading]] = [
@@ -56,6 +65,7 @@ async def test_the_reading_of_every_gateway_status_and_topology(body: dict[str, 
         httpx.ConnectTimeout,
         httpx.ReadError,
         httpx.ConnectError("no route to host"),
+        httpx.ConnectError("refused by a proxy"),
         httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
         error_response(1014, "Coreapp is down", 500),
         error_response(1005, "Access denied", 403),
@@ -73,7 +83,8 @@ async def test_any_other_response_is_unreachable(response: Any) -> None:
 @pytest.mark.parametrize(
     "closed",
     [
-        httpx.ConnectError("[Errno 111] Connection refused"),
+        caused_by(ConnectionRefusedError(111, "Connection refused")),
+        caused_by(ExceptionGroup("IPv6 and IPv4", [TimeoutError(), ConnectionRefusedError(111, "Connection refused")])),
         httpx.RemoteProtocolError("Server disconnected without sending a response."),
     ],
     ids=str,
@@ -120,7 +131,7 @@ async def test_a_reading_without_an_expiry_is_still_a_reading() -> None:
 
 def client_at(port: int) -> tuple[OnPremApi, httpx.AsyncClient]:
     http = httpx.AsyncClient(trust_env=False)
-    logged_in = Session(SecretStr("token"), datetime.now(UTC) + timedelta(days=1))
+    logged_in = LoginSession(SecretStr("token"), datetime.now(UTC) + timedelta(days=1))
     return OnPremApi(http, f"http://127.0.0.1:{port}", "admin", PASSWORD, logged_in, "client-1"), http
 
 

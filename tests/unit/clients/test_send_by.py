@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from migration.clients.graph import GraphApi
-from migration.clients.http import SEND_BY, GuardedTransport, RefusingTransport, TooLate
-from migration.clients.onprem import OnPremApi, Session
+from migration.clients.http import SEND_BY, DeadlineTransport, ReadOnlyTransport, TooLate
+from migration.clients.onprem import OnPremApi
+from migration.clients.onprem_login import LoginSession
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.errors import Transient, WriteRefused
 from tests.unit.clients.graph_stub import NUMBER, TOKEN
@@ -76,7 +77,9 @@ def graph_api_at(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[ht
     clients: list[httpx.AsyncClient] = []
 
     def client() -> httpx.AsyncClient:
-        clients.append(httpx.AsyncClient(transport=GuardedTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False))
+        clients.append(
+            httpx.AsyncClient(transport=DeadlineTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False)
+        )
         return clients[-1]
 
     return GraphApi(client(), client, url, TOKEN), clients
@@ -148,7 +151,7 @@ async def test_the_time_is_checked_again_on_a_kept_connection(server: Server) ->
 
 
 async def test_a_write_without_a_body_is_stopped_at_its_headers(server: Server) -> None:
-    transport = GuardedTransport(httpx.AsyncHTTPTransport(), clock_showing(0.0, 6.0))
+    transport = DeadlineTransport(httpx.AsyncHTTPTransport(), clock_showing(0.0, 6.0))
     async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
         with pytest.raises(TooLate):
             await client.post(server.url, extensions={SEND_BY: 5.0})
@@ -157,7 +160,7 @@ async def test_a_write_without_a_body_is_stopped_at_its_headers(server: Server) 
 
 async def test_a_request_without_a_deadline_is_sent(server: Server) -> None:
     async with httpx.AsyncClient(
-        transport=GuardedTransport(httpx.AsyncHTTPTransport(), clock_showing(10**9)), trust_env=False
+        transport=DeadlineTransport(httpx.AsyncHTTPTransport(), clock_showing(10**9)), trust_env=False
     ) as client:
         assert (await client.get(server.url)).status_code == 200
 
@@ -174,12 +177,12 @@ def refusing_client() -> tuple[httpx.AsyncClient, list[str]]:
             200, json={"success": True, "users": [{"token": "t"}], "settings": {"data": "b"}, "health": {}}
         )
 
-    return httpx.AsyncClient(transport=RefusingTransport(httpx.MockTransport(answer))), requests
+    return httpx.AsyncClient(transport=ReadOnlyTransport(httpx.MockTransport(answer))), requests
 
 
 async def test_a_dry_run_may_read_log_in_and_make_a_backup() -> None:
     http, requests = refusing_client()
-    onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
+    onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), LoginSession(), "client")
     await onprem.health()
     await onprem.backup(SecretStr("password"))
     await GraphApi(http, lambda: http, "https://graph.test", TOKEN).subscribed_apps("1")
@@ -193,7 +196,7 @@ async def test_a_dry_run_may_read_log_in_and_make_a_backup() -> None:
 
 async def test_a_dry_run_refuses_every_write() -> None:
     http, requests = refusing_client()
-    onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), Session(), "client")
+    onprem = OnPremApi(http, "https://client.test", "admin", SecretStr("secret"), LoginSession(), "client")
     graph = GraphApi(http, lambda: refusing_client()[0], "https://graph.test", TOKEN)
     hooks = TrafficHooks(http, "https://senders.test/hook", SecretStr("hook"))
     writes = [
@@ -208,8 +211,8 @@ async def test_a_dry_run_refuses_every_write() -> None:
         graph.set_profile(NUMBER, {}, send_by=5.0),
         onprem.set_two_step(PIN, send_by=5.0),
         onprem.restore(PIN, PIN, send_by=5.0),
-        onprem.account("1", "5550104321", "sms", "cert", None, send_by=5.0),
-        onprem.verify(PIN, send_by=5.0),
+        onprem.request_code("1", "5550104321", "sms", "cert", None, send_by=5.0),
+        onprem.verify_code(PIN, send_by=5.0),
         hooks.announce({"event": "pause_sends"}, "1:pause_sends:0", send_by=5.0),
     ]
     for write in writes:

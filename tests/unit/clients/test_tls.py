@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from migration.app import HttpClients
-from migration.clients.onprem import OnPremApi, Reading, Session
+from migration.clients.http_clients import HttpClients
+from migration.clients.onprem import OnPremApi
+from migration.clients.onprem_login import LoginSession
+from migration.clients.onprem_reading import Reading
 from migration.clock import SystemClock
 
 BODY = b'{"health": {"gateway_status": "connected"}, "users": [{"token": "t"}]}'
@@ -80,12 +82,12 @@ async def test_a_self_signed_certificate_is_refused_unless_the_inventory_allows_
 ) -> None:
     for verify, kind in ((True, Reading.UNREACHABLE), (False, Reading.SERVING)):
         http = http_clients.onprem(verify_tls=verify)
-        client = OnPremApi(http, url, "admin", SecretStr("secret"), Session(), "client-1")
+        client = OnPremApi(http, url, "admin", SecretStr("secret"), LoginSession(), "client-1")
         assert (await client.reading()).kind is kind
 
 
 async def test_the_certificate_of_graph_is_always_verified(url: str, http_clients: HttpClients) -> None:
-    for http in (http_clients.graph, http_clients.fresh()):
+    for http in (http_clients.graph, http_clients.new_graph_client()):
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.get(url)
         await http.aclose()

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.onprem import OnPremApi, Session
+from migration.clients.onprem import OnPremApi
+from migration.clients.onprem_login import LoginSession
 
 PASSWORD = SecretStr("Adm1n!password")
 LATER = 10_000.0
@@ -44,9 +45,9 @@ class Webapp:
         return httpx.Response(200, json={"users": [{"token": f"token-{count}"}], "meta": {"version": "2.57"}})
 
 
-def onprem(answer: Answering, session: Session | None = None) -> OnPremApi:
+def onprem(answer: Answering, session: LoginSession | None = None) -> OnPremApi:
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return OnPremApi(http, "https://client.test", "admin", PASSWORD, session or Session(), "client-1")
+    return OnPremApi(http, "https://client.test", "admin", PASSWORD, session or LoginSession(), "client-1")
 
 
 def client_with_responses(path: str, *responses: Any) -> tuple[OnPremApi, Webapp]:

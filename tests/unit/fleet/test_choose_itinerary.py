@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading, Reading
+from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.steps.both_sides import SUNSET
 from state.enums import Disposition, Side

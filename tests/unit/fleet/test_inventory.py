@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from migration.fleet.inventory import OPTIONAL, REQUIRED, Inventory, read_inventory
 from migration.fleet.inventory_row import BadRow
-from migration.settings import Admin
+from migration.settings import AdminSettings
 from state.ledger.fleet_import import NewInstance
 
-ADMIN = Admin.model_validate(
+ADMIN = AdminSettings.model_validate(
     {
         "profiles": {"main": {"app_id": "77", "token": {"env": "T"}}, "other": {"app_id": "78", "token": {"env": "T"}}},
         "commands": {

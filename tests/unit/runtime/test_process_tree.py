@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from migration.runtime.process_tree import Child, marked
+from migration.runtime.process_tree import ChildProcess, marked_pids
 
 # A parent that starts a grandchild in a session of its own and lifetime_s for so many seconds.
 PARENT = """
@@ -18,14 +18,14 @@ time.sleep({lifetime_s})
 
 
 @pytest.fixture
-def start_parent() -> Iterator[Callable[[float], Child]]:
-    children: list[Child] = []
+def start_parent() -> Iterator[Callable[[float], ChildProcess]]:
+    children: list[ChildProcess] = []
 
-    def start(lifetime_s: float) -> Child:
-        child = Child([sys.executable, "-c", PARENT.format(lifetime_s=lifetime_s)], os.environ)
+    def start(lifetime_s: float) -> ChildProcess:
+        child = ChildProcess([sys.executable, "-c", PARENT.format(lifetime_s=lifetime_s)], os.environ)
         children.append(child)
         until = time.monotonic() + 20
-        while len(marked(child.mark)) < 2 and time.monotonic() < until:
+        while len(marked_pids(child.mark)) < 2 and time.monotonic() < until:
             time.sleep(0.02)
         return child
 
@@ -34,33 +34,33 @@ def start_parent() -> Iterator[Callable[[float], Child]]:
         child.kill()
 
 
-def test_a_grandchild_in_another_session_is_found(start_parent: Callable[[float], Child]) -> None:
-    assert len(start_parent(600).family()) == 2
+def test_a_grandchild_in_another_session_is_found(start_parent: Callable[[float], ChildProcess]) -> None:
+    assert len(start_parent(600).running_pids()) == 2
 
 
-def test_kill_ends_the_whole_tree(start_parent: Callable[[float], Child]) -> None:
+def test_kill_ends_the_whole_tree(start_parent: Callable[[float], ChildProcess]) -> None:
     child = start_parent(600)
     child.kill()
-    assert marked(child.mark) == set()
+    assert marked_pids(child.mark) == set()
 
 
-def test_a_grandchild_that_outlifetime_s_its_parent_is_ended(start_parent: Callable[[float], Child]) -> None:
+def test_a_grandchild_that_outlifetime_s_its_parent_is_ended(start_parent: Callable[[float], ChildProcess]) -> None:
     child = start_parent(0.5)
     child.process.wait(20)
-    assert len(child.family()) == 1
-    child.end()
-    assert child.family() == set()
+    assert len(child.running_pids()) == 1
+    child.stop()
+    assert child.running_pids() == set()
 
 
-def test_another_process_tree_is_left_alone(start_parent: Callable[[float], Child]) -> None:
+def test_another_process_tree_is_left_alone(start_parent: Callable[[float], ChildProcess]) -> None:
     first, second = start_parent(600), start_parent(600)
     first.kill()
-    assert len(second.family()) == 2
+    assert len(second.running_pids()) == 2
 
 
 def test_a_mark_matches_whole_path_parts_only() -> None:
-    from migration.runtime.process_tree import _carries
+    from migration.runtime.process_tree import _has_mark
 
-    assert _carries("A=1\0CUTOVER_FAMILY=/ab/cd\0B=2", "/ab")
-    assert _carries("A=1\0CUTOVER_FAMILY=/ab\0B=2", "/ab")
-    assert not _carries("A=1\0CUTOVER_FAMILY=/abc\0B=2", "/ab")
+    assert _has_mark("A=1\0CUTOVER_FAMILY=/ab/cd\0B=2", "/ab")
+    assert _has_mark("A=1\0CUTOVER_FAMILY=/ab\0B=2", "/ab")
+    assert not _has_mark("A=1\0CUTOVER_FAMILY=/abc\0B=2", "/ab")

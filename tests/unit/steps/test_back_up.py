@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import CredentialsRefused, Transient
 from migration.steps.back_up import BackUp
 from migration.steps.outcomes import Blocked, Evidence, NotDone

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected, Transient
 from migration.steps.both_sides import SUNSET, cached_sides, expired, not_movable, read_both, read_sides, side_of
 from migration.steps.outcomes import Blocked, Evidence

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.steps.code_onprem import RequestCodeOnPrem, VerifyCodeOnPrem
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Reopen, Waiting
@@ -152,30 +152,30 @@ INTENT = make_intent({"cc": "1", "method": "SMS", "cert": "c", "asked": 1}, {"pi
 
 
 async def test_apply_asks_the_client_once_with_the_number_in_two_parts() -> None:
-    onprem = FakeOnPrem(account=False)
+    onprem = FakeOnPrem(request_code=False)
     assert await REQUEST.apply(make_number(onprem=onprem), INTENT) == Evidence(
         {"asked": 1, "asked_at": NOW.isoformat(), "answer_lost": False}
     )
-    (arguments,) = onprem.script.arguments("account")
+    (arguments,) = onprem.script.arguments("request_code")
     assert reveal(arguments["pin"]) == "112233"
     assert {name: value for name, value in arguments.items() if name != "pin"} == {
-        "cc": "1",
-        "national": "5550100001",
+        "country_code": "1",
+        "national_number": "5550100001",
         "method": "SMS",
-        "cert": "c",
+        "certificate": "c",
         "send_by": SEND_BY,
     }
 
 
 async def test_a_client_that_is_registered_already_sends_no_code() -> None:
-    number = make_number(onprem=FakeOnPrem(account=True))
+    number = make_number(onprem=FakeOnPrem(request_code=True))
     assert await REQUEST.apply(number, INTENT) == Evidence({"registered": True})
 
 
 async def test_apply_without_a_pin_sends_none() -> None:
-    onprem = FakeOnPrem(account=False)
+    onprem = FakeOnPrem(request_code=False)
     await REQUEST.apply(make_number(onprem=onprem), make_intent(dict(INTENT.facts)))
-    assert onprem.script.arguments("account")[0]["pin"] is None
+    assert onprem.script.arguments("request_code")[0]["pin"] is None
 
 
 # -- giving the code to the client
@@ -242,7 +242,7 @@ async def test_apply_gives_the_code_of_the_intent_to_the_client_once() -> None:
     onprem = FakeOnPrem()
     intent = make_intent({"code_id": 5}, {"code": "123456"})
     assert await VERIFY.apply(make_number(onprem=onprem), intent) == Evidence({"verified": True}, code_verified=True)
-    (arguments,) = onprem.script.arguments("verify")
+    (arguments,) = onprem.script.arguments("verify_code")
     assert (reveal(arguments["code"]), arguments["send_by"]) == ("123456", SEND_BY)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Transient
 from migration.steps.confirm import Confirm
 from migration.steps.confirm_onprem import ConfirmOnPrem, SmokeOnPrem

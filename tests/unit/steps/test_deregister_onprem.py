@@ -7,7 +7,7 @@ import pytest
 
 from migration.clients.commands import CommandResult
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected
 from migration.steps.deregister_onprem import DeregisterOnPrem
 from migration.steps.number import Number

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Transient
 from migration.steps.drain import Drain
 from migration.steps.outcomes import Blocked, CannotTell, Draft, Evidence, NotDone

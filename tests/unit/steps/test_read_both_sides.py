@@ -3,7 +3,7 @@
 import pytest
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected
 from migration.steps.outcomes import Blocked, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract

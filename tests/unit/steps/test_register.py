@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import OutcomeUnknown
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
 from migration.steps.protocol import Step, StepContract

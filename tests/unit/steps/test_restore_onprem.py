@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract

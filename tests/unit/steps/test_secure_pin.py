@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.steps.outcomes import Blocked, Done, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.secure_pin import SecurePin

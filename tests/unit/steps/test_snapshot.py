@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from migration.clients.graph_models import CloudNumber, Profile
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Transient
 from migration.steps.outcomes import Blocked, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract

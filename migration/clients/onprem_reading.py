@@ -1,0 +1,42 @@
+"""What one reading of an On-Premises instance shows, and when a missing response means that nothing listens there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import httpx
+
+# httpcore's message for a connection that was closed before the first byte of a response; its type says only that the
+# server broke the protocol. https://github.com/encode/httpcore/blob/1.0.9/httpcore/_async/http11.py
+CLOSED_WITHOUT_RESPONSE = "without sending a response"
+
+
+class Reading(StrEnum):
+    SERVING = "serving"
+    NOT_SERVING = "not_serving"  # the client itself reports that it is not connected or not registered
+    REFUSED = "refused"  # nothing listens at the address
+    UNREACHABLE = "unreachable"  # anything else; proves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class OnPremReading:
+    kind: Reading
+    detail: str
+    expires_at: datetime | None = None
+
+
+def connection_refused(error: BaseException | None) -> bool:
+    """Whether the chain of causes has a refused connection, or one that was closed before the first byte.
+
+    A stopped container whose port is still published does the latter. A connection that breaks within a response does
+    not count: something answered.
+    """
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        if isinstance(error, httpx.RemoteProtocolError) and CLOSED_WITHOUT_RESPONSE in str(error):
+            return True
+        if isinstance(error, BaseExceptionGroup) and any(connection_refused(each) for each in error.exceptions):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
