@@ -3,6 +3,7 @@
 Each call of the ledger, the queries and the clients stands in one journal, in order.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,15 +15,18 @@ from migration.steps.both_sides import read_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Outcome, Waiting
 from state.enums import Side, Status
+from state.ledger import changes as c
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
 from state.rows import CodeRow, FindingRow, OpenAttempt, Position
 from tests.harness.clock import FakeClock
 from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeHooks, FakeOnPrem, FakeSecrets
-from tests.harness.hand_made_number import NOW, POSITION, make_number
+from tests.harness.hand_made_number import NOW, ON_PREMISE, POSITION, SERVING, make_number
 from tests.harness.ledger_in_memory import Journal, MemoryLedger, MemoryQueries, MemorySecretStore, NumberInMemory
 
 HOLDER = "worker-1"
+BACKUP = json.dumps({"data": "blob", "password": "p4ss"})
+SECRETS = {"pin": "112233", "backup": BACKUP}
 
 
 class EngineInMemory:
@@ -59,9 +63,7 @@ class EngineInMemory:
         self.row = NumberInMemory(position, secrets=dict(secrets or {}))
         if code is not None:
             self.type_code(code)
-        for entry in itinerary_named(itinerary).before(step):
-            if entry.step.contract.fresh_for is not None:
-                self.row.results[entry.name] = FindingRow(entry.name, self.now(), {})
+        self.find_all_inputs()
         self.ledger = MemoryLedger(self.row, self.now, self.journal)
         self.executor = StepExecutor(
             cast(Ledger, self.ledger),
@@ -96,6 +98,13 @@ class EngineInMemory:
             default_smoke_to=self._default_smoke_to,
         )
         return replace(number, state=position, notes=dict(row.notes))
+
+    def find_all_inputs(self) -> None:
+        """Every earlier step whose result ages was done just now."""
+        position = self.row.position
+        for entry in itinerary_named(position.itinerary).before(position.next_step or ""):
+            if entry.step.contract.fresh_for is not None:
+                self.row.results[entry.name] = FindingRow(entry.name, self.now(), {})
 
     def type_code(self, code: str) -> None:
         """Somebody types the code in."""
@@ -136,3 +145,21 @@ class EngineInMemory:
             self.clock.advance(max((outcome.until - self.now()).total_seconds(), 0.0))
             outcome = await self.run()
         return outcome
+
+
+def at_register(*, cloud: Any = ON_PREMISE, reading: Any = SERVING, **more: Any) -> EngineInMemory:
+    """At the cutover of WITH_BACKUP. `register`: how Graph answers that call."""
+    answers = {"number": cloud} | ({"register": more.pop("register")} if "register" in more else {})
+    return EngineInMemory(
+        "register", graph=FakeGraph(**answers), onprem=FakeOnPrem(reading=reading), secrets=SECRETS, **more
+    )
+
+
+def changes_of(engine: EngineInMemory) -> list[c.Change]:
+    """The changes of the only write."""
+    (move,) = engine.row.moves
+    return list(move.changes)
+
+
+def nothing_was_sent(engine: EngineInMemory) -> bool:
+    return "register" not in engine.graph.script.names() and engine.row.open_attempt is None

@@ -52,6 +52,10 @@ class Script:
         self._answers.setdefault(name, [None])
         self._next(name, arguments)
 
+    def answers_with(self, name: str, function: Callable[[], object]) -> None:
+        """From now on this call is answered with what the function returns."""
+        self._answers[name] = [function]
+
     def _next(self, name: str, arguments: Mapping[str, Any]) -> object:
         self.calls.append(Call(name, arguments))
         for listener in self.listeners:
