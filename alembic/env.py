@@ -1,4 +1,4 @@
-"""Connects alembic to a database, the same way as the product does. The revisions are in `versions`.
+"""Connects alembic to a database as the product does. The revisions are in `versions`.
 
     alembic -x url=sqlite+aiosqlite:///cutover.db upgrade head
 
@@ -15,16 +15,16 @@ from state.database import open_database
 from state.models import Base
 from state.types import UtcDateTime
 
-# Any number that nothing else locks in the same database.
+# Key of the advisory lock: any number that nothing else locks in the same database.
 ONE_AT_A_TIME = 7_203_551_948
 
 
 def url() -> str:
-    """Handed over by `state.schema`, or with -x url=... on alembic's command line."""
-    told = context.config.attributes.get("url") or context.get_x_argument(as_dictionary=True).get("url")
-    if told is None:
+    """The database: from `state.schema`, or from -x url=... on alembic's command line."""
+    database_url = context.config.attributes.get("url") or context.get_x_argument(as_dictionary=True).get("url")
+    if database_url is None:
         raise SystemExit("say which database: alembic -x url=sqlite+aiosqlite:///cutover.db ...")
-    return str(told)
+    return str(database_url)
 
 
 def lock(connection: Connection) -> None:
@@ -34,14 +34,14 @@ def lock(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    # A revision that cannot get its locks gives up, rather than queue every mover of the fleet behind it.
+    # A revision that waits for a lock makes every worker wait behind it, so it gives up after 10 s.
     connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})")
 
 
-def render(kind: str, thing: Any, _context: Any) -> str | Literal[False]:
-    """Our own time type is written out as what it is in the database: a revision imports nothing of ours."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(thing, UtcDateTime) else False
+def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write our time type as its database type, because a revision imports nothing of ours."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
 def run(connection: Connection) -> None:

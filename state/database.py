@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 
 def open_database(url: str, *, pool_size: int = 5) -> AsyncEngine:
-    """An engine for SQLite (WAL, foreign keys on, patient about locks) or PostgreSQL."""
+    """An engine for SQLite (WAL, foreign keys on, waits up to 30 s for a lock) or PostgreSQL."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30})
         event.listen(engine.sync_engine, "do_connect", _try_sqlite)
@@ -17,18 +17,18 @@ def open_database(url: str, *, pool_size: int = 5) -> AsyncEngine:
     return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
 
 
-def _try_sqlite(_dialect: Any, _record: Any, given: Any, named: Any) -> None:
-    """Fail here where the file cannot be opened: aiosqlite would leave a thread behind that fails once more, aloud."""
-    sqlite3.connect(given[0], timeout=named.get("timeout", 30), uri=named.get("uri", False)).close()
+def _try_sqlite(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+    """Raise here if the file cannot be opened: aiosqlite would leave a thread that prints a second traceback."""
+    sqlite3.connect(arguments[0], timeout=options.get("timeout", 30), uri=options.get("uri", False)).close()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout=30000")
-    # Changing the mode wants the file for itself, and the busy timeout does not cover it: asked for only when needed.
+    # A change of the mode needs the file without other connections, and the busy timeout does not cover it.
     cursor.execute("PRAGMA journal_mode")
     if cursor.fetchone()[0] != "wal":
         cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")  # an intent must be on the disk before its call goes out
+    cursor.execute("PRAGMA synchronous=FULL")  # an intent must be on the disk before its call is sent
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()

@@ -1,10 +1,10 @@
-"""The closed sets of words that the rows use. No logic, no imports of ours."""
+"""The values that columns may have. No logic, no imports of ours."""
 
 from enum import StrEnum
 
 
 class Side(StrEnum):
-    """Where a number answers. A fact, set only by a reading."""
+    """Which platform serves a number. Set only by a reading."""
 
     ON_PREMISES = "on_premises"
     CLOUD = "cloud"
@@ -15,10 +15,10 @@ class Side(StrEnum):
 class Status(StrEnum):
     """What happens to a number migration next. Never says where the number is."""
 
-    READY = "ready"  # the next mover may take it now
-    RUNNING = "running"  # a mover holds its lease; once the lease ended this reads as ready
-    WAITING = "waiting"  # nothing is wrong; looked at again at `waiting_until`
-    BLOCKED = "blocked"  # a person must act; `runbook` names the page
+    READY = "ready"  # a worker may take it now
+    RUNNING = "running"  # a worker holds its lease; it counts as ready once the lease has ended
+    WAITING = "waiting"  # nothing is wrong; due again at `waiting_until`
+    BLOCKED = "blocked"  # a person must act; `runbook` names the page that says how
     HELD = "held"  # at the gate: hold, window, halt or a halted credential profile
     DONE = "done"  # the itinerary ended
     SKIPPED = "skipped"  # ended before it began, by a disposition
@@ -30,7 +30,7 @@ ENDED = (Status.DONE, Status.SKIPPED, Status.ABORTED)
 
 
 class Promise(StrEnum):
-    """What a step says about repeating its call after an answer was lost."""
+    """What a step declares about repeating its call after a lost answer."""
 
     READ = "read"
     REPEATABLE = "repeatable"
@@ -39,7 +39,7 @@ class Promise(StrEnum):
 
 
 class Party(StrEnum):
-    """Whose move it is."""
+    """Who has to act next."""
 
     US = "us"
     META = "Meta"
@@ -51,13 +51,13 @@ class AttemptEnd(StrEnum):
     """How an attempt was closed; an open attempt has none."""
 
     DONE = "done"
-    NOT_DONE = "not done"  # a probe found witnesses that the call had no effect
+    NOT_DONE = "not done"  # a probe proved that the call had no effect
     REFUSED = "refused"  # answered with an error
-    NEVER_LEFT = "never left"  # not a byte went out; costs no budget
+    NEVER_LEFT = "never left"  # no byte was sent; the call does not count in the budget
 
 
 class PinProvenance(StrEnum):
-    """How we know a PIN. Nothing else may be sent to `register`."""
+    """How we know a PIN. A PIN of any other origin is never sent to `register`."""
 
     SET_BY_US = "set_by_us"
     HANDED_IN = "handed_in"
@@ -66,7 +66,7 @@ class PinProvenance(StrEnum):
 
 
 class Disposition(StrEnum):
-    """An end state other than moved."""
+    """Why a number ends without being moved by us."""
 
     ALREADY_ON_CLOUD = "already_on_cloud"
     ON_BUSINESS_APP = "on_business_app"

@@ -1,4 +1,4 @@
-"""The tables. Rules that a database can hold are constraints and partial unique indexes here."""
+"""The tables. Every rule that a database can enforce is a constraint or a partial unique index here."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -25,11 +25,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from state.enums import AttemptEnd, Disposition, PinProvenance, Released, Side, Status, WaveState
 from state.types import UtcDateTime
 
-BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only for INTEGER keys
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite generates ids only for INTEGER primary keys
 
 
-def _one_of(column: str, words: type[Any]) -> str:
-    return f"{column} IN ({', '.join(repr(str(word.value)) for word in words)})"
+def _one_of(column: str, values: type[Any]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value.value)) for value in values)})"
 
 
 class Base(DeclarativeBase):
@@ -50,7 +50,7 @@ class Base(DeclarativeBase):
 
 
 class CustomerTable(Base):
-    """Whose numbers they are; `hook` names the traffic hook in the admin settings, if the customer has one."""
+    """The owner of numbers. `hook` names the traffic hook in the admin file, if the customer has one."""
 
     __tablename__ = "customers"
 
@@ -84,7 +84,7 @@ class WabaTable(Base):
 
 
 class InstanceTable(Base):
-    """One On-Premises deployment. Commands are names in the admin settings, never commands."""
+    """One On-Premises deployment. `stop_command` and `start_command` are names in the admin file, never shell text."""
 
     __tablename__ = "instances"
 
@@ -117,7 +117,7 @@ class NumberTable(Base):
     forced_itinerary: Mapped[str | None] = mapped_column(String(40))
     pin_provenance: Mapped[str | None] = mapped_column(String(30))
     pin_since: Mapped[datetime | None]
-    # A named person's word that On-Premises is off for good: proof where no reading can give it.
+    # A named person stated that On-Premises is off for good: proof where no reading can give it.
     onprem_off_stated_by: Mapped[str | None] = mapped_column(String(100))
     onprem_off_stated_at: Mapped[datetime | None]
     disposition: Mapped[str | None] = mapped_column(String(30))
@@ -126,7 +126,7 @@ class NumberTable(Base):
     disposition_by: Mapped[str | None] = mapped_column(String(100))
     disposition_at: Mapped[datetime | None]
     imported_at: Mapped[datetime]
-    route: Mapped[str | None] = mapped_column(String(20))  # where its senders were last told to send, if they were
+    route: Mapped[str | None] = mapped_column(String(20))  # the side that its senders were last told to send to
 
     __table_args__ = (
         CheckConstraint("code_method IN ('SMS', 'VOICE')", name="code_method_known"),
@@ -169,7 +169,7 @@ class WaveTable(Base):
 
 
 class MigrationTable(Base):
-    """One number's way across: `side` is the fact, `next_step` the cursor, `status` what happens next."""
+    """One move of a number: `side` is where it is, `next_step` the cursor, `status` what happens next."""
 
     __tablename__ = "number_migrations"
 
@@ -184,7 +184,7 @@ class MigrationTable(Base):
     status: Mapped[str] = mapped_column(String(20), default=Status.READY)
     side: Mapped[str] = mapped_column(String(20), default=Side.UNKNOWN)
     side_read_at: Mapped[datetime | None]
-    # Set with the intent of a call that can take the number down, cleared by the reading that finds it up.
+    # Set with the intent of a call that can take the number down, cleared by the reading that finds it in service.
     dark_since: Mapped[datetime | None]
     dark_by_us: Mapped[bool] = mapped_column(Boolean, default=False)
     outage_seconds: Mapped[float | None]
@@ -204,8 +204,8 @@ class MigrationTable(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    moving_until: Mapped[datetime | None]  # a mover works at it, between its steps too: its place in the wave
-    # A person let the wave go on all the same.
+    moving_until: Mapped[datetime | None]  # until then it takes one of its wave's slots, also between its steps
+    # A person released the wave after this number had failed; it does not count in the halt rule again.
     failure_known: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     __table_args__ = (
@@ -261,7 +261,7 @@ class AttemptTable(Base):
 
 
 class BudgetCallTable(Base):
-    """A register or deregister call as Meta counts them: by phone number id, over all migrations.
+    """A register or deregister call. Meta counts them by phone number id, so over all migrations of a number.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
     """
@@ -282,7 +282,7 @@ class BudgetCallTable(Base):
 
 
 class FindingTable(Base):
-    """What a step found out and when: its latest result, or a note it left itself while it could not tell."""
+    """A step's latest result, or the note that it keeps for its next run while its result is not known."""
 
     __tablename__ = "findings"
 
@@ -296,7 +296,7 @@ class FindingTable(Base):
 
 
 class EventTable(Base):
-    """Append-only. Each row's hash covers the one before it, so a missing or changed row shows."""
+    """Append-only. Each hash covers the hash before it, so that a missing or changed row is found."""
 
     __tablename__ = "events"
 
@@ -313,7 +313,7 @@ class EventTable(Base):
 
 
 class SecretTable(Base):
-    """A sealed value. Deleting `wrapped_key` is destroying it: the ciphertext has no other key."""
+    """A sealed value. Deleting `wrapped_key` destroys it, because the ciphertext has no other key."""
 
     __tablename__ = "secrets"
 
@@ -341,7 +341,7 @@ class SecretTable(Base):
 
 
 class CodeTable(Base):
-    """A verification code that somebody typed in. The code itself is a sealed row."""
+    """A verification code that somebody typed in. The digits are in a sealed row."""
 
     __tablename__ = "codes"
 
@@ -364,7 +364,7 @@ class CodeTable(Base):
 
 
 class MessageTable(Base):
-    """A smoke message. Ids and states only: bodies are never stored."""
+    """A smoke message: its ids and its state. The body is never stored."""
 
     __tablename__ = "messages"
 
@@ -377,7 +377,7 @@ class MessageTable(Base):
 
 
 class OutboxTable(Base):
-    """What the partner's senders are to be told, in order, until they have answered."""
+    """Announcements to the partner's senders, in order, each kept until they have answered."""
 
     __tablename__ = "outbox"
 
@@ -403,7 +403,7 @@ class OutboxTable(Base):
 
 
 class FieldFactTable(Base):
-    """What somebody measured at Meta on real numbers; sets a choice that Meta's pages leave open."""
+    """A measurement made at Meta on real numbers; it decides what Meta's pages leave open."""
 
     __tablename__ = "field_facts"
 

@@ -1,4 +1,4 @@
-"""Frozen rows that the ledger and the queries hand out. Nobody outside `state` holds a live object."""
+"""Frozen rows that ledger and queries return. Code outside `state` never holds a live ORM object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from state.enums import Party, PinProvenance, Side, Status, WaveState
 
 @dataclass(frozen=True, slots=True)
 class SealedSecret:
-    """What the vault made of a secret: only this ever reaches a table."""
+    """A secret as the vault sealed it. Nothing else of a secret is ever written to a table."""
 
     name: str
     ciphertext: bytes
@@ -32,7 +32,7 @@ class InstanceRow:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One number migration with everything a step may want to know of its number."""
+    """One number migration with all that a step may need to know of its number."""
 
     migration_id: int
     number_id: int
@@ -93,7 +93,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class UndecidedRow:
-    """An imported number that no census has looked at yet."""
+    """An imported number that no census has read yet."""
 
     number_id: int
     ref: str
@@ -106,7 +106,7 @@ class UndecidedRow:
 
 @dataclass(frozen=True, slots=True)
 class UnplannedRow:
-    """A live migration that is in no wave, with what a rule may ask of its number."""
+    """A live migration that is in no wave, with what the rule of a wave may test."""
 
     migration_id: int
     ref: str
@@ -136,7 +136,7 @@ class WaveRow:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to act on one number until `until`, by the database's clock, which said `now` when it was taken."""
+    """The right to act on one number until `until`. `now` is when it was taken; both by the database's clock."""
 
     migration_id: int
     holder: str
@@ -147,7 +147,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An intent whose call has not been accounted for."""
+    """An intent whose call has no recorded outcome yet."""
 
     id: int
     number: int

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from state.database import open_database
 from state.errors import SchemaTooNew, SchemaTooOld
 
-# alembic keeps its context in module globals: two runs in one process would take it from each other.
+# alembic keeps its context in module globals: two runs at once in one process would overwrite it.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -26,7 +26,7 @@ def revisions() -> Path:
     """The folder of the revisions. Raises FileNotFoundError where cutover was installed without them."""
     here = Path(__file__).resolve().parent
     for folder in (here / "_alembic", here.parent / "alembic"):
-        # Known by `versions`: next to an installed `state` stands alembic itself, which has no such folder.
+        # Beside an installed `state` lies the package alembic itself, which has no folder `versions`.
         if (folder / "versions").is_dir():
             return folder
     raise FileNotFoundError(f"no schema revisions beside {here}; install cutover again")
@@ -38,25 +38,25 @@ def head() -> str:
 
 
 async def upgrade(url: str, to: str = "head") -> None:
-    """Bring a database up to date; a database that is there already costs one look.
+    """Apply the revisions that a database lacks; where none is missing, this costs one read.
 
     Safe to run from two places at once: the second waits, then finds nothing to do. All revisions are applied
-    in one transaction, so a kill half-way leaves the schema as it was. Raises SchemaTooNew.
+    in one transaction, so a process killed half-way leaves the schema as it was. Raises SchemaTooNew.
     """
     await _not_newer(url)
     await asyncio.to_thread(_run, url, lambda config: command.upgrade(config, to))
 
 
 async def downgrade(url: str, to: str) -> None:
-    """Take revisions back down to `to`; "base" is an empty database. What the revisions added is lost."""
+    """Take revisions back to `to`; "base" is an empty database. The data that the revisions added is lost."""
     await asyncio.to_thread(_run, url, lambda config: command.downgrade(config, to))
 
 
 async def check_schema(engine: AsyncEngine) -> None:
     """Raises SchemaTooOld or SchemaTooNew where the database does not have exactly this code's schema."""
     async with engine.connect() as connection:
-        found = await connection.run_sync(_found)
-    verdict(found)
+        revisions_found = await connection.run_sync(_current_revisions)
+    check_revisions(revisions_found)
 
 
 async def _not_newer(url: str) -> None:
@@ -69,28 +69,28 @@ async def _not_newer(url: str) -> None:
         await engine.dispose()
 
 
-def verdict(found: tuple[str, ...]) -> None:
-    """What the revisions that a database names mean for this code."""
+def check_revisions(revisions_found: tuple[str, ...]) -> None:
+    """Raises SchemaTooOld or SchemaTooNew unless `revisions_found` is exactly the newest revision of this code."""
     expected = head()
-    if found == (expected,):
+    if revisions_found == (expected,):
         return
-    named = " and ".join(found) or "none"
-    if all(_known(revision) for revision in found):
+    names = " and ".join(revisions_found) or "none"
+    if all(_known(revision) for revision in revisions_found):
         raise SchemaTooOld(
-            f"the database has schema revision {named}, this cutover needs {expected}: run `cutover init`"
+            f"the database has schema revision {names}, this cutover needs {expected}: run `cutover init`"
         )
     raise SchemaTooNew(
-        f"the database has schema revision {named}, which this cutover does not know "
+        f"the database has schema revision {names}, which this cutover does not know "
         f"(its own is {expected}): run the newer cutover that made it; `cutover init` does not go back"
     )
 
 
-def _found(connection: Connection) -> tuple[str, ...]:
+def _current_revisions(connection: Connection) -> tuple[str, ...]:
     return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
 
 
 def _known(revision: str) -> bool:
-    return any(each.revision == revision for each in _script().walk_revisions())
+    return any(known.revision == revision for known in _script().walk_revisions())
 
 
 def _script() -> ScriptDirectory:
@@ -105,7 +105,7 @@ def _config(url: str) -> Config:
     return config
 
 
-def _run(url: str, do: Callable[[Config], None]) -> None:
-    """In a thread of its own, because the environment opens its connection in an event loop of its own."""
+def _run(url: str, run_command: Callable[[Config], None]) -> None:
+    """Called in a thread, because alembic/env.py opens its connection in an event loop of its own."""
     with _ONE_AT_A_TIME:
-        do(_config(url))
+        run_command(_config(url))

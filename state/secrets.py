@@ -1,4 +1,4 @@
-"""Rows of sealed secrets: put, looked up, re-wrapped under a new master key, shredded. No key is ever here."""
+"""Rows of sealed secrets: written, read, re-wrapped under a new master key, shredded. Holds no key itself."""
 
 from collections.abc import Callable
 
@@ -23,43 +23,43 @@ class Secrets:
             await replace_secret(tx, owner, sealed, now)
 
     async def get(self, owner: str, name: str) -> SealedSecret | None:
-        asked = select(SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id).where(
+        query = select(SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id).where(
             SecretTable.owner == owner,
             SecretTable.name == name,
             SecretTable.superseded_at.is_(None),
             SecretTable.shredded_at.is_(None),
         )
         async with self._engine.connect() as connection:
-            row = (await connection.execute(asked)).one_or_none()
+            row = (await connection.execute(query)).one_or_none()
         if row is None or row.wrapped_key is None:
             return None
         return SealedSecret(row.name, row.ciphertext, row.wrapped_key, row.key_id)
 
     async def shred(self, owner: str, name: str | None = None) -> int:
-        """Delete the data keys of an owner's secrets (of one name, or all, superseded ones too); how many."""
-        gone = update(SecretTable).where(SecretTable.owner == owner, SecretTable.shredded_at.is_(None))
+        """Delete the data keys of an owner's secrets: of one name, or of all; superseded ones too. Returns how many."""
+        shredded = update(SecretTable).where(SecretTable.owner == owner, SecretTable.shredded_at.is_(None))
         if name is not None:
-            gone = gone.where(SecretTable.name == name)
+            shredded = shredded.where(SecretTable.name == name)
         async with self._engine.begin() as tx:
             rows = await tx.execute(
-                gone.values(wrapped_key=None, shredded_at=self._clock.now()).returning(SecretTable.id)
+                shredded.values(wrapped_key=None, shredded_at=self._clock.now()).returning(SecretTable.id)
             )
             return len(rows.all())
 
     async def not_under(self, key_id: str) -> int:
         """How many data keys are wrapped by another master key than this one."""
-        asked = select(func.count()).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != key_id)
+        query = select(func.count()).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != key_id)
         async with self._engine.connect() as connection:
-            return int((await connection.execute(asked)).scalar_one())
+            return int((await connection.execute(query)).scalar_one())
 
     async def rewrap(self, wrap: Callable[[str, SealedSecret], SealedSecret], *, not_under: str) -> int:
-        """Wrap every data key that is not under master key `not_under` anew; the ciphertexts stay as they are.
+        """Wrap anew every data key that is not under the master key `not_under`. Ciphertexts stay as they are.
 
-        `wrap` is given the owner and the row, which together are the context that a data key is bound to.
+        `wrap` gets the owner and the row, because a data key is bound to owner and name. Returns how many.
         """
         async with self._engine.begin() as tx:
-            asked = select(SecretTable).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != not_under)
-            rows = (await tx.execute(asked.with_only_columns(*SecretTable.__table__.columns))).mappings().all()
+            query = select(SecretTable).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != not_under)
+            rows = (await tx.execute(query.with_only_columns(*SecretTable.__table__.columns))).mappings().all()
             for row in rows:
                 old = SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"])
                 new = wrap(row["owner"], old)

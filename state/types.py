@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in, aware UTC out. SQLite forgets time zones; a naive value is a bug and is refused."""
+    """Takes and returns aware UTC times. SQLite stores no time zone. A naive time raises ValueError."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -41,7 +41,7 @@ class _DatabaseNow(FunctionElement[datetime]):
 
 @compiles(_DatabaseNow, "sqlite")
 def _sqlite_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
-    # The same text layout as SQLAlchemy stores, so that comparing as text is comparing in time.
+    # The same text layout as SQLAlchemy stores, so that comparing the texts compares the times.
     plus = compiler.process(element.clauses, **kw)
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {plus})) || '000')"
 
@@ -52,13 +52,13 @@ def _postgres_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
 
 
 class SqlClock(Protocol):
-    """Where leases and deadlines take their time from."""
+    """The clock of leases and deadlines, as an SQL expression."""
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]: ...
 
 
 class DatabaseClock:
-    """The database's own clock: workers on several machines need not agree on theirs."""
+    """The database's own clock, so that the clocks of several workers' machines may differ."""
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
         return _DatabaseNow(plus.total_seconds())

@@ -1,4 +1,4 @@
-"""Intents: committed with their sealed secrets, their place in the budget and their gate, before any call."""
+"""Intents: committed before the call, with their sealed secret, their budget call and the gate as a condition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BUDGET_RESERVE = 3
 
 @dataclass(frozen=True, slots=True)
 class NewIntent:
-    """What is about to be done, with all that must be on record before it is."""
+    """The call that is about to be made, with all that must be on record before it."""
 
     step: str
     facts: Mapping[str, Any]
@@ -38,7 +38,7 @@ class NewIntent:
     fits_in: timedelta = timedelta()  # how long the number's cutover may take from here
     budget: str | None = None
     announcement: Mapping[str, Any] | None = None
-    closes: OpenAttempt | None = None  # an earlier attempt that is now known to have had no effect
+    closes: OpenAttempt | None = None  # an earlier attempt that `witnesses` prove to have had no effect
     witnesses: Mapping[str, Any] | None = None
 
 
@@ -52,7 +52,7 @@ class Attempts:
         async with self._engine.begin() as tx:
             moved = (await tx.execute(self._guarded(lease, new))).one_or_none()
             if moved is None:
-                raise await self._why_not(tx, lease, new)
+                raise await self._refusal(tx, lease, new)
             if new.closes is not None:
                 await self._close_as_not_done(tx, lease, new, moved)
             return await self._insert(tx, lease, new, moved)
@@ -115,7 +115,7 @@ class Attempts:
         )
         return spent < allowed
 
-    async def _why_not(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
+    async def _refusal(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
         if (await tx.execute(select(MigrationTable.id).where(*self._lease_holds(lease, new.step)))).first() is None:
             return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
         closed = await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
@@ -185,7 +185,7 @@ class Attempts:
     ) -> None:
         key = f"{lease.migration_id}:{announcement['event']}:{announcement['epoch']}"
         if (await tx.execute(select(OutboxTable.id).where(OutboxTable.key == key))).first() is not None:
-            return  # the same word again, under the same idempotency key
+            return  # the same announcement is repeated under the same idempotency key
         await tx.execute(
             insert(OutboxTable).values(
                 migration_pk=lease.migration_id,

@@ -1,4 +1,4 @@
-"""Correcting what was imported: a password, an address, a person's wish. All of a file or nothing."""
+"""Corrects what was imported, such as a password or an address: all rows of a file, or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,19 +32,19 @@ class Corrections:
         self._clock = clock
 
     async def correct(self, numbers: Sequence[NewNumber], sealer: Sealer) -> tuple[CorrectedNumber, ...]:
-        """Write the rows over what is there, each found by its E.164, in one transaction.
+        """Overwrite imported rows, each found by its E.164, in one transaction.
 
         Ids of Graph may change only where no migration is live. Raises Conflict naming the line; nothing was written.
         """
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             try:
-                return tuple([await self._one(tx, new, sealer, now) for new in numbers])
+                return tuple([await self._correct(tx, new, sealer, now) for new in numbers])
             except IntegrityError as exc:
                 raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
 
-    async def _one(self, tx: AsyncConnection, new: NewNumber, sealer: Sealer, now: datetime) -> CorrectedNumber:
-        asked = select(
+    async def _correct(self, tx: AsyncConnection, new: NewNumber, sealer: Sealer, now: datetime) -> CorrectedNumber:
+        query = select(
             NumberTable.id,
             NumberTable.ref,
             NumberTable.phone_number_id,
@@ -54,7 +54,7 @@ class Corrections:
         )
         row = (
             await tx.execute(
-                asked.join(WabaTable, WabaTable.id == NumberTable.waba_pk).where(NumberTable.e164 == new.e164)
+                query.join(WabaTable, WabaTable.id == NumberTable.waba_pk).where(NumberTable.e164 == new.e164)
             )
         ).one_or_none()
         if row is None:
@@ -67,8 +67,8 @@ class Corrections:
                 .limit(1)
             )
         ).one_or_none()
-        moved = (row.phone_number_id, row.waba_id) != (new.phone_number_id, new.waba_id)
-        if moved and last is not None and last.ended_at is None:
+        ids_changed = (row.phone_number_id, row.waba_id) != (new.phone_number_id, new.waba_id)
+        if ids_changed and last is not None and last.ended_at is None:
             raise Conflict(
                 f"line {new.line}: {row.ref} is being moved under other ids; `cutover abort {row.ref}` first"
             )
@@ -98,7 +98,7 @@ class Corrections:
         }
 
     async def _waba(self, tx: AsyncConnection, new: NewNumber) -> int:
-        """The WABA, with its customer's hook as the file has it now."""
+        """The id of the WABA. Its customer's hook becomes the one in the file."""
         traffic = "required" if new.hook_required else "advisory"
         hook = update(CustomerTable).where(CustomerTable.name == new.customer).values(hook=new.hook, traffic=traffic)
         customer = (await tx.execute(hook.returning(CustomerTable.id))).scalar_one_or_none()

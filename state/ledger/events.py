@@ -1,4 +1,4 @@
-"""The history of each number migration: append-only, each row hashed over the one before it."""
+"""The history of each number migration: append-only, and each hash covers the hash before it."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def digest(previous: str, migration_id: int, seq: int, at: datetime, kind: str, 
 
 
 async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> None:
-    """Add one row. The caller's transaction has already updated the migration's row, which serialises writers."""
+    """Add one event. The caller's transaction must have updated the migration's row, which serialises writers."""
     last = (
         await tx.execute(
             select(EventTable.seq, EventTable.hash)
@@ -31,7 +31,7 @@ async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str
         )
     ).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    plain = json.loads(json.dumps(facts, default=str))  # exactly what will be read back
+    plain = json.loads(json.dumps(facts, default=str))  # the hash has to cover exactly what is read back later
     await tx.execute(
         insert(EventTable).values(
             migration_pk=migration_id,
@@ -52,8 +52,8 @@ async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | Non
         select(EventTable.__table__).where(EventTable.migration_pk == migration_id).order_by(EventTable.seq)
     )
     for row in rows.mappings():
-        told = digest(previous, migration_id, row["seq"], row["at"], row["kind"], row["facts"])
-        if row["seq"] != expected or row["previous"] != previous or row["hash"] != told:
+        expected_hash = digest(previous, migration_id, row["seq"], row["at"], row["kind"], row["facts"])
+        if row["seq"] != expected or row["previous"] != previous or row["hash"] != expected_hash:
             return int(row["seq"])
         previous, expected = row["hash"], expected + 1
     return None

@@ -39,7 +39,7 @@ class NewInstance:
 
 @dataclass(frozen=True, slots=True)
 class NewNumber:
-    """One checked row of an inventory. Secrets come sealed later, when the row has its id."""
+    """One checked row of an inventory, without its secrets: they are sealed once the row has its id."""
 
     e164: str
     phone_number_id: str
@@ -158,21 +158,21 @@ class FleetImport:
             ("deregister", new.deregister_calls_before),
         ):
             for _ in range(count):
-                spent = {
+                earlier_call = {
                     "phone_number_id": new.phone_number_id,
                     "call": call,
                     "at": now,
                     "before_import": True,
                 }
-                await insert_row(tx, BudgetCallTable, spent)
+                await insert_row(tx, BudgetCallTable, earlier_call)
         return ImportedNumber(number_id, ref)
 
     async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
-        found = (
+        customer_id = (
             await tx.execute(select(CustomerTable.id).where(CustomerTable.name == new.customer))
         ).scalar_one_or_none()
         traffic = "required" if new.hook_required else "advisory"
-        return found or await insert_row(
+        return customer_id or await insert_row(
             tx, CustomerTable, {"name": new.customer, "hook": new.hook, "traffic": traffic}
         )
 

@@ -1,4 +1,4 @@
-"""What becomes of a step: cursor, attempt, side, findings, secrets and event are written together or not at all."""
+"""Writes the outcome of a step: cursor, attempt, side, findings, secrets and event in one transaction."""
 
 import json
 from collections.abc import Mapping

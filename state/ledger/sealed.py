@@ -1,4 +1,4 @@
-"""Writing sealed rows inside somebody else's transaction."""
+"""Writes sealed secrets inside the transaction of the caller."""
 
 from datetime import datetime
 
@@ -10,7 +10,10 @@ from state.rows import SealedSecret
 
 
 async def replace_secret(tx: AsyncConnection, owner: str, sealed: SealedSecret, at: datetime) -> None:
-    """Make `sealed` the current secret of that name; the one before stays, superseded, until it is shredded."""
+    """Make `sealed` the current secret of its owner and name.
+
+    The one before it is marked as superseded, and stays until it is shredded.
+    """
     await tx.execute(
         update(SecretTable)
         .where(

@@ -112,5 +112,5 @@ def _was_begun(chosen_by_import: Collection[str]) -> ColumnElement[bool]:
 def _has_event_of_a_worker() -> ColumnElement[bool]:
     """A worker ran a step of it: the first event that it writes is one of these."""
     kinds = ("advanced", "already_in_place", "passed_over", "intent", "waiting", "held", "blocked", "reopened")
-    found = select(EventTable.id).where(EventTable.migration_pk == MigrationTable.id, EventTable.kind.in_(kinds))
-    return found.correlate(MigrationTable).exists()
+    events = select(EventTable.id).where(EventTable.migration_pk == MigrationTable.id, EventTable.kind.in_(kinds))
+    return events.correlate(MigrationTable).exists()
