@@ -1,15 +1,15 @@
 """Errors of clients and operations. A class exists where the caller's next action differs.
 
 * MigrationError
-  x Transient           nothing happened, or an answer said to come back; try again with backoff
-    - Throttled         try again, but not before `retry_after`
-  x OutcomeUnknown      it may have happened; probe before anything else
-  x Rejected            refused; repeating cannot help; see what it broke, then the table or a person decides
+  x Transient           the call can be repeated without harm; wait longer each time
+    - Throttled         repeat it, but not before `retry_after`
+  x OutcomeUnknown      the call may have had its effect; probe before anything else
+  x Rejected            the call was refused and repeating it cannot help; the table of refusals or a person decides
     - CredentialsRefused  a token or a password is not accepted
   x BackupNotKept       a backup is not in both of its places as it was taken; it does not count as taken
-  x WriteRefused        a dry run came to a call that would change the world
-  x BadSetting          a setting, a key or an admin file is wrong; says which and what to do
-  x OperationRefused    an operator asked for what the present state does not allow; nothing was changed
+  x WriteRefused        a dry run reached a call that would change something
+  x BadSetting          a setting, a key or the admin file is wrong; the message says which, and what to do
+  x OperationRefused    the present state does not allow what an operator requested; nothing was changed
 """
 
 from datetime import timedelta
@@ -19,11 +19,11 @@ RefusedBy = Literal["graph", "onprem"]
 
 
 class MigrationError(Exception):
-    """Something about moving a number went wrong."""
+    """The root of this tree."""
 
 
 class Transient(MigrationError):
-    """Nothing happened. `answered`: the call was answered (and counts), the answer said to try later."""
+    """The call had no effect, or is harmless to repeat. `answered`: a response came, so the call counts."""
 
     def __init__(self, message: str, answered: bool = False) -> None:
         super().__init__(message, answered)
@@ -34,7 +34,7 @@ class Transient(MigrationError):
 
 
 class Throttled(Transient):
-    """Not before `retry_after` has passed."""
+    """The caller has to wait for `retry_after`."""
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message, True)
@@ -43,12 +43,15 @@ class Throttled(Transient):
 
 
 class OutcomeUnknown(MigrationError):
-    """A write got no answer, or one that does not say what became of it."""
+    """A write got no response, or one that does not show whether it had its effect."""
 
 
 class Rejected(MigrationError):
-    """The API refused the call. `error_code` and `error_subcode` are the API's; `retry_after` is the wait that its
-    details ask for, if any."""
+    """The API, a hook or a command refused the call.
+
+    `error_code` and `error_subcode` are the API's; of a hook, `error_code` is the HTTP status. `retry_after` is the
+    wait that the details ask for, `trace_id` is Graph's `fbtrace_id`.
+    """
 
     def __init__(
         self,
@@ -89,16 +92,16 @@ class CredentialsRefused(Rejected):
 
 
 class BackupNotKept(MigrationError):
-    """A backup did not come back from one of its two places as it went in, or could not be put there."""
+    """A backup could not be written to one of its two places, or was read back with another content."""
 
 
 class WriteRefused(MigrationError):
-    """A dry run may read and nothing else."""
+    """A dry run only reads."""
 
 
 class BadSetting(MigrationError):
-    """A setting, a key or an admin file is wrong."""
+    """A setting, a key or the admin file is wrong."""
 
 
 class OperationRefused(MigrationError):
-    """What an operator asked for is not possible in the present state; nothing was changed."""
+    """The present state does not allow what an operator requested; nothing was changed."""

@@ -1,0 +1,110 @@
+"""Clients are made from stored secrets and the admin file; whatever is missing is named with the next command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from migration.app import ClientFactory
+from migration.clients.commands import NamedCommands
+from migration.clients.http_clients import HttpClients
+from migration.errors import BadSetting
+from migration.settings import AdminSettings, HookSettings, SecretSource, Settings
+from migration.vault.store import SecretStore
+from tests.harness.clock import START, FakeClock
+from tests.harness.hand_made_number import INSTANCE
+
+
+@dataclass
+class StoredSecrets:
+    """Opens the secrets that a test gives, by owner and name."""
+
+    secrets: Mapping[tuple[str, str], str]
+
+    async def open(self, owner: str, name: str) -> SecretStr | None:
+        value = self.secrets.get((owner, name))
+        return None if value is None else SecretStr(value)
+
+
+@dataclass
+class Server:
+    """Answers every request with success and records it."""
+
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        body: dict[str, Any] = {"data": {"is_valid": True}, "users": [{"token": "t"}]}
+        return httpx.Response(200, json=body)
+
+    def count(self, path: str) -> int:
+        return sum(1 for request in self.requests if request.url.path == path)
+
+
+def factory(
+    folder: Path, server: Server, secrets: Mapping[tuple[str, str], str], admin: AdminSettings | None = None
+) -> ClientFactory:
+    return ClientFactory(
+        HttpClients(FakeClock(START), transport=lambda _tls: httpx.MockTransport(server)),
+        cast(SecretStore, StoredSecrets(secrets)),
+        admin or AdminSettings(),
+        Settings(home=folder, graph_url="https://graph.test/", graph_version="v99.0"),
+        NamedCommands({}),
+    )
+
+
+async def test_graph_is_called_with_the_token_and_proof_of_its_profile(tmp_path: Path) -> None:
+    server = Server()
+    secrets = {("profile:3", "token"): "EAAG", ("profile:3", "app_secret"): "secret", ("profile:4", "token"): "other"}
+    graph = await factory(tmp_path, server, secrets).cloud(3, "main")
+    assert (await graph.debug_token()).is_valid
+    (request,) = server.requests
+    assert str(request.url).startswith("https://graph.test/v99.0/debug_token?")
+    assert request.headers["authorization"] == "Bearer EAAG"
+    assert "appsecret_proof" in request.url.params
+
+
+async def test_a_profile_without_a_token_names_the_command_that_stores_one(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="no token is kept for profile main; `cutover profile main --new-token`"):
+        await factory(tmp_path, Server(), {}).cloud(3, "main")
+
+
+async def test_a_number_without_an_instance_has_no_client(tmp_path: Path) -> None:
+    assert await factory(tmp_path, Server(), {}).onprem(None) is None
+
+
+async def test_an_instance_without_a_password_names_the_command_that_stores_one(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="no password is kept for instance wa-0001; `cutover import FILE --correct`"):
+        await factory(tmp_path, Server(), {}).onprem(INSTANCE)
+
+
+async def test_clients_of_one_instance_share_its_login(tmp_path: Path) -> None:
+    server = Server()
+    clients = factory(tmp_path, server, {("instance:1", "password"): "Adm1n!"})
+    for _ in range(2):
+        onprem = await clients.onprem(INSTANCE)
+        assert onprem is not None
+        await onprem.health()
+    assert (server.count("/v1/users/login"), server.count("/v1/health")) == (1, 2)
+
+
+async def test_a_hook_is_read_from_the_admin_file(tmp_path: Path) -> None:
+    (tmp_path / "hook_secret").write_text("shared")
+    hook = HookSettings(url="https://senders.test/hook", secret=SecretSource(file=Path("hook_secret")))
+    server = Server()
+    hooks = factory(tmp_path, server, {}, AdminSettings(hooks={"senders": hook})).hooks("senders")
+    assert hooks is not None
+    await hooks.announce({"event": "pause_sends"}, "1:pause_sends:0", send_by=2000.0)
+    (request,) = server.requests
+    assert str(request.url) == "https://senders.test/hook"
+
+
+async def test_a_hook_that_the_admin_file_does_not_have_is_a_bad_setting(tmp_path: Path) -> None:
+    clients = factory(tmp_path, Server(), {})
+    assert clients.hooks(None) is None
+    with pytest.raises(BadSetting, match=r"cutover\.toml names no hook senders"):
+        clients.hooks("senders")
