@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import event, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 
@@ -32,3 +33,8 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")  # an intent must be on the disk before its call is sent
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def is_database_error(exc: BaseException) -> bool:
+    """Whether the database itself failed: not reached, locked for too long, a statement that it did not take."""
+    return isinstance(exc, SQLAlchemyError)

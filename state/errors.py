@@ -3,6 +3,7 @@
 * StateError
   x LeaseLost                  another worker holds the number, or took it meanwhile
     x ConcurrencyLimitReached  its wave moves as many numbers as it may
+  x Outdated                   something arrived for the number since it was read; read it again
   x NotFound                   no such number, wave, profile or migration
     x NotMigrated              the number is imported, but has no migration
   x Conflict                   the row is in a state that does not allow the change
@@ -28,6 +29,10 @@ class LeaseLost(StateError):
 
 class ConcurrencyLimitReached(LeaseLost):
     """The wave moves as many numbers as it may; this one has to wait until one of them stops."""
+
+
+class Outdated(StateError):
+    """A code, a hold, a correction or the like arrived for the number since it was read; it has to be read again."""
 
 
 class NotFound(StateError):

@@ -201,6 +201,8 @@ class MigrationTable(Base):
     lease_holder: Mapped[str | None] = mapped_column(String(120))
     lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(default=0)
+    # Raised by whatever arrives while a worker is at the number; a fenced write names the version that it read.
+    version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -77,6 +77,7 @@ class Position:
     lease_holder: str | None
     lease_until: datetime | None
     fence: int
+    version: int
     attempts: int
     language: str
     code_method: str
@@ -136,18 +137,22 @@ class WaveRow:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to act on one number until `until`. `now` is when it was taken; both by the database's clock."""
+    """The right to act on one number until `until`, by the database's clock, which said `now` when it was taken.
+
+    `version`: of the number's row, as its holder read it last. A write with an older version is refused.
+    """
 
     migration_id: int
     holder: str
     fence: int
     now: datetime
     until: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An intent whose call has no recorded outcome yet."""
+    """An intent whose call has no recorded outcome yet. `refusal`: its answer, where that was a refusal."""
 
     id: int
     number: int
@@ -158,6 +163,7 @@ class OpenAttempt:
     opened_at: datetime
     answer_due: datetime
     settle_by: datetime
+    refusal: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

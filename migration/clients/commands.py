@@ -1,12 +1,10 @@
 """Commands that stop or start instances: named in the admin file, arguments validated, no shell."""
 
 import asyncio
-import os
 import re
-import signal
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from migration.clock import SystemClock
 from migration.errors import Rejected, Transient, WriteRefused
+from migration.runtime import command_guard
 
 MAX_STDERR_BYTES = 100_000  # read of what a failed command wrote to its standard error
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -71,6 +70,7 @@ class NamedCommands:
 
     async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
         """Run a command to its end. One that exceeds its `timeout_s` is killed with its children, and has failed.
+        It is killed as well when this process ends before it.
 
         Raises Rejected for a name that the admin file does not have, Transient once `send_by` (boot-time clock,
         seconds) has passed: a worker that was stopped for long could stop a client that serves again.
@@ -82,19 +82,23 @@ class NamedCommands:
         if self._dry_run:
             raise WriteRefused(f"a dry run stops before the command {name}")
         self.check_deadline(name, send_by)
-        # A file, not a pipe: a process that the command leaves behind may keep a pipe open for ever.
+        guard = (sys.executable, "-I", "-S", str(command_guard.__file__), f"{command.timeout_s:g}")
+        # A file, not a pipe: what a command leaves running may keep a pipe open for ever.
         with tempfile.TemporaryFile() as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *guard,
+                *argv,
+                stdin=asyncio.subprocess.PIPE,  # its end is the guard's sign that this process is gone
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *argv,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=stderr,
-                    start_new_session=True,
-                )
-            except OSError as exc:
-                return CommandResult(False, f"{argv[0]} cannot be run: {exc.strerror}")
-            return await _result(process, command.timeout_s, stderr)
+                exit_code = await process.wait()
+            finally:
+                assert process.stdin is not None
+                process.stdin.close()
+            return _result(exit_code, command.timeout_s, stderr)
 
     def check_deadline(self, name: str, send_by: float) -> None:
         """Raises Transient once `send_by` has passed."""
@@ -102,16 +106,13 @@ class NamedCommands:
             raise Transient(f"command {name}: not run, for its time had passed")
 
 
-async def _result(process: asyncio.subprocess.Process, timeout_s: float, stderr: IO[bytes]) -> CommandResult:
-    try:
-        exit_code = await asyncio.wait_for(process.wait(), timeout_s)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        return CommandResult(False, f"not done after {timeout_s:g} s; killed")
+def _result(exit_code: int, timeout_s: float, stderr: IO[bytes]) -> CommandResult:
     if exit_code == 0:
         return CommandResult(True, "done")
+    if exit_code == command_guard.KILLED:
+        return CommandResult(False, f"not done after {timeout_s:g} s; killed")
     stderr.seek(0)
     lines = stderr.read(MAX_STDERR_BYTES).decode(errors="replace").strip().splitlines()
+    if exit_code == command_guard.NOT_FOUND and lines and "cannot be run: " in lines[-1]:
+        return CommandResult(False, lines[-1][:200])
     return CommandResult(False, f"exit code {exit_code}: {lines[-1] if lines else 'no words'}"[:200])

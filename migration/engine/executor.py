@@ -3,7 +3,11 @@
 Reads from top to bottom. It decides with `failures`, writes with `recorder`, and is the only caller of both.
 """
 
+import logging
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,8 +16,9 @@ from migration.engine.decisions import Closing, Decision, advance, pass_over
 from migration.engine.failures import UNKNOWN_OUTCOME_PAGE, FailurePolicy
 from migration.engine.itineraries import ItineraryName, itinerary_named
 from migration.engine.recorder import SecretKeeper, StepRecorder
+from migration.engine.refused_calls import error_of, record_of, refused_at
 from migration.engine.step_run import StepRun
-from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Transient
+from migration.errors import BackupNotKept, CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import (
     Blocked,
@@ -28,12 +33,14 @@ from migration.steps.outcomes import (
     Reopen,
     Waiting,
 )
+from state.database import is_database_error
 from state.enums import AttemptEnd, Party, Promise, Side
-from state.errors import BudgetSpent, GateClosed, TooEarly
+from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
 from state.ledger.attempts import NewIntent
+from state.ledger.changes import AttemptRefused, Change
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
-from state.rows import OpenAttempt, Position
+from state.rows import Lease, OpenAttempt, Position
 
 # From the moment an intent is measured to the moment its first byte may leave.
 SEND_WITHIN = timedelta(seconds=5)
@@ -45,10 +52,16 @@ UNLIMITED = frozenset(
 READING = timedelta(seconds=45)
 # Between the last moment an answer can come and the moment another worker may take over.
 LEASE_MARGIN = timedelta(seconds=10)
-# While an answer may still come, the sides are read again after this long.
-BETWEEN_PROBES = timedelta(seconds=5)
+# The longest pause between two readings while it is not known what a call did.
+BETWEEN_PROBES = timedelta(seconds=10)
+
+# How often a number is read again because something arrived for it while it was decided about.
+READS_BEFORE_A_LATER_TRY = 5
 
 NO_BACKUP_PAGE = "runbooks/no-backup.md"
+INTERNAL_ERROR_PAGE = "runbooks/internal-error.md"
+
+LOG = logging.getLogger("cutover.engine")
 
 
 class NumberSource(Protocol):
@@ -89,30 +102,76 @@ class StepExecutor:
         Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
         numbers as it may, Conflict when it has ended or is blocked, NotFound. Safe to call again after any kill.
         """
+        lease = None
         try:
             lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=UNLIMITED)
+            self._ahead = lease.now - self._clock.now()
+            return await self._run_leased(lease)
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
-        self._ahead = lease.now - self._clock.now()
-        position = await self._queries.positions.get(migration_id)
+        except StateError:
+            raise
+        except Exception as exc:
+            if is_database_error(exc):
+                raise
+            return await self._block(migration_id, lease, exc)
+
+    async def _run_leased(self, lease: Lease) -> Outcome:
+        """Read the number, decide, record. Where something arrived for it meanwhile, read it again and decide anew."""
+        for _ in range(READS_BEFORE_A_LATER_TRY):
+            run = await self._load(lease)
+            with suppress(Outdated):
+                return await self._record(run, await self._decide(run))
+        raise LeaseLost(f"migration {lease.migration_id} is being changed all the time; try again")
+
+    async def _load(self, lease: Lease) -> StepRun:
+        # The row first: whatever arrives after it raises its version, and the write that names this one is refused.
+        position = await self._queries.positions.get(lease.migration_id)
         itinerary = itinerary_named(position.itinerary)
-        run = StepRun(
+        return StepRun(
             itinerary,
             itinerary.at(position.next_step or ""),
-            lease,
+            replace(lease, version=position.version),
             await self._numbers.load(position, lease.now),
-            await self._queries.records.open_attempt(migration_id),
+            await self._queries.records.open_attempt(lease.migration_id),
         )
-        return await self._record(run, await self._decide(run))
 
     async def _record(self, run: StepRun, decision: Decision) -> Outcome:
-        try:
-            return await self._recorder.record(run, decision)
-        except BackupNotKept as exc:
-            # Also where the step is optional: a backup was possible, so nothing irreversible may come before it.
-            closing = Closing(run.attempt, AttemptEnd.NOT_DONE) if run.attempt is not None else None
-            return await self._recorder.record(run, Decision(Blocked(str(exc), NO_BACKUP_PAGE), closing))
+        """Raises Outdated only before a call: what a call was answered is recorded whatever arrived meanwhile."""
+        while True:
+            try:
+                return await self._recorder.record(run, decision)
+            except BackupNotKept as exc:
+                # Also where the step is optional: a backup was possible, so nothing irreversible may come before it.
+                closing = Closing(run.attempt, AttemptEnd.NOT_DONE) if run.attempt is not None else None
+                decision = Decision(Blocked(str(exc), NO_BACKUP_PAGE), closing)
+            except Outdated:
+                if not run.called:
+                    raise
+                await self._read_version(run)
+
+    async def _block(self, migration_id: int, lease: Lease | None, exc: Exception) -> Outcome:
+        """The barrier: what nobody expected in one number's run blocks that number, and never reaches another.
+
+        An open attempt stays open. The error's own text may hold anything, so only its type and place are recorded.
+        """
+        position = await self._queries.positions.get(migration_id)
+        step = position.next_step or "no step"
+        if isinstance(exc, MigrationError):
+            reason = f"{step}: {exc}"
+        else:
+            reason = f"internal error in {step}: {type(exc).__name__}"
+        LOG.error("%s: %s\n%s", position.ref, reason, "".join(traceback.format_tb(exc.__traceback__)))
+        blocked = Blocked(reason, INTERNAL_ERROR_PAGE)
+        if lease is None:
+            return blocked  # without a lease nothing may be written; the next run meets the same
+        for _ in range(READS_BEFORE_A_LATER_TRY):
+            with suppress(Outdated):
+                await self._recorder.block(replace(lease, version=position.version), position.next_step, blocked)
+                return blocked
+            position = await self._queries.positions.get(lease.migration_id)
+        raise LeaseLost(f"migration {lease.migration_id} is being changed all the time; try again")
 
     async def _decide(self, run: StepRun) -> Decision:
         try:
@@ -140,8 +199,8 @@ class StepExecutor:
         match await step.probe(number, None):
             case Done(evidence):
                 return advance(evidence, "already_in_place")
-            case CannotTell(recheck_at, reason, note, on):
-                return Decision(Waiting(recheck_at, on, reason, note))
+            case CannotTell() as cannot_tell:
+                return _wait_for(cannot_tell)
             case NotDone(_, Side.ON_PREMISES | Side.CLOUD | Side.NEITHER as side):
                 # Newer than the side on record: whether the number goes dark by this call depends on it.
                 number = run.on_side(side)
@@ -153,8 +212,8 @@ class StepExecutor:
         match await run.step.apply(number, Intent("", {}, {}, number.now, number.now, 0.0)):
             case Evidence() as evidence:
                 return advance(evidence)
-            case CannotTell(recheck_at, reason, note, on):
-                return Decision(Waiting(recheck_at, on, reason, note))
+            case CannotTell() as cannot_tell:
+                return _wait_for(cannot_tell)
             case Blocked() as blocked if run.entry.optional:
                 return pass_over(blocked.reason)
             case Blocked() as blocked:
@@ -174,7 +233,21 @@ class StepExecutor:
             stale = run.stale_input()
             if stale is not None:
                 return Reopen(stale, f"{stale} is too old for {run.contract.name}")
+        if run.contract.reads_lag and (soon := await self._too_soon(run)) is not None:
+            return soon
         return await run.step.check(run.number)
+
+    async def _too_soon(self, run: StepRun) -> Waiting | None:
+        """The same call waits until readings can show what an earlier one did."""
+        for earlier in reversed(await self._queries.records.attempts(run.number.state.migration_id)):
+            if earlier["step"] == run.contract.name and earlier["ended"] == AttemptEnd.REFUSED:
+                answered = earlier["answer"].get("at")
+                refused = datetime.fromisoformat(answered) if answered else earlier["ended_at"]
+                until = refused + run.contract.reads_lag
+                if run.number.now < until:
+                    return Waiting(until, Party.META, "readings may lag behind the call that was refused")
+                break
+        return None
 
     def _stopped_by(
         self, run: StepRun, obstacle: Waiting | Blocked | Held | Reopen, attempt: OpenAttempt | None = None
@@ -218,7 +291,7 @@ class StepExecutor:
             return await self._failures.after_spent_budget(run, exc, closes)
         except GateClosed as exc:
             return Decision(Held(str(exc)))
-        run.attempt = attempt
+        run.attempt, run.called = attempt, True
         intent = Intent(attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by)
         return await self._call(run, attempt, intent)
 
@@ -227,23 +300,43 @@ class StepExecutor:
             answer = await run.step.apply(run.number, intent)
         except OutcomeUnknown as exc:
             # It may have happened. Both sides are read at once, because the outage may be over already.
-            await self._recorder.note_event(run, "unanswered", {"attempt": attempt.number, "why": str(exc)})
+            await self._note(run, "unanswered", {"attempt": attempt.number, "why": str(exc)})
             return await self._probe_open(run, attempt, intent)
         except Transient as exc:
             if exc.answered:
-                return await self._failures.after_refusal(run, attempt, exc)
+                return await self._refused(run, attempt, intent, exc)
             return self._failures.after_unsent(run, attempt, exc)
         except CredentialsRefused as exc:
             return self._failures.after_refused_credentials(run, exc, attempt)
         except Rejected as exc:
-            return await self._failures.after_refusal(run, attempt, exc)
+            return await self._refused(run, attempt, intent, exc)
         match answer:
             case Evidence():
                 return advance(answer, attempt=attempt)
-            case CannotTell(recheck_at, reason, note, on):
-                return Decision(Waiting(recheck_at, on, reason, note))  # answered; `probe` has to prove its effect
+            case CannotTell():
+                return _wait_for(answer)  # answered; `probe` has to prove its effect
             case Blocked():
                 return Decision(answer, Closing(attempt, AttemptEnd.REFUSED))
+
+    async def _refused(self, run: StepRun, attempt: OpenAttempt, intent: Intent, exc: Transient | Rejected) -> Decision:
+        """A refused call that can move the number may have moved it: its attempt stays open until the sides show it."""
+        proved_by_reading = run.entry.changes_side or run.contract.reads_lag
+        if not proved_by_reading or self._failures.leads_elsewhere(run, exc):
+            return await self._failures.after_refusal(run, attempt, exc)
+        refusal = record_of(exc, await self._queries.now())
+        await self._note(run, "refused", refusal, AttemptRefused(attempt.id, refusal))
+        return await self._probe_open(run, replace(attempt, refusal=refusal), intent)
+
+    async def _note(self, run: StepRun, kind: str, facts: Mapping[str, Any], *changes: Change) -> None:
+        """An event of a call that was made; whatever arrived meanwhile does not undo it."""
+        while True:
+            with suppress(Outdated):
+                return await self._recorder.note_event(run, kind, facts, *changes)
+            await self._read_version(run)
+
+    async def _read_version(self, run: StepRun) -> None:
+        position = await self._queries.positions.get(run.lease.migration_id)
+        run.lease = replace(run.lease, version=position.version)
 
     # -- an attempt that is still open
 
@@ -255,20 +348,45 @@ class StepExecutor:
 
     async def _probe_open(self, run: StepRun, attempt: OpenAttempt, intent: Intent) -> Decision:
         now = await self._queries.now()
-        match await run.step.probe(run.at_time(now), intent):
-            case Done(evidence):
-                return advance(evidence, "settled", attempt)
-            case NotDone(witnesses):
-                if now < attempt.answer_due:
-                    # The call may still be in flight: absent now is no proof, and a second call would be one too many.
-                    again = min(attempt.answer_due, now + BETWEEN_PROBES)
-                    return Decision(Waiting(again, Party.META, "an earlier call may still be in flight"))
-                return await self._repeat(run, attempt, intent, witnesses)
-            case CannotTell(recheck_at, reason, note, on):
-                if now >= attempt.settle_by:
-                    unknown = f"{run.contract.name}: the outcome is not known: {reason}"
-                    return Decision(Blocked(unknown, UNKNOWN_OUTCOME_PAGE), note=note)
-                return Decision(Waiting(recheck_at, on, reason, note))
+        number = run.at_time(now)
+        if attempt.refusal is not None:
+            return await self._settle_refused(run, attempt, intent, attempt.refusal)
+        probe = await run.step.probe(number, intent)
+        if isinstance(probe, Done):
+            return advance(probe.evidence, "settled", attempt)
+        if isinstance(probe, CannotTell):
+            if now >= attempt.settle_by:
+                unknown = f"{run.contract.name}: the outcome is not known: {probe.reason}"
+                return Decision(Blocked(unknown, UNKNOWN_OUTCOME_PAGE), note=probe.note)
+            return _wait_for(probe)
+        shows_by = attempt.answer_due + run.contract.reads_lag
+        if now < shows_by:
+            # The call may still be in flight: absent now is no proof, and a second call would be one too many.
+            again = min(shows_by, _next_probe(run, attempt))
+            return Decision(Waiting(again, Party.META, "an earlier call may still be in flight"))
+        return await self._repeat(run, attempt, intent, probe.witnesses)
+
+    async def _settle_refused(
+        self, run: StepRun, attempt: OpenAttempt, intent: Intent, refusal: Mapping[str, Any]
+    ) -> Decision:
+        """The effect may be there in spite of the answer: before the lag of readings has passed, nothing is proved."""
+        now, lag = run.number.now, run.contract.reads_lag
+        shows_by, last = refused_at(refusal) + lag, attempt.answer_due + lag
+        try:
+            probe = await run.step.probe(run.number, intent)
+            if isinstance(probe, Done):
+                return advance(probe.evidence, "settled", attempt)
+            sides = await self._read_sides(run.number) if now >= shows_by else None
+        except (Transient, Rejected):
+            if now < last:
+                raise
+            return await self._failures.after_refusal(run, attempt, error_of(refusal))
+        if sides is not None and (isinstance(probe, NotDone) or sides.side is not Side.UNKNOWN or now >= last):
+            return await self._failures.after_refusal(run, attempt, error_of(refusal), sides)
+        until = shows_by if sides is None else last
+        reason = f"{refusal['refused']}; both sides are read until {until:%H:%M:%S} UTC"
+        note = probe.note if isinstance(probe, CannotTell) else None
+        return Decision(Waiting(min(until, _next_probe(run, attempt)), Party.META, reason, note))
 
     async def _repeat(
         self, run: StepRun, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
@@ -282,3 +400,12 @@ class StepExecutor:
             sides = await self._read_sides(run.number)
             return Decision(obstacle, Closing(attempt, AttemptEnd.NOT_DONE, witnesses), side=sides.side)
         return self._stopped_by(run, obstacle, attempt)
+
+
+def _wait_for(probe: CannotTell) -> Decision:
+    return Decision(Waiting(probe.recheck_at, probe.on, probe.reason, probe.note))
+
+
+def _next_probe(run: StepRun, attempt: OpenAttempt) -> datetime:
+    """2 s after the call, later less often, at least every BETWEEN_PROBES."""
+    return min(run.number.next_check(attempt.opened_at, 2), run.number.now + BETWEEN_PROBES)

@@ -38,15 +38,30 @@ class FailurePolicy:
 
     # -- a call that was refused
 
-    async def after_refusal(self, run: StepRun, attempt: OpenAttempt, exc: Transient | Rejected) -> Decision:
-        """For a probed call "no" is not the same as "nothing happened": both sides are read."""
-        side = await self._sides_after(run) if run.entry.changes_side else None
+    def leads_elsewhere(self, run: StepRun, exc: Transient | Rejected) -> bool:
+        """Whether another step comes next: then the same call is not repeated soon, and nothing has to wait."""
+        return isinstance(self._response(run, exc), Reopen | Switch)
+
+    async def after_refusal(
+        self, run: StepRun, attempt: OpenAttempt, exc: Transient | Rejected, sides: Evidence | None = None
+    ) -> Decision:
+        """For a probed call "no" is not the same as "nothing happened".
+
+        `sides`: read when the lag of readings had passed. Without them only what cannot be stale is believed: that
+        the call had its effect, or that On-Premises, which answers itself, still serves.
+        """
+        side = sides
+        if side is None and run.entry.changes_side:
+            read = await self._sides_after(run)
+            believed = {run.contract.moves_to, Side.ON_PREMISES} if run.contract.reads_lag else set(Side)
+            side = read if read is not None and read.side in believed else None
         if side is not None and side.side is Side.CLOUD and run.contract.moves_to is Side.CLOUD:
             return advance(replace(side, facts={**side.facts, "answer": str(exc)}), attempt=attempt)
         outcome = await self._not_refused_twice(run, attempt, self._response(run, exc))
         if isinstance(outcome, Blocked) and run.entry.optional:
             return pass_over(outcome.reason, attempt)
-        answer = {"refused": str(exc), "code": exc.error_code if isinstance(exc, Rejected) else None}
+        error_code = exc.error_code if isinstance(exc, Rejected) else None
+        answer = {**(attempt.refusal or {}), "refused": str(exc), "code": error_code}
         return Decision(
             outcome,
             Closing(attempt, AttemptEnd.REFUSED, answer),

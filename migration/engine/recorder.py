@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic import SecretStr
 
@@ -31,7 +31,7 @@ from state.ledger.changes import (
     SideRestored,
 )
 from state.ledger.moves import Move, Moves
-from state.rows import SealedSecret
+from state.rows import Lease, SealedSecret
 
 HELD_AGAIN = timedelta(seconds=60)
 
@@ -61,10 +61,22 @@ class StepRecorder:
         await self._moves.record(run.lease, _stay_or_turn(run, outcome, decision))
         return outcome
 
-    async def note_event(self, run: StepRun, kind: str, facts: Mapping[str, Any]) -> None:
-        """An event and nothing else; the lease stays."""
-        move = Move(step=run.contract.name, status=Status.RUNNING, kind=kind, facts=facts, keep_lease=True)
+    async def note_event(self, run: StepRun, kind: str, facts: Mapping[str, Any], *changes: Change) -> None:
+        """An event beside the step; the lease stays."""
+        move = Move(run.contract.name, Status.RUNNING, kind, facts, changes=changes, keep_lease=True)
         await self._moves.record(run.lease, move)
+
+    async def block(self, lease: Lease, step: str | None, blocked: Blocked) -> None:
+        """Block a number whose step could not even be looked at; what was open stays open."""
+        move = Move(
+            cast(str, step),
+            Status.BLOCKED,
+            "blocked",
+            on=Party.OPERATOR,
+            reason=blocked.reason,
+            runbook=blocked.runbook,
+        )
+        await self._moves.record(lease, move)
 
     async def _advance(self, run: StepRun, outcome: Advance, closing: Closing | None) -> Advanced:
         """The number goes to its next step, or ends; evidence and secrets are kept."""
@@ -176,10 +188,12 @@ def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
 
 
 def _side(run: StepRun, side: Side | None) -> Iterator[Change]:
-    if side is None:
-        return
+    """A step that cannot move the number takes no side away: its readings may be stale."""
     state = run.number.state
     serves = side in (Side.CLOUD, Side.ON_PREMISES)
+    resolves = run.contract.reads_side and (serves or state.side is Side.UNKNOWN)
+    if side is None or not (run.entry.changes_side or resolves):
+        return
     outage = None
     if serves and state.dark_by_us and state.dark_since is not None:
         outage = max((run.number.now - state.dark_since).total_seconds(), 0.0)

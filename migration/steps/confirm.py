@@ -14,7 +14,7 @@ DARK_PAGE = "runbooks/dark-on-both-sides.md"
 
 
 class Confirm(ReadStep):
-    contract: ClassVar[StepContract] = StepContract(name="confirm", promise=Promise.READ)
+    contract: ClassVar[StepContract] = StepContract(name="confirm", promise=Promise.READ, reads_side=True)
 
     async def check(self, number: Number) -> None:
         return None

@@ -17,7 +17,7 @@ DARK_PAGE = "runbooks/dark-on-both-sides.md"
 class ConfirmOnPrem(ReadStep):
     """Reads for half a minute; where the number does not come up by itself, a code is asked for next."""
 
-    contract: ClassVar[StepContract] = StepContract(name="confirm_onprem", promise=Promise.READ)
+    contract: ClassVar[StepContract] = StepContract(name="confirm_onprem", promise=Promise.READ, reads_side=True)
     patience: ClassVar[timedelta] = timedelta(seconds=30)
 
     async def check(self, number: Number) -> None:

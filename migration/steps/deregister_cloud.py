@@ -20,7 +20,7 @@ CLOSED_PAGE = "runbooks/way-back-closed.md"
 
 class DeregisterCloud:
     contract: ClassVar[StepContract] = StepContract(
-        name="deregister_cloud", promise=Promise.PROBED, budget="deregister", moves_to=Side.NEITHER
+        name="deregister_cloud", promise=Promise.PROBED, budget="deregister", reads_lag=READS_LAG, moves_to=Side.NEITHER
     )
 
     async def check(self, number: Number) -> None | Blocked:

@@ -12,7 +12,7 @@ from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import AFTER_COMMAND, StepContract
 from migration.steps.reading_cache import BothSides
 from state.enums import Promise, Side
 
@@ -22,7 +22,11 @@ BETWEEN_READINGS = timedelta(seconds=2)
 
 class DeregisterOnPrem:
     contract: ClassVar[StepContract] = StepContract(
-        name="deregister_onprem", promise=Promise.PROBED, longest_call=timedelta(seconds=60), moves_to=Side.NEITHER
+        name="deregister_onprem",
+        promise=Promise.PROBED,
+        longest_call=timedelta(seconds=60),
+        reads_lag=AFTER_COMMAND,
+        moves_to=Side.NEITHER,
     )
 
     async def check(self, number: Number) -> None | Blocked:

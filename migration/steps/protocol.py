@@ -8,6 +8,9 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from state.enums import Party, Promise, Side
 
+# A client that was told to stop or to start may answer as before for this long; the figure is ours.
+AFTER_COMMAND = timedelta(seconds=10)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContract:
@@ -20,6 +23,8 @@ class StepContract:
     fresh_for: timedelta | None = None  # how long its result stays good; None: for the rest of the itinerary
     budget: str | None = None  # Meta's counter that each call is booked on: "register" or "deregister"
     moves_to: Side | None = None  # where the number is once the call has taken effect
+    reads_side: bool = False  # moves nothing, but its purpose is to resolve where the number is
+    reads_lag: timedelta = timedelta()  # how long readings may show what was true before the call
     uses_code: bool = False  # the call sends the verification code that somebody typed in
     notifies_senders: bool = False  # the call is an announcement to the customer's traffic hook
     unsent_needs_new_key: bool = False  # an announcement whose answer was lost is made again under another key

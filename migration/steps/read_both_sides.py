@@ -10,7 +10,7 @@ from state.enums import Promise, Side
 
 
 class ReadBothSides(ReadStep):
-    contract: ClassVar[StepContract] = StepContract(name="read_both_sides", promise=Promise.READ)
+    contract: ClassVar[StepContract] = StepContract(name="read_both_sides", promise=Promise.READ, reads_side=True)
 
     async def check(self, number: Number) -> None:
         return None

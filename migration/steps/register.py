@@ -35,6 +35,7 @@ class Register:
         promise=Promise.PROBED,
         longest_call=timedelta(seconds=50),
         budget="register",
+        reads_lag=READS_LAG,
         moves_to=Side.CLOUD,
     )
 

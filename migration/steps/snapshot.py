@@ -14,7 +14,7 @@ from state.enums import Promise
 
 
 class Snapshot(ReadStep):
-    contract: ClassVar[StepContract] = StepContract(name="snapshot", promise=Promise.READ)
+    contract: ClassVar[StepContract] = StepContract(name="snapshot", promise=Promise.READ, reads_side=True)
 
     async def check(self, number: Number) -> None | Blocked:
         return not_movable(await number.cloud.number(number.state.phone_number_id))

@@ -12,7 +12,7 @@ from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import AFTER_COMMAND, StepContract
 from state.enums import Promise
 
 PAGE = "runbooks/rollback-number.md"
@@ -20,7 +20,7 @@ PAGE = "runbooks/rollback-number.md"
 
 class StartOnPrem:
     contract: ClassVar[StepContract] = StepContract(
-        name="start_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60)
+        name="start_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60), reads_lag=AFTER_COMMAND
     )
 
     async def check(self, number: Number) -> None | Blocked:

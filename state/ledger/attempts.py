@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, case, func, insert, literal, or_, sel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import AttemptEnd, Side, Status
-from state.errors import BudgetSpent, GateClosed, LeaseLost
+from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated
 from state.ledger import events, gates
 from state.ledger.sealed import replace_secret
 from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
@@ -48,7 +48,7 @@ class Attempts:
         self._clock = clock
 
     async def open(self, lease: Lease, new: NewIntent) -> OpenAttempt:
-        """Commit an intent. Raises LeaseLost, GateClosed or BudgetSpent; then nothing was written."""
+        """Commit an intent. Raises LeaseLost, Outdated, GateClosed or BudgetSpent; then nothing was written."""
         async with self._engine.begin() as tx:
             moved = (await tx.execute(self._guarded(lease, new))).one_or_none()
             if moved is None:
@@ -75,7 +75,7 @@ class Attempts:
                 "dark_by_us": or_(MigrationTable.dark_by_us, served),
                 "crossed_at": func.coalesce(MigrationTable.crossed_at, now),
             }
-        conditions = [*self._lease_holds(lease, new.step)]
+        conditions = [*self._lease_holds(lease, new.step), MigrationTable.version == lease.version]
         if new.gated:
             conditions.append(gates.open_for(self._clock, new.fits_in))
         if new.budget is not None:
@@ -118,6 +118,9 @@ class Attempts:
     async def _refusal(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
         if (await tx.execute(select(MigrationTable.id).where(*self._lease_holds(lease, new.step)))).first() is None:
             return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
+        read = select(MigrationTable.version).where(MigrationTable.id == lease.migration_id)
+        if (await tx.execute(read)).scalar_one() != lease.version:
+            return Outdated(f"migration {lease.migration_id} was changed since {new.step} read it")
         closed = await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
         if closed is not None:
             return GateClosed(closed)

@@ -19,6 +19,14 @@ class AttemptClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptRefused:
+    """The call of the open attempt was refused; it stays open until both sides have shown what the call did."""
+
+    attempt_id: int
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SideRead:
     """A reading that resolved the side. `outage_seconds` only when it ended an outage that a call of ours began."""
 
@@ -119,6 +127,7 @@ class EpochRaised:
 
 Change = (
     AttemptClosed
+    | AttemptRefused
     | SideRead
     | SideRestored
     | ResultFound

@@ -78,6 +78,11 @@ class Corrections:
         values = await self._values(tx, new, now) | ({"disposition": None} if may_restart else {})
         values["instance_pk"] = await self._instance(tx, row.instance_pk, new, sealer, now)
         await tx.execute(update(NumberTable).where(NumberTable.id == row.id).values(**values))
+        await tx.execute(
+            update(MigrationTable)
+            .where(MigrationTable.number_pk == row.id, MigrationTable.ended_at.is_(None))
+            .values(version=MigrationTable.version + 1)
+        )
         for sealed in sealer.number(new, f"number:{row.id}"):
             await replace_secret(tx, f"number:{row.id}", sealed, now)
         return CorrectedNumber(row.id, row.ref, may_restart)

@@ -37,12 +37,13 @@ async def change_live_migration(
             AttemptTable.migration_pk == migration_id, AttemptTable.ended.is_(None)
         )
         conditions.append(~open_attempts.exists())
-    # A raised fence refuses the writes of a worker that took the number before this change.
+    # A raised fence refuses the writes of a worker that took the number before this change; a raised version makes
+    # a worker that holds it read it again.
     fence = MigrationTable.fence + (0 if while_leased else 1)
     changed = await tx.execute(
         update(MigrationTable)
         .where(*conditions)
-        .values(**{**values, "fence": fence})
+        .values(**{**values, "fence": fence, "version": MigrationTable.version + 1})
         .returning(clock.now().label("now"))
     )
     row = changed.one_or_none()

@@ -38,7 +38,7 @@ class Leases:
                 row = await self._claim_with_slot(tx, claim, migration_id)
         if row is None:
             raise await self._refusal(migration_id, holder)
-        return Lease(migration_id, holder, row.fence, row.now, row.lease_until)
+        return Lease(migration_id, holder, row.fence, row.now, row.lease_until, row.version)
 
     async def end_all_of(self, holder: str) -> int:
         """End every lease of a worker that no longer runs. Returns how many; open attempts stay open.
@@ -79,7 +79,12 @@ class Leases:
                 status=Status.RUNNING,
             )
         )
-        return claim.returning(MigrationTable.fence, MigrationTable.lease_until, self._clock.now().label("now"))
+        return claim.returning(
+            MigrationTable.fence,
+            MigrationTable.version,
+            MigrationTable.lease_until,
+            self._clock.now().label("now"),
+        )
 
     def _is_free_for(self, holder: str) -> ColumnElement[bool]:
         """No worker holds the number, or `holder` itself does."""

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, insert, literal, update
+from sqlalchemy import case, delete, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
-from state.errors import LeaseLost
+from state.errors import LeaseLost, Outdated, StateError
 from state.ledger import events
 from state.ledger.changes import (
     AttemptClosed,
+    AttemptRefused,
     Change,
     CodeUsed,
     EpochRaised,
@@ -73,7 +74,10 @@ class Moves:
         self._clock = clock
 
     async def record(self, lease: Lease, move: Move) -> datetime:
-        """Write it all, or raise LeaseLost and write nothing. Returns the database's time of the write."""
+        """Write it all, or write nothing and raise LeaseLost, or Outdated where something arrived for the number.
+
+        Returns the database's time of the write.
+        """
         async with self._engine.begin() as tx:
             now = self._clock.now()
             moved = (
@@ -83,13 +87,14 @@ class Moves:
                         MigrationTable.id == lease.migration_id,
                         MigrationTable.fence == lease.fence,
                         MigrationTable.next_step == move.step,
+                        MigrationTable.version == lease.version,
                     )
                     .values(**self._columns(move))
                     .returning(MigrationTable.number_pk, now.label("now"))
                 )
             ).one_or_none()
             if moved is None:
-                raise LeaseLost(f"migration {lease.migration_id} is no longer at {move.step}")
+                raise await _why_not(tx, lease, move.step)
             if move.itinerary is not None:
                 await _forget_all_but_the_snapshot(tx, lease)
             target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
@@ -174,6 +179,9 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
     match change:
         case AttemptClosed():
             await _close_attempt(tx, change, target)
+        case AttemptRefused(attempt_id, answer):
+            refused = update(AttemptTable).where(AttemptTable.id == attempt_id, AttemptTable.ended.is_(None))
+            await tx.execute(refused.values(answer=_plain(answer)))
         case ResultFound(facts, at):
             await _put_finding(tx, target, "result", facts, at or target.at)
             await tx.execute(_delete_findings(target.migration_id, target.step, "note"))
@@ -207,6 +215,17 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
                 .where(CredentialProfileTable.id == profile_id, CredentialProfileTable.halted_at.is_(None))
                 .values(halted_at=target.at, halted_because=because)
             )
+
+
+async def _why_not(tx: AsyncConnection, lease: Lease, step: str) -> StateError:
+    held = select(MigrationTable.version).where(
+        MigrationTable.id == lease.migration_id,
+        MigrationTable.fence == lease.fence,
+        MigrationTable.next_step == step,
+    )
+    if (await tx.execute(held)).one_or_none() is None:
+        return LeaseLost(f"migration {lease.migration_id} is no longer at {step}")
+    return Outdated(f"migration {lease.migration_id} was changed since {step} read it")
 
 
 async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Target) -> None:

@@ -81,7 +81,7 @@ class OperatorInputs:
             live = await tx.execute(
                 update(MigrationTable)  # locks the row, which keeps the events in one chain
                 .where(MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None))
-                .values(epoch=MigrationTable.epoch)
+                .values(version=MigrationTable.version + 1)
                 .returning(MigrationTable.id)
             )
             for row in live:

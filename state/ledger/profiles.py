@@ -59,6 +59,11 @@ class Profiles:
             )
             await tx.execute(
                 update(MigrationTable)
+                .where(MigrationTable.number_pk.in_(numbers), MigrationTable.ended_at.is_(None))
+                .values(version=MigrationTable.version + 1)
+            )
+            await tx.execute(
+                update(MigrationTable)
                 .where(MigrationTable.number_pk.in_(numbers), MigrationTable.status == Status.HELD)
                 .values(status=Status.READY, waiting_until=None)
             )

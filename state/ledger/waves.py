@@ -122,7 +122,7 @@ class Waves:
                 MigrationTable.wave_pk.is_(None),
                 MigrationTable.status.in_(LIVE),
             )
-            .values(wave_pk=wave_pk, canary=canary)
+            .values(wave_pk=wave_pk, canary=canary, version=MigrationTable.version + 1)
             .returning(MigrationTable.id)
         )
         if added.one_or_none() is None:
@@ -164,7 +164,15 @@ class Waves:
             )
 
     async def _make_held_due(self, tx: AsyncConnection, wave_pk: int, status: Status = Status.HELD) -> None:
-        """`status` ready: a gate was opened, and ready numbers keep a wave loop running that was about to end."""
+        """`status` ready: a gate was opened, and ready numbers keep a wave loop running that was about to end.
+
+        A worker at one of the wave's numbers reads it again, because what it read of the wave no longer holds.
+        """
+        await tx.execute(
+            update(MigrationTable)
+            .where(MigrationTable.wave_pk == wave_pk, MigrationTable.ended_at.is_(None))
+            .values(version=MigrationTable.version + 1)
+        )
         await tx.execute(
             update(MigrationTable)
             .where(MigrationTable.wave_pk == wave_pk, MigrationTable.status == Status.HELD)

@@ -68,6 +68,7 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             migration.lease_holder,
             migration.lease_until,
             migration.fence,
+            migration.version,
             migration.attempts,
             number.language,
             number.code_method,

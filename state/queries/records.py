@@ -35,6 +35,7 @@ class RecordQueries:
             row["opened_at"],
             row["answer_due"],
             row["settle_by"],
+            row["answer"],
         )
 
     async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:

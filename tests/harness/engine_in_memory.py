@@ -110,6 +110,11 @@ class EngineInMemory:
         """Somebody types the code in."""
         self.row.code = CodeRow(5, self.now(), "ana", "entered")
         self.row.secrets["code"] = code
+        self.raise_version()
+
+    def raise_version(self) -> None:
+        """As everything does that arrives for a number while a worker may be at it."""
+        self.row.update(version=self.row.position.version + 1)
 
     def open(self, facts: Mapping[str, Any] | None = None, **columns: Any) -> OpenAttempt:
         """Leave an attempt at the present step open, as a worker does that dies after its intent."""

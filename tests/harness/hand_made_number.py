@@ -101,6 +101,7 @@ POSITION = Position(
     lease_holder="worker-1",
     lease_until=NOW + timedelta(seconds=45),
     fence=1,
+    version=0,
     attempts=0,
     language="en_US",
     code_method="SMS",

@@ -65,7 +65,7 @@ def make_run(
         *(() if last else (ItineraryStep(declared("the_next")),)),
     )
     itinerary = Itinerary(ItineraryName.WITH_BACKUP, steps, ends_as=ends_as, goes_to=goes_to)
-    lease = Lease(1, "worker-1", 2, NOW, NOW + timedelta(seconds=45))
+    lease = Lease(1, "worker-1", 2, NOW, NOW + timedelta(seconds=45), 0)
     return StepRun(itinerary, entry, lease, number or make_number(), attempt)
 
 

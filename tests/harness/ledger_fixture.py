@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +85,10 @@ class LedgerFixture:
 
     async def lease(self, migration: int, holder: str = "worker-1", duration: timedelta = MINUTE) -> Lease:
         return await self.ledger.leases.acquire(migration, holder, duration)
+
+    async def reread(self, lease: Lease) -> Lease:
+        """The same lease, after its holder has read the number again."""
+        return replace(lease, version=(await self.queries.positions.get(lease.migration_id)).version)
 
     async def open_attempt(self, lease: Lease, step: str = "register", **changes: Any) -> OpenAttempt:
         return await self.ledger.attempts.open(lease, new_intent(step, **changes))

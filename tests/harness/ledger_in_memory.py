@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from migration.errors import BackupNotKept
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
-from state.errors import BudgetSpent, Conflict, GateClosed, LeaseLost, TooEarly
+from state.errors import BudgetSpent, Conflict, GateClosed, LeaseLost, Outdated, TooEarly
 from state.ledger import changes as c
 from state.ledger.attempts import NewIntent
 from state.ledger.moves import Move
@@ -94,7 +94,7 @@ class MemoryLeases:
         self._row.update(
             status=Status.RUNNING, fence=position.fence + 1, lease_holder=holder, lease_until=now + duration
         )
-        return Lease(migration_id, holder, position.fence + 1, now, now + duration)
+        return Lease(migration_id, holder, position.fence + 1, now, now + duration, position.version)
 
 
 class MemoryAttempts:
@@ -163,6 +163,8 @@ class MemoryMoves:
 def _check_lease(row: NumberInMemory, lease: Lease, step: str) -> None:
     if row.position.fence != lease.fence or row.position.next_step != step:
         raise LeaseLost(f"migration {lease.migration_id} is no longer at {step}")
+    if row.position.version != lease.version:
+        raise Outdated(f"migration {lease.migration_id} was changed since {step} read it")
 
 
 def _apply(row: NumberInMemory, step: str, change: c.Change, now: datetime) -> None:
@@ -170,6 +172,9 @@ def _apply(row: NumberInMemory, step: str, change: c.Change, now: datetime) -> N
     match change:
         case c.AttemptClosed(attempt_id, end):
             _close(row, attempt_id, end)
+        case c.AttemptRefused(_, answer):
+            assert row.open_attempt is not None
+            row.open_attempt = replace(row.open_attempt, refusal=answer)
         case c.ResultFound(facts, at):
             row.results[step] = FindingRow(step, at or now, facts)
             row.notes.pop(step, None)

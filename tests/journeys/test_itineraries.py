@@ -114,11 +114,11 @@ async def test_each_side_is_read_once_in_a_pass(make_harness: MakeHarness, name:
 async def test_a_number_taken_down_by_our_call_is_dark_by_us_even_if_its_side_was_unknown(
     make_harness: MakeHarness,
 ) -> None:
-    """The instance did not answer the snapshot, so the side was unknown when register took the number down."""
+    """The instance answered neither import nor snapshot, so the side was unknown when register took the number down."""
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
+        harness.sandbox.faults.add(route="onprem.health", e164=None, kind="500", times=2)
         (position,) = await harness.import_numbers(app)
-        harness.sandbox.faults.add(route="onprem.health", e164=None, kind="500", times=1)
         position = await harness.advance_to(app, position, "register")
         assert position.side is Side.UNKNOWN
         harness.sandbox_number(position).pin = "999999"

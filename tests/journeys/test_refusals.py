@@ -34,8 +34,12 @@ async def test_a_wrong_pin_is_not_sent_twice_when_graph_cannot_be_read(make_harn
         harness.crash_point.on_commit = lambda: (
             make_graph_fail() if harness.crash_point.commits == commits + 2 else None
         )
-        outcome = await app.runner.run_step(position.migration_id)
+        outcome = await app.runner.run_one(position.migration_id)
+        while isinstance(outcome, Waiting):
+            harness.clock.advance((outcome.until - harness.clock.now()).total_seconds())
+            outcome = await app.runner.run_one(position.migration_id)
         harness.crash_point.on_commit = None
+        assert harness.mutations(position).count("register") == 1
         assert isinstance(outcome, Blocked)
         assert outcome.runbook == "runbooks/wrong-pin.md"
         assert Counter(call.call for call in harness.sandbox.world.calls)["get.number"] > reads

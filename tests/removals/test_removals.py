@@ -46,7 +46,7 @@ REMOVALS = {
         (LOST + "::test_lagging_reads_cause_no_second_register[sqlite-dark-100]",),
     ),
     "the wait for a call that may still be in flight": Removal(
-        "migration/engine/executor.py", "if now < attempt.answer_due:", "if False:", (TWO_WORKERS,)
+        "migration/engine/executor.py", "        if now < shows_by:\n", "        if False:\n", (TWO_WORKERS,)
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",

@@ -1,7 +1,8 @@
 """Named commands: arguments are checked as a whole, no shell, a time limit, nothing left running."""
 
+import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -160,3 +161,33 @@ def test_a_bad_pattern_is_reported_when_the_admin_file_is_read(arguments: dict[s
 def test_the_time_limit_of_a_command_is_positive_and_within_its_step(timeout_s: float) -> None:
     with pytest.raises(ValidationError):
         NamedCommand(argv=("true",), timeout_s=timeout_s)
+
+
+RUN_ONE = """
+import asyncio, sys
+from migration.clients.commands import NamedCommand, NamedCommands
+
+commands = NamedCommands({"stop": NamedCommand(argv=tuple(sys.argv[1:]), timeout_s=50)})
+asyncio.run(commands.run("stop", {}, send_by=float("inf")))
+"""
+
+
+async def test_a_command_ends_with_the_worker_that_is_killed(tmp_path: Path) -> None:
+    """Left running, it would stop a client that was settled as untouched and aborted meanwhile."""
+    pids = tmp_path / "pids"
+    hanging = f"echo $$ > {pids}.new; sleep 1000 & echo $! >> {pids}.new; mv {pids}.new {pids}; wait"
+    worker = await asyncio.create_subprocess_exec(PYTHON, "-c", RUN_ONE, "sh", "-c", hanging)
+    started = await _seen(pids.exists)
+    commands = [psutil.Process(int(pid)) for pid in pids.read_text().split()]
+    worker.kill()
+    await worker.wait()
+    assert started
+    assert await _seen(lambda: not any(process.is_running() for process in commands))
+
+
+async def _seen(condition: Callable[[], bool], deadline_s: float = 30.0) -> bool:
+    """Whether the condition came true before the deadline."""
+    async with asyncio.timeout(deadline_s):
+        while not condition():  # noqa: ASYNC110  another process makes it true
+            await asyncio.sleep(0.02)
+    return True

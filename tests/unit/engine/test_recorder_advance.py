@@ -170,7 +170,7 @@ DARK = {"dark_by_us": True, "dark_since": NOW - timedelta(seconds=12)}
 async def test_an_outage_ends_with_the_reading_that_shows_it_served(
     side: Side, state: dict[str, Any], outage: float | None
 ) -> None:
-    move = await move_of(make_run(number=make_number(**state)), Decision(WAITING, side=side))
+    move = await move_of(make_run(changes_side=True, number=make_number(**state)), Decision(WAITING, side=side))
     (change,) = move.changes
     assert isinstance(change, c.SideRead)
     assert (change.side, change.outage_seconds) == (side, outage)
@@ -192,5 +192,19 @@ async def test_an_outage_ends_with_the_reading_that_shows_it_served(
 async def test_a_number_that_serves_where_its_itinerary_does_not_go_may_be_aborted_again(
     goes_to: Side | None, side: Side, undone: bool
 ) -> None:
-    move = await move_of(make_run(goes_to=goes_to), advance(Evidence(side=side)))
+    move = await move_of(make_run(changes_side=True, goes_to=goes_to), advance(Evidence(side=side)))
     assert move.changes[0] == c.SideRead(side, undone=undone)
+
+
+@pytest.mark.parametrize("read", list(Side))
+@pytest.mark.parametrize("reads_side", [True, False])
+@pytest.mark.parametrize("recorded", list(Side))
+async def test_a_step_that_cannot_move_the_number_takes_no_side_away(
+    recorded: Side, reads_side: bool, read: Side
+) -> None:
+    """A stale replica ended a number as "done, on neither side" while it was on Cloud."""
+    run = make_run(number=make_number(side=recorded), reads_side=reads_side)
+    move = await move_of(run, advance(Evidence(side=read)))
+    written = [change.side for change in move.changes if isinstance(change, c.SideRead)]
+    resolves = reads_side and (read in (Side.CLOUD, Side.ON_PREMISES) or recorded is Side.UNKNOWN)
+    assert written == ([read] if resolves else [])

@@ -13,6 +13,7 @@ from state.ledger.changes import ProfileHalted
 from state.ledger.moves import Move
 from state.ledger.waves import NewWave
 from state.models import CredentialProfileTable
+from state.rows import Lease
 from tests.harness.ledger_fixture import MINUTE, START, LedgerFixture
 
 HOUR = timedelta(hours=1)
@@ -46,7 +47,7 @@ def start_failing_wave(**rule: object) -> GateChange:
         await fixture.ledger.waves.create(NewWave("first", **rule), [migration, other])  # type: ignore[arg-type]
         await fixture.ledger.waves.set_state("first", WaveState.RUNNING, allowed=[WaveState.PLANNED])
         blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
-        await fixture.ledger.moves.record(lease, blocked)
+        await fixture.ledger.moves.record(await fixture.reread(lease), blocked)
 
     return close
 
@@ -88,12 +89,20 @@ OPEN: dict[str, GateChange] = {
 }
 
 
+async def open_cutover(fixture: LedgerFixture, lease: Lease) -> None:
+    """Read the number again, then open an attempt that needs three minutes behind the gate."""
+    lease = await fixture.reread(lease)
+    await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+
+
 async def open_gated_attempt(fixture: LedgerFixture, migration: int, close_gate: GateChange | None = None) -> None:
     """Take the lease, call `close_gate`, then open an attempt that needs three minutes."""
     lease = await fixture.lease(migration)
     if close_gate is not None:
         await close_gate(fixture, migration)
-    await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+    await fixture.open_attempt(
+        await fixture.reread(lease), gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register"
+    )
 
 
 @pytest.mark.parametrize("case", CLOSED)
@@ -104,7 +113,9 @@ async def test_a_gate_that_closes_after_the_lease_stops_the_call(fixture: Ledger
     await close(fixture, migration)
     before = await fixture.row_counts()
     with pytest.raises(GateClosed, match=pattern):
-        await fixture.open_attempt(lease, gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register")
+        await fixture.open_attempt(
+            await fixture.reread(lease), gated=True, fits_in=3 * MINUTE, changes_side=True, budget="register"
+        )
     assert await fixture.row_counts() == before
     position = await fixture.queries.positions.get(migration)
     assert (position.side, position.crossed_at, position.dark_since) == (Side.ON_PREMISES, None, None)
@@ -128,7 +139,7 @@ async def test_a_step_without_a_gate_is_not_stopped(fixture: LedgerFixture) -> N
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await hold_number(fixture, migration)
-    await fixture.open_attempt(lease)
+    await fixture.open_attempt(await fixture.reread(lease))
 
 
 BEFORE_CROSSING_ONLY = [case for case in CLOSED if case != "a halted credential profile"]
@@ -141,7 +152,7 @@ async def test_no_gate_stops_a_number_past_the_point_of_no_return(fixture: Ledge
     attempt = await fixture.queries.records.open_attempt(migration)
     assert attempt is not None
     lease = await fixture.lease(migration)
-    await fixture.close_attempt(lease, attempt)
+    await fixture.close_attempt(await fixture.reread(lease), attempt)
     await open_gated_attempt(fixture, migration, CLOSED[case][0])
 
 
@@ -162,7 +173,7 @@ async def test_a_profile_is_halted_with_the_move_and_released_by_name(fixture: L
     move = Move(
         "register", Status.HELD, "held", until=START + MINUTE, changes=(ProfileHalted(profile, "token refused"),)
     )
-    await fixture.ledger.moves.record(lease, move)
+    await fixture.ledger.moves.record(await fixture.reread(lease), move)
     with pytest.raises(GateClosed):
         await open_gated_attempt(fixture, migration)
     await fixture.ledger.profiles.resume("main")
@@ -179,5 +190,5 @@ async def test_a_released_wave_halts_again_only_for_later_failures(fixture: Ledg
     assert await fixture.queries.gate.why_closed(migration, 3 * MINUTE) is None
     lease = await fixture.lease(migration)
     blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
-    await fixture.ledger.moves.record(lease, blocked)
+    await fixture.ledger.moves.record(await fixture.reread(lease), blocked)
     assert await fixture.queries.waves.to_halt() == (("first", "1 number failed; the halt rule allows 0"),)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from state.enums import AttemptEnd, Disposition, Side, Status
-from state.errors import Conflict, LeaseLost, NotFound
+from state.errors import Conflict, LeaseLost, NotFound, Outdated
 from state.ledger.changes import AttemptClosed, ResultFound, SideRestored
 from state.ledger.moves import Move
+from state.ledger.waves import NewWave
 from state.rows import SealedSecret
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture
 
@@ -127,7 +128,9 @@ async def test_a_hold_is_accepted_during_a_lease_and_keeps_the_lease(fixture: Le
     migration = await fixture.import_number()
     lease = await fixture.lease(migration)
     await fixture.ledger.operator_changes.hold(migration, True, "tester")
-    await fixture.ledger.moves.record(lease, Move("register", Status.READY, "advanced", to="confirm"))
+    await fixture.ledger.moves.record(
+        await fixture.reread(lease), Move("register", Status.READY, "advanced", to="confirm")
+    )
     assert (await fixture.queries.positions.get(migration)).hold
 
 
@@ -159,3 +162,34 @@ async def test_a_call_that_was_never_sent_restores_the_side(fixture: LedgerFixtu
         False,
     )
     assert (await fixture.row_counts())["budget_calls"] == 0
+
+
+ARRIVALS: dict[str, Callable[[LedgerFixture, int], Awaitable[object]]] = {
+    "a code": lambda f, m: f.ledger.operator_inputs.enter_code(m, SEALED, "number:1", "tester"),
+    "a hold": lambda f, m: f.ledger.operator_changes.hold(m, True, "tester"),
+    "a release": lambda f, m: f.ledger.operator_changes.hold(m, False, "tester"),
+    "a statement that On-Premises is off": lambda f, m: f.ledger.operator_inputs.record_onprem_off(1, "tester"),
+    "a wave that takes it in": lambda f, m: f.ledger.waves.create(NewWave("first"), [m]),
+}
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+async def test_what_arrives_for_a_number_makes_its_worker_read_it_again(fixture: LedgerFixture, arrival: str) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    await ARRIVALS[arrival](fixture, migration)
+    wait = Move("register", Status.WAITING, "waiting", until=fixture.now + MINUTE, reason="a code")
+    with pytest.raises(Outdated):
+        await fixture.ledger.moves.record(lease, wait)
+    with pytest.raises(Outdated):
+        await fixture.open_attempt(lease)
+    await fixture.ledger.moves.record(await fixture.reread(lease), wait)
+
+
+async def test_a_window_makes_the_workers_of_its_wave_read_their_numbers_again(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    await fixture.ledger.waves.create(NewWave("first"), [migration])
+    lease = await fixture.lease(migration)
+    await fixture.ledger.waves.set_window("first", fixture.now, fixture.now + 60 * MINUTE, "UTC")
+    with pytest.raises(Outdated):
+        await fixture.open_attempt(lease)

@@ -41,7 +41,7 @@ PAGE = "runbooks/dark-on-both-sides.md"
     [(CONFIRM, "confirm"), (CONFIRM_ONPREM, "confirm_onprem"), (SMOKE_ONPREM, "smoke_onprem")],
 )
 async def test_contract(step: Step, name: str) -> None:
-    assert step.contract == StepContract(name=name, promise=Promise.READ)
+    assert step.contract == StepContract(name=name, promise=Promise.READ, reads_side=True)
     number = make_both([], [])
     assert await step.check(number) is None
     assert await step.prepare(number) == Draft()

@@ -51,7 +51,11 @@ def number_with(
 
 def test_contract() -> None:
     assert STEP.contract == StepContract(
-        name="deregister_cloud", promise=Promise.PROBED, budget="deregister", moves_to=Side.NEITHER
+        name="deregister_cloud",
+        promise=Promise.PROBED,
+        budget="deregister",
+        reads_lag=timedelta(seconds=60),
+        moves_to=Side.NEITHER,
     )
 
 

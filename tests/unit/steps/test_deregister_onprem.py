@@ -54,7 +54,11 @@ def number_with(
 
 def test_contract() -> None:
     assert STEP.contract == StepContract(
-        name=NAME, promise=Promise.PROBED, longest_call=timedelta(seconds=60), moves_to=Side.NEITHER
+        name=NAME,
+        promise=Promise.PROBED,
+        longest_call=timedelta(seconds=60),
+        reads_lag=timedelta(seconds=10),
+        moves_to=Side.NEITHER,
     )
 
 

@@ -27,7 +27,7 @@ STEP: Step = ReadBothSides()
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="read_both_sides", promise=Promise.READ)
+    assert STEP.contract == StepContract(name="read_both_sides", promise=Promise.READ, reads_side=True)
 
 
 async def test_nothing_stands_against_it_and_nothing_is_prepared() -> None:

@@ -55,6 +55,7 @@ def test_contract(step: Step) -> None:
         promise=Promise.PROBED,
         longest_call=timedelta(seconds=50),
         budget="register",
+        reads_lag=timedelta(seconds=60),
         moves_to=Side.CLOUD,
     )
 

@@ -36,7 +36,7 @@ PROFILE = Profile(about="We are open", websites=("https://acme.example",))
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="snapshot", promise=Promise.READ)
+    assert STEP.contract == StepContract(name="snapshot", promise=Promise.READ, reads_side=True)
 
 
 async def test_a_movable_number_passes_its_check_without_a_look_at_the_client() -> None:

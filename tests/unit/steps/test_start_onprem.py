@@ -44,7 +44,12 @@ def number_with(reading: OnPremReading | list[Any], **more: Any) -> Number:
 
 @pytest.mark.parametrize(("step", "name"), [(START, "start_onprem"), (RESTART, "restart_onprem")])
 def test_contract(step: Step, name: str) -> None:
-    assert step.contract == StepContract(name=name, promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60))
+    assert step.contract == StepContract(
+        name=name,
+        promise=Promise.REPEATABLE,
+        longest_call=timedelta(seconds=60),
+        reads_lag=timedelta(seconds=10),
+    )
 
 
 # -- starting
