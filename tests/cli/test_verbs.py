@@ -433,7 +433,7 @@ def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator)
                 asked_at = operator.harness.clock.now()
                 await release()
             elif len(moved) > 1 and not heard:
-                heard.append((operator.rig.clock.now() - asked_at).total_seconds())
+                heard.append((operator.harness.clock.now() - asked_at).total_seconds())
 
         async def release() -> None:
             said = await asyncio.to_thread(operator.cutover, "release", "north", "--only", "N-0002")
