@@ -33,6 +33,7 @@ from migration.steps.outcomes import (
     Reopen,
     Waiting,
 )
+from migration.vault.sealing import MissingKey
 from state.database import is_database_error
 from state.enums import AttemptEnd, Party, Promise, Side
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
@@ -110,8 +111,8 @@ class StepExecutor:
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
-        except StateError:
-            raise
+        except (StateError, MissingKey):
+            raise  # a lease that another worker has, a master key that is missing: no fault of this number
         except Exception as exc:
             if is_database_error(exc):
                 raise

@@ -24,6 +24,10 @@ class WrongKey(BadSetting):
     """The secret was sealed under another master key, or its ciphertext was changed."""
 
 
+class MissingKey(WrongKey):
+    """The secret was sealed under a master key that is not given. It concerns every number, not one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
     ciphertext: bytes
@@ -95,7 +99,7 @@ class Vault:
     def _unwrap(self, sealed: Sealed, context: str) -> bytes:
         master = self._keys.get(sealed.key_id)
         if master is None:
-            raise WrongKey(
+            raise MissingKey(
                 f"a secret was sealed under master key {sealed.key_id}, which is not the one given ({self.key_id}); "
                 "see runbooks/key-lost.md"
             )

@@ -161,3 +161,24 @@ def test_traffic_hook(runbook: RunbookExecution) -> None:
     assert operator.sandbox_number().sender.route == "cloud"
     assert operator.position().sender_gap_seconds is not None
     runbook.assert_all_executed()
+
+
+def test_internal_error(runbook: RunbookExecution) -> None:
+    operator = runbook.begin(columns=HOOK_COLUMNS)
+    admin = operator.harness.folder / "cutover.toml"
+    whole = admin.read_text()
+    admin.write_text(whole.replace("[hooks.senders]", "[hooks.others]"))
+    position = drive_to_block(operator, "internal-error")
+    assert "names no hook senders" in (position.reason or "")
+    runbook.execute("show")
+    assert_untouched(operator)
+    admin.write_text(whole)
+    runbook.execute("--look-again")
+    runbook.execute("run")
+    assert_on_cloud(operator)
+
+    operator = runbook.begin("dark")
+    runbook.execute("FORWARD_RECOVERY")
+    operator.run_number()
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
