@@ -3,8 +3,6 @@
 Reads from top to bottom. It decides with `failures`, writes with `recorder`, and is the only caller of both.
 """
 
-import logging
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from migration.clock import Clock
+from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number, log_unexpected, reason_of
 from migration.engine.decisions import Closing, Decision, advance, pass_over
 from migration.engine.failures import UNKNOWN_OUTCOME_PAGE, FailurePolicy
 from migration.engine.itineraries import ItineraryName, itinerary_named
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import error_of, record_of, refused_at
 from migration.engine.step_run import StepRun
-from migration.errors import BackupNotKept, CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Transient
+from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import (
     Blocked,
@@ -33,8 +32,6 @@ from migration.steps.outcomes import (
     Reopen,
     Waiting,
 )
-from migration.vault.sealing import MissingKey
-from state.database import is_database_error
 from state.enums import AttemptEnd, Party, Promise, Side
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
 from state.ledger.attempts import NewIntent
@@ -60,9 +57,6 @@ BETWEEN_PROBES = timedelta(seconds=10)
 READS_BEFORE_A_LATER_TRY = 5
 
 NO_BACKUP_PAGE = "runbooks/no-backup.md"
-INTERNAL_ERROR_PAGE = "runbooks/internal-error.md"
-
-LOG = logging.getLogger("cutover.engine")
 
 
 class NumberSource(Protocol):
@@ -111,10 +105,10 @@ class StepExecutor:
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
-        except (StateError, MissingKey):
-            raise  # a lease that another worker has, a master key that is missing: no fault of this number
+        except StateError:
+            raise
         except Exception as exc:
-            if is_database_error(exc):
+            if concerns_every_number(exc):
                 raise
             return await self._block(migration_id, lease, exc)
 
@@ -158,12 +152,8 @@ class StepExecutor:
         An open attempt stays open. The error's own text may hold anything, so only its type and place are recorded.
         """
         position = await self._queries.positions.get(migration_id)
-        step = position.next_step or "no step"
-        if isinstance(exc, MigrationError):
-            reason = f"{step}: {exc}"
-        else:
-            reason = f"internal error in {step}: {type(exc).__name__}"
-        LOG.error("%s: %s\n%s", position.ref, reason, "".join(traceback.format_tb(exc.__traceback__)))
+        reason = reason_of(exc, position.next_step or "no step")
+        log_unexpected(position.ref, reason, exc)
         blocked = Blocked(reason, INTERNAL_ERROR_PAGE)
         if lease is None:
             return blocked  # without a lease nothing may be written; the next run meets the same

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from migration.app import App
+from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number, log_unexpected, reason_of
 from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.check import Check, CheckResult, Verdict
 from migration.preflight.checks.catalogue import CHECKS
@@ -50,7 +51,10 @@ async def run_preflight(
 
 
 async def _check_number(app: App, position: Position) -> PreflightReport:
-    number = await app.loader.load(position, await app.queries.now())
+    try:
+        number = await app.loader.load(position, await app.queries.now())
+    except Exception as exc:  # noqa: BLE001  the barrier: it never ends the preflight of another number
+        return PreflightReport(position, (_unexpected("secrets and settings", position.ref, exc),))
     results = [result for check in CHECKS if (result := await _run_check(check, number)) is not None]
     results.append(await _check_budget(app, position))
     for result in results:
@@ -68,6 +72,17 @@ async def _run_check(check: Check, number: Number) -> CheckResult | None:
         return CheckResult(check.name, Verdict.FAIL, str(exc), runbook)
     except MigrationError as exc:
         return CheckResult(check.name, Verdict.FAIL, str(exc), "runbooks/far-side-down.md")
+    except Exception as exc:  # noqa: BLE001  the barrier: it never ends the preflight of another number
+        return _unexpected(check.name, number.state.ref, exc)
+
+
+def _unexpected(name: str, ref: str, exc: Exception) -> CheckResult:
+    """What nobody expected fails this number's check, and ends the preflight of no other number."""
+    if concerns_every_number(exc):
+        raise exc
+    reason = reason_of(exc, name)
+    log_unexpected(ref, reason, exc)
+    return CheckResult(name, Verdict.FAIL, reason, INTERNAL_ERROR_PAGE)
 
 
 async def _check_budget(app: App, position: Position) -> CheckResult:

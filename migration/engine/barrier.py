@@ -1,0 +1,27 @@
+"""What nobody expected in the work on one number stays with that number; this says which errors that holds for."""
+
+import logging
+import traceback
+
+from migration.errors import MigrationError
+from migration.vault.sealing import MissingKey
+from state.database import is_database_error
+
+INTERNAL_ERROR_PAGE = "runbooks/internal-error.md"
+
+_LOG = logging.getLogger("cutover.engine")
+
+
+def concerns_every_number(exc: Exception) -> bool:
+    """A master key that is not given, a database that does not answer: the next number would meet the same."""
+    return isinstance(exc, MissingKey) or is_database_error(exc)
+
+
+def reason_of(exc: Exception, where: str) -> str:
+    """One sentence for the record. An error that is not ours may have any text, so its type stands for it."""
+    return f"{where}: {exc}" if isinstance(exc, MigrationError) else f"internal error in {where}: {type(exc).__name__}"
+
+
+def log_unexpected(ref: str, reason: str, exc: Exception) -> None:
+    """The places of the error in the program, without its text."""
+    _LOG.error("%s: %s\n%s", ref, reason, "".join(traceback.format_tb(exc.__traceback__)))
