@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from migration.clock import Clock
 from migration.engine.executor import StepExecutor
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
+from state.database import is_database_error
 from state.errors import Conflict, LeaseLost
 from state.ledger.concurrency_limit import SHORT_WAIT
 
@@ -27,6 +28,11 @@ class NumberRunner:
             return await self._executor.run_next(migration_id)
         except (LeaseLost, Conflict) as exc:
             return Busy(str(exc))
+        except Exception as exc:
+            if not is_database_error(exc):
+                raise
+            # One statement that was not taken ends no other number's run; whoever runs many asks the database next.
+            return Busy(f"the database did not take a statement ({type(exc).__name__}); it is tried again")
 
     async def run_one(self, migration_id: int) -> Outcome | Busy:
         """Take steps until one does not advance. Safe to run again at any time, from anywhere."""

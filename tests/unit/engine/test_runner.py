@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import Busy, NumberRunner, sentence
@@ -132,3 +133,17 @@ SENTENCES: list[tuple[Outcome | Busy, str]] = [
 @pytest.mark.parametrize(("outcome", "line"), SENTENCES)
 def test_one_line_says_what_the_last_step_did(outcome: Outcome | Busy, line: str) -> None:
     assert sentence(outcome) == line
+
+
+async def test_a_statement_that_the_database_did_not_take_ends_no_other_run() -> None:
+    runner, _, _ = make_runner(OperationalError("UPDATE", {}, Exception("database is locked")))
+    outcome = await runner.run_one(7)
+    assert isinstance(outcome, Busy)
+    assert "OperationalError" in outcome.reason
+    assert "UPDATE" not in outcome.reason
+
+
+async def test_an_error_of_another_kind_leaves_the_runner() -> None:
+    runner, _, _ = make_runner(NotFound("no such migration"))
+    with pytest.raises(NotFound):
+        await runner.run_step(7)
