@@ -6,12 +6,8 @@ STAMP := .venv/.set-up
 # Prefect and cutover settings of whoever types `make` must not reach the tests.
 CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
 
-# Tests with real servers, browsers and clocks may lose a race on a busy machine: what failed is run once more, alone,
-# and both runs are in the output. What is broken fails twice.
-AGAIN := $(CLEAN) $(BIN)/pytest --last-failed --last-failed-no-failures none -m
-
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check lint types contracts bench crash lock revision programs clean
+.PHONY: help setup demo test test-slow check lint types contracts bench crash wheel-demo lock revision programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,13 +26,13 @@ demo: setup ## a mixed fleet moved in the sandbox by the real flows, with a repo
 	$(BIN)/cutover demo
 
 test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 10 minutes
-	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash" || $(AGAIN) "not slow and not crash"
+	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash"
 
-# Stories inside one process share the cores; real servers, workers and browsers get them for themselves.
+# Tests inside one process run two at a time; real servers, workers and browsers need the cores for themselves.
 INSIDE := tests/cli tests/crash tests/journeys tests/removals tests/runbooks
 test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
-	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE) || $(AGAIN) "slow and not crash" $(INSIDE)
-	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%) || $(AGAIN) "slow and not crash" $(INSIDE:%=--ignore=%)
+	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE)
+	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%)
 
 check: lint types contracts ## the fast part of `make test`: under a minute
 	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not postgres" --ignore=tests/flows --ignore=tests/journeys --ignore=tests/waves --ignore=tests/crash
@@ -57,6 +53,9 @@ bench: setup ## what a step, a reading and a wave cost on this machine
 
 crash: setup ## the crash matrix: every step killed at every commit and send, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/crash tests/journeys tests/removals
+
+wheel-demo: setup ## the wheel in an empty virtual environment: `cutover --version` and a small demo
+	PYTHON=$(PYTHON) .ci/wheel-demo
 
 # Debian's own browser: Playwright's would be a download of its own.
 programs:
