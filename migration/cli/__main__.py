@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -91,6 +92,23 @@ def _report_usage_error(exc: Any) -> int:
 app = typer.Typer(
     cls=OneLineErrors, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"cutover {version('cutover')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The options of `cutover` itself."""
+
+
 app.command("init")(init.init)
 app.command("import")(import_.import_)
 app.command("preflight")(preflight.preflight_)

@@ -13,7 +13,7 @@ import typer
 from migration.cli.exit_codes import ExitCode, run_verb, usage_error
 from migration.cli.options import Json
 from migration.cli.output import print_error, print_json, print_line, print_table
-from migration.demo.demo_run import DemoRun
+from migration.demo.demo_run import MIN_NUMBERS, DemoRun
 from migration.demo.report import COLUMNS, DemoResult, problems, summary, table_rows
 from migration.demo.servers import DemoServers, DidNotStart
 
@@ -24,11 +24,15 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where to put everything; it must be new or empty. Default: a temporary one.")
     ] = None,
+    numbers: Annotated[
+        int | None,
+        typer.Option(min=MIN_NUMBERS, help="A plain fleet of so many numbers. Default: a mixed fleet of 24."),
+    ] = None,
 ) -> None:
     """Move 24 numbers of the sandbox, kill a worker in the middle, show how it ended. Takes two to three minutes."""
     demo_folder = _make_folder(folder)
     try:
-        run_verb(_demo(demo_folder, as_json))
+        run_verb(_demo(demo_folder, numbers, as_json))
     finally:
         if not keep:
             shutil.rmtree(demo_folder, ignore_errors=True)
@@ -43,10 +47,10 @@ def _make_folder(folder: Path | None) -> Path:
     return folder.absolute()
 
 
-async def _demo(folder: Path, as_json: bool) -> int:
+async def _demo(folder: Path, numbers: int | None, as_json: bool) -> int:
     _cancel_on_signal()
     try:
-        return await _run(folder, as_json)
+        return await _run(folder, numbers, as_json)
     except DidNotStart as exc:
         print_error(str(exc))
         return ExitCode.ERROR
@@ -58,14 +62,14 @@ async def _demo(folder: Path, as_json: bool) -> int:
         return ExitCode.INTERRUPTED
 
 
-async def _run(folder: Path, as_json: bool) -> int:
+async def _run(folder: Path, numbers: int | None, as_json: bool) -> int:
     began = time.monotonic()
 
     def print_event(text: str) -> None:
         print_line(f"{time.monotonic() - began:5.1f} s  {text}", as_json=as_json)
 
     async with DemoServers(folder) as servers:
-        result = await DemoRun(servers, print_event).run()
+        result = await DemoRun(servers, print_event, numbers).run()
     wrong = problems(result)
     _print_result(result, as_json)
     for problem in wrong:

@@ -25,17 +25,23 @@ POLL_BEFORE_KILL_S = 0.05
 # The demo waits for a number that becomes due within this time, instead of leaving it to a person.
 SOON = timedelta(minutes=3)
 CODE_REFUSED = "runbooks/code-refused.md"
-# How many numbers have to be on Cloud before the worker is killed.
+# How many numbers have to be on Cloud before the worker is killed: one of so many of the fleet, and no more than three.
 MOVED_BEFORE_KILL = 3
+FLEET_PER_MOVED = 8
+# A fleet of a chosen size has these kinds in turn. Those that need a code have not crossed when the worker is killed.
+KINDS = "healthy,healthy,no_backup"
+MIN_NUMBERS = 6
+SWITCHES = ("register_seconds=2", "read_lag_s=1", "code_delay_s=1")
 RUN_WAVE = "run-wave/cutover"
 
 
 @dataclass
 class DemoRun:
-    """`print_event` shows a line of progress."""
+    """`print_event` shows a line of progress. `numbers`: the size of the fleet; None: the mixed fleet of 24 numbers."""
 
     servers: DemoServers
     print_event: Callable[[str], None]
+    numbers: int | None = None
     killed: int = 0
     before: Numbers = ()
     wave_runs: list[str] = field(default_factory=list)  # ids of the wave's runs in Prefect
@@ -57,7 +63,7 @@ class DemoRun:
 
     async def _prepare(self) -> None:
         self.print_event(f"everything is under {self.servers.folder}; every figure is from the sandbox")
-        await self.servers.start_sandbox("--scenario", "demo")
+        await self.servers.start_sandbox(*fleet_options(self.numbers))
         async with SandboxControl(str(self.servers.manifest["sandbox_url"])) as sandbox:
             self.before = await sandbox.numbers()
         self.print_event(f"sandbox   {self.servers.graph_url}: {len(self.before)} numbers")
@@ -117,7 +123,7 @@ class DemoRun:
         if not at_register or not not_crossed:
             return False
         moved = [call for call in await sandbox.calls() if call["call"] == "register" and call["effect"]]
-        return len(moved) >= MOVED_BEFORE_KILL
+        return len(moved) >= min(MOVED_BEFORE_KILL, max(len(self.before) // FLEET_PER_MOVED, 1))
 
     async def _kill_worker(self, app: App, sandbox: SandboxControl, prefect: PrefectApi) -> None:
         assert self.worker is not None
@@ -167,3 +173,11 @@ class DemoRun:
             now=await app.queries.now(),
             killed=self.killed,
         )
+
+
+def fleet_options(numbers: int | None) -> list[str]:
+    """The options of the sandbox for a fleet of this size, or for the mixed fleet of the scenario `demo`."""
+    if numbers is None:
+        return ["--scenario", "demo"]
+    switches = [word for switch in SWITCHES for word in ("--switch", switch)]
+    return ["--numbers", str(numbers), "--kinds", KINDS, "--seed", "2026", *switches]

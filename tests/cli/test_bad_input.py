@@ -300,6 +300,7 @@ USAGE = {
     ("show",): "missing argument 'number'; see `cutover show --help`",
     ("abort", "N-0001"): "missing option '--because'; see `cutover abort --help`",
     ("stop", "north"): "missing option '--because'; see `cutover stop --help`",
+    ("demo", "--numbers", "5"): "invalid value for '--numbers': ",
     ("run", "--concurrency", "0"): "invalid value for '--concurrency': ",
     ("run", "--patience", "soon"): "invalid value for '--patience': ",
     ("plan", "north", "--released", "most"): "invalid value for '--released': 'most' is not one of ",

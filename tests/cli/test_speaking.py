@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,8 @@ def test_a_copied_home_goes_on_elsewhere(cli: CliFixture, tmp_path: Path) -> Non
     shutil.copytree(cli.home, tmp_path / "elsewhere")
     other = build_cli_fixture(tmp_path / "elsewhere", cli.sandbox)
     assert len(other.cutover("status", "--json").document["numbers"]) == 2
+
+
+def test_the_version_is_that_of_the_package(cli: CliFixture) -> None:
+    output = cli.cutover("--version")
+    assert (output.exit_code, output.stdout) == (0, f"cutover {metadata.version('cutover')}\n")

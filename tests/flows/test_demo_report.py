@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from migration.demo.demo_run import KINDS, fleet_options
 from migration.demo.report import DemoResult, percentile, problems, summary
 from state.enums import Status
 
@@ -107,3 +108,8 @@ def test_each_problem_is_reported(changes: dict[str, Any], problem: str) -> None
 )
 def test_a_percentile_is_a_value_that_occurred(values: list[float], share: float, expected: float | None) -> None:
     assert percentile(values, share) == expected
+
+
+def test_the_fleet_of_a_demo_is_mixed_or_of_a_chosen_size() -> None:
+    assert fleet_options(None) == ["--scenario", "demo"]
+    assert fleet_options(6)[:4] == ["--numbers", "6", "--kinds", KINDS]
