@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from migration.steps.outcomes import Blocked, Evidence, Held, Reopen, Switch, Waiting
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Held, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Side
 from state.rows import OpenAttempt
 
@@ -57,3 +57,8 @@ def pass_over(why: str, attempt: OpenAttempt | None = None, end: AttemptEnd = At
     evidence = Evidence({"skipped": why})
     closing = Closing(attempt, end, evidence.facts) if attempt is not None else None
     return Decision(Advance(evidence, "passed_over"), closing)
+
+
+def wait_for(probe: CannotTell) -> Decision:
+    """Probe again when the step says so; an open attempt stays open."""
+    return Decision(Waiting(probe.recheck_at, probe.on, probe.reason, probe.note))

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 from migration.clock import Clock
 from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number, log_unexpected, reason_of
-from migration.engine.decisions import Closing, Decision, advance, pass_over
-from migration.engine.failures import UNKNOWN_OUTCOME_PAGE, FailurePolicy
+from migration.engine.decisions import Closing, Decision, advance, pass_over, wait_for
+from migration.engine.failures import FailurePolicy
 from migration.engine.itineraries import ItineraryName, itinerary_named
+from migration.engine.obstacles import Obstacles
 from migration.engine.recorder import SecretKeeper, StepRecorder
-from migration.engine.refused_calls import error_of, record_of, refused_at
+from migration.engine.refused_calls import record_of
+from migration.engine.settlement import NoEffect, Settlement
 from migration.engine.step_run import StepRun
 from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Transient
 from migration.steps.number import Number
@@ -32,7 +34,7 @@ from migration.steps.outcomes import (
     Reopen,
     Waiting,
 )
-from state.enums import AttemptEnd, Party, Promise, Side
+from state.enums import AttemptEnd, Promise, Side
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused, Change
@@ -50,8 +52,6 @@ UNLIMITED = frozenset(
 READING = timedelta(seconds=45)
 # Between the last moment an answer can come and the moment another worker may take over.
 LEASE_MARGIN = timedelta(seconds=10)
-# The longest pause between two readings while it is not known what a call did.
-BETWEEN_PROBES = timedelta(seconds=10)
 
 # How often a number is read again because something arrived for it while it was decided about.
 READS_BEFORE_A_LATER_TRY = 5
@@ -84,7 +84,9 @@ class StepExecutor:
         self._holder = holder
         self._read_sides = read_sides
         self._recorder = StepRecorder(ledger.moves, secrets)
+        self._obstacles = Obstacles(queries)
         self._failures = FailurePolicy(queries, read_sides)
+        self._settlement = Settlement(queries, self._failures, read_sides)
         self._ahead = timedelta()  # of our clock: the database's, when it was last read
 
     def now(self) -> datetime:
@@ -182,7 +184,7 @@ class StepExecutor:
         number, step = run.number, run.step
         if run.is_fresh():
             return advance(Evidence(dict(number.result_of(run.contract.name))), "still_good")
-        obstacle = await self._obstacle(run)
+        obstacle = await self._obstacles.find(run)
         if obstacle is not None:
             return self._stopped_by(run, obstacle)
         if run.contract.promise is Promise.READ:
@@ -191,7 +193,7 @@ class StepExecutor:
             case Done(evidence):
                 return advance(evidence, "already_in_place")
             case CannotTell() as cannot_tell:
-                return _wait_for(cannot_tell)
+                return wait_for(cannot_tell)
             case NotDone(_, Side.ON_PREMISES | Side.CLOUD | Side.NEITHER as side):
                 # Newer than the side on record: whether the number goes dark by this call depends on it.
                 number = run.on_side(side)
@@ -204,41 +206,12 @@ class StepExecutor:
             case Evidence() as evidence:
                 return advance(evidence)
             case CannotTell() as cannot_tell:
-                return _wait_for(cannot_tell)
+                return wait_for(cannot_tell)
             case Blocked() as blocked if run.entry.optional:
                 return pass_over(blocked.reason)
             case Blocked() as blocked:
                 # Its note is emptied: whoever has it checked again gives it as much time as at first.
                 return Decision(blocked, side=blocked.side, note={})
-
-    async def _obstacle(self, run: StepRun) -> None | Waiting | Blocked | Held | Reopen:
-        """What stands against this step now: the gate, a stale input or its own check. All of them only read."""
-        state = run.number.state
-        # With a refused token nothing is sent to Graph; announcements to the partner's senders still are.
-        halted = state.profile_halted_at is not None and not run.contract.notifies_senders
-        if run.entry.gated or halted:
-            closed = await self._queries.gate.why_closed(state.migration_id, run.entry.fits_in)
-            if closed is not None:
-                return Held(closed)
-        if run.entry.changes_side:
-            stale = run.stale_input()
-            if stale is not None:
-                return Reopen(stale, f"{stale} is too old for {run.contract.name}")
-        if run.contract.reads_lag and (soon := await self._too_soon(run)) is not None:
-            return soon
-        return await run.step.check(run.number)
-
-    async def _too_soon(self, run: StepRun) -> Waiting | None:
-        """The same call waits until readings can show what an earlier one did."""
-        for earlier in reversed(await self._queries.records.attempts(run.number.state.migration_id)):
-            if earlier["step"] == run.contract.name and earlier["ended"] == AttemptEnd.REFUSED:
-                answered = earlier["answer"].get("at")
-                refused = datetime.fromisoformat(answered) if answered else earlier["ended_at"]
-                until = refused + run.contract.reads_lag
-                if run.number.now < until:
-                    return Waiting(until, Party.META, "readings may lag behind the call that was refused")
-                break
-        return None
 
     def _stopped_by(
         self, run: StepRun, obstacle: Waiting | Blocked | Held | Reopen, attempt: OpenAttempt | None = None
@@ -305,7 +278,7 @@ class StepExecutor:
             case Evidence():
                 return advance(answer, attempt=attempt)
             case CannotTell():
-                return _wait_for(answer)  # answered; `probe` has to prove its effect
+                return wait_for(answer)  # answered; `probe` has to prove its effect
             case Blocked():
                 return Decision(answer, Closing(attempt, AttemptEnd.REFUSED))
 
@@ -338,52 +311,16 @@ class StepExecutor:
         return await self._probe_open(run, attempt, intent)
 
     async def _probe_open(self, run: StepRun, attempt: OpenAttempt, intent: Intent) -> Decision:
-        now = await self._queries.now()
-        number = run.at_time(now)
-        if attempt.refusal is not None:
-            return await self._settle_refused(run, attempt, intent, attempt.refusal)
-        probe = await run.step.probe(number, intent)
-        if isinstance(probe, Done):
-            return advance(probe.evidence, "settled", attempt)
-        if isinstance(probe, CannotTell):
-            if now >= attempt.settle_by:
-                unknown = f"{run.contract.name}: the outcome is not known: {probe.reason}"
-                return Decision(Blocked(unknown, UNKNOWN_OUTCOME_PAGE), note=probe.note)
-            return _wait_for(probe)
-        shows_by = attempt.answer_due + run.contract.reads_lag
-        if now < shows_by:
-            # The call may still be in flight: absent now is no proof, and a second call would be one too many.
-            again = min(shows_by, _next_probe(run, attempt))
-            return Decision(Waiting(again, Party.META, "an earlier call may still be in flight"))
-        return await self._repeat(run, attempt, intent, probe.witnesses)
-
-    async def _settle_refused(
-        self, run: StepRun, attempt: OpenAttempt, intent: Intent, refusal: Mapping[str, Any]
-    ) -> Decision:
-        """The effect may be there in spite of the answer: before the lag of readings has passed, nothing is proved."""
-        now, lag = run.number.now, run.contract.reads_lag
-        shows_by, last = refused_at(refusal) + lag, attempt.answer_due + lag
-        try:
-            probe = await run.step.probe(run.number, intent)
-            if isinstance(probe, Done):
-                return advance(probe.evidence, "settled", attempt)
-            sides = await self._read_sides(run.number) if now >= shows_by else None
-        except (Transient, Rejected):
-            if now < last:
-                raise
-            return await self._failures.after_refusal(run, attempt, error_of(refusal))
-        if sides is not None and (isinstance(probe, NotDone) or sides.side is not Side.UNKNOWN or now >= last):
-            return await self._failures.after_refusal(run, attempt, error_of(refusal), sides)
-        until = shows_by if sides is None else last
-        reason = f"{refusal['refused']}; both sides are read until {until:%H:%M:%S} UTC"
-        note = probe.note if isinstance(probe, CannotTell) else None
-        return Decision(Waiting(min(until, _next_probe(run, attempt)), Party.META, reason, note))
+        settled = await self._settlement.decide(run, attempt, intent)
+        if isinstance(settled, NoEffect):
+            return await self._repeat(run, attempt, intent, settled.witnesses)
+        return settled
 
     async def _repeat(
         self, run: StepRun, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
     ) -> Decision:
         """The earlier call had no effect: make it again, unless something stands against it now."""
-        obstacle = await self._obstacle(run)
+        obstacle = await self._obstacles.find(run)
         if obstacle is None:
             # The same draft again: what it invented may already be in force at the other side.
             return await self._attempt(run, Draft(intent.facts, intent.secret), attempt, witnesses)
@@ -391,12 +328,3 @@ class StepExecutor:
             sides = await self._read_sides(run.number)
             return Decision(obstacle, Closing(attempt, AttemptEnd.NOT_DONE, witnesses), side=sides.side)
         return self._stopped_by(run, obstacle, attempt)
-
-
-def _wait_for(probe: CannotTell) -> Decision:
-    return Decision(Waiting(probe.recheck_at, probe.on, probe.reason, probe.note))
-
-
-def _next_probe(run: StepRun, attempt: OpenAttempt) -> datetime:
-    """2 s after the call, later less often, at least every BETWEEN_PROBES."""
-    return min(run.number.next_check(attempt.opened_at, 2), run.number.now + BETWEEN_PROBES)

@@ -111,7 +111,7 @@ class MemoryAttempts:
         if new.budget is not None and not row.budget_left:
             raise BudgetSpent(f"only the reserve of 3 {new.budget} calls is left in this moving 72 h")
         if new.closes is not None:
-            _close(row, new.closes.id, AttemptEnd.NOT_DONE)
+            _close(row, new.closes.id, AttemptEnd.NOT_DONE, now)
         row.intents.append(new)
         number = row.position.attempts + 1
         side_before = Side(new.facts.get("side_before", Side.UNKNOWN))
@@ -121,7 +121,9 @@ class MemoryAttempts:
             100 + number, number, new.step, key, new.facts, side_before, now, due, due + new.settle_for
         )
         row.open_attempt = attempt
-        row.attempts.append({"id": attempt.id, "number": number, "step": new.step, "ended": None})
+        row.attempts.append(
+            {"id": attempt.id, "number": number, "step": new.step, "ended": None, "ended_at": None, "answer": None}
+        )
         row.update(attempts=number, status=Status.RUNNING)
         if new.changes_side:
             dark_by_us = row.position.dark_by_us or side_before in (Side.ON_PREMISES, Side.CLOUD)
@@ -170,8 +172,8 @@ def _check_lease(row: NumberInMemory, lease: Lease, step: str) -> None:
 def _apply(row: NumberInMemory, step: str, change: c.Change, now: datetime) -> None:
     row.update(**_columns_of(change, row.position, now))
     match change:
-        case c.AttemptClosed(attempt_id, end):
-            _close(row, attempt_id, end)
+        case c.AttemptClosed(attempt_id, end, answer):
+            _close(row, attempt_id, end, now, answer)
         case c.AttemptRefused(_, answer):
             assert row.open_attempt is not None
             row.open_attempt = replace(row.open_attempt, refusal=answer)
@@ -213,13 +215,15 @@ def _columns_of(change: c.Change, position: Position, now: datetime) -> dict[str
             return {}
 
 
-def _close(row: NumberInMemory, attempt_id: int, end: AttemptEnd) -> None:
+def _close(
+    row: NumberInMemory, attempt_id: int, end: AttemptEnd, now: datetime, answer: Mapping[str, Any] | None = None
+) -> None:
     if row.open_attempt is None or row.open_attempt.id != attempt_id:
         raise LeaseLost(f"attempt {attempt_id} was closed by another")
     row.open_attempt = None
     for attempt in row.attempts:
         if attempt["id"] == attempt_id:
-            attempt["ended"] = end
+            attempt |= {"ended": end, "ended_at": now, "answer": answer}
 
 
 class MemoryLedger:

@@ -46,7 +46,7 @@ REMOVALS = {
         (LOST + "::test_lagging_reads_cause_no_second_register[sqlite-dark-100]",),
     ),
     "the wait for a call that may still be in flight": Removal(
-        "migration/engine/executor.py", "        if now < shows_by:\n", "        if False:\n", (TWO_WORKERS,)
+        "migration/engine/settlement.py", "        if now < shows_by:\n", "        if False:\n", (TWO_WORKERS,)
     ),
     "the lease guard": Removal(
         "state/ledger/leases.py",
@@ -103,7 +103,7 @@ REMOVALS = {
         (TWO_WORKERS,),
     ),
     "stale inputs before a cutover": Removal(
-        "migration/engine/executor.py", "            if stale is not None:", "            if False:", (TWO_WORKERS,)
+        "migration/engine/obstacles.py", "            if stale is not None:", "            if False:", (TWO_WORKERS,)
     ),
     "the PIN that was refused": Removal(
         "migration/engine/recorder.py",
