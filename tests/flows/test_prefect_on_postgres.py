@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from migration.demo.sandbox_control import SandboxControl
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.postgres import EMPTY, PostgresServer
+from tests.harness.prefect_runs import last_event_is_stored, set_sweeps_active
 from tests.harness.prefect_stack import PrefectStack
+from tests.harness.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
@@ -32,7 +34,6 @@ NUMBERS = 8
 PARTS = 2
 FORM = "enter-code/cutover"
 WITHIN_S = 120
-FORGOTTEN_AFTER_S = 5
 
 
 @pytest.fixture
@@ -47,15 +48,8 @@ def prefect_database(postgres_server: PostgresServer) -> Iterator[str]:
 async def stack(
     postgres_url: str, postgres_server: PostgresServer, prefect_database: str, tmp_path: Path
 ) -> AsyncIterator[PrefectStack]:
-    async with PrefectStack(tmp_path / "house", postgres_url, postgres_server.url(prefect_database)) as made:
-        yield made
-
-
-async def becomes_true(asked: Callable[[], Awaitable[bool]], what: str) -> None:
-    until = asyncio.get_running_loop().time() + WITHIN_S
-    while not await asked():
-        assert asyncio.get_running_loop().time() < until, f"{what}: not within {WITHIN_S} s"
-        await asyncio.sleep(0.5)
+    async with PrefectStack(tmp_path / "servers", postgres_url, postgres_server.url(prefect_database)) as stack:
+        yield stack
 
 
 async def test_a_wave_with_prefect_on_postgresql(
@@ -68,44 +62,40 @@ async def test_a_wave_with_prefect_on_postgresql(
     await asyncio.gather(stack.start_prefect(), stack.cutover("import", str(inventory)))
     await stack.cutover("deploy")
     async with PrefectApi(stack.prefect_url) as api:
-        await stop_sweeps(api)
+        await set_sweeps_active(api, active=False)
         await asyncio.gather(stack.start_worker("worker-1"), stack.start_worker("worker-2"))
 
-        parts = await started(api)
-        await becomes_true(lambda: is_crossing(stack), "the wave is in the middle")
+        parts = await start_wave(api)
+        await wait_for(lambda: is_crossing(stack), "the wave is in the middle", within_s=WITHIN_S)
         stack.kill_prefect()
         assert sum(1 for position in await board(stack) if position.ended_at is not None) < NUMBERS - 1
         await stack.start_prefect()
-        assert [state for _, state in await told(api, parts)] == ["Unfinished"] * PARTS
+        assert [state for _, state in await final_states(api, parts)] == ["Unfinished"] * PARTS
 
         code = await code_of(stack)
-        [(_, typed)] = await told(api, [await api.start(FORM, {"number": "N-0008", "code": code})])
-        assert typed == "Completed"
-        await asyncio.sleep(FORGOTTEN_AFTER_S)
-        said = await postgres_server.dump(prefect_database)
-        assert "enter code N-0008" in said, "it is Prefect's database that was looked through"
-        assert [one for one in [code, *(position.e164 for position in await board(stack))] if one in said] == []
+        entered = await api.start(FORM, {"number": "N-0008", "code": code})
+        assert [state for _, state in await final_states(api, [entered])] == ["Completed"]
+        run = await api.run(entered)
+        await wait_for(lambda: last_event_is_stored(api, run), "the run's events are stored", within_s=WITHIN_S)
+        dump = await postgres_server.dump(prefect_database)
+        assert "enter code N-0008" in dump, "this is not Prefect's database"
+        secrets = [code, *(position.e164 for position in await board(stack))]
+        assert [secret for secret in secrets if secret in dump] == []
 
-        assert [state for _, state in await told(api, await started(api))][-1] == "Completed"
-        await the_wave_is_over(stack)
-        await the_parts_share_their_pictures(stack, api)
-
-
-async def stop_sweeps(api: PrefectApi) -> None:
-    deployment = await api.ask("GET", "/deployments/name/sweep/cutover")
-    for one in deployment["schedules"]:
-        await api.ask("PATCH", f"/deployments/{deployment['id']}/schedules/{one['id']}", {"active": False})
+        assert [state for _, state in await final_states(api, await start_wave(api))][-1] == "Completed"
+        await assert_every_number_moved_once(stack)
+        await assert_the_parts_share_their_artifacts(stack, api)
 
 
-async def started(api: PrefectApi) -> list[str]:
-    how = {"wave": WAVE, "parts": PARTS, "patience_s": 20, "gate_min": 0}
-    return [await api.start("run-wave/cutover", how | {"part": part}) for part in range(PARTS)]
+async def start_wave(api: PrefectApi) -> list[str]:
+    parameters = {"wave": WAVE, "parts": PARTS, "patience_s": 20, "gate_min": 0}
+    return [await api.start("run-wave/cutover", parameters | {"part": part}) for part in range(PARTS)]
 
 
-async def told(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]]:
-    """Name and state of each, once it has ended, by when they ended."""
+async def final_states(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]]:
+    """Name and state of each run once it has ended, in the order of their ends."""
     for run in runs:
-        await becomes_true(lambda run=run: api.has_ended(run), "a run has ended")  # type: ignore[misc]
+        await wait_for(lambda run=run: api.has_ended(run), "a run has ended", within_s=WITHIN_S)  # type: ignore[misc]
     rows = sorted([await api.run(run) for run in runs], key=lambda row: row["end_time"])
     return [(row["name"], row["state"]["name"]) for row in rows]
 
@@ -124,37 +114,33 @@ async def numbers(stack: PrefectStack) -> list[dict[str, Any]]:
 
 
 async def is_crossing(stack: PrefectStack) -> bool:
-    return any(one["registered"] for one in await numbers(stack))
+    return any(number["registered"] for number in await numbers(stack))
 
 
 async def code_of(stack: PrefectStack) -> str:
-    found: list[str] = []
-
-    async def has_come() -> bool:
+    async def newest_code() -> str | None:
         async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-            found[:] = filter(None, [await oracle.code((await board(stack))[-1].e164)])
-        return bool(found)
+            return await oracle.code((await board(stack))[-1].e164)
 
-    await becomes_true(has_come, "a code is on the phone")
-    return found[0]
+    return await wait_for(newest_code, "a code is on the phone", within_s=WITHIN_S)
 
 
-async def the_wave_is_over(stack: PrefectStack) -> None:
+async def assert_every_number_moved_once(stack: PrefectStack) -> None:
     assert Counter((position.side, position.status) for position in await board(stack)) == {
         (Side.CLOUD, Status.DONE): NUMBERS
     }
     truth = await numbers(stack)
-    assert {one["side"] for one in truth} == {"cloud"}
-    assert not any(one["double_effects"] or one["wrong_pins"] for one in truth)
+    assert {number["side"] for number in truth} == {"cloud"}
+    assert not any(number["double_effects"] or number["wrong_pins"] for number in truth)
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-        registers = Counter(one["e164"] for one in await oracle.calls() if one["call"] == "register")
-    assert registers == {one["e164"]: 1 for one in truth}
+        registers = Counter(call["e164"] for call in await oracle.calls() if call["call"] == "register")
+    assert registers == {number["e164"]: 1 for number in truth}
 
 
-async def the_parts_share_their_pictures(stack: PrefectStack, api: PrefectApi) -> None:
+async def assert_the_parts_share_their_artifacts(stack: PrefectStack, api: PrefectApi) -> None:
     async with open_app(stack.settings) as app:
         key = f"wave-{(await app.queries.waves.get(WAVE)).id}"
-    shown = {one["key"]: one for one in await api.ask("POST", "/artifacts/latest/filter", {})}
-    assert set(shown) == {key, f"{key}-table"}
-    assert shown[key]["data"] == 100
-    assert shown[f"{key}-table"]["data"].count('"done"') == NUMBERS
+    artifacts = {artifact["key"]: artifact for artifact in await api.ask("POST", "/artifacts/latest/filter", {})}
+    assert set(artifacts) == {key, f"{key}-table"}
+    assert artifacts[key]["data"] == 100
+    assert artifacts[f"{key}-table"]["data"].count('"done"') == NUMBERS

@@ -1,6 +1,6 @@
 """What people do while a real Prefect server and its workers run: a way back, a hold, a release, a stop, a dead server.
 
-One house, one test after the other. Times are the sandbox's own: when a call reached it.
+One Prefect server for all tests, which build on each other. Times are the sandbox's own: when a call reached it.
 """
 
 import asyncio
@@ -22,7 +22,9 @@ from migration.demo.sandbox_control import SandboxControl
 from migration.runtime.process_tree import ChildProcess
 from state.enums import Side, Status
 from state.rows import Position
+from tests.harness.prefect_runs import set_sweeps_active
 from tests.harness.prefect_stack import PrefectStack, name_start_command
+from tests.harness.waiting import wait_for
 from tests.runbooks.pages import REPOSITORY, commands_in
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,6 @@ numbers: [{{kind: verified, count: {1 + IN_NIGHT + IN_WAVE}}}]
 HEARD_WITHIN = timedelta(seconds=5)
 # Seconds; the machine may be busy.
 WITHIN_S = 120
-LOOK_EVERY_S = 0.25
 SWEEP_EVERY = timedelta(minutes=1)
 
 
@@ -54,7 +55,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prefe
     """A server without sweeps, a worker, and the fleet; no wave yet."""
     folder = tmp_path_factory.mktemp("by-hand")
     (folder / "fleet.yaml").write_text(FLEET)
-    async with PrefectStack(folder / "house") as made:
+    async with PrefectStack(folder / "servers") as made:
         await made.start_sandbox("--scenario", str(folder / "fleet.yaml"))
         inventory = write_home(made.home, made.manifest, "")
         name_start_command(made.home / "cutover.toml", inventory, str(made.manifest["sandbox_url"]))
@@ -62,7 +63,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prefe
         await asyncio.gather(made.start_prefect(), made.cutover("import", str(inventory)))
         await made.cutover("deploy")
         async with PrefectApi(made.prefect_url) as api:
-            await let_sweeps_come(api, active=False)
+            await set_sweeps_active(api, active=False)
         yield made
 
 
@@ -77,21 +78,12 @@ async def worker(stack: PrefectStack) -> ChildProcess:
     return await stack.start_worker("worker-1", limit=5)
 
 
-async def let_sweeps_come(api: PrefectApi, *, active: bool) -> None:
-    told = await api.ask("GET", "/deployments/name/sweep/cutover")
-    for one in told["schedules"]:
-        await api.ask("PATCH", f"/deployments/{told['id']}/schedules/{one['id']}", {"active": active})
-
-
-async def becomes_true(asked: Callable[[], Awaitable[bool]], what: str, within_s: float = WITHIN_S) -> None:
-    until = asyncio.get_running_loop().time() + within_s
-    while not await asked():
-        assert asyncio.get_running_loop().time() < until, f"{what}: not within {within_s} s"
-        await asyncio.sleep(LOOK_EVERY_S)
+async def wait_until(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = WITHIN_S) -> None:
+    await wait_for(condition, what, within_s=within_s)
 
 
 async def ended(api: PrefectApi, run: str) -> dict[str, Any]:
-    await becomes_true(lambda: api.has_ended(run), "the run has ended")
+    await wait_until(lambda: api.has_ended(run), "the run has ended")
     return await api.run(run)
 
 
@@ -107,14 +99,14 @@ async def truth(stack: PrefectStack) -> dict[str, dict[str, Any]]:
     """What the sandbox knows of each number, by reference."""
     refs = {position.e164: ref for ref, position in (await board(stack)).items()}
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-        return {refs[one["e164"]]: one for one in await oracle.numbers()}
+        return {refs[number["e164"]]: number for number in await oracle.numbers()}
 
 
 async def calls(stack: PrefectStack, ref: str) -> list[dict[str, Any]]:
     """Everything that was sent to change something about a number, in order."""
     e164 = (await board(stack))[ref].e164
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-        return [one for one in await oracle.calls() if one["e164"] == e164 and one["write"]]
+        return [call for call in await oracle.calls() if call["e164"] == e164 and call["write"]]
 
 
 async def crossings(
@@ -123,9 +115,9 @@ async def crossings(
     """When `register` was sent for a number of the wave."""
     mine = {position.e164 for ref, position in (await board(stack, NIGHT)).items() if refs is None or ref in refs}
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-        told = [one for one in await oracle.calls() if one["call"] == "register" and one["e164"] in mine]
-    at = [datetime.fromisoformat(one["at"]) for one in told]
-    return [one for one in at if since is None or one >= since]
+        registers = [call for call in await oracle.calls() if call["call"] == "register" and call["e164"] in mine]
+    times = [datetime.fromisoformat(call["at"]) for call in registers]
+    return [time for time in times if since is None or time >= since]
 
 
 # -- in this order
@@ -144,7 +136,7 @@ async def test_a_number_that_serves_from_cloud_goes_back(
     after = (await truth(stack))[FIRST]
     assert (after["side"], after["platform"], after["instance"]) == ("on_premises", "ON_PREMISE", "connected")
     assert (after["dark_since"], after["deregisters"], after["sends_to_dead_side"]) == (None, 1, 0)
-    sent = [one["call"] for one in (await calls(stack, FIRST))[before:]]
+    sent = [call["call"] for call in (await calls(stack, FIRST))[before:]]
     assert sent[:4] == ["pause_sends", "deregister", "command.start", "onprem.restore"]
     assert sent[-2:] == ["switch_route", "resume_sends"]
     position = (await board(stack))[FIRST]
@@ -156,10 +148,10 @@ async def test_a_hold_outlives_its_worker_and_the_server(
 ) -> None:
     await stack.cutover("plan", NIGHT, "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2")
     await api.start("run-wave/cutover", {"wave": NIGHT})
-    await becomes_true(lambda: at_the_gate(stack, IN_NIGHT), "all stand at the gate")
+    await wait_until(lambda: at_the_gate(stack, IN_NIGHT), "all stand at the gate")
     assert await crossings(stack) == []
     await stack.cutover("release", NIGHT, "--canary")
-    await becomes_true(lambda: has_crossed(stack, 1), "the canary is across")
+    await wait_until(lambda: has_crossed(stack, 1), "the canary is across")
 
     await stack.cutover("hold", NIGHT, "--because", "the customer asked")
     assert "the customer asked" in await stack.cutover("status", NIGHT)
@@ -175,14 +167,14 @@ async def test_a_hold_outlives_its_worker_and_the_server(
 async def test_a_release_and_a_hold_are_heard_by_a_run_that_is_up(stack: PrefectStack, api: PrefectApi) -> None:
     await stack.cutover("release", NIGHT, "--canary")  # goes on, and no more of it crosses
     run = await api.start("run-wave/cutover", {"wave": NIGHT})
-    await becomes_true(lambda: is_up(api, run), "the run is up")
+    await wait_until(lambda: is_up(api, run), "the run is up")
     await asyncio.sleep(HEARD_WITHIN.total_seconds())
     assert len(await crossings(stack)) == 1, "the canary alone"
 
-    asked = datetime.now(UTC)
+    released = datetime.now(UTC)
     await stack.cutover("release", NIGHT)
-    await becomes_true(lambda: has_crossed(stack, 3), "the rest begins to cross")
-    took = min(await crossings(stack, since=asked)) - asked
+    await wait_until(lambda: has_crossed(stack, 3), "the rest begins to cross")
+    took = min(await crossings(stack, since=released)) - released
     log.info("from `cutover release` to the first register: %.1f s", took.total_seconds())
     assert took <= HEARD_WITHIN
 
@@ -195,15 +187,15 @@ async def test_a_release_and_a_hold_are_heard_by_a_run_that_is_up(stack: Prefect
 async def test_a_stop_is_heard_by_a_run_that_is_up(stack: PrefectStack, api: PrefectApi) -> None:
     before = len(await crossings(stack))
     await stack.cutover("release", NIGHT)
-    await becomes_true(lambda: has_crossed(stack, before + 1), "it goes on")
+    await wait_until(lambda: has_crossed(stack, before + 1), "it goes on")
     await stack.cutover("stop", NIGHT, "--because", "enough", "--confirm", NIGHT)
     stopped = datetime.now(UTC)
     await nothing_crosses_after(stack, stopped + HEARD_WITHIN)
 
     run = (await runs(api, "run-wave"))[-1]
     assert (await ended(api, run["id"]))["state"]["name"] == "Unfinished"
-    there = await truth(stack)
-    sides = Counter(there[ref]["side"] for ref in await board(stack, NIGHT))
+    numbers = await truth(stack)
+    sides = Counter(numbers[ref]["side"] for ref in await board(stack, NIGHT))
     crossed = len(await crossings(stack))
     assert sides == {"cloud": crossed, "on_premises": IN_NIGHT - crossed}
     assert 0 < crossed < IN_NIGHT
@@ -217,20 +209,20 @@ async def test_prefect_down(stack: PrefectStack, api: PrefectApi) -> None:
     assert lines == ["cutover status", f"cutover run {WAVE}", "cutover deploy", "cutover worker", "cutover sweep"]
     await stack.cutover("status")
     await stack.cutover("run", WAVE)
-    there = await truth(stack)
-    assert [there[ref]["side"] for ref in await board(stack, WAVE)] == ["cloud"] * IN_WAVE
+    numbers = await truth(stack)
+    assert [numbers[ref]["side"] for ref in await board(stack, WAVE)] == ["cloud"] * IN_WAVE
 
     began = datetime.now(UTC)
     await stack.start_prefect()
     await stack.cutover("deploy")
     stack.open("worker-3", "worker")
     await stack.cutover("sweep")
-    await let_sweeps_come(api, active=True)
-    await becomes_true(lambda: swept(api, began), "a sweep has run by itself", WITHIN_S)
-    coming = [datetime.fromisoformat(one["expected_start_time"]) for one in await runs(api, "sweep", "SCHEDULED")]
+    await set_sweeps_active(api, active=True)
+    await wait_until(lambda: swept(api, began), "a sweep has run by itself", WITHIN_S)
+    coming = [datetime.fromisoformat(run["expected_start_time"]) for run in await runs(api, "sweep", "SCHEDULED")]
     assert {later - earlier for earlier, later in itertools.pairwise(coming)} == {SWEEP_EVERY}
-    told = json.loads((await stack.cutover("status", "--json")).splitlines()[-1])
-    assert [one["ref"] for one in told["numbers"] if one["status"] in ("ready", "running") or one["dark_s"]] == []
+    rows = json.loads((await stack.cutover("status", "--json")).splitlines()[-1])["numbers"]
+    assert [row["ref"] for row in rows if row["status"] in ("ready", "running") or row["dark_s"]] == []
 
 
 # -- looking
@@ -257,13 +249,13 @@ async def is_up(api: PrefectApi, run: str) -> bool:
 
 async def runs(api: PrefectApi, flow: str, state: str | None = None) -> list[dict[str, Any]]:
     """By when they are, or were, to start."""
-    asked: dict[str, Any] = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    query: dict[str, Any] = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_ASC"}
     if state is not None:
-        asked["flow_runs"] = {"state": {"type": {"any_": [state]}}}
-    found: list[dict[str, Any]] = await api.ask("POST", "/flow_runs/filter", asked)
-    return found
+        query["flow_runs"] = {"state": {"type": {"any_": [state]}}}
+    rows: list[dict[str, Any]] = await api.ask("POST", "/flow_runs/filter", query)
+    return rows
 
 
 async def swept(api: PrefectApi, since: datetime) -> bool:
     done = await runs(api, "sweep", "COMPLETED")
-    return any(datetime.fromisoformat(one["start_time"]) >= since for one in done)
+    return any(datetime.fromisoformat(run["start_time"]) >= since for run in done)

@@ -24,6 +24,7 @@ from migration.runtime.process_tree import ChildProcess
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.prefect_stack import PrefectStack, write_scenario
+from tests.harness.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -42,20 +43,16 @@ REPEATABLE = ("onprem.two_step",)
 # Seconds; each is several times what it takes on two cores with nothing else to do.
 BEGINS_WITHIN_S = 240
 ENDS_WITHIN_S = 300
-LOOK_EVERY_S = 0.5
 
 
 @pytest_asyncio.fixture
 async def stack(database_url: str, tmp_path: Path) -> AsyncIterator[PrefectStack]:
-    async with PrefectStack(tmp_path / "house", database_url) as made:
-        yield made
+    async with PrefectStack(tmp_path / "servers", database_url) as stack:
+        yield stack
 
 
-async def becomes_true(asked: Callable[[], Awaitable[bool]], within_s: float, what: str) -> None:
-    until = asyncio.get_running_loop().time() + within_s
-    while not await asked():
-        assert asyncio.get_running_loop().time() < until, f"{what}: not within {within_s} s"
-        await asyncio.sleep(LOOK_EVERY_S)
+async def wait_until(condition: Callable[[], Awaitable[bool]], within_s: float, what: str) -> None:
+    await wait_for(condition, what, within_s=within_s)
 
 
 async def test_a_scheduled_wave_survives_a_worker_and_the_server(stack: PrefectStack, tmp_path: Path) -> None:
@@ -68,7 +65,7 @@ async def test_a_scheduled_wave_survives_a_worker_and_the_server(stack: PrefectS
     before = await holders(stack)
     assert before == set(), "nothing moves before the window"
 
-    await becomes_true(lambda: in_the_middle(stack), BEGINS_WITHIN_S, "the wave is in the middle")
+    await wait_until(lambda: in_the_middle(stack), BEGINS_WITHIN_S, "the wave is in the middle")
     runs = await wave_runs(stack)
     assert {run["parameters"]["part"] for run in runs} == {0, 1}
     assert all(run["auto_scheduled"] for run in runs), "a schedule began them, and nobody else"
@@ -78,13 +75,13 @@ async def test_a_scheduled_wave_survives_a_worker_and_the_server(stack: PrefectS
     await stack.restart_prefect()
     assert await left(stack) >= ENOUGH_MOVED
 
-    await becomes_true(lambda: goes_on_to_the_end(stack, workers[1]), ENDS_WITHIN_S, "the other worker goes on")
+    await wait_until(lambda: goes_on_to_the_end(stack, workers[1]), ENDS_WITHIN_S, "the other worker goes on")
     await stack.cutover("run", WAVE, "--patience", "100")
     await the_wave_is_over(stack, tmp_path, start)
 
 
 async def scheduled(stack: PrefectStack) -> datetime:
-    """Give the wave a window that opens soon, and have Prefect told. Returns the moment."""
+    """Give the wave a window that opens soon, and deploy it to Prefect. Returns when it opens."""
     start = (datetime.now(ZoneInfo(ZONE)) + LEAD).replace(microsecond=0)
     local = f"{start:%Y-%m-%d %H:%M:%S}"
     await stack.cutover("plan", WAVE, "--from", local, "--tz", ZONE, "--concurrency", "25")
@@ -98,7 +95,7 @@ async def scheduled(stack: PrefectStack) -> datetime:
 
 async def in_the_middle(stack: PrefectStack) -> bool:
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-        return sum(1 for one in await oracle.numbers() if one["registered"]) >= ENOUGH_MOVED
+        return sum(1 for number in await oracle.numbers() if number["registered"]) >= ENOUGH_MOVED
 
 
 async def left(stack: PrefectStack) -> int:
@@ -107,8 +104,8 @@ async def left(stack: PrefectStack) -> int:
 
 async def wave_runs(stack: PrefectStack) -> list[dict[str, Any]]:
     async with PrefectApi(stack.prefect_url) as api:
-        asked = {"flows": {"name": {"any_": ["run-wave"]}}}
-        runs: list[dict[str, Any]] = await api.ask("POST", "/flow_runs/filter", asked)
+        query = {"flows": {"name": {"any_": ["run-wave"]}}}
+        runs: list[dict[str, Any]] = await api.ask("POST", "/flow_runs/filter", query)
         return runs
 
 
@@ -140,26 +137,30 @@ async def holders(stack: PrefectStack) -> set[str]:
 
 async def the_wave_is_over(stack: PrefectStack, tmp_path: Path, start: datetime) -> None:
     async with SandboxControl(str(stack.manifest["sandbox_url"])) as oracle:
-        truth = {one["e164"]: one for one in await oracle.numbers()}
+        truth = {number["e164"]: number for number in await oracle.numbers()}
         calls = await oracle.calls()
     ours = await board(stack)
     assert Counter((position.status, position.side) for position in ours) == {(Status.DONE, Side.CLOUD): NUMBERS}
     assert {position.e164: position.side.value for position in ours} == {
-        e164: one["side"] for e164, one in truth.items()
+        e164: number["side"] for e164, number in truth.items()
     }
     alone = await with_one_holder(stack)
     one_register_each(calls, truth, troubles(stack, tmp_path))
     nothing_was_sent_twice(calls, alone - set(troubles(stack, tmp_path)))
-    assert [one for one in truth.values() if one["double_effects"] or one["wrong_pins"]] == []
-    assert min(datetime.fromisoformat(one["at"]) for one in calls if one["call"] == "register") >= start
+    assert [number for number in truth.values() if number["double_effects"] or number["wrong_pins"]] == []
+    assert min(datetime.fromisoformat(call["at"]) for call in calls if call["call"] == "register") >= start
     never_two_at_once(await attempts(stack))
 
 
 def troubles(stack: PrefectStack, tmp_path: Path) -> dict[str, tuple[str, str]]:
     """Route and kind of the fault that a number met, by number."""
     rows = yaml.safe_load((tmp_path / "fleet.yaml").read_text())["numbers"]
-    told = zip(stack.manifest["numbers"], rows, strict=True)
-    return {one["e164"]: (row["faults"][0]["route"], row["faults"][0]["kind"]) for one, row in told if "faults" in row}
+    pairs = zip(stack.manifest["numbers"], rows, strict=True)
+    return {
+        number["e164"]: (row["faults"][0]["route"], row["faults"][0]["kind"])
+        for number, row in pairs
+        if "faults" in row
+    }
 
 
 async def with_one_holder(stack: PrefectStack) -> set[str]:
@@ -170,26 +171,26 @@ async def with_one_holder(stack: PrefectStack) -> set[str]:
 
 def one_register_each(calls: Sequence[Mapping[str, Any]], numbers: Collection[str], met: Mapping[str, Any]) -> None:
     """Those that were refused or never heard of again are counted too: the far side counts them against the number."""
-    sent = [one for one in calls if one["call"] == "register"]
-    assert Counter(one["e164"] for one in sent if one["effect"]) == dict.fromkeys(numbers, 1)
+    sent = [call for call in calls if call["call"] == "register"]
+    assert Counter(call["e164"] for call in sent if call["effect"]) == dict.fromkeys(numbers, 1)
     # What a cut connection kept from the far side had to be sent again, once.
     again = {e164 for e164, fault in met.items() if fault == CUT_OFF}
-    assert Counter(one["e164"] for one in sent) == {e164: 2 if e164 in again else 1 for e164 in numbers}
+    assert Counter(call["e164"] for call in sent) == {e164: 2 if e164 in again else 1 for e164 in numbers}
 
 
 def nothing_was_sent_twice(calls: Sequence[Mapping[str, Any]], numbers: Collection[str]) -> None:
-    """What the far side saw of a number is what one worker sends, in its order, and nothing of a second one."""
+    """The sandbox recorded for a number what a single worker sends, in its order, and nothing of a second one."""
     assert len(numbers) > NUMBERS / 2
     sent: dict[str, list[str]] = {e164: [] for e164 in numbers}
-    for one in calls:
-        if one["e164"] in sent and one["write"] and one["call"] not in REPEATABLE:
-            sent[one["e164"]].append(one["call"])
+    for call in calls:
+        if call["e164"] in sent and call["write"] and call["call"] not in REPEATABLE:
+            sent[call["e164"]].append(call["call"])
     assert {e164: got for e164, got in sent.items() if got != ONE_WORKERS} == {}
 
 
-def never_two_at_once(told: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def never_two_at_once(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """No holder's attempt at a number begins before another holder's attempt at it has ended."""
-    for ref, rows in told.items():
+    for ref, rows in histories.items():
         for earlier, later in itertools.pairwise(rows):
             if earlier["holder"] != later["holder"]:
                 assert earlier["ended_at"] is not None, ref
