@@ -90,6 +90,15 @@ OTHER_RUNS = {"dark": pytest.mark.slow} | dict.fromkeys(("no_backup", "new", "ex
 WITHOUT_CLIENT = ("dark", "new")
 
 
+WRONG_TODAY = {
+    ("expired", "pin_while_not_on_cloud", "onprem_keeps"): pytest.mark.xfail(
+        strict=True,
+        reason="nobody has measured whether Graph's PIN call works here, and its answer is believed: "
+        "`register` is sent with a PIN that On-Premises does not have",
+    )
+}
+
+
 def _switches() -> list[Any]:
     """Every kind with every value, other than the default, of every switch that concerns it."""
     cases = []
@@ -97,8 +106,12 @@ def _switches() -> list[Any]:
         for kind, value in product(("healthy", *OTHER_RUNS), spec.values):
             concerns_client = section == "On-Premises"
             if value != spec.default and not (concerns_client and kind in WITHOUT_CLIENT):
-                marks = OTHER_RUNS.get(kind, ())
-                cases.append(pytest.param(kind, spec.name, value, id=f"{kind}-{spec.name}-{value}", marks=marks))
+                marks = [OTHER_RUNS.get(kind), WRONG_TODAY.get((kind, spec.name, str(value)))]
+                cases.append(
+                    pytest.param(
+                        kind, spec.name, value, id=f"{kind}-{spec.name}-{value}", marks=[mark for mark in marks if mark]
+                    )
+                )
     return cases
 
 

@@ -43,7 +43,7 @@ REMOVALS = {
         "migration/steps/register.py",
         "        if both.serving:\n            return NotDone(both.facts())",
         "        if True:\n            return NotDone(both.facts())",
-        (LOST + "::test_lagging_reads_cause_no_second_register[sqlite-dark-100]",),
+        ("tests/unit/steps/test_register.py",),
     ),
     "the wait for a call that may still be in flight": Removal(
         "migration/engine/settlement.py", "        if now < shows_by:\n", "        if False:\n", (TWO_WORKERS,)
@@ -94,7 +94,7 @@ REMOVALS = {
         "migration/engine/failures.py",
         "            return await self._read_sides(run.number)\n        except",
         "            return Evidence(side=run.number.state.side)\n        except",
-        (BACK + "::test_a_number_taken_down_by_a_wrong_pin_is_recovered",),
+        ("tests/unit/engine/test_failures.py",),
     ),
     "the override that a bare subscription would remove": Removal(
         "migration/steps/subscribe.py",
