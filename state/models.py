@@ -201,14 +201,14 @@ class MigrationTable(Base):
     lease_holder: Mapped[str | None] = mapped_column(String(120))
     lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(default=0)
-    # Raised by whatever arrives while a worker is at the number; a fenced write names the version that it read.
-    version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     moving_until: Mapped[datetime | None]  # until then it takes one of its wave's slots, also between its steps
     # A person released the wave after this number had failed; it does not count in the halt rule again.
     failure_known: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # Raised by whatever arrives while a worker is at the number; a fenced write names the version that it read.
+    version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),
