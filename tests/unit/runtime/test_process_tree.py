@@ -44,7 +44,7 @@ def test_kill_ends_the_whole_tree(start_parent: Callable[[float], ChildProcess])
     assert marked_pids(child.mark) == set()
 
 
-def test_a_grandchild_that_outlifetime_s_its_parent_is_ended(start_parent: Callable[[float], ChildProcess]) -> None:
+def test_a_grandchild_that_outlives_its_parent_is_ended(start_parent: Callable[[float], ChildProcess]) -> None:
     child = start_parent(0.5)
     child.process.wait(20)
     assert len(child.running_pids()) == 1
