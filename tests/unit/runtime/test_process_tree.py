@@ -9,7 +9,7 @@ import pytest
 
 from migration.runtime.process_tree import ChildProcess, marked_pids
 
-# A parent that starts a grandchild in a session of its own and lifetime_s for so many seconds.
+# A parent that starts a grandchild in a session of its own and lives for so many seconds.
 PARENT = """
 import subprocess, sys, time
 grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
