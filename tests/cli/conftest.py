@@ -1,4 +1,4 @@
-"""One sandbox for the tests that only read; a desk for each test."""
+"""One sandbox for the tests of a module that only read; a home folder for each test."""
 
 import asyncio
 import shutil
@@ -15,18 +15,18 @@ from tests.harness.operator import Operator, build_operator
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """Verbs reach it through the ledger, which the tests of every day try on both: here the other one is slow."""
+    """SQLite in `make test`, PostgreSQL in `make test-slow`: the ledger below the commands has tests on both."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
 @pytest.fixture
 def make_operator(tmp_path: Path, database_url: str) -> MakeOperator:
-    """`operator(kinds=[...], world=...)`: a desk with nothing imported, on either database."""
+    """Builds an operator with nothing imported; the options are those of `build_harness`."""
 
-    def made(**how: Any) -> Operator:
+    def make(**how: Any) -> Operator:
         return asyncio.run(build_operator(tmp_path / "home", database_url, **how))
 
-    return made
+    return make
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def sandbox() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxProcess) -> Path:
-    """A home with the fleet taken in."""
+    """A home folder with the fleet imported."""
     cli = build_cli_fixture(tmp_path_factory.mktemp("template"), sandbox)
     assert cli.cutover("import", cli.inventory()).exit_code == 0
     return cli.home
@@ -45,7 +45,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxProcess) 
 
 @pytest.fixture
 def empty_cli(tmp_path: Path, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> CliFixture:
-    """A desk before anything was imported."""
+    """A home folder with nothing imported."""
     for name in ("CUTOVER_DATABASE_URL", "CUTOVER_MASTER_KEY"):
         monkeypatch.delenv(name, raising=False)
     return build_cli_fixture(tmp_path / "home", sandbox)
@@ -53,6 +53,6 @@ def empty_cli(tmp_path: Path, sandbox: SandboxProcess, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def cli(tmp_path: Path, sandbox: SandboxProcess, template: Path) -> CliFixture:
-    """A desk with the fleet taken in."""
+    """A home folder with the fleet imported."""
     shutil.copytree(template, tmp_path / "home")
     return build_cli_fixture(tmp_path / "home", sandbox)

@@ -1,4 +1,4 @@
-"""What a command left behind: every row, every file, everything that was sent."""
+"""What a command may have changed: rows, files, and calls that were sent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def everything(operator: Operator) -> dict[str, list[Any]]:
 
 
 def sent(operator: Operator) -> list[str]:
-    """What the far sides were asked to change, and the commands that were run."""
+    """The writes that the sandbox received, and the named commands that were run."""
     return [call.call for call in operator.harness.sandbox.world.calls if call.write] + operator.harness.commands
 
 

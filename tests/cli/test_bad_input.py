@@ -1,4 +1,4 @@
-"""Whatever is wrong is one clear line, the documented exit code, and no traceback; nothing is half-written."""
+"""Every mistake gives one line on stderr, the documented exit code and no traceback; nothing is written."""
 
 import os
 import sqlite3
@@ -18,8 +18,8 @@ def rows(cli: CliFixture, table: str = "numbers") -> int:
     return count
 
 
-def imported(cli: CliFixture, path: str) -> list[str]:
-    """The lines of a refused import; nothing was written."""
+def refused_import(cli: CliFixture, path: str) -> list[str]:
+    """The lines of a refused import. Asserts that nothing was written."""
     output = cli.cutover("import", path)
     assert output.exit_code == 1
     assert (rows(cli), rows(cli, "customers"), rows(cli, "secrets")) == (0, 0, 0)
@@ -35,15 +35,15 @@ def imported(cli: CliFixture, path: str) -> list[str]:
 def test_a_missing_column(empty_cli: CliFixture) -> None:
     path = Path(empty_cli.inventory())
     path.write_text(path.read_text().replace("customer,", "client,", 1))
-    lines = imported(empty_cli, str(path))
+    lines = refused_import(empty_cli, str(path))
     assert lines == [
         f"cutover: {path}: line 1, customer: the column is missing",
         f"cutover: {path}: line 1, client: no such column; docs/inventory.md lists them",
     ]
 
 
-def test_a_duplicate(empty_cli: CliFixture) -> None:
-    (line,) = imported(
+def test_a_duplicate_number(empty_cli: CliFixture) -> None:
+    (line,) = refused_import(
         empty_cli, empty_cli.inventory(empty_cli.fleet[0], empty_cli.fleet[1] | {"e164": empty_cli.fleet[0]["e164"]})
     )
     assert "line 3, e164" in line
@@ -51,8 +51,8 @@ def test_a_duplicate(empty_cli: CliFixture) -> None:
     assert empty_cli.fleet[0]["e164"] not in line
 
 
-def test_not_e164(empty_cli: CliFixture) -> None:
-    (line,) = imported(empty_cli, empty_cli.inventory(empty_cli.fleet[0] | {"e164": "015123456781"}))
+def test_a_number_that_is_not_e164(empty_cli: CliFixture) -> None:
+    (line,) = refused_import(empty_cli, empty_cli.inventory(empty_cli.fleet[0] | {"e164": "015123456781"}))
     assert "line 2, e164: " in line
     assert "is not an E.164 number" in line
 
@@ -61,11 +61,11 @@ def test_not_e164(empty_cli: CliFixture) -> None:
     ("column", "value"), [("profile", "mian"), ("stop_command", "halt"), ("hook", "nobody"), ("start_command", "boot")]
 )
 def test_a_name_that_the_admin_file_lacks(empty_cli: CliFixture, column: str, value: str) -> None:
-    (line,) = imported(empty_cli, empty_cli.inventory(empty_cli.fleet[0], **{column: value}))
+    (line,) = refused_import(empty_cli, empty_cli.inventory(empty_cli.fleet[0], **{column: value}))
     assert f"line 2, {column}: the admin file names no {column.replace('_', ' ')} '{value}'" in line
 
 
-def test_a_file_that_is_not_there(empty_cli: CliFixture) -> None:
+def test_a_missing_file(empty_cli: CliFixture) -> None:
     output = empty_cli.cutover("import", "nowhere.csv")
     assert (output.exit_code, output.error_line) == (2, "there is no file nowhere.csv")
 
@@ -79,7 +79,7 @@ def test_a_token_that_graph_refuses(empty_cli: CliFixture) -> None:
     assert rows(empty_cli) == 0
 
 
-def test_graph_is_unreachable(empty_cli: CliFixture) -> None:
+def test_an_unreachable_graph(empty_cli: CliFixture) -> None:
     output = empty_cli.cutover("import", empty_cli.inventory(), env={"CUTOVER_GRAPH_URL": "http://127.0.0.1:9"})
     assert output.exit_code == 1
     assert "never left" in output.error_line or "no answer" in output.error_line
@@ -117,7 +117,7 @@ def test_a_key_file_that_others_may_read(cli: CliFixture) -> None:
     assert (output.exit_code, "chmod 600" in output.error_line) == (1, True)
 
 
-def test_no_key_file(cli: CliFixture) -> None:
+def test_a_missing_key_file(cli: CliFixture) -> None:
     (cli.home / "master.key").unlink()
     output = cli.cutover("status")
     assert (output.exit_code, "put the copy that you kept there" in output.error_line) == (1, True)
@@ -135,7 +135,7 @@ def test_the_wrong_key(cli: CliFixture, verb: tuple[str, ...]) -> None:
     assert "runbooks/key-lost.md" in output.error_line
 
 
-def test_no_admin_file(cli: CliFixture) -> None:
+def test_a_missing_admin_file(cli: CliFixture) -> None:
     (cli.home / "cutover.toml").unlink()
     output = cli.cutover("status")
     assert (output.exit_code, "`cutover init` writes one" in output.error_line) == (1, True)
@@ -205,7 +205,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("verb", UNKNOWN, ids=" ".join)
 @pytest.mark.parametrize("as_json", [False, True])
-def test_no_such_number_wave_or_profile(cli: CliFixture, verb: tuple[str, ...], as_json: bool) -> None:
+def test_an_unknown_number_wave_or_profile(cli: CliFixture, verb: tuple[str, ...], as_json: bool) -> None:
     output = cli.cutover(*verb, *(["--json"] if as_json else []))
     assert output.exit_code == 10
     assert "no " in output.error_line
@@ -218,48 +218,48 @@ def test_no_such_number_wave_or_profile(cli: CliFixture, verb: tuple[str, ...], 
 @pytest.mark.parametrize(
     "verb", [("fly", "--json"), ("show", "--json"), ("resolve", "N-0001", "--because", "x", "--json")]
 )
-def test_a_script_gets_a_document_of_a_mistake_too(cli: CliFixture, verb: tuple[str, ...]) -> None:
+def test_a_mistake_with_json_prints_a_document(cli: CliFixture, verb: tuple[str, ...]) -> None:
     output = cli.cutover(*verb)
     assert (output.exit_code, output.document) == (2, {"error": output.error_line, "exit_code": 2})
     assert len(output.stdout.splitlines()) == 1
 
 
-def test_a_number_is_named_as_other_programs_print_it(cli: CliFixture) -> None:
+def test_a_number_is_accepted_in_other_notations(cli: CliFixture) -> None:
     e164 = cli.fleet[0]["e164"]
-    for named in (e164[1:], f"{e164[:3]} ({e164[3:6]}) {e164[6:9]}-{e164[9:]}", "n-1", "N1", "n0001"):
-        output = cli.cutover("hold", named, "--dry-run", "--json")
-        assert (output.exit_code, output.document["now"]["ref"]) == (0, "N-0001"), named
+    for text in (e164[1:], f"{e164[:3]} ({e164[3:6]}) {e164[6:9]}-{e164[9:]}", "n-1", "N1", "n0001"):
+        output = cli.cutover("hold", text, "--dry-run", "--json")
+        assert (output.exit_code, output.document["now"]["ref"]) == (0, "N-0001"), text
     assert cli.cutover("show", "N-11").exit_code == 10
 
 
 @pytest.mark.parametrize("verb", ["enter-code N-0001", "enter-code N-0001 --stdin", "resolve N-0001 --pin-handed-in"])
-def test_standard_input_is_closed(cli: CliFixture, verb: str) -> None:
-    """As cron and some schedulers start a command; pytest's own standard input is not what a process has."""
-    more = ["--because", "x"] if verb.startswith("resolve") else []
+def test_a_closed_standard_input(cli: CliFixture, verb: str) -> None:
+    """Cron and some schedulers start a command without a standard input. A new process, because pytest has one."""
+    reason = ["--because", "x"] if verb.startswith("resolve") else []
     command = [sys.executable, "-c", "import sys; sys.stdin = None; from migration.cli.__main__ import main; main()"]
-    told = subprocess.run(
-        [*command, *verb.split(), *more], env=os.environ | cli.env, capture_output=True, text=True, check=False
+    result = subprocess.run(
+        [*command, *verb.split(), *reason], env=os.environ | cli.env, capture_output=True, text=True, check=False
     )
-    assert told.returncode in (1, 2)
-    (line,) = told.stderr.splitlines()
+    assert result.returncode in (1, 2)
+    (line,) = result.stderr.splitlines()
     assert line in ("cutover: nothing was typed; nothing was changed", "cutover: no code was given")
 
 
-def test_a_reader_that_has_gone_is_no_error_of_the_database(cli: CliFixture) -> None:
+def test_a_closed_pipe_is_no_error_of_the_database(cli: CliFixture) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "migration.cli", "status", "--json"]
-    told = subprocess.run(
+    result = subprocess.run(
         command, env=os.environ | cli.env, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writing)
-    assert told.stderr == ""
+    assert result.stderr == ""
 
 
 @pytest.mark.parametrize("columns", ["40", "200"])
-def test_what_is_to_be_typed_can_be_copied_from_any_terminal(cli: CliFixture, columns: str) -> None:
+def test_a_command_is_not_broken_by_the_width_of_the_terminal(cli: CliFixture, columns: str) -> None:
     terminal, end = os.openpty()
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "migration.cli", "status"],
         env=os.environ | cli.env | {"COLUMNS": columns, "TERM": "dumb"},
         stdout=end,
@@ -267,28 +267,28 @@ def test_what_is_to_be_typed_can_be_copied_from_any_terminal(cli: CliFixture, co
     )
     os.close(end)
     with os.fdopen(terminal, "rb") as reading:
-        shown = os.read(reading.fileno(), 100_000).decode()
-    assert told.returncode == 0
-    assert "cutover run N-0001" in shown
-    assert "on_premises" in shown
+        text = os.read(reading.fileno(), 100_000).decode()
+    assert result.returncode == 0
+    assert "cutover run N-0001" in text
+    assert "on_premises" in text
 
 
-def test_a_pipe_gets_every_row_unfolded(cli: CliFixture) -> None:
+def test_a_pipe_gets_one_line_for_each_row(cli: CliFixture) -> None:
     rows = cli.cutover("preflight", env={"COLUMNS": "40"}).stdout.splitlines()
     numbers = cli.cutover("preflight", "--json").document["numbers"]
-    assert [line.split()[0] for line in rows if line.startswith("N-")] == [one["ref"] for one in numbers]
-    assert len(rows) == len(numbers) + 3  # a header, and two lines that sum up
+    assert [line.split()[0] for line in rows if line.startswith("N-")] == [number["ref"] for number in numbers]
+    assert len(rows) == len(numbers) + 3  # a header and two lines of summary
     assert all(line == line.rstrip() for line in rows)
 
 
-def test_no_such_number_for_a_code(cli: CliFixture) -> None:
+def test_a_code_for_an_unknown_number(cli: CliFixture) -> None:
     output = cli.cutover("enter-code", "N-9999", "--stdin", typed="123456\n")
     assert output.exit_code == 10
     assert "123456" not in output.stderr
 
 
 @pytest.mark.parametrize("typed", ["12345\n", "abcdef\n", "1234567\n"])
-def test_what_is_no_code(cli: CliFixture, typed: str) -> None:
+def test_a_code_of_another_format(cli: CliFixture, typed: str) -> None:
     output = cli.cutover("enter-code", "N-0001", "--stdin", typed=typed)
     assert (output.exit_code, "a code is six digits" in output.error_line) == (1, True)
     assert typed.strip() not in output.stderr
@@ -312,7 +312,7 @@ USAGE = {
 
 
 @pytest.mark.parametrize("verb", USAGE, ids=" ".join)
-def test_usage_is_one_line(cli: CliFixture, verb: tuple[str, ...]) -> None:
+def test_an_error_of_usage_is_one_line(cli: CliFixture, verb: tuple[str, ...]) -> None:
     output = cli.cutover(*verb, typed="")
     assert output.error_line.startswith(USAGE[verb]), output.stderr
     assert output.exit_code == (1 if "nothing was typed" in USAGE[verb] else 2)
@@ -324,17 +324,17 @@ def test_cutover_alone_shows_its_help(cli: CliFixture) -> None:
     assert "preflight" in output.stdout
 
 
-def test_a_new_token_for_nobody(cli: CliFixture) -> None:
+def test_a_new_token_without_a_profile(cli: CliFixture) -> None:
     output = cli.cutover("profile", "--new-token")
     assert (output.exit_code, "which profile" in output.error_line) == (2, True)
 
 
-def test_nothing_to_run(empty_cli: CliFixture) -> None:
+def test_a_run_with_nothing_imported(empty_cli: CliFixture) -> None:
     output = empty_cli.cutover("run")
     assert (output.exit_code, "cutover import FILE" in output.error_line) == (2, True)
 
 
-def test_a_code_is_taken_while_another_worker_holds_the_number(cli: CliFixture) -> None:
+def test_a_code_is_accepted_while_another_worker_holds_the_number(cli: CliFixture) -> None:
     with sqlite3.connect(cli.home / "cutover.db") as database:
         database.execute(
             "UPDATE number_migrations SET status='running', lease_holder='w', lease_until='2099-01-01',"
@@ -345,12 +345,12 @@ def test_a_code_is_taken_while_another_worker_holds_the_number(cli: CliFixture) 
     assert output.exit_code == 0
 
 
-def test_a_home_that_cannot_be_made(cli: CliFixture) -> None:
+def test_a_home_folder_that_cannot_be_made(cli: CliFixture) -> None:
     output = cli.cutover("init", env={"CUTOVER_HOME": str(cli.home / "cutover.toml" / "home")})
     assert (output.exit_code, "cutover.toml" in output.error_line) == (1, True)
 
 
-def test_a_database_that_is_another_file(cli: CliFixture) -> None:
+def test_a_database_file_that_is_no_database(cli: CliFixture) -> None:
     (cli.home / "cutover.db").write_text("this is no database at all, but a text that is long enough to be read")
     output = cli.cutover("status")
     assert (output.exit_code, "file is not a database" in output.error_line) == (1, True)

@@ -1,4 +1,4 @@
-"""docs/commands.md and docs/inventory.md say what the command line and the importer know, no more and no less."""
+"""docs/commands.md and docs/inventory.md name exactly what the command line and the importer accept."""
 
 import csv
 import re
@@ -27,25 +27,27 @@ def rows(text: str) -> list[list[str]]:
     ]
 
 
-def told() -> dict[str, list[str]]:
+def documented_commands() -> dict[str, list[str]]:
     """Each command of the page with its options."""
-    found = {}
+    commands = {}
     for command, options, *_ in rows((DOCS / "commands.md").read_text()):
         verb = re.match(r"`cutover ([a-z-]+)", command)
         assert verb is not None, command
-        found[verb[1]] = re.findall(r"--[a-z-]+", options)
-    return found
+        commands[verb[1]] = re.findall(r"--[a-z-]+", options)
+    return commands
 
 
-def test_every_command_is_on_the_page_and_none_else() -> None:
-    assert set(told()) == set(COMMANDS)
+def test_the_page_has_every_command_and_no_other() -> None:
+    assert set(documented_commands()) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("verb", sorted(set(COMMANDS) - {"sandbox"}))
-def test_every_option_is_on_the_page_and_none_else(verb: str) -> None:
+def test_the_page_has_every_option_and_no_other(verb: str) -> None:
     parameters: list[Any] = COMMANDS[verb].params
-    options = {name for one in parameters for name in one.opts if name.startswith("--") and name != "--help"}
-    assert set(told()[verb]) == options
+    options = {
+        name for parameter in parameters for name in parameter.opts if name.startswith("--") and name != "--help"
+    }
+    assert set(documented_commands()[verb]) == options
 
 
 def test_every_setting_is_on_the_page() -> None:
@@ -59,14 +61,14 @@ def test_every_exit_code_is_on_the_page() -> None:
     assert all(f"`{word.value}`" in text for word in Disposition)
 
 
-def test_the_columns_of_an_inventory() -> None:
-    needed, _, more = (DOCS / "inventory.md").read_text().partition("## Optional columns")
-    assert [row[0].strip("`") for row in rows(needed)] == list(REQUIRED)
-    assert [row[0].strip("`") for row in rows(more)] == list(OPTIONAL)
-    assert all(region in more for region in REGIONS)
+def test_the_page_has_the_columns_of_an_inventory() -> None:
+    required, _, optional = (DOCS / "inventory.md").read_text().partition("## Optional columns")
+    assert [row[0].strip("`") for row in rows(required)] == list(REQUIRED)
+    assert [row[0].strip("`") for row in rows(optional)] == list(OPTIONAL)
+    assert all(region in optional for region in REGIONS)
 
 
-def test_the_example_is_an_inventory(tmp_path: Path) -> None:
+def test_the_example_on_the_page_is_a_valid_inventory(tmp_path: Path) -> None:
     example = re.search(r"```csv\n(.*?)```", (DOCS / "inventory.md").read_text(), re.DOTALL)
     assert example is not None
     path = tmp_path / "fleet.csv"

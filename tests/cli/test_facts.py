@@ -1,4 +1,4 @@
-"""Field facts set the switches of the sandbox: what was measured is what is rehearsed against."""
+"""Field facts set the switches of the sandbox: a rehearsal uses what was measured."""
 
 import json
 import sys
@@ -15,45 +15,45 @@ from tests.harness.servers import child, line_of
 
 
 def manifest(cli: CliFixture, *arguments: str) -> dict[str, Any]:
-    """What a sandbox of this home's own says when it is ready."""
+    """The ready line of `cutover sandbox` with this home folder."""
     with child(sys.executable, "-m", "migration.cli", "sandbox", *arguments, env=cli.env) as process:
-        told: dict[str, Any] = json.loads(line_of(process))
-    return told
+        ready: dict[str, Any] = json.loads(line_of(process))
+    return ready
 
 
-def test_every_switch_can_be_stated_as_a_fact_and_set_by_it() -> None:
+def test_every_switch_can_be_recorded_as_a_fact_and_set_by_it() -> None:
     assert set(field_facts()) - {"onprem_registration"} == set(switch_specs())
-    for known in field_facts().values():
-        for value in known.values or ("1",):
-            measured = {known.name: known.read(value)}
-            told = dict(one.split("=") for one in as_switches(measured))
-            set_so = with_values(Switches(), told)
-            assert as_world(measured) or str(getattr(set_so, known.name)).lower().startswith(value.lower())
+    for fact in field_facts().values():
+        for value in fact.values or ("1",):
+            recorded = {fact.name: fact.read(value)}
+            texts = dict(text.split("=") for text in as_switches(recorded))
+            switches = with_values(Switches(), texts)
+            assert as_world(recorded) or str(getattr(switches, fact.name)).lower().startswith(value.lower())
 
 
-def test_a_sandbox_as_measured(cli: CliFixture) -> None:
+def test_a_sandbox_uses_the_recorded_facts(cli: CliFixture) -> None:
     facts = {"platform_when_expired": "NOT_APPLICABLE", "read_lag_s": "12", "onprem_registration": "open"}
     for name, value in facts.items():
         output = cli.cutover("fact", name, value, "--because", "seen on N-0001")
         assert output.exit_code == 0, output.stderr
-    told = manifest(cli, "--as-measured", "--numbers", "1")
-    assert (told["world"], told["switches"]) == (
+    ready = manifest(cli, "--as-measured", "--numbers", "1")
+    assert (ready["world"], ready["switches"]) == (
         "open",
         {"platform_when_expired": "NOT_APPLICABLE", "read_lag_s": 12.0},
     )
-    # What is typed counts for more than what was measured, and without the option nothing is taken over.
-    typed = manifest(cli, "--as-measured", "--world", "after-sunset", "--switch", "read_lag_s=3")
-    assert (typed["world"], typed["switches"]["read_lag_s"]) == ("after-sunset", 3.0)
+    # An option overrides a field fact, and without --as-measured no field fact is used.
+    overridden = manifest(cli, "--as-measured", "--world", "after-sunset", "--switch", "read_lag_s=3")
+    assert (overridden["world"], overridden["switches"]["read_lag_s"]) == ("after-sunset", 3.0)
     assert manifest(cli)["switches"] == {}
 
 
-def test_a_measured_sandbox_needs_a_home(cli: CliFixture) -> None:
+def test_as_measured_needs_a_home_folder(cli: CliFixture) -> None:
     output = cli.cutover("sandbox", "--as-measured", env={"CUTOVER_HOME": str(cli.home / "nowhere")})
     assert (output.exit_code, output.stdout) == (1, "")
     assert "cutover init" in output.error_line
 
 
-def test_what_is_listed_is_what_the_code_asks_and_what_was_measured(cli: CliFixture) -> None:
+def test_the_list_has_the_facts_that_decide_and_the_recorded_ones(cli: CliFixture) -> None:
     first = cli.cutover("fact").stdout
     assert "onprem_registration" in first
     assert "webhook_retries" not in first
@@ -63,7 +63,7 @@ def test_what_is_listed_is_what_the_code_asks_and_what_was_measured(cli: CliFixt
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (("webhook_retries", "8d", "--because", "x"), "webhook_retries is 7d or 36h, not 8d"),
         (("read_lag_s", "soon", "--because", "x"), "read_lag_s is a number from 0 on, not soon"),
@@ -71,18 +71,22 @@ def test_what_is_listed_is_what_the_code_asks_and_what_was_measured(cli: CliFixt
         (("colours",), "no question is called colours; see `cutover fact --all`"),
     ],
 )
-def test_what_is_no_fact(cli: CliFixture, words: tuple[str, ...], said: str) -> None:
-    output = cli.cutover("fact", *words)
+def test_an_unknown_fact_or_value_is_refused(cli: CliFixture, arguments: tuple[str, ...], message: str) -> None:
+    output = cli.cutover("fact", *arguments)
     assert output.exit_code == 2
-    assert said in output.error_line
+    assert message in output.error_line
 
 
 @pytest.mark.parametrize(("value", "registers"), [("onprem_keeps", 0), ("refused", 0), ("accepted", 1)])
-def test_a_pin_that_graph_would_not_set_is_not_sent(make_operator: MakeOperator, value: str, registers: int) -> None:
-    """Its host is gone and nobody knows its PIN: what was measured decides whether Graph may be asked to set one."""
-    desk = make_operator(kinds=["host_gone"], world="after-sunset")
-    desk.import_numbers(pin="")
-    assert desk.cutover("fact", "pin_while_not_on_cloud", value, "--because", "tried on a spare number").exit_code == 0
-    position = desk.run_number()
-    assert desk.calls().count("register") == registers
+def test_a_fact_decides_whether_graph_is_asked_to_set_the_pin(
+    make_operator: MakeOperator, value: str, registers: int
+) -> None:
+    """The host is gone and the PIN is unknown: a field fact decides whether Graph is asked to set one."""
+    operator = make_operator(kinds=["host_gone"], world="after-sunset")
+    operator.import_numbers(pin="")
+    assert (
+        operator.cutover("fact", "pin_while_not_on_cloud", value, "--because", "tried on a spare number").exit_code == 0
+    )
+    position = operator.run_number()
+    assert operator.calls().count("register") == registers
     assert (position.runbook or "").endswith("pin-unknown.md") == (registers == 0)

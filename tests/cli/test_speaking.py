@@ -1,4 +1,4 @@
-"""How verbs speak: JSON on the last line, numbers masked unless asked for, a key that is never made twice."""
+"""The output of commands: JSON on the last line, masked numbers, and that `init` never makes a second key."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ READING: list[tuple[str, ...]] = [
 
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliFixture]:
-    """A desk after a run: one number is across, one waits for its code, one was on Cloud."""
+    """A home folder after a run: one number has moved, one waits for its code, one was on Cloud already."""
     with run_sandbox("--numbers", "3", "--kinds", "healthy,no_backup,on_cloud", "--seed", "6") as sandbox:
         cli = build_cli_fixture(tmp_path_factory.mktemp("moved"), sandbox)
         assert cli.cutover("import", cli.inventory()).exit_code == 0
@@ -34,7 +34,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliFixture]:
 
 
 def numbers_in(text: str, cli: CliFixture) -> list[str]:
-    """The full phone numbers of the fleet, and the one that smoke messages go to, that a text gives away."""
+    """Which full phone numbers of the fleet, or the number that gets smoke messages, are in a text."""
     known = [row["e164"].lstrip("+") for row in cli.fleet] + [SMOKE_TO.lstrip("+")]
     return [number for number in known if number in text]
 
@@ -48,7 +48,7 @@ def test_phone_numbers_are_masked(moved: CliFixture, verb: tuple[str, ...], as_j
     assert numbers_in(output.stdout + output.stderr, moved) == []
 
 
-def test_imports_and_runs_mask_them_too(tmp_path: Path) -> None:
+def test_imports_and_runs_mask_phone_numbers(tmp_path: Path) -> None:
     with run_sandbox("--numbers", "2", "--kinds", "healthy,no_backup", "--seed", "8") as sandbox:
         cli = build_cli_fixture(tmp_path / "home", sandbox)
         for verb in (("import", cli.inventory()), ("run", "--patience", "0"), ("run", "N-0002", "--patience", "0")):
@@ -59,7 +59,7 @@ def test_imports_and_runs_mask_them_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", [("status",), ("show", "N-0001")], ids=" ".join)
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_person_may_ask_for_the_full_number(moved: CliFixture, verb: tuple[str, ...], as_json: bool) -> None:
+def test_full_phone_numbers_are_shown_on_request(moved: CliFixture, verb: tuple[str, ...], as_json: bool) -> None:
     output = moved.cutover(*verb, "--show-numbers", *(["--json"] if as_json else []))
     assert moved.fleet[0]["e164"] in output.stdout
 
@@ -72,7 +72,7 @@ def test_json_is_one_document_on_the_last_line(moved: CliFixture, verb: tuple[st
 
 
 @pytest.mark.parametrize("verb", [("status",), ("preflight",), ("run", "--dry-run")], ids=" ".join)
-def test_looking_changes_nothing_at_the_far_sides(moved: CliFixture, verb: tuple[str, ...]) -> None:
+def test_reading_commands_change_nothing_on_either_side(moved: CliFixture, verb: tuple[str, ...]) -> None:
     def writes() -> list[Any]:
         calls = moved.sandbox.control("GET", "calls?since=0")["calls"]
         return [
@@ -84,15 +84,15 @@ def test_looking_changes_nothing_at_the_far_sides(moved: CliFixture, verb: tuple
     assert writes() == before
 
 
-def test_a_status_says_what_is_where_and_what_to_type(moved: CliFixture) -> None:
-    numbers = {one["ref"]: one for one in moved.cutover("status", "--json").document["numbers"]}
+def test_status_names_side_status_and_next_command(moved: CliFixture) -> None:
+    numbers = {number["ref"]: number for number in moved.cutover("status", "--json").document["numbers"]}
     assert (numbers["N-0001"]["side"], numbers["N-0001"]["status"]) == ("cloud", "done")
     assert numbers["N-0001"]["outage_s"] is not None
     assert numbers["N-0002"]["next_command"] == "cutover enter-code N-0002"
     assert numbers["N-0002"]["on"] == "customer"
 
 
-def test_a_code_is_taken_and_the_number_goes_on(tmp_path: Path) -> None:
+def test_an_entered_code_lets_the_number_continue(tmp_path: Path) -> None:
     with run_sandbox("--numbers", "1", "--kinds", "no_backup", "--seed", "9") as sandbox:
         cli = build_cli_fixture(tmp_path / "home", sandbox)
         assert cli.cutover("import", cli.inventory()).exit_code == 0
@@ -107,7 +107,7 @@ def test_a_code_is_taken_and_the_number_goes_on(tmp_path: Path) -> None:
         assert (number["side"], number["status"]) == ("cloud", "done")
 
 
-def test_a_new_token_is_taken_only_when_graph_accepts_it(tmp_path: Path) -> None:
+def test_a_new_token_is_stored_only_when_graph_accepts_it(tmp_path: Path) -> None:
     with run_sandbox("--numbers", "1", "--seed", "10") as sandbox:
         cli = build_cli_fixture(tmp_path / "home", sandbox)
         assert cli.cutover("import", cli.inventory()).exit_code == 0
@@ -130,14 +130,14 @@ def test_init_twice_keeps_the_key_and_the_admin_file(empty_cli: CliFixture) -> N
     assert key.strip() not in output.stdout
 
 
-def test_init_of_a_database_with_a_password_does_not_print_it(empty_cli: CliFixture) -> None:
+def test_init_does_not_print_the_password_of_a_database(empty_cli: CliFixture) -> None:
     url = "postgresql+asyncpg://me:pa55word@127.0.0.1:9/none"
     output = empty_cli.cutover("init", env={"CUTOVER_DATABASE_URL": url})
     assert output.exit_code == 1
     assert "pa55word" not in output.stdout + output.stderr
 
 
-def test_a_number_another_worker_holds_is_left_to_it(cli: CliFixture) -> None:
+def test_a_number_that_another_worker_holds_is_not_moved(cli: CliFixture) -> None:
     with sqlite3.connect(cli.home / "cutover.db") as database:
         database.execute("UPDATE number_migrations SET status='running', lease_holder='w', lease_until='2099-01-01'")
     database.close()
@@ -147,7 +147,7 @@ def test_a_number_another_worker_holds_is_left_to_it(cli: CliFixture) -> None:
     assert json.dumps(output.document).count("running") == 1
 
 
-def test_a_copied_home_goes_on_elsewhere(cli: CliFixture, tmp_path: Path) -> None:
+def test_a_copied_home_folder_works_elsewhere(cli: CliFixture, tmp_path: Path) -> None:
     shutil.copytree(cli.home, tmp_path / "elsewhere")
     other = build_cli_fixture(tmp_path / "elsewhere", cli.sandbox)
     assert len(other.cutover("status", "--json").document["numbers"]) == 2

@@ -1,4 +1,4 @@
-"""The verbs of an operator: what they change, what they refuse, and that a dry run writes nothing anywhere."""
+"""The commands of an operator: what they change, what they refuse, and that a dry run writes nothing."""
 
 import asyncio
 import json
@@ -49,25 +49,25 @@ DRY = [
 
 
 @pytest.mark.parametrize("verb", DRY, ids=" ".join)
-def test_a_dry_run_writes_nothing_anywhere(make_operator: MakeOperator, verb: tuple[str, ...]) -> None:
+def test_a_dry_run_changes_no_row_no_file_and_neither_side(make_operator: MakeOperator, verb: tuple[str, ...]) -> None:
     operator = make_operator(kinds=["healthy", "healthy", "verified", "healthy"], world="open")
     operator.import_numbers(**HOOK)
     assert operator.run_number("N-0003").side is Side.CLOUD
     operator.cutover("hold", "N-0002")
     operator.run_number("N-0002")
     assert operator.cutover("plan", "north", "--limit", "1", "--released", "none").exit_code == 0
-    rows, before, calls = everything(operator), files(operator), len(operator.harness.sandbox.world.log)
+    rows, folder, calls = everything(operator), files(operator), len(operator.harness.sandbox.world.log)
     writes = [call.call for call in operator.harness.sandbox.world.calls if call.write]
     output = operator.cutover(*verb, "--dry-run")
     assert output.exit_code == 0, output.stderr
     assert "Nothing was changed." in output.stdout
     assert everything(operator) == rows
-    assert files(operator) == before
+    assert files(operator) == folder
     assert [call.call for call in operator.harness.sandbox.world.calls if call.write] == writes
     if verb[0] != "back-to-onprem":
-        assert len(operator.harness.sandbox.world.log) == calls, "nothing was even asked"
-    told = operator.cutover(*verb, "--dry-run", "--json").document
-    assert told["dry_run"] is True
+        assert len(operator.harness.sandbox.world.log) == calls, "neither side was even read"
+    document = operator.cutover(*verb, "--dry-run", "--json").document
+    assert document["dry_run"] is True
     assert everything(operator) == rows
 
 
@@ -77,7 +77,7 @@ IRREVERSIBLE = [verb for verb in DRY if verb[0] in ("stop", "abort", "back-to-on
 
 
 @pytest.mark.parametrize("verb", IRREVERSIBLE, ids=" ".join)
-def test_what_cannot_be_taken_back_asks_for_the_number_again(
+def test_an_irreversible_command_needs_the_number_as_confirmation(
     make_operator: MakeOperator, verb: tuple[str, ...]
 ) -> None:
     operator = make_operator(kinds=["healthy", "healthy", "verified", "healthy"], world="open")
@@ -89,8 +89,8 @@ def test_what_cannot_be_taken_back_asks_for_the_number_again(
     assert output.exit_code == 2
     assert f"--confirm {verb[1]}" in output.error_line
     assert "would" in output.stdout
-    wrong = operator.cutover(*verb, "--confirm", "N-0004")
-    assert (wrong.exit_code, "is not " + verb[1] in wrong.error_line) == (2, True)
+    other = operator.cutover(*verb, "--confirm", "N-0004")
+    assert (other.exit_code, "is not " + verb[1] in other.error_line) == (2, True)
     assert everything(operator) == rows
     assert operator.cutover(*verb, "--confirm", verb[1]).exit_code == 0
     assert everything(operator) != rows
@@ -99,7 +99,7 @@ def test_what_cannot_be_taken_back_asks_for_the_number_again(
 # -- numbers
 
 
-def test_abort_tells_the_senders_and_ends(make_operator: MakeOperator) -> None:
+def test_abort_resumes_the_senders_and_ends_the_number(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers(**HOOK)
     operator.advance_to("drain")
@@ -108,11 +108,11 @@ def test_abort_tells_the_senders_and_ends(make_operator: MakeOperator) -> None:
     assert (output.document["now"]["status"], output.document["after"]["status"]) == ("ready", "aborted")
     assert operator.calls()[-2:] == ["pause_sends", "resume_sends"]
     assert operator.sandbox_number().platform == "ON_PREMISE"
-    again = operator.cutover("abort", "N-0001", "--because", "x", "--confirm", "N-0001")
-    assert (again.exit_code, again.error_line) == (1, "N-0001 is aborted; nothing was changed")
+    second = operator.cutover("abort", "N-0001", "--because", "x", "--confirm", "N-0001")
+    assert (second.exit_code, second.error_line) == (1, "N-0001 is aborted; nothing was changed")
 
 
-def test_a_code_that_was_refused_is_told_as_long_as_another_is_waited_for(make_operator: MakeOperator) -> None:
+def test_a_refused_code_is_reported_until_another_one_is_entered(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["no_backup"])
     operator.import_numbers()
     operator.advance_to("verify_code")
@@ -139,7 +139,7 @@ def test_abort_past_the_point_of_no_return_is_refused(make_operator: MakeOperato
     assert operator.calls() == calls
 
 
-def test_back_to_onprem_where_it_is_open(make_operator: MakeOperator) -> None:
+def test_back_to_onprem_in_an_open_world(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["verified"], world="open")
     operator.import_numbers(**HOOK)
     operator.run_number()
@@ -151,8 +151,8 @@ def test_back_to_onprem_where_it_is_open(make_operator: MakeOperator) -> None:
     )
     assert "the way back is unknown" in output.stdout
     assert operator.sandbox_number().side == "on_premises"
-    again = operator.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
-    assert (again.exit_code, again.error_line) == (1, "N-0001 is back on On-Premises already; nothing was changed")
+    second = operator.cutover("back-to-onprem", "N-0001", "--confirm", "N-0001")
+    assert (second.exit_code, second.error_line) == (1, "N-0001 is back on On-Premises already; nothing was changed")
 
 
 def test_back_to_onprem_in_a_closed_world(make_operator: MakeOperator) -> None:
@@ -181,11 +181,11 @@ def test_back_to_onprem_of_a_number_that_never_moved(make_operator: MakeOperator
     assert operator.calls() == []
 
 
-def refused(operator: Operator, *verb: str, code: int = 1) -> str:
-    """The one line of a refusal. No row is another, nothing was sent, and nothing was promised before it."""
+def refused(operator: Operator, *verb: str, exit_code: int = 1) -> str:
+    """The one line of a refusal. Asserts that no row changed, nothing was sent, and no effect was announced."""
     rows, calls = everything(operator), sent(operator)
     output = operator.cutover(*verb)
-    assert output.exit_code == code, output.stderr
+    assert output.exit_code == exit_code, output.stderr
     assert not re.search(r"^(will|after)", output.stdout, re.MULTILINE), output.stdout
     assert (everything(operator), sent(operator)) == (rows, calls)
     return output.error_line
@@ -194,31 +194,31 @@ def refused(operator: Operator, *verb: str, code: int = 1) -> str:
 BACK = ("back-to-onprem", "N-0001", "--confirm", "N-0001")
 
 
-def test_a_refused_way_back_changes_nothing(make_operator: MakeOperator) -> None:
+def test_a_refused_rollback_changes_nothing(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["verified", "healthy"], world="open")
     operator.import_numbers(**HOOK)
     assert refused(operator, *BACK).startswith("N-0001 never left On-Premises; nothing was changed; ")
     operator.cutover("abort", "N-0002", "--because", "x", "--confirm", "N-0002")
-    never = refused(operator, "back-to-onprem", "N-0002", "--confirm", "N-0002")
-    assert never == "N-0002 never left On-Premises; nothing was changed", "there is no migration left to abort"
+    line = refused(operator, "back-to-onprem", "N-0002", "--confirm", "N-0002")
+    assert line == "N-0002 never left On-Premises; nothing was changed", "there is no migration left to abort"
     operator.run_number()
     assert operator.cutover(*BACK).exit_code == 0
     assert refused(operator, *BACK) == "N-0001 is back on On-Premises already; nothing was changed"
     assert refused(operator, *BACK, "--dry-run") == "N-0001 is back on On-Premises already; nothing was changed"
 
 
-def test_a_way_back_that_is_closed_changes_nothing(make_operator: MakeOperator) -> None:
+def test_a_closed_rollback_changes_nothing(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy"], world="closing")
     operator.import_numbers()
     operator.run_number()
     operator.cutover("fact", "onprem_registration", "blocked", "--because", "1005 for N-0001")
     assert "it serves from Cloud and stays there; nothing was changed" in refused(operator, *BACK)
     operator.change_at_meta("platform", "NOT_APPLICABLE")
-    said = refused(operator, *BACK, "--dry-run")
-    assert '`cutover resolve N-0001 --switch FORWARD_RECOVERY --because "..." --confirm N-0001`' in said
+    line = refused(operator, *BACK, "--dry-run")
+    assert '`cutover resolve N-0001 --switch FORWARD_RECOVERY --because "..." --confirm N-0001`' in line
 
 
-def test_a_second_hold_and_a_second_release_change_nothing(make_operator: MakeOperator) -> None:
+def test_a_second_hold_or_release_changes_nothing(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers()
     assert refused(operator, "release", "N-0001") == "N-0001 is not on hold"
@@ -240,16 +240,18 @@ HELD_BY_ANOTHER = [
 
 
 @pytest.mark.parametrize("verb", HELD_BY_ANOTHER, ids=" ".join)
-def test_a_number_that_another_worker_holds(make_operator: MakeOperator, verb: tuple[str, ...]) -> None:
+def test_a_command_on_a_number_that_another_worker_holds_is_refused(
+    make_operator: MakeOperator, verb: tuple[str, ...]
+) -> None:
     operator = make_operator()
     operator.import_numbers()
     operator.with_app(lambda app: app.ledger.leases.acquire(1, "another worker", timedelta(minutes=1)))
-    assert "N-0001 is held by another worker" in refused(operator, *verb, code=11)
+    assert "N-0001 is held by another worker" in refused(operator, *verb, exit_code=11)
     operator.harness.clock.advance(61)
     assert operator.cutover(*verb).exit_code == 0, "its lease has ended"
 
 
-def test_an_abort_past_the_point_of_no_return_promises_nothing(make_operator: MakeOperator) -> None:
+def test_a_refused_abort_announces_no_effect(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers()
     operator.advance_to("confirm")
@@ -267,19 +269,19 @@ def test_an_abort_past_the_point_of_no_return_promises_nothing(make_operator: Ma
     ],
     ids=" ".join,
 )
-def test_a_reason_is_not_empty(make_operator: MakeOperator, verb: tuple[str, ...], because: str) -> None:
+def test_an_empty_reason_is_refused(make_operator: MakeOperator, verb: tuple[str, ...], because: str) -> None:
     operator = make_operator()
     operator.import_numbers()
     assert operator.cutover("plan", "north").exit_code == 0
-    said = refused(operator, *verb, "--because", because, code=2)
-    assert said == f"invalid value for '--because': it is empty; see `cutover {verb[0]} --help`"
+    line = refused(operator, *verb, "--because", because, exit_code=2)
+    assert line == f"invalid value for '--because': it is empty; see `cutover {verb[0]} --help`"
 
 
 @pytest.mark.parametrize("verb", ["hold", "release", "run", "preflight"])
-def test_a_name_is_not_empty(make_operator: MakeOperator, verb: str) -> None:
+def test_an_empty_name_is_refused(make_operator: MakeOperator, verb: str) -> None:
     operator = make_operator()
     operator.import_numbers()
-    assert refused(operator, verb, "", code=2) == "which number or wave? `cutover status` lists both"
+    assert refused(operator, verb, "", exit_code=2) == "which number or wave? `cutover status` lists both"
 
 
 def test_hold_and_release_of_a_number(make_operator: MakeOperator) -> None:
@@ -294,11 +296,11 @@ def test_hold_and_release_of_a_number(make_operator: MakeOperator) -> None:
     assert operator.cutover("release", "N-0001").error_line == "N-0001 is not on hold"
     assert operator.cutover("run", "N-0001").exit_code == 0
     events = operator.with_app(lambda app: app.queries.records.events(1))
-    assert any(one.kind == "hold" and one.facts["reason"] == "campaign" for one in events)
+    assert any(event.kind == "hold" and event.facts["reason"] == "campaign" for event in events)
 
 
 @pytest.mark.parametrize(
-    ("verb", "said"),
+    ("verb", "message"),
     [
         (("resolve", "N-0001", "--because", "x"), "give exactly one of"),
         (("resolve", "N-0001", "--look-again", "--two-step-off", "--because", "x"), "give exactly one of"),
@@ -323,15 +325,17 @@ def test_hold_and_release_of_a_number(make_operator: MakeOperator) -> None:
     ],
     ids=str,
 )
-def test_usage(make_operator: MakeOperator, verb: tuple[str, ...], said: str) -> None:
+def test_an_error_of_usage_names_what_is_wrong(
+    make_operator: MakeOperator, verb: tuple[str, ...], message: str
+) -> None:
     operator = make_operator()
     operator.import_numbers()
     output = operator.cutover(*verb)
-    assert (output.exit_code, said in output.error_line) == (2, True), output.stderr
+    assert (output.exit_code, message in output.error_line) == (2, True), output.stderr
 
 
 @pytest.mark.parametrize(
-    ("verb", "code", "said"),
+    ("verb", "exit_code", "message"),
     [
         (("hold", "nowhere"), 10, "there is no wave and no number nowhere"),
         (("release", "nowhere"), 10, "there is no wave and no number nowhere"),
@@ -359,32 +363,32 @@ def test_usage(make_operator: MakeOperator, verb: tuple[str, ...], said: str) ->
     ids=str,
 )
 def test_bad_input_is_one_line_and_changes_nothing(
-    make_operator: MakeOperator, verb: tuple[str, ...], code: int, said: str
+    make_operator: MakeOperator, verb: tuple[str, ...], exit_code: int, message: str
 ) -> None:
     operator = make_operator()
     operator.import_numbers()
     rows = everything(operator)
     output = operator.cutover(*verb)
-    assert (output.exit_code, said in output.error_line) == (code, True), output.stderr
+    assert (output.exit_code, message in output.error_line) == (exit_code, True), output.stderr
     assert everything(operator) == rows
 
 
-def test_a_pin_is_asked_for_and_never_shown(make_operator: MakeOperator) -> None:
+def test_a_pin_is_read_from_standard_input_and_never_shown(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers()
-    typed = ("resolve", "N-0001", "--pin-handed-in", "--stdin", "--because", "owner changed it")
-    output = operator.cutover(*typed, typed="482913\n")
+    command = ("resolve", "N-0001", "--pin-handed-in", "--stdin", "--because", "owner changed it")
+    output = operator.cutover(*command, typed="482913\n")
     assert output.exit_code == 0
     assert "482913" not in output.stdout + output.stderr + json.dumps(everything(operator), default=str)
     assert operator.position().pin_provenance == "handed_in"
-    assert operator.cutover(*typed, typed="48291\n").error_line == "a PIN is six digits; nothing was stored"
-    assert operator.cutover(*typed, typed="\n").exit_code == 2
+    assert operator.cutover(*command, typed="48291\n").error_line == "a PIN is six digits; nothing was stored"
+    assert operator.cutover(*command, typed="\n").exit_code == 2
 
 
 # -- waves
 
 
-def test_a_second_release_an_empty_wave_and_a_number_of_another_wave(make_operator: MakeOperator) -> None:
+def test_a_second_release_an_empty_wave_and_a_number_of_another_wave_are_refused(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy"] * 3)
     operator.import_numbers()
     assert operator.cutover("plan", "north", "--limit", "2", "--canary", "1").exit_code == 0
@@ -402,28 +406,28 @@ def test_a_second_release_an_empty_wave_and_a_number_of_another_wave(make_operat
     assert operator.cutover("hold", "north").exit_code == 1
 
 
-def test_a_wave_is_changed_only_where_it_was_asked(make_operator: MakeOperator) -> None:
+def test_a_plan_changes_only_the_given_options(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy"] * 3)
     operator.import_numbers()
     window = ("--from", "2025-09-01 22:00", "--to", "2025-09-02 02:00", "--tz", "America/Sao_Paulo")
     output = operator.cutover("plan", "north", "--limit", "2", "--canary", "1", "--halt-count", "3", *window, "--json")
-    made = output.document["after"]
-    assert (made["numbers"], made["released"], made["window_start"]) == (2, "none", "2025-09-02T01:00:00+00:00")
-    changed = operator.cutover("plan", "north", "--concurrency", "4", "--json").document["after"]
-    assert changed == made | {"concurrency": 4}
+    plan = output.document["after"]
+    assert (plan["numbers"], plan["released"], plan["window_start"]) == (2, "none", "2025-09-02T01:00:00+00:00")
+    replanned = operator.cutover("plan", "north", "--concurrency", "4", "--json").document["after"]
+    assert replanned == plan | {"concurrency": 4}
 
 
-def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator) -> None:
-    """The loop runs in one process and the commands come from others; a restart of the loop changes nothing."""
+def test_a_running_wave_obeys_hold_and_release(make_operator: MakeOperator) -> None:
+    """The loop runs in one process, and the commands in others; a restart of the loop changes nothing."""
     operator = make_operator(kinds=["healthy"] * 4)
     operator.import_numbers()
     operator.cutover("plan", "north", "--canary", "1", "--concurrency", "2")
     assert operator.cutover("release", "north", "--canary").exit_code == 0
     assert operator.cutover("run", "north", "--patience", "0").exit_code == 3
     assert [operator.position(f"N-000{n}").side for n in (1, 2)] == [Side.CLOUD, Side.ON_PREMISES]
-    heard: list[float] = []
+    delays: list[float] = []
 
-    async def story(app: App) -> None:
+    async def run_loop(app: App) -> None:
         asked_at = None
 
         async def tick() -> None:
@@ -432,8 +436,8 @@ def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator)
             if asked_at is None:
                 asked_at = operator.harness.clock.now()
                 await release()
-            elif len(moved) > 1 and not heard:
-                heard.append((operator.harness.clock.now() - asked_at).total_seconds())
+            elif len(moved) > 1 and not delays:
+                delays.append((operator.harness.clock.now() - asked_at).total_seconds())
 
         async def release() -> None:
             said = await asyncio.to_thread(operator.cutover, "release", "north", "--only", "N-0002")
@@ -442,9 +446,9 @@ def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator)
         loop = WaveLoop(app, app.runner.run_one, concurrency=2, patience=timedelta(seconds=10))
         await loop.run(NumberSelection(wave="north"), tick)
 
-    operator.with_app(story)
+    operator.with_app(run_loop)
     assert operator.position("N-0002").side is Side.CLOUD
-    assert heard[0] <= 60, "by the clock of the story, the move itself included"
+    assert delays[0] <= 60, "by the harness's clock, with the move itself"
     assert operator.position("N-0003").status is Status.HELD
     output = operator.cutover("hold", "north", "--because", "storm")
     assert output.exit_code == 0
@@ -458,26 +462,26 @@ def test_a_running_wave_hears_hold_release_and_stop(make_operator: MakeOperator)
 
 
 @pytest.mark.parametrize("verb", ["hold", "stop"])
-def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(make_operator: MakeOperator, verb: str) -> None:
+def test_a_held_or_stopped_wave_lets_at_most_one_more_number_cross(make_operator: MakeOperator, verb: str) -> None:
     operator = make_operator(kinds=["healthy"] * 6)
     operator.import_numbers()
     operator.cutover("plan", "north", "--concurrency", "1")
-    crossed_at_word: list[int] = []
+    crossed_at_command: list[int] = []
 
     def crossed() -> int:
         return sum("register" in operator.calls(f"N-000{n}") for n in range(1, 7))
 
-    async def story(app: App) -> None:
+    async def run_loop(app: App) -> None:
         await app.ledger.waves.set_state("north", to_running, allowed=[planned])
         began = operator.harness.clock.now()
 
         async def tick() -> None:
             board = await app.queries.positions.board()
-            if not crossed_at_word and any(position.side is Side.CLOUD for position in board):
+            if not crossed_at_command and any(position.side is Side.CLOUD for position in board):
                 more = ("--confirm", "north") if verb == "stop" else ()
                 said = await asyncio.to_thread(operator.cutover, verb, "north", "--because", "storm", *more)
                 assert said.exit_code == 0, said.stderr
-                crossed_at_word.append(await asyncio.to_thread(crossed))
+                crossed_at_command.append(await asyncio.to_thread(crossed))
                 assert operator.harness.clock.now() >= began
 
         loop = WaveLoop(app, app.runner.run_one, concurrency=1, patience=timedelta(seconds=10))
@@ -486,9 +490,9 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(make_operator
     from state.enums import WaveState
 
     to_running, planned = WaveState.RUNNING, WaveState.PLANNED
-    operator.with_app(story)
-    assert crossed_at_word
-    assert crossed() <= crossed_at_word[0] + 1, "at most the one whose intent was committed already"
+    operator.with_app(run_loop)
+    assert crossed_at_command
+    assert crossed() <= crossed_at_command[0] + 1, "at most the number whose intent was committed already"
     assert crossed() < 6
     assert all(operator.sandbox_number(f"N-000{n}").side in ("cloud", "on_premises") for n in range(1, 7))
 
@@ -496,8 +500,8 @@ def test_a_wave_in_motion_crosses_nothing_more_within_five_seconds(make_operator
 # -- sweep, facts, keys, runbooks
 
 
-def test_a_sweep_goes_on_with_what_was_begun_and_begins_nothing(make_operator: MakeOperator) -> None:
-    """A fleet that was just imported, and a worker that is there: nobody has asked for anything yet."""
+def test_a_sweep_continues_started_numbers_and_starts_none(make_operator: MakeOperator) -> None:
+    """After an import, a sweep alone starts no number: only what an operator or a run has started continues."""
     operator = make_operator(kinds=["healthy"] * 4)
     operator.import_numbers()
     operator.cutover("plan", "north", "--limit", "1")
@@ -506,14 +510,14 @@ def test_a_sweep_goes_on_with_what_was_begun_and_begins_nothing(make_operator: M
     assert operator.cutover("release", "N-0003").exit_code == 0
     assert operator.cutover("resolve", "N-0004", "--switch", "CODE_AFTER", "--because", "host gone").exit_code == 0
     output = operator.cutover("sweep", "--json")
-    assert (output.exit_code, [one["ref"] for one in output.document["numbers"]]) == (0, ["N-0002"])
-    sides = [operator.position(f"N-000{place}").side for place in range(1, 5)]
+    assert (output.exit_code, [number["ref"] for number in output.document["numbers"]]) == (0, ["N-0002"])
+    sides = [operator.position(f"N-000{index}").side for index in range(1, 5)]
     assert sides == [Side.ON_PREMISES, Side.CLOUD, Side.ON_PREMISES, Side.ON_PREMISES]
     assert operator.cutover("sweep").stdout.startswith("now    0 numbers due")
 
 
-def test_a_sweep_goes_on_with_an_abort_that_nobody_has_worked_at(make_operator: MakeOperator) -> None:
-    """What a person asked for beside the planned ways was begun by asking."""
+def test_a_sweep_runs_an_abort_that_was_just_requested(make_operator: MakeOperator) -> None:
+    """An itinerary that an operator requested is started by the request."""
     operator = make_operator(kinds=["healthy"])
     operator.import_numbers()
     position = operator.position()
@@ -524,52 +528,50 @@ def test_a_sweep_goes_on_with_an_abort_that_nobody_has_worked_at(make_operator: 
     assert operator.position().status is Status.ABORTED
 
 
-def test_a_fact_is_dated_and_says_who_measured(make_operator: MakeOperator) -> None:
+def test_a_fact_has_its_date_author_and_evidence(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers()
     assert operator.cutover("fact", "--json").document["facts"][0]["value"] is None
     for value in ("accepted", "refused"):
         assert operator.cutover("fact", "code_while_on_premises", value, "--because", f"N-0001: {value}").exit_code == 0
-    told = {one["name"]: one for one in operator.cutover("fact", "--json").document["facts"]}
-    fact = told["code_while_on_premises"]
+    facts = {fact_row["name"]: fact_row for fact_row in operator.cutover("fact", "--json").document["facts"]}
+    fact = facts["code_while_on_premises"]
     assert (fact["value"], fact["measured_by"], fact["evidence"]) == ("refused", "tester", "N-0001: refused")
     assert fact["measured_at"].startswith("2025-09-01")
     assert "N-0001: refused" not in operator.cutover("fact", "onprem_registration").stdout
 
 
-def test_every_fact_that_the_code_asks_for_can_be_stated() -> None:
+def test_every_fact_that_the_code_reads_can_be_recorded() -> None:
     root = Path(__file__).parents[2] / "migration"
-    asked = {
+    names = {
         name
         for path in root.rglob("*.py")
         for name in re.findall(r'(?<!intent\.)\bfacts\.get\("([a-z_]+)"', path.read_text())
         if path.name not in ("register.py", "deregister_onprem.py")
     }
-    assert asked == {fact.name for fact in field_facts().values() if fact.decides}
+    assert names == {fact.name for fact in field_facts().values() if fact.decides}
 
 
-def test_a_rotated_key_opens_everything_and_the_old_one_nothing_new(make_operator: MakeOperator) -> None:
+def test_a_rotated_key_opens_every_secret(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers()
     operator.advance_to("pause_sends")
     key_file = operator.harness.folder / "master.key"
-    old = key_file.read_text().split()
+    old_keys = key_file.read_text().split()
     output = operator.cutover("rotate-key", "--json")
     assert output.exit_code == 0, output.stderr
-    new = key_file.read_text().split()
-    assert (new[1:], len(new)) == (old, 2)
+    new_keys = key_file.read_text().split()
+    assert (new_keys[1:], len(new_keys)) == (old_keys, 2)
     assert output.document["wrapped"] > 3
     assert output.document["after"]["under_older_keys"] == 0
-    assert old[0] not in output.stdout
-    key_file.write_text(new[0] + "\n")
+    assert old_keys[0] not in output.stdout
+    key_file.write_text(new_keys[0] + "\n")
     assert operator.cutover("run", "N-0001").exit_code == 0, "the new key alone opens token, password, PIN and backup"
     assert len(list((operator.harness.folder / "backups").glob("*.sealed"))) == 1
 
 
 @pytest.mark.parametrize("commit", [None, 1])
-def test_a_rotation_that_was_cut_off_is_finished_with_the_same_key(
-    make_operator: MakeOperator, commit: int | None
-) -> None:
+def test_an_interrupted_rotation_is_finished_with_the_same_key(make_operator: MakeOperator, commit: int | None) -> None:
     operator = make_operator()
     operator.import_numbers()
     operator.advance_to("pause_sends")
@@ -593,7 +595,7 @@ def test_a_rotation_that_was_cut_off_is_finished_with_the_same_key(
     assert operator.cutover("run", "N-0001").exit_code == 0
 
 
-def test_a_key_from_the_environment_is_not_made_here(make_operator: MakeOperator) -> None:
+def test_a_key_from_the_environment_is_not_rotated(make_operator: MakeOperator) -> None:
     operator = make_operator()
     operator.import_numbers()
     key = (operator.harness.folder / "master.key").read_text().strip()
@@ -611,18 +613,18 @@ def test_a_runbook_is_filled_in_for_a_number(make_operator: MakeOperator) -> Non
     assert output.exit_code == 0
     assert "cutover abort N-0002" in output.stdout
     assert "N-0001" not in output.stdout
-    truth = output.stdout.split("## What is true now\n")[1]
-    assert truth.strip().startswith("- N-0002")
-    assert "is blocked at" in truth
+    section = output.stdout.split("## What is true now\n")[1]
+    assert section.strip().startswith("- N-0002")
+    assert "is blocked at" in section
     assert "cutover hold north" in operator.cutover("runbook", "cutover-day", "N-0002").stdout
-    assert {one["page"] for one in operator.cutover("runbook", "--json").document["pages"]} >= {"abort", "wrong-pin"}
+    assert {page["page"] for page in operator.cutover("runbook", "--json").document["pages"]} >= {"abort", "wrong-pin"}
     assert operator.cutover("runbook", "abort", "--json").document["title"] == "End a number's migration"
 
 
 # -- a corrected inventory
 
 
-def test_a_corrected_row_is_taken_over_and_an_aborted_number_begins_anew(make_operator: MakeOperator) -> None:
+def test_a_corrected_row_is_imported_and_an_aborted_number_starts_again(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy"] * 2)
     operator.import_numbers()
     operator.cutover("abort", "N-0001", "--because", "by mistake", "--confirm", "N-0001")
@@ -631,12 +633,12 @@ def test_a_corrected_row_is_taken_over_and_an_aborted_number_begins_anew(make_op
     output = operator.cutover("import", path, "--correct", "--json")
     assert output.exit_code == 0, output.stderr
     assert output.document["corrected"] == ["N-0001", "N-0002"]
-    assert [one["ref"] for one in output.document["begun_anew"]] == ["N-0001"]
+    assert [number["ref"] for number in output.document["begun_anew"]] == ["N-0001"]
     assert (operator.position().code_method, operator.position().status) == ("VOICE", Status.READY)
     assert operator.cutover("run").exit_code == 0
 
 
-def test_a_number_that_is_being_moved_keeps_its_ids(make_operator: MakeOperator) -> None:
+def test_the_ids_of_a_number_in_migration_are_not_corrected(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy"] * 2)
     numbers = operator.harness.sandbox.manifest("http://sandbox")["numbers"]
     operator.import_numbers()
