@@ -34,8 +34,10 @@ test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on bot
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE)
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%)
 
+# What says within a minute whether the last change was a mistake; the rest of `make test` takes longer.
+FAST := tests/unit tests/house tests/contract tests/removals
 check: lint types contracts ## the fast part of `make test`: under a minute
-	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow and not postgres" --ignore=tests/flows --ignore=tests/journeys --ignore=tests/waves --ignore=tests/crash
+	$(CLEAN) $(BIN)/pytest -q -n 2 -m "not slow and not postgres" $(FAST)
 
 lint: setup
 	$(BIN)/ruff check .
