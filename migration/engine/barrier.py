@@ -23,5 +23,8 @@ def reason_of(exc: Exception, where: str) -> str:
 
 
 def log_unexpected(ref: str, reason: str, exc: Exception) -> None:
-    """The places of the error in the program, without its text."""
-    _LOG.error("%s: %s\n%s", ref, reason, "".join(traceback.format_tb(exc.__traceback__)))
+    """One line with the error's place in the program, without its text; the whole way there at level DEBUG."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "no place"
+    _LOG.error("%s: %s (%s)", ref, reason, place)
+    _LOG.debug("%s: %s", ref, "".join(traceback.format_list(frames)))
