@@ -8,8 +8,9 @@ from migration.engine.barrier import log_unexpected, reason_of
 
 
 def test_the_log_has_the_place_in_one_line_and_never_the_text(caplog: pytest.LogCaptureFixture) -> None:
+    pins: dict[str, str] = {}
     try:
-        {}["112233"]
+        pins["112233"]
     except KeyError as exc:
         reason = reason_of(exc, "register")
         with caplog.at_level(logging.ERROR, "cutover.engine"):
