@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
 from state.errors import LeaseLost, Outdated, StateError
-from state.ledger import events
+from state.ledger import events, findings
 from state.ledger.changes import (
     AttemptClosed,
     AttemptRefused,
@@ -96,7 +96,7 @@ class Moves:
             if moved is None:
                 raise await _why_not(tx, lease, move.step)
             if move.itinerary is not None:
-                await _forget_all_but_the_snapshot(tx, lease)
+                await findings.forget_all_but_the_snapshot(tx, lease.migration_id)
             target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
             for change in move.changes:
                 await _apply_to_migration(tx, change, target)
@@ -184,12 +184,12 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
             await tx.execute(refused.values(answer=_plain(answer)))
         case ResultFound(facts, at):
             await _put_finding(tx, target, "result", facts, at or target.at)
-            await tx.execute(_delete_findings(target.migration_id, target.step, "note"))
+            await findings.forget(tx, target.migration_id, target.step, "note")
         case NoteTaken(facts):
             await _put_finding(tx, target, "note", facts, target.at)
         case ResultsForgotten(steps):
             for step in steps:
-                await tx.execute(_delete_findings(target.migration_id, step))
+                await findings.forget(tx, target.migration_id, step)
         case CodeUsed(code_id, state):
             await tx.execute(update(CodeTable).where(CodeTable.id == code_id).values(state=state))
         case MessageSent(columns):
@@ -241,12 +241,6 @@ async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Ta
         await tx.execute(delete(BudgetCallTable).where(BudgetCallTable.attempt_pk == change.attempt_id))
 
 
-async def _forget_all_but_the_snapshot(tx: AsyncConnection, lease: Lease) -> None:
-    """The snapshot shows the number before anything was touched; it holds on every itinerary."""
-    mine = FindingTable.migration_pk == lease.migration_id
-    await tx.execute(delete(FindingTable).where(mine, FindingTable.step != "snapshot"))
-
-
 async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target) -> None:
     """Somebody stated that the client is off for good, and it serves. If it stayed, it would prove a later stop."""
     await tx.execute(
@@ -257,17 +251,12 @@ async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target)
 
 
 async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
-    await tx.execute(_delete_findings(target.migration_id, target.step, kind))
+    await findings.forget(tx, target.migration_id, target.step, kind)
     await tx.execute(
         insert(FindingTable).values(
             migration_pk=target.migration_id, step=target.step, kind=kind, at=at, facts=_plain(facts)
         )
     )
-
-
-def _delete_findings(migration_id: int, step: str, kind: str | None = None) -> Any:
-    query = delete(FindingTable).where(FindingTable.migration_pk == migration_id, FindingTable.step == step)
-    return query if kind is None else query.where(FindingTable.kind == kind)
 
 
 async def _set_pin_provenance(tx: AsyncConnection, target: _Target, provenance: Any) -> None:
