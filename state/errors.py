@@ -10,6 +10,7 @@
   x TooEarly                   the number waits, and the end of the wait has not come
   x GateClosed                 the intent was not committed: hold, window, halt, profile or budget
     x BudgetSpent              only the reserve of calls is left
+  x NotStored                  the database gave back another row than was written; nothing was changed
   x SchemaTooNew               the database was made by a newer cutover
   x SchemaTooOld               the database needs `cutover init`
 """
@@ -67,6 +68,10 @@ class GateClosed(StateError):
 
 class BudgetSpent(GateClosed):
     """Only the reserve of register or deregister calls is left in this moving 72 h."""
+
+
+class NotStored(StateError):
+    """The database gave back another row than was written; the transaction was rolled back."""
 
 
 class SchemaTooNew(StateError):

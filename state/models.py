@@ -328,6 +328,7 @@ class SecretTable(Base):
     made_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
     shredded_at: Mapped[datetime | None]
+    shelf_file: Mapped[str | None] = mapped_column(String(200))  # the second copy of a backup
 
     __table_args__ = (
         CheckConstraint("(wrapped_key IS NULL) = (shredded_at IS NOT NULL)", name="shredded_has_no_key"),

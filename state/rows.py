@@ -10,12 +10,16 @@ from state.enums import Party, PinProvenance, Side, Status, WaveState
 
 @dataclass(frozen=True, slots=True)
 class SealedSecret:
-    """A secret as the vault sealed it. Nothing else of a secret is ever written to a table."""
+    """A secret as the vault sealed it. Nothing else of a secret is ever written to a table.
+
+    `shelf_file`: the file with its second copy, for a backup.
+    """
 
     name: str
     ciphertext: bytes
     wrapped_key: bytes
     key_id: str
+    shelf_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

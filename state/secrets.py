@@ -23,7 +23,8 @@ class Secrets:
             await replace_secret(tx, owner, sealed, now)
 
     async def get(self, owner: str, name: str) -> SealedSecret | None:
-        query = select(SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id).where(
+        columns = (SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id, SecretTable.shelf_file)
+        query = select(SecretTable.name, *columns).where(
             SecretTable.owner == owner,
             SecretTable.name == name,
             SecretTable.superseded_at.is_(None),
@@ -33,7 +34,7 @@ class Secrets:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.wrapped_key is None:
             return None
-        return SealedSecret(row.name, row.ciphertext, row.wrapped_key, row.key_id)
+        return SealedSecret(row.name, row.ciphertext, row.wrapped_key, row.key_id, row.shelf_file)
 
     async def shred(self, owner: str, name: str | None = None) -> int:
         """Delete the data keys of an owner's secrets: of one name, or of all; superseded ones too. Returns how many."""

@@ -1,6 +1,7 @@
 """Translates one decision about a step into one write of the ledger."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
@@ -9,8 +10,10 @@ from pydantic import SecretStr
 from migration.engine.decisions import Advance, Closing, Decision
 from migration.engine.itineraries import itinerary_named
 from migration.engine.step_run import StepRun
+from migration.errors import BackupNotKept
 from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side, Status
+from state.errors import LeaseLost, NotStored
 from state.ledger.changes import (
     AttemptClosed,
     Change,
@@ -41,7 +44,9 @@ class SecretKeeper(Protocol):
 
     def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret: ...
 
-    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None: ...
+    async def shelve(self, owner: str, name: str, value: SecretStr, lease: tuple[int, int]) -> SealedSecret: ...
+
+    async def drop_older_copies(self, owner: str, name: str) -> None: ...
 
     def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None: ...
 
@@ -54,7 +59,7 @@ class StepRecorder:
         self._secrets = secrets
 
     async def record(self, run: StepRun, decision: Decision) -> Outcome:
-        """Write the decision. Raises LeaseLost, and BackupNotKept before anything but the backup was written."""
+        """Write the decision. Raises LeaseLost, and BackupNotKept before anything but a file was written."""
         outcome = decision.outcome
         if isinstance(outcome, Advance):
             return await self._advance(run, outcome, decision.closing)
@@ -82,22 +87,35 @@ class StepRecorder:
         """The number goes to its next step, or ends; evidence and secrets are kept."""
         evidence, step = outcome.evidence, run.contract.name
         owner = f"number:{run.number.state.number_id}"
-        for name, value in evidence.backups.items():
-            await self._secrets.store_twice(owner, name, value)
-        sealed = [SecretSealed(owner, self._secrets.seal(owner, *item)) for item in evidence.secrets.items()]
+        # The file has a name of its own for this lease, so a worker that has lost it overwrites nothing: only the
+        # fenced write below makes the file count.
+        lease = (run.lease.migration_id, run.lease.fence)
+        kept = [await self._secrets.shelve(owner, *item, lease) for item in evidence.backups.items()]
+        sealed = [*kept, *(self._secrets.seal(owner, *item) for item in evidence.secrets.items())]
         to = run.itinerary.after(step)
         changes: list[Change] = [
             *_closing(run, closing),
             *_side(run, evidence.side),
             *([ResultFound(evidence.facts, evidence.fresh_from)] if outcome.event != "still_good" else []),
-            *sealed,
+            *(SecretSealed(owner, secret) for secret in sealed),
             *_evidence(run, evidence),
         ]
         status = run.itinerary.ends_as if to is None else Status.READY
-        await self._moves.record(
-            run.lease, Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))
-        )
+        move = Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))
+        try:
+            await self._moves.record(run.lease, move)
+        except NotStored as exc:
+            raise BackupNotKept(str(exc)) from exc
+        except LeaseLost:
+            await self._drop_older_copies(owner, evidence.backups)  # ours, where the new holder's is in force
+            raise
+        await self._drop_older_copies(owner, evidence.backups)
         return Advanced(step, ended=to is None)
+
+    async def _drop_older_copies(self, owner: str, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(Exception):  # the outcome stands; what stays is removed after the next backup
+                await self._secrets.drop_older_copies(owner, name)
 
 
 def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:

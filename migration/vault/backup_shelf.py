@@ -1,6 +1,13 @@
-"""The second copy of each backup: sealed files in a folder of their own, readable by their owner only."""
+"""The second copy of each backup: sealed files in a folder of their own, readable by their owner only.
+
+Each lease under which a backup was taken has a file of its own, so no worker ever overwrites the file of another one:
+`number-17-backup.12.3.sealed` is the `backup` of `number:17`, taken by migration 12 under its third lease. The row in
+the database names the file that counts. Files of earlier releases have no lease in their name.
+"""
 
 import base64
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from migration.vault.private_file import write_private
@@ -9,39 +16,63 @@ from migration.vault.sealing import Sealed, WrongKey
 SUFFIX = ".sealed"
 
 
+@dataclass(frozen=True, slots=True)
+class ShelfFile:
+    """What the name of a file says. `lease`: migration and fence; a later lease of a number compares as greater."""
+
+    owner: str
+    name: str
+    lease: tuple[int, int] = (0, 0)  # of a file that an earlier release wrote
+
+    @property
+    def file_name(self) -> str:
+        lease = "" if self.lease == (0, 0) else f".{self.lease[0]}.{self.lease[1]}"
+        return f"{self.owner.replace(':', '-')}-{self.name}{lease}{SUFFIX}"
+
+
 class BackupShelf:
-    """One file for each owner and name, as `number-17-backup.sealed` for `number:17` and `backup`."""
+    """Reads and writes the folder at once: call it in a thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, owner: str, name: str, sealed: Sealed) -> None:
+    def put(self, file: ShelfFile, sealed: Sealed) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         parts = (sealed.wrapped_key, sealed.ciphertext)
         lines = [sealed.key_id, *(base64.b64encode(part).decode() for part in parts)]
-        write_private(self._path(owner, name), "\n".join(lines))
+        write_private(self._folder / file.file_name, "\n".join(lines))
 
-    def get(self, owner: str, name: str) -> Sealed:
+    def get(self, file: ShelfFile) -> Sealed:
         """Raises WrongKey for a file that is damaged, OSError for one that is missing."""
-        path = self._path(owner, name)
+        path = self._folder / file.file_name
         try:
             key_id, wrapped_key, ciphertext = path.read_text().split("\n")
             return Sealed(base64.b64decode(ciphertext), base64.b64decode(wrapped_key), key_id)
         except ValueError as exc:
             raise WrongKey(f"{path} is damaged; what is sealed in it does not open") from exc
 
-    def entries(self) -> tuple[tuple[str, str], ...]:
-        """Owner and name of every file. Raises WrongKey for a file whose name has neither."""
-        return tuple(_owner_and_name(path) for path in sorted(self._folder.glob(f"*{SUFFIX}")))
+    def entries(self) -> tuple[ShelfFile, ...]:
+        """Every file. Raises WrongKey for a file whose name is not that of a backup."""
+        return tuple(parse_file_name(path.name) for path in sorted(self._folder.glob(f"*{SUFFIX}")))
 
-    def _path(self, owner: str, name: str) -> Path:
-        return self._folder / f"{owner.replace(':', '-')}-{name}{SUFFIX}"
+    def drop_before(self, kept: ShelfFile) -> None:
+        """Remove the files of the same owner and name that were written under earlier leases than `kept`.
+
+        A file of a later lease stays: its worker may be about to record it.
+        """
+        older = f"{kept.owner.replace(':', '-')}-{kept.name}"
+        for path in sorted(self._folder.glob(f"{older}*{SUFFIX}")):
+            file = parse_file_name(path.name)
+            if (file.owner, file.name) == (kept.owner, kept.name) and file.lease < kept.lease:
+                with suppress(FileNotFoundError):
+                    path.unlink()
 
 
-def _owner_and_name(path: Path) -> tuple[str, str]:
-    """The reverse of `_path`: an owner is a kind and an id, with a colon between them."""
-    parts = path.name.removesuffix(SUFFIX).split("-", 2)
-    if len(parts) != 3:
-        raise WrongKey(f"{path} is damaged; its name is not that of a backup")
+def parse_file_name(file_name: str) -> ShelfFile:
+    """The reverse of `ShelfFile.file_name`. Raises WrongKey."""
+    stem, *lease = file_name.removesuffix(SUFFIX).split(".")
+    parts = stem.split("-", 2)
+    if len(parts) != 3 or len(lease) not in (0, 2) or not all(part.isdecimal() for part in lease):
+        raise WrongKey(f"{file_name} is damaged; its name is not that of a backup")
     kind, owner_id, name = parts
-    return f"{kind}:{owner_id}", name
+    return ShelfFile(f"{kind}:{owner_id}", name, (int(lease[0]), int(lease[1])) if lease else (0, 0))

@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the complete file or nothing: a temporary file beside it, synced to the disk, then renamed."""
+    """Write the complete file or nothing: a temporary file beside it, synced to the disk, then renamed.
+
+    The folder is synced too: after a power cut a renamed file may otherwise have its old name, or none.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -18,3 +21,8 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

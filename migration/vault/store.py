@@ -1,12 +1,15 @@
 """Stores secrets: seals them for the database, opens what is stored, and writes a second copy of each backup."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from pydantic import SecretStr
 
 from migration.errors import BackupNotKept
-from migration.vault.backup_shelf import BackupShelf
+from migration.vault.backup_shelf import BackupShelf, ShelfFile, parse_file_name
 from migration.vault.sealing import Sealed, Vault, WrongKey
 from state.rows import SealedSecret
 from state.secrets import Secrets
@@ -42,23 +45,44 @@ class SecretStore:
             return {}
         return {name: SecretStr(value) for name, value in json.loads(plaintext.get_secret_value()).items()}
 
-    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None:
-        """Store in the database and on the shelf, then read both back, open them and compare.
+    async def shelve(self, owner: str, name: str, value: SecretStr, lease: tuple[int, int]) -> SealedSecret:
+        """Write a backup to the shelf, read it back, open and compare it. Returns the row for the ledger to store.
 
-        Raises BackupNotKept, and then the backup does not count as taken.
+        The row names the file, and the file counts from the moment when the row is committed; until then the row and
+        the file before it do. `lease`: migration and fence of the worker. Raises BackupNotKept.
         """
+        return await asyncio.to_thread(self._shelve, owner, name, value, ShelfFile(owner, name, lease))
+
+    def _shelve(self, owner: str, name: str, value: SecretStr, file: ShelfFile) -> SealedSecret:
         row = self.seal(owner, name, value)
         try:
-            self._shelf.put(owner, name, _sealed(row))
-            await self._secrets.put(owner, row)
-            on_shelf = self._vault.open(self._shelf.get(owner, name), context=_context(owner, name))
+            self._shelf.put(file, _sealed(row))
+            read_back = self._shelf.get(file)
+            on_shelf = self._vault.open(read_back, context=_context(owner, name))
         except OSError as exc:
             raise BackupNotKept(f"the {name} cannot be written to the shelf of backups: {exc.strerror}") from exc
         except WrongKey as exc:
             raise BackupNotKept(f"the {name} did not come back from the shelf of backups: {exc}") from exc
-        in_database = await self.open(owner, name)
-        if on_shelf != value or in_database != value:
+        if on_shelf != value or read_back != _sealed(row):
             raise BackupNotKept(f"the {name} did not come back as it was stored")
+        return replace(row, shelf_file=file.file_name)
+
+    async def drop_older_copies(self, owner: str, name: str) -> None:
+        """Remove the files that the current backup replaces, once that one opens in both of its places.
+
+        Where it does not, every file stays. What cannot be removed now is removed after the next backup.
+        """
+        row = await self._secrets.get(owner, name)
+        if row is None or row.shelf_file is None:
+            return
+        await asyncio.to_thread(self._drop_older_copies, owner, row, parse_file_name(row.shelf_file))
+
+    def _drop_older_copies(self, owner: str, row: SealedSecret, file: ShelfFile) -> None:
+        context = _context(owner, row.name)
+        with suppress(OSError, WrongKey):
+            on_shelf = self._vault.open(self._shelf.get(file), context=context)
+            if on_shelf == self._vault.open(_sealed(row), context=context):
+                self._shelf.drop_before(file)
 
     async def shred(self, owner: str, name: str) -> None:
         """Destroy a secret that is stored in the database only."""
@@ -68,7 +92,8 @@ class SecretStore:
 
     async def count_under_older_keys(self) -> int:
         """How many data keys, in the database and on the shelf, are not wrapped by the current master key."""
-        return await self._secrets.not_under(self._vault.key_id) + len(self._shelf_under_older_keys())
+        on_shelf = await asyncio.to_thread(self._shelf_under_older_keys)
+        return await self._secrets.not_under(self._vault.key_id) + len(on_shelf)
 
     async def rewrap(self) -> int:
         """Wrap every data key that is under an older master key with the current one. Returns how many there were.
@@ -77,17 +102,22 @@ class SecretStore:
         the rest, and another run completes it. Raises WrongKey for a data key that none of the keys opens.
         """
         rows = await self._secrets.rewrap(self._rewrapped_row, not_under=self._vault.key_id)
-        entries = self._shelf_under_older_keys()
-        for owner, name in entries:
-            rewrapped = self._vault.rewrap(self._shelf.get(owner, name), context=_context(owner, name))
-            self._shelf.put(owner, name, rewrapped)
-        return rows + len(entries)
+        return rows + await asyncio.to_thread(self._rewrap_shelf)
+
+    def _rewrap_shelf(self) -> int:
+        files = self._shelf_under_older_keys()
+        for file in files:
+            with suppress(FileNotFoundError):  # a newer backup has replaced it meanwhile
+                sealed = self._shelf.get(file)
+                self._shelf.put(file, self._vault.rewrap(sealed, context=_context(file.owner, file.name)))
+        return len(files)
 
     def _rewrapped_row(self, owner: str, row: SealedSecret) -> SealedSecret:
-        return _row(row.name, self._vault.rewrap(_sealed(row), context=_context(owner, row.name)))
+        rewrapped = self._vault.rewrap(_sealed(row), context=_context(owner, row.name))
+        return replace(_row(row.name, rewrapped), shelf_file=row.shelf_file)
 
-    def _shelf_under_older_keys(self) -> tuple[tuple[str, str], ...]:
-        return tuple(entry for entry in self._shelf.entries() if self._shelf.get(*entry).key_id != self._vault.key_id)
+    def _shelf_under_older_keys(self) -> tuple[ShelfFile, ...]:
+        return tuple(file for file in self._shelf.entries() if self._shelf.get(file).key_id != self._vault.key_id)
 
 
 class NumberSecrets:

@@ -105,15 +105,20 @@ class FakeStore:
 
     def __init__(self, exc: Exception | None = None) -> None:
         self.kept: list[tuple[str, str, str]] = []
+        self.dropped: list[tuple[str, str]] = []
         self._exc = exc
 
     def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         return SealedSecret(name, value.get_secret_value().encode(), b"", "test")
 
-    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None:
+    async def shelve(self, owner: str, name: str, value: SecretStr, lease: tuple[int, int]) -> SealedSecret:
         if self._exc is not None:
             raise self._exc
         self.kept.append((owner, name, value.get_secret_value()))
+        return SealedSecret(name, value.get_secret_value().encode(), b"", "test", f"{lease[0]}.{lease[1]}")
+
+    async def drop_older_copies(self, owner: str, name: str) -> None:
+        self.dropped.append((owner, name))
 
     def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None:
         raise NotImplementedError  # the executor's part

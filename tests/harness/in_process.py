@@ -41,6 +41,8 @@ class SandboxTransport(httpx.AsyncBaseTransport):
         if write:
             self._harness.crash_point.sending()
         response = await self._inner.handle_async_request(request)
+        if self._harness.before_answer is not None:
+            await self._harness.before_answer(request)
         if write:
             self._harness.crash_point.sent()
         return response
@@ -73,6 +75,7 @@ class Harness:
     commands: list[str] = field(default_factory=list)
     workers: int = 0
     seed: int = 1
+    before_answer: Callable[[httpx.Request], Awaitable[None]] | None = None  # the far side has acted already
 
     @asynccontextmanager
     async def worker(self, *, dry_run: bool = False, clock: Clock | None = None) -> AsyncIterator[App]:

@@ -281,7 +281,7 @@ class MemoryQueries:
 
 
 class MemorySecretStore:
-    """Seals by writing down in clear. A kept backup is readable at once; other secrets once they are recorded."""
+    """Seals by writing down in clear. They are readable once they are recorded."""
 
     def __init__(self, row: NumberInMemory, journal: Journal) -> None:
         self._row, self._journal = row, journal
@@ -290,11 +290,13 @@ class MemorySecretStore:
         self._journal.enter("secret_store.seal")
         return SealedSecret(name, value.get_secret_value().encode(), b"", "test")
 
-    async def store_twice(self, owner: str, name: str, value: SecretStr) -> None:
-        self._journal.enter("secret_store.keep_twice")
+    async def shelve(self, owner: str, name: str, value: SecretStr, lease: tuple[int, int]) -> SealedSecret:
+        self._journal.enter("secret_store.shelve")
         if not self._row.backup_is_kept:
             raise BackupNotKept("the backup was read back otherwise than it was written")
-        self._row.secrets[name] = value.get_secret_value()
+        return SealedSecret(name, value.get_secret_value().encode(), b"", "test", f"{owner}-{name}-{lease}")
+
+    async def drop_older_copies(self, owner: str, name: str) -> None: ...
 
     def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None:
         self._journal.enter("secret_store.seal_intent")

@@ -1,14 +1,17 @@
 """Two workers and one number: which of them may act, write and send. Safeguards that tests/removals removes."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from migration.engine.runner import Busy
 from migration.operations.numbers import hand_in_pin
 from migration.steps.outcomes import Advanced, Reopen, Waiting
+from migration.vault.backup_shelf import BackupShelf, parse_file_name
 from state.enums import Side, Status
 from state.errors import LeaseLost
 from state.ledger.moves import Move
@@ -127,3 +130,37 @@ async def test_a_pin_handed_in_before_register_is_set_before_it_is_sent(make_har
         )
         assert isinstance(await harness.run_number(app, position.ref), Advanced)
     assert (harness.sandbox_number(position).wrong_pins, harness.sandbox_number(position).pin) == (0, "123456")
+
+
+async def test_a_worker_that_lost_its_lease_while_its_backup_was_made_replaces_no_other(
+    make_harness: MakeHarness,
+) -> None:
+    harness = await make_harness(kinds=["healthy"])
+    made, may_answer, requests = asyncio.Event(), asyncio.Event(), Counter[str]()
+
+    async def hang_once(request: httpx.Request) -> None:
+        requests[request.url.path.rpartition("/")[2]] += request.method == "POST"
+        if request.url.path.endswith("/settings/backup") and not made.is_set():
+            made.set()
+            await may_answer.wait()
+
+    async with harness.worker() as first, harness.worker() as second:
+        (position,) = await harness.import_numbers(first)
+        position = await harness.advance_to(first, position, "back_up")
+        requests.clear()
+        harness.before_answer = hang_once
+        hanging = asyncio.create_task(first.runner.run_step(position.migration_id))
+        await made.wait()
+        harness.clock.advance(120)
+        await harness.advance_to(second, position, "subscribe")
+        assert requests["backup"] == 2
+        kept = await second.secret_store.open(f"number:{position.number_id}", "backup")
+        files = list(harness.settings.backup_folder.iterdir())
+        may_answer.set()
+        assert isinstance(await hanging, Busy), "its backup came too late"
+
+        assert await second.secret_store.open(f"number:{position.number_id}", "backup") == kept is not None
+        assert list(harness.settings.backup_folder.iterdir()) == files
+        (file,) = files
+        on_shelf = BackupShelf(harness.settings.backup_folder).get(parse_file_name(file.name))
+        assert second.vault.open(on_shelf, context=f"number:{position.number_id}/backup") == kept

@@ -105,6 +105,12 @@ REMOVALS = {
     "stale inputs before a cutover": Removal(
         "migration/engine/obstacles.py", "            if stale is not None:", "            if False:", (TWO_WORKERS,)
     ),
+    "the lease in the name of a backup's file": Removal(
+        "migration/vault/store.py",
+        "ShelfFile(owner, name, lease))",
+        "ShelfFile(owner, name, (lease[0], 1)))",
+        (TWO_WORKERS + "::test_a_worker_that_lost_its_lease_while_its_backup_was_made_replaces_no_other",),
+    ),
     "the PIN that was refused": Removal(
         "migration/engine/recorder.py",
         "        yield PinForgotten()\n",

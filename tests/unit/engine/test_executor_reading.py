@@ -154,7 +154,7 @@ async def test_a_backup_is_kept_before_the_number_goes_on() -> None:
     onprem = FakeOnPrem(reading=SERVING, backup=SecretStr("blob"))
     engine = EngineInMemory("back_up", onprem=onprem)
     assert await engine.run() == Advanced("back_up")
-    assert engine.journal.before("secret_store.keep_twice", "moves.record")
+    assert engine.journal.before("secret_store.shelve", "moves.record")
     assert json.loads(engine.row.secrets["backup"])["data"] == "blob"
 
 

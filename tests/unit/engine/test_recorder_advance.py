@@ -11,6 +11,7 @@ from migration.engine.recorder import StepRecorder
 from migration.errors import BackupNotKept
 from migration.steps.outcomes import Evidence, Waiting
 from state.enums import AttemptEnd, Party, PinProvenance, Side, Status
+from state.errors import NotStored
 from state.ledger import changes as c
 from state.ledger.moves import Move, Moves
 from state.rows import SealedSecret
@@ -106,11 +107,22 @@ async def test_secrets_are_sealed_as_the_number_s_own_and_written_with_the_move(
     assert store.kept == []
 
 
-async def test_a_backup_is_kept_twice_before_the_move_is_written() -> None:
-    store = FakeStore()
-    move = await move_of(make_run(), advance(Evidence(backups={"backup": SecretStr("blob")})), store)
+async def test_the_row_of_a_backup_is_written_with_the_move_and_names_the_file_of_this_lease() -> None:
+    store, run = FakeStore(), make_run()
+    move = await move_of(run, advance(Evidence(backups={"backup": SecretStr("blob")})), store)
     assert store.kept == [("number:11", "backup", "blob")]
-    assert move.changes == (c.ResultFound({}, None),)
+    file = f"{run.lease.migration_id}.{run.lease.fence}"
+    sealed = SealedSecret("backup", b"blob", b"", "test", file)
+    assert move.changes == (c.ResultFound({}, None), c.SecretSealed("number:11", sealed))
+    assert store.dropped == [("number:11", "backup")]
+
+
+async def test_a_row_that_the_database_did_not_give_back_is_a_backup_that_is_not_kept() -> None:
+    store = FakeStore()
+    recorder = StepRecorder(cast(Moves, FakeMoves(NotStored("given back otherwise"))), store)
+    with pytest.raises(BackupNotKept, match="given back otherwise"):
+        await recorder.record(make_run(), advance(Evidence(backups={"backup": SecretStr("blob")})))
+    assert store.dropped == []
 
 
 async def test_a_backup_that_is_not_kept_leaves_the_move_unwritten() -> None:

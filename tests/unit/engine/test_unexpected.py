@@ -134,7 +134,7 @@ def test_the_scenarios_reach_every_await_of_a_pass() -> None:
     assert {call for calls in AWAITS.values() for call in calls} >= {
         *("leases.acquire", "attempts.open", "moves.record", "numbers.of", "queries.now"),
         *("positions.get", "records.open_attempt", "gate.why_closed", "gate.budget_spent"),
-        *("secret_store.seal", "secret_store.keep_twice", "secret_store.seal_intent", "secret_store.open_intent"),
+        *("secret_store.seal", "secret_store.shelve", "secret_store.seal_intent", "secret_store.open_intent"),
         *("secrets.open", "secrets.open_code", "graph.number", "graph.register", "graph.verify_code"),
         *("onprem.reading", "onprem.backup", "onprem.set_two_step", "hooks.announce", "commands.run"),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from migration.vault.backup_shelf import BackupShelf
+from migration.vault.backup_shelf import BackupShelf, ShelfFile
 from migration.vault.private_file import write_private
 from migration.vault.sealing import MasterKeys, Vault, WrongKey, new_master_key
 from migration.vault.store import NumberSecrets, SecretStore
@@ -65,7 +65,8 @@ async def test_an_intent_opens_for_its_own_attempt_only(tmp_path: Path) -> None:
 
 async def test_rotation_rewraps_rows_and_files(tmp_path: Path) -> None:
     rows, old, new = RowsInMemory(), new_master_key(), new_master_key()
-    await store_with(rows, tmp_path, old).store_twice("number:1", "backup", SecretStr("the backup"))
+    sealed = await store_with(rows, tmp_path, old).shelve("number:1", "backup", SecretStr("the backup"), (7, 3))
+    await rows.put("number:1", sealed)
     await rows.put("number:1", store_with(rows, tmp_path, old).seal("number:1", "pin", PIN))
 
     rotating = store_with(rows, tmp_path, new, old)
@@ -76,16 +77,17 @@ async def test_rotation_rewraps_rows_and_files(tmp_path: Path) -> None:
 
     rotated = store_with(rows, tmp_path, new)
     assert await rotated.open("number:1", "pin") == PIN
-    on_shelf = BackupShelf(tmp_path).get("number:1", "backup")
+    on_shelf = BackupShelf(tmp_path).get(ShelfFile("number:1", "backup", (7, 3)))
     assert Vault(MasterKeys(new)).open(on_shelf, context="number:1/backup") == SecretStr("the backup")
 
 
 async def test_rotation_after_a_crash_rewraps_the_rest(tmp_path: Path) -> None:
     rows, old, new = RowsInMemory(), new_master_key(), new_master_key()
     for owner in ("number:1", "number:2"):
-        await store_with(rows, tmp_path, old).store_twice(owner, "backup", SecretStr(owner))
-    vault, shelf = Vault(MasterKeys(new, (old,))), BackupShelf(tmp_path)
-    shelf.put("number:1", "backup", vault.rewrap(shelf.get("number:1", "backup"), context="number:1/backup"))
+        row = await store_with(rows, tmp_path, old).shelve(owner, "backup", SecretStr(owner), (7, 3))
+        await rows.put(owner, row)
+    vault, shelf, file = Vault(MasterKeys(new, (old,))), BackupShelf(tmp_path), ShelfFile("number:1", "backup", (7, 3))
+    shelf.put(file, vault.rewrap(shelf.get(file), context="number:1/backup"))
 
     assert await store_with(rows, tmp_path, new, old).rewrap() == 3
     assert await store_with(rows, tmp_path, new).count_under_older_keys() == 0
@@ -94,20 +96,26 @@ async def test_rotation_after_a_crash_rewraps_the_rest(tmp_path: Path) -> None:
 # -- the shelf
 
 
-def test_the_shelf_names_owner_and_name_of_each_file(tmp_path: Path) -> None:
+def test_the_shelf_names_owner_name_and_lease_of_each_file(tmp_path: Path) -> None:
     sealed = Vault(MasterKeys(new_master_key())).seal(PIN, context="any")
     shelf = BackupShelf(tmp_path / "shelf")
     assert shelf.entries() == ()
-    entries = (("number:1", "backup"), ("number:12", "backup-password"))
-    for owner, name in entries:
-        shelf.put(owner, name, sealed)
+    entries = (
+        ShelfFile("number:1", "backup", (7, 12)),
+        ShelfFile("number:1", "backup"),  # of a release that named no lease
+        ShelfFile("number:12", "backup-password", (8, 1)),
+    )
+    for file in entries:
+        shelf.put(file, sealed)
     assert shelf.entries() == entries
-    assert shelf.get("number:12", "backup-password") == sealed
+    assert [file.file_name for file in entries[:2]] == ["number-1-backup.7.12.sealed", "number-1-backup.sealed"]
+    assert shelf.get(entries[2]) == sealed
 
 
-def test_a_file_without_owner_and_name_is_damage(tmp_path: Path) -> None:
-    write_private(tmp_path / "copy.sealed", "text")
-    with pytest.raises(WrongKey, match=r"copy\.sealed is damaged"):
+@pytest.mark.parametrize("name", ["copy.sealed", "number-1-backup.7.sealed", "number-1-backup.x.y.sealed"])
+def test_a_file_without_owner_and_name_is_damage(tmp_path: Path, name: str) -> None:
+    write_private(tmp_path / name, "text")
+    with pytest.raises(WrongKey, match=f"{name} is damaged"):
         BackupShelf(tmp_path).entries()
 
 

@@ -1,7 +1,6 @@
 """Sealing, key rotation, shredding, and the two places of a backup."""
 
 import base64
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from migration.errors import BackupNotKept, BadSetting
+from migration.errors import BadSetting
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.private_file import write_private
 from migration.vault.sealing import MasterKeys, Sealed, Vault, WrongKey, key_id, new_master_key
@@ -187,84 +186,7 @@ async def test_shredding_deletes_every_data_key_of_the_secret(database_url: str,
     await engine.dispose()
 
 
-# -- a backup in two places
-
-
-class WrongShelf(BackupShelf):
-    """A folder that gives back something else than was stored."""
-
-    def __init__(self, folder: Path, instead: Sealed) -> None:
-        super().__init__(folder)
-        self._instead = instead
-
-    def get(self, owner: str, name: str) -> Sealed:
-        return self._instead
-
-
-class WrongRows(Secrets):
-    """A database that gives back another row than was stored, or none."""
-
-    def __init__(self, instead: SealedSecret | None) -> None:
-        self._instead = instead
-
-    async def put(self, owner: str, sealed: SealedSecret) -> None:
-        pass
-
-    async def get(self, owner: str, name: str) -> SealedSecret | None:
-        return self._instead
-
-
-async def test_a_backup_is_kept_in_two_places_readable_by_the_owner_only(database_url: str, tmp_path: Path) -> None:
-    folder, key = tmp_path / "shelf", new_master_key()
-    engine = open_database(database_url)
-    store = SecretStore(vault(key), Secrets(engine, FakeSqlClock(lambda: NOW)), BackupShelf(folder))
-    os.umask(before := os.umask(0))
-    try:
-        os.umask(0)
-        await store.store_twice("number:1", "backup", SecretStr("the backup"))
-    finally:
-        os.umask(before)
-    (path,) = folder.iterdir()
-    assert path.name == "number-1-backup.sealed"
-    assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert b"the backup" not in path.read_bytes()
-    assert await store.open("number:1", "backup") == SecretStr("the backup")
-    on_shelf = BackupShelf(folder).get("number:1", "backup")
-    assert vault(key).open(on_shelf, context="number:1/backup") == SecretStr("the backup")
-    await engine.dispose()
-
-
-async def test_a_backup_that_the_shelf_gives_back_changed_is_not_kept(sqlite_url: str, tmp_path: Path) -> None:
-    engine, sealer = open_database(sqlite_url), vault()
-    shelf = WrongShelf(tmp_path / "shelf", sealer.seal(SecretStr("another"), context="number:1/backup"))
-    store = SecretStore(sealer, Secrets(engine, FakeSqlClock(lambda: NOW)), shelf)
-    with pytest.raises(BackupNotKept):
-        await store.store_twice("number:1", "backup", SecretStr("the backup"))
-    await engine.dispose()
-
-
-@pytest.mark.parametrize("lost", [True, False])
-async def test_a_backup_that_the_database_gives_back_changed_is_not_kept(lost: bool, tmp_path: Path) -> None:
-    sealer = vault()
-    other = sealer.seal(SecretStr("another"), context="number:1/backup")
-    row = None if lost else SealedSecret("backup", other.ciphertext, other.wrapped_key, other.key_id)
-    store = SecretStore(sealer, WrongRows(row), BackupShelf(tmp_path / "shelf"))
-    with pytest.raises(BackupNotKept):
-        await store.store_twice("number:1", "backup", SecretStr("the backup"))
-
-
-@pytest.mark.parametrize("damage", ["", "one line", "a\nb\nc", "!\n!\n!"])
-async def test_a_backup_with_a_damaged_shelf_file_is_not_kept(damage: str, sqlite_url: str, tmp_path: Path) -> None:
-    class Damaging(BackupShelf):
-        def put(self, owner: str, name: str, sealed: Sealed) -> None:
-            super().put(owner, name, sealed)
-            next((tmp_path / "shelf").iterdir()).write_text(damage)
-
-    engine = open_database(sqlite_url)
-    store = SecretStore(vault(), Secrets(engine, FakeSqlClock(lambda: NOW)), Damaging(tmp_path / "shelf"))
-    with pytest.raises((BackupNotKept, WrongKey)):
-        await store.store_twice("number:1", "backup", SecretStr("the backup"))
-    await engine.dispose()
+# -- files
 
 
 def test_a_failed_write_leaves_no_partial_file(tmp_path: Path) -> None:
