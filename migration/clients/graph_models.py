@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from migration.clients.cloud_standing import ClientConnection, CloudStanding, client_connection, cloud_standing
+
 # Values that Cloud takes as `vertical`; On-Premises had free text.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-profiles
 VERTICALS = frozenset(
@@ -32,11 +34,23 @@ VERTICALS = frozenset(
         "TRAVEL",
     ]
 )
+CAN_SEND = frozenset({"AVAILABLE", "LIMITED"})
 PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websites")
 
 
 class _GraphModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class HealthEntity(_GraphModel):
+    entity_type: str = ""
+    can_send_message: str = ""
+
+
+class NumberHealth(_GraphModel):
+    """The part of `health_status` that says whether a number can send; `parse_health` reads the whole of it."""
+
+    entities: tuple[HealthEntity, ...] = ()
 
 
 class CloudNumber(_GraphModel):
@@ -54,6 +68,7 @@ class CloudNumber(_GraphModel):
     quality_rating: str | None = None
     new_name_status: str | None = None
     is_on_biz_app: bool = False
+    health_status: NumberHealth = NumberHealth()
     last_onboarded_time: datetime | None = None
 
     @field_validator("last_onboarded_time", mode="before")
@@ -64,15 +79,42 @@ class CloudNumber(_GraphModel):
             return datetime.fromtimestamp(int(value), UTC)
         return value
 
+    @field_validator("health_status", mode="before")
+    @classmethod
+    def _health(cls, value: Any) -> Any:
+        """Only what can be read: an odd row of health must not make the whole number unreadable."""
+        rows = value.get("entities") if isinstance(value, dict) else None
+        if not isinstance(rows, list):
+            return value if isinstance(value, NumberHealth) else NumberHealth()
+        names = HealthEntity.model_fields
+        readable = [row for row in rows if isinstance(row, dict)]
+        return {"entities": [{name: row[name] for name in names if isinstance(row.get(name), str)} for row in readable]}
+
     @field_validator("is_on_biz_app", mode="before")
     @classmethod
     def _bool(cls, value: Any) -> Any:
         return bool(value)
 
     @property
+    def sends(self) -> bool:
+        """By its health the number itself can send through Cloud API; False where that was not read."""
+        entities = self.health_status.entities
+        return any(e.entity_type == "PHONE_NUMBER" and e.can_send_message in CAN_SEND for e in entities)
+
+    @property
+    def standing(self) -> CloudStanding:
+        """Where Graph shows it, by all of its fields together."""
+        return cloud_standing(self.platform_type, self.status, self.sends, self.code_verification_status)
+
+    @property
     def registered(self) -> bool:
-        """Connected on Cloud. Checks both fields: while a number moves, only one of them shows it."""
-        return self.platform_type == "CLOUD_API" and self.status == "CONNECTED"
+        """Registered on Cloud and online, for certain."""
+        return self.standing is CloudStanding.ON_CLOUD
+
+    @property
+    def client(self) -> ClientConnection:
+        """What Graph shows of the On-Premises client."""
+        return client_connection(self.platform_type, self.status)
 
 
 NUMBER_FIELDS = ",".join(CloudNumber.model_fields)

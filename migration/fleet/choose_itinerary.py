@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from migration.clients.cloud_standing import ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.engine.itineraries import ItineraryName
@@ -12,7 +13,7 @@ from state.enums import Disposition, Side
 # A number without an instance that went through Embedded Signup more recently than this is new to Cloud. Whether it can
 # still be registered (within 14 days) is checked by the step `register`.
 NEW_FOR = timedelta(days=30)
-DELETED = "DELETED"  # the value of Graph's field `status`
+CONNECTED, DELETED = "CONNECTED", "DELETED"  # values of Graph's field `status`
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def choose_itinerary(
 ) -> ItineraryChoice | NoItinerary:
     """`forced`, from the inventory, wins, except for a number that is on Cloud or was deleted: it has no itinerary."""
     if readings.cloud.registered:
-        return NoItinerary(Disposition.ALREADY_ON_CLOUD, "Graph shows it connected on Cloud API")
+        word = "" if readings.cloud.status == CONNECTED else f" ({readings.cloud.status})"
+        return NoItinerary(Disposition.ALREADY_ON_CLOUD, f"Graph shows it connected on Cloud API{word}")
     if readings.cloud.status == DELETED:
         return NoItinerary(Disposition.DELETED, "Graph says that it was deleted")
     side, dark = _side(readings, now)
@@ -63,9 +65,11 @@ def _side(readings: NumberReadings, now: datetime) -> tuple[Side, bool]:
         return Side.UNKNOWN, False  # if something serves it, it is none of our two platforms
     if onprem is not None and onprem.kind is Reading.SERVING:
         return Side.ON_PREMISES, False
+    if cloud.standing is CloudStanding.CANNOT_TELL:
+        return Side.UNKNOWN, False
     if onprem is not None and onprem.kind is Reading.NOT_SERVING:
         return Side.NEITHER, True
-    if cloud.status == "CONNECTED":
+    if cloud.client is not ClientConnection.DOWN and cloud.standing is not CloudStanding.COMING_UP:
         return Side.UNKNOWN, False  # Graph shows that something serves it; we cannot read what
     if onprem is None or now >= (onprem.expires_at or SUNSET):
         return Side.NEITHER, True
@@ -87,7 +91,7 @@ def _itinerary(readings: NumberReadings, now: datetime) -> tuple[ItineraryName, 
         return ItineraryName.CODE_AFTER, "no On-Premises instance is left"
     if kind is Reading.NOT_SERVING:
         return ItineraryName.CODE_AFTER, "its instance is not connected"
-    if cloud.status == "CONNECTED":
+    if cloud.client is ClientConnection.LIVE:
         return ItineraryName.WITH_BACKUP, f"Graph shows it connected, but its instance is {kind} from here"
     return ItineraryName.CODE_AFTER, f"its instance is {kind} and Graph shows it {cloud.status}"
 

@@ -1,14 +1,15 @@
 """Reads both sides, and says what the two readings mean together. All decisions about the side are made here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import Reading
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, Evidence
+from migration.steps.outcomes import Blocked, Evidence, Waiting
 from migration.steps.reading_cache import BothSides
-from state.enums import Side
+from state.enums import Party, Side
 
 # The last On-Premises client version expired on this day; nothing is delivered to or from such numbers since.
 # https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
@@ -36,6 +37,8 @@ def side_of(both: BothSides, number: Number) -> Side:
         return Side.UNKNOWN if both.serving else Side.CLOUD
     if both.serving:
         return Side.ON_PREMISES
+    if both.cloud.standing is CloudStanding.CANNOT_TELL:
+        return Side.UNKNOWN
     return Side.NEITHER if off_for_sure(both, number) else Side.UNKNOWN
 
 
@@ -49,8 +52,10 @@ def off_for_sure(both: BothSides, number: Number) -> bool:
 
 
 def graph_agrees_gone(both: BothSides) -> bool:
-    """Graph, too, shows no live client: registered nowhere, or the On-Premises connection is down."""
-    return both.cloud.platform_type == "NOT_APPLICABLE" or both.cloud.status != "CONNECTED"
+    """Graph, too, shows no live client: registered nowhere, or not connected."""
+    if both.onprem is not None and both.cloud.platform_type == "NOT_APPLICABLE":
+        return True
+    return both.cloud.client is ClientConnection.DOWN or both.cloud.standing is CloudStanding.COMING_UP
 
 
 def expired(both: BothSides, number: Number) -> bool:
@@ -74,8 +79,22 @@ def graph_sets_no_pin(cloud: CloudNumber, facts: Mapping[str, str]) -> bool:
     return measured == "refused" or (measured == "onprem_keeps" and cloud.platform_type == "ON_PREMISE")
 
 
-# Numbers that Graph shows like this are not ours to move; a person decides what becomes of them.
-NOT_MOVABLE = {"BANNED", "DELETED", "MIGRATED"}
+UNCLEAR_PAGE = "runbooks/graph-unclear.md"
+# How long Graph may show a number in a way that says nothing about where it is; the figure is ours.
+UNCLEAR_FOR = timedelta(minutes=5)
+
+
+def unclear(both: BothSides, number: Number, step: str) -> Waiting | Blocked | None:
+    """Why nothing may be done now that cannot be taken back: Graph does not show whether the number is on Cloud."""
+    if both.cloud.standing is not CloudStanding.CANNOT_TELL:
+        return None
+    shown = f"status {both.cloud.status} on platform {both.cloud.platform_type}"
+    reason = f"Graph shows {shown}; that does not say whether the number is on Cloud"
+    since = datetime.fromisoformat(number.note_of(step).get("unclear_since") or number.now.isoformat())
+    if number.now - since > UNCLEAR_FOR:
+        return Blocked(reason, UNCLEAR_PAGE)
+    note = {**number.note_of(step), "unclear_since": since.isoformat()}
+    return Waiting(number.next_check(since, 2), Party.META, reason, note)
 
 
 def not_movable(cloud: CloudNumber) -> Blocked | None:
@@ -83,6 +102,6 @@ def not_movable(cloud: CloudNumber) -> Blocked | None:
     if cloud.is_on_biz_app:
         # Such a number reads platform_type ON_PREMISE although it never was: field reports of 2026.
         return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
-    if cloud.status in NOT_MOVABLE:
+    if cloud.status in ENDED:
         return Blocked(f"Graph shows the number {cloud.status}", "runbooks/not-movable.md")
     return None

@@ -6,9 +6,10 @@ Counted to the ten of 72 hours that deregister has of its own. Taken back by: `r
 
 from typing import ClassVar
 
-from migration.steps.both_sides import cached_sides, side_of
+from migration.clients.cloud_standing import CloudStanding
+from migration.steps.both_sides import cached_sides, side_of, unclear
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import StepContract
 from migration.steps.reading_cache import BothSides
 from migration.steps.register import READS_LAG
@@ -23,8 +24,12 @@ class DeregisterCloud:
         name="deregister_cloud", promise=Promise.PROBED, budget="deregister", reads_lag=READS_LAG, moves_to=Side.NEITHER
     )
 
-    async def check(self, number: Number) -> None | Blocked:
-        cloud = (await cached_sides(number)).cloud
+    async def check(self, number: Number) -> None | Waiting | Blocked:
+        both = await cached_sides(number)
+        stop = unclear(both, number, self.contract.name)
+        if stop is not None:
+            return stop
+        cloud = both.cloud
         if not cloud.registered:
             return None  # it is off Cloud already; what is left is to bring it up On-Premises
         option = rollback_option(number, verified=cloud.code_verification_status == "VERIFIED")
@@ -39,7 +44,7 @@ class DeregisterCloud:
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await cached_sides(number)
-        if not both.cloud.registered and both.cloud.platform_type != "CLOUD_API":
+        if both.cloud.standing is CloudStanding.NOT_ON_CLOUD:
             return Done(Evidence(both.facts(), side=_side(both, number)))
         if intent is None:
             return NotDone(both.facts(), side_of(both, number))

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from migration.errors import Rejected
-from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of
+from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of, unclear
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
 from migration.steps.reading_cache import BothSides
 from state.enums import Promise, Side
@@ -29,8 +29,11 @@ class DeregisterOnPrem:
         moves_to=Side.NEITHER,
     )
 
-    async def check(self, number: Number) -> None | Blocked:
+    async def check(self, number: Number) -> None | Waiting | Blocked:
         both = await cached_sides(number)
+        stop = unclear(both, number, self.contract.name)
+        if stop is not None:
+            return stop
         if _stop_command(number) is not None or _gone(both, number) or _serves_from_cloud(both):
             return None
         if both.kind == "not_serving":

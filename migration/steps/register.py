@@ -14,10 +14,11 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
+from migration.clients.cloud_standing import CloudStanding
 from migration.clients.graph_models import Backup
-from migration.steps.both_sides import cached_sides, side_of
+from migration.steps.both_sides import cached_sides, side_of, unclear
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import StepContract
 from migration.steps.reading_cache import BothSides
 from migration.steps.secure_pin import PIN_PAGE
@@ -42,12 +43,13 @@ class Register:
     def __init__(self, *, with_backup: bool) -> None:
         self._with_backup = with_backup
 
-    async def check(self, number: Number) -> None | Blocked:
+    async def check(self, number: Number) -> None | Waiting | Blocked:
         if number.state.pin_provenance is None or await number.secrets.open("pin") is None:
             return Blocked("the PIN is of unknown provenance; a wrong one takes the number down", PIN_PAGE)
         if self._with_backup and await number.secrets.open("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
-        return await self._signup_too_old(number)
+        both = await cached_sides(number)
+        return unclear(both, number, self.contract.name) or self._signup_too_old(number, both)
 
     async def prepare(self, number: Number) -> Draft:
         secret = {"pin": await number.secrets.open("pin")}
@@ -71,17 +73,22 @@ class Register:
 
     def _not_on_cloud(self, number: Number, intent: Intent, both: BothSides) -> Probe:
         """One reading shows the number not on Cloud. Is it proved that the call had no effect?"""
-        if both.serving:
+        again = number.next_check(intent.opened_at, 2)
+        absent = both.cloud.standing is CloudStanding.NOT_ON_CLOUD
+        if both.serving and absent:
             return NotDone(both.facts())  # the side that would have lost the number still serves it
+        if both.serving:
+            return CannotTell(again, "the client serves, and Graph does not show whether it is on Cloud")
         stated = number.state.onprem_off_stated_at
-        if stated is not None and stated > intent.opened_at and number.now >= intent.answer_due + READS_LAG:
+        readable = absent and number.now >= intent.answer_due + READS_LAG
+        if readable and stated is not None and stated > intent.opened_at:
             return NotDone(both.facts() | {"off_stated_by": number.state.onprem_off_stated_by})  # so not by our call
         if self._with_backup and intent.facts.get("onprem_before") == "serving":
             # On-Premises went down, so the call did arrive. Cloud comes up when it ends, or reads lag.
-            return CannotTell(number.next_check(intent.opened_at, 2), "On-Premises is down and Cloud is not up yet")
-        if number.now >= intent.answer_due + READS_LAG:
+            return CannotTell(again, "On-Premises is down and Cloud is not up yet")
+        if readable:
             return NotDone(both.facts() | {"read_at": number.now.isoformat()})
-        return CannotTell(number.next_check(intent.opened_at, 2), "no answer, and not on Cloud yet")
+        return CannotTell(again, "no answer, and not on Cloud yet")
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.register(
@@ -89,10 +96,10 @@ class Register:
         )
         return Evidence({"accepted": True})
 
-    async def _signup_too_old(self, number: Number) -> None | Blocked:
+    def _signup_too_old(self, number: Number, both: BothSides) -> None | Blocked:
         if number.state.itinerary != "ONBOARD":
             return None
-        onboarded = (await cached_sides(number)).cloud.last_onboarded_time
+        onboarded = both.cloud.last_onboarded_time
         if onboarded is not None and number.now > onboarded + timedelta(days=EMBEDDED_SIGNUP_DAYS):
             return Blocked(
                 f"Embedded Signup was {_days(number.now, onboarded)} days ago; it has to be gone through again",

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.steps.both_sides import cached_sides, graph_sets_no_pin, not_movable
+from migration.steps.both_sides import cached_sides, graph_sets_no_pin, not_movable, unclear
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import StepContract
 from state.enums import PinProvenance, Promise
 
@@ -24,9 +24,10 @@ class SecurePin:
         name="secure_pin", promise=Promise.REPEATABLE, fresh_for=timedelta(seconds=60)
     )
 
-    async def check(self, number: Number) -> None | Blocked:
+    async def check(self, number: Number) -> None | Waiting | Blocked:
         both = await cached_sides(number)
-        stop = not_movable(both.cloud)  # checked here too: in some itineraries the snapshot is optional or absent
+        # Checked here too: in some itineraries the snapshot is optional or absent.
+        stop = not_movable(both.cloud) or unclear(both, number, self.contract.name)
         if stop is not None:
             return stop
         known = number.state.pin_provenance is not None

@@ -40,6 +40,9 @@ DISCONNECTED = CloudNumber(id=PHONE_NUMBER_ID, platform_type="ON_PREMISE", statu
 # A move in progress: Cloud is named as the platform, and the number is not connected yet.
 COMING_UP = CloudNumber(id=PHONE_NUMBER_ID, platform_type="CLOUD_API", status="PENDING")
 
+# Values that do not say together whether the number is on Cloud.
+UNCLEAR = CloudNumber(id=PHONE_NUMBER_ID, platform_type="CLOUD_API", status="UNKNOWN")
+
 # What the On-Premises client shows.
 SERVING = OnPremReading(Reading.SERVING, "connected")
 NOT_SERVING = OnPremReading(Reading.NOT_SERVING, "not registered")

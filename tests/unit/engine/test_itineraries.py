@@ -8,7 +8,7 @@ from migration.engine.itineraries import FORWARD, ITINERARIES, Itinerary, Itiner
 from migration.steps.outcomes import Blocked
 from state.enums import Promise, Side, Status
 from tests.harness.fake_clients import FakeHooks, FakeSecrets
-from tests.harness.hand_made_number import make_number
+from tests.harness.hand_made_number import ON_PREMISE, SERVING, make_both, make_number
 
 AFTER_REGISTER = ["confirm", "switch_route", "send_smoke", "prove_smoke", "resume_sends", "restore_profile"]
 ORDER = {
@@ -144,7 +144,9 @@ def test_register_comes_after_a_secured_pin_and_is_confirmed_next(itinerary: Iti
 
 @pytest.mark.parametrize("itinerary", those_with("register"), ids=lambda itinerary: itinerary.name)
 async def test_only_with_backup_registers_with_one(itinerary: Itinerary) -> None:
-    obstacle = await itinerary.at("register").step.check(make_number(secrets=FakeSecrets(pin="112233")))
+    obstacle = await itinerary.at("register").step.check(
+        make_both(ON_PREMISE, SERVING, secrets=FakeSecrets(pin="112233"))
+    )
     assert isinstance(obstacle, Blocked) is (itinerary.name == "WITH_BACKUP")
     if itinerary.name == "WITH_BACKUP":
         assert not itinerary.at("back_up").optional

@@ -9,7 +9,8 @@ import pytest
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import OutcomeUnknown
-from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
+from migration.steps.both_sides import UNCLEAR_FOR, UNCLEAR_PAGE
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Waiting
 from migration.steps.protocol import Step, StepContract
 from migration.steps.register import Register
 from state.enums import PinProvenance, Promise, Side
@@ -26,6 +27,7 @@ from tests.harness.hand_made_number import (
     REGISTERED_NOWHERE,
     SEND_BY,
     SERVING,
+    UNCLEAR,
     UNREACHABLE,
     kinds,
     make_both,
@@ -81,12 +83,12 @@ async def test_a_pin_that_was_lost_blocks(step: Step) -> None:
 @BOTH_KINDS
 @pytest.mark.parametrize("provenance", PinProvenance)
 async def test_with_pin_and_backup_nothing_stands_against_it(step: Step, provenance: PinProvenance) -> None:
-    number = make_number(pin_provenance=provenance, secrets=FakeSecrets(pin="112233", backup=BACKUP))
-    assert await step.check(number) is None  # no side is read: the fakes have no answer
+    secrets = FakeSecrets(pin="112233", backup=BACKUP)
+    assert await step.check(make_both(ON_PREMISE, SERVING, pin_provenance=provenance, secrets=secrets)) is None
 
 
 async def test_a_register_with_backup_needs_one() -> None:
-    number = make_number(secrets=FakeSecrets(pin="112233"))
+    number = make_both(ON_PREMISE, SERVING, secrets=FakeSecrets(pin="112233"))
     assert await WITH_BACKUP.check(number) == Blocked("there is no backup to register with", "runbooks/no-backup.md")
     assert await WITHOUT.check(number) is None
 
@@ -192,7 +194,45 @@ async def test_before_a_first_attempt_it_is_not_done_and_the_side_is_read(
 
 
 @BOTH_KINDS
-@pytest.mark.parametrize("cloud", [ON_PREMISE, DISCONNECTED, COMING_UP])
+@pytest.mark.parametrize("cloud", [COMING_UP, CloudNumber(id=PHONE_NUMBER_ID), UNCLEAR])
+async def test_a_client_that_serves_proves_nothing_while_graph_does_not_show_it_off_cloud(
+    step: Step, cloud: CloudNumber
+) -> None:
+    assert isinstance(await step.probe(make_both(cloud, SERVING), intent()), CannotTell)
+
+
+@pytest.mark.parametrize("reading", [NOT_SERVING, REFUSED, UNREACHABLE, None])
+@pytest.mark.parametrize("cloud", [COMING_UP, CloudNumber(id=PHONE_NUMBER_ID), UNCLEAR])
+async def test_a_lost_call_is_not_believed_away_while_graph_does_not_show_it_off_cloud(
+    cloud: CloudNumber, reading: OnPremReading | None
+) -> None:
+    number = make_both(cloud, reading, now=DUE + timedelta(hours=3))
+    assert isinstance(await WITHOUT.probe(number, intent("refused")), CannotTell)
+
+
+@BOTH_KINDS
+async def test_graph_that_does_not_tell_is_read_again_and_then_a_person_decides(step: Step) -> None:
+    secrets = FakeSecrets(pin="112233", backup="{}")
+    number = make_number(FakeGraph(number=UNCLEAR), FakeOnPrem(reading=SERVING), secrets=secrets)
+    waiting = await step.check(number)
+    assert isinstance(waiting, Waiting)
+    assert "status UNKNOWN on platform CLOUD_API" in waiting.reason
+    assert waiting.note is not None
+    since = {"register": dict(waiting.note)}
+    late = make_number(
+        FakeGraph(number=UNCLEAR),
+        FakeOnPrem(reading=SERVING),
+        secrets=secrets,
+        notes=since,
+        now=NOW + UNCLEAR_FOR + timedelta(seconds=1),
+    )
+    stop = await step.check(late)
+    assert isinstance(stop, Blocked)
+    assert stop.runbook == UNCLEAR_PAGE
+
+
+@BOTH_KINDS
+@pytest.mark.parametrize("cloud", [ON_PREMISE, DISCONNECTED])
 async def test_a_client_that_serves_proves_that_the_call_had_no_effect(step: Step, cloud: CloudNumber) -> None:
     probe = await step.probe(make_both(cloud, SERVING), intent())
     assert isinstance(probe, NotDone)
