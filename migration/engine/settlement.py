@@ -59,7 +59,7 @@ class Settlement:
         if now < shows_by:
             # The call may still be in flight: absent now is no proof, and a second call would be one too many.
             again = min(shows_by, _next_probe(run, attempt))
-            return Decision(Waiting(again, Party.META, "an earlier call may still be in flight"))
+            return Decision(Waiting(again, Party.META, "an earlier call may still be in flight", probe.note))
         return NoEffect(probe.witnesses)
 
     async def _after_refusal(

@@ -42,6 +42,11 @@ def side_of(both: BothSides, number: Number) -> Side:
     return Side.NEITHER if off_for_sure(both, number) else Side.UNKNOWN
 
 
+def serving_side(both: BothSides) -> Side | None:
+    """On-Premises where the client serves and Graph does not show the number on Cloud; None where both claim it."""
+    return Side.ON_PREMISES if both.serving and not both.cloud.registered else None
+
+
 def off_for_sure(both: BothSides, number: Number) -> bool:
     """Whether it is proved that On-Premises does not serve; failing to reach it is no proof."""
     if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:

@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import phonenumbers
 
-from migration.steps.both_sides import cached_sides
+from migration.steps.both_sides import cached_sides, serving_side
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import StepContract
 from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, outstanding, request_facts
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
-from state.enums import Party, Promise, Side
+from state.enums import Party, Promise
 
 
 class RequestCodeOnPrem:
@@ -89,7 +89,7 @@ class VerifyCodeOnPrem:
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await cached_sides(number)
         if both.serving:
-            return Done(Evidence(both.facts(), side=Side.ON_PREMISES, code_verified=number.code is not None))
+            return Done(Evidence(both.facts(), side=serving_side(both), code_verified=number.code is not None))
         return NotDone(both.facts())
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:

@@ -51,8 +51,10 @@ class DeregisterOnPrem:
             return Done(Evidence(both.facts(), side=side))
         if intent is None and number.result_of(self.contract.name) and not both.serving:
             return Done(Evidence(both.facts(), side=side))  # proved before in this migration
+        # A client that serves again voids what earlier readings and an earlier stop had proved.
+        served = {"served_at": number.now.isoformat()} if both.serving else None
         if _stop_first(number, intent):
-            return NotDone(both.facts(), side_of(both, number))
+            return NotDone(both.facts(), side_of(both, number), served)
         if both.kind == "not_serving":
             return CannotTell(
                 number.now + BETWEEN_READINGS,
@@ -62,7 +64,7 @@ class DeregisterOnPrem:
         if _serves_from_cloud(both):
             return Done(Evidence(both.facts() | {"kept_off_by": "nobody; the number is on Cloud"}, side=side))
         if intent is None or both.serving:
-            return NotDone(both.facts())
+            return NotDone(both.facts(), note=served)
         return CannotTell(number.now + BETWEEN_READINGS, f"On-Premises reads {both.kind}")
 
     def _proven(self, both: BothSides, number: Number, intent: Intent | None) -> bool:

@@ -6,13 +6,19 @@ https://developers.facebook.com/docs/whatsapp/api/stats/ (`callback_queue_size`)
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.both_sides import read_both
+from migration.steps.both_sides import graph_agrees_gone, off_for_sure, read_both
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
+from migration.steps.reading_cache import BothSides
 from state.enums import Party, Promise
 
 PATIENCE = timedelta(minutes=10)
+
+
+def _serves_no_more(both: BothSides, number: Number) -> bool:
+    """The client says so itself, or neither it nor Graph shows that it lives, or the number is on Cloud already."""
+    return not both.serving and (both.cloud.registered or off_for_sure(both, number) or graph_agrees_gone(both))
 
 
 class Drain(ReadStep):
@@ -23,8 +29,13 @@ class Drain(ReadStep):
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
         both = await read_both(number)
-        if not both.serving or number.onprem is None:
+        if number.onprem is None or _serves_no_more(both, number):
             return Evidence({"nothing_to_drain": both.kind})
+        if not both.serving:
+            # One reading without an answer proves nothing: what the client still holds would be lost.
+            why = f"On-Premises reads {both.kind}, so what it still holds cannot be read"
+            stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
+            return self.not_yet(number, PATIENCE, stop, 3, why, Party.OPERATOR)
         queued = await number.onprem.callback_queue()
         if queued == 0:
             return Evidence({"queued": 0})

@@ -101,10 +101,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class NotDone:
-    """The effect is not in place. `witnesses` are the facts that prove it; `side`, if they show it, the side now."""
+    """The effect is not in place. `witnesses` are the facts that prove it; `side`, if they show it, the side now.
+
+    `note`: replaces what the step remembered, where this reading contradicts it.
+    """
 
     witnesses: Mapping[str, Any]
     side: Side | None = None
+    note: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.steps.both_sides import cached_sides
+from migration.steps.both_sides import cached_sides, serving_side
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import StepContract
-from state.enums import Promise, Side
+from state.enums import Promise
 
 
 class RestoreOnPrem:
@@ -33,7 +33,7 @@ class RestoreOnPrem:
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await cached_sides(number)
         if both.serving:
-            return Done(Evidence(both.facts() | {"restored": False}, side=Side.ON_PREMISES))
+            return Done(Evidence(both.facts() | {"restored": False}, side=serving_side(both)))
         if intent is None and (self._restored_before(number) or await number.secrets.open("backup") is None):
             return Done(Evidence(both.facts() | {"restored": self._restored_before(number)}))
         return NotDone({"why": "the same backup again is harmless", **both.facts()})

@@ -17,7 +17,7 @@ from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.number import Number, SmokeMessage
-from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent, Probe
+from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import Step
 from migration.steps.reading_cache import ReadingCache
 from state.enums import PinProvenance, Side, Status
@@ -225,7 +225,7 @@ async def probe_repeatedly(
     for _ in range(passes):
         probe = await step.probe(number, intent)
         probes.append(probe)
-        if isinstance(probe, CannotTell):
+        if isinstance(probe, CannotTell | NotDone):
             number = with_note(number, step.contract.name, probe.note)
         number = later(number, seconds)
     return probes

@@ -41,7 +41,7 @@ REMOVALS = {
     ),
     "the witnesses of NotDone": Removal(
         "migration/steps/register.py",
-        "        if both.serving:\n            return NotDone(both.facts())",
+        "        if both.serving and absent:\n            return NotDone(both.facts())",
         "        if True:\n            return NotDone(both.facts())",
         ("tests/unit/steps/test_register.py",),
     ),

@@ -118,6 +118,25 @@ def test_not_movable(runbook: RunbookExecution) -> None:
     runbook.assert_all_executed()
 
 
+def test_graph_unclear(runbook: RunbookExecution) -> None:
+    operator = runbook.begin("dark")
+    platform = operator.sandbox_number().platform
+    operator.change_at_meta("flagged", "UNKNOWN")
+    operator.change_at_meta("platform", "UNKNOWN")
+    drive_to_block(operator, "graph-unclear")
+    runbook.execute("show")
+    runbook.execute("hold")
+    assert operator.calls().count("register") == 0
+    operator.change_at_meta("flagged", None)
+    operator.change_at_meta("platform", platform)
+    operator.cutover("release", "N-0001")
+    runbook.execute("--look-again")
+    runbook.execute("run", exit_code=None)
+    operator.run_number()
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
 def test_rollback_number(runbook: RunbookExecution) -> None:
     operator = runbook.begin("verified", columns=HOOK_COLUMNS, world="open")
     operator.run_number()

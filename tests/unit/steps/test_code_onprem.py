@@ -246,7 +246,6 @@ async def test_apply_gives_the_code_of_the_intent_to_the_client_once() -> None:
     assert (reveal(arguments["code"]), arguments["send_by"]) == ("123456", SEND_BY)
 
 
-@pytest.mark.xfail(strict=True, reason="the side becomes On-Premises while both sides claim the number")
 async def test_both_sides_claiming_the_number_do_not_show_its_side() -> None:
     number = make_number(FakeGraph(number=ON_CLOUD), FakeOnPrem(reading=SERVING))
     probe = await VERIFY.probe(number, make_intent({"code_id": 5}))

@@ -315,7 +315,6 @@ async def test_cloud_shown_and_then_not_needs_the_client_s_own_proof() -> None:
     assert kinds(await probe_repeatedly(STEP, number, INTENT, 3)) == ["Done", "CannotTell", "Done"]
 
 
-@pytest.mark.xfail(strict=True, reason="a reading that serves does not void an earlier one that did not")
 @pytest.mark.parametrize("instance", [NO_COMMAND, make_instance()], ids=["no stop command", "stop command"])
 async def test_a_client_that_served_in_between_is_not_gone_by_one_reading(instance: Any) -> None:
     number = number_with(ON_PREMISE, [NOT_SERVING, SERVING, NOT_SERVING], instance=instance)
@@ -323,7 +322,6 @@ async def test_a_client_that_served_in_between_is_not_gone_by_one_reading(instan
     assert kinds(probes) == ["CannotTell", "NotDone", "CannotTell"]
 
 
-@pytest.mark.xfail(strict=True, reason="a client that serves again after its stop does not void that stop")
 async def test_a_client_that_serves_again_after_its_stop_is_not_gone_by_a_closed_port() -> None:
     number = number_with(ON_PREMISE, [SERVING, REFUSED], STOPPED)
     probes = await probe_repeatedly(STEP, number, make_intent({"onprem_before": "refused"}), 2)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Transient
 from migration.steps.drain import Drain
@@ -12,6 +13,7 @@ from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise
 from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
+    DISCONNECTED,
     NOT_SERVING,
     NOW,
     ON_CLOUD,
@@ -38,10 +40,21 @@ async def test_nothing_stands_against_it_and_nothing_is_prepared() -> None:
     assert await STEP.probe(make_number(), None) == NotDone({})
 
 
-@pytest.mark.parametrize("reading", [NOT_SERVING, REFUSED, UNREACHABLE, None])
-async def test_a_client_that_does_not_serve_has_nothing_to_deliver(reading: OnPremReading | None) -> None:
+@pytest.mark.parametrize(
+    ("cloud", "reading"),
+    [
+        (ON_PREMISE, NOT_SERVING),
+        (DISCONNECTED, REFUSED),
+        (DISCONNECTED, UNREACHABLE),
+        (ON_CLOUD, UNREACHABLE),
+        (ON_PREMISE, None),
+    ],
+)
+async def test_a_client_that_does_not_serve_has_nothing_to_deliver(
+    cloud: CloudNumber, reading: OnPremReading | None
+) -> None:
     onprem = FakeOnPrem(reading=reading) if reading is not None else None
-    answer = await STEP.apply(make_number(FakeGraph(number=ON_PREMISE), onprem), make_intent())
+    answer = await STEP.apply(make_number(FakeGraph(number=cloud), onprem), make_intent())
     assert answer == Evidence({"nothing_to_drain": reading.kind if reading is not None else "no instance"})
 
 
@@ -74,7 +87,12 @@ async def test_the_time_counts_from_the_first_queue_that_was_not_empty_also_wher
     assert notes == [{"since": NOW.isoformat()}] * 3
 
 
-@pytest.mark.xfail(strict=True, reason="one silent reading of a client with callbacks in its queue counts as drained")
+async def test_a_client_that_stays_silent_while_graph_shows_it_connected_is_for_a_person() -> None:
+    number = make_number(FakeGraph(number=ON_PREMISE), FakeOnPrem(reading=UNREACHABLE))
+    answers = await read_repeatedly(STEP, number, 3, seconds=301)
+    assert kinds(answers) == ["CannotTell", "CannotTell", "Blocked"]
+
+
 @pytest.mark.parametrize("silent", [UNREACHABLE, REFUSED])
 async def test_a_client_that_is_silent_between_two_readings_that_serve_has_not_drained(silent: OnPremReading) -> None:
     onprem = FakeOnPrem(reading=[SERVING, silent, SERVING], callback_queue=3)

@@ -93,7 +93,6 @@ async def test_serving_then_unreachable_then_serving() -> None:
     assert kinds(await probe_repeatedly(STEP, number, make_intent(), 3)) == ["Done", "NotDone", "Done"]
 
 
-@pytest.mark.xfail(strict=True, reason="the side becomes On-Premises while both sides claim the number")
 async def test_both_sides_claiming_the_number_do_not_show_its_side() -> None:
     number = make_number(FakeGraph(number=ON_CLOUD), FakeOnPrem(reading=SERVING))
     probe = await STEP.probe(number, make_intent())
