@@ -12,7 +12,7 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
 from migration.app import App
-from migration.operations.wording import current_status, next_command, number_label, outage_text
+from migration.operations.wording import current_status, next_command, number_label, outage_text, reason_text
 
 PROGRESS_EVERY_S = 5.0
 
@@ -92,7 +92,7 @@ class WaveArtifacts:
                 "side": position.side.value,
                 "status": current_status(position, now).value,
                 "outage": outage_text(position, now),
-                "why": position.reason or "",
+                "why": reason_text(position, now) or "",
                 "next command": next_command(position, now),
             }
             for position in board

@@ -17,6 +17,7 @@ from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.clock import Clock, SystemClock
+from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
@@ -180,7 +181,9 @@ async def open_app(
         database = open_database(settings.database)
         stack.push_async_callback(database.dispose)
         await check_schema(database)
-        ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock)
+        ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
+        if not dry_run:  # whatever a person types must not be refused for the sake of a worker that was killed
+            await end_leases_of_dead_workers(ledger, queries, is_gone)
         secret_store = SecretStore(vault, Secrets(database, sql_clock), BackupShelf(settings.backup_folder))
         http = HttpClients(clock, dry_run=dry_run, transport=transport)
         stack.push_async_callback(http.aclose)

@@ -80,6 +80,7 @@ class Position:
     epoch: int
     lease_holder: str | None
     lease_until: datetime | None
+    worker_gone: bool  # its holder is known to have exited: nobody is working on the number, whatever the lease says
     fence: int
     version: int
     attempts: int

@@ -1,11 +1,16 @@
 """`cutover abort`: end a number's migration before its point of no return."""
 
+from collections.abc import Sequence
+
 from migration.app import App
 from migration.cli.confirming import ChangeReport, change_number
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Because, Confirm, DryRun, Json, NumberArgument
+from migration.cli.output import print_line
 from migration.cli.session import open_cli_app, operator_name
 from migration.operations.numbers import abort, switch_to_abort
+from migration.operations.open_calls import open_call_text
+from state.enums import Status
 from state.rows import Position
 
 
@@ -22,15 +27,24 @@ def abort_(
 
 
 async def _abort(number: str, because: str, report: ChangeReport) -> int:
-    async def switch_only(app: App) -> None:
+    waits: list[str] = []
+
+    async def rehearse_switch(app: App) -> None:
+        position = await app.queries.positions.find(number)
+        attempt = await app.queries.records.open_attempt(position.migration_id)
+        if attempt is not None and position.ended_at is None and position.status is not Status.BLOCKED:
+            waits.append(open_call_text(position, attempt))  # whether it can be ended is not known before that
+            return
         await switch_to_abort(app, number, because, operator_name())
 
     async def switch_and_run(app: App) -> None:
-        await abort(app, number, because, operator_name())
+        await abort(app, number, because, operator_name(), lambda text: print_line(text, as_json=report.as_json))
 
     # A dry run ends at the database: the step that follows would notify the senders.
-    action = switch_only if report.changes_nothing else switch_and_run
-    exit_code = await change_number(report, number, _will, action, rehearsal=switch_only)
+    action = rehearse_switch if report.changes_nothing else switch_and_run
+    exit_code = await change_number(
+        report, number, lambda position: _will(position, waits), action, rehearsal=rehearse_switch
+    )
     if report.changes_nothing or await _has_ended(number):
         return exit_code
     return ExitCode.NOT_ALL_MOVED
@@ -41,6 +55,7 @@ async def _has_ended(number: str) -> bool:
         return (await app.queries.positions.find(number)).ended_at is not None
 
 
-def _will(position: Position) -> str:
+def _will(position: Position, waits: Sequence[str]) -> str:
     senders = "; its senders, who were asked to wait, are told to go on" if position.paused_at is not None else ""
-    return f"end the migration of {position.ref} for good, side {position.side}{senders}"
+    first = f"wait, because {waits[0]}; then, unless it has crossed, " if waits else ""
+    return f"{first}end the migration of {position.ref} for good, side {position.side}{senders}"

@@ -85,19 +85,24 @@ class ChangeReport:
 
 
 async def carry_out(
-    report: ChangeReport, app: App, will: str, action: Action[T], rehearsal: Action[object] | None = None
+    report: ChangeReport,
+    app: App,
+    will: str | Callable[[], str],
+    action: Action[T],
+    rehearsal: Action[object] | None = None,
 ) -> T:
     """Report what the action does, then do it. A rehearsal comes first, so that a refusal comes before the report.
 
-    `rehearsal` replaces the action there if the action does more than change our database.
+    `rehearsal` replaces the action there if the action does more than change our database. `will` is asked for after
+    the rehearsal, which may have found out more.
     """
     if report.changes_nothing:
         result = await action(app)
-        report.will(will)
+        report.will(will if isinstance(will, str) else will())
         return result
     async with rehearse(app) as rehearsal_app:
         await (rehearsal or action)(rehearsal_app)
-    report.will(will)
+    report.will(will if isinstance(will, str) else will())
     return await action(app)
 
 
@@ -113,7 +118,7 @@ async def change_number(
         position = await app.queries.positions.find(number)
         report.check_confirmation(position.ref, position.e164, position.phone_number_id)
         await show_number(app, position, report.now)
-        await carry_out(report, app, will if isinstance(will, str) else will(position), action, rehearsal)
+        await carry_out(report, app, will if isinstance(will, str) else lambda: will(position), action, rehearsal)
         position = await app.queries.positions.find(number)
         await show_number(app, position, report.after)
         report.next(next_command(position, await app.queries.now()))

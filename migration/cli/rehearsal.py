@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from migration.app import App
 from migration.cli.session import open_cli_app
+from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.store import SecretStore
 from state.dry_run import open_dry_run
@@ -30,9 +31,11 @@ async def rehearse(app: App) -> AsyncIterator[App]:
     """The same object graph on a transaction that is never committed."""
     async with open_dry_run(app.database) as database:
         clock = app.sql_clock
+        ledger, queries = Ledger(database, clock), Queries(database, clock, app.is_gone)
+        await end_leases_of_dead_workers(ledger, queries, app.is_gone)
         yield replace(
             app,
-            ledger=Ledger(database, clock),
-            queries=Queries(database, clock),
+            ledger=ledger,
+            queries=queries,
             secret_store=SecretStore(app.vault, Secrets(database, clock), BackupShelf(app.settings.backup_folder)),
         )

@@ -10,7 +10,14 @@ from migration.cli.output import print_fields, print_json, print_line, print_tab
 from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
-from migration.operations.wording import current_status, next_command, number_label, outage_text, whose_move
+from migration.operations.wording import (
+    current_status,
+    next_command,
+    number_label,
+    outage_text,
+    reason_text,
+    whose_move,
+)
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
@@ -63,7 +70,7 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "side": f"{position.side} (read {side_read_at:%Y-%m-%d %H:%M:%S} UTC)" if side_read_at else position.side,
         "status": current_status(position, now),
         "step": position.next_step,
-        "why": position.reason,
+        "why": reason_text(position, now),
         "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until else None,
         "whose move": whose_move(position, now),
         "outage": outage_text(position, now),

@@ -15,7 +15,14 @@ from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.session import open_cli_app
 from migration.clients.masking import masked
 from migration.operations.wave_wording import next_wave_command
-from migration.operations.wording import current_status, dark_seconds, next_command, outage_text, whose_move
+from migration.operations.wording import (
+    current_status,
+    dark_seconds,
+    next_command,
+    outage_text,
+    reason_text,
+    whose_move,
+)
 from state.rows import Position, WaveRow
 
 SIDE_NAMES = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
@@ -102,7 +109,7 @@ def number_document(position: Position, now: datetime, show_numbers: bool) -> di
         "sender_gap_s": position.sender_gap_seconds,
         "on": whose_move(position, now),
         "until": position.waiting_until,
-        "reason": position.reason,
+        "reason": reason_text(position, now),
         "runbook": position.runbook,
         "next_command": next_command(position, now),
     }

@@ -10,7 +10,7 @@ from migration.app import App
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text, print_json, print_line
-from migration.cli.session import open_cli_app
+from migration.cli.rehearsal import open_for_change
 from migration.cli.status import number_document
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
@@ -31,7 +31,7 @@ def sweep(
 
 
 async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
-    async with open_cli_app(dry_run=dry_run) as app:
+    async with open_for_change(dry_run=dry_run) as app:
         due = await numbers_to_sweep(app, dry_run=dry_run)
         before = await _read_positions(app, due)
         if not as_json:

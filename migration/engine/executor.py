@@ -13,7 +13,7 @@ from migration.clock import Clock
 from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number, log_unexpected, reason_of
 from migration.engine.decisions import Closing, Decision, advance, pass_over, wait_for
 from migration.engine.failures import FailurePolicy
-from migration.engine.itineraries import ItineraryName, itinerary_named
+from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
 from migration.engine.obstacles import Obstacles
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
@@ -34,7 +34,7 @@ from migration.steps.outcomes import (
     Reopen,
     Waiting,
 )
-from state.enums import AttemptEnd, Promise, Side
+from state.enums import AttemptEnd, Party, Promise, Side
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused, Change
@@ -93,7 +93,16 @@ class StepExecutor:
         """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
         return self._clock.now() + self._ahead
 
-    async def run_next(self, migration_id: int) -> Outcome:
+    async def settle(self, migration_id: int) -> Outcome | None:
+        """Find out what became of a call without an answer, and make no call. None where no call is open.
+
+        Raises what `run_next` raises, but no ConcurrencyLimitReached.
+        """
+        if await self._queries.records.open_attempt(migration_id) is None:
+            return None
+        return await self.run_next(migration_id, settle_only=True)
+
+    async def run_next(self, migration_id: int, *, settle_only: bool = False) -> Outcome:
         """Take the next step of one number as far as it goes now. A wait that is not over is answered again.
 
         Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
@@ -101,9 +110,10 @@ class StepExecutor:
         """
         lease = None
         try:
-            lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=UNLIMITED)
+            exempt = ITINERARIES if settle_only else UNLIMITED
+            lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=exempt)
             self._ahead = lease.now - self._clock.now()
-            return await self._run_leased(lease)
+            return await self._run_leased(lease, settle_only=settle_only)
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
@@ -114,10 +124,11 @@ class StepExecutor:
                 raise
             return await self._block(migration_id, lease, exc)
 
-    async def _run_leased(self, lease: Lease) -> Outcome:
+    async def _run_leased(self, lease: Lease, *, settle_only: bool) -> Outcome:
         """Read the number, decide, record. Where something arrived for it meanwhile, read it again and decide anew."""
         for _ in range(READS_BEFORE_A_LATER_TRY):
             run = await self._load(lease)
+            run.settle_only = settle_only
             with suppress(Outdated):
                 return await self._record(run, await self._decide(run))
         raise LeaseLost(f"migration {lease.migration_id} is being changed all the time; try again")
@@ -170,7 +181,7 @@ class StepExecutor:
         try:
             if run.attempt is not None:
                 return await self._settle(run, run.attempt)
-            return await self._begin(run)
+            return Decision(_made_no_call(run)) if run.settle_only else await self._begin(run)
         except Transient as exc:
             return self._failures.after_failed_reading(run, exc)
         except CredentialsRefused as exc:
@@ -320,7 +331,7 @@ class StepExecutor:
         self, run: StepRun, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
     ) -> Decision:
         """The earlier call had no effect: make it again, unless something stands against it now."""
-        obstacle = await self._obstacles.find(run)
+        obstacle = _made_no_call(run) if run.settle_only else await self._obstacles.find(run)
         if obstacle is None:
             # The same draft again: what it invented may already be in force at the other side.
             return await self._attempt(run, Draft(intent.facts, intent.secret), attempt, witnesses)
@@ -328,3 +339,8 @@ class StepExecutor:
             sides = await self._read_sides(run.number)
             return Decision(obstacle, Closing(attempt, AttemptEnd.NOT_DONE, witnesses), side=sides.side)
         return self._stopped_by(run, obstacle, attempt)
+
+
+def _made_no_call(run: StepRun) -> Waiting:
+    """For whoever only wanted to know what an earlier call did: the number may be taken again at once."""
+    return Waiting(run.number.now, Party.US, f"{run.contract.name} is not made again before somebody decides")

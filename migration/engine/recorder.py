@@ -12,6 +12,7 @@ from migration.engine.itineraries import itinerary_named
 from migration.engine.step_run import StepRun
 from migration.errors import BackupNotKept
 from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
+from migration.steps.traffic import outbox_key
 from state.enums import AttemptEnd, Party, Side, Status
 from state.errors import LeaseLost, NotStored
 from state.ledger.changes import (
@@ -22,6 +23,7 @@ from state.ledger.changes import (
     MessageSent,
     NoteTaken,
     OutboxAnswered,
+    OutboxRefused,
     PinForgotten,
     PinKnown,
     ProfileHalted,
@@ -201,6 +203,8 @@ def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
         yield CodeUsed(int(sent), "refused")  # the code that was sent: another may have been typed in since
     # After a refusal the hook may answer the same key as it did before; so the next announcement has a key of its own.
     refused = closing.end is AttemptEnd.REFUSED and contract.notifies_senders
+    if refused and (closing.answer or {}).get("code") is not None:
+        yield OutboxRefused(outbox_key(attempt.intent["body"]))  # without a code (HTTP 500) it may have been taken
     if refused or (closing.end is AttemptEnd.NEVER_LEFT and contract.unsent_needs_new_key):
         yield EpochRaised()
 

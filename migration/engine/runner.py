@@ -34,6 +34,10 @@ class NumberRunner:
             # One statement that was not taken ends no other number's run; whoever runs many asks the database next.
             return Busy(f"the database did not take a statement ({type(exc).__name__}); it is tried again")
 
+    async def settle(self, migration_id: int) -> Outcome | None:
+        """Find out what an open call did, without a new call. None where none is open. Raises LeaseLost, Conflict."""
+        return await self._executor.settle(migration_id)
+
     async def run_one(self, migration_id: int) -> Outcome | Busy:
         """Take steps until one does not advance. Safe to run again at any time, from anywhere."""
         while True:

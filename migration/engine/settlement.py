@@ -15,6 +15,7 @@ from migration.engine.step_run import StepRun
 from migration.errors import Rejected, Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Evidence, Intent, NotDone, Waiting
+from migration.steps.traffic import outbox_key
 from state.enums import Party, Side
 from state.queries.queries import Queries
 from state.rows import OpenAttempt
@@ -47,6 +48,8 @@ class Settlement:
         number = run.at_time(now)
         if attempt.refusal is not None:
             return await self._after_refusal(run, attempt, intent, attempt.refusal)
+        if run.settle_only and run.contract.notifies_senders:
+            return _announcement_given_up(run, attempt)
         probe = await run.step.probe(number, intent)
         if isinstance(probe, Done):
             return advance(probe.evidence, "settled", attempt)
@@ -88,3 +91,14 @@ class Settlement:
 def _next_probe(run: StepRun, attempt: OpenAttempt) -> datetime:
     """2 s after the call, later less often, at least every BETWEEN_PROBES."""
     return min(run.number.next_check(attempt.opened_at, 2), run.number.now + BETWEEN_PROBES)
+
+
+def _announcement_given_up(run: StepRun, attempt: OpenAttempt) -> Decision | NoEffect:
+    """Senders that drain need not end it: what they were told stays in the outbox, and is taken back from there.
+
+    Only an announcement that may still be on its way has to be waited for, or it would come after that.
+    """
+    answered = run.number.note_of(run.contract.name).get("key") == outbox_key(attempt.intent["body"])
+    if not answered and run.number.now < attempt.answer_due:
+        return Decision(Waiting(attempt.answer_due, Party.CUSTOMER, "an earlier announcement may still be in flight"))
+    return NoEffect({"given_up": "somebody decided before the senders had answered"})

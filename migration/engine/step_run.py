@@ -18,6 +18,7 @@ class StepRun:
     lease: Lease
     number: Number
     attempt: OpenAttempt | None = None  # not closed yet when this pass began, or opened in it
+    settle_only: bool = False  # find out what an earlier call did, and make none
     called: bool = False  # this pass has made its call, so its answer has to be recorded
 
     @property

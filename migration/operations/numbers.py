@@ -5,7 +5,7 @@ reason that they gave; both are stored in the number's history. Every function r
 and OperationRefused, Conflict or LeaseLost if the state does not allow the change; then nothing was changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from migration.app import App
 from migration.engine.itineraries import ABORT, FORWARD_RECOVERY, ITINERARIES, Itinerary, itinerary_named
 from migration.engine.runner import Busy
 from migration.errors import OperationRefused
+from migration.operations.open_calls import settle_open_call
 from migration.steps.outcomes import Outcome
 from migration.steps.verify_code import NO_CODE_PAGE
 from state.enums import Disposition, PinProvenance, Side, Status
@@ -73,8 +74,14 @@ async def switch_to_abort(app: App, number: str, because: str, by: str) -> Posit
     return await app.queries.positions.get(position.migration_id)
 
 
-async def abort(app: App, number: str, because: str, by: str) -> Outcome | Busy:
-    """As `switch_to_abort`, then run the itinerary: senders that were paused are told to resume."""
+async def abort(
+    app: App, number: str, because: str, by: str, tell: Callable[[str], None] = lambda _text: None
+) -> Outcome | Busy:
+    """As `switch_to_abort`, then run the itinerary: senders that were paused are told to resume.
+
+    A call that was left without an answer is waited for first; `tell` is given a sentence about that.
+    """
+    await settle_open_call(app, await _find_live(app, number), tell)
     position = await switch_to_abort(app, number, because, by)
     return await app.runner.run_one(position.migration_id)
 

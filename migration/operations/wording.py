@@ -20,10 +20,19 @@ def number_label(position: Position) -> str:
 
 
 def current_status(position: Position, now: datetime) -> Status:
-    """The status that is true now: a running number whose lease has expired has no worker, so it is ready."""
-    if position.status is Status.RUNNING and (position.lease_until is None or position.lease_until <= now):
-        return Status.READY
-    return position.status
+    """The status that is true now: a running number that nobody is working on is ready."""
+    return Status.READY if lost_its_worker(position, now) else position.status
+
+
+def lost_its_worker(position: Position, now: datetime) -> bool:
+    """A worker took the number and never gave it up: its lease has expired, or its process is known to have exited."""
+    lease_over = position.lease_until is None or position.lease_until <= now
+    return position.status is Status.RUNNING and (lease_over or position.worker_gone)
+
+
+def reason_text(position: Position, now: datetime) -> str | None:
+    """Why the number is where it is."""
+    return "its worker has ended; nobody is working on it" if lost_its_worker(position, now) else position.reason
 
 
 def dark_seconds(position: Position, now: datetime) -> float | None:
@@ -92,15 +101,23 @@ def next_runbook(position: Position, now: datetime) -> str | None:
 def _command_to_continue(position: Position, status: Status, now: datetime) -> str:
     """For a ready or held number: the command that opens its gate or, if the gate is open, that moves the number."""
     if position.crossed_at is not None or position.itinerary == ItineraryName.ABORT:
-        return f"cutover run {position.ref}"  # neither a hold nor its wave stops it any more
+        return _command_to_move(position, now, position.ref)  # neither a hold nor its wave stops it any more
     if position.hold:
         return f"cutover release {position.ref}"
     blocked_by_wave = _command_to_open_wave(position, now)
     if blocked_by_wave is not None:
         return blocked_by_wave
     if position.wave is None or (status is Status.READY and position.wave_state == WaveState.PLANNED):
-        return f"cutover run {position.ref}"  # a command about one number must not begin a whole wave
-    return f"cutover run {position.wave}"
+        # A command about one number must not begin a whole wave.
+        return _command_to_move(position, now, position.ref)
+    return _command_to_move(position, now, position.wave)
+
+
+def _command_to_move(position: Position, now: datetime, name: str) -> str:
+    """A sweep takes over what a worker left behind, but never a number of a wave that is only planned."""
+    if lost_its_worker(position, now) and position.wave_state != WaveState.PLANNED:
+        return "cutover sweep"
+    return f"cutover run {name}"
 
 
 def _command_to_open_wave(position: Position, now: datetime) -> str | None:
@@ -126,6 +143,7 @@ def runbook_name(path: str | None) -> str:
 def status_line(position: Position, now: datetime) -> str:
     """One sentence: the number, its status, step and side, and why."""
     status = current_status(position, now)
-    reason = f": {position.reason}" if position.reason and position.ended_at is None else ""
+    why = reason_text(position, now)
+    reason = f": {why}" if why and position.ended_at is None else ""
     step = position.next_step or "its end"
     return f"{number_label(position)} is {status} at {step}, side {position.side}{reason}"

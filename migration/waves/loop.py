@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from migration.app import App
+from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.steps.outcomes import Held
@@ -41,20 +42,13 @@ class NumberSelection:
         return self.only is None or migration_id in self.only
 
 
-async def end_leases_of_dead_workers(app: App) -> None:
-    """End the leases of killed workers of this machine now, instead of waiting up to a minute until they expire."""
-    for holder in await app.queries.due.lease_holders():
-        if app.is_gone(holder):
-            await app.ledger.leases.end_all_of(holder)
-
-
 async def numbers_to_sweep(app: App, *, dry_run: bool = False) -> tuple[int, ...]:
     """Migration ids of the numbers that are due, that somebody has begun to move, and that nobody moves now.
 
     Numbers that nobody has begun are left out: a worker that only runs must not move a fleet that was just imported.
     """
     if not dry_run:
-        await end_leases_of_dead_workers(app)
+        await end_leases_of_dead_workers(app.ledger, app.queries, app.is_gone)
     due = await app.queries.due.due_now(begun=[itinerary.name.value for itinerary in FORWARD])
     return due[:MAX_NUMBERS_PER_RUN]
 
@@ -96,7 +90,7 @@ class WaveLoop:
         try:
             while not self._stop.is_set():
                 await self._halt_waves()  # first: what the last number did may forbid the next one
-                await end_leases_of_dead_workers(self._app)
+                await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
                 await self._begin_due(selection)
                 if tick is not None:
                     await tick()

@@ -65,6 +65,9 @@ class Attempts:
             "lease_until": self._clock.now(new.longest_call + new.lease_margin),
             "moving_until": self._clock.now(new.longest_call + new.lease_margin),
         }
+        if new.announcement is not None and new.announcement["event"] == "pause_sends":
+            # Before the hook has answered: it may take the pause, and its answer may be lost.
+            values["paused_at"] = func.coalesce(MigrationTable.paused_at, now)
         if new.changes_side:
             serving = [Side.ON_PREMISES, Side.CLOUD]
             served = or_(MigrationTable.side.in_(serving), literal(new.facts.get("side_before") in serving))

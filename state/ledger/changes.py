@@ -103,6 +103,13 @@ class OutboxAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxRefused:
+    """The senders have refused the announcement under this key: they did nothing."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileHalted:
     profile_id: int
     because: str
@@ -139,6 +146,7 @@ Change = (
     | CodeUsed
     | MessageSent
     | OutboxAnswered
+    | OutboxRefused
     | ProfileHalted
     | SendersPaused
     | SendersResumed

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import LIVE, Status
@@ -76,18 +76,39 @@ async def refusal(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> Ex
             NumberTable.ref,
             MigrationTable.status,
             MigrationTable.crossed_at,
+            MigrationTable.lease_holder,
+            MigrationTable.lease_until,
+            AttemptTable.step,
+            AttemptTable.opened_at,
+            AttemptTable.answer_due,
+            (AttemptTable.answer_due > clock.now()).label("in_flight"),
             (MigrationTable.lease_until > clock.now()).label("leased"),
         )
         .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+        .outerjoin(AttemptTable, and_(AttemptTable.migration_pk == MigrationTable.id, AttemptTable.ended.is_(None)))
         .where(MigrationTable.id == migration_id)
     )
     row = (await tx.execute(query)).one_or_none()
     if row is None:
         return NotFound(f"there is no number migration {migration_id}")
     if row.leased:
-        return LeaseLost(f"{row.ref} is held by another worker; try again when its step has ended")
+        return LeaseLost(f"{held_by(row.ref, row.lease_holder, row.lease_until)}; nothing was changed")
     if row.status not in LIVE:
         return Conflict(f"{row.ref} is {row.status}; nothing was changed")
-    if row.crossed_at is not None:
-        return Conflict(f"{row.ref} is past its point of no return; nothing was changed")
-    return Conflict(f"{row.ref} has a call whose outcome is not known yet; nothing was changed")
+    if row.step is None:
+        why = (
+            "is past its point of no return" if row.crossed_at is not None else "has just been changed by somebody else"
+        )
+        return Conflict(f"{row.ref} {why}; nothing was changed")
+    until = f" and may take effect until {row.answer_due:%H:%M:%S} UTC" if row.in_flight else ""
+    open_call = f"{row.step} was sent at {row.opened_at:%Y-%m-%d %H:%M:%S} UTC{until}"
+    advice = f"`cutover run {row.ref}` finds out what it did"
+    return Conflict(f"{row.ref} has a call whose outcome is not known yet: {open_call}; {advice}; nothing was changed")
+
+
+def held_by(ref: str, holder: str, until: datetime) -> str:
+    """Which worker holds the number, and until when at the latest: it gives the number up when its step ends."""
+    host, *rest = holder.rsplit(":", 4)
+    name = f"{host}, process {rest[0]}" if rest else host
+    latest = f"at the latest until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{ref} is held by another worker ({name}) until its step ends, {latest}"

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import Party, Status
 from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound, TooEarly
 from state.ledger import concurrency_limit
+from state.ledger.guard import held_by
 from state.models import MigrationTable, NumberTable, WaveTable
 from state.rows import Lease
 from state.types import SqlClock
@@ -102,6 +103,7 @@ class Leases:
                 MigrationTable.status,
                 MigrationTable.ended_at,
                 MigrationTable.lease_holder,
+                MigrationTable.lease_until,
                 MigrationTable.waiting_until,
                 MigrationTable.waiting_on,
                 MigrationTable.reason,
@@ -126,4 +128,4 @@ class Leases:
             return ConcurrencyLimitReached(
                 f"{row.ref} waits for its turn: wave {row.wave} moves {row.concurrency} at once"
             )
-        return LeaseLost(f"{row.ref} is held by another worker ({row.lease_holder})")
+        return LeaseLost(held_by(row.ref, row.lease_holder, row.lease_until))

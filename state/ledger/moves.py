@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, insert, literal, select, update
+from sqlalchemy import case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
@@ -21,6 +21,7 @@ from state.ledger.changes import (
     MessageSent,
     NoteTaken,
     OutboxAnswered,
+    OutboxRefused,
     PinForgotten,
     PinKnown,
     ProfileHalted,
@@ -209,6 +210,8 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
             await _set_pin_provenance(tx, target, None)
         case OutboxAnswered(key):
             await _answer_outbox(tx, key, target)
+        case OutboxRefused(key):
+            await _refuse_outbox(tx, key, target)
         case ProfileHalted(profile_id, because):
             await tx.execute(
                 update(CredentialProfileTable)
@@ -274,6 +277,26 @@ async def _answer_outbox(tx: AsyncConnection, key: str, target: _Target) -> None
     row = (await tx.execute(answered)).one_or_none()
     if row is not None and row.event == "switch_route":
         await tx.execute(update(NumberTable).where(NumberTable.id == target.number_id).values(route=row.body["to"]))
+
+
+async def _refuse_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:
+    """A refused pause began none; an earlier one that was taken goes on."""
+    refused = update(OutboxTable).where(OutboxTable.key == key).values(answer="vetoed", answered_at=target.at)
+    await tx.execute(refused)
+    pauses = select(OutboxTable.epoch).where(
+        OutboxTable.migration_pk == target.migration_id,
+        OutboxTable.event == "pause_sends",
+        or_(OutboxTable.answer.is_(None), OutboxTable.answer == "done"),
+    )
+    resumed = select(func.coalesce(func.max(OutboxTable.epoch), -1)).where(
+        OutboxTable.migration_pk == target.migration_id,
+        OutboxTable.event == "resume_sends",
+        OutboxTable.answer == "done",
+    )
+    still_paused = pauses.where(OutboxTable.epoch > resumed.scalar_subquery()).exists()
+    await tx.execute(
+        update(MigrationTable).where(MigrationTable.id == target.migration_id, ~still_paused).values(paused_at=None)
+    )
 
 
 def _plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The one query behind every `Position`, and the row made of its result."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -92,7 +92,8 @@ def select_positions() -> Select[*tuple[Any, ...]]:
     )
 
 
-def position_of(row: Mapping[str, Any]) -> Position:
+def position_of(row: Mapping[str, Any], is_gone: Callable[[str], bool]) -> Position:
+    """`is_gone`: whether the worker of that name is known to have exited."""
     columns = {
         name: row[name] for name in Position.__slots__ if name in row and name not in ("instance", "hook_required")
     }
@@ -103,6 +104,7 @@ def position_of(row: Mapping[str, Any]) -> Position:
         "pin_provenance": PinProvenance(row["pin_provenance"]) if row["pin_provenance"] else None,
         "hook_required": row["traffic"] == "required",
         "instance": instance_of(row),
+        "worker_gone": row["lease_holder"] is not None and is_gone(row["lease_holder"]),
     }
     return Position(**columns)
 

@@ -1,5 +1,7 @@
 """Number migrations, each with all that is known of its number."""
 
+from collections.abc import Callable
+
 from sqlalchemy import ColumnElement, func, or_, select
 
 from state.errors import NotFound, NotMigrated
@@ -11,15 +13,16 @@ from state.rows import Position
 
 
 class PositionQueries:
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, is_gone: Callable[[str], bool]) -> None:
         self._reader = reader
+        self._is_gone = is_gone
 
     async def get(self, migration_id: int) -> Position:
         """Raises NotFound."""
         rows = await self._reader.rows(select_positions().where(MigrationTable.id == migration_id))
         if not rows:
             raise NotFound(f"there is no number migration {migration_id}")
-        return position_of(rows[0])
+        return position_of(rows[0], self._is_gone)
 
     async def find(self, typed: str) -> Position:
         """The newest migration of a number that is named by reference, E.164 or phone number id.
@@ -30,7 +33,7 @@ class PositionQueries:
             newest = select_positions().where(_is_named(name)).order_by(MigrationTable.id.desc()).limit(1)
             rows = await self._reader.rows(newest)
             if rows:
-                return position_of(rows[0])
+                return position_of(rows[0], self._is_gone)
         raise await self._not_found(typed)
 
     async def _not_found(self, typed: str) -> NotFound:
@@ -49,7 +52,7 @@ class PositionQueries:
     async def history(self, number_id: int) -> tuple[Position, ...]:
         """All migrations of a number, oldest first."""
         query = select_positions().where(NumberTable.id == number_id).order_by(MigrationTable.id)
-        return tuple(position_of(row) for row in await self._reader.rows(query))
+        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number, by reference; only those of a wave where one is named."""
@@ -57,7 +60,7 @@ class PositionQueries:
         query = select_positions().where(MigrationTable.id.in_(newest)).order_by(NumberTable.id)
         if wave is not None:
             query = query.where(WaveTable.name == wave)
-        return tuple(position_of(row) for row in await self._reader.rows(query))
+        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
 
 def _is_named(name: str) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """All groups of queries on one database."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,9 +16,12 @@ from state.types import SqlClock
 
 
 class Queries:
-    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+    def __init__(
+        self, engine: AsyncEngine, clock: SqlClock, is_gone: Callable[[str], bool] = lambda _holder: False
+    ) -> None:
+        """`is_gone`: whether the worker of that name is known to have exited."""
         reader = Reader(engine, clock)
-        self.positions = PositionQueries(reader)
+        self.positions = PositionQueries(reader, is_gone)
         self.records = RecordQueries(reader)
         self.gate = GateQueries(reader)
         self.fleet = FleetQueries(reader)

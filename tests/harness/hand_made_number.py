@@ -103,6 +103,7 @@ POSITION = Position(
     epoch=4,
     lease_holder="worker-1",
     lease_until=NOW + timedelta(seconds=45),
+    worker_gone=False,
     fence=1,
     version=0,
     attempts=0,

@@ -74,6 +74,7 @@ class Harness:
     crash_point: CrashPoint = field(default_factory=CrashPoint)
     commands: list[str] = field(default_factory=list)
     workers: int = 0
+    dead: set[str] = field(default_factory=set)  # workers that are known to have exited
     seed: int = 1
     before_answer: Callable[[httpx.Request], Awaitable[None]] | None = None  # the far side has acted already
 
@@ -93,6 +94,7 @@ class Harness:
             transport=lambda _tls: SandboxTransport(self),
             randomness=dice.randbytes,
             holder=f"worker-{self.workers}",
+            is_gone=self.dead.__contains__,
             commands=SandboxCommands(self),
         ) as app:
             event.listen(app.database.sync_engine, "commit", lambda _connection: self.crash_point.committed())

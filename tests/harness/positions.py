@@ -36,6 +36,7 @@ def make_position(**changes: Any) -> Position:
         "tries": 0,
         "spend_reserve": False,
         "epoch": 1,
+        "worker_gone": False,
         "fence": 0,
         "attempts": 0,
         "language": "en",

@@ -24,7 +24,9 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
     ({"wave": "north", "wave_state": WaveState.RUNNING, "wave_released": "all"}, None, "cutover run north"),
     ({"wave": "north", "wave_state": WaveState.HELD, "wave_released": "all"}, None, "cutover release north"),
     ({"status": Status.RUNNING, "lease_until": NOW + timedelta(seconds=1)}, None, "cutover show N-0001"),
-    ({"status": Status.RUNNING, "lease_until": NOW}, None, "cutover run N-0001"),
+    ({"status": Status.RUNNING, "lease_until": NOW}, None, "cutover sweep"),
+    ({"status": Status.RUNNING, "lease_until": NOW + timedelta(minutes=1)}, None, "cutover show N-0001"),
+    ({"status": Status.RUNNING, "lease_until": NOW + timedelta(minutes=1), "worker_gone": True}, None, "cutover sweep"),
 ]
 
 
