@@ -15,22 +15,28 @@
 from datetime import timedelta
 from typing import Literal
 
+from migration.scrubbing.texts import SafeText, as_safe, once_more
+
 RefusedBy = Literal["graph", "onprem"]
 
 
 class MigrationError(Exception):
-    """The root of this tree."""
+    """The root of this tree. Whatever its message quotes, it holds no secret of a call and no full phone number."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(once_more(message))
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Transient(MigrationError):
     """The call had no effect, or is harmless to repeat. `answered`: a response came, so the call counts."""
 
     def __init__(self, message: str, answered: bool = False) -> None:
-        super().__init__(message, answered)
+        super().__init__(message)
+        self.args = (*self.args, answered)
         self.answered = answered
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class Throttled(Transient):
@@ -38,7 +44,7 @@ class Throttled(Transient):
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message, True)
-        self.args = (message, retry_after)
+        self.args = (self.args[0], retry_after)
         self.retry_after = retry_after
 
 
@@ -50,27 +56,27 @@ class Rejected(MigrationError):
     """The API, a hook or a command refused the call.
 
     `error_code` and `error_subcode` are the API's; of a hook, `error_code` is the HTTP status. `retry_after` is the
-    wait that the details ask for, `trace_id` is Graph's `fbtrace_id`.
+    wait that the details ask for, `trace_id` is Graph's `fbtrace_id`. `details` come from outside, so they are of a
+    type that only the scrubber makes.
     """
 
     def __init__(
         self,
         message: str,
         error_code: int | None,
-        details: str,
+        details: SafeText,
         error_subcode: int | None = None,
         retry_after: timedelta | None = None,
-        trace_id: str | None = None,
+        trace_id: SafeText | None = None,
     ) -> None:
-        super().__init__(message, error_code, details, error_subcode, retry_after, trace_id)
+        super().__init__(message)
+        details = as_safe(details)
+        self.args = (*self.args, error_code, details, error_subcode, retry_after, trace_id)
         self.error_code = error_code
         self.details = details
         self.error_subcode = error_subcode
         self.retry_after = retry_after
         self.trace_id = trace_id
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class CredentialsRefused(Rejected):
@@ -80,14 +86,14 @@ class CredentialsRefused(Rejected):
         self,
         message: str,
         error_code: int | None,
-        details: str,
+        details: SafeText,
         error_subcode: int | None = None,
         retry_after: timedelta | None = None,
-        trace_id: str | None = None,
+        trace_id: SafeText | None = None,
         refused_by: RefusedBy = "graph",
     ) -> None:
         super().__init__(message, error_code, details, error_subcode, retry_after, trace_id)
-        self.args = (message, error_code, details, error_subcode, retry_after, trace_id, refused_by)
+        self.args = (*self.args, refused_by)
         self.refused_by = refused_by
 
 

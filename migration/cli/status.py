@@ -13,7 +13,6 @@ from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Json, ShowNumbers
 from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.session import open_cli_app
-from migration.clients.masking import masked
 from migration.operations.wave_wording import next_wave_command
 from migration.operations.wording import (
     current_status,
@@ -23,6 +22,7 @@ from migration.operations.wording import (
     reason_text,
     whose_move,
 )
+from migration.scrubbing.masking import masked
 from state.rows import Position, WaveRow
 
 SIDE_NAMES = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}

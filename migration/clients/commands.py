@@ -4,8 +4,9 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -13,8 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from migration.clock import SystemClock
 from migration.errors import Rejected, Transient, WriteRefused
 from migration.runtime import command_guard
+from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
 MAX_STDERR_BYTES = 100_000  # read of what a failed command wrote to its standard error
+_SECRET = r"[\w-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|pin|api[-_]?key)"
+_SECRET_ARGUMENT = re.compile(rf"{_SECRET}=(.+)", re.IGNORECASE | re.DOTALL)
+_SECRET_OPTION = re.compile(rf"-+(?:{_SECRET}|p)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -42,16 +47,17 @@ class NamedCommand(BaseModel):
         for name in {name for part in self.argv for name in _PLACEHOLDER.findall(part)}:
             pattern = self.arguments.get(name)
             if pattern is None or name not in values:
-                raise Rejected("a named command", None, f"the argument {name} is not given or has no pattern")
+                details = as_safe(f"the argument {name} is not given or has no pattern")
+                raise Rejected("a named command", None, details)
             if re.fullmatch(pattern, values[name]) is None:
-                raise Rejected("a named command", None, f"the argument {name} does not match {pattern}")
+                raise Rejected("a named command", None, as_safe(f"the argument {name} does not match {pattern}"))
         return [_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in self.argv]
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
     ok: bool
-    detail: str
+    detail: SafeText
 
 
 class NamedCommands:
@@ -77,7 +83,7 @@ class NamedCommands:
         """
         command = self._commands.get(name)
         if command is None:
-            raise Rejected(f"command {name}", None, f"the admin file names no command {name}")
+            raise Rejected(f"command {name}", None, as_safe(f"the admin file names no command {name}"))
         argv = command.command_line(arguments)
         if self._dry_run:
             raise WriteRefused(f"a dry run stops before the command {name}")
@@ -98,7 +104,7 @@ class NamedCommands:
             finally:
                 assert process.stdin is not None
                 process.stdin.close()
-            return _result(exit_code, command.timeout_s, stderr)
+            return _result(exit_code, command.timeout_s, stderr, Scrubber(_secrets_of(argv)))
 
     def check_deadline(self, name: str, send_by: float) -> None:
         """Raises Transient once `send_by` has passed."""
@@ -106,13 +112,20 @@ class NamedCommands:
             raise Transient(f"command {name}: not run, for its time had passed")
 
 
-def _result(exit_code: int, timeout_s: float, stderr: IO[bytes]) -> CommandResult:
+def _secrets_of(argv: Sequence[str]) -> list[str]:
+    """Arguments that an option names as a secret: `--password=X`, `-p X` or `TOKEN=X`, with or without dashes."""
+    secrets = [match.group(1) for part in argv if (match := _SECRET_ARGUMENT.fullmatch(part))]
+    return secrets + [value for option, value in pairwise(argv) if _SECRET_OPTION.fullmatch(option)]
+
+
+def _result(exit_code: int, timeout_s: float, stderr: IO[bytes], scrubber: Scrubber) -> CommandResult:
     if exit_code == 0:
-        return CommandResult(True, "done")
+        return CommandResult(True, as_safe("done"))
     if exit_code == command_guard.KILLED:
-        return CommandResult(False, f"not done after {timeout_s:g} s; killed")
+        return CommandResult(False, as_safe(f"not done after {timeout_s:g} s; killed"))
     stderr.seek(0)
     lines = stderr.read(MAX_STDERR_BYTES).decode(errors="replace").strip().splitlines()
     if exit_code == command_guard.NOT_FOUND and lines and "cannot be run: " in lines[-1]:
-        return CommandResult(False, lines[-1][:200])
-    return CommandResult(False, f"exit code {exit_code}: {lines[-1] if lines else 'no words'}"[:200])
+        return CommandResult(False, scrubber.text(lines[-1]))
+    said = scrubber.text(lines[-1]) if lines else "no words"
+    return CommandResult(False, as_safe(f"exit code {exit_code}: {said}"))

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from migration.clients.json_values import int_or_none
-from migration.clients.masking import mask_numbers
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
 # The token is expired, revoked or malformed (190), the session is (102), or the caller cannot be authenticated (0).
 CREDENTIALS = frozenset({0, 102, 190})
@@ -32,14 +32,14 @@ _UNIT_SECONDS = {"sec": 1, "min": 60, "hou": 3600, "day": 86400}
 
 
 def graph_error(call: str, response: httpx.Response, body: Any, *, write: bool) -> MigrationError:
-    """The body decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal."""
+    """The body, already scrubbed, decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal."""
     error = body.get("error") if isinstance(body, Mapping) else None
     if not isinstance(error, Mapping):
         return _status_error(call, response, write=write)
     error_code = int_or_none(error.get("code"))
-    details = mask_numbers(_details(error))
+    details = _details(error)
     message = f"{call}: {details}"
-    error_subcode, trace_id = int_or_none(error.get("error_subcode")), error.get("fbtrace_id")
+    error_subcode, trace_id = int_or_none(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
     if error_code in CREDENTIALS:
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
     if error_code in THROTTLED:
@@ -59,16 +59,16 @@ def _status_error(call: str, response: httpx.Response, *, write: bool) -> Migrat
     return OutcomeUnknown(message) if write else Transient(message, True)
 
 
-def _details(error: Mapping[str, Any]) -> str:
+def _details(error: Mapping[str, Any]) -> SafeText:
     """`error_data` is an object in some responses and a string in others."""
     data = error.get("error_data")
     if isinstance(data, str):
         try:
             data = json.loads(data)
         except ValueError:
-            return f"{error.get('message', '')} {data}".strip()
+            return as_safe(f"{error.get('message', '')} {data}".strip())
     details = data.get("details") if isinstance(data, Mapping) else None
-    return str(details or error.get("error_user_msg") or error.get("message") or "no details")
+    return as_safe(details or error.get("error_user_msg") or error.get("message") or "no details")
 
 
 def time_to_regain_access(headers: Mapping[str, str]) -> timedelta | None:

@@ -10,9 +10,16 @@ import httpx
 from pydantic import SecretStr
 
 from migration.clients.graph_errors import graph_error
+from migration.clients.graph_models import PROFILE_FIELDS
 from migration.clients.http import ORDINARY_TIMEOUT, SEND_BY, transport_errors
 from migration.clients.json_values import json_body
 from migration.errors import OutcomeUnknown, Rejected
+from migration.scrubbing.texts import Fields, Scrubber, as_safe, ids_of, numbers_of, secrets_of
+
+# Read as they are: what identifies something, what a customer wrote about themself, and times.
+_IDS = ("id", "app_id", "fbtrace_id", "after", "certificate")
+_NUMBER = ("display_phone_number", "verified_name", "last_onboarded_time", "override_callback_uri")
+FIELDS = Fields(whole=frozenset((*_IDS, *_NUMBER, *PROFILE_FIELDS)))
 
 
 class GraphHttp:
@@ -42,7 +49,7 @@ class GraphHttp:
                 headers=self._headers(),
                 timeout=ORDINARY_TIMEOUT,
             )
-        return _checked(call, response, write=False)
+        return _checked(call, response, self._scrubber(path, query), write=False)
 
     async def post(
         self,
@@ -72,12 +79,16 @@ class GraphHttp:
                     timeout=timeout,
                     extensions={SEND_BY: send_by},
                 )
-        content = _checked(call, response, write=True)
+        content = _checked(call, response, self._scrubber(path, body), write=True)
         if required == "success":
             _check_success(call, content)
         elif required not in content:
             raise OutcomeUnknown(f"{call}: answered without `{required}`")
         return content
+
+    def _scrubber(self, path: str, sent: Mapping[str, Any]) -> Scrubber:
+        secrets = [self._token, self._app_secret, *self._proof().values(), *secrets_of(sent)]
+        return Scrubber(secrets, numbers=numbers_of(sent), ids=ids_of(path))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
@@ -90,8 +101,8 @@ class GraphHttp:
         return {"appsecret_proof": hmac.new(key.encode(), token.encode(), hashlib.sha256).hexdigest()}
 
 
-def _checked(call: str, response: httpx.Response, *, write: bool) -> dict[str, Any]:
-    body = json_body(response)
+def _checked(call: str, response: httpx.Response, scrubber: Scrubber, *, write: bool) -> dict[str, Any]:
+    body = json_body(response, scrubber, FIELDS)
     if isinstance(body, dict) and "error" not in body and response.is_success:
         return body
     raise graph_error(call, response, body, write=write)
@@ -101,6 +112,6 @@ def _check_success(call: str, body: Mapping[str, Any]) -> None:
     """Older pages of Meta show the text "true", newer ones the boolean."""
     success = str(body.get("success")).lower()
     if success == "false":
-        raise Rejected(f"{call}: answered success=false", None, "answered success=false")
+        raise Rejected(f"{call}: answered success=false", None, as_safe("answered success=false"))
     if success != "true":
         raise OutcomeUnknown(f"{call}: answered without `success`")

@@ -4,11 +4,13 @@ from typing import Any
 
 import httpx
 
+from migration.scrubbing.texts import NO_FIELDS, Fields, OutsideBody, Scrubber
 
-def json_body(response: httpx.Response) -> Any:
-    """The parsed body, or None where it is not JSON."""
+
+def json_body(response: httpx.Response, scrubber: Scrubber, fields: Fields = NO_FIELDS) -> Any:
+    """The parsed body, or None where it is not JSON. Every text in it is scrubbed, but for those of `fields`."""
     try:
-        return response.json()
+        return scrubber.body(OutsideBody(response.json()), fields)
     except ValueError:
         return None
 

@@ -91,9 +91,9 @@ class OnPremApi:
         body = {"password": password.get_secret_value()}
         response = await self._http.post("/v1/settings/backup", body, send_by=None, timeout=BACKUP_TIMEOUT)
         data = (response.body.get("settings") or {}).get("data")
-        if not isinstance(data, str) or not data:
+        if not isinstance(data, SecretStr) or not data:
             raise Transient(f"{self._instance}: the backup came back empty", True)
-        return SecretStr(data)
+        return data
 
     # -- writing
 

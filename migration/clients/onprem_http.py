@@ -11,6 +11,13 @@ from migration.clients.json_values import json_body
 from migration.clients.onprem_login import OnPremLogin
 from migration.clients.onprem_parsing import envelope_error
 from migration.errors import OutcomeUnknown, Transient
+from migration.scrubbing.texts import Fields, Scrubber, numbers_of, secrets_of
+
+# Read as they are: a backup, what a customer wrote about themself, and times.
+FIELDS = Fields(
+    whole=frozenset(("about", "text", "address", "description", "email", "websites", "expire_timestamp", "value")),
+    secret=frozenset(("data",)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,10 @@ class OnPremHttp:
             response = await self._send(call, await self._login.renew(token))
         return self._accepted(call, response)
 
+    def _scrubber(self, call: _Call) -> Scrubber:
+        sent = call.body or {}
+        return Scrubber([*self._login.secrets(), *secrets_of(sent)], numbers=numbers_of(sent))
+
     async def _send(self, call: _Call, token: SecretStr) -> httpx.Response:
         with transport_errors(self._name_of(call), write=call.is_write):
             return await self._client.request(
@@ -76,7 +87,7 @@ class OnPremHttp:
             )
 
     def _accepted(self, call: _Call, response: httpx.Response) -> AcceptedResponse:
-        body = json_body(response)
+        body = json_body(response, self._scrubber(call), FIELDS)
         error = envelope_error(self._name_of(call), response.status_code, body, write=call.is_write)
         if error is not None:
             raise error

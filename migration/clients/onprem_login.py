@@ -14,10 +14,12 @@ from migration.clients.http import READING_TIMEOUT, transport_errors
 from migration.clients.json_values import json_body
 from migration.clients.onprem_parsing import envelope_error
 from migration.errors import CredentialsRefused, MigrationError, Rejected, Transient
+from migration.scrubbing.texts import Fields, Scrubber, as_safe
 
 # "Password change required": the response to a login with the default password.
 FIRST_LOGIN = 1024
 # A token lives 7 days; renewed a day early. https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
+FIELDS = Fields(secret=frozenset(("token",)))
 TOKEN_LIFE = timedelta(days=6)
 
 
@@ -71,11 +73,15 @@ class OnPremLogin:
         """Log in now, whatever token there is, to prove that the instance accepts the password."""
         await self.renew(self._session.token)
 
+    def secrets(self) -> list[SecretStr | str | None]:
+        """What no answer of this instance may show."""
+        return [self._username, self._password, self._session.token]
+
     async def _request_token(self) -> SecretStr:
         auth = httpx.BasicAuth(self._username, self._password.get_secret_value())
         with transport_errors(self._call, write=False):
             response = await self._client.post(self._url, auth=auth, timeout=READING_TIMEOUT)
-        body = json_body(response)
+        body = json_body(response, Scrubber(self.secrets()), FIELDS)
         error = envelope_error(self._call, response.status_code, body, write=False)
         if response.status_code in (401, 403) or (isinstance(error, Rejected) and error.error_code == FIRST_LOGIN):
             raise self._refused(error)
@@ -85,13 +91,13 @@ class OnPremLogin:
             token = body["users"][0]["token"]
         except (LookupError, TypeError):
             token = None
-        if not token:
+        if not isinstance(token, SecretStr) or not token:
             raise Transient(f"{self._call}: answered without a token", True)
-        return SecretStr(str(token))
+        return token
 
     def _refused(self, error: MigrationError | None) -> CredentialsRefused:
         error_code = error.error_code if isinstance(error, Rejected) else None
         details = f"user {self._username} is not accepted"
         if error_code == FIRST_LOGIN:
             details = f"user {self._username} still has the default password; it has to be changed at the first login"
-        return CredentialsRefused(f"{self._call}: {details}", error_code, details, refused_by="onprem")
+        return CredentialsRefused(f"{self._call}: {details}", error_code, as_safe(details), refused_by="onprem")

@@ -6,8 +6,8 @@ from typing import Any
 
 from migration.clients.graph_models import VERTICALS, Profile
 from migration.clients.json_values import int_or_none
-from migration.clients.masking import mask_numbers
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.scrubbing.texts import as_safe
 
 # https://developers.facebook.com/docs/whatsapp/api/errors
 # 1011 not ready, 1014 Coreapp does not answer, 1017/1018 not the primary, 1023 database: the call had no effect.
@@ -31,7 +31,7 @@ def envelope_error(call: str, status: int, body: Any, *, write: bool) -> Migrati
     if error is None:
         return _status_error(call, status, write=write)
     error_code = int_or_none(error.get("code"))
-    details = mask_numbers(str(error.get("details") or error.get("title") or "no details"))
+    details = as_safe(error.get("details") or error.get("title") or "no details")
     if error_code in THROTTLED:
         return Throttled(f"{call}: {details} ({error_code})", RETRY_AFTER)
     if error_code in UNAVAILABLE:
@@ -49,7 +49,7 @@ def _status_error(call: str, status: int, *, write: bool) -> MigrationError | No
     if status >= 500:
         message = f"{call}: HTTP {status} without a readable body"
         return OutcomeUnknown(message) if write else Transient(message, True)
-    return Rejected(f"{call}: HTTP {status}", None, f"HTTP {status}")
+    return Rejected(f"{call}: HTTP {status}", None, as_safe(f"HTTP {status}"))
 
 
 def _first_error(body: Any) -> Mapping[str, Any] | None:

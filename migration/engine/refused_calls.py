@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from migration.errors import Rejected, Throttled, Transient
+from migration.scrubbing.texts import as_safe
 
 
 def record_of(exc: Transient | Rejected, at: datetime) -> dict[str, Any]:
@@ -34,4 +35,4 @@ def error_of(record: Mapping[str, Any]) -> Transient | Rejected:
     if "details" not in record:
         return Transient(message, answered=True)
     wait = timedelta(seconds=float(record["wait_s"])) if record["wait_s"] is not None else None
-    return Rejected(message, record["code"], str(record["details"]), record["subcode"], wait)
+    return Rejected(message, record["code"], as_safe(record["details"]), record["subcode"], wait)

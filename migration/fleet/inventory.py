@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from migration.clients.masking import masked
 from migration.fleet.inventory_row import SURPLUS_CELLS, BadRow, InventoryRow, RowReader
+from migration.scrubbing.masking import masked
 from migration.settings import AdminSettings
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import phonenumbers
 from pydantic import SecretStr
 
-from migration.clients.masking import masked
 from migration.engine.itineraries import FORWARD
+from migration.scrubbing.masking import masked
 from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
 from state.ledger.fleet_import import NewInstance, NewNumber

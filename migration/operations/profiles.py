@@ -5,6 +5,7 @@ from migration.clients.graph_models import TokenFacts
 from migration.errors import CredentialsRefused
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
+from migration.scrubbing.texts import as_safe
 from state.errors import NotFound
 from state.ledger.profiles import NewProfile
 
@@ -19,7 +20,7 @@ async def renew_profile(app: App, name: str) -> TokenFacts:
     secrets = read_profile_secrets(name, app.admin, app.settings.admin_path.parent)
     facts = await graph_client(app, secrets).debug_token()
     if not facts.is_valid:
-        raise CredentialsRefused(f"Graph does not accept the new token of profile {name}", None, "not valid")
+        raise CredentialsRefused(f"Graph does not accept the new token of profile {name}", None, as_safe("not valid"))
     profile = NewProfile(name, app.admin.profiles[name].app_id)
     await app.ledger.profiles.replace_secrets(profile, RowSealer(app.secret_store, {name: secrets}))
     await app.ledger.profiles.resume(name)

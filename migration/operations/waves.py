@@ -5,10 +5,10 @@ from contextlib import suppress
 from datetime import datetime
 
 from migration.app import App
-from migration.clients.masking import mask_numbers
 from migration.errors import OperationRefused
 from migration.operations.approval import not_crossed
 from migration.operations.wave_wording import ENDED_STATES, window_ended_message
+from migration.scrubbing.masking import mask_numbers
 from migration.waves.plan import WaveRule, select_numbers
 from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState

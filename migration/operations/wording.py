@@ -5,9 +5,9 @@ Pure functions: `now` is the database's time, aware, in UTC.
 
 from datetime import datetime
 
-from migration.clients.masking import masked
 from migration.engine.itineraries import ItineraryName
 from migration.operations.wave_wording import extend_window_command
+from migration.scrubbing.masking import masked
 from state.enums import Party, Released, Side, Status, WaveState
 from state.rows import Position
 

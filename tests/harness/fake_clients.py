@@ -14,6 +14,7 @@ from migration.clients.commands import CommandResult
 from migration.clients.graph_models import Backup, CloudNumber, Health, Profile, StorageSettings, SubscribedApp
 from migration.clients.onprem_reading import OnPremReading
 from migration.clients.traffic_hooks import HookAnswer
+from migration.scrubbing.texts import SafeText
 
 T = TypeVar("T")
 
@@ -214,7 +215,7 @@ class FakeCommands:
     """The one call of `NamedCommands`. It succeeds where nothing else is scripted."""
 
     def __init__(self, **answers: Any) -> None:
-        self.script = Script("commands", {"run": CommandResult(True, "")} | answers)
+        self.script = Script("commands", {"run": CommandResult(True, SafeText(""))} | answers)
 
     async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
         return self.script.answer(CommandResult, "run", name=name, arguments=arguments, send_by=send_by)

@@ -18,6 +18,7 @@ from migration.clock import Clock
 from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
 from migration.operations.codes import enter_code
+from migration.scrubbing.texts import SafeText
 from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Waiting
 from migration.vault.sealing import new_master_key
@@ -62,7 +63,7 @@ class SandboxCommands(NamedCommands):
         act = self._harness.sandbox.stop_instance if name == "stop" else self._harness.sandbox.start_instance
         succeeded = act(arguments["instance"])
         self._harness.crash_point.sent()
-        return CommandResult(succeeded, "done" if succeeded else "the command failed")
+        return CommandResult(succeeded, SafeText("done" if succeeded else "the command failed"))
 
 
 @dataclass

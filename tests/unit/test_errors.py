@@ -21,6 +21,7 @@ from migration.errors import (
 )
 from migration.fleet.importing import BadInventory
 from migration.fleet.inventory_row import BadRow
+from migration.scrubbing.texts import SafeText
 from migration.vault.sealing import WrongKey
 from state import errors as state_errors
 from state.enums import Party
@@ -32,8 +33,8 @@ EACH: list[Exception] = [
     Transient("come back", answered=True),
     Throttled("slower", WAIT),
     OutcomeUnknown("no answer"),
-    Rejected("refused", 133005, "the PIN is wrong", 2388, WAIT, "trace"),
-    CredentialsRefused("refused", 190, "expired", 463, None, "trace", "onprem"),
+    Rejected("refused", 133005, SafeText("the PIN is wrong"), 2388, WAIT, SafeText("trace")),
+    CredentialsRefused("refused", 190, SafeText("expired"), 463, None, SafeText("trace"), "onprem"),
     WriteRefused("a dry run"),
     BadSetting("no key"),
     WrongKey("another key"),
@@ -65,4 +66,4 @@ def test_every_error_class_is_tested() -> None:
 
 def test_the_text_of_an_error_is_its_message_alone() -> None:
     assert str(Throttled("slower", WAIT)) == "slower"
-    assert str(Rejected("refused", 1, "why")) == "refused"
+    assert str(Rejected("refused", 1, SafeText("why"))) == "refused"

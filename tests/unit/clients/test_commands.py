@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from migration.clients.commands import CommandResult, NamedCommand, NamedCommands
 from migration.errors import Rejected, Transient, WriteRefused
+from migration.scrubbing.texts import SafeText
 
 PYTHON = sys.executable
 IN_TIME = float("inf")
@@ -31,7 +32,7 @@ async def test_a_command_runs_with_its_arguments_filled_in(tmp_path: Path) -> No
     program = script(tmp_path, "import sys; open(sys.argv[1], 'w').write('|'.join(sys.argv[2:]))")
     commands = stop_command(PYTHON, program, str(out), "--name={container}", "{container}", container="[a-z0-9-]+")
     assert await commands.run("stop", {"container": "wa-1", "unused": "x"}, send_by=IN_TIME) == CommandResult(
-        True, "done"
+        True, SafeText("done")
     )
     assert out.read_text() == "--name=wa-1|wa-1"
 
@@ -101,7 +102,7 @@ async def test_a_command_past_its_send_by_is_not_run(tmp_path: Path) -> None:
 async def test_a_failure_has_its_exit_code_and_last_line(tmp_path: Path) -> None:
     program = script(tmp_path, "import sys; print('first\\nno such container', file=sys.stderr); sys.exit(3)")
     result = await stop_command(PYTHON, program).run("stop", {}, send_by=IN_TIME)
-    assert result == CommandResult(False, "exit code 3: no such container")
+    assert result == CommandResult(False, SafeText("exit code 3: no such container"))
 
 
 async def test_a_missing_program_is_a_failure() -> None:
@@ -120,7 +121,7 @@ async def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_pat
     pid = tmp_path / "pid"
     commands = stop_command(PYTHON, script(tmp_path, CHILDREN), str(pid), timeout_s=1.0)
     result = await commands.run("stop", {}, send_by=IN_TIME)
-    assert result == CommandResult(False, "not done after 1 s; killed")
+    assert result == CommandResult(False, SafeText("not done after 1 s; killed"))
     assert gone(int(pid.read_text()))
 
 
@@ -135,7 +136,7 @@ async def test_a_daemon_that_keeps_stderr_open_does_not_block_the_command(tmp_pa
     pid = tmp_path / "pid"
     commands = stop_command(PYTHON, script(tmp_path, DAEMON), str(pid), timeout_s=0.5)
     try:
-        assert await commands.run("stop", {}, send_by=IN_TIME) == CommandResult(True, "done")
+        assert await commands.run("stop", {}, send_by=IN_TIME) == CommandResult(True, SafeText("done"))
     finally:
         psutil.Process(int(pid.read_text())).kill()
 

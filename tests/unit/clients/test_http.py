@@ -10,6 +10,7 @@ from migration.clients.http import SEND_BY, TooLate, transport_errors
 from migration.clients.http_clients import HttpClients
 from migration.clients.json_values import int_or_none, json_body
 from migration.errors import MigrationError, OutcomeUnknown, Transient, WriteRefused
+from migration.scrubbing.texts import Scrubber
 from tests.harness.clock import START, FakeClock
 
 NOT_SENT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, TooLate]
@@ -119,4 +120,4 @@ def test_an_integer_is_read_from_a_number_or_text(value: Any, number: int | None
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b'{"cut', b"\xff\xfe\xff"])
 def test_a_body_that_is_not_json_is_none(content: bytes) -> None:
-    assert json_body(httpx.Response(200, content=content)) is None
+    assert json_body(httpx.Response(200, content=content), Scrubber()) is None

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed, TrafficHooks
 from migration.errors import MigrationError, Rejected, Transient
+from migration.scrubbing.texts import SafeText
 from sandbox.app import Sandbox
 
 URL = "https://senders.test/hook"
@@ -49,8 +50,8 @@ async def test_the_signature_covers_the_bytes_that_are_sent() -> None:
         (200, {"state": "done"}, HookDone()),
         (200, None, HookDone()),
         (202, {"state": "draining", "ask": "https://senders.test/asks/1"}, HookDraining("https://senders.test/asks/1")),
-        (409, {"state": "vetoed", "reason": "black friday"}, HookVetoed("black friday")),
-        (409, None, HookVetoed("no reason given")),
+        (409, {"state": "vetoed", "reason": "black friday"}, HookVetoed(SafeText("black friday"))),
+        (409, None, HookVetoed(SafeText("no reason given"))),
     ],
 )
 async def test_a_response_is_read(status: int, body: Any, expected: Any) -> None:

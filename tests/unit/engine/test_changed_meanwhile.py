@@ -8,6 +8,7 @@ import pytest
 
 from migration.clients.commands import CommandResult
 from migration.errors import OutcomeUnknown, Rejected, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Advanced, Blocked, Outcome, Waiting
 from state.enums import PinProvenance, Side
 from state.errors import Conflict
@@ -149,12 +150,16 @@ async def test_a_register_that_worked_and_was_refused_is_not_sent_again(shows_af
 @pytest.mark.parametrize("error_code", [133000, 133004, 131000])
 @pytest.mark.parametrize("shows_after", [3, 59])
 async def test_a_register_that_worked_and_was_rejected_is_not_blocked(error_code: int, shows_after: float) -> None:
-    engine = answered_although_it_worked(Rejected(f"Graph: {error_code}", error_code, "try again"), shows_after)
+    engine = answered_although_it_worked(
+        Rejected(f"Graph: {error_code}", error_code, SafeText("try again")), shows_after
+    )
     assert await run_with_fresh_inputs(engine) == Advanced("register")
     assert engine.graph.script.names().count("register") == 1
 
 
-@pytest.mark.parametrize("answer", [UNAVAILABLE, Rejected("Graph: 133004", 133004, "x"), OutcomeUnknown("no answer")])
+@pytest.mark.parametrize(
+    "answer", [UNAVAILABLE, Rejected("Graph: 133004", 133004, SafeText("x")), OutcomeUnknown("no answer")]
+)
 async def test_an_effect_that_shows_at_once_ends_the_step(answer: Exception) -> None:
     engine = answered_although_it_worked(answer, 0)
     assert await engine.run() == Advanced("register")
@@ -205,7 +210,7 @@ async def test_a_stop_command_that_failed_although_it_worked_is_settled_by_the_p
         "CODE_FIRST",
         graph=FakeGraph(number=ON_PREMISE),
         onprem=FakeOnPrem(reading=[SERVING, reading]),
-        commands=FakeCommands(run=CommandResult(False, "exit 52: empty reply from server")),
+        commands=FakeCommands(run=CommandResult(False, SafeText("exit 52: empty reply from server"))),
     )
     assert await engine.run_until_it_ends() == Advanced("deregister_onprem")
     assert engine.commands.script.names() == ["run"]

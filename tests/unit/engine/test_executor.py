@@ -7,6 +7,7 @@ import pytest
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Advanced, Blocked, Held, Reopen, Waiting
 from state.enums import AttemptEnd, Party, Side, Status
 from state.errors import Conflict, LeaseLost
@@ -250,14 +251,14 @@ async def test_an_answer_that_has_to_be_proved_leaves_the_attempt_open() -> None
 
 
 async def test_a_veto_closes_the_attempt_and_blocks() -> None:
-    engine = EngineInMemory("pause_sends", hooks=FakeHooks(announce=HookVetoed("a campaign runs")))
+    engine = EngineInMemory("pause_sends", hooks=FakeHooks(announce=HookVetoed(SafeText("a campaign runs"))))
     assert await engine.run() == Blocked("pause_sends was refused (409): a campaign runs", "runbooks/traffic-hook.md")
     assert engine.row.attempts[-1]["ended"] is AttemptEnd.REFUSED
     assert engine.row.position.epoch == 5  # the next announcement has a key of its own
 
 
 async def test_a_refused_call_reads_both_sides_before_it_is_recorded() -> None:
-    wrong_pin = Rejected("Graph: 133005", 133005, "PIN mismatch")
+    wrong_pin = Rejected("Graph: 133005", 133005, SafeText("PIN mismatch"))
     engine = at_register(cloud=[ON_PREMISE, REGISTERED_NOWHERE], reading=[SERVING, NOT_SERVING], register=wrong_pin)
     outcome = await engine.run()
     while isinstance(outcome, Waiting):  # before the lag of readings has passed, they prove nothing
@@ -286,7 +287,7 @@ async def test_a_call_that_did_not_leave_is_made_again_and_costs_nothing() -> No
 
 
 async def test_a_call_whose_token_was_refused_halts_the_profile_and_the_side_is_what_it_was() -> None:
-    engine = at_register(register=CredentialsRefused("Graph: 190", 190, "expired"))
+    engine = at_register(register=CredentialsRefused("Graph: 190", 190, SafeText("expired")))
     outcome = await engine.run()
     assert isinstance(outcome, Held)
     assert engine.row.attempts[-1]["ended"] is AttemptEnd.REFUSED

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from migration.clients.graph_models import Profile
 from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Advanced, Blocked, Held, Reopen, Waiting
 from state.enums import AttemptEnd, Party, Side, Status
 from state.ledger import changes as c
@@ -183,8 +184,8 @@ async def test_a_note_of_a_probe_that_ran_out_of_time_is_kept() -> None:
     ("exc", "status"),
     [
         (Transient("503"), Status.WAITING),
-        (Rejected("100", 100, "does not exist"), Status.BLOCKED),
-        (CredentialsRefused("190", 190, "expired"), Status.HELD),
+        (Rejected("100", 100, SafeText("does not exist")), Status.BLOCKED),
+        (CredentialsRefused("190", 190, SafeText("expired")), Status.HELD),
     ],
 )
 async def test_a_reading_that_fails_while_an_attempt_is_open_leaves_it_open(exc: Exception, status: Status) -> None:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from migration.clients.graph_models import Health, SubscribedApp
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Advanced, Blocked, Waiting
 from state.enums import AttemptEnd, Party, Side, Status
 from state.ledger import changes as c
@@ -166,8 +167,8 @@ async def test_a_backup_is_kept_before_the_number_goes_on() -> None:
     [
         (Transient("503"), Status.WAITING),
         (Throttled("429", timedelta(seconds=90)), Status.WAITING),
-        (Rejected("100", 100, "does not exist"), Status.BLOCKED),
-        (CredentialsRefused("190", 190, "expired"), Status.HELD),
+        (Rejected("100", 100, SafeText("does not exist")), Status.BLOCKED),
+        (CredentialsRefused("190", 190, SafeText("expired")), Status.HELD),
     ],
 )
 async def test_a_failed_reading_sends_nothing(exc: Exception, status: Status) -> None:

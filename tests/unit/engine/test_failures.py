@@ -10,6 +10,7 @@ from migration.engine.decisions import Closing, Decision, advance, pass_over
 from migration.engine.failures import FailurePolicy
 from migration.engine.step_run import StepRun
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Held, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side
@@ -80,7 +81,7 @@ def register_run(**state: Any) -> StepRun:
     )
 
 
-WRONG_PIN = Rejected("Graph: 133005", 133005, "Two step verification PIN mismatch")
+WRONG_PIN = Rejected("Graph: 133005", 133005, SafeText("Two step verification PIN mismatch"))
 UNAVAILABLE = Transient("Graph: 131016", True)
 
 
@@ -89,14 +90,14 @@ UNAVAILABLE = Transient("Graph: 131016", True)
 
 async def test_a_refused_call_that_changes_no_side_reads_none() -> None:
     run = make_run("subscribe", attempt=ATTEMPT)
-    decision = await policy().after_refusal(run, ATTEMPT, Rejected("Graph: 200", 200, "Permissions error"))
+    decision = await policy().after_refusal(run, ATTEMPT, Rejected("Graph: 200", 200, SafeText("Permissions error")))
     assert decision == Decision(
         Blocked("subscribe was refused (200): Permissions error", REFUSED_PAGE),
         Closing(ATTEMPT, AttemptEnd.REFUSED, {"refused": "Graph: 200", "code": 200}),
     )
 
 
-@pytest.mark.parametrize("exc", [WRONG_PIN, UNAVAILABLE, Rejected("133006", 133006, "verify first")])
+@pytest.mark.parametrize("exc", [WRONG_PIN, UNAVAILABLE, Rejected("133006", 133006, SafeText("verify first"))])
 async def test_a_refused_register_that_shows_the_number_on_cloud_is_done(exc: Rejected | Transient) -> None:
     decision = await policy(Side.CLOUD).after_refusal(register_run(), ATTEMPT, exc)
     assert decision == advance(Evidence({"onprem": "refused", "answer": str(exc)}, side=Side.CLOUD), attempt=ATTEMPT)
@@ -116,7 +117,9 @@ async def test_a_wrong_pin_blocks_with_the_side_that_was_read(side: Side) -> Non
     )
 
 
-@pytest.mark.parametrize("exc", [Transient("503"), Rejected("100", 100, "x"), CredentialsRefused("190", 190, "x")])
+@pytest.mark.parametrize(
+    "exc", [Transient("503"), Rejected("100", 100, SafeText("x")), CredentialsRefused("190", 190, SafeText("x"))]
+)
 async def test_a_refusal_is_recorded_also_where_the_sides_cannot_be_read(exc: Exception) -> None:
     """If it were forgotten, the same call would be sent again, and a wrong PIN with it."""
     decision = await policy(exc).after_refusal(register_run(), ATTEMPT, WRONG_PIN)
@@ -132,7 +135,7 @@ async def test_an_exception_that_is_no_answer_of_a_side_is_not_hidden() -> None:
 
 async def test_on_cloud_says_nothing_about_a_call_that_does_not_move_there() -> None:
     run = make_run("deregister_cloud", changes_side=True, moves_to=Side.NEITHER, attempt=ATTEMPT)
-    decision = await policy(Side.CLOUD).after_refusal(run, ATTEMPT, Rejected("100", 100, "no"))
+    decision = await policy(Side.CLOUD).after_refusal(run, ATTEMPT, Rejected("100", 100, SafeText("no")))
     assert isinstance(decision.outcome, Blocked)
     assert decision.side is Side.CLOUD
 
@@ -149,13 +152,13 @@ async def test_an_answer_that_says_come_back_waits_and_counts_as_a_failure() -> 
 
 async def test_a_refused_optional_step_is_passed_over() -> None:
     run = make_run("restore_profile", optional=True, attempt=ATTEMPT)
-    decision = await policy().after_refusal(run, ATTEMPT, Rejected("100", 100, "invalid vertical"))
+    decision = await policy().after_refusal(run, ATTEMPT, Rejected("100", 100, SafeText("invalid vertical")))
     assert decision == pass_over("restore_profile was refused (100): invalid vertical", ATTEMPT)
 
 
 async def test_an_optional_step_that_is_told_to_wait_waits() -> None:
     run = make_run("restore_profile", optional=True, attempt=ATTEMPT)
-    decision = await policy().after_refusal(run, ATTEMPT, Rejected("131057", 131057, "maintenance"))
+    decision = await policy().after_refusal(run, ATTEMPT, Rejected("131057", 131057, SafeText("maintenance")))
     assert isinstance(decision.outcome, Waiting)
     assert decision.failed
 
@@ -163,7 +166,7 @@ async def test_an_optional_step_that_is_told_to_wait_waits() -> None:
 async def test_terms_of_a_refusal_reach_the_table() -> None:
     """Subcode and the wait that the answer asks for."""
     run = make_run("request_code", attempt=ATTEMPT)
-    exc = Rejected("136024", 136024, "too many", 2388367, timedelta(hours=30))
+    exc = Rejected("136024", 136024, SafeText("too many"), 2388367, timedelta(hours=30))
     decision = await policy().after_refusal(run, ATTEMPT, exc)
     assert isinstance(decision.outcome, Waiting)
     assert decision.outcome.until == NOW + timedelta(hours=30)
@@ -171,7 +174,7 @@ async def test_terms_of_a_refusal_reach_the_table() -> None:
 
 # -- a refusal that sends back to an earlier step
 
-VERIFY_FIRST = Rejected("Graph: 133006", 133006, "verify first")
+VERIFY_FIRST = Rejected("Graph: 133006", 133006, SafeText("verify first"))
 
 
 def attempts(*rows: tuple[str, AttemptEnd | None]) -> list[dict[str, Any]]:
@@ -213,7 +216,7 @@ async def test_a_call_is_not_refused_for_ever_for_a_step_that_finds_nothing_to_d
 async def test_a_step_that_is_sent_back_to_itself_is_not_looked_up() -> None:
     run, attempt = make_run("verify_code"), make_attempt(step="verify_code")
     twice = attempts(("verify_code", AttemptEnd.REFUSED), ("verify_code", None))
-    decision = await policy(None, twice).after_refusal(run, attempt, Rejected("136025", 136025, "wrong"))
+    decision = await policy(None, twice).after_refusal(run, attempt, Rejected("136025", 136025, SafeText("wrong")))
     assert decision.outcome == Reopen("verify_code", "verify_code was refused (136025): wrong")
 
 
@@ -283,7 +286,7 @@ async def test_while_an_attempt_is_open_a_failed_reading_leaves_its_outcome_unkn
 @pytest.mark.parametrize(("tries", "seconds"), [(0, 60), (4, 60), (5, 64), (6, 128)])
 async def test_a_wait_of_the_table_grows_too(tries: int, seconds: int) -> None:
     run = make_run("subscribe", number=make_number(tries=tries))
-    decision = await policy().after_refusal(run, ATTEMPT, Rejected("131057", 131057, "maintenance"))
+    decision = await policy().after_refusal(run, ATTEMPT, Rejected("131057", 131057, SafeText("maintenance")))
     assert isinstance(decision.outcome, Waiting)
     assert decision.outcome.until == NOW + timedelta(seconds=seconds)
 
@@ -291,7 +294,7 @@ async def test_a_wait_of_the_table_grows_too(tries: int, seconds: int) -> None:
 @pytest.mark.parametrize(("tries", "blocked"), [(6, False), (7, True)])
 async def test_a_wait_of_the_table_that_comes_eight_times_asks_a_person(tries: int, blocked: bool) -> None:
     run = make_run("send_smoke", number=make_number(tries=tries))
-    decision = await policy().after_refusal(run, ATTEMPT, Rejected("133010", 133010, "not registered"))
+    decision = await policy().after_refusal(run, ATTEMPT, Rejected("133010", 133010, SafeText("not registered")))
     if blocked:
         reason = "send_smoke was refused (133010): not registered (8 times)"
         assert decision.outcome == Blocked(reason, "runbooks/smoke-failed.md")
@@ -303,19 +306,19 @@ async def test_a_wait_of_the_table_that_comes_eight_times_asks_a_person(tries: i
 
 
 async def test_a_refused_reading_blocks_and_closes_nothing() -> None:
-    decision = policy().after_refused_reading(make_run("snapshot"), Rejected("100", 100, "does not exist"))
+    decision = policy().after_refused_reading(make_run("snapshot"), Rejected("100", 100, SafeText("does not exist")))
     assert decision == Decision(Blocked("snapshot was refused (100): does not exist", REFUSED_PAGE))
 
 
 async def test_a_refused_reading_of_an_optional_step_passes_it_over() -> None:
     run = make_run("snapshot", optional=True)
-    decision = policy().after_refused_reading(run, Rejected("100", 100, "does not exist"))
+    decision = policy().after_refused_reading(run, Rejected("100", 100, SafeText("does not exist")))
     assert decision == pass_over("snapshot was refused (100): does not exist")
 
 
 async def test_with_an_open_attempt_an_optional_step_is_not_passed_over() -> None:
     run = make_run("back_up", optional=True, attempt=ATTEMPT)
-    decision = policy().after_refused_reading(run, Rejected("100", 100, "x"))
+    decision = policy().after_refused_reading(run, Rejected("100", 100, SafeText("x")))
     assert decision == Decision(Blocked("back_up was refused (100): x", "runbooks/no-backup.md"))
 
 
@@ -330,7 +333,7 @@ async def test_with_an_open_attempt_an_optional_step_is_not_passed_over() -> Non
         ),
         (
             "restore_onprem",
-            Rejected("1005", 1005, "reg_blocked"),
+            Rejected("1005", 1005, SafeText("reg_blocked")),
             Switch("FORWARD_RECOVERY", "restore_onprem was refused (1005): reg_blocked"),
         ),
     ],
@@ -346,8 +349,8 @@ async def test_the_cursor_stays_at_a_step_whose_call_is_open(
 # -- credentials
 
 
-TOKEN = CredentialsRefused("Graph: 190", 190, "session has expired")
-LOGIN = CredentialsRefused("wa-0001: 401", 1005, "wrong password", refused_by="onprem")
+TOKEN = CredentialsRefused("Graph: 190", 190, SafeText("session has expired"))
+LOGIN = CredentialsRefused("wa-0001: 401", 1005, SafeText("wrong password"), refused_by="onprem")
 
 
 @pytest.mark.parametrize("optional", [True, False])

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from migration.errors import CredentialsRefused, Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Advanced, Blocked, Held, Reopen, Waiting
 from state.enums import AttemptEnd, Party, PinProvenance, Side, Status
 from tests.harness.engine_in_memory import SECRETS, EngineInMemory, at_register
@@ -23,7 +24,7 @@ async def test_the_same_call_waits_until_readings_can_show_what_the_last_one_did
         "register",
         "CODE_FIRST",
         graph=FakeGraph(
-            number=REGISTERED_NOWHERE, register=[Rejected("Graph: 133006", 133006, "verify it again"), None]
+            number=REGISTERED_NOWHERE, register=[Rejected("Graph: 133006", 133006, SafeText("verify it again")), None]
         ),
         onprem=FakeOnPrem(reading=NOT_SERVING),
         secrets=SECRETS,
@@ -41,7 +42,7 @@ async def test_the_same_call_waits_until_readings_can_show_what_the_last_one_did
 
 
 async def test_a_call_whose_token_was_refused_may_be_made_again_at_once() -> None:
-    engine = at_register(register=[CredentialsRefused("Graph: 190", 190, "expired"), None])
+    engine = at_register(register=[CredentialsRefused("Graph: 190", 190, SafeText("expired")), None])
     assert isinstance(await engine.run(), Held)
     engine.row.update(profile_halted_at=None)
     put_back(engine)
@@ -49,7 +50,7 @@ async def test_a_call_whose_token_was_refused_may_be_made_again_at_once() -> Non
 
 
 async def test_a_refusal_that_was_kept_counts_from_when_it_came() -> None:
-    engine = at_register(register=[Rejected("Graph: 133005", 133005, "PIN mismatch"), None])
+    engine = at_register(register=[Rejected("Graph: 133005", 133005, SafeText("PIN mismatch")), None])
     outcome = await engine.run_until_it_ends()
     assert isinstance(outcome, Blocked)
     assert engine.row.attempts[-1]["ended"] is AttemptEnd.REFUSED

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from migration.clients.traffic_hooks import HookDone
 from migration.errors import OutcomeUnknown, Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Blocked
 from state.enums import Side, Status
 from tests.harness.engine_in_memory import SECRETS, EngineInMemory, at_register
@@ -32,7 +33,7 @@ def first_register() -> EngineInMemory:
 
 
 def refused_register() -> EngineInMemory:
-    return at_register(register=Rejected("Graph: 133005", 133005, "PIN mismatch"))
+    return at_register(register=Rejected("Graph: 133005", 133005, SafeText("PIN mismatch")))
 
 
 def register_without_an_answer() -> EngineInMemory:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import CredentialsRefused, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.back_up import BackUp
 from migration.steps.outcomes import Blocked, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
@@ -65,7 +66,7 @@ async def test_a_host_that_is_gone_is_blocked_for_that_reason() -> None:
 
 
 async def test_a_login_that_is_refused_is_raised_as_that() -> None:
-    refused = CredentialsRefused("401", 1005, "wrong password", refused_by="onprem")
+    refused = CredentialsRefused("401", 1005, SafeText("wrong password"), refused_by="onprem")
     onprem = FakeOnPrem(reading=UNREACHABLE, login=refused)
     with pytest.raises(CredentialsRefused):
         await STEP.check(make_number(onprem=onprem))

@@ -7,6 +7,7 @@ import pytest
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.both_sides import SUNSET, cached_sides, expired, not_movable, read_both, read_sides, side_of
 from migration.steps.outcomes import Blocked, Evidence
 from state.enums import Side
@@ -177,7 +178,9 @@ async def test_read_both_reads_anew_also_where_a_reading_is_cached() -> None:
     assert (await read_both(number)).cloud is ON_CLOUD
 
 
-@pytest.mark.parametrize("exc", [Transient("Graph: 503"), Rejected("Graph: 100", 100, "unsupported get request")])
+@pytest.mark.parametrize(
+    "exc", [Transient("Graph: 503"), Rejected("Graph: 100", 100, SafeText("unsupported get request"))]
+)
 async def test_a_graph_that_cannot_be_read_raises_and_leaves_nothing_in_the_cache(exc: Exception) -> None:
     number = make_both([exc, ON_CLOUD], NOT_SERVING)
     with pytest.raises(type(exc)):

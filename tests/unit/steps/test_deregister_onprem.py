@@ -9,6 +9,7 @@ from migration.clients.commands import CommandResult
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.deregister_onprem import DeregisterOnPrem
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, NotDone
@@ -343,7 +344,7 @@ async def test_apply_runs_the_command_of_the_intent_once_and_proves_nothing() ->
 
 
 async def test_a_command_that_failed_is_a_refusal() -> None:
-    commands = FakeCommands(run=CommandResult(False, "exit 1: no such container"))
+    commands = FakeCommands(run=CommandResult(False, SafeText("exit 1: no such container")))
     with pytest.raises(Rejected) as caught:
         await STEP.apply(make_number(commands=commands), make_intent({"command": "stop-it"}))
     assert (str(caught.value), caught.value.error_code, caught.value.details) == (

@@ -7,6 +7,7 @@ import pytest
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected, Transient
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
 from migration.steps.pause_sends import PauseSends
 from migration.steps.protocol import Step, StepContract
@@ -147,7 +148,8 @@ async def test_a_hook_that_is_done_and_drains_again() -> None:
 
 async def test_senders_that_change_their_mind_while_they_drain_refuse() -> None:
     number = make_number(
-        hooks=FakeHooks(ask=HookVetoed("a campaign runs")), notes={"pause_sends": {"ask_url": URL, "key": KEY}}
+        hooks=FakeHooks(ask=HookVetoed(SafeText("a campaign runs"))),
+        notes={"pause_sends": {"ask_url": URL, "key": KEY}},
     )
     with pytest.raises(Rejected):
         await STEP.probe(number, intent())
@@ -189,7 +191,7 @@ async def test_apply_announces_also_where_an_earlier_answer_is_noted() -> None:
 
 
 async def test_a_veto_is_a_refusal_with_the_customer_s_reason() -> None:
-    hooks = FakeHooks(announce=HookVetoed("a campaign runs"))
+    hooks = FakeHooks(announce=HookVetoed(SafeText("a campaign runs")))
     with pytest.raises(Rejected) as caught:
         await STEP.apply(make_number(hooks=hooks), intent())
     assert (str(caught.value), caught.value.error_code, caught.value.details) == (

@@ -5,6 +5,7 @@ import pytest
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Blocked, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.read_both_sides import ReadBothSides
@@ -89,4 +90,4 @@ async def test_reads_that_go_backwards_are_judged_each_by_itself() -> None:
 
 async def test_a_reading_that_is_refused_is_raised() -> None:
     with pytest.raises(Rejected):
-        await STEP.apply(make_both(Rejected("100", 100, "does not exist"), SERVING), make_intent())
+        await STEP.apply(make_both(Rejected("100", 100, SafeText("does not exist")), SERVING), make_intent())

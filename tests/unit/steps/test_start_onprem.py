@@ -8,6 +8,7 @@ import pytest
 from migration.clients.commands import CommandResult
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, NotDone
 from migration.steps.protocol import Step, StepContract
@@ -127,7 +128,7 @@ async def test_apply_runs_the_command_of_the_intent_once(step: Step) -> None:
 
 @pytest.mark.parametrize("step", [START, RESTART])
 async def test_a_command_that_failed_is_a_refusal(step: Step) -> None:
-    commands = FakeCommands(run=CommandResult(False, "exit 1"))
+    commands = FakeCommands(run=CommandResult(False, SafeText("exit 1")))
     with pytest.raises(Rejected) as caught:
         await step.apply(make_number(commands=commands), INTENT)
     assert (str(caught.value), caught.value.details) == ("the command start-client failed", "exit 1")

@@ -7,6 +7,7 @@ import pytest
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import CannotTell, Done, Draft, Evidence, Intent, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.resume_sends import ResumeSends
@@ -203,4 +204,4 @@ async def test_a_hook_that_has_to_drain_first_is_asked_again(step: Step) -> None
 async def test_a_veto_is_raised_here_too(step: Step) -> None:
     name = step.contract.name
     with pytest.raises(Rejected, match=f"vetoed {name}"):
-        await step.apply(make_number(hooks=FakeHooks(announce=HookVetoed("no"))), intent(name))
+        await step.apply(make_number(hooks=FakeHooks(announce=HookVetoed(SafeText("no")))), intent(name))

@@ -7,6 +7,7 @@ import pytest
 
 from migration.clients.graph_models import CloudNumber
 from migration.errors import Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Reopen, Waiting
 from migration.steps.protocol import Step, StepContract
@@ -157,7 +158,7 @@ async def test_apply_gives_the_code_of_the_intent_to_meta_once() -> None:
 
 
 async def test_a_refused_code_is_raised() -> None:
-    graph = FakeGraph(verify_code=Rejected("136025", 136025, "wrong code"))
+    graph = FakeGraph(verify_code=Rejected("136025", 136025, SafeText("wrong code")))
     with pytest.raises(Rejected):
         await STEP.apply(make_number(graph), make_intent({"code_id": 5}, {"code": "123456"}))
     assert graph.script.names() == ["verify_code"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migration.clients.masking import mask_numbers, masked
+from migration.scrubbing.masking import mask_numbers, masked
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""The ways in which an answer may write a secret or a phone number that it quotes."""
+
+import base64
+import html
+import json
+from collections.abc import Callable, Mapping
+from urllib.parse import quote, quote_plus
+
+ARABIC = {ord("0") + digit: 0x660 + digit for digit in range(10)}
+FULL_WIDTH = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _url_safe(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _hex(text: str, separator: str = "") -> str:
+    return separator.join(f"{byte:02x}" for byte in text.encode())
+
+
+SPELLINGS: Mapping[str, Callable[[str], str]] = {
+    "clear": str,
+    "bearer": lambda secret: f"Bearer {secret}",
+    "basic": lambda secret: "Basic " + _b64(f"admin:{secret}"),
+    "quoted as JSON": json.dumps,
+    "with slashes as JSON may write them": lambda secret: json.dumps(secret).replace("/", "\\/"),
+    "\\u00xx": lambda secret: "".join(f"\\u{ord(char):04x}" for char in secret),
+    "\\u00XX": lambda secret: "".join(f"\\u{ord(char):04X}" for char in secret),
+    "\\xNN": lambda secret: "".join(f"\\x{ord(char):02x}" for char in secret),
+    "in a URL": lambda secret: quote(secret, safe=""),
+    "in a form": quote_plus,
+    "%xx": lambda secret: "".join(f"%{ord(char):02x}" for char in secret),
+    "%XX": lambda secret: "".join(f"%{ord(char):02X}" for char in secret),
+    "%25XX": lambda secret: quote("".join(f"%{ord(char):02X}" for char in secret), safe=""),
+    "in HTML": html.escape,
+    "&#NN;": lambda secret: "".join(f"&#{ord(char)};" for char in secret),
+    "&#xNN;": lambda secret: "".join(f"&#x{ord(char):x};" for char in secret),
+    "&amp;#NN;": lambda secret: html.escape("".join(f"&#{ord(char)};" for char in secret)),
+    "base64": _b64,
+    "base64 without padding": lambda secret: _b64(secret).rstrip("="),
+    "base64 at the second place": lambda secret: _b64(f"a{secret}zz"),
+    "base64 at the third place": lambda secret: _b64(f"ab{secret}zz"),
+    "base64 at the first place again": lambda secret: _b64(f"abc{secret}zz"),
+    "base64url": _url_safe,
+    "base64url at the second place": lambda secret: _url_safe(f"?{secret}?"),
+    "base64url at the third place": lambda secret: _url_safe(f"?>{secret}?"),
+    "base64 of base64": lambda secret: _b64(_b64(secret)),
+    "base64 of a URL": lambda secret: _b64(quote(secret, safe="")),
+    "base64 in a URL": lambda secret: quote(_b64(secret), safe=""),
+    "hex": _hex,
+    "HEX": lambda secret: _hex(secret).upper(),
+    "hex with spaces": lambda secret: _hex(secret, " "),
+    "hex with colons": lambda secret: _hex(secret, ":").upper(),
+    "split by a dash": lambda secret: f"{secret[:3]}-{secret[3:]}",
+    "split by a space": lambda secret: f"{secret[:3]} {secret[3:]}",
+    "spaced out": " ".join,
+    "split by a line break": lambda secret: f"{secret[:3]}\n{secret[3:]}",
+    "split by a colour": lambda secret: f"{secret[:3]}\x1b[31m{secret[3:]}",
+    "with zero-width spaces": "\u200b".join,
+    "with nulls": "\x00".join,
+    "from right to left": lambda secret: f"\u202e{secret}\u202c",
+    "with Arabic digits": lambda secret: secret.translate(ARABIC),
+    "with full-width digits": lambda secret: secret.translate(FULL_WIDTH),
+    "with its case turned": str.swapcase,
+}
+
+# Of a long secret, where an answer is cut in the middle of it.
+PARTS: Mapping[str, Callable[[str], str]] = {
+    "its beginning": lambda secret: secret[:9],
+    "its middle": lambda secret: secret[5:15],
+    "its end": lambda secret: secret[-9:],
+    "its beginning in base64": lambda secret: _b64(secret[:12]),
+    "its beginning in hex": lambda secret: _hex(secret[:12]),
+}
+
+
+def ways_to_write(number: str) -> Mapping[str, str]:
+    """A phone number as people, programs and links write it. `number` is +34657786453 or as long."""
+    digits = number.lstrip("+")
+    country, national = digits[:2], digits[2:]
+    return {
+        "dialled": number,
+        "digits": digits,
+        "with spaces": f"+{country} {national[:3]} {national[3:6]} {national[6:]}",
+        "in odd groups": f"{digits[0]} {digits[1:4]} {digits[4:7]}-{digits[7:]}",
+        "with dots": f"{country}.{national[:3]}.{national[3:6]}.{national[6:]}",
+        "with brackets": f"+{country} ({national[:3]}) {national[3:]}",
+        "with a nought": f"+{country} (0){national[:3]} {national[3:]}",
+        "after 00": f"00{country}-{national[:3]}/{national[3:]}",
+        "with no-break spaces": f"+{country}\u00a0{national[:3]}\u00a0{national[3:]}",
+        "with narrow spaces": f"+{country}\u202f{national[:3]}\u202f{national[3:]}",
+        "with no-break hyphens": f"{country}\u2011{national[:3]}\u2011{national[3:]}",
+        "with en dashes": f"{country}\u2013{national[:3]} \u2013 {national[3:]}",
+        "with zero-width spaces": "\u200b".join(digits),
+        "with full-width digits": digits.translate(FULL_WIDTH),
+        "with Arabic digits": digits.translate(ARABIC),
+        "with keycaps": "".join(f"{digit}\ufe0f\u20e3" for digit in digits),
+        "a link": f"https://wa.me/{digits}?text=hello",
+        "a link without a scheme": f"wa.me/{digits}",
+        "a chat": f"{digits}@s.whatsapp.net",
+        "whatsapp:": f"whatsapp:{number}",
+        "tel:": f"tel:{number};ext=1",
+        "a plus in a URL": f"to=%2B{digits}",
+        "a plus in a URL, twice": f"to=%252b{digits}",
+        "&#43;": f"&#43;{digits}",
+        "\\u002b": f"\\u002b{digits}",
+        "a container": f"wa-{digits}-1",
+        "a file": f"/var/lib/wa_{digits}/media",
+        "letters around it": f"x{digits}y",
+        "a date beside it": f"2026-11-26 {number}",
+        "national": national,
+        "national with spaces": f"{national[:3]} {national[3:5]} {national[5:7]} {national[7:]}",
+        "two numbers": f"{number} {number}",
+        "in base64": _b64(f"to {digits}"),
+    }
