@@ -10,12 +10,16 @@ MAX_REMEMBERED = 500  # secrets, twice; at the size of a token some megabytes
 MAX_IDS = 20_000
 
 
+def _exact() -> SecretTexts:
+    return SecretTexts(loose_parts=False)
+
+
 class KnownSecrets:
     """Forgets the oldest half from time to time, so that its size is bounded."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._older, self._newer = SecretTexts(), SecretTexts()
+        self._older, self._newer = _exact(), _exact()
         self._seen: set[str] = set()
         self._ids: set[str] = set()
 
@@ -35,7 +39,7 @@ class KnownSecrets:
                 if secret in self._seen or is_word or len(secret) > LONG:
                     continue
                 if len(self._seen) >= MAX_REMEMBERED:
-                    self._older, self._newer = self._newer, SecretTexts()
+                    self._older, self._newer = self._newer, _exact()
                     self._seen = set()
                 self._seen.add(secret)
                 self._newer.add(secret)

@@ -22,9 +22,14 @@ def compact(text: str) -> str:
 
 
 class SecretTexts:
-    """Secrets to search for. Adding one takes time once; searching takes time by the length of the text."""
+    """Secrets to search for. Adding one takes time once; searching takes time by the length of the text.
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    `loose_parts`: parts too are found whatever signs stand between their letters. A text from outside is searched so;
+    in our own sentences, which name keys and files, `main.token` is no part of the secret `main-token-1`.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), *, loose_parts: bool = True) -> None:
+        self._loose_parts = loose_parts
         self._whole: set[str] = set()
         self._words: set[str] = set()
         self._parts: set[str] = set()
@@ -45,7 +50,8 @@ class SecretTexts:
             letters = compact(spelling)
             if len(letters) >= SHORT:
                 self._whole.add(compact(letters.lower()))
-                self._add_parts(letters)
+                if self._loose_parts:
+                    self._add_parts(letters)
                 self._add_parts(spelling)
             elif len(spelling) > 1:
                 self._words.add(spelling.lower())
