@@ -15,6 +15,9 @@ _STAYS = re.compile(
     r"|\bv\d{1,3}\.\d{1,3}(?!\d)|(?:\(#|\b(?:code|subcode|error|errno|HTTP|status)[ :=#/]{0,2})\d{1,7}(?!\d)",
     re.IGNORECASE,
 )
+# An id of ours, of 8 hexadecimal digits or more; its digits are no number.
+_HEX_ID = r"(?<![0-9A-Za-z])(?=\d{0,63}[a-f])[0-9a-f]{8,64}(?![0-9A-Za-z])"
+_OURS_STAYS = re.compile(rf"{_STAYS.pattern}|{_HEX_ID}", re.IGNORECASE)
 # Digits with what people write between them. The signs between two digits are few, so the work is bounded.
 _NUMBER = re.compile(r"\+?[(]?\d(?:[ ().\-/_~*|\u00b7\u2010-\u2015\u2212]{0,4}\d|,\d)*")
 MIN_DIGITS, MAX_DIGITS = 8, 15  # of a number that can be dialled; E.164 has 15 at most
@@ -29,14 +32,15 @@ def masked(e164: str) -> str:
 def mask_numbers(text: str, keep: Collection[str] = (), *, ids_stay: bool = True) -> str:
     """A text with everything in it masked that could be a phone number. `keep`: ids that stay.
 
-    `ids_stay`: so do long numbers without a plus, which are ids far more often than they are numbers.
+    `ids_stay`: so do long numbers without a plus, which are ids far more often than they are numbers, and hexadecimal
+    ids.
     """
     shortest_id = ID_DIGITS if ids_stay else MAX_DIGITS + 1
 
     def mask(match: re.Match[str]) -> str:
         return _mask_group(match.group(), keep, shortest_id)
 
-    return _between(_STAYS, text, lambda part: _NUMBER.sub(mask, part))
+    return _between(_OURS_STAYS if ids_stay else _STAYS, text, lambda part: _NUMBER.sub(mask, part))
 
 
 def _between(stays: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
