@@ -144,7 +144,7 @@ class GraphApi:
         """Send an approved template without parameters. Returns the message id (wamid)."""
         body = {
             "messaging_product": "whatsapp",
-            "to": to.lstrip("+"),
+            "to": to,  # with its plus: without it Meta may add a country code in front
             "type": "template",
             "template": {"name": template, "language": {"code": language}},
             "biz_opaque_callback_data": correlation,

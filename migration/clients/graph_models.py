@@ -1,5 +1,6 @@
 """The bodies of Graph's responses, as far as we read them. Unknown fields are ignored; enumerations stay strings."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,33 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from migration.clients.cloud_standing import ClientConnection, CloudStanding, client_connection, cloud_standing
 
-# Values that Cloud takes as `vertical`; On-Premises had free text.
-# https://developers.facebook.com/documentation/business-messaging/whatsapp/business-profiles
-VERTICALS = frozenset(
-    [
-        "ALCOHOL",
-        "APPAREL",
-        "AUTO",
-        "BEAUTY",
-        "EDU",
-        "ENTERTAIN",
-        "EVENT_PLAN",
-        "FINANCE",
-        "GOVT",
-        "GROCERY",
-        "HEALTH",
-        "HOTEL",
-        "NONPROFIT",
-        "ONLINE_GAMBLING",
-        "OTC_DRUGS",
-        "OTHER",
-        "PHYSICAL_GAMBLING",
-        "PROF_SERVICES",
-        "RESTAURANT",
-        "RETAIL",
-        "TRAVEL",
-    ]
-)
 CAN_SEND = frozenset({"AVAILABLE", "LIMITED"})
 PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websites")
 
@@ -148,6 +122,9 @@ class Profile(_GraphModel):
     email: str | None = None
     vertical: str | None = None
     websites: tuple[str, ...] = ()
+    not_carried: Mapping[str, str] = Field(
+        default_factory=dict, exclude=True
+    )  # field of On-Premises -> why Cloud API does not take it
 
     def as_facts(self) -> dict[str, Any]:
         return {name: value for name, value in self.model_dump(mode="json").items() if value}

@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from migration.clients.carried_profile import carried_profile
 from migration.clients.graph_models import Profile
 from migration.clients.http import BACKUP_TIMEOUT, READING_TIMEOUT
 from migration.clients.onprem_http import OnPremHttp
 from migration.clients.onprem_login import LoginSession, OnPremLogin
-from migration.clients.onprem_parsing import callback_queue_size, cloud_profile, expiry, gateway_connected
+from migration.clients.onprem_parsing import callback_queue_size, expiry, gateway_connected
 from migration.clients.onprem_reading import OnPremReading, Reading, connection_refused
 from migration.errors import MigrationError, Transient
 
@@ -77,7 +78,7 @@ class OnPremApi:
     async def profile(self) -> Profile:
         business = await self._http.get("/v1/settings/business/profile")
         about = await self._http.get("/v1/settings/profile/about")
-        return cloud_profile(business, about)
+        return carried_profile(business, about)
 
     async def callback_queue(self) -> int:
         """How many callbacks wait for delivery, over all nodes."""

@@ -1,10 +1,9 @@
-"""Reads the bodies of the On-Premises API: errors, health over all topologies, queues, profile, expiry."""
+"""Reads the bodies of the On-Premises API: errors, health over all topologies, queues, expiry."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from migration.clients.graph_models import VERTICALS, Profile
 from migration.clients.json_values import int_or_none
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.scrubbing.texts import as_safe
@@ -106,16 +105,6 @@ def callback_queue_size(body: Mapping[str, Any]) -> int:
     gauge = app.get("callback_queue_size") if isinstance(app, Mapping) else None
     rows = gauge.get("data") if isinstance(gauge, Mapping) else None
     return sum(int(row.get("value") or 0) for row in rows or [])
-
-
-def cloud_profile(business: Mapping[str, Any], about: Mapping[str, Any]) -> Profile:
-    """Both profile nodes of On-Premises as a profile of Cloud API. A vertical that Cloud does not have is left out."""
-    settings = business.get("settings") or {}
-    fields = dict((settings.get("business") or {}).get("profile") or {})
-    vertical = str(fields.get("vertical") or "").upper().replace(" ", "_")
-    fields["vertical"] = vertical if vertical in VERTICALS else None
-    text = (((about.get("settings") or {}).get("profile") or {}).get("about") or {}).get("text")
-    return Profile.model_validate({**fields, "websites": tuple(fields.get("websites") or ()), "about": text})
 
 
 def _parsed_time(value: Any) -> datetime | None:

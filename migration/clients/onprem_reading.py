@@ -1,5 +1,6 @@
 """What one reading of an On-Premises instance shows, and when a missing response means that nothing listens there."""
 
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,16 @@ class OnPremReading:
     expires_at: datetime | None = None
 
 
+def _closed_in_handshake(error: BaseException) -> bool:
+    """Behind TLS the same closed connection shows itself before a request can be sent."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLEOFError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def connection_refused(error: BaseException | None) -> bool:
     """Whether the chain of causes has a refused connection, or one that was closed before the first byte.
 
@@ -35,6 +46,8 @@ def connection_refused(error: BaseException | None) -> bool:
         if isinstance(error, ConnectionRefusedError):
             return True
         if isinstance(error, httpx.RemoteProtocolError) and CLOSED_WITHOUT_RESPONSE in str(error):
+            return True
+        if isinstance(error, httpx.ConnectError) and _closed_in_handshake(error):
             return True
         if isinstance(error, BaseExceptionGroup) and any(connection_refused(each) for each in error.exceptions):
             return True

@@ -23,13 +23,19 @@ class RestoreProfile:
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         missing = await _missing(number)
         if not missing:
-            return Done(Evidence({"changed": []}))
+            return Done(Evidence({"changed": [], **_not_carried(number)}))
         return NotDone({"differs": sorted(missing)})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         changes = intent.facts["changes"]
         await number.cloud.set_profile(number.state.phone_number_id, changes, send_by=intent.send_by)
-        return Evidence({"changed": sorted(changes)})
+        return Evidence({"changed": sorted(changes), **_not_carried(number)})
+
+
+def _not_carried(number: Number) -> dict[str, Any]:
+    """What Cloud API does not take of the On-Premises profile: somebody has to write it anew."""
+    lost = number.result_of("snapshot").get("profile_not_carried")
+    return {"not_carried": dict(lost)} if lost else {}
 
 
 async def _missing(number: Number) -> dict[str, Any]:

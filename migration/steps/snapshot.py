@@ -12,6 +12,8 @@ from migration.steps.outcomes import Blocked, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise
 
+KEPT = ("expires_at", "profile", "profile_not_carried")
+
 
 class Snapshot(ReadStep):
     contract: ClassVar[StepContract] = StepContract(name="snapshot", promise=Promise.READ, reads_side=True)
@@ -33,10 +35,14 @@ class Snapshot(ReadStep):
         if both.onprem is not None and both.onprem.expires_at is not None:
             facts["expires_at"] = both.onprem.expires_at.isoformat()
         if both.serving and number.onprem is not None:
-            facts |= {"profile": (await number.onprem.profile()).as_facts()}
+            profile = await number.onprem.profile()
+            facts |= {"profile": profile.as_facts()}
+            facts.pop("profile_not_carried", None)
+            if profile.not_carried:
+                facts["profile_not_carried"] = dict(profile.not_carried)
         return Evidence(facts, side=side_of(both, number))
 
 
 def _only_known_from_the_client(number: Number) -> dict[str, Any]:
     """From an earlier snapshot: put on another itinerary while dark, a number would lose its profile otherwise."""
-    return {name: fact for name, fact in number.result_of("snapshot").items() if name in ("expires_at", "profile")}
+    return {name: fact for name, fact in number.result_of("snapshot").items() if name in KEPT}

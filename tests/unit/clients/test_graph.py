@@ -94,7 +94,7 @@ async def test_a_template_is_sent_once_and_gives_its_message_id() -> None:
     )
     _, path, body = graph.only_request
     assert path == f"/{NUMBER}/messages"
-    assert (body["to"], body["biz_opaque_callback_data"]) == ("15550109999", "c-1")
+    assert (body["to"], body["biz_opaque_callback_data"]) == ("+15550109999", "c-1")
     assert body["template"] == {"name": "hello", "language": {"code": "en"}}
 
 

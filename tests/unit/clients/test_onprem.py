@@ -219,17 +219,6 @@ async def test_a_profile_is_translated_for_cloud() -> None:
     assert facts == {"vertical": "RETAIL", "websites": ["https://a.test"], "about": "Hi"}
 
 
-@pytest.mark.parametrize("vertical", ["Space Travel", None, ""])
-async def test_a_vertical_unknown_to_cloud_is_left_out(vertical: Any) -> None:
-    webapp = Webapp(
-        {
-            "/v1/settings/business/profile": [{"settings": {"business": {"profile": {"vertical": vertical}}}}],
-            "/v1/settings/profile/about": [{}],
-        }
-    )
-    assert (await onprem(webapp).profile()).as_facts() == {}
-
-
 @pytest.mark.parametrize(
     ("stats", "queued"),
     [
