@@ -2,6 +2,8 @@
 
 import re
 
+from state.phone_spelling import plain_digits, spellings
+
 
 def number_reference(place: int) -> str:
     """`N-0001`: printed beside a masked number, and short enough to be read out on the phone."""
@@ -11,12 +13,13 @@ def number_reference(place: int) -> str:
 def possible_names(typed: str) -> tuple[str, ...]:
     """The names that may be meant, likeliest first: as it was typed, then completed and without separators.
 
-    `n-1` is N-0001, and `49 (1510) 123-4567` is +4915101234567, as other programs print it.
+    `n-1` is N-0001, and `49 (1510) 123-4567` is +4915101234567, as other programs print it. Another spelling of the
+    number comes last: it may be stored as WhatsApp writes it, or as it is dialled.
     """
-    name = typed.strip().upper()
+    name = plain_digits(typed).strip().upper()
     short = re.fullmatch(r"N-?([0-9]{1,9})", name)
     if short:
         return name, number_reference(int(short[1]))
     digits = re.sub(r"[\s().\u00a0\u2010-\u2015-]", "", name).removeprefix("+")
     # An E.164 number has at most 15 digits; Graph's ids may have more.
-    return (name, digits, f"+{digits}") if re.fullmatch(r"[0-9]{5,20}", digits) else (name,)
+    return (name, digits, *spellings(digits)) if re.fullmatch(r"[0-9]{5,20}", digits) else (name,)

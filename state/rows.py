@@ -103,6 +103,7 @@ class UndecidedRow:
 
     number_id: int
     ref: str
+    e164: str
     phone_number_id: str
     forced: str | None
     profile_id: int

@@ -15,7 +15,9 @@ from migration.engine.itineraries import itinerary_named
 from migration.errors import MigrationError
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
+from migration.scrubbing.masking import masked
 from state.ledger.ledger import Ledger
+from state.phone_spelling import is_same_number
 
 MAX_CONCURRENT = 20
 
@@ -26,6 +28,7 @@ class CensusNumber:
 
     number_id: int
     ref: str
+    e164: str
     forced: str | None  # the itinerary that the inventory names
     cloud: CloudNumber
     onprem: OnPremApi | None
@@ -39,6 +42,15 @@ class CensusResult:
     choice: ItineraryChoice | NoItinerary
     migration_id: int | None
     onprem_reading: str
+
+
+def _spelling(number: CensusNumber) -> str:
+    """Where Graph writes the number in another way: so that whoever compares the two knows that both are right."""
+    shown = number.cloud.display_phone_number
+    digits = "".join(filter(str.isdigit, shown))
+    if not digits or f"+{digits}" == number.e164 or not is_same_number(number.e164, shown):
+        return ""
+    return f"; Graph writes the number {masked(f'+{digits}')}, the inventory {masked(number.e164)}: it is the same one"
 
 
 class Census:
@@ -84,7 +96,7 @@ class Census:
             number.number_id,
             itinerary=choice.itinerary,
             first=itinerary_named(choice.itinerary).first,
-            because=choice.reason,
+            because=choice.reason + _spelling(number),
             side=choice.side,
             dark_since=self._now() if choice.dark_on_arrival else None,
         )

@@ -7,7 +7,9 @@ from migration.clients.graph_models import CloudNumber
 from migration.errors import CredentialsRefused, Rejected
 from migration.fleet.choose_itinerary import DELETED
 from migration.fleet.inventory_row import BadRow
+from migration.scrubbing.masking import masked
 from state.ledger.fleet_import import NewNumber
+from state.phone_spelling import is_same_number
 
 OBJECT_DOES_NOT_EXIST = 33  # Graph's error code
 
@@ -69,7 +71,8 @@ async def _read_deleted(graph: GraphApi, phone_number_id: str) -> CloudNumber | 
 def _compare(row: NewNumber, number: CloudNumber | None) -> list[BadRow]:
     if number is None:
         return [BadRow(row.line, "phone_number_id", f"WABA {row.waba_id} has no number {row.phone_number_id}")]
-    digits = "".join(filter(str.isdigit, number.display_phone_number))
-    if digits and digits != row.e164.lstrip("+"):
-        return [BadRow(row.line, "e164", f"Graph shows another number for {row.phone_number_id}")]
+    shown = number.display_phone_number
+    if shown and not is_same_number(row.e164, shown):
+        reason = f"Graph shows {masked(shown)} for {row.phone_number_id}, not {masked(row.e164)}"
+        return [BadRow(row.line, "e164", reason)]
     return []

@@ -67,7 +67,7 @@ async def begin_migrations(
         if cloud is None:
             cloud = await read_number(await app.clients.cloud(row.profile_id, row.profile), row.phone_number_id)
         onprem = await app.clients.onprem(row.instance)
-        numbers.append(CensusNumber(row.number_id, row.ref, row.forced, cloud, onprem))
+        numbers.append(CensusNumber(row.number_id, row.ref, row.e164, row.forced, cloud, onprem))
     done = 0
 
     def count_one() -> None:

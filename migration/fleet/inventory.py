@@ -11,6 +11,7 @@ from pathlib import Path
 from migration.fleet.inventory_row import SURPLUS_CELLS, BadRow, InventoryRow, RowReader
 from migration.scrubbing.masking import masked
 from migration.settings import AdminSettings
+from state.phone_spelling import spellings
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
 OPTIONAL = (
@@ -103,7 +104,7 @@ class _UniqueValues:
 
     def check(self, reader: RowReader, row: InventoryRow) -> None:
         new = row.new
-        self._check_once(reader, "e164", new.e164, masked(new.e164))
+        self._check_once(reader, "e164", min(spellings(new.e164)), masked(new.e164))
         self._check_once(reader, "phone_number_id", new.phone_number_id, new.phone_number_id)
         if new.instance is not None:
             self._check_once(reader, "instance", new.instance.name, new.instance.name)

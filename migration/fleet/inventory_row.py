@@ -12,6 +12,7 @@ from migration.scrubbing.masking import masked
 from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
 from state.ledger.fleet_import import NewInstance, NewNumber
+from state.phone_spelling import plain_digits, spellings, unseen_characters
 
 # Countries in which Meta can store messages: documentation/business-messaging/whatsapp/local-storage.
 REGIONS = frozenset(["AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR", "BH", "ZA", "AE", "CA"])
@@ -38,6 +39,20 @@ _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 _ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
 
+DIGIT_COLUMNS = {
+    "e164",
+    "smoke_to",
+    "phone_number_id",
+    "waba_id",
+    "pin",
+    "daily_volume",
+    "register_calls_72h",
+    "deregister_calls_72h",
+}
+# Joiners that several scripts and emoji need between letters.
+ALLOWED = dict.fromkeys(("customer", "tags"), ("U+200C", "U+200D"))
+
+
 @dataclass(frozen=True, slots=True)
 class InventoryRow:
     """A checked row, and the secrets in it."""
@@ -45,6 +60,10 @@ class InventoryRow:
     new: NewNumber
     pin: SecretStr | None
     password: SecretStr | None
+
+
+def _is_possible(e164: str) -> bool:
+    return phonenumbers.is_possible_number_with_reason(phonenumbers.parse(e164, None)) == IS_POSSIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +87,14 @@ class RowReader:
         self._wrong_columns: set[str] = set()
         if SURPLUS_CELLS in cells:
             self.report("row", "has more cells than the header")
+        for column in DIGIT_COLUMNS & self._cells.keys():
+            self._cells[column] = plain_digits(self._cells[column]).strip()
         for column, value in self._cells.items():
+            unseen = [name for name in unseen_characters(value) if name.split()[0] not in ALLOWED.get(column, ())]
+            if unseen:
+                self.report(column, f"has a character in it that nobody can see: {unseen[0]}")
             if len(value) > MAX_LENGTHS.get(column, len(value)):
                 self.report(column, f"is longer than {MAX_LENGTHS[column]} characters")
-            if "\0" in value:
-                self.report(column, "has a NUL character in it")
 
     def report(self, column: str, reason: str) -> None:
         self._wrong_columns.add(column)
@@ -144,8 +166,10 @@ class RowReader:
         except phonenumbers.NumberParseException:
             parsed = None
         e164 = ""
-        if parsed is not None and phonenumbers.is_possible_number_with_reason(parsed) == IS_POSSIBLE:
-            e164 = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+        if parsed is not None:
+            written = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+            # WhatsApp may write the number in a form that its country has given up.
+            e164 = written if any(map(_is_possible, spellings(written))) else ""
         if not e164 or len(e164) > MAX_E164_LENGTH:
             self.report(column, f"{masked(value)} is not an E.164 number, as in +15550104321")
             return value

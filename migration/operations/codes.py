@@ -6,9 +6,12 @@ from pydantic import SecretStr
 
 from migration.app import App
 from migration.errors import OperationRefused
+from state.phone_spelling import plain_digits
 from state.rows import Position
 
-CODE_PATTERN = re.compile(r"\d{6}")
+CODE_PATTERN = re.compile(r"[0-9]{6}")
+# What stands between the halves of a code where it was copied from a message: WhatsApp writes 123-456.
+SEPARATORS = re.compile(r"[\s\u2010-\u2015\u2212._-]")
 CODE_STEPS = ("request_code", "verify_code", "request_code_onprem", "verify_code_onprem")
 
 
@@ -17,7 +20,7 @@ async def enter_code(app: App, number: str, code: SecretStr, by: str) -> Positio
 
     Raises NotFound, or OperationRefused for text that is no code and for a number that needs none.
     """
-    digits = code.get_secret_value().replace("-", "").replace(" ", "")
+    digits = SEPARATORS.sub("", plain_digits(code.get_secret_value()))
     if CODE_PATTERN.fullmatch(digits) is None:
         raise OperationRefused("a code is six digits, as in 123-456; nothing was stored")
     position = await app.queries.positions.find(number)

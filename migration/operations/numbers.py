@@ -5,6 +5,7 @@ reason that they gave; both are stored in the number's history. Every function r
 and OperationRefused, Conflict or LeaseLost if the state does not allow the change; then nothing was changed.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,9 +20,11 @@ from migration.steps.outcomes import Outcome
 from migration.steps.verify_code import NO_CODE_PAGE
 from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
+from state.phone_spelling import plain_digits
 from state.rows import Position
 
 # For a number that waits for a code: the step that requests another one.
+PIN_PATTERN = re.compile(r"[0-9]{6}")
 REQUEST_STEPS = {
     "request_code": "request_code",
     "verify_code": "request_code",
@@ -119,7 +122,8 @@ async def record_onprem_off(app: App, number: str, because: str, by: str) -> Pos
 async def hand_in_pin(app: App, number: str, pin: SecretStr, because: str, by: str) -> Position:
     """Store the PIN that a person knows."""
     position = await _find_live(app, number)
-    if len(pin.get_secret_value()) != 6 or not pin.get_secret_value().isdigit():
+    pin = SecretStr(plain_digits(pin.get_secret_value()).strip())
+    if PIN_PATTERN.fullmatch(pin.get_secret_value()) is None:
         raise OperationRefused("a PIN is six digits; nothing was stored")
     owner = f"number:{position.number_id}"
     sealed = app.secret_store.seal(owner, "pin", pin)

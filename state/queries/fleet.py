@@ -72,6 +72,7 @@ class FleetQueries:
             select(
                 NumberTable.id.label("number_id"),
                 NumberTable.ref,
+                NumberTable.e164,
                 NumberTable.phone_number_id,
                 NumberTable.forced_itinerary.label("forced"),
                 CredentialProfileTable.id.label("profile_id"),

@@ -381,6 +381,7 @@ def test_a_pin_is_read_from_standard_input_and_never_shown(make_operator: MakeOp
     assert output.exit_code == 0
     assert "482913" not in output.stdout + output.stderr + json.dumps(everything(operator), default=str)
     assert operator.position().pin_provenance == "handed_in"
+    assert operator.cutover(*command, typed="٤٨٢٩١٣\u200e\n").exit_code == 0
     assert operator.cutover(*command, typed="48291\n").error_line == "a PIN is six digits; nothing was stored"
     assert operator.cutover(*command, typed="\n").exit_code == 2
 

@@ -1,9 +1,10 @@
 """How long a pause, a code and an operator's statement are valid, and what invalidates them."""
 
+import pytest
 from pydantic import SecretStr
 
 from migration.operations.codes import enter_code
-from migration.operations.numbers import record_onprem_off, switch_itinerary
+from migration.operations.numbers import hand_in_pin, record_onprem_off, switch_itinerary
 from migration.steps.outcomes import Advanced, Reopen
 from state.enums import Side, Status
 from tests.harness.crash_matrix import run_until_crash
@@ -58,6 +59,31 @@ async def test_a_code_entered_meanwhile_is_not_refused_in_place_of_the_code_that
         assert latest.state == "entered"
         assert await app.runner.run_step(position.migration_id) == Advanced("verify_code")
     assert harness.mutations(position).count("request_code") == 1
+
+
+ARABIC_INDIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
+
+@pytest.mark.parametrize("around", ["{}", "\u2068{}\u2069", "\u200b{} "], ids=["plain", "isolated", "zero width"])
+async def test_a_code_in_digits_of_another_script_costs_no_try(make_harness: MakeHarness, around: str) -> None:
+    harness = await make_harness(kinds=["dark"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "verify_code")
+        code = harness.sandbox.sms(position.e164)[-1].translate(ARABIC_INDIC)
+        await enter_code(app, position.ref, SecretStr(around.format(f"{code[:3]}-{code[3:]}")), "tester")
+        assert await app.runner.run_step(position.migration_id) == Advanced("verify_code")
+    assert harness.mutations(position).count("verify_code") == 1
+
+
+async def test_a_pin_in_digits_of_another_script_is_stored_as_meta_knows_it(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["dark"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        await hand_in_pin(app, position.ref, SecretStr("٤٨٢٩١٣"), "the owner told us", "tester")
+        stored = await app.secret_store.open(f"number:{position.number_id}", "pin")
+    assert stored is not None
+    assert stored.get_secret_value() == "482913"
 
 
 async def test_a_statement_that_on_premises_is_off_is_void_once_it_serves(make_harness: MakeHarness) -> None:

@@ -231,3 +231,21 @@ async def test_an_import_and_a_preflight_change_nothing_on_either_side(make_harn
     assert len(reports) == 4
     for position in board:
         assert [call for call in harness.mutations(position) if call != "onprem.backup"] == []
+
+
+@pytest.mark.parametrize("kind", ["healthy", "dark"])
+async def test_a_number_that_graph_writes_otherwise_is_taken_in_and_named(make_harness: MakeHarness, kind: str) -> None:
+    harness = await make_harness(kinds=[kind])
+    (number,) = harness.sandbox.world.numbers.values()
+
+    def dialled(numbers: list[dict[str, Any]]) -> None:
+        numbers[0]["e164"] = "+525512345678"
+
+    number.e164 = "+5215512345678"
+    async with harness.worker() as app:
+        (result,) = await import_fleet(app, changed_inventory(harness, dialled), "tester", tick)
+        position = await app.queries.positions.find("+52 1 55 1234 5678")
+    assert (position.ref, position.e164) == (result.ref, "+525512345678")
+    assert position.because.endswith(
+        "; Graph writes the number +521•••5678, the inventory +525•••5678: it is the same one"
+    )

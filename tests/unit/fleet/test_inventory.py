@@ -136,7 +136,6 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "id with letters": ({"phone_number_id": "10a"}, "phone_number_id", "is not an id of Graph"),
     "id from a spreadsheet": ({"phone_number_id": "1,0654e+14"}, "phone_number_id", "a spreadsheet has rounded it"),
     "number from a spreadsheet": ({"e164": "5.51E+12"}, "e164", "a spreadsheet has rounded it"),
-    "id in other digits": ({"phone_number_id": "١٠٦٥٤٠٣٥٢"}, "phone_number_id", "is not an id of Graph"),
     "waba id": ({"waba_id": "../1"}, "waba_id", "is not an id of Graph"),
     "unknown profile": ({"profile": "mian"}, "profile", "names no profile 'mian' (it has: main, other)"),
     "unknown hook": ({"hook": "acmee"}, "hook", "names no hook 'acmee' (it has: acme)"),
@@ -163,7 +162,6 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "more calls than there can be": ({"deregister_calls_72h": "1000000"}, "deregister_calls_72h", "is not a count"),
     "volume out of reach": ({"daily_volume": "99999999999"}, "daily_volume", "is not a count"),
     "short PIN": ({"pin": "12345"}, "pin", "is not six digits"),
-    "PIN in other digits": ({"pin": "١٢٣٤٥٦"}, "pin", "is not six digits"),
     "address": (ONPREM | {"onprem_url": "client-1:9090"}, "onprem_url", "is not an http(s) address"),
     "no username": (ONPREM | {"onprem_username": ""}, "onprem_username", "is empty"),
     "no password": (ONPREM | {"onprem_password": ""}, "onprem_password", "is empty"),
@@ -173,7 +171,18 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "tags too long": ({"tags": "x" * 501}, "tags", "is longer than 500"),
     "wave too long": ({"wave": "x" * 101}, "wave", "is longer than 100"),
     "a wave that is called as a number": ({"wave": "n-0002"}, "wave", "give it a name that is no number's"),
-    "a wave with a tab in it": ({"wave": "night\tone"}, "wave", "give it a name of one line"),
+    "a wave with a tab in it": ({"wave": "night\tone"}, "wave", "a character in it that nobody can see: U+0009"),
+    "an address that reads backwards": (
+        ONPREM | {"onprem_url": "https://\u202ea.test"},
+        "onprem_url",
+        "that nobody can see: U+202E RIGHT-TO-LEFT OVERRIDE",
+    ),
+    "a password with a space that has no width": (
+        ONPREM | {"onprem_password": "secret\u200b"},
+        "onprem_password",
+        "that nobody can see: U+200B ZERO WIDTH SPACE",
+    ),
+    "a customer of two lines": ({"customer": "Acme\vInc"}, "customer", "that nobody can see: U+000B"),
     "a wave that Prefect would fill in": ({"wave": "{{ night }}"}, "wave", "without {{"),
     "language too long": ({"language": "english, please"}, "language", "is longer than 10"),
     "username too long": (ONPREM | {"onprem_username": "x" * 65}, "onprem_username", "is longer than 64"),
@@ -187,6 +196,37 @@ def test_a_mistake_is_named_with_line_column_and_reason(tmp_path: Path, mistake:
     assert [(bad.line, bad.column) for bad in inventory.bad] == [(3, column)]
     assert reason in inventory.bad[0].reason
     assert inventory.rows == ()
+
+
+def test_digits_of_every_script_are_read_and_unseen_characters_removed(tmp_path: Path) -> None:
+    cells = {
+        "e164": "\u2066+٤٩١٥١٢٣٤٥٦٧٨١\u2069",
+        "phone_number_id": "١٠٦٥٤٠٣٥٢",
+        "waba_id": "\ufeff" + "".join(chr(0xFF10 + int(digit)) for digit in "10229"),
+        "pin": "०१२३४५",
+        "smoke_to": "\u200e+49 1512 3456780",
+    }
+    (row,) = read(tmp_path, VALID | cells).rows
+    assert (row.new.e164, row.new.phone_number_id, row.new.waba_id) == ("+4915123456781", "106540352", "10229")
+    assert (row.pin, row.new.smoke_to) == (SecretStr("012345"), "+4915123456780")
+
+
+@pytest.mark.parametrize(
+    "number", ["+52 1 55 1234 5678", "+55 11 8765-4321", "+54 9 11 2345-6789", "+225 07123456", "+229 97123456"]
+)
+def test_numbers_in_whatsapps_spelling_are_taken_in(tmp_path: Path, number: str) -> None:
+    (row,) = read(tmp_path, VALID | {"e164": number}).rows
+    assert row.new.e164 == "+" + "".join(filter(str.isdigit, number))
+
+
+def test_two_spellings_of_one_number_are_a_duplicate(tmp_path: Path) -> None:
+    inventory = read(tmp_path, VALID | {"e164": "+5215512345678"}, second_row(e164="+525512345678"))
+    assert bad_cells(inventory) == [(3, "e164")]
+
+
+def test_a_joiner_within_a_name_stays(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, VALID | {"customer": "n\u200cm"}).rows
+    assert row.new.customer == "n\u200cm"
 
 
 DUPLICATES: dict[str, tuple[dict[str, str], str]] = {

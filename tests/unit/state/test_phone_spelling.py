@@ -1,0 +1,79 @@
+"""One number in several spellings: WhatsApp's own, those of other scripts, and those with unseen characters."""
+
+import pytest
+
+from state.naming import possible_names
+from state.phone_spelling import is_same_number, plain_digits, spellings, unseen_characters
+
+# As WhatsApp may write it, and as it is dialled.
+PAIRS = [
+    ("+5215512345678", "+525512345678"),
+    ("+5491123456789", "+541123456789"),
+    ("+551187654321", "+5511987654321"),
+    ("+22507123456", "+2250707123456"),
+    ("+22507123456", "+2250507123456"),
+    ("+22507123456", "+2250107123456"),
+    ("+22997123456", "+2290197123456"),
+]
+
+
+@pytest.mark.parametrize(("whatsapp", "dialled"), PAIRS)
+def test_both_spellings_are_one_number(whatsapp: str, dialled: str) -> None:
+    assert is_same_number(dialled, whatsapp)
+    assert is_same_number(whatsapp, dialled)
+    assert whatsapp in possible_names(dialled)
+    assert dialled in possible_names(whatsapp)
+    assert spellings(dialled)[0] == dialled
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+525512345678", "+525512345679"),
+        ("+525512345678", "+541112345678"),
+        ("+5511987654321", "+5521987654321"),
+        ("+551133334444", "+5511933334444"),  # a landline: its first digit is 2 to 5, and it never got a 9
+        ("+15550104321", "+115550104321"),
+        ("+49915101234567", "+4915101234567"),
+        ("+2250707123456", "+2250507123456"),  # two operators: two subscribers
+    ],
+)
+def test_another_number_is_another_number(one: str, other: str) -> None:
+    assert not is_same_number(one, other)
+    assert not is_same_number(other, one)
+
+
+@pytest.mark.parametrize("shown", ["+52 1 55 1234 5678", "52 1 (55) 1234-5678", "5215512345678", "+٥٢١٥٥١٢٣٤٥٦٧٨"])
+def test_separators_and_scripts_do_not_matter(shown: str) -> None:
+    assert is_same_number("+525512345678", shown)
+
+
+@pytest.mark.parametrize(
+    ("typed", "plain"),
+    [
+        ("١٢٣٤٥٦", "123456"),  # Arabic-Indic
+        ("۱۲۳۴۵۶", "123456"),  # Persian
+        ("१२३४५६", "123456"),  # Devanagari
+        ("\uff11\uff12\uff13-\uff14\uff15\uff16", "123-456"),  # full-width
+        ("\u2066123456\u2069", "123456"),  # direction isolates
+        ("123\u200b456", "123456"),
+        ("\ufeff123456", "123456"),
+        ("½", "½"),  # a fraction is no digit
+        ("²", "²"),
+    ],
+)
+def test_digits_of_every_script(typed: str, plain: str) -> None:
+    assert plain_digits(typed) == plain
+
+
+def test_unseen_characters_are_named() -> None:
+    assert unseen_characters("a\u200bb\u202ec\nd") == (
+        "U+200B ZERO WIDTH SPACE",
+        "U+202E RIGHT-TO-LEFT OVERRIDE",
+        "U+000A control character",
+    )
+    assert unseen_characters("Ünïcode ٣ 名前 👍") == ()
+
+
+def test_a_reference_may_come_with_what_a_chat_puts_around_it() -> None:
+    assert "N-0007" in possible_names("\u2068n-7\u2069 ")
