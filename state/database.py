@@ -7,15 +7,23 @@ from sqlalchemy import event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from state.database_errors import translate_errors
+from state.errors import DatabaseBusy
+
 
 def open_database(url: str, *, pool_size: int = 5) -> AsyncEngine:
-    """An engine for SQLite (WAL, foreign keys on, waits up to 30 s for a lock) or PostgreSQL."""
+    """An engine for SQLite (WAL, foreign keys on, waits up to 30 s for a lock) or PostgreSQL.
+
+    Its statements raise AlreadyThere and DatabaseBusy beside SQLAlchemy's errors.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30})
         event.listen(engine.sync_engine, "do_connect", _try_sqlite)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        return engine
-    return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    else:
+        engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    translate_errors(engine.sync_engine)
+    return engine
 
 
 def _try_sqlite(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
@@ -37,4 +45,4 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def is_database_error(exc: BaseException) -> bool:
     """Whether the database itself failed: not reached, locked for too long, a statement that it did not take."""
-    return isinstance(exc, SQLAlchemyError)
+    return isinstance(exc, SQLAlchemyError | DatabaseBusy)

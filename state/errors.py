@@ -7,6 +7,8 @@
   x NotFound                   no such number, wave, profile or migration
     x NotMigrated              the number is imported, but has no migration
   x Conflict                   the row is in a state that does not allow the change
+    x AlreadyThere             another writer has written the same row first
+  x DatabaseBusy               the database was locked for too long, or broke a statement off
   x TooEarly                   the number waits, and the end of the wait has not come
   x GateClosed                 the intent was not committed: hold, window, halt, profile or budget
     x BudgetSpent              only the reserve of calls is left
@@ -46,6 +48,14 @@ class NotMigrated(NotFound):
 
 class Conflict(StateError):
     """The row is in a state that does not allow the change. The message says which state."""
+
+
+class AlreadyThere(Conflict):
+    """Another writer has written the same row first; the transaction was rolled back."""
+
+
+class DatabaseBusy(StateError):
+    """The database was locked for too long, or broke the statement off; the transaction was rolled back."""
 
 
 class TooEarly(StateError):

@@ -415,3 +415,29 @@ class FieldFactTable(Base):
     measured_at: Mapped[datetime]
     measured_by: Mapped[str] = mapped_column(String(100))
     evidence: Mapped[str] = mapped_column(Text)
+
+
+class CounterTable(Base):
+    """Values that are given once and never again: references and ids of numbers, ids of instances."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)  # the last one that was given
+
+
+class ImportTable(Base):
+    """An import of a fleet. While it is staged, its instances and secrets are written, and no row refers to them."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    state: Mapped[str] = mapped_column(String(20), default="staging")
+    holder: Mapped[str] = mapped_column(String(120))
+    first_number: Mapped[int] = mapped_column(BigInteger)
+    first_instance: Mapped[int] = mapped_column(BigInteger)
+    numbers: Mapped[int]
+    began_at: Mapped[datetime]
+    touched_at: Mapped[datetime]  # by the import, with each batch
+
+    __table_args__ = (CheckConstraint("state IN ('staging', 'dropped', 'done')", name="state_known"),)

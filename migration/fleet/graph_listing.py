@@ -8,7 +8,7 @@ from migration.errors import CredentialsRefused, Rejected
 from migration.fleet.choose_itinerary import DELETED
 from migration.fleet.inventory_row import BadRow
 from migration.scrubbing.masking import masked
-from state.ledger.fleet_import import NewNumber
+from state.ledger.fleet_rows import NewNumber
 from state.phone_spelling import is_same_number
 
 OBJECT_DOES_NOT_EXIST = 33  # Graph's error code

@@ -12,7 +12,7 @@ from migration.fleet.inventory_row import BadRow
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
 from state.ledger.corrections import CorrectedNumber
-from state.ledger.fleet_import import NewNumber
+from state.ledger.fleet_rows import NewNumber
 from state.ledger.profiles import NewProfile
 
 
@@ -32,7 +32,7 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
     """
     rows, listed, sealer = await _read_and_check(app, path)
     profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in sealer.profiles]
-    await app.ledger.fleet_import.import_numbers(profiles, rows, sealer)
+    await app.ledger.fleet_import.import_numbers(profiles, rows, sealer, holder=app.holder, is_gone=app.is_gone)
     return await begin_migrations(app, listed, by, tick)
 
 

@@ -11,7 +11,7 @@ from migration.engine.itineraries import FORWARD
 from migration.scrubbing.masking import masked
 from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
-from state.ledger.fleet_import import NewInstance, NewNumber
+from state.ledger.fleet_rows import NewInstance, NewNumber
 from state.phone_spelling import plain_digits, spellings, unseen_characters
 
 # Countries in which Meta can store messages: documentation/business-messaging/whatsapp/local-storage.

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from migration.fleet.inventory_row import InventoryRow
 from migration.vault.store import SecretStore
-from state.ledger.fleet_import import NewNumber
+from state.ledger.fleet_rows import NewNumber
 from state.rows import SealedSecret
 
 

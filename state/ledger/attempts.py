@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import AttemptEnd, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated
 from state.ledger import events, gates
+from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
 from state.rows import Lease, OpenAttempt, SealedSecret
@@ -190,15 +191,13 @@ class Attempts:
         self, tx: AsyncConnection, lease: Lease, announcement: Mapping[str, Any], moved: Row[Any]
     ) -> None:
         key = f"{lease.migration_id}:{announcement['event']}:{announcement['epoch']}"
-        if (await tx.execute(select(OutboxTable.id).where(OutboxTable.key == key))).first() is not None:
-            return  # the same announcement is repeated under the same idempotency key
-        await tx.execute(
-            insert(OutboxTable).values(
-                migration_pk=lease.migration_id,
-                key=key,
-                event=announcement["event"],
-                epoch=announcement["epoch"],
-                body=dict(announcement),
-                made_at=moved.now,
-            )
-        )
+        row = {
+            "migration_pk": lease.migration_id,
+            "key": key,
+            "event": announcement["event"],
+            "epoch": announcement["epoch"],
+            "body": dict(announcement),
+            "made_at": moved.now,
+        }
+        # Where it is there, the same announcement is repeated under the same idempotency key.
+        await tx.execute(insert_or_nothing(tx, OutboxTable, row))

@@ -1,20 +1,28 @@
-"""Corrects what was imported, such as a password or an address: all rows of a file, or none."""
+"""Replaces rows of imported numbers by those of a corrected inventory: all of them in one transaction, or none.
 
-from collections.abc import Sequence
+Rows are read and secrets sealed before. The transaction reads the rows again, because a migration may have begun
+meanwhile, and takes a few statements however many numbers there are.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import PinProvenance, Status
-from state.errors import Conflict
-from state.ledger.fleet_import import NewInstance, NewNumber, Sealer, insert_row
-from state.ledger.sealed import replace_secret
+from state.errors import AlreadyThere, Conflict
+from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, traffic_of
+from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
+from state.ledger.sealed import replace_secrets
 from state.models import CredentialProfileTable, CustomerTable, InstanceTable, MigrationTable, NumberTable, WabaTable
+from state.rows import SealedSecret
 from state.types import SqlClock
+
+READS = 3  # of the rows, where something changes them each time before they are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,105 +44,189 @@ class Corrections:
 
         Ids of Graph may change only where no migration is live. Raises Conflict naming the line; nothing was written.
         """
-        async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
-            try:
-                return tuple([await self._correct(tx, new, sealer, now) for new in numbers])
-            except IntegrityError as exc:
-                raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
+        try:
+            for _ in range(READS):
+                async with self._engine.connect() as connection:
+                    rows = await _read(connection, numbers)
+                _check(numbers, rows)
+                async with self._engine.begin() as tx:
+                    first_instance = await allot(tx, "instances", len(numbers))
+                instances = _instances(numbers, rows, first_instance)
+                secrets = await asyncio.to_thread(_seal, numbers, rows, instances, sealer)
+                if await self._write(numbers, rows, instances, secrets):
+                    return tuple(_corrected(rows[new.e164]) for new in numbers)
+        except AlreadyThere as exc:
+            raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
+        raise Conflict("the numbers of the file are being changed all the time; nothing was changed, try again")
 
-    async def _correct(self, tx: AsyncConnection, new: NewNumber, sealer: Sealer, now: datetime) -> CorrectedNumber:
-        query = select(
+    async def _write(
+        self,
+        numbers: Sequence[NewNumber],
+        rows: Mapping[str, Any],
+        instances: Mapping[str, int],
+        secrets: Sequence[tuple[str, SealedSecret]],
+    ) -> bool:
+        """False, and nothing was written, where the rows are no longer as they were read."""
+        async with self._engine.begin() as tx:
+            await allot(tx, REFERENCES, 0)  # one writer of the fleet's rows at a time
+            if await _read(tx, numbers, lock=True) != rows:
+                return False
+            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            wabas = await _wabas(tx, numbers)
+            await _write_instances(tx, numbers, rows, instances)
+            await _write_numbers(tx, numbers, rows, instances, wabas, now)
+            await replace_secrets(tx, secrets, now)
+        return True
+
+
+async def _read(connection: AsyncConnection, numbers: Sequence[NewNumber], *, lock: bool = False) -> dict[str, Any]:
+    """What the database has of the file's numbers, by E.164, with how the last migration of each stands."""
+    newest = select(func.max(MigrationTable.id)).where(MigrationTable.number_pk == NumberTable.id)
+    query = (
+        select(
+            NumberTable.e164,
             NumberTable.id,
             NumberTable.ref,
             NumberTable.phone_number_id,
             NumberTable.instance_pk,
-            WabaTable.waba_id,
             NumberTable.disposition,
+            WabaTable.waba_id,
+            MigrationTable.status,
+            MigrationTable.ended_at,
         )
-        row = (
-            await tx.execute(
-                query.join(WabaTable, WabaTable.id == NumberTable.waba_pk).where(NumberTable.e164 == new.e164)
-            )
-        ).one_or_none()
+        .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+        .outerjoin(MigrationTable, MigrationTable.id == newest.correlate(NumberTable).scalar_subquery())
+    )
+    rows: dict[str, Any] = {}
+    for part in chunks(numbers):
+        found = query.where(NumberTable.e164.in_([new.e164 for new in part])).order_by(NumberTable.id)
+        if lock:
+            found = found.with_for_update(of=NumberTable)
+        rows |= {row.e164: row for row in (await connection.execute(found)).all()}
+    return rows
+
+
+def _check(numbers: Sequence[NewNumber], rows: Mapping[str, Any]) -> None:
+    for new in numbers:
+        row = rows.get(new.e164)
         if row is None:
             raise Conflict(f"line {new.line}: this number is not imported yet; leave --correct out for new numbers")
-        last = (
-            await tx.execute(
-                select(MigrationTable.status, MigrationTable.ended_at)
-                .where(MigrationTable.number_pk == row.id)
-                .order_by(MigrationTable.id.desc())
-                .limit(1)
-            )
-        ).one_or_none()
         ids_changed = (row.phone_number_id, row.waba_id) != (new.phone_number_id, new.waba_id)
-        if ids_changed and last is not None and last.ended_at is None:
+        if ids_changed and row.status is not None and row.ended_at is None:
             raise Conflict(
                 f"line {new.line}: {row.ref} is being moved under other ids; `cutover abort {row.ref}` first"
             )
-        may_restart = row.disposition is not None or (
-            last is not None and last.status in (Status.ABORTED, Status.SKIPPED)
-        )
-        values = await self._values(tx, new, now) | ({"disposition": None} if may_restart else {})
-        values["instance_pk"] = await self._instance(tx, row.instance_pk, new, sealer, now)
-        await tx.execute(update(NumberTable).where(NumberTable.id == row.id).values(**values))
-        await tx.execute(
-            update(MigrationTable)
-            .where(MigrationTable.number_pk == row.id, MigrationTable.ended_at.is_(None))
-            .values(version=MigrationTable.version + 1)
-        )
-        for sealed in sealer.number(new, f"number:{row.id}"):
-            await replace_secret(tx, f"number:{row.id}", sealed, now)
-        return CorrectedNumber(row.id, row.ref, may_restart)
 
-    async def _values(self, tx: AsyncConnection, new: NewNumber, now: datetime) -> dict[str, Any]:
-        pin = {"pin_provenance": PinProvenance.HANDED_IN, "pin_since": now} if new.has_pin else {}
-        return pin | {
-            "phone_number_id": new.phone_number_id,
-            "waba_pk": await self._waba(tx, new),
-            "wave_name": new.wave,
-            "tags": new.tags,
-            "daily_volume": new.daily_volume,
-            "language": new.language,
-            "code_method": new.code_method,
-            "storage_region": new.storage_region,
-            "smoke_to": new.smoke_to,
-            "forced_itinerary": new.itinerary,
-        }
 
-    async def _waba(self, tx: AsyncConnection, new: NewNumber) -> int:
-        """The id of the WABA. Its customer's hook becomes the one in the file."""
-        traffic = "required" if new.hook_required else "advisory"
-        hook = update(CustomerTable).where(CustomerTable.name == new.customer).values(hook=new.hook, traffic=traffic)
-        customer = (await tx.execute(hook.returning(CustomerTable.id))).scalar_one_or_none()
-        if customer is None:
-            customer = await insert_row(tx, CustomerTable, {"name": new.customer, "hook": new.hook, "traffic": traffic})
-        row = (
-            await tx.execute(select(WabaTable.id, WabaTable.customer_id).where(WabaTable.waba_id == new.waba_id))
-        ).one_or_none()
-        if row is not None and row.customer_id != customer:
-            raise Conflict(f"line {new.line}: WABA {new.waba_id} belongs to another customer than {new.customer}")
-        if row is not None:
-            return int(row.id)
+def _may_restart(row: Any) -> bool:
+    return row.disposition is not None or row.status in (Status.ABORTED, Status.SKIPPED)
+
+
+def _corrected(row: Any) -> CorrectedNumber:
+    return CorrectedNumber(row.id, row.ref, _may_restart(row))
+
+
+def _instances(numbers: Sequence[NewNumber], rows: Mapping[str, Any], first: int) -> dict[str, int]:
+    """The id of each number's instance, by E.164: the one it has, or a new one."""
+    return {
+        new.e164: int(rows[new.e164].instance_pk or first + place)
+        for place, new in enumerate(numbers)
+        if new.instance is not None
+    }
+
+
+def _seal(
+    numbers: Sequence[NewNumber], rows: Mapping[str, Any], instances: Mapping[str, int], sealer: Sealer
+) -> list[tuple[str, SealedSecret]]:
+    """Owners and secrets."""
+    sealed: list[tuple[str, SealedSecret]] = []
+    for new in numbers:
+        owner = f"number:{rows[new.e164].id}"
+        sealed += [(owner, secret) for secret in sealer.number(new, owner)]
+        if new.e164 in instances:
+            owner = f"instance:{instances[new.e164]}"
+            sealed += [(owner, secret) for secret in sealer.instance(new, owner)]
+    return sealed
+
+
+async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber]) -> dict[str, int]:
+    """The ids of the WABAs. The hook of each customer becomes the one in the file."""
+    wabas: dict[str, int] = {}
+    for new in numbers:
+        if new.waba_id in wabas:
+            continue
+        hook = {"hook": new.hook, "traffic": traffic_of(new)}
+        customer = await find_or_insert(tx, CustomerTable, {"name": new.customer}, hook)
         profile = select(CredentialProfileTable.id).where(CredentialProfileTable.name == new.profile)
-        values = {
-            "waba_id": new.waba_id,
-            "customer_id": customer,
-            "profile_id": (await tx.execute(profile)).scalar_one(),
-        }
-        return await insert_row(tx, WabaTable, values)
+        values = {"customer_id": customer.id, "profile_id": (await tx.execute(profile)).scalar_one_or_none()}
+        if values["profile_id"] is None:
+            raise Conflict(f"line {new.line}: credential profile {new.profile} has imported no number yet")
+        wabas[new.waba_id] = int((await find_or_insert(tx, WabaTable, {"waba_id": new.waba_id}, values)).id)
+    owners = {name: customer for customer, name in await _customers_of(tx, list(wabas))}
+    for new in numbers:
+        if owners[new.waba_id] != new.customer:
+            raise Conflict(f"line {new.line}: WABA {new.waba_id} belongs to another customer than {new.customer}")
+    for name, last in {new.customer: new for new in numbers}.items():
+        changed = update(CustomerTable).where(CustomerTable.name == name)
+        await tx.execute(changed.values(hook=last.hook, traffic=traffic_of(last)))
+    return wabas
 
-    async def _instance(
-        self, tx: AsyncConnection, instance_id: int | None, new: NewNumber, sealer: Sealer, now: datetime
-    ) -> int | None:
-        if new.instance is None:
-            return None
-        values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
-        values["command_arguments"] = dict(new.instance.command_arguments)
-        if instance_id is None:
-            instance_id = await insert_row(tx, InstanceTable, values)
-        else:
-            await tx.execute(update(InstanceTable).where(InstanceTable.id == instance_id).values(**values))
-        for sealed in sealer.instance(new, f"instance:{instance_id}"):
-            await replace_secret(tx, f"instance:{instance_id}", sealed, now)
-        return instance_id
+
+async def _customers_of(tx: AsyncConnection, wabas: Sequence[str]) -> list[tuple[str, str]]:
+    """Customers and their WABAs."""
+    query = select(CustomerTable.name, WabaTable.waba_id).join(WabaTable, WabaTable.customer_id == CustomerTable.id)
+    pairs: list[tuple[str, str]] = []
+    for part in chunks(wabas):
+        found = await tx.execute(query.where(WabaTable.waba_id.in_(part)))
+        pairs += [(row.name, row.waba_id) for row in found]
+    return pairs
+
+
+async def _write_instances(
+    tx: AsyncConnection, numbers: Sequence[NewNumber], rows: Mapping[str, Any], instances: Mapping[str, int]
+) -> None:
+    added, changed = [], []
+    for new in numbers:
+        if new.instance is not None:
+            columns = instance_columns_of(new.instance)
+            if rows[new.e164].instance_pk is None:
+                added.append(columns | {"id": instances[new.e164]})
+            else:
+                changed.append(columns | {"pk": instances[new.e164]})
+    await insert_rows(tx, InstanceTable, added)
+    await _update_rows(tx, InstanceTable, changed)
+
+
+async def _write_numbers(
+    tx: AsyncConnection,
+    numbers: Sequence[NewNumber],
+    rows: Mapping[str, Any],
+    instances: Mapping[str, int],
+    wabas: Mapping[str, int],
+    now: datetime,
+) -> None:
+    written = [
+        columns_of(new)
+        | {"pk": rows[new.e164].id, "waba_pk": wabas[new.waba_id], "instance_pk": instances.get(new.e164)}
+        for new in numbers
+    ]
+    await _update_rows(tx, NumberTable, written)
+    pins = [rows[new.e164].id for new in numbers if new.has_pin]
+    anew = [rows[new.e164].id for new in numbers if _may_restart(rows[new.e164])]
+    for part in chunks(pins):
+        values = {"pin_provenance": PinProvenance.HANDED_IN, "pin_since": now}
+        await tx.execute(update(NumberTable).where(NumberTable.id.in_(part)).values(**values))
+    for part in chunks(anew):
+        await tx.execute(update(NumberTable).where(NumberTable.id.in_(part)).values(disposition=None))
+    for part in chunks([rows[new.e164].id for new in numbers]):
+        live = update(MigrationTable).where(MigrationTable.number_pk.in_(part), MigrationTable.ended_at.is_(None))
+        await tx.execute(live.values(version=MigrationTable.version + 1))
+
+
+async def _update_rows(tx: AsyncConnection, model: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each row has the same columns, and its id as `pk`."""
+    if rows:
+        table = model.__table__
+        columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "pk"}
+        statement = update(table).where(table.c.id == bindparam("pk")).values(**columns)
+        await tx.execute(statement, [dict(row) for row in rows])

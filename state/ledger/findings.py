@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.ledger.inserting import replace_row
 from state.models import FindingTable
 from state.types import SqlClock
 
@@ -18,12 +19,15 @@ class Findings:
     async def record_note(self, migration_id: int, name: str, facts: Mapping[str, Any]) -> None:
         """Keep what was read of a number outside its steps, in place of the last note of that name."""
         async with self._engine.begin() as tx:
-            await forget(tx, migration_id, name, "note")
-            await tx.execute(
-                insert(FindingTable).values(
-                    migration_pk=migration_id, step=name, kind="note", at=self._clock.now(), facts=dict(facts)
-                )
-            )
+            await put_finding(tx, migration_id, name, "note", facts, self._clock.now())
+
+
+async def put_finding(
+    tx: AsyncConnection, migration_id: int, step: str, kind: str, facts: Mapping[str, Any], at: Any
+) -> None:
+    """Write a result or note in place of the last one; `at` is a time or an SQL expression of one."""
+    row = {"migration_pk": migration_id, "step": step, "kind": kind, "at": at, "facts": dict(facts)}
+    await replace_row(tx, FindingTable, ("migration_pk", "step", "kind"), row)
 
 
 async def forget(tx: AsyncConnection, migration_id: int, step: str, kind: str | None = None) -> None:

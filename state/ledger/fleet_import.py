@@ -1,18 +1,23 @@
-"""Writes an inventory: all of its numbers in one transaction, or none."""
+"""Writes an inventory: for a reader all of its numbers at once, or none.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+What takes long is staged before, in short transactions that hold nobody up (`import_stage`). The last transaction
+makes it visible with a few statements, however many numbers there are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.enums import PinProvenance, WaveState
-from state.errors import Conflict
-from state.ledger.profiles import NewProfile, ProfileSealer, write_profile
-from state.ledger.sealed import replace_secret
+from state.enums import WaveState
+from state.errors import AlreadyThere, Conflict, StateError
+from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, traffic_of
+from state.ledger.import_stage import ImportStages, Stage
+from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
+from state.ledger.profiles import NewProfile, write_profile
 from state.models import (
     BudgetCallTable,
     CustomerTable,
@@ -22,181 +27,135 @@ from state.models import (
     WaveTable,
 )
 from state.naming import number_reference
-from state.rows import SealedSecret
 from state.types import SqlClock
-
-
-@dataclass(frozen=True, slots=True)
-class NewInstance:
-    name: str
-    base_url: str
-    username: str
-    verify_tls: bool
-    stop_command: str | None
-    start_command: str | None
-    command_arguments: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class NewNumber:
-    """One checked row of an inventory, without its secrets: they are sealed once the row has its id."""
-
-    e164: str
-    phone_number_id: str
-    waba_id: str
-    customer: str
-    profile: str
-    hook: str | None
-    hook_required: bool
-    instance: NewInstance | None
-    language: str
-    code_method: str
-    tags: str
-    daily_volume: int | None
-    storage_region: str | None
-    smoke_to: str | None
-    itinerary: str | None
-    has_pin: bool
-    wave: str | None = None
-    line: int = 0  # of the file it came from
-    register_calls_before: int = 0
-    deregister_calls_before: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedNumber:
-    number_id: int
-    ref: str
-
-
-class Sealer(ProfileSealer, Protocol):
-    """Seals the secrets of imported rows once they have their ids; the state package holds no keys."""
-
-    def number(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]: ...
-
-    def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]: ...
 
 
 class FleetImport:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
         self._clock = clock
+        self._stages = ImportStages(engine, clock)
 
     async def import_numbers(
         self,
         profiles: Sequence[NewProfile],
         numbers: Sequence[NewNumber],
         sealer: Sealer,
+        *,
+        holder: str = "",
+        is_gone: Callable[[str], bool] = lambda _holder: False,
     ) -> tuple[ImportedNumber, ...]:
-        """Write profiles and numbers with their sealed secrets in one transaction.
+        """Write profiles and numbers with their sealed secrets; a reader sees all of them or none.
 
-        Raises Conflict, naming the number's row, when the database already has one of them.
+        `holder` names this process; `is_gone` tells whether another one has exited, so that what it left staged may
+        be removed. Raises Conflict, naming the number's row, when the database already has one of them; DatabaseBusy.
         """
-        imported: list[ImportedNumber] = []
+        await self._refuse_known(numbers)
+        await self._stages.drop_dead(is_gone)
+        stage = await self._stages.begin(numbers, holder)
+        try:
+            await self._stages.write(stage, sealer)
+            return await self._publish(stage, profiles, sealer)
+        except AlreadyThere as exc:
+            await self._stages.drop(stage)
+            await self._refuse_known(numbers)
+            raise Conflict(
+                "another import is writing one of these numbers, or an instance of this name is left over; "
+                "nothing was imported"
+            ) from exc
+        except Exception:
+            with suppress(StateError):  # the next import removes it
+                await self._stages.drop(stage)
+            raise
+
+    async def _refuse_known(self, numbers: Sequence[NewNumber]) -> None:
+        """Raises Conflict for the first row whose number, id or instance is there, or stands twice in the file."""
+        async with self._engine.connect() as connection:
+            known = await _known(connection, numbers)
+        for new in numbers:
+            keys = {new.e164, f"id {new.phone_number_id}"} | (
+                {f"instance {new.instance.name}"} if new.instance else set()
+            )
+            if keys & known:
+                raise Conflict(
+                    f"line {new.line}: a number with this E.164, phone number id or instance is already imported; "
+                    "nothing was imported. Rows of known numbers are taken over by `cutover import FILE --correct`"
+                )
+            known |= keys
+
+    async def _publish(
+        self, stage: Stage, profiles: Sequence[NewProfile], sealer: Sealer
+    ) -> tuple[ImportedNumber, ...]:
         async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            now = await self._stages.end(tx, stage)
+            first = await allot(tx, REFERENCES, len(stage.numbers))
             known = {profile.name: await write_profile(tx, profile, sealer, now) for profile in profiles}
-            for wave in dict.fromkeys(new.wave for new in numbers if new.wave is not None):
+            for wave in sorted({new.wave for new in stage.numbers if new.wave is not None}):
                 await self._wave(tx, wave, now)
-            first = (await tx.execute(select(func.count()).select_from(NumberTable))).scalar_one() + 1
-            for place, new in enumerate(numbers):
-                try:
-                    imported.append(await self._number(tx, new, known, number_reference(first + place), now, sealer))
-                except IntegrityError as exc:
-                    raise Conflict(
-                        f"line {new.line}: a number with this E.164, phone number id or instance is already imported; "
-                        "nothing was imported. Rows of known numbers are taken over by `cutover import FILE --correct`"
-                    ) from exc
-        return tuple(imported)
+            wabas = await _wabas(tx, stage.numbers, known)
+            rows = [
+                columns_of(new)
+                | stage.columns(place, now)
+                | {
+                    "ref": number_reference(first + place),
+                    "e164": new.e164,
+                    "waba_pk": wabas[new.waba_id],
+                    "imported_at": now,
+                }
+                for place, new in enumerate(stage.numbers)
+            ]
+            await insert_rows(tx, NumberTable, rows)
+            await insert_rows(tx, BudgetCallTable, [call for new in stage.numbers for call in _earlier_calls(new, now)])
+        return tuple(ImportedNumber(row["id"], row["ref"]) for row in rows)
 
     async def _wave(self, tx: AsyncConnection, name: str, now: datetime) -> None:
-        row = (await tx.execute(select(WaveTable.state).where(WaveTable.name == name))).one_or_none()
-        if row is None:
-            await insert_row(tx, WaveTable, {"name": name, "created_at": now})
-        elif row.state != WaveState.PLANNED:
+        row = await find_or_insert(tx, WaveTable, {"name": name}, {"created_at": now})
+        if row.state != WaveState.PLANNED:
             raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
 
-    async def _number(
-        self,
-        tx: AsyncConnection,
-        new: NewNumber,
-        profiles: Mapping[str, int],
-        ref: str,
-        now: datetime,
-        sealer: Sealer,
-    ) -> ImportedNumber:
-        customer = await self._customer(tx, new)
-        waba = await self._waba(tx, new, customer, profiles[new.profile])
-        instance = await self._instance(tx, new, now, sealer)
-        number_id = await insert_row(
-            tx,
-            NumberTable,
-            {
-                "ref": ref,
-                "e164": new.e164,
-                "phone_number_id": new.phone_number_id,
-                "waba_pk": waba,
-                "instance_pk": instance,
-                "wave_name": new.wave,
-                "tags": new.tags,
-                "daily_volume": new.daily_volume,
-                "language": new.language,
-                "code_method": new.code_method,
-                "storage_region": new.storage_region,
-                "smoke_to": new.smoke_to,
-                "forced_itinerary": new.itinerary,
-                "pin_provenance": PinProvenance.HANDED_IN if new.has_pin else None,
-                "pin_since": now if new.has_pin else None,
-                "imported_at": now,
-            },
-        )
-        owner = f"number:{number_id}"
-        for sealed in sealer.number(new, owner):
-            await replace_secret(tx, owner, sealed, now)
-        for call, count in (
-            ("register", new.register_calls_before),
-            ("deregister", new.deregister_calls_before),
-        ):
-            for _ in range(count):
-                earlier_call = {
-                    "phone_number_id": new.phone_number_id,
-                    "call": call,
-                    "at": now,
-                    "before_import": True,
-                }
-                await insert_row(tx, BudgetCallTable, earlier_call)
-        return ImportedNumber(number_id, ref)
 
-    async def _customer(self, tx: AsyncConnection, new: NewNumber) -> int:
-        customer_id = (
-            await tx.execute(select(CustomerTable.id).where(CustomerTable.name == new.customer))
-        ).scalar_one_or_none()
-        traffic = "required" if new.hook_required else "advisory"
-        return customer_id or await insert_row(
-            tx, CustomerTable, {"name": new.customer, "hook": new.hook, "traffic": traffic}
+async def _known(connection: AsyncConnection, numbers: Sequence[NewNumber]) -> set[str]:
+    """What of the file's numbers, ids and instances the database has."""
+    known: set[str] = set()
+    for part in chunks(numbers):
+        ids = select(NumberTable.phone_number_id).where(
+            NumberTable.phone_number_id.in_([new.phone_number_id for new in part])
         )
+        e164s = select(NumberTable.e164).where(NumberTable.e164.in_([new.e164 for new in part]))
+        names = [new.instance.name for new in part if new.instance is not None]
+        # An instance that no number refers to is another import's stage, which may yet come to nothing.
+        instances = (
+            select(InstanceTable.name)
+            .join(NumberTable, NumberTable.instance_pk == InstanceTable.id)
+            .where(InstanceTable.name.in_(names))
+        )
+        known |= set((await connection.execute(e164s)).scalars())
+        known |= {f"id {found}" for found in (await connection.execute(ids)).scalars()}
+        known |= {f"instance {found}" for found in (await connection.execute(instances)).scalars()}
+    return known
 
-    async def _waba(self, tx: AsyncConnection, new: NewNumber, customer: int, profile: int) -> int:
-        row = (
-            await tx.execute(select(WabaTable.id, WabaTable.customer_id).where(WabaTable.waba_id == new.waba_id))
-        ).one_or_none()
-        if row is not None and row.customer_id != customer:
+
+async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber], profiles: Mapping[str, int]) -> dict[str, int]:
+    """The ids of the WABAs, written with their customers where they are new."""
+    wabas: dict[str, int] = {}
+    owners: dict[str, str] = {}
+    for new in numbers:
+        if owners.setdefault(new.waba_id, new.customer) != new.customer:
             raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
-        if row is not None:
-            return int(row.id)
-        return await insert_row(tx, WabaTable, {"waba_id": new.waba_id, "customer_id": customer, "profile_id": profile})
-
-    async def _instance(self, tx: AsyncConnection, new: NewNumber, now: datetime, sealer: Sealer) -> int | None:
-        if new.instance is None:
-            return None
-        values = {name: getattr(new.instance, name) for name in NewInstance.__slots__}
-        values["command_arguments"] = dict(new.instance.command_arguments)
-        instance_id = await insert_row(tx, InstanceTable, values)
-        owner = f"instance:{instance_id}"
-        for sealed in sealer.instance(new, owner):
-            await replace_secret(tx, owner, sealed, now)
-        return instance_id
+    # In one order for all imports: two of them in different orders would wait for each other.
+    for new in sorted({new.waba_id: new for new in numbers}.values(), key=lambda new: (new.customer, new.waba_id)):
+        hook = {"hook": new.hook, "traffic": traffic_of(new)}
+        customer = await find_or_insert(tx, CustomerTable, {"name": new.customer}, hook)
+        values = {"customer_id": customer.id, "profile_id": profiles[new.profile]}
+        waba = await find_or_insert(tx, WabaTable, {"waba_id": new.waba_id}, values)
+        if waba.customer_id != customer.id:
+            raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
+        wabas[new.waba_id] = int(waba.id)
+    return wabas
 
 
-async def insert_row(tx: AsyncConnection, table: Any, values: Mapping[str, Any]) -> int:
-    return int((await tx.execute(insert(table).values(**values).returning(table.id))).scalar_one())
+def _earlier_calls(new: NewNumber, now: datetime) -> list[dict[str, Any]]:
+    """The calls that the inventory says were made before."""
+    row = {"phone_number_id": new.phone_number_id, "at": now, "before_import": True}
+    counts = {"register": new.register_calls_before, "deregister": new.deregister_calls_before}
+    return [row | {"call": call} for call, count in counts.items() for _ in range(count)]

@@ -34,10 +34,17 @@ class Migrations:
     ) -> int:
         """Begin a migration at step `first`, in the wave that the number was imported for. Returns its id.
 
-        `after`: the number's last migration, whose snapshot is copied. Raises Conflict when one is live.
+        `after`: the number's last migration, whose snapshot is copied. Raises NotFound; Conflict when one is live,
+        or when the number has a disposition.
         """
         async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            number = await self._change_number(tx, number_id, {"ref": NumberTable.ref})
+            now = number.now
+            if number.disposition is not None:
+                raise Conflict(
+                    f"{number.ref} has the disposition {number.disposition}; "
+                    "`cutover import FILE --correct` takes its row in again"
+                )
             if (await tx.execute(_live(number_id))).first() is not None:
                 raise Conflict("the number has a live migration")
             wave = (
@@ -72,25 +79,30 @@ class Migrations:
         Raises NotFound, LeaseLost while a worker acts on it, Conflict past its point of no return.
         """
         async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
-            disposed = await tx.execute(
-                update(NumberTable)
-                .where(NumberTable.id == number_id)
-                .values(
-                    disposition=disposition,
-                    disposition_reason=reason,
-                    disposition_evidence=dict(evidence),
-                    disposition_by=by,
-                    disposition_at=now,
-                )
-                .returning(NumberTable.id)
-            )
-            if disposed.one_or_none() is None:
-                raise NotFound(f"there is no number {number_id}")
+            disposed = {
+                "disposition": disposition,
+                "disposition_reason": reason,
+                "disposition_evidence": dict(evidence),
+                "disposition_by": by,
+                "disposition_at": self._clock.now(),
+            }
+            now = (await self._change_number(tx, number_id, disposed)).now
             await self._skip(tx, number_id, now, reason, {"disposition": disposition, "reason": reason, "by": by})
             still_live = (await tx.execute(_live(number_id))).scalar_one_or_none()
             if still_live is not None:
                 raise await refusal(tx, self._clock, still_live)  # no number has a disposition and a live migration
+
+    async def _change_number(self, tx: AsyncConnection, number_id: int, values: Mapping[str, Any]) -> Any:
+        """Change the number's row, which keeps every other writer of it out until the end of the transaction.
+
+        Two that begin or end its migration at once come one after the other. Raises NotFound.
+        """
+        changed = update(NumberTable).where(NumberTable.id == number_id).values(**values)
+        returned = (self._clock.now().label("now"), NumberTable.ref, NumberTable.disposition)
+        row = (await tx.execute(changed.returning(*returned))).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no number {number_id}")
+        return row
 
     async def _skip(
         self, tx: AsyncConnection, number_id: int, now: datetime, reason: str, facts: Mapping[str, Any]

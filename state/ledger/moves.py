@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import case, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
@@ -34,13 +34,13 @@ from state.ledger.changes import (
     SideRestored,
 )
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
+from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.models import (
     AttemptTable,
     BudgetCallTable,
     CodeTable,
     CredentialProfileTable,
-    FindingTable,
     MessageTable,
     MigrationTable,
     NumberTable,
@@ -194,7 +194,7 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
         case CodeUsed(code_id, state):
             await tx.execute(update(CodeTable).where(CodeTable.id == code_id).values(state=state))
         case MessageSent(columns):
-            await tx.execute(insert(MessageTable).values(migration_pk=target.migration_id, at=target.at, **columns))
+            await _keep_message(tx, columns, target)
 
 
 async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target) -> None:
@@ -254,12 +254,14 @@ async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target)
 
 
 async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
-    await findings.forget(tx, target.migration_id, target.step, kind)
-    await tx.execute(
-        insert(FindingTable).values(
-            migration_pk=target.migration_id, step=target.step, kind=kind, at=at, facts=_plain(facts)
-        )
-    )
+    await findings.put_finding(tx, target.migration_id, target.step, kind, _plain(facts) or {}, at)
+
+
+async def _keep_message(tx: AsyncConnection, columns: Mapping[str, Any], target: _Target) -> None:
+    """Where the far side gives an id that another message has, the message is kept without it."""
+    row = {"migration_pk": target.migration_id, "at": target.at, **columns}
+    if (await tx.execute(insert_or_nothing(tx, MessageTable, row))).rowcount == 0:
+        await tx.execute(insert_or_nothing(tx, MessageTable, row | {"wamid": None}))
 
 
 async def _set_pin_provenance(tx: AsyncConnection, target: _Target, provenance: Any) -> None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Status
 from state.errors import NotFound
+from state.ledger.inserting import find_or_insert
 from state.ledger.sealed import replace_secret
 from state.models import CredentialProfileTable, MigrationTable, NumberTable, WabaTable
 from state.rows import SealedSecret
@@ -71,17 +72,11 @@ class Profiles:
 
 async def write_profile(tx: AsyncConnection, new: NewProfile, sealer: ProfileSealer, now: datetime) -> int:
     """Insert or update a profile and make its sealed secrets the current ones. Returns its id."""
-    updated = await tx.execute(
-        update(CredentialProfileTable)
-        .where(CredentialProfileTable.name == new.name)
-        .values(app_id=new.app_id)
-        .returning(CredentialProfileTable.id)
-    )
-    profile_id = updated.scalar_one_or_none()
-    if profile_id is None:
-        inserted = insert(CredentialProfileTable).values(name=new.name, app_id=new.app_id)
-        profile_id = int((await tx.execute(inserted.returning(CredentialProfileTable.id))).scalar_one())
+    row = await find_or_insert(tx, CredentialProfileTable, {"name": new.name}, {"app_id": new.app_id})
+    profile_id = int(row.id)
+    changed = update(CredentialProfileTable).where(CredentialProfileTable.id == profile_id)
+    await tx.execute(changed.values(app_id=new.app_id))
     owner = f"profile:{profile_id}"
     for sealed in sealer.profile(new.name, owner):
         await replace_secret(tx, owner, sealed, now)
-    return int(profile_id)
+    return profile_id

@@ -1,13 +1,31 @@
 """Writes sealed secrets inside the transaction of the caller."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from state.errors import NotStored
+from state.errors import AlreadyThere, NotStored
+from state.ledger.inserting import chunks, insert_or_nothing, insert_rows
 from state.models import SecretTable
 from state.rows import SealedSecret
+
+# How often a secret is stored again because another writer has stored one of its name at the same moment.
+WRITERS_AT_ONCE = 5
+
+
+def secret_columns_of(owner: str, sealed: SealedSecret) -> dict[str, Any]:
+    """Without the time."""
+    return {
+        "owner": owner,
+        "name": sealed.name,
+        "ciphertext": sealed.ciphertext,
+        "wrapped_key": sealed.wrapped_key,
+        "key_id": sealed.key_id,
+        "shelf_file": sealed.shelf_file,
+    }
 
 
 async def replace_secret(tx: AsyncConnection, owner: str, sealed: SealedSecret, at: datetime) -> None:
@@ -16,28 +34,37 @@ async def replace_secret(tx: AsyncConnection, owner: str, sealed: SealedSecret, 
     The one before it is marked as superseded, and stays until it is shredded. A backup, which names its file, is read
     back: raises NotStored where the database gives back another row than was written.
     """
+    for _ in range(WRITERS_AT_ONCE):
+        await _supersede(tx, [owner], sealed.name, at)
+        new = insert_or_nothing(tx, SecretTable, secret_columns_of(owner, sealed) | {"made_at": at})
+        row_id = (await tx.execute(new.returning(SecretTable.id))).scalar_one_or_none()
+        if row_id is not None:  # otherwise another writer has stored one meanwhile, and ours replaces it
+            break
+    else:
+        raise AlreadyThere(f"the {sealed.name} of {owner} is being replaced all the time; try again")
+    if sealed.shelf_file is not None and await _read_back(tx, row_id) != sealed:
+        raise NotStored(f"the database did not give back the {sealed.name} as it was stored")
+
+
+async def replace_secrets(tx: AsyncConnection, secrets: Sequence[tuple[str, SealedSecret]], at: datetime) -> None:
+    """The same for many owners, with a few statements. Raises AlreadyThere."""
+    for name in sorted({sealed.name for _, sealed in secrets}):
+        for part in chunks([owner for owner, sealed in secrets if sealed.name == name]):
+            await _supersede(tx, part, name, at)
+    await insert_rows(tx, SecretTable, [secret_columns_of(*secret) | {"made_at": at} for secret in secrets])
+
+
+async def _supersede(tx: AsyncConnection, owners: Sequence[str], name: str, at: datetime) -> None:
     await tx.execute(
         update(SecretTable)
         .where(
-            SecretTable.owner == owner,
-            SecretTable.name == sealed.name,
+            SecretTable.owner.in_(owners),
+            SecretTable.name == name,
             SecretTable.superseded_at.is_(None),
             SecretTable.shredded_at.is_(None),
         )
         .values(superseded_at=at)
     )
-    new = insert(SecretTable).values(
-        owner=owner,
-        name=sealed.name,
-        ciphertext=sealed.ciphertext,
-        wrapped_key=sealed.wrapped_key,
-        key_id=sealed.key_id,
-        made_at=at,
-        shelf_file=sealed.shelf_file,
-    )
-    row_id = (await tx.execute(new.returning(SecretTable.id))).scalar_one()
-    if sealed.shelf_file is not None and await _read_back(tx, row_id) != sealed:
-        raise NotStored(f"the database did not give back the {sealed.name} as it was stored")
 
 
 async def _read_back(tx: AsyncConnection, row_id: int) -> SealedSecret:

@@ -10,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import LIVE, Released, Status, WaveState
-from state.errors import Conflict, NotFound
+from state.errors import AlreadyThere, Conflict, NotFound
 from state.ledger.halt_rule import is_failed
+from state.ledger.inserting import chunks
 from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
 
@@ -45,10 +46,11 @@ class Waves:
             wave = insert(WaveTable).values(**values, state=WaveState.PLANNED, created_at=self._clock.now())
             try:
                 wave_pk = int((await tx.execute(wave.returning(WaveTable.id))).scalar_one())
+            except AlreadyThere as exc:
+                raise Conflict(f"there is a wave {new.name} already; nothing was changed") from exc
             except IntegrityError as exc:
-                raise Conflict(f"there is a wave {new.name} already, or its window ends before it begins") from exc
-            for place, migration_id in enumerate(migrations):
-                await self._add(tx, wave_pk, migration_id, canary=place < new.canary_size)
+                raise Conflict(f"the window of wave {new.name} would end before it begins") from exc
+            await self._add(tx, wave_pk, migrations, canary=migrations[: new.canary_size])
         return wave_pk
 
     async def replan(self, new: NewWave, migrations: Sequence[int]) -> None:
@@ -63,8 +65,7 @@ class Waves:
             row = await self._with_window(tx, new.name, planned.returning(WaveTable.id))
             if row is None:
                 raise await self._refusal(tx, new.name)
-            for migration_id in migrations:
-                await self._add(tx, row.id, migration_id, canary=False)
+            await self._add(tx, row.id, migrations)
             # The numbers of the canary stay in it, as far as its new size allows.
             order = (MigrationTable.canary.desc(), MigrationTable.id)
             numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == row.id).order_by(*order)
@@ -107,26 +108,30 @@ class Waves:
                 # The planned canary was not released, so only these numbers may pass.
                 await tx.execute(update(MigrationTable).where(MigrationTable.wave_pk == row.id).values(canary=False))
                 await tx.execute(update(WaveTable).where(WaveTable.id == row.id).values(released=Released.CANARY))
-            await tx.execute(
-                update(MigrationTable)
-                .where(MigrationTable.wave_pk == row.id, MigrationTable.id.in_(migrations))
-                .values(canary=True)
-            )
+            for part in chunks(migrations):
+                await tx.execute(
+                    update(MigrationTable)
+                    .where(MigrationTable.wave_pk == row.id, MigrationTable.id.in_(part))
+                    .values(canary=True)
+                )
             await self._make_held_due(tx, row.id, Status.READY)
 
-    async def _add(self, tx: AsyncConnection, wave_pk: int, migration_id: int, *, canary: bool) -> None:
-        added = await tx.execute(
-            update(MigrationTable)
-            .where(
-                MigrationTable.id == migration_id,
-                MigrationTable.wave_pk.is_(None),
-                MigrationTable.status.in_(LIVE),
+    async def _add(
+        self, tx: AsyncConnection, wave_pk: int, migrations: Sequence[int], *, canary: Sequence[int] = ()
+    ) -> None:
+        """With a few statements, however many numbers there are. Raises Conflict naming one that cannot be added."""
+        for part in chunks(sorted(migrations)):
+            added = await tx.execute(
+                update(MigrationTable)
+                .where(MigrationTable.id.in_(part), MigrationTable.wave_pk.is_(None), MigrationTable.status.in_(LIVE))
+                .values(wave_pk=wave_pk, canary=False, version=MigrationTable.version + 1)
+                .returning(MigrationTable.id)
             )
-            .values(wave_pk=wave_pk, canary=canary, version=MigrationTable.version + 1)
-            .returning(MigrationTable.id)
-        )
-        if added.one_or_none() is None:
-            raise Conflict(f"number migration {migration_id} is in another wave or has ended")
+            left = set(part) - set(added.scalars())
+            if left:
+                raise Conflict(f"number migration {min(left)} is in another wave or has ended")
+        for part in chunks(canary):
+            await tx.execute(update(MigrationTable).where(MigrationTable.id.in_(part)).values(canary=True))
 
     async def set_state(
         self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None

@@ -13,7 +13,7 @@ from state.database import open_database
 from state.enums import AttemptEnd, Side, Status
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptClosed
-from state.ledger.fleet_import import NewNumber
+from state.ledger.fleet_rows import NewNumber
 from state.ledger.ledger import Ledger
 from state.ledger.moves import Move
 from state.ledger.profiles import NewProfile

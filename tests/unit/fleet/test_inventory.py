@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from migration.fleet.inventory import OPTIONAL, REQUIRED, Inventory, read_inventory
 from migration.fleet.inventory_row import BadRow
 from migration.settings import AdminSettings
-from state.ledger.fleet_import import NewInstance
+from state.ledger.fleet_rows import NewInstance
 
 ADMIN = AdminSettings.model_validate(
     {

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
+from state.errors import AlreadyThere
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -175,7 +176,7 @@ async def test_the_database_refuses_a_violation(fixture: LedgerFixture, rule: st
     table, rows = INVALID[rule]
     for row in rows[:-1]:
         await insert_row(fixture, table, row)
-    with pytest.raises(IntegrityError):
+    with pytest.raises((IntegrityError, AlreadyThere)):
         await insert_row(fixture, table, rows[-1])
 
 

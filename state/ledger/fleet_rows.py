@@ -1,0 +1,83 @@
+"""Rows of an inventory as the ledger gets them, and what they become in its tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from state.ledger.profiles import ProfileSealer
+from state.rows import SealedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class NewInstance:
+    name: str
+    base_url: str
+    username: str
+    verify_tls: bool
+    stop_command: str | None
+    start_command: str | None
+    command_arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewNumber:
+    """One checked row of an inventory, without its secrets: they are sealed once the row has its id."""
+
+    e164: str
+    phone_number_id: str
+    waba_id: str
+    customer: str
+    profile: str
+    hook: str | None
+    hook_required: bool
+    instance: NewInstance | None
+    language: str
+    code_method: str
+    tags: str
+    daily_volume: int | None
+    storage_region: str | None
+    smoke_to: str | None
+    itinerary: str | None
+    has_pin: bool
+    wave: str | None = None
+    line: int = 0  # of the file it came from
+    register_calls_before: int = 0
+    deregister_calls_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedNumber:
+    number_id: int
+    ref: str
+
+
+class Sealer(ProfileSealer, Protocol):
+    """Seals the secrets of imported rows once they have their ids; the state package holds no keys."""
+
+    def number(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]: ...
+
+    def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]: ...
+
+
+def columns_of(new: NewNumber) -> dict[str, Any]:
+    """The columns of a number that an inventory gives."""
+    return {
+        "phone_number_id": new.phone_number_id,
+        "wave_name": new.wave,
+        "tags": new.tags,
+        "daily_volume": new.daily_volume,
+        "language": new.language,
+        "code_method": new.code_method,
+        "storage_region": new.storage_region,
+        "smoke_to": new.smoke_to,
+        "forced_itinerary": new.itinerary,
+    }
+
+
+def instance_columns_of(new: NewInstance) -> dict[str, Any]:
+    columns = {name: getattr(new, name) for name in NewInstance.__slots__}
+    return columns | {"command_arguments": dict(new.command_arguments)}
+
+
+def traffic_of(new: NewNumber) -> str:
+    return "required" if new.hook_required else "advisory"

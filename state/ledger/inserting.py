@@ -1,0 +1,68 @@
+"""Inserts that two writers may make at once: one of them writes the row, the other finds it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from state.models import CounterTable, InstanceTable, NumberTable
+
+T = TypeVar("T")
+# Of the values in one IN (...), and of the rows in one statement. SQLite takes 32,766 values in a statement.
+CHUNK = 500
+
+REFERENCES = "references"
+_IDS: Mapping[str, Any] = {"numbers": NumberTable, "instances": InstanceTable}
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+
+
+def insert_or_nothing(tx: AsyncConnection, table: Any, values: Mapping[str, Any]) -> Any:
+    """An insert that writes nothing where a row that may not be there twice is there."""
+    dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).values(**values).on_conflict_do_nothing()
+
+
+async def insert_rows(tx: AsyncConnection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raises AlreadyThere."""
+    if rows:
+        await tx.execute(insert(table), [dict(row) for row in rows])
+
+
+async def find_or_insert(tx: AsyncConnection, table: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    """The row that has `key`, whoever wrote it first; `values` are its other columns where it is new."""
+    found = select(table.__table__).where(*(getattr(table, name) == value for name, value in key.items()))
+    row = (await tx.execute(found)).one_or_none()
+    if row is None:
+        await tx.execute(insert_or_nothing(tx, table, {**key, **values}))
+        row = (await tx.execute(found)).one()
+    return row
+
+
+async def replace_row(tx: AsyncConnection, table: Any, key: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Write the row, in place of the one that has the same `key`."""
+    dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(table).values(**values)
+    others = {name: new.excluded[name] for name in values if name not in key}
+    await tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=others))
+
+
+async def allot(tx: AsyncConnection, counter: str, count: int) -> int:
+    """Take `count` values of a counter for good, and return the first: no value is ever given twice.
+
+    Where the transaction is rolled back, nobody has seen the values. `counter`: REFERENCES, "numbers" or "instances".
+    """
+    last: Any = CounterTable.value
+    if counter in _IDS:
+        highest = select(func.coalesce(func.max(_IDS[counter].id), 0)).scalar_subquery()
+        last = case((CounterTable.value >= highest, CounterTable.value), else_=highest)
+    raised = update(CounterTable).where(CounterTable.name == counter).values(value=last + count)
+    value = int((await tx.execute(raised.returning(CounterTable.value))).scalar_one())
+    if counter in _IDS and count and tx.dialect.name == "postgresql":
+        # Rows that are inserted without an id get theirs from the table's own sequence: it must not fall behind.
+        await tx.execute(select(func.setval(func.pg_get_serial_sequence(counter, "id"), value)))
+    return value - count + 1
