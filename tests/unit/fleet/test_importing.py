@@ -13,6 +13,7 @@ from migration.fleet.importing import BadInventory, begin_migrations, import_fle
 from migration.preflight.assessment import run_preflight
 from sandbox.scenarios.kinds import KINDS
 from state.errors import Conflict
+from state.ledger.import_stage import DEAD_AFTER
 from state.models import Base
 from tests.harness.crash_point import Killed
 from tests.harness.in_process import Harness, MakeHarness
@@ -24,13 +25,13 @@ def tick(done: int, of: int) -> None:
 
 
 async def row_counts(app: App) -> dict[str, int]:
-    """The number of rows of each table that has any."""
+    """The number of rows of each table that has any; counters always have some."""
     async with app.database.connect() as connection:
         counts = {
             name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
             for name, table in Base.metadata.tables.items()
         }
-    return {name: count for name, count in counts.items() if count}
+    return {name: count for name, count in counts.items() if count and name != "counters"}
 
 
 def changed_inventory(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
@@ -113,15 +114,24 @@ async def test_the_same_fleet_is_not_imported_twice(make_harness: MakeHarness) -
         assert await row_counts(app) == before
 
 
-async def test_an_import_killed_while_it_writes_rows_leaves_none(make_harness: MakeHarness) -> None:
+@pytest.mark.parametrize("commit", [1, 2, 3])  # its beginning, its batch, and the rows that are seen
+async def test_an_import_killed_while_it_writes_rows_shows_none(make_harness: MakeHarness, commit: int) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
-    harness.crash_point.at_commit = 1
+    harness.crash_point.at_commit = commit
     with pytest.raises(Killed):
         async with harness.worker() as app:
             await import_fleet(app, harness.inventory(), "tester", tick)
     harness.crash_point.at_commit = None
+    harness.clock.advance(DEAD_AFTER.total_seconds())
     async with harness.worker() as app:
-        assert await row_counts(app) == {}
+        assert not {"numbers", "customers", "wabas", "credential_profiles"} & set(await row_counts(app))
+        await import_fleet(app, harness.inventory(), "tester", tick)
+        counts = await row_counts(app)
+    assert {name: counts[name] for name in ("numbers", "instances", "imports")} == {
+        "numbers": 2,
+        "instances": 2,
+        "imports": 1,
+    }
 
 
 @pytest.mark.parametrize("kind", ["healthy", "no_backup", "on_cloud"])
@@ -129,7 +139,7 @@ async def test_an_import_killed_after_its_rows_is_finished_by_the_next_one(
     make_harness: MakeHarness, kind: str
 ) -> None:
     harness = await make_harness(kinds=[kind])
-    harness.crash_point.at_commit = 2  # the rows are the first
+    harness.crash_point.at_commit = 4  # the rows are the third
     with pytest.raises(Killed):
         async with harness.worker() as app:
             await import_fleet(app, harness.inventory(), "tester", tick)
