@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from migration.clients.addresses import address_problem
 from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.http_clients import HttpClients, TransportFactory
@@ -77,6 +78,9 @@ class ClientFactory:
         password = await self.secret_store.open(f"instance:{instance.id}", "password")
         if password is None:
             raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
+        problem = address_problem(instance.base_url, base=False)
+        if problem is not None:
+            raise BadSetting(f"the address of instance {instance.name} {problem}; `cutover import FILE --correct`")
         return OnPremApi(
             self.http.onprem(verify_tls=instance.verify_tls),
             instance.base_url,

@@ -4,13 +4,34 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from migration.clients.addresses import address_problem
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
 from migration.vault.sealing import MasterKeys
+
+
+def _checked_base(address: str) -> str:
+    return _checked_address(address, base=True)
+
+
+def _checked_hook(address: str) -> str:
+    return _checked_address(address, base=False)
+
+
+def _checked_address(address: str, *, base: bool) -> str:
+    problem = address_problem(address, base=base)
+    if problem is not None:
+        raise ValueError(f"the address {problem}")
+    return address
+
+
+GivenAddress = Annotated[str, AfterValidator(_checked_base)]
+GivenHookAddress = Annotated[str, AfterValidator(_checked_hook)]  # a hook's may have a query
 
 ADMIN_FILE = "cutover.toml"
 KEY_FILE = "master.key"
@@ -29,7 +50,7 @@ class Settings(BaseSettings):
     older_master_keys: str = Field(default="", repr=False)
     key_file: Path | None = None  # default: master.key in `home`
     backup_dir: Path | None = None  # for the second copy of each backup; default: backups in `home`
-    graph_url: str = "https://graph.facebook.com"
+    graph_url: GivenAddress = "https://graph.facebook.com"
     # Meta's samples of 2026 use v25.0, which is available until 2028-07-29.
     # https://developers.facebook.com/docs/graph-api/changelog/versions/
     graph_version: str = Field(default="v25.0", pattern=r"^v\d+\.\d+$")
@@ -85,7 +106,12 @@ def read_settings() -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "CUTOVER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise BadSetting(f"{name}: {first['msg']}") from exc
+        raise BadSetting(f"{name}: {_sentence(first['msg'])}") from exc
+
+
+def _sentence(message: str) -> str:
+    """Without what pydantic puts before the sentences of our own checks."""
+    return message.removeprefix("Value error, ")
 
 
 class SecretSource(BaseModel):
@@ -138,7 +164,7 @@ class ProfileSettings(_AdminTable):
 class HookSettings(_AdminTable):
     """A partner's traffic hook. The secret signs what we send to it."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: GivenHookAddress
     secret: SecretSource
 
 
@@ -172,4 +198,4 @@ def read_admin_settings(path: Path) -> AdminSettings:
     except ValidationError as exc:
         first = exc.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise BadSetting(f"{path}: {place}: {first['msg']}") from exc
+        raise BadSetting(f"{path}: {place}: {_sentence(first['msg'])}") from exc

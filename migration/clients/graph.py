@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from pydantic import SecretStr
 
+from migration.clients.figures import text
 from migration.clients.graph_http import GraphHttp
+from migration.clients.graph_listing import read_all
 from migration.clients.graph_models import (
     NUMBER_FIELDS,
     PROFILE_FIELDS,
@@ -22,11 +23,10 @@ from migration.clients.graph_models import (
     SubscribedApp,
     TokenFacts,
 )
-from migration.clients.graph_parsing import parse, parse_health, parse_subscribed_app
-from migration.clients.http import REGISTER_TIMEOUT
+from migration.clients.graph_parsing import parse, parse_health, parse_rows, parse_subscribed_app
+from migration.clients.http import REGISTER_S, HttpClient
+from migration.clients.json_values import inside
 from migration.errors import OutcomeUnknown
-
-PAGE = 100  # the most rows that phone_numbers returns at once
 
 
 class GraphApi:
@@ -37,8 +37,8 @@ class GraphApi:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
-        new_client: Callable[[], httpx.AsyncClient],
+        client: HttpClient,
+        new_client: Callable[[], HttpClient],
         base: str,
         token: SecretStr,
         app_secret: SecretStr | None = None,
@@ -52,27 +52,19 @@ class GraphApi:
         return parse(CloudNumber, await self._http.get(_path(phone_number_id), fields=NUMBER_FIELDS))
 
     async def numbers(self, waba_id: str) -> tuple[CloudNumber, ...]:
-        """All numbers of a WABA, page by page; the last page has no `next`."""
-        numbers: list[CloudNumber] = []
-        query: dict[str, str] = {"fields": NUMBER_FIELDS, "limit": str(PAGE)}
-        while True:
-            body = await self._http.get(f"{_path(waba_id)}/phone_numbers", **query)
-            numbers += [parse(CloudNumber, row) for row in body.get("data", [])]
-            paging = body.get("paging") or {}
-            after = (paging.get("cursors") or {}).get("after")
-            if "next" not in paging or after is None:
-                return tuple(numbers)
-            # The URL in `next` is not called: it may carry the token, and name another host.
-            query["after"] = after
+        """All numbers of a WABA. A row without an id is left out; whoever looks for it reads the number's own node."""
+        path = f"{_path(waba_id)}/phone_numbers"
+        return parse_rows(CloudNumber, await read_all(self._http, path, fields=NUMBER_FIELDS))
 
     async def certificate(self, phone_number_id: str) -> str:
         """The verified-name certificate that an On-Premises registration needs; empty where there is none."""
         body = await self._http.get(_path(phone_number_id), fields="certificate")
-        return str(body.get("certificate") or "")
+        return text(body.get("certificate")) or ""
 
     async def subscribed_apps(self, waba_id: str) -> tuple[SubscribedApp, ...]:
-        body = await self._http.get(f"{_path(waba_id)}/subscribed_apps")
-        return tuple(parse_subscribed_app(row) for row in body.get("data", []))
+        """A row that cannot be read has an empty `app_id`: it may be any app."""
+        rows = await read_all(self._http, f"{_path(waba_id)}/subscribed_apps")
+        return tuple(parse_subscribed_app(row) for row in rows)
 
     async def settings(self, phone_number_id: str) -> StorageSettings:
         body = await self._http.get(f"{_path(phone_number_id)}/settings")
@@ -81,12 +73,11 @@ class GraphApi:
     async def profile(self, phone_number_id: str) -> Profile:
         path = f"{_path(phone_number_id)}/whatsapp_business_profile"
         body = await self._http.get(path, fields=",".join(PROFILE_FIELDS))
-        rows = body.get("data") or [{}]
-        return parse(Profile, rows[0])
+        return parse(Profile, inside(body.get("data"), 0) or {})
 
     async def health(self, phone_number_id: str) -> Health:
         body = await self._http.get(_path(phone_number_id), fields="health_status")
-        return parse_health(body.get("health_status") or {})
+        return parse_health(body.get("health_status"))
 
     async def debug_token(self) -> TokenFacts:
         """The app, scopes and expiry of our own token."""
@@ -107,7 +98,7 @@ class GraphApi:
                 "password": backup.password.get_secret_value(),
             }
         path = f"{_path(phone_number_id)}/register"
-        await self._http.post(path, body, send_by=send_by, timeout=REGISTER_TIMEOUT, new_connection=True)
+        await self._http.post(path, body, send_by=send_by, seconds=REGISTER_S, new_connection=True)
 
     async def deregister(self, phone_number_id: str, *, send_by: float) -> None:
         """Take the number off Cloud. Acts on Cloud only. Uses a new connection, as `register` does."""
@@ -151,10 +142,10 @@ class GraphApi:
         }
         path = f"{_path(phone_number_id)}/messages"
         response = await self._http.post(path, body, send_by=send_by, required="messages")
-        try:
-            return str(response["messages"][0]["id"])
-        except (LookupError, TypeError) as exc:
-            raise OutcomeUnknown("POST /messages: answered without a message id") from exc
+        wamid = text(inside(response["messages"], 0, "id"))
+        if wamid is None:
+            raise OutcomeUnknown("POST /messages: answered without a message id")
+        return wamid
 
     async def set_profile(self, phone_number_id: str, changes: Mapping[str, Any], *, send_by: float) -> None:
         body = {"messaging_product": "whatsapp", **changes}

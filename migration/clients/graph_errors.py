@@ -4,15 +4,14 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 """
 
-import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
-from migration.clients.json_values import int_or_none
+from migration.clients.figures import LONGEST_PAUSE, number, pause, retry_after, text, whole
+from migration.clients.http import Answer
+from migration.clients.json_values import inside, objects, parse_json
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
@@ -27,24 +26,27 @@ UNAVAILABLE = frozenset({131016, 133004})
 EFFECT_UNKNOWN = frozenset({1, 2, 131000})
 
 DEFAULT_RETRY_AFTER = timedelta(seconds=30)
-_WAIT = re.compile(r"(\d+)\s*(second|sec|minute|min|hour|day)", re.IGNORECASE)
+# The longest that a text may ask for: the counters of register and deregister cover 72 hours.
+LONGEST_WAIT = timedelta(days=7)
+MOST_DETAILS = 2_000  # characters of a text that are looked at
+_WAIT = re.compile(r"\b([0-9]{1,9})\s*(second|sec|minute|min|hour|day)", re.IGNORECASE)
 _UNIT_SECONDS = {"sec": 1, "min": 60, "hou": 3600, "day": 86400}
 
 
-def graph_error(call: str, response: httpx.Response, body: Any, *, write: bool) -> MigrationError:
+def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: bool) -> MigrationError:
     """The body, already scrubbed, decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal."""
-    error = body.get("error") if isinstance(body, Mapping) else None
-    if not isinstance(error, Mapping):
-        return _status_error(call, response, write=write)
-    error_code = int_or_none(error.get("code"))
+    error = inside(body, "error")
+    error_code = whole(error.get("code")) if isinstance(error, Mapping) else None
+    if not isinstance(error, Mapping) or (error_code is None and answer.status_code >= 500):
+        return _status_error(call, answer, now, write=write)
     details = _details(error)
     message = f"{call}: {details}"
-    error_subcode, trace_id = int_or_none(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
+    error_subcode, trace_id = whole(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
     if error_code in CREDENTIALS:
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
     if error_code in THROTTLED:
-        retry_after = time_to_regain_access(response.headers) or parsed_wait(details) or DEFAULT_RETRY_AFTER
-        return Throttled(message, retry_after)
+        asked = _asked_pause(answer, now) or parsed_wait(details, LONGEST_PAUSE)
+        return Throttled(message, asked or DEFAULT_RETRY_AFTER)
     if error_code in UNAVAILABLE:
         return Transient(message, True)
     if error_code in EFFECT_UNKNOWN:
@@ -52,43 +54,47 @@ def graph_error(call: str, response: httpx.Response, body: Any, *, write: bool) 
     return Rejected(message, error_code, details, error_subcode, parsed_wait(details), trace_id)
 
 
-def _status_error(call: str, response: httpx.Response, *, write: bool) -> MigrationError:
-    if response.status_code == 429:
-        return Throttled(f"{call}: HTTP 429", time_to_regain_access(response.headers) or DEFAULT_RETRY_AFTER)
-    message = f"{call}: HTTP {response.status_code} without a readable body"
+def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> MigrationError:
+    if answer.status_code == 429:
+        return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now) or DEFAULT_RETRY_AFTER)
+    message = f"{call}: HTTP {answer.status_code}, {answer.unreadable or 'without a readable body'}"
     return OutcomeUnknown(message) if write else Transient(message, True)
 
 
 def _details(error: Mapping[str, Any]) -> SafeText:
     """`error_data` is an object in some responses and a string in others."""
     data = error.get("error_data")
-    if isinstance(data, str):
-        try:
-            data = json.loads(data)
-        except ValueError:
-            return as_safe(f"{error.get('message', '')} {data}".strip())
-    details = data.get("details") if isinstance(data, Mapping) else None
-    return as_safe(details or error.get("error_user_msg") or error.get("message") or "no details")
+    plain = data if isinstance(data, str) else ""
+    if plain and isinstance(parsed := parse_json(plain.encode()), Mapping):
+        data = parsed
+    elif plain:
+        return as_safe(f"{text(error.get('message')) or ''} {plain}".strip())
+    details = text(inside(data, "details")) or text(error.get("error_user_msg")) or text(error.get("message"))
+    return as_safe(details or "no details")
+
+
+def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
+    """The pause that the headers ask for; None where they ask for none that can be read."""
+    return time_to_regain_access(answer.headers) or retry_after(answer.headers, now)
 
 
 def time_to_regain_access(headers: Mapping[str, str]) -> timedelta | None:
-    """The longest `estimated_time_to_regain_access`, which Meta gives in minutes."""
-    try:
-        usage = json.loads(headers.get("x-business-use-case-usage", "null"))
-    except ValueError:
-        return None
-    minutes = [
-        int_or_none(row.get("estimated_time_to_regain_access")) or 0
-        for rows in (usage.values() if isinstance(usage, Mapping) else ())
-        if isinstance(rows, list)
-        for row in rows
-        if isinstance(row, Mapping)
-    ]
-    longest = max(minutes, default=0)
-    return timedelta(minutes=longest) if longest > 0 else None
+    """The longest `estimated_time_to_regain_access`, which Meta gives in minutes. What is no such figure is left out.
+
+    https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+    """
+    usage = parse_json(headers.get("x-business-use-case-usage", "").encode())
+    rows = [row for value in usage.values() for row in objects(value)] if isinstance(usage, Mapping) else []
+    minutes = (number(row.get("estimated_time_to_regain_access")) for row in rows)
+    pauses = (pause(figure * 60) for figure in minutes if figure is not None)
+    return max((each for each in pauses if each is not None), default=None)
 
 
-def parsed_wait(details: str) -> timedelta | None:
-    """The wait that a text asks for. Meta does not document the wording: any "number unit" counts, the longest wins."""
-    waits = [int(number) * _UNIT_SECONDS[unit[:3].lower()] for number, unit in _WAIT.findall(details)]
-    return timedelta(seconds=max(waits)) if waits else None
+def parsed_wait(details: str, longest: timedelta = LONGEST_WAIT) -> timedelta | None:
+    """The wait that a text asks for. Meta does not document the wording: any "number unit" counts, the longest wins.
+
+    A wait longer than `longest` is none: nobody means it.
+    """
+    found = _WAIT.findall(details[:MOST_DETAILS])
+    waits = (pause(float(figure) * _UNIT_SECONDS[unit[:3].lower()], longest) for figure, unit in found)
+    return max((each for each in waits if each is not None), default=None)

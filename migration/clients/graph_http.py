@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 
 from migration.clients.graph_errors import graph_error
 from migration.clients.graph_models import PROFILE_FIELDS
-from migration.clients.http import ORDINARY_TIMEOUT, SEND_BY, transport_errors
-from migration.clients.json_values import json_body
+from migration.clients.http import READ_S, WRITE_S, Answer, HttpClient
 from migration.errors import OutcomeUnknown, Rejected
 from migration.scrubbing.texts import Fields, Scrubber, as_safe, ids_of, numbers_of, secrets_of
 
 # Read as they are: what identifies something, what a customer wrote about themself, and times.
 _IDS = ("id", "app_id", "fbtrace_id", "after", "certificate")
-_NUMBER = ("display_phone_number", "verified_name", "last_onboarded_time", "override_callback_uri")
+_NUMBER = ("display_phone_number", "verified_name", "last_onboarded_time", "override_callback_uri", "expires_at")
 FIELDS = Fields(whole=frozenset((*_IDS, *_NUMBER, *PROFILE_FIELDS)))
 
 
@@ -27,8 +25,8 @@ class GraphHttp:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
-        new_client: Callable[[], httpx.AsyncClient],
+        client: HttpClient,
+        new_client: Callable[[], HttpClient],
         base: str,
         token: SecretStr,
         app_secret: SecretStr | None,
@@ -39,17 +37,26 @@ class GraphHttp:
         self._token = token
         self._app_secret = app_secret
 
-    async def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The body of the response. Raises what `graph_error` says, or Transient where there is no response."""
+    def within(self, seconds: float) -> float:
+        """The deadline of a call of several requests, on the boot-time clock."""
+        return self._client.within(seconds)
+
+    async def get(self, path: str, *, by: float | None = None, **query: str) -> dict[str, Any]:
+        """The body of the response, which is an object. `by`: the deadline; by default READ_S from now.
+
+        Raises what `graph_error` says, or Transient where there is no response.
+        """
         call = f"GET {path}"
-        with transport_errors(call, write=False):
-            response = await self._client.get(
-                self._base + path,
-                params={**query, **self._proof()},
-                headers=self._headers(),
-                timeout=ORDINARY_TIMEOUT,
-            )
-        return _checked(call, response, self._scrubber(path, query), write=False)
+        answer = await self._client.send(
+            "GET",
+            self._base + path,
+            call=call,
+            by=self.within(READ_S) if by is None else by,
+            write=False,
+            params={**query, **self._proof()},
+            headers=self._headers(),
+        )
+        return self._checked(call, answer, self._scrubber(path, query), write=False)
 
     async def post(
         self,
@@ -57,34 +64,43 @@ class GraphHttp:
         body: Mapping[str, Any],
         *,
         send_by: float,
-        timeout: httpx.Timeout = ORDINARY_TIMEOUT,
+        seconds: float = WRITE_S,
         new_connection: bool = False,
         required: str = "success",
     ) -> dict[str, Any]:
         """The body of the response, which must have the field `required`, and must not say `success=false`.
 
-        Raises OutcomeUnknown where the effect is not known: no response, or one without that field.
+        `seconds`: the longest that it may take. Raises OutcomeUnknown where the effect is not known: no response, or
+        one without that field.
         """
         call = f"POST {path}"
-        connection: AbstractAsyncContextManager[httpx.AsyncClient] = (
+        connection: AbstractAsyncContextManager[HttpClient] = (
             self._new_client() if new_connection else nullcontext(self._client)
         )
         async with connection as client:
-            with transport_errors(call, write=True):
-                response = await client.post(
-                    self._base + path,
-                    params=self._proof(),
-                    json=dict(body),
-                    headers=self._headers(),
-                    timeout=timeout,
-                    extensions={SEND_BY: send_by},
-                )
-        content = _checked(call, response, self._scrubber(path, body), write=True)
+            answer = await client.send(
+                "POST",
+                self._base + path,
+                call=call,
+                by=client.within(seconds),
+                write=True,
+                params=self._proof(),
+                json_body=body,
+                headers=self._headers(),
+                send_by=send_by,
+            )
+        content = self._checked(call, answer, self._scrubber(path, body), write=True)
         if required == "success":
             _check_success(call, content)
         elif required not in content:
             raise OutcomeUnknown(f"{call}: answered without `{required}`")
         return content
+
+    def _checked(self, call: str, answer: Answer, scrubber: Scrubber, *, write: bool) -> dict[str, Any]:
+        body = answer.read(scrubber, FIELDS)
+        if isinstance(body, dict) and body.get("error") is None and answer.is_success:
+            return body
+        raise graph_error(call, answer, body, self._client.clock.now(), write=write)
 
     def _scrubber(self, path: str, sent: Mapping[str, Any]) -> Scrubber:
         secrets = [self._token, self._app_secret, *self._proof().values(), *secrets_of(sent)]
@@ -99,13 +115,6 @@ class GraphHttp:
             return {}
         key, token = self._app_secret.get_secret_value(), self._token.get_secret_value()
         return {"appsecret_proof": hmac.new(key.encode(), token.encode(), hashlib.sha256).hexdigest()}
-
-
-def _checked(call: str, response: httpx.Response, scrubber: Scrubber, *, write: bool) -> dict[str, Any]:
-    body = json_body(response, scrubber, FIELDS)
-    if isinstance(body, dict) and "error" not in body and response.is_success:
-        return body
-    raise graph_error(call, response, body, write=write)
 
 
 def _check_success(call: str, body: Mapping[str, Any]) -> None:

@@ -1,12 +1,22 @@
 """The bodies of Graph's responses, as far as we read them. Unknown fields are ignored; enumerations stay strings."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from migration.clients.cloud_standing import ClientConnection, CloudStanding, client_connection, cloud_standing
+from migration.clients.figures import count, flag, moment, text
 
 CAN_SEND = frozenset({"AVAILABLE", "LIMITED"})
 PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websites")
@@ -14,6 +24,21 @@ PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websi
 
 class _GraphModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _unreadable_is_absent(cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """A field that is null or of another type counts as one that is not there; only what is required fails."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, int) and not isinstance(value, bool) and field.annotation in (str, str | None):
+            value = text(value)
+        if field.is_required():
+            return validate(value)
+        default = field.get_default(call_default_factory=True, validated_data={})
+        try:
+            return default if value is None else validate(value)
+        except ValidationError:
+            return default
 
 
 class HealthEntity(_GraphModel):
@@ -41,17 +66,15 @@ class CloudNumber(_GraphModel):
     code_verification_status: str | None = None
     quality_rating: str | None = None
     new_name_status: str | None = None
-    is_on_biz_app: bool = False
+    is_on_biz_app: bool | None = False  # None: it is there and cannot be read
     health_status: NumberHealth = NumberHealth()
-    last_onboarded_time: datetime | None = None
+    last_onboarded_time: datetime | Literal["unreadable"] | None = None
 
-    @field_validator("last_onboarded_time", mode="before")
+    @field_validator("last_onboarded_time", mode="plain")
     @classmethod
-    def _time(cls, value: Any) -> Any:
+    def _time(cls, value: Any) -> datetime | Literal["unreadable"] | None:
         # Graph sends seconds since 1970 in some responses and ISO text in others.
-        if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-            return datetime.fromtimestamp(int(value), UTC)
-        return value
+        return None if value in (None, "") else moment(value) or "unreadable"
 
     @field_validator("health_status", mode="before")
     @classmethod
@@ -64,10 +87,10 @@ class CloudNumber(_GraphModel):
         readable = [row for row in rows if isinstance(row, dict)]
         return {"entities": [{name: row[name] for name in names if isinstance(row.get(name), str)} for row in readable]}
 
-    @field_validator("is_on_biz_app", mode="before")
+    @field_validator("is_on_biz_app", mode="plain")
     @classmethod
-    def _bool(cls, value: Any) -> Any:
-        return bool(value)
+    def _flag(cls, value: Any) -> bool | None:
+        return False if value is None else flag(value)
 
     @property
     def sends(self) -> bool:
@@ -145,5 +168,20 @@ class TokenFacts(_GraphModel):
 
     app_id: str | None = None
     is_valid: bool = False
-    expires_at: int = 0  # seconds since 1970; 0: never
-    scopes: tuple[str, ...] = ()
+    expires_at: int | None = 0  # seconds since 1970; 0: never; None: it is there and cannot be read
+    scopes: tuple[str, ...] | None = ()  # None: they are there and cannot be read
+
+    @field_validator("expires_at", mode="plain")
+    @classmethod
+    def _seconds(cls, value: Any) -> int | None:
+        seconds = 0 if value is None else count(value)
+        return seconds if seconds == 0 or moment(seconds) is not None else None
+
+    @field_validator("scopes", mode="plain")
+    @classmethod
+    def _scopes(cls, value: Any) -> tuple[str, ...] | None:
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple) or not all(isinstance(scope, str) for scope in value):
+            return None
+        return tuple(value)

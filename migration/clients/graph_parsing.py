@@ -1,15 +1,18 @@
 """From the bodies of Graph's responses to the models in `graph_models`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from migration.clients.figures import text
 from migration.clients.graph_models import Health, SubscribedApp
+from migration.clients.json_values import inside, objects
 from migration.errors import Transient
 
 M = TypeVar("M", bound=BaseModel)
 SEVERITY = {"AVAILABLE": 0, "LIMITED": 1, "BLOCKED": 2}  # of `can_send_message`; an unknown value counts as BLOCKED
+MOST_REASONS = 5
 
 
 def parse(model: type[M], body: Any) -> M:
@@ -21,24 +24,37 @@ def parse(model: type[M], body: Any) -> M:
         raise Transient(f"Graph's {model.__name__} cannot be read: {where}", True) from None
 
 
-def parse_subscribed_app(row: Mapping[str, Any]) -> SubscribedApp:
+def parse_rows(model: type[M], rows: Iterable[Any]) -> tuple[M, ...]:
+    """The rows that can be read; one odd row does not make the others unreadable."""
+    parsed = []
+    for row in rows:
+        try:
+            parsed.append(model.model_validate(row))
+        except ValidationError:
+            continue
+    return tuple(parsed)
+
+
+def parse_subscribed_app(row: Any) -> SubscribedApp:
     # Nested on Meta's page, flat in its OpenAPI file. If our own app were missed here, a bare POST would follow, and
     # that removes an override.
-    app = row.get("whatsapp_business_api_data") or row
-    return SubscribedApp(app_id=str(app.get("id", "")), override_callback_uri=row.get("override_callback_uri"))
+    app_id = text(inside(row, "whatsapp_business_api_data", "id")) or text(inside(row, "id")) or ""
+    override = inside(row, "override_callback_uri")
+    return SubscribedApp(app_id=app_id, override_callback_uri=None if override is None else str(override)[:500])
 
 
-def parse_health(health_status: Mapping[str, Any]) -> Health:
+def parse_health(health_status: Any) -> Health:
     """The worst state over all entities. The overall value counts only where no entity has one."""
-    entities = [entity for entity in health_status.get("entities", []) if entity.get("can_send_message") is not None]
+    entities = objects(inside(health_status, "entities"))
+    states = [entity["can_send_message"] for entity in entities if entity.get("can_send_message") is not None]
     messaging = max(
-        (str(entity["can_send_message"]) for entity in entities),
+        (text(state) or "UNKNOWN" for state in states),
         key=lambda state: SEVERITY.get(state, SEVERITY["BLOCKED"]),
-        default=str(health_status.get("can_send_message", "UNKNOWN")),
+        default=text(inside(health_status, "can_send_message")) or "UNKNOWN",
     )
     reasons = [
-        f"{entity.get('entity_type')}: {error.get('error_description')}"
+        f"{text(entity.get('entity_type'))}: {text(error.get('error_description'))}"
         for entity in entities
-        for error in entity.get("errors", [])
+        for error in objects(entity.get("errors"))
     ]
-    return Health(messaging=messaging, why="; ".join(reasons) or "no reason given")
+    return Health(messaging=messaging, why="; ".join(reasons[:MOST_REASONS]) or "no reason given")

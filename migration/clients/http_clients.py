@@ -1,4 +1,4 @@
-"""The httpx clients of one process: connection limits, certificates, the deadline and the dry run."""
+"""The HTTP clients of one process: connection limits, certificates, the deadline and the dry run."""
 
 import logging
 import ssl
@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import httpx
 
-from migration.clients.http import DeadlineTransport, ReadOnlyTransport
+from migration.clients.http import HttpClient
+from migration.clients.transports import DeadlineTransport, ReadOnlyTransport
 from migration.clock import Clock
 
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=20.0)
@@ -26,23 +27,24 @@ class HttpClients:
         self._unchecked: ssl.SSLContext | None = None
         if transport is None:
             self._checked, self._unchecked = _tls_contexts()
-        # httpx writes each URL to its log, and some of ours carry a token as a parameter.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        # httpcore writes requests and headers to its log, and some of ours carry a token.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         self.graph = self._client(self._checked)
         self._self_signed = self._client(self._unchecked)
 
-    def new_graph_client(self) -> httpx.AsyncClient:
+    def new_graph_client(self) -> HttpClient:
         """A client without open connections; the caller closes it."""
         return self._client(self._checked)
 
-    def onprem(self, *, verify_tls: bool) -> httpx.AsyncClient:
+    def onprem(self, *, verify_tls: bool) -> HttpClient:
         return self.graph if verify_tls else self._self_signed
 
-    def _client(self, tls: ssl.SSLContext | None) -> httpx.AsyncClient:
+    def _client(self, tls: ssl.SSLContext | None) -> HttpClient:
         transport: httpx.AsyncBaseTransport = DeadlineTransport(self._make_transport(tls), self._clock.boot_time)
         if self._dry_run:
             transport = ReadOnlyTransport(transport)
-        return httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        return HttpClient(transport, self._clock)
 
     @staticmethod
     def _network_transport(tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:

@@ -3,18 +3,18 @@
 https://developers.facebook.com/docs/whatsapp/on-premises/reference (per method)
 """
 
-from datetime import datetime
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 
+from migration.clients.bodies import MOST_BACKUP_BYTES
 from migration.clients.carried_profile import carried_profile
 from migration.clients.graph_models import Profile
-from migration.clients.http import BACKUP_TIMEOUT, READING_TIMEOUT
+from migration.clients.http import BACKUP_S, READ_S, READING_S, WRITE_S, HttpClient
+from migration.clients.json_values import inside
 from migration.clients.onprem_http import OnPremHttp
 from migration.clients.onprem_login import LoginSession, OnPremLogin
-from migration.clients.onprem_parsing import callback_queue_size, expiry, gateway_connected
+from migration.clients.onprem_parsing import Expiry, callback_queue_size, expiry, gateway_connected
 from migration.clients.onprem_reading import OnPremReading, Reading, connection_refused
 from migration.errors import MigrationError, Transient
 
@@ -27,7 +27,7 @@ class OnPremApi:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: HttpClient,
         base_url: str,
         username: str,
         password: SecretStr,
@@ -42,47 +42,51 @@ class OnPremApi:
 
     async def reading(self) -> OnPremReading:
         """What the instance's health, or its missing response, shows. Raises nothing; a refusal is read twice."""
-        first = await self._read()
+        by = self._http.within(READ_S)
+        first = await self._read(by)
         if first.kind is Reading.REFUSED:
-            return await self._read()
+            return await self._read(by)
         return first
 
-    async def _read(self) -> OnPremReading:
+    async def _read(self, by: float) -> OnPremReading:
         try:
-            connected, detail = gateway_connected(await self.health())
+            health = await self._http.get("/v1/health", by=min(by, self._http.within(READING_S)))
+            connected, detail = gateway_connected(health)
             if connected is None:
                 return OnPremReading(Reading.UNREACHABLE, detail)
             if not connected:
                 return OnPremReading(Reading.NOT_SERVING, detail)
-            return OnPremReading(Reading.SERVING, detail, await self._expiry())
+            expires = await self._expiry(by)
+            return OnPremReading(Reading.SERVING, detail, expires.at, expires.readable)
         except Transient as exc:
             refused = connection_refused(exc.__cause__)
             return OnPremReading(Reading.REFUSED if refused else Reading.UNREACHABLE, str(exc))
         except MigrationError as exc:
             return OnPremReading(Reading.UNREACHABLE, str(exc))
 
-    async def _expiry(self) -> datetime | None:
+    async def _expiry(self, by: float) -> Expiry:
         """https://developers.facebook.com/docs/whatsapp/api/support (expiry, topology, space)"""
         try:
-            return expiry(await self._http.get("/v1/support", timeout=READING_TIMEOUT))
+            return expiry(await self._http.get("/v1/support", by=min(by, self._http.within(READING_S))))
         except MigrationError:
-            return None
+            return Expiry()
 
     async def login(self) -> None:
         """Log in now, to prove that the instance accepts the password."""
-        await self._login.log_in()
+        await self._login.log_in(self._http.within(READING_S))
 
     async def health(self) -> dict[str, Any]:
-        return await self._http.get("/v1/health", timeout=READING_TIMEOUT)
+        return await self._http.get("/v1/health", by=self._http.within(READING_S))
 
     async def profile(self) -> Profile:
-        business = await self._http.get("/v1/settings/business/profile")
-        about = await self._http.get("/v1/settings/profile/about")
+        by = self._http.within(READ_S)
+        business = await self._http.get("/v1/settings/business/profile", by=by)
+        about = await self._http.get("/v1/settings/profile/about", by=by)
         return carried_profile(business, about)
 
-    async def callback_queue(self) -> int:
-        """How many callbacks wait for delivery, over all nodes."""
-        return callback_queue_size(await self._http.get("/v1/stats/app"))
+    async def callback_queue(self) -> int | None:
+        """How many callbacks wait for delivery, over all nodes; None where the figure cannot be read."""
+        return callback_queue_size(await self._http.get("/v1/stats/app", by=self._http.within(READ_S)))
 
     async def backup(self, password: SecretStr) -> SecretStr:
         """The settings backup, bound to `password`. Changes nothing at the instance, so it needs no `send_by`.
@@ -90,22 +94,26 @@ class OnPremApi:
         https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings/backup-and-restore
         """
         body = {"password": password.get_secret_value()}
-        response = await self._http.post("/v1/settings/backup", body, send_by=None, timeout=BACKUP_TIMEOUT)
-        data = (response.body.get("settings") or {}).get("data")
-        if not isinstance(data, SecretStr) or not data:
+        by = self._http.within(BACKUP_S)
+        response = await self._http.post("/v1/settings/backup", body, send_by=None, by=by, most=MOST_BACKUP_BYTES)
+        data = inside(response.body, "settings", "data")
+        plain = data.get_secret_value() if isinstance(data, SecretStr) else ""
+        if not plain:
             raise Transient(f"{self._instance}: the backup came back empty", True)
-        return data
+        if not plain.isascii() or not plain.isprintable():
+            raise Transient(f"{self._instance}: the backup came back damaged", True)
+        return SecretStr(plain)
 
     # -- writing
 
     async def set_two_step(self, pin: SecretStr, *, send_by: float) -> None:
         """Set or replace the PIN; the call does not need the old one."""
         body = {"pin": pin.get_secret_value()}
-        await self._http.post("/v1/settings/account/two-step", body, send_by=send_by)
+        await self._http.post("/v1/settings/account/two-step", body, send_by=send_by, by=self._http.within(WRITE_S))
 
     async def restore(self, data: SecretStr, password: SecretStr, *, send_by: float) -> None:
         body = {"data": data.get_secret_value(), "password": password.get_secret_value()}
-        await self._http.post("/v1/settings/restore", body, send_by=send_by, timeout=BACKUP_TIMEOUT)
+        await self._http.post("/v1/settings/restore", body, send_by=send_by, by=self._http.within(BACKUP_S))
 
     async def request_code(
         self,
@@ -124,8 +132,9 @@ class OnPremApi:
         body = {"cc": country_code, "phone_number": national_number, "method": method.lower(), "cert": certificate}
         if pin is not None:
             body["pin"] = pin.get_secret_value()
-        response = await self._http.post("/v1/account", body, send_by=send_by)
+        response = await self._http.post("/v1/account", body, send_by=send_by, by=self._http.within(WRITE_S))
         return response.status_code == 201
 
     async def verify_code(self, code: SecretStr, *, send_by: float) -> None:
-        await self._http.post("/v1/account/verify", {"code": code.get_secret_value()}, send_by=send_by)
+        body = {"code": code.get_secret_value()}
+        await self._http.post("/v1/account/verify", body, send_by=send_by, by=self._http.within(WRITE_S))

@@ -4,14 +4,15 @@ https://developers.facebook.com/docs/whatsapp/api/users/login (Basic; a first lo
 """
 
 import asyncio
+from base64 import b64encode
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import httpx
 from pydantic import SecretStr
 
-from migration.clients.http import READING_TIMEOUT, transport_errors
-from migration.clients.json_values import json_body
+from migration.clients.deadline import cut_at
+from migration.clients.http import READING_S, HttpClient, transport_errors
+from migration.clients.json_values import inside
 from migration.clients.onprem_parsing import envelope_error
 from migration.errors import CredentialsRefused, MigrationError, Rejected, Transient
 from migration.scrubbing.texts import Fields, Scrubber, as_safe
@@ -40,7 +41,7 @@ class OnPremLogin:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: HttpClient,
         base_url: str,
         username: str,
         password: SecretStr,
@@ -54,44 +55,50 @@ class OnPremLogin:
         self._session = session
         self._call = f"{instance}: POST /v1/users/login"
 
-    async def token(self) -> SecretStr:
+    async def token(self, by: float) -> SecretStr:
+        """`by`: the deadline of the call that needs it; a log-in is part of that call."""
         token, renew_at = self._session.token, self._session.renew_at
-        if token is not None and renew_at is not None and datetime.now(UTC) < renew_at:
+        if token is not None and renew_at is not None and self._client.clock.now() < renew_at:
             return token
-        return await self.renew(token)
+        return await self.renew(token, by)
 
-    async def renew(self, rejected: SecretStr | None) -> SecretStr:
+    async def renew(self, rejected: SecretStr | None, by: float) -> SecretStr:
         """Another token than `rejected`. Several callers with the same rejected token log in once."""
-        async with self._session.lock:
-            if self._session.token is not None and self._session.token is not rejected:
+        with transport_errors(self._call, write=False):
+            async with cut_at(by, self._client.clock.boot_time), self._session.lock:
+                if self._session.token is not None and self._session.token is not rejected:
+                    return self._session.token
+                self._session.token = await self._request_token(by)
+                self._session.renew_at = self._client.clock.now() + TOKEN_LIFE
                 return self._session.token
-            self._session.token = await self._request_token()
-            self._session.renew_at = datetime.now(UTC) + TOKEN_LIFE
-            return self._session.token
+        raise AssertionError("transport_errors raises what it catches")
 
-    async def log_in(self) -> None:
+    async def log_in(self, by: float) -> None:
         """Log in now, whatever token there is, to prove that the instance accepts the password."""
-        await self.renew(self._session.token)
+        await self.renew(self._session.token, by)
 
     def secrets(self) -> list[SecretStr | str | None]:
         """What no answer of this instance may show."""
         return [self._username, self._password, self._session.token]
 
-    async def _request_token(self) -> SecretStr:
-        auth = httpx.BasicAuth(self._username, self._password.get_secret_value())
-        with transport_errors(self._call, write=False):
-            response = await self._client.post(self._url, auth=auth, timeout=READING_TIMEOUT)
-        body = json_body(response, Scrubber(self.secrets()), FIELDS)
-        error = envelope_error(self._call, response.status_code, body, write=False)
-        if response.status_code in (401, 403) or (isinstance(error, Rejected) and error.error_code == FIRST_LOGIN):
+    async def _request_token(self, by: float) -> SecretStr:
+        credentials = f"{self._username}:{self._password.get_secret_value()}".encode()
+        answer = await self._client.send(
+            "POST",
+            self._url,
+            call=self._call,
+            by=min(by, self._client.within(READING_S)),
+            write=False,
+            headers={"Authorization": f"Basic {b64encode(credentials).decode()}"},
+        )
+        body = answer.read(Scrubber(self.secrets()), FIELDS)
+        error = envelope_error(self._call, answer, body, self._client.clock.now(), write=False)
+        if answer.status_code in (401, 403) or (isinstance(error, Rejected) and error.error_code == FIRST_LOGIN):
             raise self._refused(error)
         if error is not None:
             raise error
-        try:
-            token = body["users"][0]["token"]
-        except (LookupError, TypeError):
-            token = None
-        if not isinstance(token, SecretStr) or not token:
+        token = inside(body, "users", 0, "token")
+        if not isinstance(token, SecretStr) or not token.get_secret_value():
             raise Transient(f"{self._call}: answered without a token", True)
         return token
 

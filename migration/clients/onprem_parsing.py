@@ -1,10 +1,13 @@
 """Reads the bodies of the On-Premises API: errors, health over all topologies, queues, expiry."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from migration.clients.json_values import int_or_none
+from migration.clients.figures import count, moment, retry_after, text, whole
+from migration.clients.http import Answer
+from migration.clients.json_values import inside
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.scrubbing.texts import as_safe
 
@@ -15,24 +18,25 @@ UNAVAILABLE = frozenset({1011, 1014, 1017, 1018, 1023})
 THROTTLED = frozenset({429, 1015, 1016})
 # 500 and 1000, "generic error": whether the call had an effect is not known.
 EFFECT_UNKNOWN = frozenset({500, 1000})
-RETRY_AFTER = timedelta(seconds=15)  # the API names no time; the figure is ours
+RETRY_AFTER = timedelta(seconds=15)  # where the response names no time; the figure is ours
 
+MOST_NODES = 20  # of one cluster whose statuses are shown
 CONNECTED = frozenset({"connected"})
 NOT_CONNECTED = frozenset({"disconnected", "unregistered"})
 
 
-def envelope_error(call: str, status: int, body: Any, *, write: bool) -> MigrationError | None:
+def envelope_error(call: str, answer: Answer, body: Any, now: datetime, *, write: bool) -> MigrationError | None:
     """The error that a response means, or None for a success.
 
     `errors[]` in the body counts whatever the HTTP status is; so does a body that is a single error object.
     """
     error = _first_error(body)
     if error is None:
-        return _status_error(call, status, write=write)
-    error_code = int_or_none(error.get("code"))
-    details = as_safe(error.get("details") or error.get("title") or "no details")
+        return _status_error(call, answer, now, write=write)
+    error_code = whole(error.get("code"))
+    details = as_safe(text(error.get("details")) or text(error.get("title")) or "no details")
     if error_code in THROTTLED:
-        return Throttled(f"{call}: {details} ({error_code})", RETRY_AFTER)
+        return Throttled(f"{call}: {details} ({error_code})", retry_after(answer.headers, now) or RETRY_AFTER)
     if error_code in UNAVAILABLE:
         return Transient(f"{call}: {details} ({error_code})", True)
     if error_code in EFFECT_UNKNOWN:
@@ -40,13 +44,14 @@ def envelope_error(call: str, status: int, body: Any, *, write: bool) -> Migrati
     return Rejected(f"{call}: {details}", error_code, details)
 
 
-def _status_error(call: str, status: int, *, write: bool) -> MigrationError | None:
-    if 200 <= status < 300:
+def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> MigrationError | None:
+    status = answer.status_code
+    if answer.is_success:
         return None
     if status in (429, 503):
-        return Throttled(f"{call}: HTTP {status}", RETRY_AFTER)
+        return Throttled(f"{call}: HTTP {status}", retry_after(answer.headers, now) or RETRY_AFTER)
     if status >= 500:
-        message = f"{call}: HTTP {status} without a readable body"
+        message = f"{call}: HTTP {status}, {answer.unreadable or 'without a readable body'}"
         return OutcomeUnknown(message) if write else Transient(message, True)
     return Rejected(f"{call}: HTTP {status}", None, as_safe(f"HTTP {status}"))
 
@@ -67,8 +72,8 @@ def gateway_connected(health: Mapping[str, Any]) -> tuple[bool | None, str]:
     `connecting` proves nothing: a client whose number was registered elsewhere reports it too while it retries.
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
     """
-    statuses = [str(status) for status in _gateway_statuses(health.get("health"))]
-    detail = ", ".join(statuses) or "no gateway status"
+    statuses = [text(status) or "unreadable" for status in _gateway_statuses(health.get("health"))]
+    detail = ", ".join(statuses[:MOST_NODES]) or "no gateway status"
     if any(status in CONNECTED for status in statuses):
         return True, detail
     if statuses and all(status in NOT_CONNECTED for status in statuses):
@@ -85,36 +90,32 @@ def _gateway_statuses(health: Any) -> Iterable[Any]:
     return [node.get("gateway_status") for node in health.values() if isinstance(node, Mapping)]
 
 
-def expiry(body: Mapping[str, Any]) -> datetime | None:
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """`readable` is False where a client names a time that cannot be read: then it is not known to have expired."""
+
+    at: datetime | None = None
+    readable: bool = True
+
+
+def expiry(body: Mapping[str, Any]) -> Expiry:
     """From `/v1/support`: when this client's build expires; the earliest time over all nodes."""
     support = body.get("support")
     if not isinstance(support, Mapping):
-        return None
+        return Expiry()
     nodes = [support] if "expire_timestamp" in support else [n for n in support.values() if isinstance(n, Mapping)]
-    times = [_parsed_time(node.get("expire_timestamp")) for node in nodes]
-    return min((time for time in times if time is not None), default=None)
+    named = [node["expire_timestamp"] for node in nodes if node.get("expire_timestamp") not in (None, "")]
+    times = [moment(value) for value in named]
+    return Expiry(min((time for time in times if time is not None), default=None), None not in times)
 
 
-def callback_queue_size(body: Mapping[str, Any]) -> int:
-    """From `/v1/stats/app`: the gauge `callback_queue_size`, summed over all nodes; 0 where it is missing.
+def callback_queue_size(body: Mapping[str, Any]) -> int | None:
+    """From `/v1/stats/app`: the gauge `callback_queue_size`, summed over all nodes; None where it cannot be read.
 
-    https://developers.facebook.com/docs/whatsapp/api/stats/
+    A gauge that is missing says nothing about the queue. https://developers.facebook.com/docs/whatsapp/api/stats/
     """
-    stats = body.get("stats")
-    app = stats.get("app") if isinstance(stats, Mapping) else None
-    gauge = app.get("callback_queue_size") if isinstance(app, Mapping) else None
-    rows = gauge.get("data") if isinstance(gauge, Mapping) else None
-    return sum(int(row.get("value") or 0) for row in rows or [])
-
-
-def _parsed_time(value: Any) -> datetime | None:
-    """Seconds since 1970, or ISO text with or without a zone; UTC where there is none."""
-    if value is None or value == "":
+    rows = inside(body, "stats", "app", "callback_queue_size", "data")
+    if not isinstance(rows, list) or not rows:
         return None
-    try:
-        if isinstance(value, int | float) or str(value).isdigit():
-            return datetime.fromtimestamp(int(value), UTC)
-        time = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    sizes = [count(inside(row, "value")) for row in rows]
+    return None if None in sizes else sum(size for size in sizes if size is not None)

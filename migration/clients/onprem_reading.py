@@ -12,6 +12,9 @@ import httpx
 CLOSED_WITHOUT_RESPONSE = "without sending a response"
 
 
+MOST_CAUSES = 50  # of one error that are looked at
+
+
 class Reading(StrEnum):
     SERVING = "serving"
     NOT_SERVING = "not_serving"  # the client itself reports that it is not connected or not registered
@@ -24,6 +27,7 @@ class OnPremReading:
     kind: Reading
     detail: str
     expires_at: datetime | None = None
+    expiry_readable: bool = True  # False: the client names a time that cannot be read
 
 
 def _closed_in_handshake(error: BaseException) -> bool:
@@ -42,7 +46,8 @@ def connection_refused(error: BaseException | None) -> bool:
     A stopped container whose port is still published does the latter. A connection that breaks within a response does
     not count: something answered.
     """
-    while error is not None:
+    seen = 0
+    while error is not None and (seen := seen + 1) <= MOST_CAUSES:
         if isinstance(error, ConnectionRefusedError):
             return True
         if isinstance(error, httpx.RemoteProtocolError) and CLOSED_WITHOUT_RESPONSE in str(error):

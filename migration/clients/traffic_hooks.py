@@ -8,18 +8,23 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
-from migration.clients.http import ORDINARY_TIMEOUT, SEND_BY, transport_errors
-from migration.clients.json_values import json_body
-from migration.errors import Rejected, Transient
+from migration.clients.addresses import address_problem
+from migration.clients.figures import retry_after, text
+from migration.clients.http import READ_S, WRITE_S, Answer, HttpClient
+from migration.clients.json_values import inside
+from migration.errors import Rejected, Throttled, Transient
 from migration.scrubbing.texts import Fields, SafeText, Scrubber, as_safe, ids_of, numbers_of
 
 FIELDS = Fields(whole=frozenset(("ask",)))
 SIGNATURE = "X-Cutover-Signature-256"
+MOST_ASK_URL = 2_000  # characters
+LONGEST_HOOK_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ HookAnswer = HookDone | HookDraining | HookVetoed
 
 
 class TrafficHooks:
-    def __init__(self, client: httpx.AsyncClient, url: str, secret: SecretStr) -> None:
+    def __init__(self, client: HttpClient, url: str, secret: SecretStr) -> None:
         self._client = client
         self._url = url
         self._secret = secret
@@ -62,46 +67,61 @@ class TrafficHooks:
             "Idempotency-Key": key,
             SIGNATURE: f"sha256={signature}",
         }
-        with transport_errors("traffic hook", write=False):
-            response = await self._client.post(
-                self._url, content=content, headers=headers, timeout=ORDINARY_TIMEOUT, extensions={SEND_BY: send_by}
-            )
-        scrubber = Scrubber(
-            [self._secret, signature], numbers=numbers_of(body), ids=ids_of(" ".join(map(str, body.values())))
+        answer = await self._client.send(
+            "POST",
+            self._url,
+            call="traffic hook",
+            by=self._client.within(WRITE_S),
+            write=False,
+            headers=headers,
+            content=content,
+            send_by=send_by,
         )
-        return _answer(response, scrubber)
+        ids = ids_of(" ".join(map(str, body.values())))
+        return self._meaning(answer, Scrubber([self._secret, signature], numbers=numbers_of(body), ids=ids))
 
     async def ask(self, ask_url: str) -> HookAnswer:
         """Ask whether the senders still drain, at the URL that the hook gave. Raises as `announce` does."""
-        if httpx.URL(ask_url).host != httpx.URL(self._url).host:
-            raise Rejected(
-                "traffic hook: asked to go to another host",
-                None,
-                as_safe("the ask URL is on another host than the hook"),
-            )
-        with transport_errors("traffic hook", write=False):
-            response = await self._client.get(ask_url, timeout=ORDINARY_TIMEOUT)
-        return _answer(response, Scrubber([self._secret]), ask_url)
+        if not self._may_ask(ask_url):
+            raise _refused(None, "the ask URL is no address on the hook's own host")
+        by = self._client.within(READ_S)
+        answer = await self._client.send("GET", ask_url, call="traffic hook", by=by, write=False)
+        return self._meaning(answer, Scrubber([self._secret]), ask_url)
+
+    def _may_ask(self, ask_url: str) -> bool:
+        if len(ask_url) > MOST_ASK_URL or address_problem(ask_url, base=False) is not None:
+            return False
+        return httpx.URL(ask_url).host == httpx.URL(self._url).host
+
+    def _meaning(self, answer: Answer, scrubber: Scrubber, ask_url: str | None = None) -> HookAnswer:
+        """`ask_url` is the URL that gave this response: a hook that still drains need not repeat it."""
+        status = answer.status_code
+        if answer.is_cut:
+            raise Transient(f"traffic hook: HTTP {status}, {answer.unreadable}", True)
+        if status == 200:
+            return HookDone()
+        body = answer.read(scrubber, FIELDS)
+        ask_again = text(inside(body, "ask")) or ask_url
+        if isinstance(ask_again, SafeText):  # the scrubber did not leave it as it was
+            raise _refused(status, "the ask URL is too long, or holds the secret of the hook")
+        if status == 202 and ask_again:
+            if not self._may_ask(ask_again):
+                raise _refused(status, "the ask URL is no address on the hook's own host")
+            return HookDraining(ask_again)
+        if status == 409:
+            return HookVetoed(as_safe(text(inside(body, "reason")) or "no reason given"))
+        if status >= 500 or status == 429:
+            raise self._later(answer)
+        if status in (401, 403):
+            raise _refused(status, "the hook does not accept the signature")
+        raise _refused(status, f"the hook answered HTTP {status}")
+
+    def _later(self, answer: Answer) -> Transient:
+        """A hook may ask for a pause, but no longer one than we make ourselves: numbers may be dark meanwhile."""
+        message = f"traffic hook: HTTP {answer.status_code}"
+        wait = retry_after(answer.headers, self._client.clock.now())
+        return Throttled(message, min(wait, LONGEST_HOOK_PAUSE)) if wait is not None else Transient(message, True)
 
 
-def _answer(response: httpx.Response, scrubber: Scrubber, ask_url: str | None = None) -> HookAnswer:
-    """`ask_url` is the URL that gave this response: a hook that still drains need not repeat it."""
-    content = json_body(response, scrubber, FIELDS)
-    body = content if isinstance(content, dict) else {}
-    status = response.status_code
-    if status == 200:
-        return HookDone()
-    ask_again = body.get("ask") or ask_url
-    if isinstance(ask_again, SafeText):  # the scrubber did not leave it as it was
-        why = as_safe("the ask URL is too long, or holds the secret of the hook")
-        raise Rejected("traffic hook: gave an ask URL that cannot be kept", status, why)
-    if status == 202 and ask_again:
-        return HookDraining(str(ask_again))
-    if status == 409:
-        return HookVetoed(as_safe(body.get("reason") or "no reason given"))
-    if status >= 500 or status == 429:
-        raise Transient(f"traffic hook: HTTP {status}", True)
-    details = f"the hook answered HTTP {status}"
-    if status in (401, 403):
-        details = "the hook does not accept the signature"
-    raise Rejected(f"traffic hook: {details}", status, as_safe(details))
+def _refused(status: int | None, details: str) -> Rejected:
+    return Rejected(f"traffic hook: {details}", status, as_safe(details))

@@ -108,4 +108,5 @@ def _itinerary_while_serving(readings: NumberReadings) -> tuple[ItineraryName, s
 
 
 def _is_new(cloud: CloudNumber, now: datetime) -> bool:
-    return cloud.last_onboarded_time is not None and now - cloud.last_onboarded_time <= NEW_FOR
+    onboarded = cloud.last_onboarded_time
+    return isinstance(onboarded, datetime) and now - onboarded <= NEW_FOR

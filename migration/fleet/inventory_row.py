@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import phonenumbers
 from pydantic import SecretStr
 
+from migration.clients.addresses import address_problem
 from migration.engine.itineraries import FORWARD
 from migration.scrubbing.masking import masked
 from migration.settings import AdminSettings
@@ -34,7 +35,6 @@ SURPLUS_CELLS = "*"  # the key under which the CSV reader puts cells that have n
 _ID = re.compile(r"[0-9]{5,20}")
 _PIN = re.compile(r"[0-9]{6}")
 _COUNT = re.compile(r"[0-9]{1,12}")
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 # How a spreadsheet shows a long number after it has dropped the last digits.
 _ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
@@ -228,8 +228,9 @@ class RowReader:
                 if self._cells.get(column):
                     self.report("onprem_url", f"is empty, but {column} is given")
             return None
-        if _URL.fullmatch(url) is None:
-            self.report("onprem_url", "is not an http(s) address")
+        problem = address_problem(url)
+        if problem is not None:
+            self.report("onprem_url", problem)
         for column in ("onprem_username", "onprem_password"):
             self._required(column)
         return NewInstance(

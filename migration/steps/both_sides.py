@@ -69,6 +69,8 @@ def expired(both: BothSides, number: Number) -> bool:
     in_snapshot = number.result_of("snapshot").get("expires_at")
     if expires_at is None and in_snapshot is not None:
         expires_at = datetime.fromisoformat(str(in_snapshot))
+    if expires_at is None and both.onprem is not None and not both.onprem.expiry_readable:
+        return False  # it says otherwise, and we cannot read what
     return number.now >= (expires_at or SUNSET)
 
 
@@ -107,6 +109,9 @@ def not_movable(cloud: CloudNumber) -> Blocked | None:
     if cloud.is_on_biz_app:
         # Such a number reads platform_type ON_PREMISE although it never was: field reports of 2026.
         return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
+    if cloud.is_on_biz_app is None:
+        reason = "what Graph shows of the WhatsApp Business app cannot be read"
+        return Blocked(reason, "runbooks/business-app.md")
     if cloud.status in ENDED:
         return Blocked(f"Graph shows the number {cloud.status}", "runbooks/not-movable.md")
     return None

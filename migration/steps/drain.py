@@ -39,6 +39,8 @@ class Drain(ReadStep):
         queued = await number.onprem.callback_queue()
         if queued == 0:
             return Evidence({"queued": 0})
-        why = f"{queued} callbacks are still queued"
+        why = "the client does not tell how many callbacks are queued"
+        if queued is not None:
+            why = f"{queued} callbacks are still queued"
         stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
         return self.not_yet(number, PATIENCE, stop, 3, why, Party.CUSTOMER)

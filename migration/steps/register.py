@@ -28,6 +28,7 @@ from state.enums import Promise, Side
 READS_LAG = timedelta(seconds=60)
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/solution-providers/get-started-for-solution-partners
 EMBEDDED_SIGNUP_DAYS = 14
+SIGNUP_PAGE = "runbooks/embedded-signup-again.md"
 
 
 class Register:
@@ -100,10 +101,12 @@ class Register:
         if number.state.itinerary != "ONBOARD":
             return None
         onboarded = both.cloud.last_onboarded_time
+        if onboarded == "unreadable":
+            return Blocked("when Embedded Signup was cannot be read", SIGNUP_PAGE)
         if onboarded is not None and number.now > onboarded + timedelta(days=EMBEDDED_SIGNUP_DAYS):
             return Blocked(
                 f"Embedded Signup was {_days(number.now, onboarded)} days ago; it has to be gone through again",
-                "runbooks/embedded-signup-again.md",
+                SIGNUP_PAGE,
             )
         return None
 

@@ -6,6 +6,7 @@ subscribed at all: https://developers.facebook.com/documentation/business-messag
 
 from typing import ClassVar
 
+from migration.errors import Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import StepContract
@@ -22,9 +23,12 @@ class Subscribe:
         return Draft()
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
-        for app in await number.cloud.subscribed_apps(number.state.waba_id):
+        apps = await number.cloud.subscribed_apps(number.state.waba_id)
+        for app in apps:
             if app.app_id == number.state.app_id:
                 return Done(Evidence({"subscribed": True, "override": app.override_callback_uri is not None}))
+        if any(not app.app_id for app in apps):
+            raise Transient("Graph's list of subscribed apps has a row that cannot be read; it may be our app", True)
         return NotDone({"subscribed": False})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:

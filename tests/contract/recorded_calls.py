@@ -8,6 +8,8 @@ from pydantic import SecretStr
 
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
+from migration.clients.http import HttpClient
+from migration.clock import SystemClock
 from sandbox.app import Sandbox
 from sandbox.graph.fields import PHONE, WABA
 from tests.contract.spec import Call
@@ -56,9 +58,11 @@ class ContractSetup:
         kinds = {row["phone_number_id"]: "phone" for row in manifest["numbers"]} | {self.waba: "waba", self.app: "app"}
         self.recorder = Recorder(self.sandbox.transport(), kinds)
         self.http = httpx.AsyncClient(transport=self.recorder, base_url=f"{BASE}/v25.0/")
-        new_client = lambda: httpx.AsyncClient(transport=self.recorder)  # noqa: E731
         secret = SecretStr(self.secret)
-        self.client = GraphApi(self.http, new_client, f"{BASE}/v25.0", SecretStr(self.token), secret)
+        self.client = GraphApi(self._new_client(), self._new_client, f"{BASE}/v25.0", SecretStr(self.token), secret)
+
+    def _new_client(self) -> HttpClient:
+        return HttpClient(self.recorder, SystemClock())
 
     def id(self, kind: str) -> str:
         return str(self.rows[kind]["phone_number_id"])

@@ -1,7 +1,7 @@
 """Clients are made from stored secrets and the admin file; whatever is missing is named with the next command."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,6 +80,13 @@ async def test_a_number_without_an_instance_has_no_client(tmp_path: Path) -> Non
 async def test_an_instance_without_a_password_names_the_command_that_stores_one(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="no password is kept for instance wa-0001; `cutover import FILE --correct`"):
         await factory(tmp_path, Server(), {}).onprem(INSTANCE)
+
+
+@pytest.mark.parametrize("url", ["https://host:port", "host:9090", "https://host:99999", "https://a b", "https://"])
+async def test_an_address_that_was_imported_long_ago_and_is_none_is_explained(tmp_path: Path, url: str) -> None:
+    clients = factory(tmp_path, Server(), {("instance:1", "password"): "Adm1n!"})
+    with pytest.raises(BadSetting, match=r"the address of instance wa-0001 .*; `cutover import FILE --correct`"):
+        await clients.onprem(replace(INSTANCE, base_url=url))
 
 
 async def test_clients_of_one_instance_share_its_login(tmp_path: Path) -> None:

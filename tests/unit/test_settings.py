@@ -88,6 +88,16 @@ MISTAKES = {
         r"profiles\.main\.token.*either",
     ),
     "a hook without an address": ("[hooks.a]\nurl = 'ftp://x'\nsecret = { env = 'S' }", r"hooks\.a\.url"),
+    "a hook whose port is a word": (
+        "[hooks.a]\nurl = 'https://x:port'\nsecret = { env = 'S' }",
+        r"hooks\.a\.url: the address has no port from 1 to 65535 after the colon",
+    ),
+    "a hook whose port is none": (
+        "[hooks.a]\nurl = 'https://x:99999'\nsecret = { env = 'S' }",
+        r"hooks\.a\.url: the address has no port",
+    ),
+    "a hook with a space": ("[hooks.a]\nurl = 'https://x y'\nsecret = { env = 'S' }", r"hooks\.a\.url: .* a space"),
+    "a hook without a host": ("[hooks.a]\nurl = 'https://'\nsecret = { env = 'S' }", r"hooks\.a\.url: .* host name"),
     "a command that is a line": ("[commands.stop]\nargv = 'docker stop x'", r"commands\.stop\.argv"),
     "a command of nothing": ("[commands.stop]\nargv = []", r"commands\.stop\.argv"),
     "a pattern that is none": ("[commands.stop]\nargv = ['x']\narguments = { a = '[' }", "not a regular expression"),
@@ -141,3 +151,10 @@ def test_a_missing_secret_names_its_variable_or_file(tmp_path: Path, monkeypatch
         SecretSource(env="A_TOKEN").read("it", tmp_path)
     with pytest.raises(BadSetting, match="nowhere"):
         SecretSource(file=Path("nowhere")).read("it", tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://graph.test:port", "graph.test", "https://graph.test:99999", "https://g?x=1"])
+def test_a_bad_address_of_graph_is_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTOVER_GRAPH_URL", url)
+    with pytest.raises(BadSetting, match=r"^CUTOVER_GRAPH_URL: the address [^\n]*$"):
+        read_settings()

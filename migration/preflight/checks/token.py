@@ -24,9 +24,13 @@ class TokenCheck:
         if facts.app_id is not None and facts.app_id != number.state.app_id:
             message = f"the token is of app {facts.app_id}, the profile of app {number.state.app_id}"
             return CheckResult(self.name, Verdict.FAIL, message, RUNBOOK)
+        if facts.scopes is None:
+            return CheckResult(self.name, Verdict.WARN, "what the token may do cannot be read", RUNBOOK)
         missing = [scope for scope in NEEDED if facts.scopes and scope not in facts.scopes]
         if missing:
             return CheckResult(self.name, Verdict.FAIL, f"the token may not do {', '.join(missing)}", RUNBOOK)
+        if facts.expires_at is None:
+            return CheckResult(self.name, Verdict.WARN, "when the token ends cannot be read", RUNBOOK)
         if facts.expires_at and datetime.fromtimestamp(facts.expires_at, UTC) < number.now + WARN_BEFORE:
             return CheckResult(self.name, Verdict.WARN, f"the token ends within {WARN_BEFORE.days} days", RUNBOOK)
         return CheckResult(self.name, Verdict.PASS, f"profile {number.state.profile} is accepted")

@@ -8,7 +8,9 @@ import httpx
 from pydantic import SecretStr
 
 from migration.clients.graph import GraphApi
-from migration.clients.http import DeadlineTransport
+from migration.clients.http import HttpClient
+from migration.clients.transports import DeadlineTransport
+from migration.clock import SystemClock
 
 BASE = "https://graph.test/v25.0"
 TOKEN = SecretStr("EAAG-a-token-of-the-system-user")
@@ -22,8 +24,8 @@ Answering = Callable[[httpx.Request], httpx.Response]
 def graph_api(
     answer: Answering, *, secret: SecretStr | None = None, boot: Callable[[], float] = lambda: 0.0
 ) -> GraphApi:
-    def client() -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=DeadlineTransport(httpx.MockTransport(answer), boot))
+    def client() -> HttpClient:
+        return HttpClient(DeadlineTransport(httpx.MockTransport(answer), boot), SystemClock())
 
     return GraphApi(client(), client, BASE, TOKEN, secret)
 

@@ -223,9 +223,12 @@ async def test_a_profile_is_translated_for_cloud() -> None:
     ("stats", "queued"),
     [
         ({"stats": {"app": {"callback_queue_size": {"data": [{"value": 3}, {"value": "4"}]}}}}, 7),
-        ({"stats": {"app": {}}}, 0),
-        ({}, 0),
+        ({"stats": {"app": {"callback_queue_size": {"data": [{"value": "0.0"}, {"value": 0.0}]}}}}, 0),
+        ({"stats": {"app": {"callback_queue_size": {"data": [{"value": 0}, {"value": None}]}}}}, None),
+        ({"stats": {"app": {"callback_queue_size": {"data": []}}}}, None),
+        ({"stats": {"app": {}}}, None),
+        ({}, None),
     ],
 )
-async def test_waiting_callbacks_are_summed_over_nodes(stats: Any, queued: int) -> None:
+async def test_waiting_callbacks_are_summed_over_nodes(stats: Any, queued: int | None) -> None:
     assert await client_with_responses("/v1/stats/app", stats)[0].callback_queue() == queued

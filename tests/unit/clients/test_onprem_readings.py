@@ -9,9 +9,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from migration.clients.http import HttpClient
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.onprem_reading import Reading
+from migration.clock import SystemClock
 from tests.unit.clients.webapp_stub import PASSWORD, Webapp, client_with_responses, error_response, onprem
 
 HEALTH, SUPPORT = "/v1/health", "/v1/support"
@@ -129,8 +131,8 @@ async def test_a_reading_without_an_expiry_is_still_a_reading() -> None:
 # -- over real sockets
 
 
-def client_at(port: int) -> tuple[OnPremApi, httpx.AsyncClient]:
-    http = httpx.AsyncClient(trust_env=False)
+def client_at(port: int) -> tuple[OnPremApi, HttpClient]:
+    http = HttpClient(httpx.AsyncHTTPTransport(), SystemClock())
     logged_in = LoginSession(SecretStr("token"), datetime.now(UTC) + timedelta(days=1))
     return OnPremApi(http, f"http://127.0.0.1:{port}", "admin", PASSWORD, logged_in, "client-1"), http
 

@@ -11,9 +11,11 @@ from pydantic import SecretStr
 from migration.clients.commands import NamedCommand, NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
+from migration.clients.http import HttpClient
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.traffic_hooks import HookVetoed, TrafficHooks
+from migration.clock import SystemClock
 from migration.errors import CredentialsRefused, MigrationError, Rejected
 from migration.scrubbing.texts import SHOWN
 
@@ -32,8 +34,8 @@ def echo(request: httpx.Request) -> str:
     return f"{request.url} {headers} {request.content.decode()} 3 465 778-6453"
 
 
-def client(answer) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+def client(answer) -> HttpClient:
+    return HttpClient(httpx.MockTransport(answer), SystemClock())
 
 
 def assert_clean(exc: MigrationError) -> None:

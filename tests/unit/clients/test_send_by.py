@@ -10,10 +10,12 @@ import pytest
 from pydantic import SecretStr
 
 from migration.clients.graph import GraphApi
-from migration.clients.http import SEND_BY, DeadlineTransport, ReadOnlyTransport, TooLate
+from migration.clients.http import SEND_BY, HttpClient, TooLate
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.traffic_hooks import TrafficHooks
+from migration.clients.transports import DeadlineTransport, ReadOnlyTransport
+from migration.clock import SystemClock
 from migration.errors import Transient, WriteRefused
 from tests.unit.clients.graph_stub import NUMBER, TOKEN
 
@@ -73,19 +75,17 @@ def clock_showing(*readings: float) -> Callable[[], float]:
     return lambda: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
-def graph_api_at(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[httpx.AsyncClient]]:
-    clients: list[httpx.AsyncClient] = []
+def graph_api_at(url: str, boot: Callable[[], float]) -> tuple[GraphApi, list[HttpClient]]:
+    clients: list[HttpClient] = []
 
-    def client() -> httpx.AsyncClient:
-        clients.append(
-            httpx.AsyncClient(transport=DeadlineTransport(httpx.AsyncHTTPTransport(), boot), trust_env=False)
-        )
+    def client() -> HttpClient:
+        clients.append(HttpClient(DeadlineTransport(httpx.AsyncHTTPTransport(), boot), SystemClock()))
         return clients[-1]
 
     return GraphApi(client(), client, url, TOKEN), clients
 
 
-async def close_all(clients: list[httpx.AsyncClient]) -> None:
+async def close_all(clients: list[HttpClient]) -> None:
     for client in clients:
         await client.aclose()
 
@@ -168,7 +168,7 @@ async def test_a_request_without_a_deadline_is_sent(server: Server) -> None:
 # -- a dry run
 
 
-def refusing_client() -> tuple[httpx.AsyncClient, list[str]]:
+def refusing_client() -> tuple[HttpClient, list[str]]:
     requests: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -177,7 +177,7 @@ def refusing_client() -> tuple[httpx.AsyncClient, list[str]]:
             200, json={"success": True, "users": [{"token": "t"}], "settings": {"data": "b"}, "health": {}}
         )
 
-    return httpx.AsyncClient(transport=ReadOnlyTransport(httpx.MockTransport(answer))), requests
+    return HttpClient(ReadOnlyTransport(httpx.MockTransport(answer)), SystemClock()), requests
 
 
 async def test_a_dry_run_may_read_log_in_and_make_a_backup() -> None:

@@ -10,7 +10,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from migration.clients.http import HttpClient
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed, TrafficHooks
+from migration.clock import SystemClock
 from migration.errors import MigrationError, Rejected, Transient
 from migration.scrubbing.texts import SafeText
 from sandbox.app import Sandbox
@@ -22,7 +24,7 @@ LATER = 10_000.0
 
 
 def hooks(answer: Callable[[httpx.Request], httpx.Response]) -> TrafficHooks:
-    return TrafficHooks(httpx.AsyncClient(transport=httpx.MockTransport(answer)), URL, SECRET)
+    return TrafficHooks(HttpClient(httpx.MockTransport(answer), SystemClock()), URL, SECRET)
 
 
 def hooks_answering(status: int, body: Any = None) -> TrafficHooks:
@@ -132,7 +134,7 @@ async def test_the_senders_of_the_sandbox_accept_the_signature() -> None:
         "epoch": 0,
         "deadline": "2099-01-01T00:00:00+00:00",
     }
-    http = httpx.AsyncClient(transport=sandbox.transport())
+    http = HttpClient(sandbox.transport(), SystemClock())
     hooks_with_secret = TrafficHooks(http, manifest["hook_url"], SecretStr(manifest["hook_secret"]))
     assert await hooks_with_secret.announce(body, "1:pause_sends:0", send_by=LATER) == HookDone()
     hooks_with_another = TrafficHooks(http, manifest["hook_url"], SecretStr("another"))

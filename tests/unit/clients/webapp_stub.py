@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from migration.clients.http import HttpClient
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
+from migration.clock import SystemClock
 
 PASSWORD = SecretStr("Adm1n!password")
 LATER = 10_000.0
@@ -46,7 +48,7 @@ class Webapp:
 
 
 def onprem(answer: Answering, session: LoginSession | None = None) -> OnPremApi:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    http = HttpClient(httpx.MockTransport(answer), SystemClock())
     return OnPremApi(http, "https://client.test", "admin", PASSWORD, session or LoginSession(), "client-1")
 
 

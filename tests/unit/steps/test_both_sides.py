@@ -1,5 +1,6 @@
 """What the answers of both sides mean together: every combination of readings, and what contradicts itself."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -132,6 +133,8 @@ def test_registered_on_cloud_takes_both_words(cloud: CloudNumber, registered: bo
         (expiring(SERVING, NOW + timedelta(days=1)), {"expires_at": NOW.isoformat()}, NOW, False),
         (None, {"expires_at": NOW.isoformat()}, NOW, True),
         (None, {}, NOW, False),
+        (replace(SERVING, expiry_readable=False), {}, AFTER_SUNSET, False),
+        (replace(SERVING, expiry_readable=False), {"expires_at": NOW.isoformat()}, AFTER_SUNSET, True),
     ],
     ids=[
         "a second before the sunset",
@@ -144,6 +147,8 @@ def test_registered_on_cloud_takes_both_words(cloud: CloudNumber, registered: bo
         "what it says now outweighs the snapshot",
         "no instance, expired by the snapshot",
         "no instance, before the sunset",
+        "it names a time that cannot be read",
+        "it names a time that cannot be read, and the snapshot had one",
     ],
 )
 async def test_expired(
@@ -231,3 +236,14 @@ def test_a_number_of_any_other_status_may_be_moved(status: str) -> None:
 def test_a_number_of_the_business_app_is_not_moved_whatever_its_status() -> None:
     stop = not_movable(CloudNumber(id="1", platform_type="ON_PREMISE", status="CONNECTED", is_on_biz_app=True))
     assert stop == Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
+
+
+def test_a_number_of_which_that_cannot_be_read_is_not_moved_either() -> None:
+    stop = not_movable(CloudNumber(id="1", status="CONNECTED", is_on_biz_app=["yes"]))  # type: ignore[arg-type]
+    assert stop is not None
+    assert stop.reason == "what Graph shows of the WhatsApp Business app cannot be read"
+
+
+async def test_a_status_that_cannot_be_read_proves_no_outage() -> None:
+    number = make_both(CloudNumber(id="1"), None, now=AFTER_SUNSET)
+    assert side_of(await read_both(number), number) is Side.UNKNOWN

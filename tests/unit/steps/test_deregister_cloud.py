@@ -194,3 +194,8 @@ async def test_apply_deregisters_once_on_cloud_only() -> None:
         ("deregister", {"phone_number_id": PHONE_NUMBER_ID, "send_by": SEND_BY})
     ]
     assert onprem.script.calls == []
+
+
+async def test_a_platform_that_cannot_be_read_does_not_prove_that_the_number_is_off_cloud() -> None:
+    probe = await STEP.probe(number_with(CloudNumber(id="1")), INTENT)
+    assert isinstance(probe, CannotTell)

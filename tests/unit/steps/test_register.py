@@ -117,6 +117,13 @@ async def test_embedded_signup_ends_after_fourteen_days(onboarded: datetime | No
         assert obstacle is None
 
 
+async def test_a_time_of_the_signup_that_cannot_be_read_is_not_in_time() -> None:
+    cloud = CloudNumber.model_validate(REGISTERED_NOWHERE.model_dump() | {"last_onboarded_time": "1e999"})
+    number = make_both(cloud, None, secrets=FakeSecrets(pin="112233"), itinerary="ONBOARD")
+    obstacle = await WITHOUT.check(number)
+    assert obstacle == Blocked("when Embedded Signup was cannot be read", "runbooks/embedded-signup-again.md")
+
+
 async def test_the_sentence_counts_the_days_since_the_signup() -> None:
     cloud = REGISTERED_NOWHERE.model_copy(update={"last_onboarded_time": NOW - timedelta(days=15, hours=3)})
     number = make_both(cloud, None, secrets=FakeSecrets(pin="112233"), itinerary="ONBOARD")

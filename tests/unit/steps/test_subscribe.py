@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from migration.clients.graph_models import SubscribedApp
+from migration.errors import Transient
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.subscribe import Subscribe
@@ -50,6 +51,14 @@ async def test_probe(apps: tuple[SubscribedApp, ...], probe: Done | NotDone, int
     graph = FakeGraph(subscribed_apps=apps)
     assert await STEP.probe(make_number(graph), intent) == probe
     assert graph.script.arguments("subscribed_apps") == [{"waba_id": WABA_ID}]
+
+
+async def test_an_app_that_cannot_be_read_may_be_ours_so_nothing_is_sent_over_it() -> None:
+    unreadable = SubscribedApp(app_id="")
+    with pytest.raises(Transient, match="it may be our app"):
+        await STEP.probe(make_number(FakeGraph(subscribed_apps=(ANOTHER, unreadable))), None)
+    found = await STEP.probe(make_number(FakeGraph(subscribed_apps=(unreadable, OURS))), None)
+    assert isinstance(found, Done)
 
 
 async def test_each_probe_reads_anew_when_the_list_goes_backwards() -> None:
