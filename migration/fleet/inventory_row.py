@@ -229,7 +229,7 @@ class RowReader:
                     self.report("onprem_url", f"is empty, but {column} is given")
             return None
         problem = address_problem(url)
-        if problem is not None:
+        if problem is not None and self.is_good("onprem_url"):
             self.report("onprem_url", problem)
         for column in ("onprem_username", "onprem_password"):
             self._required(column)
