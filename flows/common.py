@@ -18,6 +18,7 @@ from pydantic import Field
 from migration.app import EXPECTED_ERRORS, App, open_app
 from migration.engine.runner import Busy, sentence
 from migration.errors import OperationRefused
+from migration.runtime.stop_request import stopping_on_sigterm
 from migration.settings import read_settings
 from migration.steps.outcomes import Advanced, Blocked, Outcome, Reopen
 
@@ -45,9 +46,14 @@ class RequestedItinerary(StrEnum):
 
 @asynccontextmanager
 async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
-    """The object graph with the settings of this process, which a flow run inherits from its worker."""
-    async with open_app(read_settings(), dry_run=dry_run) as app:
-        yield app
+    """The object graph with the settings of this process, which a flow run inherits from its worker.
+
+    A cancellation in Prefect's pages and a worker that ends both send SIGTERM: numbers that are past their gate are
+    finished first, and only then Prefect hears of the signal.
+    """
+    with stopping_on_sigterm() as stop:
+        async with open_app(read_settings(), dry_run=dry_run, stop=stop) as app:
+            yield app
 
 
 def prefect_state(outcome: Outcome | Busy, message: str) -> State[Any]:

@@ -22,6 +22,7 @@ from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
+from migration.runtime.stop_request import StopRequest
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import AdminSettings, Settings, read_admin_settings
 from migration.steps.both_sides import read_sides
@@ -158,6 +159,7 @@ class App:
     randomness: Randomness
     holder: str  # this worker's name in the leases that it holds
     is_gone: Callable[[str], bool]  # whether the worker of that name is known to have exited
+    stop: StopRequest  # whether this process was asked to end
 
 
 @asynccontextmanager
@@ -172,6 +174,7 @@ async def open_app(
     holder: str | None = None,
     is_gone: Callable[[str], bool] = is_gone,
     commands: NamedCommands | None = None,
+    stop: StopRequest | None = None,
 ) -> AsyncIterator[App]:
     """Open the database and build the rest. Tests replace single parts.
 
@@ -180,6 +183,7 @@ async def open_app(
     clock = clock or SystemClock()
     sql_clock = sql_clock or DatabaseClock()
     holder = holder or holder_name()
+    stop = stop or StopRequest()
     admin, vault = read_admin_settings(settings.admin_path), Vault(settings.keys())
     async with AsyncExitStack() as stack:
         database = open_database(settings.database)
@@ -194,7 +198,7 @@ async def open_app(
         commands = commands or NamedCommands(admin.commands, dry_run=dry_run, boot_time=clock.boot_time)
         clients = ClientFactory(http, secret_store, admin, settings, commands)
         loader = NumberLoader(clients, queries, secret_store, randomness)
-        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides)
+        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop)
         yield App(
             settings=settings,
             admin=admin,
@@ -207,9 +211,10 @@ async def open_app(
             clients=clients,
             loader=loader,
             executor=executor,
-            runner=NumberRunner(executor, clock),
+            runner=NumberRunner(executor, clock, stop),
             clock=clock,
             randomness=randomness,
             holder=holder,
             is_gone=is_gone,
+            stop=stop,
         )

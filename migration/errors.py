@@ -52,6 +52,10 @@ class OutcomeUnknown(MigrationError):
     """A write got no response, or one that does not show whether it had its effect."""
 
 
+class Stopped(Exception):
+    """The worker was asked to stop, so it begins nothing with this number. No MigrationError: nothing failed."""
+
+
 class Rejected(MigrationError):
     """The API, a hook or a command refused the call.
 

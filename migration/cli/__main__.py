@@ -1,10 +1,11 @@
 """The `cutover` command: lists the verbs, and turns errors of usage into one line."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
@@ -34,14 +35,18 @@ from migration.cli import (
     sweep,
     worker,
 )
-from migration.cli.exit_codes import ExitCode
+from migration.cli.exit_codes import STOPPED, ExitCode
 from migration.cli.output import error_document, print_error
+from migration.runtime.stop_request import end_now, install
 
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
 Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 10 no such number or wave,
 11 held by another worker, 12 credentials refused.
 """
+
+# What a shell shows for a command that SIGPIPE ended, such as `cutover status | head`.
+OUTPUT_CLOSED = 141
 
 # Typer exports one of click's usage errors. Its parent class covers all of them, whichever click Typer contains.
 (UsageError,) = cast("tuple[type[Exception]]", typer.BadParameter.__bases__)
@@ -136,7 +141,36 @@ app.command(
 )(sandbox.sandbox)
 
 
-def main() -> None:
+def main() -> NoReturn:
+    """The command. Quiet where its output is read no more, and where it was stopped by hand."""
+    stop = install()
+    exit_code = _end_of(_main)
+    if stop.requested or exit_code == OUTPUT_CLOSED:
+        # A thread or a socket may hang, or the pipe be broken; neither may keep the process or make it speak.
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        end_now(exit_code)
+    sys.exit(exit_code)
+
+
+def _end_of(work: Callable[[], None]) -> int:
+    """Its exit code. Errors that have no line of their own keep their traceback."""
+    exit_code: int = ExitCode.DONE
+    try:
+        try:
+            work()
+        except SystemExit as exc:
+            exit_code = exc.code if isinstance(exc.code, int) else ExitCode.DONE if exc.code is None else ExitCode.ERROR
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print_error(STOPPED)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return OUTPUT_CLOSED
+    return exit_code
+
+
+def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(

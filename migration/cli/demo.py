@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import signal
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from migration.cli.output import print_error, print_json, print_line, print_tabl
 from migration.demo.demo_run import MIN_NUMBERS, DemoRun
 from migration.demo.report import COLUMNS, DemoResult, problems, summary, table_rows
 from migration.demo.servers import DemoServers, DidNotStart
+from migration.runtime.stop_request import before_sudden_end
 
 
 def demo(
@@ -48,7 +48,6 @@ def _make_folder(folder: Path | None) -> Path:
 
 
 async def _demo(folder: Path, numbers: int | None, as_json: bool) -> int:
-    _cancel_on_signal()
     try:
         return await _run(folder, numbers, as_json)
     except DidNotStart as exc:
@@ -69,7 +68,8 @@ async def _run(folder: Path, numbers: int | None, as_json: bool) -> int:
         print_line(f"{time.monotonic() - began:5.1f} s  {text}", as_json=as_json)
 
     async with DemoServers(folder) as servers:
-        result = await DemoRun(servers, print_event, numbers).run()
+        with before_sudden_end(servers.kill):
+            result = await DemoRun(servers, print_event, numbers).run()
     wrong = problems(result)
     _print_result(result, as_json)
     for problem in wrong:
@@ -93,11 +93,3 @@ def _print_result(result: DemoResult, as_json: bool) -> None:
         f"sandbox: {figures['calls']['register']} calls of register, {figures['double_effects']} of them twice, "
         f"{figures['wrong_pins']} wrong PINs, {figures['sends_to_dead_side']} messages sent to a dead side"
     )
-
-
-def _cancel_on_signal() -> None:
-    """Ctrl-C, SIGTERM and a closed terminal cancel the demo; DemoServers then ends every process that it started."""
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)

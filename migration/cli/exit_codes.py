@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from migration.cli.output import print_error
 from migration.errors import CredentialsRefused, MigrationError
 from migration.fleet.importing import BadInventory
+from migration.runtime.stop_request import PROCESS, STOPPED_BY_HAND
 from state.errors import LeaseLost, NotFound, StateError
 
 
@@ -25,11 +26,23 @@ class ExitCode(IntEnum):
     NO_SUCH = 10
     HELD_BY_ANOTHER = 11
     CREDENTIALS = 12
-    INTERRUPTED = 130  # what a shell shows for a command that Ctrl-C ended
+    INTERRUPTED = STOPPED_BY_HAND  # what a shell shows for a command that Ctrl-C ended
 
 
-def run_verb(work: Coroutine[Any, Any, int]) -> NoReturn:
-    raise typer.Exit(run_to_exit_code(work))
+STOPPED = "stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there"
+
+
+def run_verb(work: Coroutine[Any, Any, int], *, ends_itself: bool = False) -> NoReturn:
+    """`ends_itself`: a request to stop does not cancel the work, which looks at `App.stop`."""
+    raise typer.Exit(run_to_exit_code(work if ends_itself else _until_stopped(work)))
+
+
+async def _until_stopped(work: Coroutine[Any, Any, int]) -> int:
+    """The work, cancelled by a request to stop. Transactions that it has begun are rolled back."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    with PROCESS.calling(lambda: loop.call_soon_threadsafe(task.cancel)):
+        return await work
 
 
 def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:
@@ -53,10 +66,8 @@ def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:
         return _os_error(exc)
     except SQLAlchemyError as exc:
         return _database_error(exc)
-    except KeyboardInterrupt:
-        print_error(
-            "stopped by hand; every number is where `cutover status` says, and `cutover run` goes on from there"
-        )
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print_error(STOPPED)
         return ExitCode.INTERRUPTED
 
 

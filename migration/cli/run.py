@@ -1,7 +1,5 @@
 """`cutover run`: move numbers from this machine, without a Prefect server."""
 
-import asyncio
-import signal
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +15,7 @@ from migration.cli.output import count_text, print_json, print_line, progress_ba
 from migration.cli.rehearsal import open_for_change
 from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
+from migration.cli.stopped import stopped_document, stopped_line
 from migration.cli.target import select_target
 from migration.operations.approval import recorded_rollback_options, released_numbers
 from migration.operations.wave_wording import wave_line, window_ended_message
@@ -46,7 +45,9 @@ def run_(
     as_json: Json = False,
 ) -> None:
     """Move numbers as far as they can go now. Safe to stop and to run again at any time."""
-    run_verb(_dry_run(what, as_json) if dry_run else _run(what, concurrency, timedelta(seconds=patience), as_json))
+    if dry_run:
+        run_verb(_dry_run(what, as_json))
+    run_verb(_run(what, concurrency, timedelta(seconds=patience), as_json), ends_itself=True)
 
 
 async def _dry_run(name: str | None, as_json: bool) -> int:
@@ -80,20 +81,19 @@ async def _describe_wave(app: App, wave: str, board: Sequence[Position]) -> tupl
 async def _run(name: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
     async with open_cli_app() as app:
         selection, board = await select_target(app, name)
-        if selection.wave is not None:
+        if selection.wave is not None and not app.stop.requested:
             concurrency = await _begin_wave(app, selection, concurrency, as_json)
         elif not board:
             usage_error("there are no numbers to move; `cutover import FILE` takes some in")
-        stop = _stop_on_signal()
         concurrency = concurrency or DEFAULT_CONCURRENCY
-        loop = WaveLoop(app, app.runner.run_one, concurrency=concurrency, patience=patience, stop=stop)
+        loop = WaveLoop(app, app.runner.run_one, concurrency=concurrency, patience=patience)
         with progress_bar("moving", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
             await loop.run(selection, lambda: _update_bar(app, name, bar, task))
         _, board = await select_target(app, name)
         for reason in loop.rejected.values():
             print_line(reason, as_json=as_json)
-        return await _report(app, board, as_json, stopped=stop.is_set())
+        return await _report(app, board, as_json)
 
 
 async def _begin_wave(app: App, selection: NumberSelection, concurrency: int | None, as_json: bool) -> int:
@@ -106,21 +106,6 @@ async def _begin_wave(app: App, selection: NumberSelection, concurrency: int | N
     return concurrency or row.concurrency
 
 
-def _stop_on_signal() -> asyncio.Event:
-    """The first Ctrl-C or SIGTERM lets running steps end; the second one ends the process at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def request_stop() -> None:
-        stop.set()
-        loop.remove_signal_handler(signal.SIGINT)
-        loop.remove_signal_handler(signal.SIGTERM)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, request_stop)
-    return stop
-
-
 async def _update_bar(app: App, name: str | None, bar: Progress, task: TaskID) -> None:
     if bar.disable:
         return
@@ -131,23 +116,23 @@ async def _update_bar(app: App, name: str | None, bar: Progress, task: TaskID) -
     bar.update(task, completed=ended, description=description)
 
 
-async def _report(app: App, board: Sequence[Position], as_json: bool, *, stopped: bool) -> int:
-    now = await app.queries.now()
+async def _report(app: App, board: Sequence[Position], as_json: bool) -> int:
+    now, stopped = await app.queries.now(), app.stop.requested
     live = [position for position in board if position.ended_at is None]
     if as_json:
         numbers = [number_document(position, now, False) for position in board]
-        print_json({"numbers": numbers, "not_moved": len(live), "stopped": stopped})
-    else:
-        for position in live:
-            _print_live(position, now)
-        on_cloud = sum(1 for position in board if position.side is Side.CLOUD)
-        print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(live)} not at their end.")
-        if stopped:
-            print_line("Stopped by hand; `cutover run` goes on from here.")
+        print_json({"numbers": numbers, "not_moved": len(live)} | stopped_document(live, now, stopped=stopped))
+        return ExitCode.NOT_ALL_MOVED if live else ExitCode.DONE
+    for position in live:
+        _print_live(position, now, stopped=stopped)
+    on_cloud = sum(1 for position in board if position.side is Side.CLOUD)
+    print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(live)} not at their end.")
+    if stopped:
+        print_line(stopped_line(live))
     return ExitCode.NOT_ALL_MOVED if live else ExitCode.DONE
 
 
-def _print_live(position: Position, now: datetime) -> None:
-    is_ready = current_status(position, now) is Status.READY
+def _print_live(position: Position, now: datetime, *, stopped: bool) -> None:
+    is_ready = current_status(position, now) is Status.READY and not stopped
     advice = "" if is_ready else f"  next: {next_command(position, now)}"
     print_line(status_line(position, now) + advice)

@@ -12,6 +12,7 @@ from migration.cli.output import print_line
 from migration.cli.session import open_cli_app
 from migration.fleet.field_facts import as_switches, as_world
 from migration.runtime.process_tree import CODE_FOLDER
+from migration.runtime.stop_request import PROCESS
 
 AS_MEASURED = "--as-measured"
 HELP = f"""{AS_MEASURED} sets switches and world as the field facts of this fleet say (`cutover fact`).
@@ -64,6 +65,8 @@ def _replace_process(arguments: Sequence[str]) -> NoReturn:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "SANDBOX_PROG": "cutover sandbox"}
     sys.stdout.flush()
     sys.stderr.flush()
+    if PROCESS.requested:  # the process that follows would not know of it
+        raise typer.Exit(ExitCode.INTERRUPTED)
     # -P: a folder named `sandbox` in the current directory must not be imported instead of the package.
     command = [sys.executable, "-P", "-m", "sandbox", *arguments]
     os.execve(sys.executable, command, environment)  # noqa: S606  our own interpreter; the arguments reach no shell

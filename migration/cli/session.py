@@ -12,6 +12,7 @@ import typer
 
 from migration.app import App, open_app
 from migration.errors import BadSetting
+from migration.runtime.stop_request import PROCESS
 from migration.settings import read_settings
 
 
@@ -20,7 +21,7 @@ class Opener(Protocol):
 
 
 def _open(*, dry_run: bool) -> AbstractAsyncContextManager[App]:
-    return open_app(read_settings(), dry_run=dry_run)
+    return open_app(read_settings(), dry_run=dry_run, stop=PROCESS)
 
 
 # How verbs open the object graph. Tests set one with a clock and remote APIs of their own.
@@ -41,7 +42,8 @@ def operator_name() -> str:
 def read_typed_line() -> str:
     """One line of standard input; empty if it is closed or not text."""
     try:
-        return sys.stdin.readline().strip() if sys.stdin is not None else ""
+        with PROCESS.interrupting():
+            return sys.stdin.readline().strip() if sys.stdin is not None else ""
     except UnicodeDecodeError:
         return ""
 
@@ -50,7 +52,8 @@ def prompt_hidden(label: str) -> str:
     """Ask for a secret without showing it. Raises typer.Abort if there is no standard input."""
     if sys.stdin is None:
         raise typer.Abort
-    return str(typer.prompt(label, hide_input=True))
+    with PROCESS.interrupting():
+        return str(typer.prompt(label, hide_input=True))
 
 
 def prefect_api_url() -> str:

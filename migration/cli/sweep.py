@@ -12,6 +12,7 @@ from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text, print_json, print_line
 from migration.cli.rehearsal import open_for_change
 from migration.cli.status import number_document
+from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from state.rows import Position
@@ -27,7 +28,7 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone."""
-    run_verb(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run))
+    run_verb(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run), ends_itself=True)
 
 
 async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
@@ -40,17 +41,22 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
             loop = WaveLoop(app, app.runner.run_one, concurrency=CONCURRENCY, patience=patience)
             await loop.run(NumberSelection(only=set(due)))
         after = before if dry_run else await _read_positions(app, due)
-        now = await app.queries.now()
+        now, stopped = await app.queries.now(), app.stop.requested
+    left = [position for position in after if position.ended_at is None]
+    exit_code = ExitCode.NOT_ALL_MOVED if stopped and left else ExitCode.DONE
     if as_json:
         numbers = [number_document(position, now, False) for position in after]
-        print_json({"dry_run": dry_run, "due": len(due), "numbers": numbers})
-        return ExitCode.DONE
+        document = {"dry_run": dry_run, "due": len(due), "numbers": numbers}
+        print_json(document | stopped_document(left, now, stopped=stopped))
+        return exit_code
     for position in after:
         label = "would take" if dry_run else "after "
         print_line(f"{label} {status_line(position, now)}  next: {next_command(position, now)}")
     if dry_run:
         print_line("Nothing was changed.")
-    return ExitCode.DONE
+    if stopped:
+        print_line(stopped_line(left))
+    return exit_code
 
 
 async def _read_positions(app: App, migration_ids: Sequence[int]) -> list[Position]:

@@ -54,6 +54,11 @@ class DemoServers:
         while self.children:
             self.children.pop().stop()
 
+    def kill(self) -> None:
+        """End all processes at once."""
+        for child in reversed(self.children):
+            child.kill()
+
     # -- settings
 
     @property

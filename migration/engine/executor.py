@@ -19,7 +19,8 @@ from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
 from migration.engine.settlement import NoEffect, Settlement
 from migration.engine.step_run import StepRun
-from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Transient
+from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Transient
+from migration.runtime.stop_request import StopRequest
 from migration.steps.number import Number
 from migration.steps.outcomes import (
     Blocked,
@@ -75,6 +76,7 @@ class StepExecutor:
         clock: Clock,
         holder: str,
         read_sides: Callable[[Number], Awaitable[Evidence]],
+        stop: StopRequest,
     ) -> None:
         self._ledger = ledger
         self._queries = queries
@@ -82,6 +84,7 @@ class StepExecutor:
         self._secrets = secrets
         self._clock = clock
         self._holder = holder
+        self._stop = stop
         self._read_sides = read_sides
         self._recorder = StepRecorder(ledger.moves, secrets)
         self._obstacles = Obstacles(queries)
@@ -107,9 +110,12 @@ class StepExecutor:
 
         Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
         numbers as it may, Conflict when it has ended or is blocked, NotFound. Safe to call again after any kill.
+        Raises Stopped where this worker was asked to stop and the number has not crossed.
         """
         lease = None
         try:
+            if self._stop.requested and not settle_only:
+                self._finish_only(await self._queries.positions.get(migration_id))
             exempt = ITINERARIES if settle_only else UNLIMITED
             lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=exempt)
             self._ahead = lease.now - self._clock.now()
@@ -118,6 +124,10 @@ class StepExecutor:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
         except StateError:
+            raise
+        except Stopped:
+            if lease is not None:
+                await self._ledger.leases.give_back(lease)
             raise
         except Exception as exc:
             if concerns_every_number(exc):
@@ -158,6 +168,11 @@ class StepExecutor:
                 if not run.called:
                     raise
                 await self._read_version(run)
+
+    def _finish_only(self, state: Position) -> None:
+        """A worker that was asked to stop goes on only with numbers that are past their point of no return."""
+        if self._stop.requested and state.crossed_at is None:
+            raise Stopped(f"{state.ref}: this worker was asked to stop before {state.next_step}")
 
     async def _block(self, migration_id: int, lease: Lease | None, exc: Exception) -> Outcome:
         """The barrier: what nobody expected in one number's run blocks that number, and never reaches another.
@@ -242,6 +257,7 @@ class StepExecutor:
     ) -> Decision:
         """Commit the intent, then make the call. `closes`: an earlier attempt that `witnesses` show had no effect."""
         state, contract = run.number.state, run.contract
+        self._finish_only(state)
         sealed = self._secrets.seal_intent(state.migration_id, state.attempts + 1, draft.secret)
         # Measured before the commit: a worker stopped anywhere from here on wakes to a passed deadline.
         send_by = self._clock.boot_time() + SEND_WITHIN.total_seconds()
@@ -267,6 +283,10 @@ class StepExecutor:
         except GateClosed as exc:
             return Decision(Held(str(exc)))
         run.attempt, run.called = attempt, True
+        if self._stop.requested and run.entry.changes_side and state.crossed_at is None:
+            # Asked to stop while the intent was committed: nothing has left yet, and nothing leaves.
+            closing = Closing(attempt, AttemptEnd.NEVER_LEFT, side_before=attempt.side_before)
+            return Decision(Waiting(run.number.now, Party.US, "its worker was stopped before the call"), closing)
         intent = Intent(attempt.key, draft.facts, draft.secret, attempt.opened_at, attempt.answer_due, send_by)
         return await self._call(run, attempt, intent)
 

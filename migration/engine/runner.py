@@ -1,9 +1,13 @@
 """Runs one number as far as it can go now. No Prefect in here."""
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from migration.clock import Clock
 from migration.engine.executor import StepExecutor
+from migration.errors import Stopped
+from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.database import is_database_error
 from state.errors import Conflict, LeaseLost
@@ -18,15 +22,16 @@ class Busy:
 
 
 class NumberRunner:
-    def __init__(self, executor: StepExecutor, clock: Clock) -> None:
+    def __init__(self, executor: StepExecutor, clock: Clock, stop: StopRequest) -> None:
         self._executor = executor
         self._clock = clock
+        self._stop = stop
 
     async def run_step(self, migration_id: int) -> Outcome | Busy:
         """One step."""
         try:
             return await self._executor.run_next(migration_id)
-        except (LeaseLost, Conflict) as exc:
+        except (LeaseLost, Conflict, Stopped) as exc:
             return Busy(str(exc))
         except Exception as exc:
             if not is_database_error(exc):
@@ -59,9 +64,26 @@ class NumberRunner:
                 return True
 
     async def wait(self, outcome: Outcome | Busy) -> None:
-        """Sleep out a short wait."""
-        if isinstance(outcome, Waiting):
-            await self._clock.sleep(max((outcome.until - self._executor.now()).total_seconds(), 0.05))
+        """Sleep out a short wait. A request to stop ends it; the next step says whether the number goes on."""
+        if not isinstance(outcome, Waiting):
+            return
+        sleep = self._clock.sleep(max((outcome.until - self._executor.now()).total_seconds(), 0.05))
+        if self._stop.requested:
+            await sleep
+        else:
+            await _unless_stopped(sleep, self._stop)
+
+
+async def _unless_stopped(work: Awaitable[None], stop: StopRequest) -> None:
+    """Wait for `work`, or for a request to stop; then `work` is cancelled."""
+    loop, stopped, working = asyncio.get_running_loop(), asyncio.Event(), asyncio.ensure_future(work)
+    with stop.calling(lambda: loop.call_soon_threadsafe(stopped.set)):
+        waiting = asyncio.ensure_future(stopped.wait())
+        try:
+            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            working.cancel()
 
 
 def sentence(outcome: Outcome | Busy) -> str:

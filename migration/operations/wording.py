@@ -30,6 +30,12 @@ def lost_its_worker(position: Position, now: datetime) -> bool:
     return position.status is Status.RUNNING and (lease_over or position.worker_gone)
 
 
+def was_begun(position: Position) -> bool:
+    """Somebody asked to move it, and it is not at its end."""
+    waits_for_its_wave = position.wave_state in (None, WaveState.PLANNED) and position.attempts == 0
+    return position.ended_at is None and not waits_for_its_wave
+
+
 def reason_text(position: Position, now: datetime) -> str | None:
     """Why the number is where it is."""
     return "its worker has ended; nobody is working on it" if lost_its_worker(position, now) else position.reason

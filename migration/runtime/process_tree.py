@@ -58,6 +58,10 @@ class ChildProcess:
         """Of the process and its descendants."""
         return marked_pids(self.mark) | ({self.pid} if self.is_running() else set())
 
+    def running_pids_of(self, command: str) -> set[int]:
+        """Of the descendants whose command line contains that text."""
+        return {pid for pid in self.running_pids() - {self.pid} if command in _command_line(pid)}
+
     def send_signal(self, number: int) -> None:
         """To the process alone; nothing happens if it has exited."""
         if self.is_running():
@@ -99,6 +103,17 @@ def _environment(path: Path) -> str:
     """Empty for a process that has exited, a zombie, or one of another user."""
     try:
         return (path / "environ").read_bytes().decode("latin-1")
+    except OSError:
+        return ""
+
+
+def _command_line(pid: int) -> str:
+    """Empty for a process that has exited. Without /proc, `ps` says it."""
+    path = PROC / str(pid) / "cmdline"
+    if not (PROC / "self" / "cmdline").exists():
+        return next((text for row, text in _ps_rows() if row == pid), "")
+    try:
+        return path.read_bytes().replace(b"\0", b" ").decode("latin-1")
     except OSError:
         return ""
 

@@ -57,7 +57,8 @@ class WaveLoop:
     """`patience`: the loop ends when no number becomes due within this time.
 
     `gate_patience`: how long the loop stays for a wave whose numbers are held at the gate, so that a release takes
-    effect within seconds. `stop`: when set, no further number is begun.
+    effect within seconds. When the process is asked to stop, no further number is begun, and the loop ends when those
+    that are past their gate have come to their end, to a person or to a longer wait.
     """
 
     def __init__(
@@ -68,14 +69,12 @@ class WaveLoop:
         concurrency: int,
         patience: timedelta,
         gate_patience: timedelta = timedelta(),
-        stop: asyncio.Event | None = None,
     ) -> None:
         self._app = app
         self._run_one = run_one
         self._concurrency = concurrency
         self._patience = patience
         self._gate_patience = gate_patience
-        self._stop = stop or asyncio.Event()
         self._running: dict[int, asyncio.Future[object]] = {}
         self._finished = 0  # how many runs of numbers have ended that were not rejected
         self._finished_at_start: dict[int, int] = {}  # migration id -> `_finished` when the number was last begun
@@ -88,7 +87,7 @@ class WaveLoop:
         An error of one number (a wrong key, a lost database) ends the loop after the other numbers have stopped.
         """
         try:
-            while not self._stop.is_set():
+            while not self._app.stop.requested:
                 await self._halt_waves()  # first: what the last number did may forbid the next one
                 await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
                 await self._begin_due(selection)

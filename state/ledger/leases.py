@@ -41,6 +41,20 @@ class Leases:
             raise await self._refusal(migration_id, holder)
         return Lease(migration_id, holder, row.fence, row.now, row.lease_until, row.version)
 
+    async def give_back(self, lease: Lease) -> None:
+        """Give the number up as if it had not been taken. Nothing is changed where somebody else has taken it since."""
+        given_back = (
+            update(MigrationTable)
+            .where(
+                MigrationTable.id == lease.migration_id,
+                MigrationTable.fence == lease.fence,
+                MigrationTable.status == Status.RUNNING,
+            )
+            .values(lease_holder=None, lease_until=None, moving_until=None, status=Status.READY)
+        )
+        async with self._engine.begin() as tx:
+            await tx.execute(given_back)
+
     async def end_all_of(self, holder: str) -> int:
         """End every lease of a worker that no longer runs. Returns how many; open attempts stay open.
 

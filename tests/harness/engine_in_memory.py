@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from migration.engine.executor import StepExecutor
 from migration.engine.itineraries import itinerary_named
+from migration.runtime.stop_request import StopRequest
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Outcome, Waiting
@@ -64,6 +65,7 @@ class EngineInMemory:
         if code is not None:
             self.type_code(code)
         self.find_all_inputs()
+        self.stop = StopRequest()
         self.ledger = MemoryLedger(self.row, self.now, self.journal)
         self.executor = StepExecutor(
             cast(Ledger, self.ledger),
@@ -73,6 +75,7 @@ class EngineInMemory:
             self.clock,
             HOLDER,
             read_sides,
+            self.stop,
         )
 
     def now(self) -> datetime:

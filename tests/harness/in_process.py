@@ -18,6 +18,7 @@ from migration.clock import Clock
 from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
 from migration.operations.codes import enter_code
+from migration.runtime.stop_request import StopRequest
 from migration.scrubbing.texts import SafeText
 from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Waiting
@@ -77,6 +78,7 @@ class Harness:
     workers: int = 0
     dead: set[str] = field(default_factory=set)  # workers that are known to have exited
     seed: int = 1
+    stop: StopRequest = field(default_factory=StopRequest)  # of every worker
     before_answer: Callable[[httpx.Request], Awaitable[None]] | None = None  # the far side has acted already
 
     @asynccontextmanager
@@ -96,6 +98,7 @@ class Harness:
             randomness=dice.randbytes,
             holder=f"worker-{self.workers}",
             is_gone=self.dead.__contains__,
+            stop=self.stop,
             commands=SandboxCommands(self),
         ) as app:
             event.listen(app.database.sync_engine, "commit", lambda _connection: self.crash_point.committed())

@@ -81,7 +81,7 @@ async def test_a_worker_with_a_wrong_clock_waits_as_long_as_any_other(make_harne
     clock = SkewedClock(harness, ahead)
     async with harness.worker(clock=clock) as app:
         before = len(harness.sandbox.world.calls)
-        outcome = await NumberRunner(app.executor, clock).run_one(position.migration_id)
+        outcome = await NumberRunner(app.executor, clock, app.stop).run_one(position.migration_id)
         assert isinstance(outcome, Advanced)
         assert outcome.ended
     assert 10 <= clock.sleeps <= 30

@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import Busy, NumberRunner, sentence
+from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.enums import Party
 from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound
@@ -36,7 +37,7 @@ class FakeExecutor:
 def make_runner(*outcomes: Any, ahead: timedelta = timedelta()) -> tuple[NumberRunner, FakeExecutor, FakeClock]:
     clock = FakeClock(NOW)
     executor = FakeExecutor(clock, list(outcomes), ahead)
-    return NumberRunner(cast(StepExecutor, executor), clock), executor, clock
+    return NumberRunner(cast(StepExecutor, executor), clock, StopRequest()), executor, clock
 
 
 def wait_of(seconds: float) -> Waiting:
