@@ -195,7 +195,8 @@ async def open_app(
         secret_store = SecretStore(vault, Secrets(database, sql_clock), BackupShelf(settings.backup_folder))
         http = HttpClients(clock, dry_run=dry_run, transport=transport)
         stack.push_async_callback(http.aclose)
-        commands = commands or NamedCommands(admin.commands, dry_run=dry_run, boot_time=clock.boot_time)
+        own_clock = None if isinstance(clock, SystemClock) else clock.boot_time
+        commands = commands or NamedCommands(admin.commands, dry_run=dry_run, boot_time=own_clock)
         clients = ClientFactory(http, secret_store, admin, settings, commands)
         loader = NumberLoader(clients, queries, secret_store, randomness)
         executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop)

@@ -16,6 +16,7 @@ from migration.errors import Rejected, Transient, WriteRefused
 from migration.runtime import command_guard
 from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
+LONGEST_S = 50.0  # of one command; within the longest call of the steps that run one
 MAX_STDERR_BYTES = 100_000  # read of what a failed command wrote to its standard error
 _SECRET = r"[\w-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|pin|api[-_]?key)"
 _SECRET_ARGUMENT = re.compile(rf"{_SECRET}=(.+)", re.IGNORECASE | re.DOTALL)
@@ -30,7 +31,7 @@ class NamedCommand(BaseModel):
 
     argv: tuple[str, ...] = Field(min_length=1)
     arguments: Mapping[str, str] = {}
-    timeout_s: float = Field(30.0, gt=0, le=50)
+    timeout_s: float = Field(30.0, gt=0, le=LONGEST_S)
 
     @field_validator("arguments")
     @classmethod
@@ -73,6 +74,12 @@ class NamedCommands:
         self._commands = commands
         self._dry_run = dry_run
         self._boot_time = boot_time or SystemClock().boot_time
+        self._is_real = boot_time is None  # otherwise another process cannot read that clock
+
+    def limit_s(self, name: str) -> float:
+        """For how many seconds a command may run; the longest that any may where the admin file does not name it."""
+        command = self._commands.get(name)
+        return command.timeout_s if command is not None else LONGEST_S
 
     async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
         """Run a command to its end. One that exceeds its `timeout_s` is killed with its children, and has failed.
@@ -88,7 +95,9 @@ class NamedCommands:
         if self._dry_run:
             raise WriteRefused(f"a dry run stops before the command {name}")
         self.check_deadline(name, send_by)
-        guard = (sys.executable, "-I", "-S", str(command_guard.__file__), f"{command.timeout_s:g}")
+        # The guard looks at the clock again: this process may be stopped between the line above and its start.
+        limits = (repr(send_by if self._is_real else float("inf")), repr(command.timeout_s))
+        guard = (sys.executable, "-I", "-S", str(command_guard.__file__), *limits)
         # A file, not a pipe: what a command leaves running may keep a pipe open for ever.
         with tempfile.TemporaryFile() as stderr:
             process = await asyncio.create_subprocess_exec(
@@ -104,6 +113,8 @@ class NamedCommands:
             finally:
                 assert process.stdin is not None
                 process.stdin.close()
+            if exit_code == command_guard.LATE and _lines(stderr)[-1:] == [command_guard.LATE_LINE]:
+                raise Transient(f"command {name}: not run, for its time had passed")
             return _result(exit_code, command.timeout_s, stderr, Scrubber(_secrets_of(argv)))
 
     def check_deadline(self, name: str, send_by: float) -> None:
@@ -123,9 +134,13 @@ def _result(exit_code: int, timeout_s: float, stderr: IO[bytes], scrubber: Scrub
         return CommandResult(True, as_safe("done"))
     if exit_code == command_guard.KILLED:
         return CommandResult(False, as_safe(f"not done after {timeout_s:g} s; killed"))
-    stderr.seek(0)
-    lines = stderr.read(MAX_STDERR_BYTES).decode(errors="replace").strip().splitlines()
+    lines = _lines(stderr)
     if exit_code == command_guard.NOT_FOUND and lines and "cannot be run: " in lines[-1]:
         return CommandResult(False, scrubber.text(lines[-1]))
     said = scrubber.text(lines[-1]) if lines else "no words"
     return CommandResult(False, as_safe(f"exit code {exit_code}: {said}"))
+
+
+def _lines(stderr: IO[bytes]) -> list[str]:
+    stderr.seek(0)
+    return stderr.read(MAX_STDERR_BYTES).decode(errors="replace").strip().splitlines()

@@ -18,7 +18,7 @@ from migration.engine.obstacles import Obstacles
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
 from migration.engine.settlement import NoEffect, Settlement
-from migration.engine.step_run import StepRun
+from migration.engine.step_run import SEND_WITHIN, StepRun
 from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Transient
 from migration.runtime.stop_request import StopRequest
 from migration.steps.number import Number
@@ -43,8 +43,6 @@ from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
 from state.rows import Lease, OpenAttempt, Position
 
-# From the moment an intent is measured to the moment its first byte may leave.
-SEND_WITHIN = timedelta(seconds=5)
 # Recovery itineraries bypass the wave's concurrency limit.
 UNLIMITED = frozenset(
     {ItineraryName.ABORT.value, ItineraryName.BACK_TO_ONPREM.value, ItineraryName.FORWARD_RECOVERY.value}

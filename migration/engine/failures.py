@@ -81,11 +81,10 @@ class FailurePolicy:
         """A Reopen whose step then found nothing to do would have the same call refused until no call is left."""
         if not isinstance(outcome, Reopen) or outcome.step == attempt.step:
             return outcome
-        for earlier in reversed(await self._queries.records.attempts(run.number.state.migration_id)):
-            if earlier["step"] == outcome.step:
-                break
-            if earlier["step"] == attempt.step and earlier["ended"] == AttemptEnd.REFUSED:
-                return Blocked(f"{outcome.because}; {outcome.step} found nothing to do", REFUSED_PAGE)
+        records, migration_id = self._queries.records, run.number.state.migration_id
+        refused = await records.last_refused(migration_id, attempt.step)
+        if refused is not None and refused["number"] > await records.last_number(migration_id, outcome.step):
+            return Blocked(f"{outcome.because}; {outcome.step} found nothing to do", REFUSED_PAGE)
         return outcome
 
     def after_refused_reading(self, run: StepRun, exc: Rejected) -> Decision:

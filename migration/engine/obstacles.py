@@ -2,10 +2,14 @@
 
 from datetime import datetime
 
+from migration.engine.refusals import page_of
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Blocked, Held, Reopen, Waiting
-from state.enums import AttemptEnd, Party
+from state.enums import Party
 from state.queries.queries import Queries
+
+# How often a stop or start command is run before a person looks at it.
+COMMANDS_WITHOUT_EFFECT = 3
 
 
 class Obstacles:
@@ -23,6 +27,8 @@ class Obstacles:
             closed = await self._queries.gate.why_closed(state.migration_id, run.entry.fits_in)
             if closed is not None:
                 return Held(closed)
+        if run.contract.runs_command and (nothing := await self._does_nothing(run)) is not None:
+            return nothing
         if run.entry.changes_side:
             stale = run.stale_input()
             if stale is not None:
@@ -33,15 +39,21 @@ class Obstacles:
 
     async def _too_soon(self, run: StepRun) -> Waiting | None:
         """The same call waits until readings can show what the last one did."""
-        for earlier in reversed(await self._queries.records.attempts(run.number.state.migration_id)):
-            if earlier["step"] != run.contract.name or earlier["ended"] != AttemptEnd.REFUSED:
-                continue
-            answer = earlier["answer"]
-            if not answer:
-                return None  # its token was refused, before anything could happen
-            refused = datetime.fromisoformat(answer["at"]) if "at" in answer else earlier["ended_at"]
-            until = refused + run.contract.reads_lag
-            if run.number.now < until:
-                return Waiting(until, Party.META, "readings may lag behind the call that was refused")
-            return None
+        earlier = await self._queries.records.last_refused(run.number.state.migration_id, run.contract.name)
+        if earlier is None or not earlier["answer"]:
+            return None  # without an answer its token was refused, before anything could happen
+        answer = earlier["answer"]
+        refused = datetime.fromisoformat(answer["at"]) if "at" in answer else earlier["ended_at"]
+        until = refused + run.contract.reads_lag
+        if run.number.now < until:
+            return Waiting(until, Party.META, "readings may lag behind the call that was refused")
         return None
+
+    async def _does_nothing(self, run: StepRun) -> Blocked | None:
+        """A command that says "done" and changes nothing would run for ever, with the senders paused."""
+        name = run.contract.name
+        times = await self._queries.records.without_effect(run.number.state.migration_id, name)
+        times += run.attempt is not None  # it had none either, or it would not be made again
+        if times < COMMANDS_WITHOUT_EFFECT:
+            return None
+        return Blocked(f"{name}: the command has run {times} times and nothing has changed", page_of(name))

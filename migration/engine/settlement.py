@@ -11,7 +11,7 @@ from typing import Any
 from migration.engine.decisions import Decision, advance, wait_for
 from migration.engine.failures import UNKNOWN_OUTCOME_PAGE, FailurePolicy
 from migration.engine.refused_calls import error_of, refused_at
-from migration.engine.step_run import StepRun
+from migration.engine.step_run import SEND_WITHIN, StepRun
 from migration.errors import Rejected, Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Evidence, Intent, NotDone, Waiting
@@ -22,6 +22,8 @@ from state.rows import OpenAttempt
 
 # The longest pause between two readings while it is not known what a call did.
 BETWEEN_PROBES = timedelta(seconds=10)
+# For the end of a command and of its descendants, after its time is over.
+COMMAND_MARGIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Settlement:
             return await self._after_refusal(run, attempt, intent, attempt.refusal)
         if run.settle_only and run.contract.notifies_senders:
             return _announcement_given_up(run, attempt)
+        ends_by = _command_ends_by(run, attempt)
+        if now < ends_by:
+            # Its worker is gone, and so should the command be; one that still runs would undo what is decided now.
+            return Decision(Waiting(ends_by, Party.US, "a command of a worker that is gone may still run"))
         probe = await run.step.probe(number, intent)
         if isinstance(probe, Done):
             return advance(probe.evidence, "settled", attempt)
@@ -102,3 +108,14 @@ def _announcement_given_up(run: StepRun, attempt: OpenAttempt) -> Decision | NoE
     if not answered and run.number.now < attempt.answer_due:
         return Decision(Waiting(attempt.answer_due, Party.CUSTOMER, "an earlier announcement may still be in flight"))
     return NoEffect({"given_up": "somebody decided before the senders had answered"})
+
+
+def _command_ends_by(run: StepRun, attempt: OpenAttempt) -> datetime:
+    """Until when a command whose answer nobody heard may run, with a margin for its end."""
+    noted = run.number.note_of(run.contract.name)
+    if not run.contract.runs_command or attempt.intent.get("command") is None or noted.get("answered") == attempt.key:
+        return attempt.opened_at
+    limit_s = attempt.intent.get("limit_s")
+    if limit_s is None:
+        return attempt.answer_due  # of a release that did not write it down
+    return attempt.opened_at + SEND_WITHIN + timedelta(seconds=float(limit_s)) + COMMAND_MARGIN

@@ -1,7 +1,7 @@
 """One pass over one step of one number, under one lease: what the engine's parts hand to each other."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from migration.engine.itineraries import Itinerary, ItineraryStep
 from migration.steps.number import Number
@@ -9,6 +9,9 @@ from migration.steps.protocol import Step, StepContract
 from migration.steps.reading_cache import ReadingCache
 from state.enums import Side
 from state.rows import Lease, OpenAttempt
+
+# From the moment an intent is measured to the moment its first byte may leave, or its command may begin.
+SEND_WITHIN = timedelta(seconds=5)
 
 
 @dataclass(slots=True)

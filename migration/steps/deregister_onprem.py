@@ -27,6 +27,7 @@ class DeregisterOnPrem:
         longest_call=timedelta(seconds=60),
         reads_lag=AFTER_COMMAND,
         moves_to=Side.NEITHER,
+        runs_command=True,
     )
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
@@ -42,7 +43,9 @@ class DeregisterOnPrem:
 
     async def prepare(self, number: Number) -> Draft:
         both = await cached_sides(number)
-        return Draft({"command": _stop_command(number), "onprem_before": both.kind})
+        command = _stop_command(number)
+        limit = {"limit_s": number.commands.limit_s(command)} if command is not None else {}
+        return Draft({"command": command, "onprem_before": both.kind, **limit})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await cached_sides(number)
@@ -88,7 +91,9 @@ class DeregisterOnPrem:
         if not result.ok:
             raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail, None, None, None)
         return CannotTell(
-            number.after(seconds=1), "stopped; proof is being read", {"stopped_at": number.now.isoformat()}
+            number.after(seconds=1),
+            "stopped; proof is being read",
+            {"stopped_at": number.now.isoformat(), "answered": intent.key},
         )
 
 

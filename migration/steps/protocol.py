@@ -27,6 +27,7 @@ class StepContract:
     reads_lag: timedelta = timedelta()  # how long readings may show what was true before the call
     uses_code: bool = False  # the call sends the verification code that somebody typed in
     notifies_senders: bool = False  # the call is an announcement to the customer's traffic hook
+    runs_command: bool = False  # the call is a command of ours, which may run for as long as its intent says
     unsent_needs_new_key: bool = False  # an announcement whose answer was lost is made again under another key
 
 

@@ -20,7 +20,11 @@ PAGE = "runbooks/rollback-number.md"
 
 class StartOnPrem:
     contract: ClassVar[StepContract] = StepContract(
-        name="start_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60), reads_lag=AFTER_COMMAND
+        name="start_onprem",
+        promise=Promise.REPEATABLE,
+        longest_call=timedelta(seconds=60),
+        reads_lag=AFTER_COMMAND,
+        runs_command=True,
     )
 
     async def check(self, number: Number) -> None | Blocked:
@@ -31,7 +35,9 @@ class StartOnPrem:
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        return Draft({"command": _command(number)})
+        command = _command(number)
+        limit = {"limit_s": number.commands.limit_s(command)} if command is not None else {}
+        return Draft({"command": command, **limit})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         both = await cached_sides(number)
@@ -49,7 +55,8 @@ class StartOnPrem:
         )
         if not result.ok:
             raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail)
-        return CannotTell(number.after(seconds=1), "started; it has to answer", {"started_at": number.now.isoformat()})
+        note = {"started_at": number.now.isoformat(), "answered": intent.key}
+        return CannotTell(number.after(seconds=1), "started; it has to answer", note)
 
     async def _answers(self, number: Number) -> bool:
         return (await cached_sides(number)).kind in ("serving", "not_serving")

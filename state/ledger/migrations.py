@@ -11,7 +11,7 @@ from state.enums import Disposition, Side, Status
 from state.errors import Conflict, NotFound
 from state.ledger import events
 from state.ledger.guard import not_leased, refusal
-from state.models import FindingTable, MigrationTable, NumberTable, WaveTable
+from state.models import AttemptTable, FindingTable, MigrationTable, NumberTable, WaveTable
 from state.types import SqlClock
 
 
@@ -107,7 +107,7 @@ class Migrations:
     async def _skip(
         self, tx: AsyncConnection, number_id: int, now: datetime, reason: str, facts: Mapping[str, Any]
     ) -> None:
-        """End the live migration, unless it has crossed or a worker holds it."""
+        """End the live migration, unless it has crossed, a worker holds it or a call's outcome is not known."""
         ended = await tx.execute(
             update(MigrationTable)
             .where(
@@ -115,6 +115,9 @@ class Migrations:
                 MigrationTable.ended_at.is_(None),
                 MigrationTable.crossed_at.is_(None),
                 not_leased(self._clock),
+                ~select(AttemptTable.id)
+                .where(AttemptTable.migration_pk == MigrationTable.id, AttemptTable.ended.is_(None))
+                .exists(),
             )
             .values(status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None)
             .returning(MigrationTable.id)

@@ -1,15 +1,19 @@
 """What is on record of one number migration: attempts, findings, codes, events, announcements."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, literal, or_, select
 
-from state.enums import Side
+from state.enums import AttemptEnd, Side
 from state.ledger import events
 from state.models import AttemptTable, CodeTable, EventTable, FindingTable, OutboxTable
 from state.queries.reader import Reader
 from state.rows import CodeRow, EventRow, FindingRow, OpenAttempt
+from state.types import UtcDateTime
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class RecordQueries:
@@ -46,6 +50,44 @@ class RecordQueries:
             .order_by(AttemptTable.number)
         )
         return tuple(await self._reader.rows(query))
+
+    async def last_refused(self, migration_id: int, step: str) -> Mapping[str, Any] | None:
+        """The step's latest attempt that was refused: its number, its answer, and when it ended."""
+        columns = (AttemptTable.number, AttemptTable.answer, AttemptTable.ended_at)
+        query = (
+            select(*columns)
+            .where(
+                AttemptTable.migration_pk == migration_id,
+                AttemptTable.step == step,
+                AttemptTable.ended == AttemptEnd.REFUSED,
+            )
+            .order_by(AttemptTable.number.desc())
+            .limit(1)
+        )
+        rows = await self._reader.rows(query)
+        return rows[0] if rows else None
+
+    async def last_number(self, migration_id: int, step: str) -> int:
+        """The number of the step's latest attempt, 0 where there is none."""
+        query = select(func.coalesce(func.max(AttemptTable.number), 0).label("number")).where(
+            AttemptTable.migration_pk == migration_id, AttemptTable.step == step
+        )
+        return int((await self._reader.rows(query))[0]["number"])
+
+    async def without_effect(self, migration_id: int, step: str) -> int:
+        """How often the step's call had no effect since a person last said that it may be tried again."""
+        by_a_person = and_(EventTable.kind == "reopened", EventTable.facts["by"].as_string().is_not(None))
+        asked = select(func.max(EventTable.at)).where(
+            EventTable.migration_pk == migration_id,
+            or_(EventTable.kind.in_(["resolved", "switched"]), by_a_person),
+        )
+        query = select(func.count().label("times")).where(
+            AttemptTable.migration_pk == migration_id,
+            AttemptTable.step == step,
+            AttemptTable.ended == AttemptEnd.NOT_DONE,
+            AttemptTable.opened_at > func.coalesce(asked.scalar_subquery(), literal(LONG_AGO, UtcDateTime())),
+        )
+        return int((await self._reader.rows(query))[0]["times"])
 
     async def findings(self, migration_id: int, kind: str = "result") -> dict[str, FindingRow]:
         """By step: its latest result, or (`kind` "note") what it noted for its next run."""

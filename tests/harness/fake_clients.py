@@ -214,10 +214,13 @@ class FakeHooks:
 
 
 class FakeCommands:
-    """The one call of `NamedCommands`. It succeeds where nothing else is scripted."""
+    """The calls of `NamedCommands`. It succeeds where nothing else is scripted."""
 
     def __init__(self, **answers: Any) -> None:
         self.script = Script("commands", {"run": CommandResult(True, SafeText(""))} | answers)
+
+    def limit_s(self, name: str) -> float:
+        return 30.0
 
     async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
         return self.script.answer(CommandResult, "run", name=name, arguments=arguments, send_by=send_by)

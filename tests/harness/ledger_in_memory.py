@@ -250,9 +250,21 @@ class MemoryRecords:
         self._journal.enter("records.open_attempt")
         return self._row.open_attempt
 
-    async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
-        self._journal.enter("records.attempts")
-        return tuple(self._row.attempts)
+    async def last_refused(self, migration_id: int, step: str) -> Mapping[str, Any] | None:
+        self._journal.enter("records.last_refused")
+        refused = [row for row in self._of(step) if row["ended"] is AttemptEnd.REFUSED]
+        return refused[-1] if refused else None
+
+    async def last_number(self, migration_id: int, step: str) -> int:
+        self._journal.enter("records.last_number")
+        return max((int(row["number"]) for row in self._of(step)), default=0)
+
+    async def without_effect(self, migration_id: int, step: str) -> int:
+        self._journal.enter("records.without_effect")
+        return sum(1 for row in self._of(step) if row["ended"] is AttemptEnd.NOT_DONE)
+
+    def _of(self, step: str) -> list[dict[str, Any]]:
+        return [row for row in self._row.attempts if row["step"] == step]
 
 
 class MemoryGate:

@@ -1,6 +1,8 @@
 """Named commands: arguments are checked as a whole, no shell, a time limit, nothing left running."""
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 
 from migration.clients.commands import CommandResult, NamedCommand, NamedCommands
 from migration.errors import Rejected, Transient, WriteRefused
+from migration.runtime import command_guard
 from migration.scrubbing.texts import SafeText
 
 PYTHON = sys.executable
@@ -192,3 +195,104 @@ async def _seen(condition: Callable[[], bool], deadline_s: float = 30.0) -> bool
         while not condition():  # noqa: ASYNC110  another process makes it true
             await asyncio.sleep(0.02)
     return True
+
+
+# -- nothing of a command outlives it
+
+# A child that leaves its group, its session and its parent, as a daemon does; then the command hangs.
+HIDING = """
+import os, sys, time
+pids = open(sys.argv[1] + ".new", "w")
+print(os.getpid(), os.getppid(), file=pids, flush=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print(os.getpid(), file=pids, flush=True)
+        os.rename(sys.argv[1] + ".new", sys.argv[1])
+        time.sleep(1000)
+    os._exit(0)
+time.sleep(1000)
+"""
+
+
+class HangingCommand:
+    """One that hides a child, run by a worker of its own. `processes`: the command, its keeper and its child."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pids = folder / "pids"
+        self._program = script(folder, HIDING)
+
+    async def start(self, timeout_s: float = 50.0) -> asyncio.subprocess.Process:
+        run = RUN_ONE.replace("timeout_s=50", f"timeout_s={timeout_s}")
+        worker = await asyncio.create_subprocess_exec(
+            PYTHON, "-c", run, PYTHON, self._program, str(self._pids), start_new_session=True
+        )
+        assert await _seen(self._pids.exists)
+        command, keeper, child = (psutil.Process(int(pid)) for pid in self._pids.read_text().split())
+        self.processes = [command, keeper, child]
+        self.keeper, guard = keeper, keeper.parent()
+        assert guard is not None
+        self.guard = guard
+        return worker
+
+    async def is_gone(self) -> bool:
+        return await _seen(lambda: not any(_runs(process) for process in self.processes))
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_child_that_hides_ends_with_the_worker(tmp_path: Path) -> None:
+    hanging = HangingCommand(tmp_path)
+    worker = await hanging.start()
+    os.killpg(worker.pid, signal.SIGKILL)  # the worker's whole group
+    await worker.wait()
+    assert await hanging.is_gone()
+
+
+@pytest.mark.parametrize("who", ["guard", "keeper"])
+async def test_a_child_that_hides_ends_with_either_that_watches_it(tmp_path: Path, who: str) -> None:
+    hanging = HangingCommand(tmp_path)
+    worker = await hanging.start()
+    try:
+        getattr(hanging, who).kill()
+        assert await hanging.is_gone()
+    finally:
+        worker.kill()
+        await worker.wait()
+
+
+async def test_a_command_of_a_worker_that_is_stopped_ends_with_its_time(tmp_path: Path) -> None:
+    hanging = HangingCommand(tmp_path)
+    worker = await hanging.start(timeout_s=3.0)
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        assert await hanging.is_gone()
+    finally:
+        worker.kill()
+        await worker.wait()
+
+
+async def test_a_guard_that_starts_too_late_runs_nothing(tmp_path: Path) -> None:
+    """Its worker was stopped between its own look at the clock and the start of the guard."""
+    touched = tmp_path / "touched"
+    guard = (PYTHON, "-I", "-S", str(command_guard.__file__), "0.0", "50.0", "touch", str(touched))
+    process = await asyncio.create_subprocess_exec(*guard, stdin=asyncio.subprocess.PIPE, stderr=-1)
+    _, stderr = await process.communicate()
+    assert (process.returncode, stderr.decode()) == (command_guard.LATE, f"{command_guard.LATE_LINE}\n")
+    assert not touched.exists()
+
+
+async def test_an_exit_code_of_the_guard_is_the_command_s_own_where_the_command_gives_it(tmp_path: Path) -> None:
+    program = script(tmp_path, "import sys; sys.exit(125)")
+    result = await stop_command(PYTHON, program).run("stop", {}, send_by=IN_TIME)
+    assert result == CommandResult(False, SafeText("exit code 125: no words"))
+
+
+@pytest.mark.parametrize(("named", "limit_s"), [("stop", 7.0), ("another", 50.0)])
+def test_the_limit_of_a_command(named: str, limit_s: float) -> None:
+    assert stop_command("true", timeout_s=7.0).limit_s(named) == limit_s

@@ -29,8 +29,12 @@ class FakeRecords:
     def __init__(self, attempts: list[dict[str, Any]]) -> None:
         self._attempts = attempts
 
-    async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
-        return tuple(self._attempts)
+    async def last_refused(self, migration_id: int, step: str) -> Mapping[str, Any] | None:
+        refused = [row for row in self._attempts if row["step"] == step and row["ended"] is AttemptEnd.REFUSED]
+        return refused[-1] if refused else None
+
+    async def last_number(self, migration_id: int, step: str) -> int:
+        return max((row["number"] for row in self._attempts if row["step"] == step), default=0)
 
 
 class FakeGate:
@@ -178,7 +182,7 @@ VERIFY_FIRST = Rejected("Graph: 133006", 133006, SafeText("verify first"))
 
 
 def attempts(*rows: tuple[str, AttemptEnd | None]) -> list[dict[str, Any]]:
-    return [{"step": step, "ended": ended} for step, ended in rows]
+    return [{"number": place, "step": step, "ended": ended} for place, (step, ended) in enumerate(rows, start=1)]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_contract() -> None:
         longest_call=timedelta(seconds=60),
         reads_lag=timedelta(seconds=10),
         moves_to=Side.NEITHER,
+        runs_command=True,
     )
 
 
@@ -103,7 +104,7 @@ async def test_without_a_stop_command_a_client_that_is_off_passes(number: Number
 
 async def test_the_draft_names_the_command_and_how_the_client_was_before() -> None:
     assert await STEP.prepare(number_with(ON_PREMISE, SERVING)) == Draft(
-        {"command": "stop-client", "onprem_before": "serving"}
+        {"command": "stop-client", "onprem_before": "serving", "limit_s": 30.0}
     )
     assert await STEP.prepare(number_with(ON_PREMISE, None)) == Draft({"command": None, "onprem_before": "no instance"})
 
@@ -336,7 +337,9 @@ async def test_apply_runs_the_command_of_the_intent_once_and_proves_nothing() ->
     commands = FakeCommands()
     answer = await STEP.apply(make_number(commands=commands), make_intent({"command": "stop-it"}))
     assert answer == CannotTell(
-        NOW + timedelta(seconds=1), "stopped; proof is being read", {"stopped_at": NOW.isoformat()}
+        NOW + timedelta(seconds=1),
+        "stopped; proof is being read",
+        {"stopped_at": NOW.isoformat(), "answered": make_intent().key},
     )
     assert commands.script.arguments("run") == [
         {"name": "stop-it", "arguments": {"container": "wa-0001"}, "send_by": SEND_BY}

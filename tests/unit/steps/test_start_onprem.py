@@ -50,6 +50,7 @@ def test_contract(step: Step, name: str) -> None:
         promise=Promise.REPEATABLE,
         longest_call=timedelta(seconds=60),
         reads_lag=timedelta(seconds=10),
+        runs_command=True,
     )
 
 
@@ -80,7 +81,7 @@ async def test_with_a_start_command_nothing_stands_against_it_and_nothing_is_rea
 
 @pytest.mark.parametrize("step", [START, RESTART])
 async def test_the_draft_names_the_command(step: Step) -> None:
-    assert await step.prepare(make_number()) == Draft({"command": "start-client"})
+    assert await step.prepare(make_number()) == Draft({"command": "start-client", "limit_s": 30.0})
     assert await step.prepare(make_number(instance=NO_COMMAND)) == Draft({"command": None})
     assert await step.prepare(make_number(instance=None)) == Draft({"command": None})
 
@@ -119,7 +120,9 @@ async def test_apply_runs_the_command_of_the_intent_once(step: Step) -> None:
     commands = FakeCommands()
     answer = await step.apply(make_number(commands=commands), make_intent({"command": "start-it"}))
     assert answer == CannotTell(
-        NOW + timedelta(seconds=1), "started; it has to answer", {"started_at": NOW.isoformat()}
+        NOW + timedelta(seconds=1),
+        "started; it has to answer",
+        {"started_at": NOW.isoformat(), "answered": make_intent().key},
     )
     assert commands.script.arguments("run") == [
         {"name": "start-it", "arguments": {"container": "wa-0001"}, "send_by": SEND_BY}
