@@ -19,7 +19,7 @@ from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
 from migration.engine.settlement import NoEffect, Settlement
 from migration.engine.step_run import SEND_WITHIN, StepRun
-from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Transient
+from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Throttled, Transient
 from migration.runtime.stop_request import StopRequest
 from migration.steps.number import Number
 from migration.steps.outcomes import (
@@ -313,7 +313,8 @@ class StepExecutor:
 
     async def _refused(self, run: StepRun, attempt: OpenAttempt, intent: Intent, exc: Transient | Rejected) -> Decision:
         """A refused call that can move the number may have moved it: its attempt stays open until the sides show it."""
-        proved_by_reading = run.entry.changes_side or run.contract.reads_lag
+        unclear = isinstance(exc, Transient) and not isinstance(exc, Throttled) and run.contract.repeats_after
+        proved_by_reading = run.entry.changes_side or run.contract.reads_lag or unclear
         if not proved_by_reading or self._failures.leads_elsewhere(run, exc):
             return await self._failures.after_refusal(run, attempt, exc)
         refusal = record_of(exc, await self._queries.now())

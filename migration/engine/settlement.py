@@ -64,7 +64,7 @@ class Settlement:
                 unknown = f"{run.contract.name}: the outcome is not known: {probe.reason}"
                 return Decision(Blocked(unknown, UNKNOWN_OUTCOME_PAGE), note=probe.note)
             return wait_for(probe)
-        shows_by = attempt.answer_due + run.contract.reads_lag
+        shows_by = attempt.answer_due + run.contract.settles_after
         if now < shows_by:
             # The call may still be in flight: absent now is no proof, and a second call would be one too many.
             again = min(shows_by, _next_probe(run, attempt))
@@ -75,7 +75,7 @@ class Settlement:
         self, run: StepRun, attempt: OpenAttempt, intent: Intent, refusal: Mapping[str, Any]
     ) -> Decision:
         """The effect may be there in spite of the answer: before the lag of readings has passed, nothing is proved."""
-        now, lag = run.number.now, run.contract.reads_lag
+        now, lag = run.number.now, run.contract.settles_after
         shows_by, last = refused_at(refusal) + lag, attempt.answer_due + lag
         try:
             probe = await run.step.probe(run.number, intent)
@@ -87,7 +87,8 @@ class Settlement:
                 raise
             return await self._failures.after_refusal(run, attempt, error_of(refusal))
         if sides is not None and (isinstance(probe, NotDone) or sides.side is not Side.UNKNOWN or now >= last):
-            return await self._failures.after_refusal(run, attempt, error_of(refusal), sides)
+            moved = sides if run.entry.changes_side or run.contract.reads_lag else None
+            return await self._failures.after_refusal(run, attempt, error_of(refusal), moved)
         until = shows_by if sides is None else last
         reason = f"{refusal['refused']}; both sides are read until {until:%H:%M:%S} UTC"
         note = probe.note if isinstance(probe, CannotTell) else None

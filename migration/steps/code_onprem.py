@@ -13,7 +13,7 @@ import phonenumbers
 from migration.steps.both_sides import cached_sides, serving_side
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import AFTER_COMMAND, StepContract
 from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, outstanding, request_facts
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
 from state.enums import Party, Promise
@@ -74,7 +74,7 @@ class RequestCodeOnPrem:
 
 class VerifyCodeOnPrem:
     contract: ClassVar[StepContract] = StepContract(
-        name="verify_code_onprem", promise=Promise.REPEATABLE, uses_code=True
+        name="verify_code_onprem", promise=Promise.REPEATABLE, uses_code=True, repeats_after=AFTER_COMMAND
     )
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:

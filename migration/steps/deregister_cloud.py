@@ -10,9 +10,8 @@ from migration.clients.cloud_standing import CloudStanding
 from migration.steps.both_sides import cached_sides, side_of, unclear
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from migration.steps.reading_cache import BothSides
-from migration.steps.register import READS_LAG
 from migration.steps.rollback_options import RollbackState, rollback_option
 from state.enums import Promise, Side
 

@@ -10,6 +10,8 @@ from state.enums import Party, Promise, Side
 
 # A client that was told to stop or to start may answer as before for this long; the figure is ours.
 AFTER_COMMAND = timedelta(seconds=10)
+# How long Graph may go on showing what was true before a write. Undocumented; docs/unconfirmed.md.
+READS_LAG = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +27,18 @@ class StepContract:
     moves_to: Side | None = None  # where the number is once the call has taken effect
     reads_side: bool = False  # moves nothing, but its purpose is to resolve where the number is
     reads_lag: timedelta = timedelta()  # how long readings may show what was true before the call
+    # As `reads_lag`, for a call that may be repeated: how long after its deadline it is repeated at the earliest, so
+    # that one that was held up cannot take effect after the one that followed it.
+    repeats_after: timedelta = timedelta()
     uses_code: bool = False  # the call sends the verification code that somebody typed in
     notifies_senders: bool = False  # the call is an announcement to the customer's traffic hook
     runs_command: bool = False  # the call is a command of ours, which may run for as long as its intent says
     unsent_needs_new_key: bool = False  # an announcement whose answer was lost is made again under another key
+
+    @property
+    def settles_after(self) -> timedelta:
+        """How long after a call's deadline, or after a refusal of it, a reading shows what it did."""
+        return max(self.reads_lag, self.repeats_after)
 
 
 class Step(Protocol):

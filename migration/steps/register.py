@@ -19,13 +19,11 @@ from migration.clients.graph_models import Backup
 from migration.steps.both_sides import cached_sides, side_of, unclear
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from migration.steps.reading_cache import BothSides
 from migration.steps.secure_pin import PIN_PAGE
 from state.enums import Promise, Side
 
-# How long Graph may go on showing what was true before a write. Undocumented; docs/unconfirmed.md.
-READS_LAG = timedelta(seconds=60)
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/solution-providers/get-started-for-solution-partners
 EMBEDDED_SIGNUP_DAYS = 14
 SIGNUP_PAGE = "runbooks/embedded-signup-again.md"

@@ -14,13 +14,16 @@ from pydantic import SecretStr
 from migration.steps.both_sides import cached_sides, serving_side
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import AFTER_COMMAND, StepContract
 from state.enums import Promise
 
 
 class RestoreOnPrem:
     contract: ClassVar[StepContract] = StepContract(
-        name="restore_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60)
+        name="restore_onprem",
+        promise=Promise.REPEATABLE,
+        longest_call=timedelta(seconds=60),
+        repeats_after=AFTER_COMMAND,
     )
 
     async def check(self, number: Number) -> None:

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
 
 
 class RestoreProfile:
-    contract: ClassVar[StepContract] = StepContract(name="restore_profile", promise=Promise.REPEATABLE)
+    contract: ClassVar[StepContract] = StepContract(
+        name="restore_profile", promise=Promise.REPEATABLE, repeats_after=READS_LAG
+    )
 
     async def check(self, number: Number) -> None:
         return None

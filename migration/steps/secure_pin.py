@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from migration.steps.both_sides import cached_sides, graph_sets_no_pin, not_movable, unclear
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import PinProvenance, Promise
 
 PIN_PAGE = "runbooks/pin-unknown.md"
@@ -21,7 +21,7 @@ PIN_PAGE = "runbooks/pin-unknown.md"
 
 class SecurePin:
     contract: ClassVar[StepContract] = StepContract(
-        name="secure_pin", promise=Promise.REPEATABLE, fresh_for=timedelta(seconds=60)
+        name="secure_pin", promise=Promise.REPEATABLE, fresh_for=timedelta(seconds=60), repeats_after=READS_LAG
     )
 
     async def check(self, number: Number) -> None | Waiting | Blocked:

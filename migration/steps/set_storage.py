@@ -7,12 +7,14 @@ from typing import ClassVar
 
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
 
 
 class SetStorage:
-    contract: ClassVar[StepContract] = StepContract(name="set_storage", promise=Promise.REPEATABLE)
+    contract: ClassVar[StepContract] = StepContract(
+        name="set_storage", promise=Promise.REPEATABLE, repeats_after=READS_LAG
+    )
 
     async def check(self, number: Number) -> None:
         return None

@@ -9,12 +9,14 @@ from typing import ClassVar
 from migration.errors import Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
 
 
 class Subscribe:
-    contract: ClassVar[StepContract] = StepContract(name="subscribe", promise=Promise.REPEATABLE)
+    contract: ClassVar[StepContract] = StepContract(
+        name="subscribe", promise=Promise.REPEATABLE, repeats_after=READS_LAG
+    )
 
     async def check(self, number: Number) -> None:
         return None

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from migration.steps.request_code import CODE_LIVES
 from state.enums import Party, Promise
 
@@ -18,7 +18,9 @@ ANOTHER = "the right code: the one that was typed was refused"
 
 
 class VerifyCode:
-    contract: ClassVar[StepContract] = StepContract(name="verify_code", promise=Promise.REPEATABLE, uses_code=True)
+    contract: ClassVar[StepContract] = StepContract(
+        name="verify_code", promise=Promise.REPEATABLE, uses_code=True, repeats_after=READS_LAG
+    )
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
         if number.code is not None or await _verified(number):

@@ -75,6 +75,12 @@ REMOVALS = {
         "    async with asyncio.timeout(None) as scope:",
         ("tests/unit/clients/test_deadline.py::test_a_call_ends_at_its_deadline[number-_says_nothing]",),
     ),
+    "the lag before a repeatable call is made again": Removal(
+        "migration/engine/settlement.py",
+        "shows_by = attempt.answer_due + run.contract.settles_after",
+        "shows_by = attempt.answer_due + run.contract.reads_lag",
+        ("tests/unit/engine/test_second_calls.py::test_after_a_lost_answer[set_storage]",),
+    ),
     "the list that has to advance": Removal(
         "migration/clients/graph_listing.py",
         "        if cursor in seen:",

@@ -9,7 +9,7 @@ import pytest
 from migration.clients.onprem_reading import OnPremReading
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import AFTER_COMMAND, Step, StepContract
 from migration.steps.restore_onprem import RestoreOnPrem
 from state.enums import Promise, Side
 from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
@@ -40,7 +40,10 @@ def number_with(reading: OnPremReading | list[Any], *, backup: bool = True, **mo
 
 def test_contract() -> None:
     assert STEP.contract == StepContract(
-        name="restore_onprem", promise=Promise.REPEATABLE, longest_call=timedelta(seconds=60)
+        name="restore_onprem",
+        promise=Promise.REPEATABLE,
+        longest_call=timedelta(seconds=60),
+        repeats_after=AFTER_COMMAND,
     )
 
 

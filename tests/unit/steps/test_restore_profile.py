@@ -7,7 +7,7 @@ import pytest
 from migration.clients.graph_models import Profile
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.restore_profile import RestoreProfile
 from state.enums import Promise
 from tests.harness.fake_clients import FakeGraph
@@ -31,7 +31,7 @@ def number_with(profile: Profile | list[Any], before: dict[str, Any] | None = BE
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="restore_profile", promise=Promise.REPEATABLE)
+    assert STEP.contract == StepContract(name="restore_profile", promise=Promise.REPEATABLE, repeats_after=READS_LAG)
 
 
 async def test_nothing_stands_against_it() -> None:

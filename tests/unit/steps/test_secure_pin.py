@@ -8,7 +8,7 @@ import pytest
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.steps.outcomes import Blocked, Done, Evidence, NotDone
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.secure_pin import SecurePin
 from state.enums import PinProvenance, Promise
 from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
@@ -40,7 +40,9 @@ def pin_number(
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="secure_pin", promise=Promise.REPEATABLE, fresh_for=timedelta(seconds=60))
+    assert STEP.contract == StepContract(
+        name="secure_pin", promise=Promise.REPEATABLE, fresh_for=timedelta(seconds=60), repeats_after=READS_LAG
+    )
 
 
 # -- check

@@ -4,7 +4,7 @@ import pytest
 
 from migration.clients.graph_models import StorageSettings
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.set_storage import SetStorage
 from state.enums import Promise
 from tests.harness.fake_clients import FakeGraph
@@ -20,7 +20,7 @@ def storage(status: str, region: str | None = None) -> StorageSettings:
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="set_storage", promise=Promise.REPEATABLE)
+    assert STEP.contract == StepContract(name="set_storage", promise=Promise.REPEATABLE, repeats_after=READS_LAG)
 
 
 async def test_the_region_of_the_inventory_is_what_is_prepared() -> None:

@@ -7,7 +7,7 @@ import pytest
 from migration.clients.graph_models import SubscribedApp
 from migration.errors import Transient
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.subscribe import Subscribe
 from state.enums import Promise
 from tests.harness.fake_clients import FakeGraph
@@ -26,6 +26,7 @@ def test_contract() -> None:
         promise=Promise.REPEATABLE,
         longest_call=timedelta(seconds=30),
         settle_for=timedelta(minutes=5),
+        repeats_after=READS_LAG,
     )
 
 

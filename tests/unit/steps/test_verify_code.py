@@ -10,7 +10,7 @@ from migration.errors import Rejected
 from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Reopen, Waiting
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.verify_code import VerifyCode
 from state.enums import Party, Promise
 from tests.harness.fake_clients import FakeGraph, FakeSecrets
@@ -47,7 +47,9 @@ def number_with(
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="verify_code", promise=Promise.REPEATABLE, uses_code=True)
+    assert STEP.contract == StepContract(
+        name="verify_code", promise=Promise.REPEATABLE, uses_code=True, repeats_after=READS_LAG
+    )
 
 
 # -- check
