@@ -44,7 +44,7 @@ async def preflight(wave: str = "") -> Any:
         if result.verdict is not Verdict.PASS or result.rollback is not None
     ]
     await acreate_table_artifact(rows, key="preflight", description=f"preflight of {wave or 'every number'}")
-    failed = sum(1 for report in reports if report.verdict is Verdict.FAIL)
+    failed = sum(1 for report in reports if report.verdict in (Verdict.FAIL, Verdict.NOT_LOOKED))
     message = f"{len(reports) - failed} of {len(reports)} numbers would go through"
     log_lines([message])
     return Completed(name="WouldStop" if failed else "Completed", message=message)

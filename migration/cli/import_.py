@@ -10,9 +10,10 @@ from migration.cli.exit_codes import ExitCode, run_verb, usage_error
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, print_table, progress_bar
 from migration.cli.session import open_cli_app, operator_name
-from migration.fleet.census import CensusResult
-from migration.fleet.choose_itinerary import ItineraryChoice
+from migration.fleet.census import CensusResult, NotLooked
+from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary
 from migration.fleet.importing import correct_fleet, import_fleet
+from migration.scrubbing.masking import masked
 
 
 def import_(
@@ -37,10 +38,11 @@ async def _import(file: Path, as_json: bool) -> int:
             )
     if as_json:
         print_json({"imported": len(results), "numbers": [_document(result) for result in results]})
-        return ExitCode.DONE
+        return _exit_code(results)
     _print_choices(f"{count_text(len(results))} imported", results)
+    _print_unread(results)
     print_line("Next: `cutover preflight`, then `cutover run`.")
-    return ExitCode.DONE
+    return _exit_code(results)
 
 
 async def _correct(file: Path, as_json: bool) -> int:
@@ -49,37 +51,64 @@ async def _correct(file: Path, as_json: bool) -> int:
     refs = [number.ref for number in corrected]
     if as_json:
         print_json({"corrected": refs, "begun_anew": [_document(result) for result in results]})
-        return ExitCode.DONE
+        return _exit_code(results)
     print_line(f"{count_text(len(refs))} corrected: {', '.join(refs)}.")
     if results:
         _print_choices("begun anew", results)
+        _print_unread(results)
     print_line("Next: what was blocked goes on with `cutover resolve N-0001 --look-again --because TEXT`.")
-    return ExitCode.DONE
+    return _exit_code(results)
+
+
+def _not_looked(results: Sequence[CensusResult]) -> int:
+    return sum(1 for result in results if isinstance(result.choice, NotLooked))
+
+
+def _exit_code(results: Sequence[CensusResult]) -> int:
+    return ExitCode.NOT_ALL_MOVED if _not_looked(results) else ExitCode.DONE
+
+
+def _print_unread(results: Sequence[CensusResult]) -> None:
+    """What becomes of the numbers that are imported and could not be looked at."""
+    count = _not_looked(results)
+    if count:
+        print_line(f"{count_text(count)} imported without an itinerary; `cutover preflight` looks again.")
 
 
 def _print_choices(title: str, results: Sequence[CensusResult]) -> None:
-    rows = [(result.ref, _choice(result), _reason(result)) for result in results]
+    rows = [(f"{result.ref} {masked(result.e164)}", _choice(result), reason_of_choice(result)) for result in results]
     print_table(title, ("number", "way", "because"), rows)
 
 
 def _choice(result: CensusResult) -> str:
-    if isinstance(result.choice, ItineraryChoice):
-        return result.choice.itinerary.value
-    return result.choice.disposition.value
+    match result.choice:
+        case ItineraryChoice():
+            return result.choice.itinerary.value
+        case NoItinerary():
+            return result.choice.disposition.value
+        case NotLooked():
+            return "could not look"
 
 
-def _reason(result: CensusResult) -> str:
+def reason_of_choice(result: CensusResult) -> str:
+    """Why a number got its itinerary, or none."""
     if isinstance(result.choice, ItineraryChoice):
         return result.choice.reason + ("; dark on arrival" if result.choice.dark_on_arrival else "")
     return result.choice.reason
 
 
 def _document(result: CensusResult) -> dict[str, object]:
-    document: dict[str, object] = {"ref": result.ref, "because": _reason(result), "onprem": result.onprem_reading}
+    document: dict[str, object] = {
+        "ref": result.ref,
+        "because": reason_of_choice(result),
+        "onprem": result.onprem_reading,
+    }
     if isinstance(result.choice, ItineraryChoice):
         return document | {
             "itinerary": result.choice.itinerary.value,
             "side": result.choice.side.value,
             "dark_on_arrival": result.choice.dark_on_arrival,
         }
-    return document | {"disposition": result.choice.disposition.value}
+    if isinstance(result.choice, NoItinerary):
+        return document | {"disposition": result.choice.disposition.value}
+    return document | {"could_not_look": True}

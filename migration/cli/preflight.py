@@ -6,15 +6,18 @@ from typing import Annotated
 import typer
 
 from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.import_ import reason_of_choice
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, print_table, progress_bar
 from migration.cli.session import open_cli_app, operator_name
 from migration.cli.target import select_target
+from migration.fleet.census import CensusResult, NotLooked
 from migration.fleet.importing import begin_migrations
 from migration.operations.waves import reject_empty_wave
 from migration.operations.wording import number_label
 from migration.preflight.assessment import PreflightReport, run_preflight
 from migration.preflight.check import Verdict
+from migration.scrubbing.masking import masked
 from migration.steps.rollback_options import summarize_rollbacks
 
 
@@ -29,7 +32,8 @@ def preflight_(
 async def _preflight(name: str | None, as_json: bool) -> int:
     async with open_cli_app() as app:
         # An import that was interrupted left numbers without an itinerary. Choosing it only reads both sides.
-        await begin_migrations(app, {}, operator_name(), lambda done, total: None)
+        begun = await begin_migrations(app, {}, operator_name(), lambda done, total: None)
+    unread = [result for result in begun if isinstance(result.choice, NotLooked)]
     async with open_cli_app(dry_run=True) as app:
         selection, board = await select_target(app, name)
         if selection.wave is not None:
@@ -38,19 +42,35 @@ async def _preflight(name: str | None, as_json: bool) -> int:
             task = bar.add_task("", total=len(board))
             reports = await run_preflight(app, board, lambda: bar.advance(task))
     failed = sum(1 for report in reports if report.verdict is Verdict.FAIL)
+    unclear = sum(1 for report in reports if report.verdict is Verdict.NOT_LOOKED) + len(unread)
     rollbacks = summarize_reports(reports)
     if as_json:
-        print_json({"numbers": [_document(report) for report in reports], "failed": failed, "ways_back": rollbacks})
+        numbers = [_document(report) for report in reports]
+        not_begun = [{"ref": result.ref, "because": reason_of_choice(result)} for result in unread]
+        document = {"numbers": numbers, "failed": failed, "could_not_look": unclear, "ways_back": rollbacks}
+        print_json(document | {"without_itinerary": not_begun})
     else:
         _print_reports(reports)
-        print_line(f"{len(reports) - failed} of {count_text(len(reports))} would go through; {failed} would stop.")
+        _print_unread(unread)
+        total = len(reports) + len(unread)
+        through = f"{total - failed - unclear} of {count_text(total)} would go through; {failed} would stop"
+        looked = f"; {unclear} could not be looked at" if unclear else ""
+        print_line(f"{through}{looked}.")
         print_line(f"Ways back: {rollbacks}.")
-    return ExitCode.NOT_ALL_MOVED if failed else ExitCode.DONE
+    return ExitCode.NOT_ALL_MOVED if failed or unclear else ExitCode.DONE
 
 
 def summarize_reports(reports: Sequence[PreflightReport]) -> str:
     """How many numbers could go back, and why not, for whoever approves the wave."""
     return summarize_rollbacks(report.rollback for report in reports if report.rollback is not None)
+
+
+def _print_unread(unread: Sequence[CensusResult]) -> None:
+    """Imported numbers that still have no itinerary, because a side of them could not be looked at."""
+    for result in unread:
+        print_line(f"{result.ref} {masked(result.e164)}: could not look: {reason_of_choice(result)}")
+    if unread:
+        print_line("They have no itinerary yet; run `cutover preflight` again when that is mended.")
 
 
 def _document(report: PreflightReport) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_reading import Reading
+from migration.engine.barrier import concerns_every_number, log_unexpected, reason_of
 from migration.engine.itineraries import itinerary_named
-from migration.errors import MigrationError
+from migration.errors import MigrationError, Rejected, Transient
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
 from migration.scrubbing.masking import masked
@@ -35,11 +36,28 @@ class CensusNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class CensusResult:
-    """`migration_id` is None if the number got a disposition instead of a migration."""
+class CensusTarget:
+    """A number that is to be looked at. `load` reads its settings, its secrets and, where it must, Graph."""
 
     ref: str
-    choice: ItineraryChoice | NoItinerary
+    e164: str
+    load: Callable[[], Awaitable[CensusNumber]]
+
+
+@dataclass(frozen=True, slots=True)
+class NotLooked:
+    """It is imported without an itinerary: a side of it could not be looked at. `cutover preflight` looks again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CensusResult:
+    """`migration_id` is None if the number got a disposition instead of a migration, or could not be looked at."""
+
+    ref: str
+    e164: str
+    choice: ItineraryChoice | NoItinerary | NotLooked
     migration_id: int | None
     onprem_reading: str
 
@@ -67,21 +85,33 @@ class Census:
         self._code_while_on_premises = code_while_on_premises
 
     async def run(
-        self, numbers: Sequence[CensusNumber], by: str, tick: Callable[[], None] = lambda: None
+        self, targets: Sequence[CensusTarget], by: str, tick: Callable[[], None] = lambda: None
     ) -> tuple[CensusResult, ...]:
-        """Results in the order of `numbers`. Safe to repeat for numbers that have no migration yet.
+        """Results in the order of `targets`. Safe to repeat for numbers that have no migration yet.
 
-        `tick` is called after each number.
+        `tick` is called after each number. What goes wrong with one number is its own result; raises only what every
+        number would meet.
         """
         slots = asyncio.Semaphore(MAX_CONCURRENT)
 
-        async def run_one(number: CensusNumber) -> CensusResult:
+        async def run_one(target: CensusTarget) -> CensusResult:
             async with slots:
-                result = await self._run_one(number, by)
+                result = await self._run_target(target, by)
             tick()
             return result
 
-        return await gather_all(run_one(number) for number in numbers)
+        return await gather_all(run_one(target) for target in targets)
+
+    async def _run_target(self, target: CensusTarget, by: str) -> CensusResult:
+        try:
+            return await self._run_one(await target.load(), by)
+        except Exception as exc:
+            if concerns_every_number(exc):
+                raise
+            reason = reason_of(exc, "census")
+            if not isinstance(exc, Transient | Rejected):
+                log_unexpected(target.ref, reason, exc)
+            return CensusResult(target.ref, target.e164, NotLooked(reason), None, "not read")
 
     async def _run_one(self, number: CensusNumber, by: str) -> CensusResult:
         readings = await self.read_sides(number)
@@ -91,7 +121,7 @@ class Census:
             cloud = readings.cloud
             evidence = {"status": cloud.status, "platform_type": cloud.platform_type, "onprem": onprem}
             await self._ledger.migrations.dispose(number.number_id, choice.disposition, choice.reason, evidence, by)
-            return CensusResult(number.ref, choice, None, onprem)
+            return CensusResult(number.ref, number.e164, choice, None, onprem)
         migration_id = await self._ledger.migrations.start(
             number.number_id,
             itinerary=choice.itinerary,
@@ -100,7 +130,7 @@ class Census:
             side=choice.side,
             dark_since=self._now() if choice.dark_on_arrival else None,
         )
-        return CensusResult(number.ref, choice, migration_id, onprem)
+        return CensusResult(number.ref, number.e164, choice, migration_id, onprem)
 
     async def read_sides(self, number: CensusNumber) -> NumberReadings:
         """Changes nothing. If the instance serves, a trial backup is made and discarded."""

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import CloudNumber
-from migration.errors import CredentialsRefused, Rejected
+from migration.errors import CredentialsRefused, Rejected, Transient
 from migration.fleet.choose_itinerary import DELETED
 from migration.fleet.inventory_row import BadRow
 from migration.scrubbing.masking import masked
+from migration.scrubbing.texts import as_safe
 from state.ledger.fleet_rows import NewNumber
 from state.phone_spelling import is_same_number
 
@@ -19,17 +20,23 @@ async def read_listed_numbers(
 ) -> tuple[dict[str, CloudNumber], list[BadRow]]:
     """All numbers of the rows' WABAs by phone number id, and the rows that do not agree with Graph.
 
-    `graph_clients` are by name of the profile. One paged read per WABA, not one per number.
-    Raises CredentialsRefused, Transient.
+    `graph_clients` are by name of the profile. One paged read per WABA, not one per number. What could not be read now
+    is in neither: such a number is compared when it is looked at by itself.
+    Raises CredentialsRefused, and Transient if no WABA at all could be read.
     """
     numbers: dict[str, CloudNumber] = {}
     bad: list[BadRow] = []
-    for profile, waba_id in sorted({(row.profile, row.waba_id) for row in rows}):
+    unread: list[Transient] = []
+    wabas = sorted({(row.profile, row.waba_id) for row in rows})
+    for profile, waba_id in wabas:
         waba_rows = [row for row in rows if (row.profile, row.waba_id) == (profile, waba_id)]
         try:
             listed = {number.id: number for number in await graph_clients[profile].numbers(waba_id)}
         except CredentialsRefused:
             raise
+        except Transient as exc:
+            unread.append(exc)
+            continue
         except Rejected as exc:
             bad.append(BadRow(waba_rows[0].line, "waba_id", f"profile {profile} may not read it: {exc.details}"))
             continue
@@ -37,10 +44,15 @@ async def read_listed_numbers(
         for row in waba_rows:
             number = listed.get(row.phone_number_id)
             if number is None:
-                number = await _read_deleted(graph_clients[profile], row.phone_number_id)
+                try:
+                    number = await _read_deleted(graph_clients[profile], row.phone_number_id)
+                except Transient:
+                    continue
             bad += _compare(row, number)
             if number is not None:
                 numbers[number.id] = number
+    if unread and len(unread) == len(wabas):
+        raise unread[0]
     return numbers, bad
 
 
@@ -55,6 +67,14 @@ async def read_number(graph: GraphApi, phone_number_id: str) -> CloudNumber:
         if exc.error_code != OBJECT_DOES_NOT_EXIST:
             raise
         return CloudNumber(id=phone_number_id, status=DELETED)
+
+
+def reject_another_number(e164: str, number: CloudNumber) -> None:
+    """For a number that was read by its own node after the import. Raises Rejected where Graph shows another one."""
+    shown = number.display_phone_number
+    if shown and not is_same_number(e164, shown):
+        details = as_safe(f"Graph shows {masked(shown)} for its id, the inventory {masked(e164)}")
+        raise Rejected(f"{details}; `cutover import FILE --correct`", None, details)
 
 
 async def _read_deleted(graph: GraphApi, phone_number_id: str) -> CloudNumber | None:

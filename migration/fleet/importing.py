@@ -1,12 +1,13 @@
 """Imports a fleet: checks the file, checks it against Graph, writes it in one transaction, begins the migrations."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from migration.app import App
 from migration.clients.graph_models import CloudNumber
-from migration.fleet.census import Census, CensusNumber, CensusResult
-from migration.fleet.graph_listing import read_listed_numbers, read_number
+from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
+from migration.fleet.graph_listing import read_listed_numbers, read_number, reject_another_number
 from migration.fleet.inventory import read_inventory
 from migration.fleet.inventory_row import BadRow
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
@@ -14,6 +15,7 @@ from migration.fleet.row_sealer import RowSealer
 from state.ledger.corrections import CorrectedNumber
 from state.ledger.fleet_rows import NewNumber
 from state.ledger.profiles import NewProfile
+from state.rows import UndecidedRow
 
 
 class BadInventory(Exception):
@@ -59,15 +61,20 @@ async def begin_migrations(
     """Begin the migration of every number that has neither a migration nor a disposition, and of those in `again`.
 
     This completes an import that was interrupted after its rows were written. `listed` is what Graph showed already,
-    by phone number id; other numbers are read. `again` are number ids.
+    by phone number id; other numbers are read. `again` are number ids. A number that cannot be looked at keeps no other
+    one from its migration; it has none yet, and the next call looks again.
     """
-    numbers = []
-    for row in await app.queries.fleet.undecided(again):
+
+    async def load(row: UndecidedRow) -> CensusNumber:
         cloud = listed.get(row.phone_number_id)
         if cloud is None:
             cloud = await read_number(await app.clients.cloud(row.profile_id, row.profile), row.phone_number_id)
+            reject_another_number(row.e164, cloud)
         onprem = await app.clients.onprem(row.instance)
-        numbers.append(CensusNumber(row.number_id, row.ref, row.e164, row.forced, cloud, onprem))
+        return CensusNumber(row.number_id, row.ref, row.e164, row.forced, cloud, onprem)
+
+    rows = await app.queries.fleet.undecided(again)
+    numbers = [CensusTarget(row.ref, row.e164, partial(load, row)) for row in rows]
     done = 0
 
     def count_one() -> None:

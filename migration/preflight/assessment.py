@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from migration.app import App
 from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number, log_unexpected, reason_of
-from migration.errors import CredentialsRefused, MigrationError
+from migration.errors import CredentialsRefused, MigrationError, Transient
 from migration.preflight.check import Check, CheckResult, Verdict
 from migration.preflight.checks.catalogue import CHECKS
 from migration.runtime.concurrency import gather_all
@@ -64,12 +64,14 @@ async def _check_number(app: App, position: Position) -> PreflightReport:
 
 
 async def _run_check(check: Check, number: Number) -> CheckResult | None:
-    """A check that raises has failed."""
+    """A check that raises has failed, but for one whose reading failed: it says nothing of the number."""
     try:
         return await check.run(number)
     except CredentialsRefused as exc:
         runbook = "runbooks/token-refused.md" if exc.refused_by == "graph" else "runbooks/onprem-login.md"
         return CheckResult(check.name, Verdict.FAIL, str(exc), runbook)
+    except Transient as exc:
+        return CheckResult(check.name, Verdict.NOT_LOOKED, str(exc), "runbooks/far-side-down.md")
     except MigrationError as exc:
         return CheckResult(check.name, Verdict.FAIL, str(exc), "runbooks/far-side-down.md")
     except Exception as exc:  # noqa: BLE001  the barrier: it never ends the preflight of another number

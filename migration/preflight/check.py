@@ -12,6 +12,7 @@ from migration.steps.rollback_options import RollbackOption
 class Verdict(StrEnum):
     PASS = "pass"
     WARN = "warn"  # the migration would succeed, but an operator should know of this
+    NOT_LOOKED = "could not look"  # a reading failed, so this says neither
     FAIL = "fail"  # the migration would stop, or do harm
 
 

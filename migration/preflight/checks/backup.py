@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from migration.clients.onprem_reading import Reading
 from migration.engine.itineraries import ItineraryName
-from migration.errors import MigrationError
+from migration.errors import MigrationError, Transient
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.number import Number
 
@@ -23,6 +23,8 @@ class BackupCheck:
         password = SecretStr(base64.urlsafe_b64encode(number.randomness(24)).decode())
         try:
             await number.onprem.backup(password)
+        except Transient as exc:
+            return CheckResult(self.name, Verdict.NOT_LOOKED, f"no trial backup came: {exc}", RUNBOOK)
         except MigrationError as exc:
             needs_backup = number.state.itinerary == ItineraryName.WITH_BACKUP
             verdict = Verdict.FAIL if needs_backup else Verdict.WARN

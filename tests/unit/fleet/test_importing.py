@@ -4,20 +4,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from migration.app import App
 from migration.errors import CredentialsRefused, Transient
-from migration.fleet.importing import BadInventory, begin_migrations, import_fleet
+from migration.fleet.census import NotLooked
+from migration.fleet.graph_listing import read_listed_numbers
+from migration.fleet.importing import BadInventory, _read_and_check, begin_migrations, import_fleet
 from migration.preflight.assessment import run_preflight
 from sandbox.scenarios.kinds import KINDS
 from state.errors import Conflict
 from state.ledger.import_stage import DEAD_AFTER
-from state.models import Base
+from state.ledger.profiles import NewProfile
+from state.models import Base, InstanceTable, NumberTable
 from tests.harness.crash_point import Killed
 from tests.harness.in_process import Harness, MakeHarness
+from tests.harness.ledger_fixture import new_number
 from tests.harness.partner_files import write_inventory
+from tests.unit.clients.graph_stub import graph_api
 
 
 def tick(done: int, of: int) -> None:
@@ -157,6 +163,94 @@ async def test_an_import_killed_after_its_rows_is_finished_by_the_next_one(
         before = await row_counts(app)
         assert await begin_migrations(app, {}, "tester", tick) == ()
         assert await row_counts(app) == before
+
+
+# -- one number that cannot be looked at
+
+
+async def imported_without_itineraries(harness: Harness) -> None:
+    """The rows of a fleet, as an import leaves them that was cut off after they were written."""
+    async with harness.worker() as app:
+        rows, _, sealer = await _read_and_check(app, harness.inventory())
+        profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in sealer.profiles]
+        await app.ledger.fleet_import.import_numbers(
+            profiles, rows, sealer, holder=app.holder, is_gone=lambda holder: False
+        )
+
+
+@pytest.mark.parametrize("kind", ["500", "429", "reset_before", "html", "truncated", "empty"])
+async def test_a_number_that_graph_does_not_show_now_keeps_no_other_from_its_itinerary(
+    make_harness: MakeHarness, kind: str
+) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    await imported_without_itineraries(harness)
+    odd = harness.sandbox.manifest("http://sandbox")["numbers"][1]["e164"]
+    harness.sandbox.faults.add("*", kind, odd, times=0)
+    async with harness.worker() as app:
+        results = await begin_migrations(app, {}, "tester", tick)
+        assert [result.e164 for result in results if isinstance(result.choice, NotLooked)] == [odd]
+        assert len(await app.queries.positions.board()) == 2
+        harness.sandbox.faults.clear()
+        (late,) = await begin_migrations(app, {}, "tester", tick)
+        assert late.e164 == odd
+        assert late.migration_id is not None
+
+
+async def test_a_number_whose_instance_has_a_bad_address_keeps_no_other_from_its_itinerary(
+    make_harness: MakeHarness,
+) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    await imported_without_itineraries(harness)
+    async with harness.worker() as app:
+        async with app.database.begin() as connection:
+            first = select(func.min(InstanceTable.id)).scalar_subquery()
+            await connection.execute(
+                update(InstanceTable).where(InstanceTable.id == first).values(base_url="https://host:port")
+            )
+        results = await begin_migrations(app, {}, "tester", tick)
+        (odd,) = [result.choice for result in results if isinstance(result.choice, NotLooked)]
+        assert "has no port from 1 to 65535 after the colon; `cutover import FILE --correct`" in odd.reason
+        assert len(await app.queries.positions.board()) == 2
+
+
+async def test_a_number_that_graph_shows_as_another_one_later_is_not_begun(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    await imported_without_itineraries(harness)
+    async with harness.worker() as app:
+        async with app.database.begin() as connection:
+            await connection.execute(
+                update(NumberTable).where(NumberTable.ref == "N-0001").values(e164="+4915123456781")
+            )
+        results = await begin_migrations(app, {}, "tester", tick)
+        reasons = [result.choice.reason for result in results if isinstance(result.choice, NotLooked)]
+        assert len(reasons) == 1
+        assert "Graph shows" in reasons[0]
+
+
+async def test_a_waba_that_does_not_answer_keeps_no_other_one_out() -> None:
+    rows = [new_number(index, waba_id=waba, phone_number_id=f"10000{index}") for index, waba in enumerate("12")]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "/1/phone_numbers" in str(request.url):
+            return httpx.Response(500)
+        return httpx.Response(200, json={"data": [{"id": "100001"}]})
+
+    listed, bad = await read_listed_numbers(rows, {"main": graph_api(answer)})
+    assert (list(listed), bad) == (["100001"], [])
+    with pytest.raises(Transient):
+        await read_listed_numbers(rows[:1], {"main": graph_api(answer)})
+
+
+async def test_a_row_that_cannot_be_read_now_is_no_bad_row() -> None:
+    rows = [new_number(1, phone_number_id="100001"), new_number(2, phone_number_id="100002")]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "phone_numbers" in str(request.url):
+            return httpx.Response(200, json={"data": [{"id": "100001"}]})
+        return httpx.Response(503)
+
+    listed, bad = await read_listed_numbers(rows, {"main": graph_api(answer)})
+    assert (list(listed), bad) == (["100001"], [])
 
 
 # -- the itinerary of each kind of number in the sandbox

@@ -1,0 +1,40 @@
+"""One number's trouble in an import or a preflight is named with its cause, and is no other number's."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.cli_fixture import CliFixture, SandboxProcess
+
+
+@pytest.fixture
+def troubled(sandbox: SandboxProcess, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The sandbox with a fault for the first number only; gives its E.164."""
+    e164 = str(sandbox.manifest["numbers"][0]["e164"])
+    sandbox.control("POST", "faults", {"faults": [{"route": "*", "kind": request.param, "e164": e164, "times": 0}]})
+    yield e164
+    sandbox.control("DELETE", "faults")
+
+
+@pytest.mark.parametrize("troubled", ["500", "429", "reset_before", "html", "truncated"], indirect=True)
+def test_a_preflight_says_which_number_it_could_not_look_at(cli: CliFixture, troubled: str) -> None:
+    output = cli.cutover("preflight", "--json")
+    assert output.exit_code == 3
+    verdicts = {row["ref"]: row["verdict"] for row in output.document["numbers"]}
+    assert sorted(verdict == "could not look" for verdict in verdicts.values()) == [False, True]
+    assert output.document["could_not_look"] == 1
+    checks = next(row for row in output.document["numbers"] if row["verdict"] == "could not look")["checks"]
+    assert {check["runbook"] for check in checks if check["verdict"] == "could not look"} <= {
+        "runbooks/far-side-down.md",
+        "runbooks/no-backup.md",
+    }
+    shown = cli.cutover("preflight")
+    assert "1 could not be looked at" in shown.stdout
+    assert troubled not in shown.stdout
+
+
+@pytest.mark.parametrize("troubled", ["500", "reset_before"], indirect=True)
+def test_an_import_takes_every_other_number_in(empty_cli: CliFixture, troubled: str) -> None:
+    output = empty_cli.cutover("import", empty_cli.inventory(), "--json")
+    assert output.exit_code == 0, "the list of the WABA shows it; its instance is what does not answer"
+    assert output.document["imported"] == 3
