@@ -37,9 +37,16 @@ class StepRun:
         return self._is_fresh(self.entry)
 
     def stale_input(self) -> str | None:
-        """The first earlier step whose result has become too old to cross on."""
+        """The first earlier step whose result has become too old to cross on.
+
+        A number that is on neither side has crossed already: what its client still held, and the PIN as it was set, no
+        longer change. Each step that is done again would lengthen its outage; only its pause has to last.
+        """
+        dark = self.number.state.side is Side.NEITHER
         for entry in self.itinerary.before(self.entry.name):
-            if entry.step.contract.fresh_for is not None and not self._is_fresh(entry):
+            contract = entry.step.contract
+            keeps = dark and not contract.notifies_senders and entry.name in self.number.results
+            if contract.fresh_for is not None and not keeps and not self._is_fresh(entry):
                 return entry.name
         return None
 

@@ -31,7 +31,8 @@ class RequestCode:
             return Blocked(f"{requests} codes were asked for and none was verified", "runbooks/code-never-comes.md")
         if requests and "asked_at" in last:
             again = datetime.fromisoformat(last["asked_at"]) + COOL_DOWN
-            if number.now < again:
+            # A number that is verified needs no code, so it has nothing to wait for.
+            if number.now < again and await _not_verified(number):
                 return Waiting(again, Party.US, "cooling down before another code is asked for")
         return None
 

@@ -50,6 +50,23 @@ def test_the_first_earlier_result_that_is_too_old(results: dict[str, FindingRow]
     assert make_run(number=make_number(results=results), earlier=earlier).stale_input() == stale
 
 
+@pytest.mark.parametrize(
+    ("results", "stale"),
+    [
+        (found("pin", 9999) | found("pause", 60), None),
+        (found("pin", 9999) | found("pause", 61), "pause"),
+        (found("pause", 0), "pin"),
+    ],
+    ids=["an old PIN", "an old pause", "no PIN"],
+)
+def test_a_dark_number_crosses_on_old_results_but_for_its_pause(
+    results: dict[str, FindingRow], stale: str | None
+) -> None:
+    earlier = (declared("pin", fresh_for=GOOD_FOR), declared("pause", fresh_for=GOOD_FOR, notifies_senders=True))
+    number = make_number(results=results, side=Side.NEITHER)
+    assert make_run(number=number, earlier=earlier).stale_input() == stale
+
+
 def test_the_step_s_own_result_and_later_ones_are_no_input() -> None:
     run = make_run(number=make_number(results=found("the_step", 9999)), fresh_for=GOOD_FOR)
     assert run.stale_input() is None

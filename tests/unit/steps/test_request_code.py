@@ -74,6 +74,11 @@ async def test_the_cool_down_is_a_minute(seconds_ago: int, cools: bool) -> None:
     assert isinstance(await STEP.check(number), Waiting) is cools
 
 
+async def test_a_verified_number_waits_for_nothing() -> None:
+    number = number_with(request=requested(20), verified_seconds_ago=10, cloud=VERIFIED)
+    assert await STEP.check(number) is None
+
+
 @pytest.mark.parametrize(("times", "blocked"), [(1, False), (2, False), (3, True), (4, True)])
 async def test_after_three_requests_without_a_verification_a_person_is_asked(times: int, blocked: bool) -> None:
     obstacle = await STEP.check(number_with(request=requested(3600, times)))
