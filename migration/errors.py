@@ -49,7 +49,12 @@ class Throttled(Transient):
 
 
 class OutcomeUnknown(MigrationError):
-    """A write got no response, or one that does not show whether it had its effect."""
+    """A write got no response, or one that does not show whether it had its effect. `answered`: a response came."""
+
+    def __init__(self, message: str, answered: bool = False) -> None:
+        super().__init__(message)
+        self.args = (*self.args, answered)
+        self.answered = answered
 
 
 class Stopped(Exception):

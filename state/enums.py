@@ -38,6 +38,13 @@ class Promise(StrEnum):
     PROBED = "probed"
 
 
+class OutsideFailure(StrEnum):
+    """Why a call failed that concerns more numbers than its own."""
+
+    GRAPH = "graph"  # Graph did not do what it was asked: HTTP 5xx, "unknown error", "service unavailable"
+    TERMS = "terms"  # the business has not accepted Meta's Terms
+
+
 class Party(StrEnum):
     """Who has to act next."""
 

@@ -209,6 +209,8 @@ class MigrationTable(Base):
     failure_known: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     # Raised by whatever arrives while a worker is at the number; a fenced write names the version that it read.
     version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    # Why a call failed that would fail for other numbers too (`OutsideFailure`); cleared when the call goes through.
+    outside_failure: Mapped[str | None] = mapped_column(String(10))
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

@@ -50,7 +50,7 @@ def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: b
     if error_code in UNAVAILABLE:
         return Transient(message, True)
     if error_code in EFFECT_UNKNOWN:
-        return OutcomeUnknown(message) if write else Transient(message, True)
+        return OutcomeUnknown(message, True) if write else Transient(message, True)
     return Rejected(message, error_code, details, error_subcode, parsed_wait(details), trace_id)
 
 
@@ -58,7 +58,7 @@ def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> M
     if answer.status_code == 429:
         return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now) or DEFAULT_RETRY_AFTER)
     message = f"{call}: HTTP {answer.status_code}, {answer.unreadable or 'without a readable body'}"
-    return OutcomeUnknown(message) if write else Transient(message, True)
+    return OutcomeUnknown(message, answer.status_code >= 500) if write else Transient(message, True)
 
 
 def _details(error: Mapping[str, Any]) -> SafeText:

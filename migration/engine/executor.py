@@ -15,6 +15,7 @@ from migration.engine.decisions import Closing, Decision, advance, pass_over, wa
 from migration.engine.failures import FailurePolicy
 from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
 from migration.engine.obstacles import Obstacles
+from migration.engine.outside_failures import counted_failure, too_often
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
 from migration.engine.settlement import NoEffect, Settlement
@@ -293,7 +294,8 @@ class StepExecutor:
             answer = await run.step.apply(run.number, intent)
         except OutcomeUnknown as exc:
             # It may have happened. Both sides are read at once, because the outage may be over already.
-            await self._note(run, "unanswered", {"attempt": attempt.number, "why": str(exc)})
+            changes = counted_failure(run) if exc.answered else ()
+            await self._note(run, "unanswered", {"attempt": attempt.number, "why": str(exc)}, *changes)
             return await self._probe_open(run, attempt, intent)
         except Transient as exc:
             if exc.answered:
@@ -318,7 +320,8 @@ class StepExecutor:
         if not proved_by_reading or self._failures.leads_elsewhere(run, exc):
             return await self._failures.after_refusal(run, attempt, exc)
         refusal = record_of(exc, await self._queries.now())
-        await self._note(run, "refused", refusal, AttemptRefused(attempt.id, refusal))
+        failed = counted_failure(run) if isinstance(exc, Transient) and not isinstance(exc, Throttled) else ()
+        await self._note(run, "refused", refusal, AttemptRefused(attempt.id, refusal), *failed)
         return await self._probe_open(run, replace(attempt, refusal=refusal), intent)
 
     async def _note(self, run: StepRun, kind: str, facts: Mapping[str, Any], *changes: Change) -> None:
@@ -350,7 +353,7 @@ class StepExecutor:
         self, run: StepRun, attempt: OpenAttempt, intent: Intent, witnesses: Mapping[str, Any]
     ) -> Decision:
         """The earlier call had no effect: make it again, unless something stands against it now."""
-        obstacle = _made_no_call(run) if run.settle_only else await self._obstacles.find(run)
+        obstacle = _made_no_call(run) if run.settle_only else too_often(run) or await self._obstacles.find(run)
         if obstacle is None:
             # The same draft again: what it invented may already be in force at the other side.
             return await self._attempt(run, Draft(intent.facts, intent.secret), attempt, witnesses)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from migration.engine.decisions import Closing, Decision, advance, pass_over
+from migration.engine.outside_failures import UNREACHABLE_PAGE, enough
 from migration.engine.refusals import REFUSED_PAGE, Refusal, page_of, rule_for
 from migration.engine.step_run import StepRun
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
@@ -24,7 +25,6 @@ TRIES_BEFORE_A_PERSON = 8
 TRIES_OF_AN_OPTIONAL_STEP = 3
 
 UNKNOWN_OUTCOME_PAGE = "runbooks/unknown-outcome.md"
-UNREACHABLE_PAGE = "runbooks/far-side-down.md"
 BUDGET_PAGE = "runbooks/budget-spent.md"
 LOGIN_PAGE = "runbooks/onprem-login.md"
 
@@ -58,6 +58,8 @@ class FailurePolicy:
         if side is not None and side.side is Side.CLOUD and run.contract.moves_to is Side.CLOUD:
             return advance(replace(side, facts={**side.facts, "answer": str(exc)}), attempt=attempt)
         outcome = await self._not_refused_twice(run, attempt, self._response(run, exc))
+        if isinstance(outcome, Waiting) and isinstance(exc, Transient) and side is not None:
+            outcome = enough(run, side.side) or outcome
         if isinstance(outcome, Blocked) and run.entry.optional:
             return pass_over(outcome.reason, attempt)
         error_code = exc.error_code if isinstance(exc, Rejected) else None

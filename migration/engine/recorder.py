@@ -9,11 +9,12 @@ from pydantic import SecretStr
 
 from migration.engine.decisions import Advance, Closing, Decision
 from migration.engine.itineraries import itinerary_named
+from migration.engine.refusals import TERMS_PAGE
 from migration.engine.step_run import StepRun
 from migration.errors import BackupNotKept
 from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
 from migration.steps.traffic import outbox_key
-from state.enums import AttemptEnd, Party, Side, Status
+from state.enums import AttemptEnd, OutsideFailure, Party, Side, Status
 from state.errors import LeaseLost, NotStored
 from state.ledger.changes import (
     AttemptClosed,
@@ -24,6 +25,8 @@ from state.ledger.changes import (
     NoteTaken,
     OutboxAnswered,
     OutboxRefused,
+    OutsideFailed,
+    OutsideSettled,
     PinForgotten,
     PinKnown,
     ProfileHalted,
@@ -98,6 +101,7 @@ class StepRecorder:
         changes: list[Change] = [
             *_closing(run, closing),
             *_side(run, evidence.side),
+            *([OutsideSettled()] if run.entry.changes_side else []),
             *([ResultFound(evidence.facts, evidence.fresh_from)] if outcome.event != "still_good" else []),
             *(SecretSealed(owner, secret) for secret in sealed),
             *_evidence(run, evidence),
@@ -186,6 +190,8 @@ def _consequences(
         yield NoteTaken(note)
     if isinstance(outcome, Blocked) and outcome.pin_refused:
         yield PinForgotten()
+    if isinstance(outcome, Blocked) and outcome.runbook == TERMS_PAGE:
+        yield OutsideFailed(OutsideFailure.TERMS)
     if isinstance(outcome, Held) and outcome.halts_profile_because is not None:
         yield ProfileHalted(run.number.state.profile_id, outcome.halts_profile_because)
 

@@ -75,6 +75,7 @@ class RefusalRule:
 ANY = "*"
 WRONG_PIN = Stop("runbooks/wrong-pin.md", pin_refused=True)
 NO_CODE = Stop("runbooks/code-never-comes.md")
+TERMS_PAGE = "runbooks/terms-of-service.md"
 REFUSED_PAGE = "runbooks/refused.md"
 
 TABLE: Mapping[tuple[str, int, int | None], Rule] = {
@@ -117,7 +118,7 @@ BY_TEXT: tuple[tuple[str, str, Rule], ...] = (
     # https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
     ("onprem", "reg_blocked", SwitchTo("FORWARD_RECOVERY")),
     # The code of a missing acceptance is undocumented, its text is not: docs/unconfirmed.md.
-    ("", "terms", Stop("runbooks/terms-of-service.md")),
+    ("", "terms", Stop(TERMS_PAGE)),
 )
 
 STEP_PAGES: Mapping[str, str] = {
@@ -163,4 +164,4 @@ def page_of(step: str) -> str:
 def runbooks() -> frozenset[str]:
     """Every page that this table can send a person to."""
     stops = {rule.runbook for rule in TABLE.values() if isinstance(rule, Stop)}
-    return frozenset(stops | set(STEP_PAGES.values()) | {REFUSED_PAGE, "runbooks/terms-of-service.md"})
+    return frozenset(stops | set(STEP_PAGES.values()) | {REFUSED_PAGE, TERMS_PAGE})

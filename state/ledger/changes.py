@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from state.enums import AttemptEnd, PinProvenance, Side
+from state.enums import AttemptEnd, OutsideFailure, PinProvenance, Side
 from state.rows import SealedSecret
 
 
@@ -116,6 +116,18 @@ class ProfileHalted:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideFailed:
+    """The call failed for a reason that would stop other numbers too; they do not cross while it stands."""
+
+    failure: OutsideFailure
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideSettled:
+    """The call went through: what had stopped it stops no other number."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendersPaused:
     at: datetime
 
@@ -148,6 +160,8 @@ Change = (
     | OutboxAnswered
     | OutboxRefused
     | ProfileHalted
+    | OutsideFailed
+    | OutsideSettled
     | SendersPaused
     | SendersResumed
     | EpochRaised

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import Released, WaveState
-from state.ledger import halt_rule
+from state.ledger import halt_rule, outside_failures
 from state.models import CredentialProfileTable, MigrationTable, NumberTable, WabaTable, WaveTable
 from state.types import SqlClock
 
@@ -20,7 +20,7 @@ def open_for(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
     A halted profile stops every number. Hold, wave and window stop only numbers that have not crossed: a number that
     has crossed may be dark, and a gate that held it there would make its outage longer.
     """
-    not_held = and_(MigrationTable.hold.is_(False), _wave_allows(clock, fits_in))
+    not_held = and_(MigrationTable.hold.is_(False), _wave_allows(clock, fits_in), ~outside_failures.stopping().exists())
     return and_(_profile_runs(), or_(MigrationTable.crossed_at.is_not(None), not_held))
 
 
@@ -69,6 +69,7 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
             WaveTable.halt_share,
             halt_rule.failed_count().label("failed"),
             halt_rule.ended_count().label("ended"),
+            halt_rule.failed_outside().label("outside"),
             halt_rule.within_rule().label("within_rule"),
             (WaveTable.window_start > clock.now()).label("early"),
             (WaveTable.window_end <= clock.now()).label("over"),
@@ -91,8 +92,11 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
     if row.state != WaveState.RUNNING:
         return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
     if not row.within_rule:
-        because = halt_rule.halt_reason(row.halt_count, row.halt_share, row.failed, row.ended)
+        because = halt_rule.halt_reason(row.halt_count, row.halt_share, row.failed, row.ended, row.outside)
         return f"wave {row.wave} is about to be halted: {because}"
+    failing = (await connection.execute(outside_failures.stopping_at(migration_id))).first()
+    if failing is not None:
+        return outside_failures.reason_of(failing.ref, failing.outside_failure, failing.customer)
     if row.early:
         return f"the window of wave {row.wave} has not begun"
     if row.over:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from state.enums import Side, Status
-from state.models import MigrationTable, WaveTable
+from state.models import MigrationTable, NumberTable, WaveTable
 
 
 def is_failed(migration: Any) -> ColumnElement[bool]:
@@ -24,6 +24,22 @@ def failed_count() -> ScalarSelect[int]:
     return _count_in_wave(migration, is_failed(migration))
 
 
+def failed_outside() -> ScalarSelect[str]:
+    """The reference of one number of a wave that is blocked by what would stop the others too, or NULL."""
+    migration, number = aliased(MigrationTable), aliased(NumberTable)
+    query = (
+        select(func.min(number.ref))
+        .join(migration, migration.number_pk == number.id)
+        .where(
+            migration.wave_pk == WaveTable.id,
+            migration.status == Status.BLOCKED,
+            migration.outside_failure.is_not(None),
+            migration.failure_known.is_(False),
+        )
+    )
+    return query.correlate(WaveTable).scalar_subquery()
+
+
 def ended_count() -> ScalarSelect[int]:
     """How many migrations of a wave have ended, for a statement that reads `WaveTable`."""
     migration = aliased(MigrationTable)
@@ -36,16 +52,23 @@ def _count_in_wave(migration: Any, condition: ColumnElement[bool]) -> ScalarSele
 
 
 def within_rule() -> ColumnElement[bool]:
-    """The halt rule of `WaveTable` is not broken. The share is of the numbers that have failed or ended."""
+    """The halt rule of `WaveTable` is not broken. The share is of the numbers that have failed or ended.
+
+    One number is enough where what stopped it would stop the others too.
+    """
     failed = failed_count()
     below_count = or_(WaveTable.halt_count.is_(None), failed < WaveTable.halt_count)
     share_allows = failed <= WaveTable.halt_share * (failed + ended_count())
     below_share = or_(WaveTable.halt_share.is_(None), failed == 0, share_allows)
-    return and_(below_count, below_share)
+    return and_(below_count, below_share, failed_outside().is_(None))
 
 
-def halt_reason(halt_count: int | None, halt_share: float | None, failed: int, ended: int) -> str:
-    """In words, what broke the rule."""
+def halt_reason(
+    halt_count: int | None, halt_share: float | None, failed: int, ended: int, outside: str | None = None
+) -> str:
+    """In words, what broke the rule. `outside`: the reference of a number that `failed_outside` gives."""
+    if outside is not None:
+        return f"what stopped {outside} would stop the other numbers too; `cutover show {outside}`"
     failures = f"{failed} number{'s' if failed != 1 else ''} failed"
     if halt_count is not None and failed >= halt_count:
         return f"{failures}; the halt rule allows {halt_count - 1}"

@@ -22,6 +22,8 @@ from state.ledger.changes import (
     NoteTaken,
     OutboxAnswered,
     OutboxRefused,
+    OutsideFailed,
+    OutsideSettled,
     PinForgotten,
     PinKnown,
     ProfileHalted,
@@ -152,6 +154,10 @@ class Moves:
                 return {"side": side, "dark_since": None, "dark_by_us": False, "crossed_at": None}
             case SideRestored(side):
                 return {"side": side}
+            case OutsideFailed(failure):
+                return {"outside_failure": failure}
+            case OutsideSettled():
+                return {"outside_failure": None}
             case SendersPaused(at):
                 return {"paused_at": at}
             case SendersResumed(gap_seconds):

@@ -40,8 +40,10 @@ class WaveQueries:
             WaveTable.halt_share,
             halt_rule.failed_count().label("failed"),
             halt_rule.ended_count().label("ended"),
+            halt_rule.failed_outside().label("outside"),
         ).where(WaveTable.state == WaveState.RUNNING, ~halt_rule.within_rule())
+        rule = ("halt_count", "halt_share", "failed", "ended", "outside")
         return tuple(
-            (row["name"], halt_rule.halt_reason(row["halt_count"], row["halt_share"], row["failed"], row["ended"]))
+            (row["name"], halt_rule.halt_reason(*(row[name] for name in rule)))
             for row in await self._reader.rows(query)
         )

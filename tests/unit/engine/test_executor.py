@@ -225,6 +225,7 @@ async def test_an_answer_closes_the_attempt_and_goes_on() -> None:
     await engine.run()
     assert changes_of(engine) == [
         c.AttemptClosed(101, AttemptEnd.DONE, {"accepted": True}),
+        c.OutsideSettled(),
         c.ResultFound({"accepted": True}, None),
     ]
     assert engine.row.position.next_step == "confirm"

@@ -149,6 +149,7 @@ async def test_all_of_it_is_one_write() -> None:
     assert [type(change).__name__ for change in move.changes] == [
         "AttemptClosed",
         "SideRead",
+        "OutsideSettled",
         "ResultFound",
         "SecretSealed",
         "PinKnown",

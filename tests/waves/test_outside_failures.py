@@ -1,0 +1,118 @@
+"""What fails for one number and would fail for the others stops them before they spend a call."""
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from migration.app import App
+from migration.operations.numbers import retry_number
+from migration.operations.waves import begin_wave, release_wave
+from migration.waves.loop import NumberSelection, WaveLoop
+from state.enums import Side, Status, WaveState
+from state.ledger.waves import NewWave
+from state.rows import Position
+from tests.harness.in_process import Harness, MakeHarness
+
+SOON = timedelta(minutes=20)
+
+
+async def begin(app: App, board: list[Position]) -> None:
+    numbers = sorted(position.migration_id for position in board)
+    await app.ledger.waves.create(NewWave("north", concurrency=1), numbers)
+    await begin_wave(app, "north")
+
+
+async def run(app: App) -> None:
+    await WaveLoop(app, app.runner.run_one, concurrency=1, patience=SOON).run(NumberSelection(wave="north"))
+
+
+def registers(harness: Harness, board: list[Position]) -> list[int]:
+    return sorted(harness.mutations(position).count("register") for position in board)
+
+
+FAULTS: list[dict[str, Any]] = [{"kind": "500"}, {"kind": "html"}, {"kind": "error", "code": 131016}]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=["500", "a page", "131016"])
+async def test_graph_that_fails_at_one_number_is_called_for_no_other(
+    make_harness: MakeHarness, fault: dict[str, Any]
+) -> None:
+    harness = await make_harness(kinds=["healthy"] * 4)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app, hook="senders")
+        await begin(app, board)
+        harness.sandbox.faults.add(route="register", e164=None, effect=False, times=999, **fault)
+        await run(app)
+        row = await app.queries.waves.get("north")
+        after = await app.queries.positions.board(wave="north")
+    assert registers(harness, board) == [0, 0, 0, 2]  # made once more, and not until nothing is left of the ten
+    assert row.state is WaveState.HALTED
+    assert (row.because or "").startswith("what stopped N-")
+    assert {position.side for position in after} == {Side.ON_PREMISES}
+    assert sorted(position.status for position in after) == [Status.BLOCKED, *[Status.HELD] * 3]
+
+
+async def test_one_failure_holds_the_others_only_until_it_is_settled(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app, hook="senders")
+        await begin(app, board)
+        harness.sandbox.faults.add(route="register", e164=None, kind="500", effect=False, times=1)
+        await run(app)
+        after = await app.queries.positions.board(wave="north")
+    assert registers(harness, board) == [1, 1, 2]
+    assert {position.side for position in after} == {Side.CLOUD}
+
+
+async def test_terms_that_are_not_accepted_stop_the_numbers_of_that_business(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    numbers = list(harness.sandbox.world.numbers.values())
+    for number in numbers:
+        number.tos_missing = True
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app, hook="senders")
+        await begin(app, board)
+        await run(app)
+        row = await app.queries.waves.get("north")
+        assert row.state is WaveState.HALTED
+        assert sum(registers(harness, board)) == 1
+        for number in numbers:
+            number.tos_missing = False
+        (blocked,) = [p for p in await app.queries.positions.board(wave="north") if p.status is Status.BLOCKED]
+        await release_wave(app, "north", canary=False, only=[])
+        await retry_number(app, blocked.ref, "accepted in WhatsApp Manager", "tester")
+        harness.clock.advance(120)
+        await run(app)
+        after = await app.queries.positions.board(wave="north")
+    assert {position.side for position in after} == {Side.CLOUD}
+
+
+async def test_terms_of_one_business_stop_no_other(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    first, _ = harness.sandbox.world.numbers.values()
+    first.tos_missing = True
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+        customers = {position.customer for position in board}
+        await begin(app, board)
+        await run(app)
+        after = await app.queries.positions.board(wave="north")
+    moved = [position for position in after if position.side is Side.CLOUD]
+    assert len(moved) == (1 if len(customers) == 2 else 0)
+
+
+async def test_a_dark_number_is_tried_further_and_further_apart(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["dark"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        harness.sandbox.faults.add(route="register", e164=None, kind="500", effect=False, times=3)
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+    assert position.side is Side.CLOUD
+    calls = [call.at for call in harness.sandbox.world.calls if call.call == "register"]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(calls)]
+    assert len(calls) == 4
+    assert gaps == sorted(gaps)
+    assert gaps[-1] >= 240
