@@ -60,7 +60,7 @@ def run(connection: Connection) -> None:
 
 
 async def connect() -> None:
-    engine = open_database(url())
+    engine = open_database(url(), limits=False)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)

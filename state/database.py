@@ -10,10 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from state.database_errors import translate_errors
 from state.errors import DatabaseBusy
 
+# Milliseconds. A statement of ours takes milliseconds, a report of a large fleet seconds. What waits longer waits for a
+# process that is suspended inside a write, and a transaction that stays open keeps everybody else from its rows.
+# https://www.postgresql.org/docs/current/runtime-config-client.html
+POSTGRES_LIMITS = {
+    "lock_timeout": "30000",
+    "statement_timeout": "60000",
+    "idle_in_transaction_session_timeout": "60000",
+}
 
-def open_database(url: str, *, pool_size: int = 5) -> AsyncEngine:
+
+def open_database(url: str, *, pool_size: int = 5, limits: bool = True) -> AsyncEngine:
     """An engine for SQLite (WAL, foreign keys on, waits up to 30 s for a lock) or PostgreSQL.
 
+    `limits` off: for changes of the schema, which may take as long as they need on PostgreSQL.
     Its statements raise AlreadyThere and DatabaseBusy beside SQLAlchemy's errors.
     """
     if make_url(url).get_backend_name() == "sqlite":
@@ -21,7 +31,10 @@ def open_database(url: str, *, pool_size: int = 5) -> AsyncEngine:
         event.listen(engine.sync_engine, "do_connect", _try_sqlite)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     else:
-        engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        settings = {"server_settings": POSTGRES_LIMITS} if limits else {}
+        engine = create_async_engine(
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=settings
+        )
     translate_errors(engine.sync_engine)
     return engine
 

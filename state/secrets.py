@@ -1,14 +1,21 @@
 """Rows of sealed secrets: written, read, re-wrapped under a new master key, shredded. Holds no key itself."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, RowMapping, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.sealed import replace_secret
 from state.models import SecretTable
 from state.rows import SealedSecret
 from state.types import SqlClock
+
+# A transaction of so many rows takes some ten milliseconds.
+REWRAPPED_AT_ONCE = 200
+
+_Change = tuple[dict[str, Any], tuple[ColumnElement[bool], ...]]
 
 
 class Secrets:
@@ -56,17 +63,34 @@ class Secrets:
     async def rewrap(self, wrap: Callable[[str, SealedSecret], SealedSecret], *, not_under: str) -> int:
         """Wrap anew every data key that is not under the master key `not_under`. Ciphertexts stay as they are.
 
-        `wrap` gets the owner and the row, because a data key is bound to owner and name. Returns how many.
+        `wrap` gets the owner and the row, because a data key is bound to owner and name. Written in short
+        transactions; after a kill the rest is under the older key, and another call completes it. Returns how many.
         """
-        async with self._engine.begin() as tx:
-            query = select(SecretTable).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != not_under)
-            rows = (await tx.execute(query.with_only_columns(*SecretTable.__table__.columns))).mappings().all()
-            for row in rows:
-                old = SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"])
-                new = wrap(row["owner"], old)
-                await tx.execute(
-                    update(SecretTable)
-                    .where(SecretTable.id == row["id"], SecretTable.key_id == old.key_id)
-                    .values(wrapped_key=new.wrapped_key, key_id=new.key_id)
-                )
-        return len(rows)
+        done, last = 0, 0
+        while rows := await self._next_not_under(not_under, last):
+            changes = await asyncio.to_thread(_wrapped, rows, wrap)
+            async with self._engine.begin() as tx:
+                for change, condition in changes:
+                    await tx.execute(update(SecretTable).where(*condition).values(**change))
+            done, last = done + len(rows), rows[-1]["id"]
+        return done
+
+    async def _next_not_under(self, key_id: str, last: int) -> Sequence[RowMapping]:
+        query = (
+            select(SecretTable.__table__)
+            .where(SecretTable.shredded_at.is_(None), SecretTable.key_id != key_id, SecretTable.id > last)
+            .order_by(SecretTable.id)
+            .limit(REWRAPPED_AT_ONCE)
+        )
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).mappings().all()
+
+
+def _wrapped(rows: Sequence[RowMapping], wrap: Callable[[str, SealedSecret], SealedSecret]) -> list[_Change]:
+    """What each row becomes, where it still is as it was read: it may have been shredded meanwhile."""
+    changes: list[_Change] = []
+    for row in rows:
+        new = wrap(row["owner"], SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"]))
+        as_read = (SecretTable.id == row["id"], SecretTable.key_id == row["key_id"], SecretTable.shredded_at.is_(None))
+        changes.append(({"wrapped_key": new.wrapped_key, "key_id": new.key_id}, as_read))
+    return changes

@@ -28,3 +28,9 @@ def log_unexpected(ref: str, reason: str, exc: Exception) -> None:
     place = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "no place"
     _LOG.error("%s: %s (%s)", ref, reason, place)
     _LOG.debug("%s: %s", ref, "".join(traceback.format_list(frames)))
+
+
+def log_unwritten(ref: str, step: str, exc: Exception) -> None:
+    """A call was answered, and the database does not take the answer."""
+    kind = type(exc).__name__
+    _LOG.warning("%s: the database does not take the answer of %s (%s); it is tried again", ref, step, kind)

@@ -7,10 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from migration.clock import Clock
-from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number, log_unexpected, reason_of
+from migration.engine.barrier import (
+    INTERNAL_ERROR_PAGE,
+    concerns_every_number,
+    log_unexpected,
+    log_unwritten,
+    reason_of,
+)
 from migration.engine.decisions import Closing, Decision, advance, pass_over, wait_for
 from migration.engine.failures import FailurePolicy
 from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
@@ -36,6 +43,7 @@ from migration.steps.outcomes import (
     Reopen,
     Waiting,
 )
+from state.database import is_database_error
 from state.enums import AttemptEnd, Party, Promise, Side
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
 from state.ledger.attempts import NewIntent
@@ -56,7 +64,13 @@ LEASE_MARGIN = timedelta(seconds=10)
 # How often a number is read again because something arrived for it while it was decided about.
 READS_BEFORE_A_LATER_TRY = 5
 
+# Between two tries to write what a call was answered.
+WRITE_AGAIN_S = 1.0
+
 NO_BACKUP_PAGE = "runbooks/no-backup.md"
+
+
+T = TypeVar("T")
 
 
 class NumberSource(Protocol):
@@ -158,7 +172,7 @@ class StepExecutor:
         """Raises Outdated only before a call: what a call was answered is recorded whatever arrived meanwhile."""
         while True:
             try:
-                return await self._recorder.record(run, decision)
+                return await self._until_taken(run, partial(self._recorder.record, run, decision))
             except BackupNotKept as exc:
                 # Also where the step is optional: a backup was possible, so nothing irreversible may come before it.
                 closing = Closing(run.attempt, AttemptEnd.NOT_DONE) if run.attempt is not None else None
@@ -167,6 +181,20 @@ class StepExecutor:
                 if not run.called:
                     raise
                 await self._read_version(run)
+
+    async def _until_taken(self, run: StepRun, write: Callable[[], Awaitable[T]]) -> T:
+        """Once the call was made, its answer is written again and again while the database is locked or gone.
+
+        It ends with the lease: the attempt is open then, and whoever takes the number next reads both sides.
+        """
+        while True:
+            try:
+                return await write()
+            except Exception as exc:
+                if not run.called or not is_database_error(exc) or self._clock.boot_time() >= run.write_by:
+                    raise
+                log_unwritten(run.number.state.ref, run.contract.name, exc)
+                await self._clock.sleep(WRITE_AGAIN_S)
 
     def _finish_only(self, state: Position) -> None:
         """A worker that was asked to stop goes on only with numbers that are past their point of no return."""
@@ -282,6 +310,7 @@ class StepExecutor:
         except GateClosed as exc:
             return Decision(Held(str(exc)))
         run.attempt, run.called = attempt, True
+        run.write_by = send_by + (contract.longest_call + LEASE_MARGIN).total_seconds()
         if self._stop.requested and run.entry.changes_side and state.crossed_at is None:
             # Asked to stop while the intent was committed: nothing has left yet, and nothing leaves.
             closing = Closing(attempt, AttemptEnd.NEVER_LEFT, side_before=attempt.side_before)
@@ -328,11 +357,11 @@ class StepExecutor:
         """An event of a call that was made; whatever arrived meanwhile does not undo it."""
         while True:
             with suppress(Outdated):
-                return await self._recorder.note_event(run, kind, facts, *changes)
+                return await self._until_taken(run, lambda: self._recorder.note_event(run, kind, facts, *changes))
             await self._read_version(run)
 
     async def _read_version(self, run: StepRun) -> None:
-        position = await self._queries.positions.get(run.lease.migration_id)
+        position = await self._until_taken(run, lambda: self._queries.positions.get(run.lease.migration_id))
         run.lease = replace(run.lease, version=position.version)
 
     # -- an attempt that is still open

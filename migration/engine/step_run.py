@@ -23,6 +23,7 @@ class StepRun:
     attempt: OpenAttempt | None = None  # not closed yet when this pass began, or opened in it
     settle_only: bool = False  # find out what an earlier call did, and make none
     called: bool = False  # this pass has made its call, so its answer has to be recorded
+    write_by: float = 0.0  # until then (boot-time clock, seconds) nobody else may take the number
 
     @property
     def step(self) -> Step:

@@ -98,7 +98,7 @@ class SecretStore:
     async def rewrap(self) -> int:
         """Wrap every data key that is under an older master key with the current one. Returns how many there were.
 
-        Rows in one transaction, then one file after the other. After a crash in between, the older key still opens
+        Rows in short transactions, then one file after the other. After a crash in between, the older key still opens
         the rest, and another run completes it. Raises WrongKey for a data key that none of the keys opens.
         """
         rows = await self._secrets.rewrap(self._rewrapped_row, not_under=self._vault.key_id)

@@ -15,7 +15,7 @@ from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.steps.outcomes import Held
 from state.enums import WaveState
-from state.errors import Conflict
+from state.errors import Conflict, DatabaseBusy
 from state.queries.due import WavePart
 
 SWEEP_EVERY = timedelta(seconds=2)
@@ -88,8 +88,9 @@ class WaveLoop:
         """
         try:
             while not self._app.stop.requested:
-                await self._halt_waves()  # first: what the last number did may forbid the next one
-                await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
+                with suppress(DatabaseBusy):  # the gate reads the halt rule itself; the next round writes it down
+                    await self._halt_waves()  # first: what the last number did may forbid the next one
+                    await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
                 await self._begin_due(selection)
                 if tick is not None:
                     await tick()
@@ -98,7 +99,8 @@ class WaveLoop:
                 await self._wait()
         finally:
             await self._wait_for_running()
-            await self._app.ledger.waves.finish()
+            with suppress(DatabaseBusy):  # the next run or sweep finishes them
+                await self._app.ledger.waves.finish()
 
     async def _begin_due(self, selection: NumberSelection) -> None:
         slots = self._concurrency - len(self._running)
