@@ -26,12 +26,13 @@ from prefect.workers.process import ProcessWorker
 from flows.common import open_flow_app
 from migration.app import EXPECTED_ERRORS
 from migration.settings import read_settings
+from migration.steps.traffic import SWEEP_EVERY
 from migration.waves.schedule import WAVE_SLUG, ScheduledRun, scheduled_runs
 
 POOL = "cutover"
 # The name of every deployment: `migrate-number/cutover` and so on.
 NAME = "cutover"
-SWEEP_EVERY_S = 60
+SWEEP_EVERY_S = int(SWEEP_EVERY.total_seconds())
 DEPLOY_TIMEOUT_S = 240
 
 

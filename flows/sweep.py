@@ -10,6 +10,7 @@ from pydantic import Field
 from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from flows.run_wave import number_task_runner
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.senders import keep_senders_informed
 
 CONCURRENCY = 20
 
@@ -27,6 +28,7 @@ async def sweep(
     """
     async with open_flow_app() as app:
         # A sweep begins neither a planned wave nor a number that is in no wave, and it opens no gate.
+        await keep_senders_informed(app)
         due = await numbers_to_sweep(app)
         if not due:
             return Completed(message="nothing was due")

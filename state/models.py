@@ -211,6 +211,11 @@ class MigrationTable(Base):
     version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # Why a call failed that would fail for other numbers too (`OutsideFailure`); cleared when the call goes through.
     outside_failure: Mapped[str | None] = mapped_column(String(10))
+    pause_until: Mapped[datetime | None]  # when the pause of its senders lapses unless it is renewed
+    # What its senders have not confirmed outside of a step: when they are told next, how often they were, what failed.
+    senders_try_at: Mapped[datetime | None]
+    senders_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    senders_error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

@@ -71,6 +71,10 @@ class Position:
     crossed_at: datetime | None
     sender_gap_seconds: float | None
     paused_at: datetime | None
+    pause_until: datetime | None
+    senders_try_at: datetime | None
+    senders_tries: int
+    senders_error: str | None
     waiting_until: datetime | None
     waiting_on: Party | None
     reason: str | None

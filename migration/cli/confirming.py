@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 from migration.app import App
 from migration.cli.exit_codes import ExitCode, usage_error
 from migration.cli.output import print_json, print_line
+from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change, rehearse
 from migration.cli.status import number_document
 from migration.operations.wave_wording import wave_line
 from migration.operations.wording import next_command, status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
 from migration.waves.schedule import needs_schedule
+from migration.waves.senders import keep_senders_informed
 from state.naming import possible_names
 from state.rows import Position, WaveRow
 
@@ -120,9 +122,23 @@ async def change_number(
         await show_number(app, position, report.now)
         await carry_out(report, app, will if isinstance(will, str) else lambda: will(position), action, rehearsal)
         position = await app.queries.positions.find(number)
+        if not report.changes_nothing:
+            await keep_senders_informed(app, position.number_id)
+            position = await app.queries.positions.find(number)
         await show_number(app, position, report.after)
         report.next(next_command(position, await app.queries.now()))
-        return report.finish()
+        return report.finish(await _still_paused(app, report, position))
+
+
+async def _still_paused(app: App, report: ChangeReport, position: Position) -> ExitCode:
+    """Senders of the number that have to go on and have not confirmed it are named."""
+    paused = [row for row in await app.queries.positions.paused() if row.number_id == position.number_id]
+    if paused:
+        report.document["paused_senders"] = paused_document(paused)
+    lines = paused_lines(paused, await app.queries.now())
+    for line in lines:
+        report.note(line)
+    return ExitCode.NOT_ALL_MOVED if lines and not report.changes_nothing else ExitCode.DONE
 
 
 async def show_number(app: App, position: Position, show: Show) -> None:

@@ -17,6 +17,7 @@ from migration.operations.numbers import (
     dispose,
     hand_in_pin,
     record_onprem_off,
+    record_senders_resumed,
     record_two_step_off,
     recover_forward,
     retry_number,
@@ -60,6 +61,9 @@ def resolve(
     reserve: Annotated[
         bool, typer.Option("--spend-reserve", help="It may use the last three register or deregister calls of 72 h.")
     ] = False,
+    senders_resumed: Annotated[
+        bool, typer.Option("--senders-resumed", help="You vouch that its paused senders go on, at the right side.")
+    ] = False,
     disposition: Annotated[
         str | None, typer.Option("--dispose", help="It ends otherwise: churned, line_lost, other_partner, ...")
     ] = None,
@@ -76,6 +80,7 @@ def resolve(
         "--pin-handed-in": (lambda: _pin_handed_in(number, stdin=stdin, dry_run=dry_run)) if pin_handed_in else None,
         "--two-step-off": (lambda: _two_step_off(number)) if two_step_off else None,
         "--spend-reserve": (lambda: _spend_reserve(number)) if reserve else None,
+        "--senders-resumed": (lambda: _senders_resumed(number)) if senders_resumed else None,
         "--dispose": (lambda: _dispose(number, disposition)) if disposition is not None else None,
     }
     given = [make_remedy for make_remedy in remedies.values() if make_remedy is not None]
@@ -142,6 +147,13 @@ def _spend_reserve(number: str) -> Remedy:
     return Remedy(
         "let this migration use the last three calls of its 72 h; with the tenth the number is locked for 72 h",
         lambda app, because, by: spend_reserve(app, number, because, by),
+    )
+
+
+def _senders_resumed(number: str) -> Remedy:
+    return Remedy(
+        "write down your word that its senders go on; its hook is not told so any more",
+        lambda app, because, by: record_senders_resumed(app, number, because, by),
     )
 
 

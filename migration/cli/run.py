@@ -12,6 +12,7 @@ from migration.app import App
 from migration.cli.exit_codes import ExitCode, run_verb, usage_error
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, progress_bar
+from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
 from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
@@ -119,17 +120,24 @@ async def _update_bar(app: App, name: str | None, bar: Progress, task: TaskID) -
 async def _report(app: App, board: Sequence[Position], as_json: bool) -> int:
     now, stopped = await app.queries.now(), app.stop.requested
     live = [position for position in board if position.ended_at is None]
+    ours = {position.number_id for position in board}
+    paused = [position for position in await app.queries.positions.paused() if position.number_id in ours]
+    lines = paused_lines(paused, now)
+    exit_code = ExitCode.NOT_ALL_MOVED if live or lines else ExitCode.DONE
     if as_json:
         numbers = [number_document(position, now, False) for position in board]
-        print_json({"numbers": numbers, "not_moved": len(live)} | stopped_document(live, now, stopped=stopped))
-        return ExitCode.NOT_ALL_MOVED if live else ExitCode.DONE
+        document = {"numbers": numbers, "not_moved": len(live), "paused_senders": paused_document(paused)}
+        print_json(document | stopped_document(live, now, stopped=stopped))
+        return exit_code
     for position in live:
         _print_live(position, now, stopped=stopped)
     on_cloud = sum(1 for position in board if position.side is Side.CLOUD)
     print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(live)} not at their end.")
+    for line in lines:
+        print_line(line)
     if stopped:
         print_line(stopped_line(live))
-    return ExitCode.NOT_ALL_MOVED if live else ExitCode.DONE
+    return exit_code
 
 
 def _print_live(position: Position, now: datetime, *, stopped: bool) -> None:

@@ -12,7 +12,9 @@ from migration.app import App
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Json, ShowNumbers
 from migration.cli.output import count_text, print_json, print_line, print_table
+from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.session import open_cli_app
+from migration.engine.sender_needs import owes_resume
 from migration.operations.wave_wording import next_wave_command
 from migration.operations.wording import (
     current_status,
@@ -37,6 +39,7 @@ class Fleet:
     without_migration: Sequence[Mapping[str, Any]]
     waves: Sequence[WaveRow]
     halted_profiles: Sequence[Mapping[str, Any]]
+    paused: Sequence[Position]  # also of migrations that have ended
 
 
 def status(
@@ -55,7 +58,8 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
         print_json(_document(fleet, show_numbers))
     else:
         _print_fleet(fleet, show_numbers)
-    return ExitCode.DONE
+    still_paused = any(owes_resume(position) for position in fleet.paused)
+    return ExitCode.NOT_ALL_MOVED if still_paused else ExitCode.DONE
 
 
 async def _read_fleet(app: App, wave: str | None) -> Fleet:
@@ -67,6 +71,7 @@ async def _read_fleet(app: App, wave: str | None) -> Fleet:
         without_migration=await app.queries.fleet.without_migration() if wave is None else (),
         waves=[row for row in await app.queries.waves.all() if wave in (None, row.name)],
         halted_profiles=[row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None],
+        paused=[row for row in await app.queries.positions.paused() if wave in (None, row.wave)],
         now=await app.queries.now(),
     )
 
@@ -75,6 +80,7 @@ def _document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
     return {
         "now": fleet.now,
         "numbers": [number_document(position, fleet.now, show_numbers) for position in fleet.board],
+        "paused_senders": paused_document(fleet.paused),
         "ended_otherwise": [
             {"ref": row["ref"], "disposition": row["disposition"], "reason": row["disposition_reason"]}
             for row in fleet.without_migration
@@ -127,6 +133,8 @@ def _print_fleet(fleet: Fleet, show_numbers: bool) -> None:
         for wave in fleet.waves:
             _print_wave(wave, fleet.now)
         _print_totals(fleet)
+    for line in paused_lines(fleet.paused, fleet.now):
+        print_line(line)
     for profile in fleet.halted_profiles:
         halted = f"credential profile {profile['name']} is halted: {profile['halted_because']}"
         print_line(f"{halted}; see `cutover runbook token-refused`")

@@ -10,11 +10,13 @@ from migration.app import App
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text, print_json, print_line
+from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
 from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.senders import keep_senders_informed
 from state.rows import Position
 
 CONCURRENCY = 20
@@ -40,13 +42,17 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         if not dry_run and due:
             loop = WaveLoop(app, app.runner.run_one, concurrency=CONCURRENCY, patience=patience)
             await loop.run(NumberSelection(only=set(due)))
+        elif not dry_run and not app.stop.requested:
+            await keep_senders_informed(app)
         after = before if dry_run else await _read_positions(app, due)
         now, stopped = await app.queries.now(), app.stop.requested
+        paused = await app.queries.positions.paused()
     left = [position for position in after if position.ended_at is None]
-    exit_code = ExitCode.NOT_ALL_MOVED if stopped and left else ExitCode.DONE
+    lines = paused_lines(paused, now)
+    exit_code = ExitCode.NOT_ALL_MOVED if (stopped and left) or (lines and not dry_run) else ExitCode.DONE
     if as_json:
         numbers = [number_document(position, now, False) for position in after]
-        document = {"dry_run": dry_run, "due": len(due), "numbers": numbers}
+        document = {"dry_run": dry_run, "due": len(due), "numbers": numbers, "paused_senders": paused_document(paused)}
         print_json(document | stopped_document(left, now, stopped=stopped))
         return exit_code
     for position in after:
@@ -54,6 +60,8 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         print_line(f"{label} {status_line(position, now)}  next: {next_command(position, now)}")
     if dry_run:
         print_line("Nothing was changed.")
+    for line in lines:
+        print_line(line)
     if stopped:
         print_line(stopped_line(left))
     return exit_code

@@ -141,6 +141,13 @@ async def record_two_step_off(app: App, number: str, because: str, by: str) -> P
     return await _make_due(app, position, because, by)
 
 
+async def record_senders_resumed(app: App, number: str, because: str, by: str) -> Position:
+    """Record a person's statement that the number's senders go on; for a hook that cannot confirm it any more."""
+    position = await app.queries.positions.find(number)
+    await app.ledger.senders.state_resumed(position.number_id, because, by)
+    return await app.queries.positions.get(position.migration_id)
+
+
 async def spend_reserve(app: App, number: str, because: str, by: str) -> Position:
     """Let this migration use the last three `register` or `deregister` calls of 72 h."""
     position = await _find_live(app, number)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from migration.steps.number import Number
-from migration.steps.outcomes import CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import StepContract
 from migration.steps.traffic import announce, announcement, ask_again
 from state.enums import Promise, Side
@@ -28,7 +28,7 @@ class SwitchRoute:
             return self._goes_to
         return Side.CLOUD if number.state.side is Side.CLOUD else Side.ON_PREMISES
 
-    async def check(self, number: Number) -> None:
+    async def check(self, number: Number) -> None | Blocked:
         return None
 
     def _why_not_needed(self, number: Number) -> str | None:
@@ -46,6 +46,8 @@ class SwitchRoute:
         if intent is None and (reason := self._why_not_needed(number)) is not None:
             return Done(Evidence({"told": reason}))
         if number.hooks is None:
+            if self.resumes and number.state.paused_at is not None:
+                return NotDone({"why": "a hook has paused its senders"})  # `check` says what is missing
             return Done(Evidence({"told": "no hook"}, resumed=self.resumes))
         if intent is not None:
             match await ask_again(number, intent, number.note_of(self.contract.name)):

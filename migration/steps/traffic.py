@@ -4,7 +4,7 @@ Sent as signed HTTP from a durable outbox; without a hook they cost nothing. Use
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
@@ -12,14 +12,23 @@ from migration.errors import Rejected
 from migration.steps.number import Number
 from migration.steps.outcomes import CannotTell, Draft, Evidence, Intent
 from state.enums import Party, Side
+from state.rows import Position
 
-# A pause ends by itself after this long unless it is renewed, so that a dead worker keeps no sender waiting.
-PAUSE_LEASE = timedelta(seconds=180)
+# How often a sweep runs where `cutover deploy` scheduled it, and how often cron has to run `cutover sweep`.
+SWEEP_EVERY = timedelta(seconds=60)
+# A pause ends by itself after this long unless it is renewed, so that a dead worker keeps no sender waiting. Two sweeps
+# may be late or be lost before it does.
+PAUSE_LEASE = 3 * SWEEP_EVERY
 
 
 def announcement(number: Number, event: str, came_from: Side, goes_to: Side) -> Draft:
     """The announcement as it will be sent; with the same epoch it is the same announcement, however often repeated."""
-    state = number.state
+    body = announcement_body(number.state, number.now, event, came_from, goes_to)
+    return Draft({"body": body}, announcement=body)
+
+
+def announcement_body(state: Position, now: datetime, event: str, came_from: Side, goes_to: Side) -> dict[str, Any]:
+    """docs/hooks.md describes each field."""
     body = {
         "event": event,
         "migration_id": state.migration_id,
@@ -30,9 +39,16 @@ def announcement(number: Number, event: str, came_from: Side, goes_to: Side) -> 
         "from": came_from.value,
         "to": goes_to.value,
         "epoch": state.epoch + 1,
-        "deadline": (number.now + PAUSE_LEASE).isoformat(),
+        "deadline": (now + PAUSE_LEASE).isoformat(),
     }
-    return Draft({"body": body}, announcement=body)
+    if event == "pause_sends":
+        body["after_deadline"] = "stay" if may_be_dark(state) else "resume"
+    return body
+
+
+def may_be_dark(state: Position) -> bool:
+    """Messages to the side that it came from would be lost: it has crossed, or serves on neither side."""
+    return state.crossed_at is not None or state.side not in (Side.ON_PREMISES, Side.CLOUD)
 
 
 def outbox_key(body: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.steps.outcomes import Held
+from migration.waves.senders import SenderKeeper, keep_senders_informed
 from state.enums import WaveState
 from state.errors import Conflict, DatabaseBusy
 from state.queries.due import WavePart
@@ -80,6 +81,7 @@ class WaveLoop:
         self._finished_at_start: dict[int, int] = {}  # migration id -> `_finished` when the number was last begun
         self.rejected: dict[int, str] = {}  # migration id -> why other numbers keep it from running now
         self._idle_since: datetime | None = None
+        self._senders = SenderKeeper(app)
 
     async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
@@ -91,6 +93,7 @@ class WaveLoop:
                 with suppress(DatabaseBusy):  # the gate reads the halt rule itself; the next round writes it down
                     await self._halt_waves()  # first: what the last number did may forbid the next one
                     await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
+                self._senders.begin_pass()
                 await self._begin_due(selection)
                 if tick is not None:
                     await tick()
@@ -99,7 +102,9 @@ class WaveLoop:
                 await self._wait()
         finally:
             await self._wait_for_running()
-            with suppress(DatabaseBusy):  # the next run or sweep finishes them
+            with suppress(DatabaseBusy):  # the next run or sweep tells them, and finishes the waves
+                await self._senders.finish()
+                await keep_senders_informed(self._app)  # also of those whose number ended just now
                 await self._app.ledger.waves.finish()
 
     async def _begin_due(self, selection: NumberSelection) -> None:
@@ -180,6 +185,10 @@ class WaveLoop:
                 )
 
     async def _wait_for_running(self) -> None:
-        if self._running:
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
-            self._running.clear()
+        while self._running:
+            self._senders.begin_pass()
+            done, _ = await asyncio.wait(self._running.values(), timeout=SWEEP_EVERY.total_seconds())
+            for migration_id in [number for number, task in self._running.items() if task in done]:
+                task = self._running.pop(migration_id)
+                if not task.cancelled():
+                    task.exception()  # noted, so that nobody complains that it was not

@@ -34,7 +34,9 @@ def _obey(world: World, request: Request, key: str, body: dict[str, Any]) -> Hoo
         case "pause_sends":
             if sender.behaviour == "veto":
                 return HookResponse(409, {"state": "vetoed", "reason": "a campaign is running"})
-            if not sender.pause(now, _time(body.get("deadline"))):
+            # Once its number may be dark, a pause that nobody renews goes on: the old side may be dead.
+            deadline = None if body.get("after_deadline") == "stay" else _time(body.get("deadline"))
+            if not sender.pause(now, deadline):
                 ticket = world.hook.ticket(key, number.e164)
                 return HookResponse(202, {"state": "draining", "ask": f"{request.base}/_sandbox/senders/asks/{ticket}"})
         case "switch_route":

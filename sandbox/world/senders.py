@@ -122,7 +122,10 @@ class Sender:
     # -- events of the hook; the caller has called `catch_up`
 
     def pause(self, at: datetime, deadline: datetime | None) -> bool:
-        """Whether sending has stopped already; False while messages in flight are still sent."""
+        """Whether sending has stopped already; False while messages in flight are still sent.
+
+        `deadline` None: the pause goes on until the sender is told to go on.
+        """
         if self.behaviour == "ignore":
             return True
         self.resumes_at = deadline

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, func, insert, literal, or_, select, update
@@ -69,6 +69,7 @@ class Attempts:
         if new.announcement is not None and new.announcement["event"] == "pause_sends":
             # Before the hook has answered: it may take the pause, and its answer may be lost.
             values["paused_at"] = func.coalesce(MigrationTable.paused_at, now)
+            values["pause_until"] = datetime.fromisoformat(new.announcement["deadline"])
         if new.changes_side:
             serving = [Side.ON_PREMISES, Side.CLOUD]
             served = or_(MigrationTable.side.in_(serving), literal(new.facts.get("side_before") in serving))

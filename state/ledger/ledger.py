@@ -13,6 +13,7 @@ from state.ledger.moves import Moves
 from state.ledger.operator_changes import OperatorChanges
 from state.ledger.operator_inputs import OperatorInputs
 from state.ledger.profiles import Profiles
+from state.ledger.senders import Senders
 from state.ledger.waves import Waves
 from state.types import SqlClock
 
@@ -32,4 +33,5 @@ class Ledger:
         self.findings = Findings(engine, clock)
         self.profiles = Profiles(engine, clock)
         self.migrations = Migrations(engine, clock)
+        self.senders = Senders(engine, clock)
         self.operator_inputs = OperatorInputs(engine, clock)

@@ -11,6 +11,7 @@ from state.enums import Disposition, Side, Status
 from state.errors import Conflict, NotFound
 from state.ledger import events
 from state.ledger.guard import not_leased, refusal
+from state.ledger.senders import NOT_PAUSED
 from state.models import AttemptTable, FindingTable, MigrationTable, NumberTable, WaveTable
 from state.types import SqlClock
 
@@ -65,6 +66,7 @@ class Migrations:
                 created_at=now,
             )
             migration_id = int((await tx.execute(new.returning(MigrationTable.id))).scalar_one())
+            await _take_over_pause(tx, number_id, migration_id)
             if after is not None:
                 await _copy_snapshot(tx, after, migration_id)
             facts = {"itinerary": itinerary, "because": because, "side": side}
@@ -128,6 +130,16 @@ class Migrations:
 
 def _live(number_id: int) -> Any:
     return select(MigrationTable.id).where(MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None))
+
+
+async def _take_over_pause(tx: AsyncConnection, number_id: int, migration_id: int) -> None:
+    """Senders that an earlier migration paused and that have not gone on yet are this one's from now on."""
+    earlier = (MigrationTable.number_pk == number_id, MigrationTable.id != migration_id)
+    query = select(MigrationTable.paused_at, MigrationTable.pause_until, MigrationTable.senders_error)
+    row = (await tx.execute(query.where(*earlier, MigrationTable.paused_at.is_not(None)))).mappings().first()
+    if row is not None:
+        await tx.execute(update(MigrationTable).where(*earlier).values(**NOT_PAUSED))
+        await tx.execute(update(MigrationTable).where(MigrationTable.id == migration_id).values(**row))
 
 
 async def _copy_snapshot(tx: AsyncConnection, before: int, migration_id: int) -> None:

@@ -38,6 +38,7 @@ from state.ledger.changes import (
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
+from state.ledger.senders import NOT_PAUSED
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -161,7 +162,7 @@ class Moves:
             case SendersPaused(at):
                 return {"paused_at": at}
             case SendersResumed(gap_seconds):
-                return {"sender_gap_seconds": gap_seconds, "paused_at": None}
+                return {"sender_gap_seconds": gap_seconds, **NOT_PAUSED}
             case EpochRaised():
                 return {"epoch": MigrationTable.epoch + 1}
             case _:
@@ -303,7 +304,7 @@ async def _refuse_outbox(tx: AsyncConnection, key: str, target: _Target) -> None
     )
     still_paused = pauses.where(OutboxTable.epoch > resumed.scalar_subquery()).exists()
     await tx.execute(
-        update(MigrationTable).where(MigrationTable.id == target.migration_id, ~still_paused).values(paused_at=None)
+        update(MigrationTable).where(MigrationTable.id == target.migration_id, ~still_paused).values(**NOT_PAUSED)
     )
 
 

@@ -54,6 +54,11 @@ class PositionQueries:
         query = select_positions().where(NumberTable.id == number_id).order_by(MigrationTable.id)
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
+    async def paused(self) -> tuple[Position, ...]:
+        """Every migration, ended ones too, whose senders were told to pause and have not confirmed that they go on."""
+        query = select_positions().where(MigrationTable.paused_at.is_not(None)).order_by(MigrationTable.id)
+        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number, by reference; only those of a wave where one is named."""
         newest = select(func.max(MigrationTable.id)).group_by(MigrationTable.number_pk).scalar_subquery()

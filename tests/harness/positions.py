@@ -37,6 +37,7 @@ def make_position(**changes: Any) -> Position:
         "spend_reserve": False,
         "epoch": 1,
         "worker_gone": False,
+        "senders_tries": 0,
         "fence": 0,
         "attempts": 0,
         "language": "en",

@@ -160,6 +160,11 @@ def test_traffic_hook(runbook: RunbookExecution) -> None:
     assert_on_cloud(operator)
     assert operator.sandbox_number().sender.route == "cloud"
     assert operator.position().sender_gap_seconds is not None
+
+    operator = runbook.begin(columns=HOOK_COLUMNS)
+    operator.advance_to("drain")
+    runbook.execute("--senders-resumed")
+    assert operator.with_app(lambda app: app.queries.positions.paused()) == ()
     runbook.assert_all_executed()
 
 

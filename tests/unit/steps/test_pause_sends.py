@@ -42,6 +42,7 @@ def body(**changes: Any) -> dict[str, Any]:
         "to": "cloud",
         "epoch": 5,
         "deadline": (NOW + timedelta(seconds=180)).isoformat(),
+        "after_deadline": "resume",
     } | changes
 
 

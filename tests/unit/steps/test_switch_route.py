@@ -8,7 +8,7 @@ import pytest
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected
 from migration.scrubbing.texts import SafeText
-from migration.steps.outcomes import CannotTell, Done, Draft, Evidence, Intent, NotDone
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.resume_sends import ResumeSends
 from migration.steps.switch_route import SwitchRoute
@@ -107,10 +107,15 @@ async def test_at_an_abort_senders_are_sent_to_where_the_number_serves(step: Ste
 
 @pytest.mark.parametrize("before_an_attempt", [True, False])
 async def test_without_a_hook_they_cost_nothing(before_an_attempt: bool) -> None:
+    attempt = None if before_an_attempt else intent("switch_route")
+    assert await SWITCH.probe(make_number(paused_at=PAUSED_AT), attempt) == Done(Evidence({"told": "no hook"}))
+
+
+async def test_senders_that_a_hook_has_paused_do_not_go_on_because_it_is_gone() -> None:
     number = make_number(paused_at=PAUSED_AT)
-    for step in (SWITCH, RESUME):
-        attempt = None if before_an_attempt else intent(step.contract.name)
-        assert await step.probe(number, attempt) == Done(Evidence({"told": "no hook"}, resumed=step is RESUME))
+    assert isinstance(await RESUME.check(number), Blocked)
+    assert isinstance(await RESUME.probe(number, intent("resume_sends")), NotDone)
+    assert await RESUME.check(make_number(paused_at=None)) is None
 
 
 @BOTH_STEPS

@@ -1,0 +1,70 @@
+"""What the senders of a number have to be told now, whoever moves it and whether it has ended. Pure functions."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from migration.engine.itineraries import ItineraryName, itinerary_named
+from migration.steps.traffic import PAUSE_LEASE, SWEEP_EVERY, may_be_dark
+from state.enums import Party, Side, Status
+from state.rows import Position
+
+RESUME = "resume_sends"
+LONGEST_BETWEEN_TRIES = timedelta(minutes=1)
+
+
+class SenderNeed(StrEnum):
+    NOTHING = "nothing"  # they are not paused, or a step of the number is about to tell them
+    PAUSE = "pause"  # the number still needs its pause
+    RESUME = "resume"  # nothing needs the pause any more, and they have not confirmed that they go on
+
+
+def sender_need(state: Position) -> SenderNeed:
+    """Senders wait while the number may be dark, and while it is on its way to its cutover; not for a person."""
+    if state.paused_at is None:
+        return SenderNeed.NOTHING
+    if state.ended_at is not None:
+        return SenderNeed.RESUME
+    itinerary = itinerary_named(state.itinerary)
+    step = state.next_step or ""
+    waits_for_person = state.status in (Status.BLOCKED, Status.HELD)
+    if not itinerary.has(RESUME):
+        return SenderNeed.PAUSE if may_be_dark(state) else SenderNeed.RESUME
+    if step == RESUME or itinerary.name is ItineraryName.ABORT:
+        return SenderNeed.RESUME if waits_for_person else SenderNeed.NOTHING
+    if any(entry.name == RESUME for entry in itinerary.before(step)):
+        return SenderNeed.RESUME
+    if may_be_dark(state):
+        return SenderNeed.PAUSE
+    waits_for_code = state.status is Status.WAITING and state.waiting_on is Party.CUSTOMER and "code" in step
+    return SenderNeed.RESUME if waits_for_person or waits_for_code else SenderNeed.PAUSE
+
+
+def owes_resume(state: Position) -> bool:
+    """Senders are to go on, and have not confirmed it: by a step that is telling them, or outside of it."""
+    at_step = state.ended_at is None and (state.next_step == RESUME or state.itinerary == ItineraryName.ABORT)
+    return state.paused_at is not None and (at_step or sender_need(state) is SenderNeed.RESUME)
+
+
+def renewal_is_due(state: Position, now: datetime) -> bool:
+    """A third of the lease has passed: two more sweeps fit into what is left."""
+    until = pause_ends(state)
+    return until is None or until - now <= PAUSE_LEASE - SWEEP_EVERY
+
+
+def pause_ends(state: Position) -> datetime | None:
+    """When the pause lapses unless it is renewed; of a pause that an older release began, from its beginning on."""
+    if state.pause_until is not None or state.paused_at is None:
+        return state.pause_until
+    return state.paused_at + PAUSE_LEASE
+
+
+def serving_side(state: Position) -> Side:
+    """Where messages of senders that go on arrive; for a number on neither side, where they were sent before."""
+    if state.side in (Side.ON_PREMISES, Side.CLOUD):
+        return state.side
+    return Side.CLOUD if state.route == Side.CLOUD else Side.ON_PREMISES
+
+
+def next_try(state: Position) -> timedelta:
+    """2, 4, 8 ... seconds after a message that was not confirmed."""
+    return min(timedelta(seconds=2.0 ** min(state.senders_tries + 1, 6)), LONGEST_BETWEEN_TRIES)
