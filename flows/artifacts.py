@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCol
 
 from migration.app import App
 from migration.operations.wording import current_status, next_command, number_label, outage_text, reason_text
+from migration.scrubbing.texts import once_more
 
 PROGRESS_EVERY_S = 5.0
 
@@ -92,7 +93,7 @@ class WaveArtifacts:
                 "side": position.side.value,
                 "status": current_status(position, now).value,
                 "outage": outage_text(position, now),
-                "why": reason_text(position, now) or "",
+                "why": once_more(reason_text(position, now) or ""),
                 "next command": next_command(position, now),
             }
             for position in board

@@ -16,9 +16,11 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from migration.app import EXPECTED_ERRORS, App, open_app
+from migration.engine.barrier import log_unexpected
 from migration.engine.runner import Busy, sentence
 from migration.errors import OperationRefused
 from migration.runtime.stop_request import stopping_on_sigterm
+from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
 from migration.steps.outcomes import Advanced, Blocked, Outcome, Reopen
 
@@ -58,6 +60,7 @@ async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
 
 def prefect_state(outcome: Outcome | Busy, message: str) -> State[Any]:
     """A Prefect state that is true: a waiting number has not failed, and a blocked one is not completed."""
+    message = once_more(message)
     match outcome:
         case Advanced() | Reopen():
             return Completed(message=message)
@@ -73,15 +76,22 @@ async def run_in_task(name: str, run_name: str, work: Callable[[], Awaitable[Out
     If an error were returned as an outcome, a loop would begin the same number again at once, without end.
     """
     outcomes: list[Outcome | Busy] = []
+    errors: list[Exception] = []
 
     @task(name=name, task_run_name=run_name, retries=0, cache_policy=NO_CACHE, persist_result=False)
     async def run() -> Any:
-        outcome = await work()
+        try:
+            outcome = await work()
+        except Exception as exc:  # noqa: BLE001 -- Prefect would record its traceback, and what it quotes
+            errors.append(exc)
+            return Failed(message=_one_line(exc))
         outcomes.append(outcome)
         return prefect_state(outcome, sentence(outcome))
 
     call: Callable[..., Awaitable[State[Any]]] = run
     state = await call(return_state=True)
+    if errors:
+        raise errors[0]
     if not outcomes:
         await state.aresult()  # raises the error of the task
         raise RuntimeError(f"{name} of {run_name} ended as {state.name} before it said anything")
@@ -100,9 +110,9 @@ async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
 
 
 def errors_as_failed_state(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:
-    """Turn an error that a person can correct into a failed state of one line; any other keeps its traceback.
+    """Turn an error into a failed state of one line. One of ours says what to do; of any other the log has the place.
 
-    If it were raised, Prefect would show tracebacks on the page that this person reads.
+    If it were raised, Prefect would record its traceback, with everything that the error quotes.
     """
 
     @wraps(work)
@@ -110,10 +120,20 @@ def errors_as_failed_state(work: Callable[P, Coroutine[Any, Any, Any]]) -> Calla
         try:
             return await work(*args, **kwargs)
         except EXPECTED_ERRORS as exc:
-            message = str(exc) or type(exc).__name__
-            return Failed(message=message.splitlines()[0])
+            return Failed(message=_one_line(exc))
+        except Exception as exc:  # noqa: BLE001 -- the door for the unexpected
+            log_unexpected("flow", _one_line(exc), exc)
+            return Failed(message=_one_line(exc))
 
     return wrapper
+
+
+def _one_line(exc: Exception) -> str:
+    """An error that is not ours may quote anything, so its type stands for it; of a database error, its first line."""
+    if not isinstance(exc, EXPECTED_ERRORS):
+        return f"internal error: {type(exc).__name__}"
+    lines = str(getattr(exc, "orig", None) or exc).splitlines()
+    return once_more(lines[0] if lines and lines[0] else type(exc).__name__)
 
 
 @task(name="validate", task_run_name="validate", retries=0, cache_policy=NO_CACHE, persist_result=False)
@@ -160,4 +180,4 @@ def is_reference(value: Any) -> bool:
 def log_lines(lines: Sequence[str]) -> None:
     logger = get_run_logger()
     for line in lines:
-        logger.info(line)
+        logger.info("%s", once_more(line))

@@ -25,6 +25,7 @@ from prefect.workers.process import ProcessWorker
 
 from flows.common import open_flow_app
 from migration.app import EXPECTED_ERRORS
+from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
 from migration.steps.traffic import SWEEP_EVERY
 from migration.waves.schedule import WAVE_SLUG, ScheduledRun, scheduled_runs
@@ -189,7 +190,7 @@ def main() -> int:
     try:
         document = asyncio.run(deploy())
     except DEPLOY_ERRORS as exc:
-        sys.stderr.write(f"cutover: {str(exc).splitlines()[0]}\n")
+        sys.stderr.write(f"cutover: {once_more(str(exc).splitlines()[0])}\n")
         return 1
     sys.stdout.write(json.dumps(document) + "\n")
     return 0

@@ -11,6 +11,7 @@ from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from migration.operations.wording import number_label
 from migration.preflight.assessment import run_preflight
 from migration.preflight.check import Verdict
+from migration.scrubbing.texts import once_more
 
 
 def _name() -> str:
@@ -36,7 +37,7 @@ async def preflight(wave: str = "") -> Any:
             "number": number_label(report.position),
             "check": result.check,
             "verdict": result.verdict.value,
-            "said": result.message,
+            "said": once_more(result.message),
             "runbook": result.runbook or "",
         }
         for report in reports

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from migration.clients.addresses import address_problem
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
+from migration.scrubbing.texts import remember
 from migration.vault.sealing import MasterKeys
 
 
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
         """Raises BadSetting when there is no key, or when others may read its file."""
         older = tuple(SecretStr(key.strip()) for key in self.older_master_keys.split(",") if key.strip())
         if self.master_key is not None:
-            return MasterKeys(self.master_key, older)
+            return MasterKeys(remember(self.master_key), tuple(map(remember, older)))
         if not self.key_path.exists():
             raise BadSetting(f"there is no master key at {self.key_path}; {_how_to_get_a_key(self.database)}")
         if self.key_path.stat().st_mode & 0o077:
@@ -88,7 +90,8 @@ class Settings(BaseSettings):
             keys = []
         if not keys:
             raise BadSetting(f"{self.key_path} holds no key; put the copy that you kept in its place")
-        return MasterKeys(keys[0], (*keys[1:], *older))
+        keys = [remember(key) for key in (*keys, *older)]
+        return MasterKeys(keys[0], tuple(keys[1:]))
 
 
 def _how_to_get_a_key(database: str) -> str:
@@ -102,11 +105,22 @@ def _how_to_get_a_key(database: str) -> str:
 def read_settings() -> Settings:
     """Raises BadSetting with one line that names the variable."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "CUTOVER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise BadSetting(f"{name}: {_sentence(first['msg'])}") from exc
+        raise BadSetting(f"{name}: {_sentence(first['msg'])}") from None  # the error itself quotes the value
+    password = _database_password(settings.database)
+    if password:
+        remember(SecretStr(password))
+    return settings
+
+
+def _database_password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
 
 
 def _sentence(message: str) -> str:
@@ -134,7 +148,7 @@ class SecretSource(BaseModel):
             value = os.environ.get(self.env)
             if not value:
                 raise BadSetting(f"{name}: the environment variable {self.env} is not set")
-            return SecretStr(value)
+            return remember(SecretStr(value))
         assert self.file is not None
         path = folder / self.file
         try:
@@ -145,7 +159,7 @@ class SecretSource(BaseModel):
             raise BadSetting(f"{name}: {path} is not text") from None
         if not value:
             raise BadSetting(f"{name}: {path} is empty")
-        return SecretStr(value)
+        return remember(SecretStr(value))
 
 
 class _AdminTable(BaseModel):
@@ -198,4 +212,4 @@ def read_admin_settings(path: Path) -> AdminSettings:
     except ValidationError as exc:
         first = exc.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise BadSetting(f"{path}: {place}: {_sentence(first['msg'])}") from exc
+        raise BadSetting(f"{path}: {place}: {_sentence(first['msg'])}") from None  # the error itself quotes the value

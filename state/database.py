@@ -27,13 +27,15 @@ def open_database(url: str, *, pool_size: int = 5, limits: bool = True) -> Async
     Its statements raise AlreadyThere and DatabaseBusy beside SQLAlchemy's errors.
     """
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30})
+        engine = create_async_engine(
+            url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30}, hide_parameters=True
+        )
         event.listen(engine.sync_engine, "do_connect", _try_sqlite)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     else:
         settings = {"server_settings": POSTGRES_LIMITS} if limits else {}
         engine = create_async_engine(
-            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=settings
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=settings, hide_parameters=True
         )
     translate_errors(engine.sync_engine)
     return engine

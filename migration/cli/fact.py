@@ -9,11 +9,16 @@ import typer
 from migration.app import App
 from migration.cli.confirming import ChangeReport
 from migration.cli.exit_codes import ExitCode, run_verb, usage_error
-from migration.cli.options import DryRun, Json
+from migration.cli.options import DryRun, Json, typed_text
 from migration.cli.output import print_json, print_line, print_table
 from migration.cli.rehearsal import open_for_change
 from migration.cli.session import open_cli_app, operator_name
 from migration.fleet.field_facts import BadFact, FieldFact, field_facts
+
+
+def _evidence(value: str | None) -> str | None:
+    return value if value is None else typed_text(value)
+
 
 Measurement = Mapping[str, Any]  # a row: value, measured_at, measured_by, evidence
 
@@ -22,7 +27,8 @@ def fact(
     name: Annotated[str | None, typer.Argument(help="A question that Meta leaves open; without it, all.")] = None,
     value: Annotated[str | None, typer.Argument(help="The answer that was measured.")] = None,
     because: Annotated[
-        str | None, typer.Option("--because", help="The evidence: which number, when, what was answered.")
+        str | None,
+        typer.Option("--because", callback=_evidence, help="The evidence: which number, when, what was answered."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List also what only the sandbox has a switch for.")] = False,
     dry_run: DryRun = False,

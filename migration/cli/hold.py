@@ -6,7 +6,7 @@ import typer
 
 from migration.cli.confirming import ChangeReport, change_number, change_wave
 from migration.cli.exit_codes import run_verb
-from migration.cli.options import DryRun, Json
+from migration.cli.options import DryRun, Json, typed_text
 from migration.cli.session import operator_name
 from migration.cli.target import is_wave
 from migration.operations.numbers import hold_number
@@ -21,7 +21,9 @@ WILL_HOLD_WAVE = (
 
 def hold(
     what: Annotated[str, typer.Argument(help="A number (N-0001) or a wave.")],
-    because: Annotated[str, typer.Option("--because", help="Why: it is shown wherever the hold is.")] = "",
+    because: Annotated[
+        str, typer.Option("--because", callback=typed_text, help="Why: it is shown wherever the hold is.")
+    ] = "",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

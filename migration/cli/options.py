@@ -4,12 +4,19 @@ from typing import Annotated
 
 import typer
 
+from migration.scrubbing.texts import SHOWN, SafeText, once_more
+
+
+def typed_text(value: str) -> SafeText:
+    """What a person typed for the history, without phone numbers, known secrets and control characters."""
+    return once_more(value, SHOWN)
+
 
 def _require_reason(value: str) -> str:
     """The history is read by whoever comes next; an empty reason would explain nothing."""
     if not value.strip():
         raise typer.BadParameter("it is empty")
-    return value
+    return typed_text(value)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document on the last line.")]

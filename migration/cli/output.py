@@ -13,8 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from migration.scrubbing.characters import visible
+from migration.scrubbing.texts import once_more
+
 # Longer cells may be folded; a reference, a step or a command to type never is.
 MAX_UNFOLDED_WIDTH = 40
+MAX_LINE = 4000
 
 
 @dataclass
@@ -38,25 +42,45 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def safe(text: str) -> str:
+    """Lines as they may be printed: without known secrets, full phone numbers and control characters."""
+    return "\n".join(once_more(line, MAX_LINE) for line in text.split("\n"))
+
+
 def print_line(text: str, *, as_json: bool = False) -> None:
     """A line for a person. With `as_json` it goes to stderr, because stdout is for the document."""
-    (stderr() if as_json else stdout()).print(text, markup=False)
+    (stderr() if as_json else stdout()).print(safe(text), markup=False)
+
+
+def print_page(text: str) -> None:
+    """A page of ours as it is, with the numbers of its examples."""
+    stdout().print(text, markup=False)
 
 
 def print_error(text: str) -> None:
-    """One line on stderr. Characters that cannot be printed, such as a line break in a name, are escaped."""
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    """One line on stderr, as `safe` makes it. What cannot be printed, such as a line break in a name, is escaped."""
+    escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    line = once_more(escaped, MAX_LINE)
     if (record := RECORD.get()) is not None:
         record.errors.append(line)
     stderr().print(f"cutover: {line}", markup=False)
 
 
-def print_json(document: Any) -> None:
-    """The JSON document of a verb, on one line."""
+def print_json(document: Any, *, show_numbers: bool = False) -> None:
+    """The JSON document of a verb, on one line; each text in it as `safe` makes it, unless numbers were asked for."""
     if (record := RECORD.get()) is not None:
         record.has_document = True
-    sys.stdout.write(json.dumps(document, default=_json_value) + "\n")
+    plain = json.loads(json.dumps(document, default=_json_value))
+    sys.stdout.write(json.dumps(plain if show_numbers else _safe_values(plain)) + "\n")
     sys.stdout.flush()
+
+
+def _safe_values(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {once_more(key, MAX_LINE): _safe_values(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_safe_values(item) for item in value]
+    return safe(value) if isinstance(value, str) else value
 
 
 def _json_value(value: Any) -> str:
@@ -84,18 +108,23 @@ def count_text(count: int, noun: str = "number") -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
-def print_fields(title: str, values: Mapping[str, object]) -> None:
+def print_fields(title: str, values: Mapping[str, object], *, show_numbers: bool = False) -> None:
     """Lines of `name  value`; empty values are left out."""
+    shown = visible if show_numbers else safe
     width = max((len(name) for name in values), default=0)
     console = stdout()
-    console.print(title, style="bold", markup=False)
+    console.print(shown(title), style="bold", markup=False)
     for name, value in values.items():
         if value not in (None, ""):
-            console.print(f"  {name:<{width}}  {value}", markup=False)
+            console.print(shown(f"  {name:<{width}}  {value}"), markup=False)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, show_numbers: bool = False
+) -> None:
     """A table in a terminal that is wide enough, else one line per row."""
+    shown = visible if show_numbers else safe
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
     console = stdout()
     if not console.is_terminal or sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > console.width:
@@ -114,7 +143,7 @@ def _print_rows_unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequ
     padded = [
         [cell.ljust(min(width, MAX_UNFOLDED_WIDTH)) for cell, width in zip(row, widths, strict=True)] for row in rows
     ]
-    print_line("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in padded)]))
+    print_page("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in padded)]))
 
 
 @contextmanager

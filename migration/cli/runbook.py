@@ -71,7 +71,7 @@ async def _open(page: str, number: str | None, as_json: bool) -> int:
         text = filled_in(text, position, now)
         document["number"] = number_document(position, now, False)
     if as_json:
-        print_json(document | {"text": text})
+        print_json(document | {"text": text}, show_numbers=True)
     else:
         console = stdout()
         console.print(Markdown(text, hyperlinks=False) if console.is_terminal else text, markup=False)

@@ -13,6 +13,7 @@ import typer
 from migration.app import App, open_app
 from migration.errors import BadSetting
 from migration.runtime.stop_request import PROCESS
+from migration.scrubbing.texts import SHOWN, once_more
 from migration.settings import read_settings
 
 
@@ -36,7 +37,7 @@ async def open_cli_app(*, dry_run: bool = False) -> AsyncIterator[App]:
 
 def operator_name() -> str:
     """The person who types, for the history."""
-    return os.environ.get("CUTOVER_OPERATOR") or getuser()
+    return once_more(os.environ.get("CUTOVER_OPERATOR") or getuser(), SHOWN)
 
 
 def read_typed_line() -> str:

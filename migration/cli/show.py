@@ -52,13 +52,14 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
                 for event in events
             ],
         }
-        print_json(document)
+        print_json(document, show_numbers=show_numbers)
         return ExitCode.DONE
     title = f"{position.ref} ({position.e164})" if show_numbers else number_label(position)
     fields = _fields(position, now, spent)
-    print_fields(title, fields | {"way back": rollback, "next command": next_command(position, now)})
+    fields |= {"way back": rollback, "next command": next_command(position, now)}
+    print_fields(title, fields, show_numbers=show_numbers)
     rows = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in events]
-    print_table("\nwhat happened (UTC)", ("when", "what", "facts"), rows)
+    print_table("\nwhat happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
     if broken is not None:
         print_line(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")
     return ExitCode.DONE

@@ -55,7 +55,7 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     async with open_cli_app(dry_run=True) as app:
         fleet = await _read_fleet(app, wave)
     if as_json:
-        print_json(_document(fleet, show_numbers))
+        print_json(_document(fleet, show_numbers), show_numbers=show_numbers)
     else:
         _print_fleet(fleet, show_numbers)
     still_paused = any(owes_resume(position) for position in fleet.paused)
@@ -159,7 +159,7 @@ def _print_numbers(fleet: Fleet, show_numbers: bool) -> None:
         for position in ordered
     ]
     columns = ("number", "", "itinerary", "side", "status", "step", "outage", "move", "next command")
-    print_table("", columns, rows)
+    print_table("", columns, rows, show_numbers=show_numbers)
     for row in fleet.without_migration:
         disposition = row["disposition"] or "no migration yet: `cutover preflight`"
         print_line(f"{row['ref']}  {disposition}  {row['disposition_reason'] or ''}")

@@ -12,6 +12,7 @@ from migration.engine.itineraries import itinerary_named
 from migration.engine.refusals import TERMS_PAGE
 from migration.engine.step_run import StepRun
 from migration.errors import BackupNotKept
+from migration.scrubbing.texts import once_more
 from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
 from migration.steps.traffic import outbox_key
 from state.enums import AttemptEnd, OutsideFailure, Party, Side, Status
@@ -83,7 +84,7 @@ class StepRecorder:
             Status.BLOCKED,
             "blocked",
             on=Party.OPERATOR,
-            reason=blocked.reason,
+            reason=once_more(blocked.reason),
             runbook=blocked.runbook,
         )
         await self._moves.record(lease, move)
@@ -145,6 +146,7 @@ def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
 def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, decision: Decision) -> Move:
     """The step did not advance: why, until when, and whose move it is."""
     step = run.contract.name
+    reason: str = once_more(outcome.because if isinstance(outcome, Reopen | Switch) else outcome.reason)
     kind = _event_kind(run, outcome, decision.closing)
     tries = run.number.state.tries + 1 if decision.failed else 0
     changes = (
@@ -153,9 +155,9 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
         *_consequences(run, outcome, decision.note),
     )
     match outcome:
-        case Waiting(until, on, reason):
+        case Waiting(until, on):
             return Move(step, Status.WAITING, kind, until=until, on=on, reason=reason, tries=tries, changes=changes)
-        case Blocked(reason, runbook):
+        case Blocked(runbook=runbook):
             return Move(
                 step,
                 Status.BLOCKED,
@@ -166,14 +168,14 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
                 tries=tries,
                 changes=changes,
             )
-        case Held(reason):
+        case Held():
             again = run.number.now + HELD_AGAIN
             return Move(step, Status.HELD, kind, until=again, on=Party.OPERATOR, reason=reason, changes=changes)
-        case Reopen(earlier, because):
-            facts = {"because": because}
-            return Move(step, Status.READY, kind, facts, to=earlier, reason=because, tries=tries, changes=changes)
-        case Switch(itinerary, because):
-            facts = {"because": because, "itinerary": itinerary}
+        case Reopen(earlier):
+            facts = {"because": reason}
+            return Move(step, Status.READY, kind, facts, to=earlier, reason=reason, tries=tries, changes=changes)
+        case Switch(itinerary):
+            facts = {"because": reason, "itinerary": itinerary}
             first = itinerary_named(itinerary).first
             return Move(step, Status.READY, kind, facts, to=first, itinerary=itinerary, changes=changes)
 
@@ -235,7 +237,7 @@ def _event_kind(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switc
             return "reopened"
         case Switch():
             return "switched"
-        case _ if closing is None and outcome.reason == run.number.state.reason:
+        case _ if closing is None and once_more(outcome.reason) == run.number.state.reason:
             return ""
         case _:
             return type(outcome).__name__.lower()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from migration.fleet.inventory_row import SURPLUS_CELLS, BadRow, InventoryRow, RowReader
 from migration.scrubbing.masking import masked
+from migration.scrubbing.texts import Scrubber
 from migration.settings import AdminSettings
 from state.phone_spelling import spellings
 
@@ -88,11 +89,17 @@ def _wrong_columns(columns: Sequence[str]) -> Iterable[BadRow]:
     for name in REQUIRED:
         if name not in columns:
             yield BadRow(1, name, "the column is missing")
+    if not set(REQUIRED) & set(columns):
+        return  # a file without a header: what stands in its first line are numbers and PINs
     for name in columns:
         if name not in (*REQUIRED, *OPTIONAL):
-            yield BadRow(1, name or "(empty)", "no such column; docs/inventory.md lists them")
+            yield BadRow(1, _shown(name) or "(empty)", "no such column; docs/inventory.md lists them")
         elif columns.count(name) > 1:
             yield BadRow(1, name, "the column is there twice")
+
+
+def _shown(cell: str) -> str:
+    return Scrubber().text(cell)
 
 
 class _UniqueValues:
@@ -107,14 +114,14 @@ class _UniqueValues:
         self._check_once(reader, "e164", min(spellings(new.e164)), masked(new.e164))
         self._check_once(reader, "phone_number_id", new.phone_number_id, new.phone_number_id)
         if new.instance is not None:
-            self._check_once(reader, "instance", new.instance.name, new.instance.name)
-            self._check_once(reader, "onprem_url", new.instance.base_url, new.instance.base_url)
+            self._check_once(reader, "instance", new.instance.name, _shown(new.instance.name))
+            self._check_once(reader, "onprem_url", new.instance.base_url, _shown(new.instance.base_url))
         for column, value in (("customer", new.customer), ("profile", new.profile)):
             if not reader.is_good(column):
                 continue
             first_value, line = self._wabas.setdefault((column, new.waba_id), (value, reader.line))
             if first_value != value:
-                reader.report(column, f"WABA {new.waba_id} belongs to {first_value} in line {line}")
+                reader.report(column, f"WABA {new.waba_id} belongs to {_shown(first_value)} in line {line}")
 
     def _check_once(self, reader: RowReader, column: str, value: str, shown: str) -> None:
         if not value:

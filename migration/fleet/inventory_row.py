@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from migration.clients.addresses import address_problem
 from migration.engine.itineraries import FORWARD
-from migration.scrubbing.masking import masked
+from migration.scrubbing.texts import Scrubber
 from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
 from state.ledger.fleet_rows import NewInstance, NewNumber
@@ -85,6 +85,7 @@ class RowReader:
         self._admin = admin
         self._bad = bad
         self._wrong_columns: set[str] = set()
+        self._scrubber = Scrubber([self._cells.get("pin"), self._cells.get("onprem_password")])
         if SURPLUS_CELLS in cells:
             self.report("row", "has more cells than the header")
         for column in DIGIT_COLUMNS & self._cells.keys():
@@ -99,6 +100,10 @@ class RowReader:
     def report(self, column: str, reason: str) -> None:
         self._wrong_columns.add(column)
         self._bad.append(BadRow(self.line, column, reason))
+
+    def _quoted(self, value: str | None) -> str:
+        """A cell as a message may show it: in a shifted row it may be another column's secret or number."""
+        return repr(str(self._scrubber.text(value)))
 
     def is_good(self, column: str) -> bool:
         """Whether nothing wrong has been found in this cell so far."""
@@ -154,7 +159,7 @@ class RowReader:
         if self._report_rounded(column, value):
             return value
         if value and _ID.fullmatch(value) is None:
-            self.report(column, f"{value!r} is not an id of Graph (5 to 20 digits)")
+            self.report(column, f"{self._quoted(value)} is not an id of Graph (5 to 20 digits)")
         return value
 
     def _e164(self, column: str, *, required: bool) -> str:
@@ -171,7 +176,7 @@ class RowReader:
             # WhatsApp may write the number in a form that its country has given up.
             e164 = written if any(map(_is_possible, spellings(written))) else ""
         if not e164 or len(e164) > MAX_E164_LENGTH:
-            self.report(column, f"{masked(value)} is not an E.164 number, as in +15550104321")
+            self.report(column, f"{self._quoted(value)} is not an E.164 number, with a plus and the country code")
             return value
         return e164
 
@@ -182,19 +187,21 @@ class RowReader:
             return None
         if value not in known:
             names = ", ".join(sorted(known)) or "none"
-            self.report(column, f"the admin file names no {column.replace('_', ' ')} {value!r} (it has: {names})")
+            self.report(
+                column, f"the admin file names no {column.replace('_', ' ')} {self._quoted(value)} (it has: {names})"
+            )
         return value
 
     def _choice(self, column: str, choices: Iterable[str]) -> str | None:
         value = self._cells.get(column, "").upper()
         if value and value not in set(choices):
-            self.report(column, f"{value!r} is none of {', '.join(sorted(choices))}")
+            self.report(column, f"{self._quoted(value)} is none of {', '.join(sorted(choices))}")
         return value or None
 
     def _flag(self, column: str) -> bool:
         value = self._cells.get(column, "").lower()
         if value not in ("", "yes", "no", "true", "false", "1", "0"):
-            self.report(column, f"{value!r} is neither yes nor no")
+            self.report(column, f"{self._quoted(value)} is neither yes nor no")
         return value in ("yes", "true", "1")
 
     def _count(self, column: str, maximum: int) -> int | None:
@@ -202,7 +209,7 @@ class RowReader:
         if not value:
             return None
         if _COUNT.fullmatch(value) is None or int(value) > maximum:
-            self.report(column, f"{value!r} is not a count up to {maximum}")
+            self.report(column, f"{self._quoted(value)} is not a count up to {maximum}")
             return None
         return int(value)
 
@@ -212,7 +219,7 @@ class RowReader:
         value = self._cells.get("wave") or None
         problem = wave_name_problem(value) if value is not None else None
         if problem is not None and self.is_good("wave"):
-            self.report("wave", f"a wave is not called {value!r}: {problem}")
+            self.report("wave", f"a wave is not called {self._quoted(value)}: {problem}")
         return value
 
     def _pin(self) -> SecretStr | None:
@@ -249,7 +256,7 @@ class RowReader:
         for part in filter(None, self._cells.get("command_arguments", "").split(";")):
             name, equals, value = part.partition("=")
             if not equals:
-                self.report("command_arguments", f"{part!r} is not name=value")
+                self.report("command_arguments", f"{self._quoted(part)} is not name=value")
             arguments[name.strip()] = value.strip()
         for column in ("stop_command", "start_command"):
             command = self._admin.commands.get(self._cells.get(column, ""))

@@ -16,6 +16,7 @@ from migration.engine.itineraries import ABORT, FORWARD_RECOVERY, ITINERARIES, I
 from migration.engine.runner import Busy
 from migration.errors import OperationRefused
 from migration.operations.open_calls import settle_open_call
+from migration.scrubbing.texts import Scrubber, ids_of
 from migration.steps.outcomes import Outcome
 from migration.steps.verify_code import NO_CODE_PAGE
 from state.enums import Disposition, PinProvenance, Side, Status
@@ -127,6 +128,7 @@ async def hand_in_pin(app: App, number: str, pin: SecretStr, because: str, by: s
         raise OperationRefused("a PIN is six digits; nothing was stored")
     owner = f"number:{position.number_id}"
     sealed = app.secret_store.seal(owner, "pin", pin)
+    because = Scrubber([pin], ids=ids_of(because)).text(because)
     await app.ledger.operator_inputs.record_pin(position.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
     return await _make_due(app, position, because, by)
 

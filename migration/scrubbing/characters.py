@@ -21,7 +21,18 @@ def one_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     normalised = unicodedata.normalize("NFKC", _ESCAPES.sub("", text))
-    return _MARKS_ON_DIGITS.sub("", "".join(map(_plain, normalised)))
+    return _MARKS_ON_DIGITS.sub("", _visible(normalised))
+
+
+def visible(text: str) -> str:
+    """As `one_line`, but signs stay what they are: for our own sentences."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _visible(_ESCAPES.sub("", text))
+
+
+def _visible(text: str) -> str:
+    return "".join(map(_plain, text))
 
 
 def _plain(char: str) -> str:

@@ -11,7 +11,7 @@ MAX_IDS = 20_000
 
 
 def _exact() -> SecretTexts:
-    return SecretTexts(loose_parts=False)
+    return SecretTexts(loose=False)
 
 
 class KnownSecrets:

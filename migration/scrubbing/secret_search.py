@@ -24,12 +24,12 @@ def compact(text: str) -> str:
 class SecretTexts:
     """Secrets to search for. Adding one takes time once; searching takes time by the length of the text.
 
-    `loose_parts`: parts too are found whatever signs stand between their letters. A text from outside is searched so;
-    in our own sentences, which name keys and files, `main.token` is no part of the secret `main-token-1`.
+    `loose`: they are found whatever signs stand between their letters, as a text from outside may write them. Our own
+    sentences name keys, files and ids; in them `main.token` is no part of the secret `main-token-1`.
     """
 
-    def __init__(self, secrets: Iterable[str] = (), *, loose_parts: bool = True) -> None:
-        self._loose_parts = loose_parts
+    def __init__(self, secrets: Iterable[str] = (), *, loose: bool = True) -> None:
+        self._loose = loose
         self._whole: set[str] = set()
         self._words: set[str] = set()
         self._parts: set[str] = set()
@@ -48,13 +48,13 @@ class SecretTexts:
             return
         for spelling in {secret, decoded(secret)}:
             letters = compact(spelling)
-            if len(letters) >= SHORT:
+            if self._loose and len(letters) >= SHORT:
                 self._whole.add(compact(letters.lower()))
-                if self._loose_parts:
-                    self._add_parts(letters)
-                self._add_parts(spelling)
+                self._add_parts(letters)
             elif len(spelling) > 1:
-                self._words.add(spelling.lower())
+                self._words.update(_as_words(spelling.lower()))
+            if len(letters) >= SHORT:
+                self._add_parts(spelling)
 
     def is_one_of(self, text: str) -> bool:
         return text in self._whole or text in self._words
@@ -122,6 +122,13 @@ class SecretTexts:
                 part = text[at : at + step]
                 if " " not in part and part in secret:
                     yield max(at - step, 0), at + LONG_PART
+
+
+def _as_words(secret: str) -> Iterator[str]:
+    yield secret
+    if secret.isdigit() and len(secret) == 6:  # a PIN or a code, as people write it
+        yield f"{secret[:3]}-{secret[3:]}"
+        yield f"{secret[:3]} {secret[3:]}"
 
 
 def replaced(text: str, spans: Iterable[Span], sign: str) -> str:

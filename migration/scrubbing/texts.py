@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import SecretStr
 
-from migration.scrubbing.characters import one_line
+from migration.scrubbing.characters import visible
 from migration.scrubbing.decoding import decoded
 from migration.scrubbing.known import KNOWN
 from migration.scrubbing.masking import ID_DIGITS, SIGN, mask_numbers
 from migration.scrubbing.prose import without_likely_secrets
 from migration.scrubbing.secret_search import SecretTexts, replaced
+
+Secret = TypeVar("Secret", SecretStr, SecretStr | None)
 
 SHOWN = 300  # characters of a text from outside
 CUT = " ... (cut)"
@@ -150,6 +152,12 @@ class Scrubber:
         return " ".join(mask_numbers(text, self._ids, ids_stay=False).split())
 
 
+def remember(secret: Secret) -> Secret:
+    """Returns the secret. From now on the last net takes it out of every sentence of ours."""
+    KNOWN.remember([_plain(secret)])
+    return secret
+
+
 def as_safe(value: object) -> SafeText:
     """A value of a body that a scrubber has read, as text; what is no text yet is scrubbed as one."""
     return value if isinstance(value, SafeText) else Scrubber().text(value)
@@ -168,7 +176,7 @@ def once_more(text: object, shown: int = 2000) -> SafeText:
     Ids stay, because our own sentences name them. Never raises.
     """
     try:
-        line = KNOWN.without_secrets(one_line(_first_part(str(text))))
+        line = KNOWN.without_secrets(visible(_first_part(str(text))))
         return SafeText(cut(mask_numbers(line, KNOWN.ids), shown))
     except Exception:  # noqa: BLE001 -- as above
         return SafeText(NOT_SHOWN)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from migration.errors import BackupNotKept
+from migration.scrubbing.texts import remember
 from migration.vault.backup_shelf import BackupShelf, ShelfFile, parse_file_name
 from migration.vault.sealing import Sealed, Vault, WrongKey
 from state.rows import SealedSecret
@@ -25,10 +26,16 @@ class SecretStore:
 
     def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         """A row for the ledger to store."""
+        return self._seal(owner, name, remember(value))
+
+    def _seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         return _row(name, self._vault.seal(value, context=_context(owner, name)))
 
     async def open(self, owner: str, name: str) -> SecretStr | None:
         """The current secret, or None. Raises WrongKey when it was sealed under a master key that is not given."""
+        return remember(await self._open(owner, name))
+
+    async def _open(self, owner: str, name: str) -> SecretStr | None:
         row = await self._secrets.get(owner, name)
         return None if row is None else self._vault.open(_sealed(row), context=_context(owner, name))
 
@@ -36,14 +43,14 @@ class SecretStore:
         """All secrets of an intent as one row; None when it has none."""
         if not secret:
             return None
-        plaintext = json.dumps({name: value.get_secret_value() for name, value in sorted(secret.items())})
-        return self.seal(_intent_owner(migration_id, attempt), "intent", SecretStr(plaintext))
+        plaintext = json.dumps({name: remember(value).get_secret_value() for name, value in sorted(secret.items())})
+        return self._seal(_intent_owner(migration_id, attempt), "intent", SecretStr(plaintext))
 
     async def open_intent(self, migration_id: int, attempt: int) -> Mapping[str, SecretStr]:
-        plaintext = await self.open(_intent_owner(migration_id, attempt), "intent")
+        plaintext = await self._open(_intent_owner(migration_id, attempt), "intent")
         if plaintext is None:
             return {}
-        return {name: SecretStr(value) for name, value in json.loads(plaintext.get_secret_value()).items()}
+        return {name: remember(SecretStr(value)) for name, value in json.loads(plaintext.get_secret_value()).items()}
 
     async def shelve(self, owner: str, name: str, value: SecretStr, lease: tuple[int, int]) -> SealedSecret:
         """Write a backup to the shelf, read it back, open and compare it. Returns the row for the ledger to store.
