@@ -109,7 +109,7 @@ async def test_graph_whose_health_quotes_secrets() -> None:
 async def test_a_client_that_quotes_what_it_was_sent(code: int, at_login: bool) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/login") and not at_login:
-            return httpx.Response(200, json={"users": [{"token": "login.token-81723645"}]})
+            return httpx.Response(200, json={"users": [{"token": "Xq7Lw0pT-81723645"}]})
         return httpx.Response(400, json={"errors": [{"code": code, "title": "x", "details": echo(request)}]})
 
     onprem = OnPremApi(client(answer), "https://wa", "admin", PASSWORD, LoginSession(), "client-1")
@@ -124,18 +124,18 @@ async def test_a_client_that_quotes_what_it_was_sent(code: int, at_login: bool) 
         with pytest.raises(MigrationError) as raised:
             await call
         assert_clean(raised.value)
-        assert "login.token" not in f"{raised.value!r}"
+        assert "Xq7Lw0pT" not in f"{raised.value!r}"
         assert "cert-9123" not in f"{raised.value!r}"
 
 
 async def test_a_client_whose_health_quotes_secrets() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/login"):
-            return httpx.Response(200, json={"users": [{"token": "login.token-81723645"}]})
+            return httpx.Response(200, json={"users": [{"token": "Xq7Lw0pT-81723645"}]})
         return httpx.Response(200, json={"health": {"gateway_status": echo(request)}})
 
     reading = await OnPremApi(client(answer), "https://wa", "admin", PASSWORD, LoginSession(), "client-1").reading()
-    assert "login.token" not in reading.detail
+    assert "Xq7Lw0pT" not in reading.detail
     assert "6453" not in reading.detail or "•••6453" in reading.detail
 
 
