@@ -64,7 +64,7 @@ class SecretTexts:
         if len(secret) <= PART:
             return
         parts = [secret[at : at + PART] for at in range(len(secret) - PART + 1)]
-        telling = [part for part in parts if any(char.isdigit() or char.isupper() for char in part[1:])]
+        telling = [part for part in parts if any(map(str.isdigit, part)) or any(map(str.isupper, part[1:]))]
         self._parts.update(part.lower() for part in telling or parts)
 
     def spans(self, text: str) -> list[Span]:
