@@ -1,6 +1,7 @@
 """What the flows have in common: the object graph, states that are true, and parameters that hold no secret."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,7 @@ from typing import Annotated, Any, ParamSpec
 from prefect import State, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import get_run_context
+from prefect.exceptions import MissingContextError
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -19,6 +21,7 @@ from migration.app import EXPECTED_ERRORS, App, open_app
 from migration.engine.barrier import log_unexpected
 from migration.engine.runner import Busy, sentence
 from migration.errors import OperationRefused
+from migration.runtime.log import log_to
 from migration.runtime.stop_request import stopping_on_sigterm
 from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
@@ -53,9 +56,28 @@ async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
     A cancellation in Prefect's pages and a worker that ends both send SIGTERM: numbers that are past their gate are
     finished first, and only then Prefect hears of the signal.
     """
-    with stopping_on_sigterm() as stop:
+    with stopping_on_sigterm() as stop, log_to(RunLogHandler(), run_id()):
         async with open_app(read_settings(), dry_run=dry_run, stop=stop) as app:
             yield app
+
+
+class RunLogHandler(logging.Handler):
+    """Writes each record to the log of the Prefect run that it belongs to."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            get_run_logger().log(record.levelno, "%s", once_more(record.getMessage()))
+        except MissingContextError:
+            return  # outside of a run, as in a test
+        except Exception:  # noqa: BLE001 -- a log must not end a run
+            self.handleError(record)
+
+
+def run_id() -> str:
+    return str(flow_run.id or "")
 
 
 def prefect_state(outcome: Outcome | Busy, message: str) -> State[Any]:

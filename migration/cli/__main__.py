@@ -6,6 +6,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn, cast
+from uuid import uuid4
 
 import typer
 from typer.core import TyperGroup
@@ -37,8 +38,10 @@ from migration.cli import (
 )
 from migration.cli.exit_codes import STOPPED, ExitCode
 from migration.cli.output import error_document, print_error
+from migration.runtime.log import RUN, log_to_stderr
 from migration.runtime.stop_request import end_now, install
 
+LOG_OPTIONS = ("--log-json", "--verbose")
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
 Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 10 no such number or wave,
@@ -56,7 +59,7 @@ class OneLineErrors(TyperGroup):
     """Reports an error of usage as every other error: in one line, with exit code 2."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
-        arguments = sys.argv[1:] if args is None else args
+        arguments = _log_options_first(sys.argv[1:] if args is None else args)
         with error_document(as_json="--json" in arguments) as finish:
             exit_code = self._run(arguments, *more, **options)
             finish(exit_code)
@@ -73,6 +76,14 @@ class OneLineErrors(TyperGroup):
         except typer.Abort:
             print_error("nothing was typed; nothing was changed")
             return ExitCode.ERROR
+
+
+def _log_options_first(arguments: Sequence[str]) -> list[str]:
+    """`cutover run --log-json` as `cutover --log-json run`: people put an option where they think of it."""
+    if "--" in arguments:
+        return list(arguments)
+    first = [argument for argument in LOG_OPTIONS if argument in arguments]
+    return [*first, *(argument for argument in arguments if argument not in LOG_OPTIONS)]
 
 
 def _is_text(argument: str) -> bool:
@@ -110,8 +121,17 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="Log to standard error, one JSON object a line: each step of each number."),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Log each step of each number to standard error, for people.")
+    ] = False,
 ) -> None:
     """The options of `cutover` itself."""
+    log_to_stderr(as_json=log_json, verbose=verbose)
+    RUN.set(uuid4().hex[:12])
 
 
 app.command("init")(init.init)

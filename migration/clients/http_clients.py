@@ -10,6 +10,7 @@ import httpx
 from migration.clients.http import HttpClient
 from migration.clients.transports import DeadlineTransport, ReadOnlyTransport
 from migration.clock import Clock
+from migration.runtime.log import guard_foreign_loggers
 
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=20.0)
 # Makes a transport with these TLS settings; tests pass one that reaches the sandbox without a network.
@@ -30,6 +31,7 @@ class HttpClients:
         # httpcore writes requests and headers to its log, and some of ours carry a token.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        guard_foreign_loggers()
         self.graph = self._client(self._checked)
         self._self_signed = self._client(self._unchecked)
 

@@ -1,15 +1,13 @@
 """What nobody expected in the work on one number stays with that number; this says which errors that holds for."""
 
-import logging
-import traceback
-
 from migration.errors import MigrationError
+from migration.runtime.log import frames_of, get_logger
 from migration.vault.sealing import MissingKey
 from state.database import is_database_error
 
 INTERNAL_ERROR_PAGE = "runbooks/internal-error.md"
 
-_LOG = logging.getLogger("cutover.engine")
+_LOG = get_logger("engine")
 
 
 def concerns_every_number(exc: Exception) -> bool:
@@ -23,11 +21,10 @@ def reason_of(exc: Exception, where: str) -> str:
 
 
 def log_unexpected(ref: str, reason: str, exc: Exception) -> None:
-    """One line with the error's place in the program, without its text; the whole way there at level DEBUG."""
-    frames = traceback.extract_tb(exc.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else "no place"
-    _LOG.error("%s: %s (%s)", ref, reason, place)
-    _LOG.debug("%s: %s", ref, "".join(traceback.format_list(frames)))
+    """One line with the error's place in the program, without its text; with `--log-json` the whole way there."""
+    frames = frames_of(exc)
+    place = frames[-1] if frames else "no place"
+    _LOG.error("%s: %s (%s)", ref, reason, place, extra={"number": ref, "frames": frames})
 
 
 def log_unwritten(ref: str, step: str, exc: Exception) -> None:

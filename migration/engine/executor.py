@@ -27,6 +27,7 @@ from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
 from migration.engine.settlement import NoEffect, Settlement
 from migration.engine.step_run import SEND_WITHIN, StepRun
+from migration.engine.transition_log import log_position, log_transition
 from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Throttled, Transient
 from migration.runtime.stop_request import StopRequest
 from migration.steps.number import Number
@@ -215,6 +216,7 @@ class StepExecutor:
         for _ in range(READS_BEFORE_A_LATER_TRY):
             with suppress(Outdated):
                 await self._recorder.block(replace(lease, version=position.version), position.next_step, blocked)
+                log_position(position, "blocked", reason, step=position.next_step, holder=lease.holder)
                 return blocked
             position = await self._queries.positions.get(lease.migration_id)
         raise LeaseLost(f"migration {lease.migration_id} is being changed all the time; try again")
@@ -311,6 +313,7 @@ class StepExecutor:
             return Decision(Held(str(exc)))
         run.attempt, run.called = attempt, True
         run.write_by = send_by + (contract.longest_call + LEASE_MARGIN).total_seconds()
+        log_transition(run, "intent", f"its call may leave within {SEND_WITHIN.total_seconds():g} s")
         if self._stop.requested and run.entry.changes_side and state.crossed_at is None:
             # Asked to stop while the intent was committed: nothing has left yet, and nothing leaves.
             closing = Closing(attempt, AttemptEnd.NEVER_LEFT, side_before=attempt.side_before)

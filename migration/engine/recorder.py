@@ -11,6 +11,7 @@ from migration.engine.decisions import Advance, Closing, Decision
 from migration.engine.itineraries import itinerary_named
 from migration.engine.refusals import TERMS_PAGE
 from migration.engine.step_run import StepRun
+from migration.engine.transition_log import log_transition
 from migration.errors import BackupNotKept
 from migration.scrubbing.texts import once_more
 from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
@@ -42,6 +43,7 @@ from state.ledger.changes import (
 from state.ledger.moves import Move, Moves
 from state.rows import Lease, SealedSecret
 
+LOGGED_AS = {"Reopen": "reopened", "Switch": "switched"}
 HELD_AGAIN = timedelta(seconds=60)
 
 
@@ -69,13 +71,16 @@ class StepRecorder:
         outcome = decision.outcome
         if isinstance(outcome, Advance):
             return await self._advance(run, outcome, decision.closing)
-        await self._moves.record(run.lease, _stay_or_turn(run, outcome, decision))
+        move = _stay_or_turn(run, outcome, decision)
+        await self._moves.record(run.lease, move)
+        log_transition(run, LOGGED_AS.get(type(outcome).__name__, type(outcome).__name__.lower()), move.reason or "")
         return outcome
 
     async def note_event(self, run: StepRun, kind: str, facts: Mapping[str, Any], *changes: Change) -> None:
         """An event beside the step; the lease stays."""
         move = Move(run.contract.name, Status.RUNNING, kind, facts, changes=changes, keep_lease=True)
         await self._moves.record(run.lease, move)
+        log_transition(run, kind, str(facts.get("why") or facts.get("refused") or ""))
 
     async def block(self, lease: Lease, step: str | None, blocked: Blocked) -> None:
         """Block a number whose step could not even be looked at; what was open stays open."""
@@ -117,6 +122,7 @@ class StepRecorder:
             await self._drop_older_copies(owner, evidence.backups)  # ours, where the new holder's is in force
             raise
         await self._drop_older_copies(owner, evidence.backups)
+        log_transition(run, outcome.event, f"on to {to}" if to is not None else f"ended as {status}")
         return Advanced(step, ended=to is None)
 
     async def _drop_older_copies(self, owner: str, names: Iterable[str]) -> None:
