@@ -43,7 +43,6 @@ from state.ledger.changes import (
 from state.ledger.moves import Move, Moves
 from state.rows import Lease, SealedSecret
 
-LOGGED_AS = {"Reopen": "reopened", "Switch": "switched"}
 HELD_AGAIN = timedelta(seconds=60)
 
 
@@ -73,7 +72,8 @@ class StepRecorder:
             return await self._advance(run, outcome, decision.closing)
         move = _stay_or_turn(run, outcome, decision)
         await self._moves.record(run.lease, move)
-        log_transition(run, LOGGED_AS.get(type(outcome).__name__, type(outcome).__name__.lower()), move.reason or "")
+        if move.kind:  # else it only repeats the last one
+            log_transition(run, move.kind, once_more(_why(outcome)))
         return outcome
 
     async def note_event(self, run: StepRun, kind: str, facts: Mapping[str, Any], *changes: Change) -> None:
@@ -149,10 +149,14 @@ def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
         yield SendersResumed((run.number.now - state.paused_at).total_seconds())
 
 
+def _why(outcome: Waiting | Blocked | Held | Reopen | Switch) -> str:
+    return outcome.because if isinstance(outcome, Reopen | Switch) else outcome.reason
+
+
 def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, decision: Decision) -> Move:
     """The step did not advance: why, until when, and whose move it is."""
     step = run.contract.name
-    reason: str = once_more(outcome.because if isinstance(outcome, Reopen | Switch) else outcome.reason)
+    reason: str = once_more(_why(outcome))
     kind = _event_kind(run, outcome, decision.closing)
     tries = run.number.state.tries + 1 if decision.failed else 0
     changes = (
