@@ -35,7 +35,12 @@ def open_database(url: str, *, pool_size: int = 5, limits: bool = True) -> Async
     else:
         settings = {"server_settings": POSTGRES_LIMITS} if limits else {}
         engine = create_async_engine(
-            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, connect_args=settings, hide_parameters=True
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args=settings,
+            hide_parameters=True,
         )
     translate_errors(engine.sync_engine)
     return engine
