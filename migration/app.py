@@ -16,6 +16,7 @@ from migration.clients.graph import GraphApi
 from migration.clients.http_clients import HttpClients, TransportFactory
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
+from migration.clients.shared_readings import SharedReadings, WabaReadings
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.clock import Clock, SystemClock
 from migration.engine.dead_workers import end_leases_of_dead_workers
@@ -54,6 +55,7 @@ class ClientFactory:
     admin: AdminSettings
     settings: Settings
     commands: NamedCommands
+    shared: SharedReadings
     sessions: dict[int, LoginSession] = field(default_factory=dict)  # by instance id
 
     @property
@@ -68,6 +70,10 @@ class ClientFactory:
             raise BadSetting(f"no token is kept for profile {profile}; `cutover profile {profile} --new-token`")
         app_secret = await self.secret_store.open(owner, "app_secret")
         return self.graph_client(token, app_secret)
+
+    async def readings(self, profile_id: int, profile: str, waba_id: str) -> WabaReadings:
+        """What was read of a WABA for all of its numbers. Raises BadSetting as `cloud` does."""
+        return WabaReadings(self.shared, await self.cloud(profile_id, profile), profile_id, waba_id)
 
     def graph_client(self, token: SecretStr, app_secret: SecretStr | None) -> GraphApi:
         return GraphApi(self.http.graph, self.http.new_graph_client, self.graph_base, token, app_secret)
@@ -118,10 +124,12 @@ class NumberLoader:
         code = latest if latest is not None and latest.state == "entered" else None
         refused_at = latest.entered_at if latest is not None and latest.state == "refused" else None
         smoke = self._clients.admin.smoke
+        cloud = await self._clients.cloud(position.profile_id, position.profile)
         return Number(
             state=position,
             now=now,
-            cloud=await self._clients.cloud(position.profile_id, position.profile),
+            cloud=cloud,
+            shared=WabaReadings(self._clients.shared, cloud, position.profile_id, position.waba_id),
             onprem=await self._clients.onprem(position.instance),
             hooks=self._clients.hooks(position.hook),
             commands=self._clients.commands,
@@ -197,7 +205,8 @@ async def open_app(
         stack.push_async_callback(http.aclose)
         own_clock = None if isinstance(clock, SystemClock) else clock.boot_time
         commands = commands or NamedCommands(admin.commands, dry_run=dry_run, boot_time=own_clock)
-        clients = ClientFactory(http, secret_store, admin, settings, commands)
+        shared = SharedReadings(clock.boot_time)
+        clients = ClientFactory(http, secret_store, admin, settings, commands, shared)
         loader = NumberLoader(clients, queries, secret_store, randomness)
         executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop)
         yield App(

@@ -56,11 +56,14 @@ class Sandbox:
         switches: Mapping[str, Any] | None = None,
         kinds: Sequence[str] | None = None,
         calls_take_time: bool = False,
+        numbers_per_waba: int = 10,
     ) -> "Sandbox":
         """A fleet of `numbers` numbers; `kinds` are used in turn, again from the first after the last."""
         in_turn = tuple(kinds or DEFAULT_KINDS[world])
         specs = [spec_of({"kind": in_turn[at % len(in_turn)]}) for at in range(numbers)]
-        return cls._of(specs, seed, world, now, with_values(Switches(), switches or {}), calls_take_time)
+        business = BusinessSpec(numbers_per_waba=numbers_per_waba)
+        switched = with_values(Switches(), switches or {})
+        return cls._of(specs, seed, world, now, switched, calls_take_time, (business,))
 
     @classmethod
     def _of(

@@ -109,6 +109,7 @@ class UndecidedRow:
     ref: str
     e164: str
     phone_number_id: str
+    waba_id: str
     forced: str | None
     profile_id: int
     profile: str

@@ -323,7 +323,7 @@ class StepExecutor:
 
     async def _call(self, run: StepRun, attempt: OpenAttempt, intent: Intent) -> Decision:
         try:
-            answer = await run.step.apply(run.number, intent)
+            answer = await self._apply(run, intent)
         except OutcomeUnknown as exc:
             # It may have happened. Both sides are read at once, because the outage may be over already.
             changes = counted_failure(run) if exc.answered else ()
@@ -344,6 +344,13 @@ class StepExecutor:
                 return wait_for(answer)  # answered; `probe` has to prove its effect
             case Blocked():
                 return Decision(answer, Closing(attempt, AttemptEnd.REFUSED))
+
+    async def _apply(self, run: StepRun, intent: Intent) -> Evidence | CannotTell | Blocked:
+        """The call. What was read of the number before it is not used again, whatever it was answered."""
+        try:
+            return await run.step.apply(run.number, intent)
+        finally:
+            run.number.shared.forget(run.number.state.phone_number_id)
 
     async def _refused(self, run: StepRun, attempt: OpenAttempt, intent: Intent, exc: Transient | Rejected) -> Decision:
         """A refused call that can move the number may have moved it: its attempt stays open until the sides show it."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import CloudNumber
+from migration.clients.shared_readings import WabaReadings
 from migration.errors import CredentialsRefused, Rejected, Transient
 from migration.fleet.choose_itinerary import DELETED
 from migration.fleet.inventory_row import BadRow
@@ -56,9 +57,10 @@ async def read_listed_numbers(
     return numbers, bad
 
 
-async def read_number(graph: GraphApi, phone_number_id: str) -> CloudNumber:
-    """One number by its own node. Graph shows in two ways that a number was deleted: by its status, and by error 33.
+async def read_number(graph: GraphApi | WabaReadings, phone_number_id: str) -> CloudNumber:
+    """One number, by its own node or from the list of its WABA; a deleted one too.
 
+    Graph shows in two ways that a number was deleted: by its status, and by error 33.
     https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
     """
     try:

@@ -68,7 +68,8 @@ async def begin_migrations(
     async def load(row: UndecidedRow) -> CensusNumber:
         cloud = listed.get(row.phone_number_id)
         if cloud is None:
-            cloud = await read_number(await app.clients.cloud(row.profile_id, row.profile), row.phone_number_id)
+            readings = await app.clients.readings(row.profile_id, row.profile, row.waba_id)
+            cloud = await read_number(readings, row.phone_number_id)
             reject_another_number(row.e164, cloud)
         onprem = await app.clients.onprem(row.instance)
         return CensusNumber(row.number_id, row.ref, row.e164, row.forced, cloud, onprem)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import Reading
+from migration.clients.shared_readings import BEFORE_CROSSING_AGE
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Waiting
 from migration.steps.reading_cache import BothSides
@@ -20,6 +21,30 @@ async def read_both(number: Number) -> BothSides:
     """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
     onprem = await number.onprem.reading() if number.onprem is not None else None
     return BothSides(await number.cloud.number(number.state.phone_number_id), onprem)
+
+
+async def read_early(number: Number) -> BothSides:
+    """As `read_both`, for a step that lies before the crossing and changes no side.
+
+    There Graph's part may come from one listing of the WABA. Once the number has crossed, it is read by itself.
+    """
+    onprem = await number.onprem.reading() if number.onprem is not None else None
+    return BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem)
+
+
+async def cloud_before_crossing(number: Number, max_age: timedelta) -> CloudNumber:
+    """What Graph shows of the number: at most `max_age` old while no call of ours could have moved it, else anew."""
+    state = number.state
+    if state.crossed_at is not None or state.dark_by_us:
+        return await number.cloud.number(state.phone_number_id)
+    return await number.shared.number(state.phone_number_id, max_age)
+
+
+async def cached_early(number: Number) -> BothSides:
+    """As `read_early`, but at most once a pass."""
+    if number.reading_cache.both is None:
+        number.reading_cache.both = await read_early(number)
+    return number.reading_cache.both
 
 
 async def cached_sides(number: Number) -> BothSides:

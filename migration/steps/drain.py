@@ -6,7 +6,8 @@ https://developers.facebook.com/docs/whatsapp/api/stats/ (`callback_queue_size`)
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.steps.both_sides import graph_agrees_gone, off_for_sure, read_both
+from migration.clients.onprem_reading import Reading
+from migration.steps.both_sides import graph_agrees_gone, off_for_sure
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
@@ -28,14 +29,13 @@ class Drain(ReadStep):
         return None
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
-        both = await read_both(number)
-        if number.onprem is None or _serves_no_more(both, number):
-            return Evidence({"nothing_to_drain": both.kind})
-        if not both.serving:
-            # One reading without an answer proves nothing: what the client still holds would be lost.
-            why = f"On-Premises reads {both.kind}, so what it still holds cannot be read"
-            stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
-            return self.not_yet(number, PATIENCE, stop, 3, why, Party.OPERATOR)
+        if number.onprem is None:
+            return Evidence({"nothing_to_drain": "no instance"})
+        reading = await number.onprem.reading()
+        # Graph is asked only where the client does not say itself that it serves: each look costs a call of the WABA.
+        if reading.kind is not Reading.SERVING:
+            cloud = await number.cloud.number(number.state.phone_number_id)
+            return self._of_a_silent_client(number, BothSides(cloud, reading))
         queued = await number.onprem.callback_queue()
         if queued == 0:
             return Evidence({"queued": 0})
@@ -44,3 +44,11 @@ class Drain(ReadStep):
             why = f"{queued} callbacks are still queued"
         stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
         return self.not_yet(number, PATIENCE, stop, 3, why, Party.CUSTOMER)
+
+    def _of_a_silent_client(self, number: Number, both: BothSides) -> Evidence | CannotTell | Blocked:
+        if _serves_no_more(both, number):
+            return Evidence({"nothing_to_drain": both.kind})
+        # One reading without an answer proves nothing: what the client still holds would be lost.
+        why = f"On-Premises reads {both.kind}, so what it still holds cannot be read"
+        stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
+        return self.not_yet(number, PATIENCE, stop, 3, why, Party.OPERATOR)

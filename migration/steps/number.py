@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.onprem import OnPremApi
+from migration.clients.shared_readings import WabaReadings
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.reading_cache import ReadingCache
 from state.rows import CodeRow, FindingRow, Position
@@ -41,6 +42,7 @@ class Number:
     state: Position
     now: datetime
     cloud: GraphApi
+    shared: WabaReadings  # what was read of Graph for all numbers of its WABA
     onprem: OnPremApi | None
     hooks: TrafficHooks | None
     commands: NamedCommands

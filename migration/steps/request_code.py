@@ -7,6 +7,8 @@ https://developers.facebook.com/docs/graph-api/reference/whats-app-business-acco
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from migration.clients.shared_readings import CODE_AGE
+from migration.steps.both_sides import cloud_before_crossing
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import StepContract
@@ -81,4 +83,4 @@ def request_facts(intent: Intent, *, lost: bool) -> dict[str, object]:
 
 
 async def _not_verified(number: Number) -> bool:
-    return (await number.cloud.number(number.state.phone_number_id)).code_verification_status != "VERIFIED"
+    return (await cloud_before_crossing(number, CODE_AGE)).code_verification_status != "VERIFIED"

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.steps.both_sides import cached_sides, graph_sets_no_pin, not_movable, unclear
+from migration.steps.both_sides import cached_early, graph_sets_no_pin, not_movable, unclear
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
@@ -25,7 +25,7 @@ class SecurePin:
     )
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        both = await cached_sides(number)
+        both = await cached_early(number)
         # Checked here too: in some itineraries the snapshot is optional or absent.
         stop = not_movable(both.cloud) or unclear(both, number, self.contract.name)
         if stop is not None:
@@ -36,7 +36,7 @@ class SecurePin:
         return None
 
     async def prepare(self, number: Number) -> Draft:
-        serving = (await cached_sides(number)).serving
+        serving = (await cached_early(number)).serving
         pin = await number.secrets.open("pin") or invented_pin(number)
         return Draft({"route": "onprem" if serving else "cloud"}, {"pin": pin})
 
@@ -44,7 +44,7 @@ class SecurePin:
         if intent is not None:
             return NotDone({"why": "no side shows a PIN; setting the same one again is harmless"})
         provenance = number.state.pin_provenance
-        if provenance is None or (await cached_sides(number)).serving:
+        if provenance is None or (await cached_early(number)).serving:
             return NotDone({"pin": "not set by us just now"})
         pin = await number.secrets.open("pin")
         if pin is not None:

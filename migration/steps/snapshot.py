@@ -6,7 +6,8 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 
 from typing import Any, ClassVar
 
-from migration.steps.both_sides import not_movable, read_both, side_of
+from migration.clients.shared_readings import BEFORE_CROSSING_AGE
+from migration.steps.both_sides import cloud_before_crossing, not_movable, read_early, side_of
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
@@ -19,10 +20,10 @@ class Snapshot(ReadStep):
     contract: ClassVar[StepContract] = StepContract(name="snapshot", promise=Promise.READ, reads_side=True)
 
     async def check(self, number: Number) -> None | Blocked:
-        return not_movable(await number.cloud.number(number.state.phone_number_id))
+        return not_movable(await cloud_before_crossing(number, BEFORE_CROSSING_AGE))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        both = await read_both(number)
+        both = await read_early(number)
         facts: dict[str, Any] = (
             _only_known_from_the_client(number)
             | both.facts()

@@ -74,6 +74,7 @@ class FleetQueries:
                 NumberTable.ref,
                 NumberTable.e164,
                 NumberTable.phone_number_id,
+                WabaTable.waba_id,
                 NumberTable.forced_itinerary.label("forced"),
                 CredentialProfileTable.id.label("profile_id"),
                 CredentialProfileTable.name.label("profile"),

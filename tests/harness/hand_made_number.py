@@ -6,6 +6,7 @@ Its clients are the fakes of `fake_clients`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from migration.clients.graph import GraphApi
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_reading import OnPremReading, Reading
+from migration.clients.shared_readings import SharedReadings, WabaReadings
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.number import Number, SmokeMessage
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent, NotDone, Probe
@@ -161,10 +163,12 @@ def make_number(
 ) -> Number:
     """`results` without a time were found a minute ago. `default_smoke_to` stands in the admin file.
     `columns` are of the position."""
+    position, cloud = replace(POSITION, **columns), cast(GraphApi, graph or FakeGraph())
     return Number(
-        state=replace(POSITION, **columns),
+        state=position,
         now=now,
-        cloud=cast(GraphApi, graph or FakeGraph()),
+        cloud=cloud,
+        shared=own_readings(cloud),
         onprem=cast(OnPremApi, onprem) if onprem is not None else None,
         hooks=cast(TrafficHooks, hooks) if hooks is not None else None,
         commands=cast(NamedCommands, commands or FakeCommands()),
@@ -177,6 +181,11 @@ def make_number(
         facts=facts or {},
         randomness=randomness,
     )
+
+
+def own_readings(cloud: GraphApi) -> WabaReadings:
+    """Each look at its clock is an hour later than the one before: no reading is new enough to be used twice."""
+    return WabaReadings(SharedReadings(count(0.0, 3600.0).__next__), cloud, POSITION.profile_id, WABA_ID)
 
 
 def _finding(step: str, row: Mapping[str, Any] | FindingRow, now: datetime) -> FindingRow:

@@ -184,11 +184,18 @@ async def build_harness(
     switches: Mapping[str, Any] | None = None,
     start: datetime | None = None,
     seed: int = 7,
+    numbers_per_waba: int = 10,
 ) -> Harness:
     """A harness on an empty database at the newest schema revision. `kinds`: a number of the sandbox for each."""
     clock = FakeClock(start or (AFTER_SUNSET if world == "after-sunset" else START))
     sandbox = Sandbox.build(
-        numbers=len(kinds), seed=seed, world=world, now=clock.now, switches=dict(switches or {}), kinds=list(kinds)
+        numbers=len(kinds),
+        seed=seed,
+        world=world,
+        now=clock.now,
+        switches=dict(switches or {}),
+        kinds=list(kinds),
+        numbers_per_waba=numbers_per_waba,
     )
     write_home(folder, sandbox.manifest("http://sandbox"))
     settings = Settings(home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox")

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from migration.app import ClientFactory
 from migration.clients.commands import NamedCommands
 from migration.clients.http_clients import HttpClients
+from migration.clients.shared_readings import SharedReadings
 from migration.errors import BadSetting
 from migration.settings import AdminSettings, HookSettings, SecretSource, Settings
 from migration.vault.store import SecretStore
@@ -54,6 +55,7 @@ def factory(
         admin or AdminSettings(),
         Settings(home=folder, graph_url="https://graph.test/", graph_version="v99.0"),
         NamedCommands({}),
+        SharedReadings(FakeClock(START).boot_time),
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from migration.clients.shared_readings import PREFLIGHT_AGE
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import not_movable
 from migration.steps.number import Number
@@ -11,7 +12,7 @@ class GraphNumberCheck:
     name: ClassVar[str] = "number at Graph"
 
     async def run(self, number: Number) -> CheckResult | None:
-        cloud = await number.cloud.number(number.state.phone_number_id)
+        cloud = await number.shared.number(number.state.phone_number_id, PREFLIGHT_AGE)
         blocked = not_movable(cloud)
         if blocked is not None:
             return CheckResult(self.name, Verdict.FAIL, blocked.reason, blocked.runbook)

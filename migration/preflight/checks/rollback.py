@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from migration.clients.shared_readings import PREFLIGHT_AGE
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.number import Number
 from migration.steps.rollback_options import rollback_option
@@ -12,7 +13,7 @@ class RollbackCheck:
 
     async def run(self, number: Number) -> CheckResult | None:
         reading = await number.onprem.reading() if number.onprem is not None else None
-        cloud = await number.cloud.number(number.state.phone_number_id)
+        cloud = await number.shared.number(number.state.phone_number_id, PREFLIGHT_AGE)
         verified = cloud.code_verification_status == "VERIFIED"
         expires_at = reading.expires_at if reading is not None else None
         option = rollback_option(number, expires_at, verified=verified)

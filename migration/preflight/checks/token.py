@@ -16,7 +16,7 @@ class TokenCheck:
     name: ClassVar[str] = "token"
 
     async def run(self, number: Number) -> CheckResult | None:
-        facts = await number.cloud.debug_token()
+        facts = await number.shared.token()
         if not facts.is_valid:
             return CheckResult(
                 self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.state.profile}", RUNBOOK

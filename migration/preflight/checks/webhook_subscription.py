@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from migration.clients.shared_readings import PREFLIGHT_AGE
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.number import Number
 
@@ -10,7 +11,7 @@ class WebhookSubscriptionCheck:
     name: ClassVar[str] = "webhooks"
 
     async def run(self, number: Number) -> CheckResult | None:
-        apps = await number.cloud.subscribed_apps(number.state.waba_id)
+        apps = await number.shared.subscribed_apps(PREFLIGHT_AGE)
         ours = [app for app in apps if app.app_id == number.state.app_id]
         if not ours:
             return CheckResult(self.name, Verdict.PASS, "our app will be subscribed to the WABA")

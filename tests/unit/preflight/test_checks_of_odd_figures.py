@@ -6,7 +6,7 @@ import pytest
 
 from migration.preflight.check import Verdict
 from migration.preflight.checks.token import TokenCheck
-from tests.harness.hand_made_number import APP_ID, make_number
+from tests.harness.hand_made_number import APP_ID, make_number, own_readings
 from tests.unit.clients.graph_stub import always, graph_api
 
 
@@ -21,6 +21,7 @@ from tests.unit.clients.graph_stub import always, graph_api
 )
 async def test_a_token_whose_facts_cannot_be_read_is_not_passed(facts: dict[str, object], message: str) -> None:
     body = {"app_id": APP_ID, "is_valid": True} | facts
-    result = await TokenCheck().run(replace(make_number(), cloud=graph_api(always(200, {"data": body}))))
+    readings = own_readings(graph_api(always(200, {"data": body})))
+    result = await TokenCheck().run(replace(make_number(), shared=readings))
     assert result is not None
     assert (result.verdict, result.message) == (Verdict.WARN, message)

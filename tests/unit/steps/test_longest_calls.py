@@ -25,7 +25,7 @@ from migration.steps.outcomes import Intent
 from migration.steps.protocol import Step
 from state.enums import Promise
 from tests.harness.fake_clients import FakeSecrets
-from tests.harness.hand_made_number import make_code, make_intent, make_number
+from tests.harness.hand_made_number import make_code, make_intent, make_number, own_readings
 from tests.harness.virtual_time import VirtualClock, run_virtually
 
 SECRET = SecretStr("482913")
@@ -89,6 +89,7 @@ def number_at(answer: Callable[[httpx.Request], Any], clock: VirtualClock, *, lo
         return HttpClient(httpx.MockTransport(answer), clock)
 
     session = LoginSession(SECRET, clock.now().replace(year=2040)) if logged_in else LoginSession()
+    cloud = GraphApi(http(), http, "https://graph.test", SECRET)
     return replace(
         make_number(
             secrets=FakeSecrets(pin="112233", backup=BACKUP, code="905417"),
@@ -97,7 +98,8 @@ def number_at(answer: Callable[[httpx.Request], Any], clock: VirtualClock, *, lo
             storage_region="BR",
             results={"snapshot": {"profile": {"about": "Hello"}}},
         ),
-        cloud=GraphApi(http(), http, "https://graph.test", SECRET),
+        cloud=cloud,
+        shared=own_readings(cloud),
         onprem=OnPremApi(http(), "https://client.test", "admin", SECRET, session, "client-1"),
         hooks=TrafficHooks(http(), "https://senders.test/hook", SECRET),
     )
