@@ -7,10 +7,10 @@ STAMP := .venv/.set-up
 CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check lint types contracts bench crash wheel-demo lock revision programs clean
+.PHONY: help setup demo test test-slow check lint types contracts bench odd-answers crash wheel-demo lock revision programs clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## the virtual environment in .venv with the locked dependencies
 
@@ -52,6 +52,9 @@ contracts: setup
 
 bench: setup ## what a step, a reading and a wave cost on this machine
 	$(BIN)/python -m bench
+
+odd-answers: setup ## 25,000 odd answers of far sides through the clients: errors of ours only, under 200 MiB, each call in its time
+	$(BIN)/python -W error -m tests.odd_answers 25000 11
 
 crash: setup ## the crash matrix: every step killed at every commit and send, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/crash tests/journeys tests/removals

@@ -17,6 +17,7 @@ from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.senders import keep_senders_informed
+from state.enums import Status
 from state.rows import Position
 
 CONCURRENCY = 20
@@ -49,7 +50,9 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         paused = await app.queries.positions.paused()
     left = [position for position in after if position.ended_at is None]
     lines = paused_lines(paused, now)
-    exit_code = ExitCode.NOT_ALL_MOVED if (stopped and left) or (lines and not dry_run) else ExitCode.DONE
+    blocked = [position for position in left if position.status is Status.BLOCKED]
+    some_left = blocked or (stopped and left) or (lines and not dry_run)
+    exit_code = ExitCode.NOT_ALL_MOVED if some_left else ExitCode.DONE
     if as_json:
         numbers = [number_document(position, now, False) for position in after]
         document = {"dry_run": dry_run, "due": len(due), "numbers": numbers, "paused_senders": paused_document(paused)}

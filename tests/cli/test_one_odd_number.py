@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import func, select, update
 
+from migration.app import App
+from state.models import InstanceTable
+from tests.cli.side_effects import MakeOperator
 from tests.harness.cli_fixture import CliFixture, SandboxProcess
 
 
@@ -38,3 +42,22 @@ def test_an_import_takes_every_other_number_in(empty_cli: CliFixture, troubled: 
     output = empty_cli.cutover("import", empty_cli.inventory(), "--json")
     assert output.exit_code == 0, "the list of the WABA shows it; its instance is what does not answer"
     assert output.document["imported"] == 3
+
+
+def test_a_sweep_moves_the_others_and_tells_by_its_exit_code_that_one_is_blocked(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    for ref in ("N-0001", "N-0002"):
+        operator.advance_to("secure_pin", ref)
+
+    async def spoil(app: App) -> None:
+        async with app.database.begin() as connection:
+            first = select(func.min(InstanceTable.id)).scalar_subquery()
+            address = update(InstanceTable).where(InstanceTable.id == first).values(base_url="https://host:port")
+            await connection.execute(address)
+
+    operator.with_app(spoil)
+    output = operator.cutover("sweep", "--json")
+    assert output.exit_code == 3
+    states = sorted((row["status"], row["side"]) for row in output.document["numbers"])
+    assert states == [("blocked", "on_premises"), ("done", "cloud")]

@@ -1,0 +1,24 @@
+"""Odd answers through both clients and the hooks: no error outside our tree, bounded memory, every call in its time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_MIB = 200
+
+
+@pytest.mark.parametrize("count", [500, pytest.param(25_000, marks=pytest.mark.slow)])
+def test_odd_answers_become_errors_of_ours_in_time_and_in_little_memory(count: int) -> None:
+    argv = [sys.executable, "-W", "error", "-m", "tests.odd_answers", str(count), "11"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["answers"] == count
+    assert report["outside_our_tree"] == []
+    assert report["too_long"] == []
+    assert report["peak_mib"] < MOST_MIB, report
+    assert {"answered", "Transient", "OutcomeUnknown", "Rejected", "Throttled"} <= report["outcomes"].keys()
