@@ -52,10 +52,20 @@ def advance(evidence: Evidence, event: str = "advanced", attempt: OpenAttempt | 
     return Decision(Advance(evidence, event), closing)
 
 
-def pass_over(why: str, attempt: OpenAttempt | None = None, end: AttemptEnd = AttemptEnd.REFUSED) -> Decision:
-    """An optional step that cannot be done: the number goes on without it."""
-    evidence = Evidence({"skipped": why})
-    closing = Closing(attempt, end, evidence.facts) if attempt is not None else None
+def pass_over(
+    why: str,
+    attempt: OpenAttempt | None = None,
+    end: AttemptEnd = AttemptEnd.REFUSED,
+    *,
+    side: Side | None = None,
+    side_before: Side | None = None,
+) -> Decision:
+    """An optional step that cannot be done: the number goes on without it.
+
+    `side`: from a reading after its call. `side_before`: nothing can have happened, as in `Closing`.
+    """
+    evidence = Evidence({"skipped": why}, side=side)
+    closing = Closing(attempt, end, evidence.facts, side_before) if attempt is not None else None
     return Decision(Advance(evidence, "passed_over"), closing)
 
 

@@ -398,6 +398,8 @@ class StepExecutor:
             return await self._attempt(run, Draft(intent.facts, intent.secret), attempt, witnesses)
         if run.entry.changes_side:
             sides = await self._read_sides(run.number)
+            if isinstance(obstacle, Blocked) and run.entry.optional:
+                return pass_over(obstacle.reason, attempt, AttemptEnd.NOT_DONE, side=sides.side)
             return Decision(obstacle, Closing(attempt, AttemptEnd.NOT_DONE, witnesses), side=sides.side)
         return self._stopped_by(run, obstacle, attempt)
 

@@ -61,7 +61,7 @@ class FailurePolicy:
         if isinstance(outcome, Waiting) and isinstance(exc, Transient) and side is not None:
             outcome = enough(run, side.side) or outcome
         if isinstance(outcome, Blocked) and run.entry.optional:
-            return pass_over(outcome.reason, attempt)
+            return pass_over(outcome.reason, attempt, side=side.side if side is not None else None)
         error_code = exc.error_code if isinstance(exc, Rejected) else None
         answer = {**(attempt.refusal or {}), "refused": str(exc), "code": error_code}
         return Decision(
@@ -133,7 +133,7 @@ class FailurePolicy:
             name = state.instance.name if state.instance else "?"
             verdict = Blocked(f"instance {name} refuses the login: {exc.details}", LOGIN_PAGE)
             if run.entry.optional and (refused or run.attempt is None):
-                return pass_over(verdict.reason, refused)
+                return pass_over(verdict.reason, refused, side_before=closing.side_before if closing else None)
             return Decision(verdict, closing)
         because = f"Graph refused the token (code {exc.error_code})"
         held = Held(f"credential profile {state.profile} is halted: {because}", halts_profile_because=because)
@@ -144,7 +144,10 @@ class FailurePolicy:
     def after_unsent(self, run: StepRun, attempt: OpenAttempt, exc: Transient) -> Decision:
         """Nothing was sent: the call costs nothing, and the side is what it was."""
         closing = Closing(attempt, AttemptEnd.NEVER_LEFT, side_before=attempt.side_before)
-        return Decision(self._back_off(run, exc), closing, failed=True)
+        outcome = self._back_off(run, exc)
+        if isinstance(outcome, Blocked) and run.entry.optional:
+            return pass_over(outcome.reason, attempt, closing.end, side_before=closing.side_before)
+        return Decision(outcome, closing, failed=True)
 
     def after_failed_reading(self, run: StepRun, exc: Transient) -> Decision:
         """A reading failed, before an intent or while an open attempt is settled."""

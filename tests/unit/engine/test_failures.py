@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from migration.engine.decisions import Closing, Decision, advance, pass_over
+from migration.engine.decisions import Advance, Closing, Decision, advance, pass_over
 from migration.engine.failures import FailurePolicy
 from migration.engine.step_run import StepRun
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
@@ -404,7 +404,8 @@ async def test_a_refused_login_passes_an_optional_step_over(
     decision = policy().after_refused_credentials(run, LOGIN, ATTEMPT if was_the_call else None)
     reason = "instance wa-0001 refuses the login: wrong password"
     if passed_over:
-        assert decision == pass_over(reason, ATTEMPT if was_the_call else None)
+        side_before = Side.ON_PREMISES if was_the_call else None
+        assert decision == pass_over(reason, ATTEMPT if was_the_call else None, side_before=side_before)
     else:
         assert decision == Decision(Blocked(reason, "runbooks/onprem-login.md"))
 
@@ -425,6 +426,28 @@ async def test_a_call_that_eight_times_did_not_leave_asks_a_person() -> None:
     decision = policy().after_unsent(register_run(tries=7), ATTEMPT, Transient("connection refused"))
     assert decision.outcome == Blocked("register: connection refused (8 tries)", DOWN_PAGE)
     assert decision.closing == Closing(ATTEMPT, AttemptEnd.NEVER_LEFT, side_before=Side.ON_PREMISES)
+
+
+async def test_an_optional_step_whose_call_three_times_did_not_leave_is_passed_over() -> None:
+    """It blocked the number, which can go on without it."""
+    for tries, passed in ((0, False), (1, False), (2, True)):
+        run = make_run("restore_onprem", number=make_number(tries=tries), optional=True, changes_side=True)
+        decision = policy().after_unsent(run, ATTEMPT, Transient("connection refused"))
+        if passed:
+            why = "restore_onprem: connection refused (3 tries)"
+            end = AttemptEnd.NEVER_LEFT
+            assert decision == pass_over(why, ATTEMPT, end, side_before=Side.ON_PREMISES)
+        else:
+            assert isinstance(decision.outcome, Waiting)
+
+
+@pytest.mark.parametrize("side", [Side.ON_PREMISES, Side.NEITHER])
+async def test_an_optional_step_that_is_refused_keeps_the_side_that_was_read(side: Side) -> None:
+    """Its intent took the side away; without the reading it stayed unknown."""
+    run = make_run("restore_onprem", optional=True, changes_side=True, attempt=ATTEMPT)
+    decision = await policy(side).after_refusal(run, ATTEMPT, Rejected("100", 100, SafeText("no such backup")))
+    assert isinstance(decision.outcome, Advance)
+    assert (decision.outcome.event, decision.outcome.evidence.side) == ("passed_over", side)
 
 
 # -- a spent budget
