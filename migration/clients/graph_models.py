@@ -65,6 +65,7 @@ class CloudNumber(_GraphModel):
     platform_type: str = "UNKNOWN"
     code_verification_status: str | None = None
     quality_rating: str | None = None
+    name_status: str | None = None
     new_name_status: str | None = None
     is_on_biz_app: bool | None = False  # None: it is there and cannot be read
     health_status: NumberHealth = NumberHealth()

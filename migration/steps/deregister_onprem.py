@@ -14,6 +14,7 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
 from migration.steps.reading_cache import BothSides
+from migration.steps.register_needs import refused_after_the_stop
 from state.enums import Promise, Side
 
 STOP_PAGE = "runbooks/stop-by-hand.md"
@@ -32,7 +33,7 @@ class DeregisterOnPrem:
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
         both = await cached_sides(number)
-        stop = unclear(both, number, self.contract.name)
+        stop = unclear(both, number, self.contract.name) or refused_after_the_stop(both, number)
         if stop is not None:
             return stop
         if _stop_command(number) is not None or _gone(both, number) or _serves_from_cloud(both):

@@ -14,6 +14,7 @@ from migration.steps.both_sides import cached_early, graph_sets_no_pin, not_mova
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
+from migration.steps.register_needs import refused_after_the_stop
 from state.enums import PinProvenance, Promise
 
 PIN_PAGE = "runbooks/pin-unknown.md"
@@ -28,6 +29,7 @@ class SecurePin:
         both = await cached_early(number)
         # Checked here too: in some itineraries the snapshot is optional or absent.
         stop = not_movable(both.cloud) or unclear(both, number, self.contract.name)
+        stop = stop or refused_after_the_stop(both, number)
         if stop is not None:
             return stop
         known = number.state.pin_provenance is not None

@@ -137,6 +137,23 @@ def test_graph_unclear(runbook: RunbookExecution) -> None:
     runbook.assert_all_executed()
 
 
+def test_display_name(runbook: RunbookExecution) -> None:
+    operator = runbook.begin("no_backup")
+    operator.change_at_meta("name_status", "PENDING_REVIEW")
+    drive_to_block(operator, "display-name")
+    assert operator.sandbox_number().side == "on_premises"
+    assert operator.calls() == []
+    runbook.execute("show")
+    runbook.execute("hold")
+    operator.change_at_meta("name_status", "APPROVED")
+    operator.cutover("release", "N-0001")
+    runbook.execute("--look-again")
+    runbook.execute("run", exit_code=None)
+    operator.run_number()
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
 def test_rollback_number(runbook: RunbookExecution) -> None:
     operator = runbook.begin("verified", columns=HOOK_COLUMNS, world="open")
     operator.run_number()

@@ -3,9 +3,12 @@
 from typing import ClassVar
 
 from migration.clients.shared_readings import PREFLIGHT_AGE
+from migration.clients.cloud_standing import CloudStanding
 from migration.preflight.check import CheckResult, Verdict
-from migration.steps.both_sides import not_movable
+from migration.steps.both_sides import UNCLEAR_PAGE, not_movable
 from migration.steps.number import Number
+from migration.steps.register_needs import NAME_PAGE, STOPS_FIRST, name_problem
+from state.enums import Side
 
 
 class GraphNumberCheck:
@@ -16,6 +19,15 @@ class GraphNumberCheck:
         blocked = not_movable(cloud)
         if blocked is not None:
             return CheckResult(self.name, Verdict.FAIL, blocked.reason, blocked.runbook)
+        if cloud.standing is CloudStanding.CANNOT_TELL:
+            shown = f"status {cloud.status} on platform {cloud.platform_type}"
+            reason = f"Graph shows {shown}; that does not say whether the number is on Cloud"
+            return CheckResult(self.name, Verdict.FAIL, reason, UNCLEAR_PAGE)
+        problem = name_problem(cloud)
+        if problem is not None:
+            stops_first = number.state.itinerary in STOPS_FIRST and number.state.side is Side.ON_PREMISES
+            verdict = Verdict.FAIL if stops_first else Verdict.WARN
+            return CheckResult(self.name, verdict, problem, NAME_PAGE)
         if cloud.new_name_status == "PENDING_REVIEW":
             return CheckResult(self.name, Verdict.WARN, "a new display name is in review; better moved after it")
         if cloud.quality_rating == "RED":
