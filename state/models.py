@@ -422,6 +422,9 @@ class FieldFactTable(Base):
     measured_at: Mapped[datetime]
     measured_by: Mapped[str] = mapped_column(String(100))
     evidence: Mapped[str] = mapped_column(Text)
+    # An answer contradicted it: it is not believed any more, and stays on record.
+    refuted_at: Mapped[datetime | None]
+    refuted_by: Mapped[str | None] = mapped_column(Text)
 
 
 class CounterTable(Base):

@@ -96,7 +96,7 @@ async def _find_measurement(app: App, name: str) -> Measurement | None:
 
 
 def _document(question: FieldFact, row: Measurement | None) -> dict[str, Any]:
-    columns = ("value", "measured_at", "measured_by", "evidence")
+    columns = ("value", "measured_at", "measured_by", "evidence", "refuted_at", "refuted_by")
     measurement = {column: row[column] if row else None for column in columns}
     return {
         "name": question.name,
@@ -111,12 +111,17 @@ def _sentence(name: str, row: Measurement | None) -> str:
     if row is None:
         return f"{name} is not measured"
     measured = f"measured {row['measured_at']:%Y-%m-%d} by {row['measured_by']}"
+    if row["refuted_at"] is not None:
+        refuted = f"refuted {row['refuted_at']:%Y-%m-%d %H:%M} UTC by {row['refuted_by']}"
+        return f"{name} was {row['value']}, {measured}; {refuted}; not believed any more"
     return f"{name} is {row['value']}, {measured}: {row['evidence']}"
 
 
 def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
     """The row of a table."""
     measured = f"{document['measured_at']:%Y-%m-%d} by {document['measured_by']}" if document["value"] else "-"
+    if document["refuted_at"]:
+        measured += f"; refuted {document['refuted_at']:%Y-%m-%d} by {document['refuted_by']}"
     return (
         document["name"],
         document["value"] or "not measured",

@@ -6,6 +6,7 @@ from typing import Any
 
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Held, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Side
+from state.ledger.changes import Change
 from state.rows import OpenAttempt
 
 
@@ -44,6 +45,7 @@ class Decision:
     side: Side | None = None
     note: Mapping[str, Any] | None = None
     failed: bool = False
+    changes: tuple[Change, ...] = ()  # what else the answer has changed
 
 
 def advance(evidence: Evidence, event: str = "advanced", attempt: OpenAttempt | None = None) -> Decision:

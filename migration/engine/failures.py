@@ -11,6 +11,7 @@ from datetime import timedelta
 from migration.engine.decisions import Closing, Decision, advance, pass_over
 from migration.engine.outside_failures import UNREACHABLE_PAGE, enough
 from migration.engine.refusals import REFUSED_PAGE, Refusal, page_of, rule_for
+from migration.engine.refuted_facts import refuted_by
 from migration.engine.step_run import StepRun
 from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
 from migration.steps.number import Number
@@ -69,6 +70,7 @@ class FailurePolicy:
             Closing(attempt, AttemptEnd.REFUSED, answer),
             side=side.side if side is not None else None,
             failed=isinstance(outcome, Waiting),
+            changes=refuted_by(run, exc),
         )
 
     async def _sides_after(self, run: StepRun) -> Evidence | None:

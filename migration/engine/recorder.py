@@ -163,6 +163,7 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
         *_closing(run, decision.closing),
         *_side(run, decision.side),
         *_consequences(run, outcome, decision.note),
+        *decision.changes,
     )
     match outcome:
         case Waiting(until, on):

@@ -78,6 +78,9 @@ NO_CODE = Stop("runbooks/code-never-comes.md")
 TERMS_PAGE = "runbooks/terms-of-service.md"
 REFUSED_PAGE = "runbooks/refused.md"
 
+# Subcodes of 136024: the number is not eligible for a code where it is.
+CODE_NOT_ELIGIBLE = frozenset({2388091, 2388093})
+
 TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     # The PIN did not match: On-Premises is probably down by now. Never retried by software.
     ("register", 133005, None): WRONG_PIN,

@@ -116,6 +116,15 @@ class ProfileHalted:
 
 
 @dataclass(frozen=True, slots=True)
+class FactRefuted:
+    """An answer contradicts a field fact: nobody believes it any more. `answer`: what was answered."""
+
+    name: str
+    value: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutsideFailed:
     """The call failed for a reason that would stop other numbers too; they do not cross while it stands."""
 
@@ -160,6 +169,7 @@ Change = (
     | OutboxAnswered
     | OutboxRefused
     | ProfileHalted
+    | FactRefuted
     | OutsideFailed
     | OutsideSettled
     | SendersPaused

@@ -21,5 +21,7 @@ class FieldFacts:
                 "measured_at": self._clock.now(),
                 "measured_by": by,
                 "evidence": evidence,
+                "refuted_at": None,
+                "refuted_by": None,
             }
             await replace_row(tx, FieldFactTable, ("name",), row)

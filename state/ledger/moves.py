@@ -18,6 +18,7 @@ from state.ledger.changes import (
     Change,
     CodeUsed,
     EpochRaised,
+    FactRefuted,
     MessageSent,
     NoteTaken,
     OutboxAnswered,
@@ -44,6 +45,7 @@ from state.models import (
     BudgetCallTable,
     CodeTable,
     CredentialProfileTable,
+    FieldFactTable,
     MessageTable,
     MigrationTable,
     NumberTable,
@@ -219,12 +221,24 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
             await _answer_outbox(tx, key, target)
         case OutboxRefused(key):
             await _refuse_outbox(tx, key, target)
+        case FactRefuted(name, value, answer):
+            await _refute(tx, name, value, answer, target)
         case ProfileHalted(profile_id, because):
             await tx.execute(
                 update(CredentialProfileTable)
                 .where(CredentialProfileTable.id == profile_id, CredentialProfileTable.halted_at.is_(None))
                 .values(halted_at=target.at, halted_because=because)
             )
+
+
+async def _refute(tx: AsyncConnection, name: str, value: str, answer: str, target: _Target) -> None:
+    """Only the statement that was believed: a newer one may say something else."""
+    ref = select(NumberTable.ref).where(NumberTable.id == target.number_id).scalar_subquery()
+    await tx.execute(
+        update(FieldFactTable)
+        .where(FieldFactTable.name == name, FieldFactTable.value == value, FieldFactTable.refuted_at.is_(None))
+        .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {answer}"))
+    )
 
 
 async def _why_not(tx: AsyncConnection, lease: Lease, step: str) -> StateError:

@@ -102,10 +102,11 @@ class FleetQueries:
         )
 
     async def field_facts(self) -> dict[str, str]:
-        """The measured value of each field fact, by its name."""
-        rows = await self._reader.rows(select(FieldFactTable.name, FieldFactTable.value))
+        """The measured value of each field fact, by its name. One that an answer has refuted is not among them."""
+        query = select(FieldFactTable.name, FieldFactTable.value).where(FieldFactTable.refuted_at.is_(None))
+        rows = await self._reader.rows(query)
         return {row["name"]: row["value"] for row in rows}
 
     async def field_fact_rows(self) -> tuple[Mapping[str, Any], ...]:
-        """All columns of every field fact: name, value, measured_at, measured_by, evidence."""
+        """All columns of every field fact: name, value, measured_at, measured_by, evidence, refuted_at, refuted_by."""
         return tuple(await self._reader.rows(select(FieldFactTable.__table__).order_by(FieldFactTable.name)))

@@ -1,0 +1,50 @@
+"""Which answer refutes which field fact, and which does not."""
+
+from typing import Any
+
+import pytest
+
+from migration.engine.refuted_facts import refuted_by
+from migration.errors import Rejected, Transient
+from migration.scrubbing.texts import as_safe
+from state.enums import Side
+from state.ledger.changes import FactRefuted
+from tests.harness.hand_made_number import make_number
+from tests.harness.hand_made_run import make_run
+
+BLOCKED = Rejected("no", 1005, as_safe("biz_link_on_prem_reg_blocked"))
+NOT_ELIGIBLE = Rejected("no", 136024, as_safe("not eligible"), 2388091)
+OPEN = {"onprem_registration": "open"}
+ACCEPTED = {"code_while_on_premises": "accepted"}
+
+
+def refuted(step: str, exc: Rejected | Transient, facts: dict[str, str], **columns: Any) -> tuple[FactRefuted, ...]:
+    return refuted_by(make_run(step, number=make_number(facts=facts, **columns)), exc)
+
+
+def test_1005_refutes_that_on_premises_takes_numbers() -> None:
+    assert refuted("request_code_onprem", BLOCKED, OPEN) == (FactRefuted("onprem_registration", "open", "no"),)
+
+
+def test_a_code_that_is_refused_on_premises_refutes_that_it_is_accepted() -> None:
+    assert refuted("request_code", NOT_ELIGIBLE, ACCEPTED, side=Side.ON_PREMISES) == (
+        FactRefuted("code_while_on_premises", "accepted", "no"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "exc", "facts", "side"),
+    [
+        ("register", BLOCKED, OPEN, Side.ON_PREMISES),
+        ("request_code_onprem", BLOCKED, {"onprem_registration": "blocked"}, Side.NEITHER),
+        ("request_code_onprem", BLOCKED, {}, Side.NEITHER),
+        ("request_code_onprem", Rejected("no", 1005, as_safe("wrong password")), OPEN, Side.NEITHER),
+        ("request_code", NOT_ELIGIBLE, ACCEPTED, Side.NEITHER),
+        ("request_code", Rejected("no", 136024, as_safe("too many"), 2388367), ACCEPTED, Side.ON_PREMISES),
+        ("request_code", Transient("busy", True), ACCEPTED, Side.ON_PREMISES),
+    ],
+)
+def test_another_answer_refutes_nothing(
+    step: str, exc: Rejected | Transient, facts: dict[str, str], side: Side
+) -> None:
+    assert refuted(step, exc, facts, side=side) == ()
