@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from migration.clients.shared_readings import PREFLIGHT_AGE
 from migration.clients.cloud_standing import CloudStanding
+from migration.clients.shared_readings import PREFLIGHT_AGE
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import UNCLEAR_PAGE, not_movable
 from migration.steps.number import Number
