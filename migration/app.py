@@ -23,6 +23,14 @@ from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
+from migration.home.opening import (
+    check_database,
+    check_identity,
+    check_key,
+    count_closing,
+    count_opening,
+    refuse_missing_file,
+)
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import AdminSettings, Settings, read_admin_settings
@@ -33,10 +41,10 @@ from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
 from state.database import open_database
 from state.errors import StateError
+from state.home import HomeRecord, HomeRow
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
 from state.rows import InstanceRow, Position
-from state.schema import check_schema
 from state.secrets import Secrets
 from state.types import DatabaseClock, SqlClock
 
@@ -153,6 +161,8 @@ class App:
 
     database: AsyncEngine
     sql_clock: SqlClock
+    home: HomeRow
+    home_record: HomeRecord
     ledger: Ledger
     queries: Queries
     vault: Vault
@@ -168,6 +178,38 @@ class App:
     holder: str  # this worker's name in the leases that it holds
     is_gone: Callable[[str], bool]  # whether the worker of that name is known to have exited
     stop: StopRequest  # whether this process was asked to end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeReader:
+    """What the record alone can answer: it needs neither the master key, the admin file, Prefect nor the network."""
+
+    settings: Settings
+    home: HomeRow
+    queries: Queries
+
+
+@asynccontextmanager
+async def open_reader(
+    settings: Settings, *, sql_clock: SqlClock | None = None, is_gone: Callable[[str], bool] = is_gone
+) -> AsyncIterator[HomeReader]:
+    """Open the database for reading. Raises WrongHome, SchemaTooNew, SchemaTooOld."""
+    sql_clock = sql_clock or DatabaseClock()
+    async with _open_home(settings) as database:
+        home = await HomeRecord(database, sql_clock).read()
+        check_identity(settings, home)
+        yield HomeReader(settings=settings, home=home, queries=Queries(database, sql_clock, is_gone))
+
+
+@asynccontextmanager
+async def _open_home(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    refuse_missing_file(settings)
+    database = open_database(settings.database)
+    try:
+        await check_database(settings, database)
+        yield database
+    finally:
+        await database.dispose()
 
 
 @asynccontextmanager
@@ -186,17 +228,24 @@ async def open_app(
 ) -> AsyncIterator[App]:
     """Open the database and build the rest. Tests replace single parts.
 
-    Raises BadSetting, SchemaTooNew, SchemaTooOld.
+    Raises BadSetting, SchemaTooNew, SchemaTooOld; WrongHome where the database is not this home's, WrongKey where the
+    home's secrets are sealed under another master key.
     """
     clock = clock or SystemClock()
     sql_clock = sql_clock or DatabaseClock()
     holder = holder or holder_name()
     stop = stop or StopRequest()
-    admin, vault = read_admin_settings(settings.admin_path), Vault(settings.keys())
     async with AsyncExitStack() as stack:
-        database = open_database(settings.database)
-        stack.push_async_callback(database.dispose)
-        await check_schema(database)
+        database = await stack.enter_async_context(_open_home(settings))
+        admin, keys = read_admin_settings(settings.admin_path), settings.keys()
+        vault = Vault(keys)
+        home_record = HomeRecord(database, sql_clock)
+        home = await home_record.read()
+        check_identity(settings, home)
+        await check_key(settings, home_record, home, keys)
+        if not dry_run:
+            home = await count_opening(settings, home_record, keys)
+            stack.push_async_callback(count_closing, settings, home_record, keys)
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
         if not dry_run:  # whatever a person types must not be refused for the sake of a worker that was killed
             await end_leases_of_dead_workers(ledger, queries, is_gone)
@@ -214,6 +263,8 @@ async def open_app(
             admin=admin,
             database=database,
             sql_clock=sql_clock,
+            home=home,
+            home_record=home_record,
             ledger=ledger,
             queries=queries,
             vault=vault,

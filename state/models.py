@@ -49,6 +49,28 @@ class Base(DeclarativeBase):
     }
 
 
+class HomeTable(Base):
+    """One row: which home this database belongs to. A schema revision makes it, with a random identity.
+
+    `openings` only rises; the home's folder keeps its last value, so a database that was put back by hand is behind it.
+    `epoch` rises with each restore: what was read before a restore says nothing about the numbers after it.
+    """
+
+    __tablename__ = "home"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    home_id: Mapped[str] = mapped_column(String(32))
+    key_id: Mapped[str | None] = mapped_column(String(40))  # the master key that the home's secrets are sealed under
+    openings: Mapped[int] = mapped_column(default=0)
+    epoch: Mapped[int] = mapped_column(default=0)
+    epoch_mark: Mapped[str | None] = mapped_column(String(16))  # random; None before the first restore
+    restored_at: Mapped[datetime | None]
+    record_from: Mapped[datetime | None]  # when the restored backup was taken; None where that is not known
+    made_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+
 class CustomerTable(Base):
     """The owner of numbers. `hook` names the traffic hook in the admin file, if the customer has one."""
 
@@ -216,6 +238,8 @@ class MigrationTable(Base):
     senders_try_at: Mapped[datetime | None]
     senders_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     senders_error: Mapped[str | None] = mapped_column(Text)
+    # The home's epoch in which both sides were last read; nothing irreversible is sent in a later epoch before.
+    read_in_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.database import open_database
@@ -57,6 +57,18 @@ async def check_schema(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         revisions_found = await connection.run_sync(_current_revisions)
     check_revisions(revisions_found)
+
+
+async def has_revisions(engine: AsyncEngine) -> bool:
+    """Whether any schema revision was ever applied to the database: without one it has none of our tables."""
+    async with engine.connect() as connection:
+        return bool(await connection.run_sync(_current_revisions))
+
+
+async def has_table(engine: AsyncEngine, name: str) -> bool:
+    """Whether a database, which may have an older schema, has a table of this name."""
+    async with engine.connect() as connection:
+        return bool(await connection.run_sync(lambda sync: inspect(sync).has_table(name)))
 
 
 async def _not_newer(url: str) -> None:

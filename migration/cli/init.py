@@ -1,12 +1,15 @@
 """`cutover init`: makes the home folder, the master key, an admin file to fill in, and the tables in the database."""
 
 from pathlib import Path
+from typing import Annotated
 
-from sqlalchemy import make_url
+import typer
 
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
+from migration.home.beginning import check_before_init, settle_identity
+from migration.home.opening import shown_database
 from migration.settings import Settings, read_settings
 from migration.vault.private_file import write_private
 from migration.vault.sealing import new_master_key
@@ -38,22 +41,35 @@ language = "en_US"
 """
 
 
-def init(as_json: Json = False) -> None:
-    """Make the home folder, the master key, the admin file and the database; keep what is there."""
-    run_verb(_init(as_json))
+def init(
+    key_lost: Annotated[
+        bool,
+        typer.Option(
+            "--key-lost", help="The home's master key is lost for good: go on with another one; `runbook key-lost`."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the home folder, the master key, the admin file and the database; keep what is there.
+
+    Refuses where the home had a database that is gone, and where its secrets are sealed under another master key.
+    """
+    run_verb(_init(as_json, key_lost=key_lost))
 
 
-async def _init(as_json: bool) -> int:
+async def _init(as_json: bool, *, key_lost: bool) -> int:
     settings = read_settings()
+    had_identity = await check_before_init(settings, key_lost=key_lost)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = _make_key(settings) | _make_admin_file(settings)
-    settings.keys()  # raises BadSetting if the key file that is there holds no key
+    keys = settings.keys()  # raises BadSetting if the key file that is there holds no key
     await upgrade(settings.database)
-    database = make_url(settings.database).render_as_string(hide_password=True)
+    home = await settle_identity(settings, keys, had_identity=had_identity, key_lost=key_lost)
+    database = shown_database(settings)
     if as_json:
-        print_json({"home": str(settings.home), "database": database, "made": sorted(made)})
+        print_json({"home": str(settings.home), "home_id": home, "database": database, "made": sorted(made)})
         return ExitCode.DONE
-    print_line(f"home      {settings.home}")
+    print_line(f"home      {settings.home} ({home})")
     print_line(f"database  {database}: tables are up to date")
     print_line(f"key       {'from CUTOVER_MASTER_KEY' if settings.master_key else settings.key_path}")
     print_line(f"admin     {settings.admin_path}")

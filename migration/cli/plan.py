@@ -148,7 +148,7 @@ async def _report_rollbacks(app: App, report: ChangeReport, row: WaveRow) -> Non
     crossing = released_numbers(row.released, await app.queries.positions.board(wave=row.name))
     if not crossing:
         return
-    options = await recorded_rollback_options(app, crossing)
+    options = await recorded_rollback_options(app.queries, crossing)
     report.rollbacks(options)
     released = f"released for {row.released}: {count_text(len(crossing))} may cross in it"
     report.note(f"{released}; ways back: {summarize_rollbacks(options)}")

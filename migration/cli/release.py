@@ -53,7 +53,7 @@ async def _release(name: str, only: Sequence[str], report: ChangeReport, *, cana
 async def _will_release(report: ChangeReport, app: App, wave: str, only: Sequence[str], *, canary: bool) -> str:
     """What the person who approves needs to know: how many numbers will cross, and which of them could go back."""
     crossing = await _find_crossing(app, wave, only, canary=canary)
-    options = await recorded_rollback_options(app, crossing)
+    options = await recorded_rollback_options(app.queries, crossing)
     report.rollbacks(options)
     part = "its canary" if canary else ", ".join(only) if only else "all its numbers"
     will = f"let {part} pass the gate, inside the wave's window: {count_text(len(crossing))} still to cross"

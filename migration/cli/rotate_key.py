@@ -42,6 +42,7 @@ async def _rotate_key(report: ChangeReport) -> int:
         _add_new_key(settings)
     async with open_cli_app() as app:
         wrapped = await app.secret_store.rewrap()
+        await app.home_record.set_key(app.vault.key_id)  # last: until then the older key has to be given too
         await _show_keys(report.after, app, settings)
     report.document["wrapped"] = wrapped
     report.next("keep a copy of the key file somewhere else, then start the workers again")

@@ -74,7 +74,7 @@ async def _describe_wave(app: App, wave: str, board: Sequence[Position]) -> tupl
     """How many numbers would cross, and how many of them could go back. Raises what `begin_wave` raises."""
     row = await app.queries.waves.get(wave)
     crossing = released_numbers(row.released, board)
-    rollbacks = summarize_rollbacks(await recorded_rollback_options(app, crossing))
+    rollbacks = summarize_rollbacks(await recorded_rollback_options(app.queries, crossing))
     await begin_wave(app, wave)  # last: from the first change on, PostgreSQL holds the rows that it concerns
     return f"{wave_line(row)}; {count_text(len(crossing))} would cross in it", rollbacks
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import typer
 
-from migration.app import App, open_app
+from migration.app import App, HomeReader, open_app, open_reader
 from migration.errors import BadSetting
 from migration.runtime.stop_request import PROCESS
 from migration.scrubbing.texts import SHOWN, once_more
@@ -27,6 +27,24 @@ def _open(*, dry_run: bool) -> AbstractAsyncContextManager[App]:
 
 # How verbs open the object graph. Tests set one with a clock and remote APIs of their own.
 OPENER: ContextVar[Opener] = ContextVar("opener", default=_open)
+
+
+class ReaderOpener(Protocol):
+    def __call__(self) -> AbstractAsyncContextManager[HomeReader]: ...
+
+
+def _open_reader() -> AbstractAsyncContextManager[HomeReader]:
+    return open_reader(read_settings())
+
+
+READER_OPENER: ContextVar[ReaderOpener] = ContextVar("reader_opener", default=_open_reader)
+
+
+@asynccontextmanager
+async def open_cli_reader() -> AsyncIterator[HomeReader]:
+    """For verbs that only show what is on record."""
+    async with READER_OPENER.get()() as reader:
+        yield reader
 
 
 @asynccontextmanager

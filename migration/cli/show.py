@@ -7,7 +7,7 @@ from typing import Any
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Json, NumberArgument, ShowNumbers
 from migration.cli.output import print_fields, print_json, print_line, print_table
-from migration.cli.session import open_cli_app
+from migration.cli.session import open_cli_reader
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
 from migration.operations.wording import (
@@ -34,13 +34,13 @@ def show(
 
 
 async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
-    async with open_cli_app(dry_run=True) as app:
-        position = await app.queries.positions.find(number)
-        now = await app.queries.now()
-        events = await app.queries.records.events(position.migration_id)
-        broken = await app.queries.records.broken_link(position.migration_id)
-        rollback = await recorded_rollback_option(app, position)
-        spent, _ = await app.queries.gate.budget_spent(position.phone_number_id, "register")
+    async with open_cli_reader() as reader:
+        position = await reader.queries.positions.find(number)
+        now = await reader.queries.now()
+        events = await reader.queries.records.events(position.migration_id)
+        broken = await reader.queries.records.broken_link(position.migration_id)
+        rollback = await recorded_rollback_option(reader.queries, position)
+        spent, _ = await reader.queries.gate.budget_spent(position.phone_number_id, "register")
     if as_json:
         document = number_document(position, now, show_numbers) | {
             "because": position.because,

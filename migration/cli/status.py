@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.app import App
+from migration.app import HomeReader
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.options import Json, ShowNumbers
 from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
-from migration.cli.session import open_cli_app
+from migration.cli.session import open_cli_reader
 from migration.engine.sender_needs import owes_resume
 from migration.operations.wave_wording import next_wave_command
 from migration.operations.wording import (
@@ -52,8 +52,8 @@ def status(
 
 
 async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
-    async with open_cli_app(dry_run=True) as app:
-        fleet = await _read_fleet(app, wave)
+    async with open_cli_reader() as reader:
+        fleet = await _read_fleet(reader, wave)
     if as_json:
         print_json(_document(fleet, show_numbers), show_numbers=show_numbers)
     else:
@@ -62,17 +62,17 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     return ExitCode.NOT_ALL_MOVED if still_paused else ExitCode.DONE
 
 
-async def _read_fleet(app: App, wave: str | None) -> Fleet:
+async def _read_fleet(reader: HomeReader, wave: str | None) -> Fleet:
     """Raises NotFound for an unknown wave."""
     if wave is not None:
-        await app.queries.waves.get(wave)
+        await reader.queries.waves.get(wave)
     return Fleet(
-        board=await app.queries.positions.board(wave=wave),
-        without_migration=await app.queries.fleet.without_migration() if wave is None else (),
-        waves=[row for row in await app.queries.waves.all() if wave in (None, row.name)],
-        halted_profiles=[row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None],
-        paused=[row for row in await app.queries.positions.paused() if wave in (None, row.wave)],
-        now=await app.queries.now(),
+        board=await reader.queries.positions.board(wave=wave),
+        without_migration=await reader.queries.fleet.without_migration() if wave is None else (),
+        waves=[row for row in await reader.queries.waves.all() if wave in (None, row.name)],
+        halted_profiles=[row for row in await reader.queries.fleet.profiles() if row["halted_at"] is not None],
+        paused=[row for row in await reader.queries.positions.paused() if wave in (None, row.wave)],
+        now=await reader.queries.now(),
     )
 
 

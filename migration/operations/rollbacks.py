@@ -44,7 +44,7 @@ async def read_rollback_assessment(app: App, number: str) -> RollbackAssessment:
     verified = both.cloud.code_verification_status == "VERIFIED"
     # A client that runs and reports that it serves no number was not only stopped.
     not_serving = both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING
-    stopped = not not_serving and not both.cloud.registered and await was_only_stopped(app, position)
+    stopped = not not_serving and not both.cloud.registered and await was_only_stopped(app.queries, position)
     option = rollback_option(view, expires_at, verified=verified, stopped=stopped)
     return RollbackAssessment(position, option, side)
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from migration.app import App, open_app
+from migration.app import App, HomeReader, open_app, open_reader
 from migration.clients.commands import CommandResult, NamedCommands
 from migration.clock import Clock
 from migration.engine.runner import Busy
@@ -103,6 +103,11 @@ class Harness:
         ) as app:
             event.listen(app.database.sync_engine, "commit", lambda _connection: self.crash_point.committed())
             yield app
+
+    def reader(self) -> AbstractAsyncContextManager[HomeReader]:
+        """The record alone, as `status` and `show` read it."""
+        sql_clock = FakeSqlClock(self.clock.now)
+        return open_reader(self.settings, sql_clock=sql_clock, is_gone=self.dead.__contains__)
 
     def graph(self) -> httpx.AsyncClient:
         """A Graph client that is not the product's: what the partner does by hand."""

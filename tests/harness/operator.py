@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from migration.app import App
 from migration.cli.__main__ import app as command_line
-from migration.cli.session import OPENER
+from migration.cli.session import OPENER, READER_OPENER
 from migration.settings import Settings
 from migration.steps.outcomes import Advanced, Waiting
 from migration.vault.private_file import write_private
@@ -30,10 +30,12 @@ class Operator:
 
     def cutover(self, *arguments: str, typed: str | None = None) -> CommandOutput:
         token = OPENER.set(lambda *, dry_run: self.harness.worker(dry_run=dry_run))
+        reader_token = READER_OPENER.set(self.harness.reader)
         try:
             result = CliRunner().invoke(command_line, list(arguments), input=typed, env=self._environment())
         finally:
             OPENER.reset(token)
+            READER_OPENER.reset(reader_token)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return CommandOutput(result.exit_code, result.stdout, result.stderr)

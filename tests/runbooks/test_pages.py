@@ -44,7 +44,7 @@ REMEDY = rf"(--(look-again|onprem-off|pin-handed-in|two-step-off|spend-reserve|s
 CONFIRMATION = rf"( --confirm {NUMBER})?"
 PLAN = rf"( --(rule|from|to) {TEXT}| --tz \S+| --(limit|canary|concurrency) \d+)+"
 COMMANDS = [
-    r"init|deploy|worker|sweep|rotate-key|sandbox|demo",
+    r"init( --key-lost)?|deploy|worker|sweep|rotate-key|sandbox|demo",
     r"import FILE( --correct)?",
     rf"(preflight|status)( {WAVE})?",
     rf"run( {NUMBER_OR_WAVE})?",

@@ -1,0 +1,82 @@
+"""The row that says which home a database belongs to, and under which master key its secrets are sealed."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from state.errors import NotFound
+from state.models import HomeTable, SecretTable
+from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class HomeRow:
+    """`openings` counts how often a process opened or closed the database; `epoch` counts restores."""
+
+    home_id: str
+    key_id: str | None
+    openings: int
+    epoch: int
+    epoch_mark: str | None
+    restored_at: datetime | None
+    record_from: datetime | None
+
+
+COLUMNS = (
+    HomeTable.home_id,
+    HomeTable.key_id,
+    HomeTable.openings,
+    HomeTable.epoch,
+    HomeTable.epoch_mark,
+    HomeTable.restored_at,
+    HomeTable.record_from,
+)
+
+
+class HomeRecord:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def read(self) -> HomeRow:
+        """Raises NotFound where somebody emptied the table."""
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(*COLUMNS))).one_or_none()
+        if row is None:
+            raise NotFound("the database says no longer which home it belongs to; `cutover restore FILE` puts one back")
+        return HomeRow(*row)
+
+    async def count_opening(self, key_id: str | None) -> HomeRow:
+        """Raise the count of openings; where the home has no master key on record yet, `key_id` becomes it."""
+        values = {"openings": HomeTable.openings + 1, "key_id": func.coalesce(HomeTable.key_id, key_id)}
+        async with self._engine.begin() as tx:
+            await tx.execute(update(HomeTable).values(values))
+        return await self.read()
+
+    async def take_identity(self, home_id: str) -> None:
+        """The home had an identity before this database's schema had a place for it."""
+        async with self._engine.begin() as tx:
+            await tx.execute(update(HomeTable).values(home_id=home_id))
+
+    async def set_key(self, key_id: str) -> None:
+        """From now on the home's secrets are sealed under this master key."""
+        async with self._engine.begin() as tx:
+            await tx.execute(update(HomeTable).values(key_id=key_id))
+
+    async def sealed_under(self, key_ids: Collection[str]) -> tuple[int, int]:
+        """How many secrets that are not destroyed are sealed under one of these master keys, and under others."""
+        among = SecretTable.key_id.in_(key_ids)
+        query = select(among, func.count()).where(SecretTable.shredded_at.is_(None)).group_by(among)
+        async with self._engine.connect() as connection:
+            counts = {bool(known): int(count) for known, count in (await connection.execute(query)).all()}
+        return counts.get(True, 0), counts.get(False, 0)
+
+
+async def sealed_keys(engine: AsyncEngine) -> frozenset[str]:
+    """The master keys under which secrets that are not destroyed are sealed; also in an older schema."""
+    query = select(SecretTable.key_id).where(SecretTable.shredded_at.is_(None)).distinct()
+    async with engine.connect() as connection:
+        return frozenset((await connection.execute(query)).scalars())
