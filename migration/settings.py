@@ -5,16 +5,19 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from migration.clients.addresses import address_problem
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
+from migration.known_variables import check_variables
 from migration.scrubbing.texts import remember
 from migration.vault.sealing import MasterKeys
+from state.database_url import database_url
 
 
 def _checked_base(address: str) -> str:
@@ -32,6 +35,8 @@ def _checked_address(address: str, *, base: bool) -> str:
     return address
 
 
+GivenPath = Annotated[Path, AfterValidator(Path.expanduser)]
+GivenDatabase = Annotated[str, AfterValidator(database_url)]  # in the form that SQLAlchemy takes
 GivenAddress = Annotated[str, AfterValidator(_checked_base)]
 GivenHookAddress = Annotated[str, AfterValidator(_checked_hook)]  # a hook's may have a query
 
@@ -44,14 +49,14 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CUTOVER_", extra="ignore", frozen=True)
 
-    home: Path = Field(default_factory=lambda: Path.home() / ".cutover")
-    database_url: str | None = None  # default: SQLite in `home`
-    admin_file: Path | None = None  # default: cutover.toml in `home`
+    home: GivenPath = Field(default_factory=lambda: Path.home() / ".cutover")
+    database_url: GivenDatabase | None = None  # default: SQLite in `home`
+    admin_file: GivenPath | None = None  # default: cutover.toml in `home`
     master_key: SecretStr | None = None  # default: the key file
     # Comma-separated; they open what was sealed before a rotation. Keys, so `repr` does not show them.
     older_master_keys: str = Field(default="", repr=False)
-    key_file: Path | None = None  # default: master.key in `home`
-    backup_dir: Path | None = None  # for the second copy of each backup; default: backups in `home`
+    key_file: GivenPath | None = None  # default: master.key in `home`
+    backup_dir: GivenPath | None = None  # for the second copy of each backup; default: backups in `home`
     graph_url: GivenAddress = "https://graph.facebook.com"
     # Meta's samples of 2026 use v25.0, which is available until 2028-07-29.
     # https://developers.facebook.com/docs/graph-api/changelog/versions/
@@ -103,7 +108,7 @@ def _how_to_get_a_key(database: str) -> str:
 
 
 def read_settings() -> Settings:
-    """Raises BadSetting with one line that names the variable."""
+    """Raises BadSetting with one line that names the variable, also for one that nothing reads."""
     try:
         settings = Settings()
     except ValidationError as exc:
@@ -113,13 +118,14 @@ def read_settings() -> Settings:
     password = _database_password(settings.database)
     if password:
         remember(SecretStr(password))
+    check_variables(os.environ, Settings.model_fields, settings.admin_path)
     return settings
 
 
 def _database_password(url: str) -> str:
     try:
-        return urlsplit(url).password or ""
-    except ValueError:
+        return make_url(url).password or ""
+    except (ArgumentError, ValueError):
         return ""
 
 

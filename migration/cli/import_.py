@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, print_table, progress_bar
 from migration.cli.session import open_cli_app, operator_name
@@ -31,13 +32,15 @@ def import_(
 
 async def _import(file: Path, as_json: bool) -> int:
     async with open_cli_app() as app:
+        print_home(app.settings, app.home, as_json=as_json)
         with progress_bar("looking at both sides", as_json=as_json) as bar:
             task = bar.add_task("", total=None)
             results = await import_fleet(
                 app, file, operator_name(), lambda done, total: bar.update(task, completed=done, total=total)
             )
     if as_json:
-        print_json({"imported": len(results), "numbers": [_document(result) for result in results]})
+        document = {"imported": len(results), "numbers": [_document(result) for result in results]}
+        print_json(home_fields(app.settings, app.home) | document)
         return _exit_code(results)
     _print_choices(f"{count_text(len(results))} imported", results)
     _print_unread(results)
@@ -47,10 +50,12 @@ async def _import(file: Path, as_json: bool) -> int:
 
 async def _correct(file: Path, as_json: bool) -> int:
     async with open_cli_app() as app:
+        print_home(app.settings, app.home, as_json=as_json)
         corrected, results = await correct_fleet(app, file, operator_name(), lambda done, total: None)
     refs = [number.ref for number in corrected]
     if as_json:
-        print_json({"corrected": refs, "begun_anew": [_document(result) for result in results]})
+        document = {"corrected": refs, "begun_anew": [_document(result) for result in results]}
+        print_json(home_fields(app.settings, app.home) | document)
         return _exit_code(results)
     print_line(f"{count_text(len(refs))} corrected: {', '.join(refs)}.")
     if results:

@@ -10,6 +10,7 @@ from rich.progress import Progress, TaskID
 
 from migration.app import App
 from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, progress_bar
 from migration.cli.paused_senders import paused_document, paused_lines
@@ -62,8 +63,9 @@ async def _dry_run(name: str | None, as_json: bool) -> int:
         now = await app.queries.now()
     if as_json:
         numbers = [number_document(position, now, False) for position in board]
-        print_json({"dry_run": True, "numbers": numbers} | rollbacks)
+        print_json(home_fields(app.settings, app.home) | {"dry_run": True, "numbers": numbers} | rollbacks)
         return ExitCode.DONE
+    print_home(app.settings, app.home, as_json=as_json)
     for line in [*lines, *(status_line(position, now) for position in board)]:
         print_line(line)
     print_line("Nothing was changed.")
@@ -82,6 +84,7 @@ async def _describe_wave(app: App, wave: str, board: Sequence[Position]) -> tupl
 async def _run(name: str | None, concurrency: int | None, patience: timedelta, as_json: bool) -> int:
     async with open_cli_app() as app:
         selection, board = await select_target(app, name)
+        print_home(app.settings, app.home, as_json=as_json)
         if selection.wave is not None and not app.stop.requested:
             concurrency = await _begin_wave(app, selection, concurrency, as_json)
         elif not board:
@@ -127,6 +130,7 @@ async def _report(app: App, board: Sequence[Position], as_json: bool) -> int:
     if as_json:
         numbers = [number_document(position, now, False) for position in board]
         document = {"numbers": numbers, "not_moved": len(live), "paused_senders": paused_document(paused)}
+        document |= home_fields(app.settings, app.home)
         print_json(document | stopped_document(live, now, stopped=stopped))
         return exit_code
     for position in live:

@@ -10,6 +10,7 @@ import typer
 
 from migration.app import HomeReader
 from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json, ShowNumbers
 from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
@@ -55,8 +56,10 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     async with open_cli_reader() as reader:
         fleet = await _read_fleet(reader, wave)
     if as_json:
-        print_json(_document(fleet, show_numbers), show_numbers=show_numbers)
+        document = home_fields(reader.settings, reader.home) | _document(fleet, show_numbers)
+        print_json(document, show_numbers=show_numbers)
     else:
+        print_home(reader.settings, reader.home, as_json=as_json)
         _print_fleet(fleet, show_numbers)
     still_paused = any(owes_resume(position) for position in fleet.paused)
     return ExitCode.NOT_ALL_MOVED if still_paused else ExitCode.DONE
