@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from migration.app import App
 from migration.engine.itineraries import itinerary_named
+from migration.engine.settlement import COMMAND_MARGIN
+from migration.engine.step_run import SEND_WITHIN
 from migration.operations.wording import number_label
 from migration.steps.outcomes import Waiting
 from state.errors import Conflict
@@ -18,7 +20,11 @@ LAST_READING = timedelta(seconds=15)
 def shows_by(position: Position, attempt: OpenAttempt) -> datetime:
     """When readings of both sides show at the latest whether the call had its effect."""
     contract = itinerary_named(position.itinerary).at(attempt.step).step.contract
-    return attempt.answer_due + contract.reads_lag
+    ends = attempt.answer_due
+    if contract.runs_command and attempt.intent.get("limit_s") is not None:
+        limit = timedelta(seconds=float(attempt.intent["limit_s"]))
+        ends = max(ends, attempt.opened_at + SEND_WITHIN + limit + COMMAND_MARGIN)
+    return ends + contract.settles_after
 
 
 def open_call_text(position: Position, attempt: OpenAttempt) -> str:
