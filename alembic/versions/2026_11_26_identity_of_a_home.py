@@ -1,6 +1,6 @@
 """The identity of a home, the master key that its secrets are sealed under, and the epoch that a restore begins.
 
-Revises: 2026_11_26_senders_kept_informed
+Revises: 2026_11_26_refuted_facts
 """
 
 import secrets
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_identity_of_a_home"
-down_revision = "2026_11_26_senders_kept_informed"
+down_revision = "2026_11_26_refuted_facts"
 branch_labels = None
 depends_on = None
 

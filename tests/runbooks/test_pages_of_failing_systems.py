@@ -28,7 +28,7 @@ def test_database_down(runbook: RunbookExecution) -> None:
     assert "cutover runbook database-down" in runbook.execute("hold", exit_code=1).error_line
     assert all("register" not in call.call for call in operator.harness.sandbox.world.calls)
     operator.harness.settings = settings
-    asyncio.run(downgrade(settings.database, "2026_11_26_senders_kept_informed"))
+    asyncio.run(downgrade(settings.database, "2026_11_26_refuted_facts"))
     assert "run `cutover init`" in operator.cutover("status").error_line
     runbook.execute("init")
     runbook.execute("status")
