@@ -203,3 +203,14 @@ def log_lines(lines: Sequence[str]) -> None:
     logger = get_run_logger()
     for line in lines:
         logger.info("%s", once_more(line))
+
+
+def who_started() -> str:
+    """For the history: the person who started this flow run where Prefect knows one, else what started it.
+
+    Prefect's open-source server knows no users; `created_by` then names the deployment's schedule or is empty.
+    https://docs.prefect.io/v3/api-ref/rest-api/server/schemas (CreatedBy)
+    """
+    run = getattr(get_run_context(), "flow_run", None)
+    name = getattr(getattr(run, "created_by", None), "display_value", None)
+    return f"{name} (Prefect)" if name else "Prefect"

@@ -9,7 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import WaveArtifacts
-from flows.common import WaveName, errors_as_failed_state, log_lines, open_flow_app, run_in_task
+from flows.common import WaveName, errors_as_failed_state, log_lines, open_flow_app, run_in_task, who_started
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.operations.waves import begin_wave
@@ -50,7 +50,7 @@ async def run_wave(
     """
     async with open_flow_app() as app:
         await _check_parts(app, wave, part, parts)
-        row = await begin_wave(app, wave)
+        row = await begin_wave(app, wave, who_started())
         async with WaveArtifacts(app, wave, row.id) as artifacts:
             loop = WaveLoop(
                 app,

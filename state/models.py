@@ -190,6 +190,20 @@ class WaveTable(Base):
     )
 
 
+class WaveEventTable(Base):
+    """Append-only: who decided what about a wave, when and why. Also what no person decided, as a halt."""
+
+    __tablename__ = "wave_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    wave_pk: Mapped[int] = mapped_column(ForeignKey("waves.id"), index=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(40))
+    decided_by: Mapped[str] = mapped_column(Text)
+    because: Mapped[str | None] = mapped_column(Text)
+    facts: Mapped[dict[str, Any]]
+
+
 class MigrationTable(Base):
     """One move of a number: `side` is where it is, `next_step` the cursor, `status` what happens next."""
 

@@ -144,6 +144,18 @@ class WaveRow:
     halt_share: float | None
     because: str | None
     numbers: int
+    canary: tuple[str, ...] = ()  # references, low volume first
+
+
+@dataclass(frozen=True, slots=True)
+class WaveEventRow:
+    """One decision about a wave. `by`: the person, or what decided where no person did."""
+
+    at: datetime
+    kind: str
+    by: str
+    because: str | None
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

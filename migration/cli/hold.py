@@ -36,7 +36,7 @@ async def _hold(name: str, because: str, report: ChangeReport) -> int:
     if await is_wave(name):
         reason = because or f"held by {by}"
         release = f"cutover release {name}"
-        return await change_wave(report, name, WILL_HOLD_WAVE, lambda app: hold_wave(app, name, reason), release)
+        return await change_wave(report, name, WILL_HOLD_WAVE, lambda app: hold_wave(app, name, reason, by), release)
     return await change_number(report, name, _will_hold_number, lambda app: hold_number(app, name, by, because))
 
 

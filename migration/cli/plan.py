@@ -12,6 +12,7 @@ from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text
 from migration.cli.rehearsal import open_for_change
+from migration.cli.session import operator_name
 from migration.errors import OperationRefused
 from migration.operations.approval import recorded_rollback_options, released_numbers
 from migration.operations.wave_wording import ENDED_STATES
@@ -130,7 +131,7 @@ async def _plan_numbers(
     verb = "make" if existing is None else "settle"
     will = f"{verb} wave {wave.name}; nothing crosses before `cutover run` or its schedule"
     limit = options.max_added(existing)
-    return await carry_out(report, app, will, lambda app: plan_wave(app, wave, rule, limit))
+    return await carry_out(report, app, will, lambda app: plan_wave(app, wave, rule, limit, operator_name()))
 
 
 async def _change_window(app: App, report: ChangeReport, row: WaveRow, window: Window, options: PlanOptions) -> WaveRow:
@@ -140,7 +141,7 @@ async def _change_window(app: App, report: ChangeReport, row: WaveRow, window: W
         advice = "" if row.state in ENDED_STATES else f": {allowed}"
         raise OperationRefused(f"wave {row.name} is {row.state}{advice}; nothing was changed")
     will = f"give wave {row.name} this window; what it is released for stays as it is"
-    return await carry_out(report, app, will, lambda app: change_window(app, row.name, window))
+    return await carry_out(report, app, will, lambda app: change_window(app, row.name, window, operator_name()))
 
 
 async def _report_rollbacks(app: App, report: ChangeReport, row: WaveRow) -> None:
@@ -165,7 +166,8 @@ def _new_wave(name: str, options: PlanOptions, window: Window, existing: WaveRow
     """The settings that the wave will have: those that were typed, over those that it has."""
     typed = {field: getattr(options, field) for field in ("concurrency", "halt_count", "halt_share", "released")}
     settings: dict[str, Any] = {"canary_size": options.canary, **typed}
-    if existing is None and options.canary and options.released is None:
+    new_canary = options.canary and (existing is None or options.canary != existing.canary_size)
+    if new_canary and options.released is None:
         settings["released"] = Released.NONE  # a person releases the canary, and later the rest
     kept = {field: getattr(existing, field) for field in NewWave.__slots__} if existing else {"name": name}
     kept |= {"window_start": window.start, "window_end": window.end, "time_zone": window.time_zone}

@@ -23,15 +23,16 @@ from state.rows import Position
 def release(
     what: Annotated[str, typer.Argument(help="A number (N-0001) or a wave.")],
     canary: Annotated[bool, typer.Option("--canary", help="Only the wave's canary: its first few numbers.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All its numbers, as without any option.")] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only this number of the wave; may be given several times.")
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Let a number or a wave cross. A wave that is held or halted goes on by it."""
-    if canary and only:
-        usage_error("give --canary or --only, not both")
+    """Let a number or a wave cross. A wave that is held or halted goes on by it; what was released can be narrowed."""
+    if canary + everything + bool(only) > 1:
+        usage_error("give one of --canary, --only and --all")
     run_verb(_release(what, only or [], ChangeReport(as_json, dry_run), canary=canary))
 
 
@@ -41,7 +42,7 @@ async def _release(name: str, only: Sequence[str], report: ChangeReport, *, cana
             report,
             name,
             lambda app: _will_release(report, app, name, only, canary=canary),
-            lambda app: release_wave(app, name, canary=canary, only=only),
+            lambda app: release_wave(app, name, canary=canary, only=only, by=operator_name()),
             f"cutover run {name}",
         )
     if canary or only:

@@ -15,7 +15,7 @@ from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, progress_bar
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
-from migration.cli.session import open_cli_app
+from migration.cli.session import open_cli_app, operator_name
 from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.cli.target import select_target
@@ -77,7 +77,8 @@ async def _describe_wave(app: App, wave: str, board: Sequence[Position]) -> tupl
     row = await app.queries.waves.get(wave)
     crossing = released_numbers(row.released, board)
     rollbacks = summarize_rollbacks(await recorded_rollback_options(app.queries, crossing))
-    await begin_wave(app, wave)  # last: from the first change on, PostgreSQL holds the rows that it concerns
+    # Last: from the first change on, PostgreSQL holds the rows that it concerns.
+    await begin_wave(app, wave, operator_name())
     return f"{wave_line(row)}; {count_text(len(crossing))} would cross in it", rollbacks
 
 
@@ -103,7 +104,7 @@ async def _run(name: str | None, concurrency: int | None, patience: timedelta, a
 async def _begin_wave(app: App, selection: NumberSelection, concurrency: int | None, as_json: bool) -> int:
     """Returns the concurrency: what was typed, else the wave's own."""
     assert selection.wave is not None
-    row = await begin_wave(app, selection.wave)
+    row = await begin_wave(app, selection.wave, operator_name())
     ended = window_ended_message(row, await app.queries.now())
     if ended is not None:
         print_line(f"{ended}. What has crossed goes on.", as_json=as_json)

@@ -10,6 +10,7 @@ from migration.cli.output import print_fields, print_json, print_line, print_tab
 from migration.cli.session import open_cli_reader
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
+from migration.operations.wave_wording import wave_event_document, wave_event_text
 from migration.operations.wording import (
     current_status,
     next_command,
@@ -40,6 +41,7 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
         events = await reader.queries.records.events(position.migration_id)
         broken = await reader.queries.records.broken_link(position.migration_id)
         rollback = await recorded_rollback_option(reader.queries, position)
+        wave_events = await reader.queries.waves.events(position.wave) if position.wave else ()
         spent, _ = await reader.queries.gate.budget_spent(position.phone_number_id, "register")
     if as_json:
         document = number_document(position, now, show_numbers) | {
@@ -51,6 +53,7 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
                 {"seq": event.seq, "at": event.at, "kind": event.kind, "facts": _without_hidden(event.facts)}
                 for event in events
             ],
+            "wave_events": [wave_event_document(event) for event in wave_events],
         }
         print_json(document, show_numbers=show_numbers)
         return ExitCode.DONE
@@ -60,6 +63,10 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
     print_fields(title, fields, show_numbers=show_numbers)
     rows = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in events]
     print_table("\nwhat happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
+    if wave_events:
+        decided = [(f"{event.at:%Y-%m-%d %H:%M:%S}", wave_event_text(event)) for event in wave_events]
+        title = f"\nwhat was decided about its wave {position.wave} (UTC)"
+        print_table(title, ("when", "what"), decided, show_numbers=show_numbers)
     if broken is not None:
         print_line(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")
     return ExitCode.DONE
@@ -77,7 +84,7 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "outage": outage_text(position, now),
         "sender gap": f"{gap:.1f} s" if gap is not None else None,
         "itinerary": f"{position.itinerary}: {position.because}",
-        "wave": position.wave,
+        "wave": f"{position.wave}, in its canary" if position.canary else position.wave,
         "customer": position.customer,
         "WABA": position.waba_id,
         "phone number id": position.phone_number_id,

@@ -16,7 +16,13 @@ from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.session import open_cli_reader
 from migration.engine.sender_needs import owes_resume
-from migration.operations.wave_wording import next_wave_command
+from migration.operations.wave_wording import (
+    canary_text,
+    next_wave_command,
+    released_text,
+    wave_event_document,
+    wave_event_text,
+)
 from migration.operations.wording import (
     current_status,
     dark_seconds,
@@ -26,7 +32,7 @@ from migration.operations.wording import (
     whose_move,
 )
 from migration.scrubbing.masking import masked
-from state.rows import Position, WaveRow
+from state.rows import Position, WaveEventRow, WaveRow
 
 SIDE_NAMES = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
 
@@ -41,6 +47,7 @@ class Fleet:
     waves: Sequence[WaveRow]
     halted_profiles: Sequence[Mapping[str, Any]]
     paused: Sequence[Position]  # also of migrations that have ended
+    wave_events: Mapping[str, Sequence[WaveEventRow]]
 
 
 def status(
@@ -69,10 +76,12 @@ async def _read_fleet(reader: HomeReader, wave: str | None) -> Fleet:
     """Raises NotFound for an unknown wave."""
     if wave is not None:
         await reader.queries.waves.get(wave)
+    waves = [row for row in await reader.queries.waves.all() if wave in (None, row.name)]
     return Fleet(
         board=await reader.queries.positions.board(wave=wave),
         without_migration=await reader.queries.fleet.without_migration() if wave is None else (),
-        waves=[row for row in await reader.queries.waves.all() if wave in (None, row.name)],
+        waves=waves,
+        wave_events={row.name: await reader.queries.waves.events(row.name) for row in waves},
         halted_profiles=[row for row in await reader.queries.fleet.profiles() if row["halted_at"] is not None],
         paused=[row for row in await reader.queries.positions.paused() if wave in (None, row.wave)],
         now=await reader.queries.now(),
@@ -95,6 +104,8 @@ def _document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
                 "released": row.released,
                 "numbers": row.numbers,
                 "because": row.because,
+                "canary": row.canary,
+                "events": [wave_event_document(event) for event in fleet.wave_events[row.name]],
             }
             for row in fleet.waves
         ],
@@ -108,6 +119,8 @@ def number_document(position: Position, now: datetime, show_numbers: bool) -> di
         "number": _shown_number(position, show_numbers),
         "customer": position.customer,
         "wave": position.wave,
+        "canary": position.canary,
+        "hold": position.hold,
         "itinerary": position.itinerary,
         "side": position.side,
         "status": current_status(position, now),
@@ -134,7 +147,7 @@ def _print_fleet(fleet: Fleet, show_numbers: bool) -> None:
     else:
         _print_numbers(fleet, show_numbers)
         for wave in fleet.waves:
-            _print_wave(wave, fleet.now)
+            _print_wave(wave, fleet)
         _print_totals(fleet)
     for line in paused_lines(fleet.paused, fleet.now):
         print_line(line)
@@ -168,12 +181,16 @@ def _print_numbers(fleet: Fleet, show_numbers: bool) -> None:
         print_line(f"{row['ref']}  {disposition}  {row['disposition_reason'] or ''}")
 
 
-def _print_wave(row: WaveRow, now: datetime) -> None:
+def _print_wave(row: WaveRow, fleet: Fleet) -> None:
+    """With its last decision; of the only wave that is shown, with all of them."""
     reason = f": {row.because}" if row.because else ""
-    command = next_wave_command(row, now)
+    command = next_wave_command(row, fleet.now)
     advice = f"; next: {command}" if command is not None else ""
     numbers = count_text(row.numbers)
-    print_line(f"wave {row.name}: {row.state}, {numbers}, released for {row.released}{reason}{advice}")
+    print_line(f"wave {row.name}: {row.state}, {numbers}{canary_text(row)}, {released_text(row)}{reason}{advice}")
+    events = fleet.wave_events[row.name]
+    for event in events if len(fleet.waves) == 1 else events[-1:]:
+        print_line(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {wave_event_text(event)}")
 
 
 def _print_totals(fleet: Fleet) -> None:

@@ -7,6 +7,7 @@ import typer
 from migration.cli.confirming import ChangeReport, change_wave
 from migration.cli.exit_codes import run_verb
 from migration.cli.options import Because, Confirm, DryRun, Json
+from migration.cli.session import operator_name
 from migration.operations.waves import stop_wave
 
 WILL_STOP = (
@@ -24,4 +25,4 @@ def stop(
 ) -> None:
     """Stop a wave for good; `hold` is what can be taken back."""
     report = ChangeReport(as_json, dry_run, needs_confirm=True, confirm=confirm)
-    run_verb(change_wave(report, wave, WILL_STOP, lambda app: stop_wave(app, wave, because)))
+    run_verb(change_wave(report, wave, WILL_STOP, lambda app: stop_wave(app, wave, because, operator_name())))

@@ -34,7 +34,7 @@ async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int],
     """
     rows, listed, sealer = await _read_and_check(app, path)
     profiles = [NewProfile(name, app.admin.profiles[name].app_id) for name in sealer.profiles]
-    await app.ledger.fleet_import.import_numbers(profiles, rows, sealer, holder=app.holder, is_gone=app.is_gone)
+    await app.ledger.fleet_import.import_numbers(profiles, rows, sealer, holder=app.holder, by=by, is_gone=app.is_gone)
     return await begin_migrations(app, listed, by, tick)
 
 

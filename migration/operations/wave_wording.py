@@ -5,11 +5,13 @@ Pure functions: `now` is the database's time, aware, in UTC.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from migration.waves.window import window_of
 from state.enums import Released, WaveState
-from state.rows import Position, WaveRow
+from state.rows import Position, WaveEventRow, WaveRow
 
+MAX_SHOWN = 10  # numbers of a canary in one line; JSON has all of them
 ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
 
 
@@ -17,14 +19,53 @@ def wave_line(row: WaveRow) -> str:
     """One sentence: the wave's state, size, release and window."""
     reason = f": {row.because}" if row.because else ""
     numbers = f"{row.numbers} number{'' if row.numbers == 1 else 's'}"
-    canary = f", a canary of {row.canary_size}" if row.canary_size else ""
     window = ""
     if row.window_start is not None or row.window_end is not None:
         start, end = (
             f"{time:%Y-%m-%d %H:%M}" if time is not None else "open" for time in (row.window_start, row.window_end)
         )
         window = f", window {start} to {end} UTC ({row.time_zone})"
-    return f"wave {row.name} is {row.state}{reason}; {numbers}{canary}, released for {row.released}{window}"
+    return f"wave {row.name} is {row.state}{reason}; {numbers}{canary_text(row)}, {released_text(row)}{window}"
+
+
+def canary_text(row: WaveRow) -> str:
+    """Which numbers are the canary; all that may cross before the rest of the wave."""
+    if not row.canary:
+        return f", a canary of {row.canary_size}" if row.canary_size else ""
+    more = f" and {len(row.canary) - MAX_SHOWN} more" if len(row.canary) > MAX_SHOWN else ""
+    return f", canary {', '.join(row.canary[:MAX_SHOWN])}{more}"
+
+
+def released_text(row: WaveRow) -> str:
+    """What is released. Of a state that lets nothing cross it says so: that wins over any release."""
+    released = f"released for {row.released}"
+    if row.state in (WaveState.HELD, WaveState.HALTED):
+        return f"nothing crosses while it is {row.state} ({released} when it goes on)"
+    if row.state is WaveState.STOPPED:
+        return "nothing crosses any more"
+    return released
+
+
+def wave_event_text(event: WaveEventRow) -> str:
+    """One decision about a wave: what, by whom, why, and what was changed by it."""
+    facts = "; ".join(
+        f"{name} {_value_text(value)}" for name, value in event.facts.items() if value not in (None, [], {})
+    )
+    reason = f": {event.because}" if event.because else ""
+    return f"{event.kind.replace('_', ' ')} by {event.by}{reason}{f' ({facts})' if facts else ''}"
+
+
+def wave_event_document(event: WaveEventRow) -> dict[str, Any]:
+    """One decision about a wave as JSON."""
+    return {"at": event.at, "kind": event.kind, "by": event.by, "because": event.because, "facts": event.facts}
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item if item is not None else 'none'}" for name, item in value.items())
+    return str(value)
 
 
 def next_wave_command(row: WaveRow, now: datetime) -> str | None:

@@ -1,4 +1,7 @@
-"""What a person can do to waves: plan, begin, hold, release and stop them."""
+"""What a person can do to waves: plan, begin, hold, release and stop them.
+
+`by` is the person, for the wave's history.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,11 +16,12 @@ from migration.waves.plan import WaveRule, select_numbers
 from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState
 from state.errors import Conflict, NotFound
-from state.ledger.waves import NewWave
+from state.ledger.wave_events import OURSELVES
+from state.ledger.waves import NOT_OVER, NewWave
 from state.rows import Position, WaveRow
 
 
-async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None) -> WaveRow:
+async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None, by: str = OURSELVES) -> WaveRow:
     """Make a wave of the numbers that the rule matches and that are in no wave; low volume first.
 
     A planned wave of that name keeps its numbers, and gets the new numbers and the new settings.
@@ -31,7 +35,7 @@ async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None) 
         raise OperationRefused(f"no number without a wave matches the rule; wave {wave.name} would be empty")
     await _check_plan(app, wave, existing, added)
     write = app.ledger.waves.create if existing is None else app.ledger.waves.replan
-    await write(wave, added)
+    await write(wave, added, by=by)
     return await app.queries.waves.get(wave.name)
 
 
@@ -47,7 +51,7 @@ async def _check_plan(app: App, wave: NewWave, existing: WaveRow | None, added: 
         raise OperationRefused(f"{problem}; nothing was changed")
 
 
-async def change_window(app: App, name: str, window: Window) -> WaveRow:
+async def change_window(app: App, name: str, window: Window, by: str = OURSELVES) -> WaveRow:
     """Give a wave another window, also after it has begun.
 
     Raises NotFound, OperationRefused once the wave has ended, BadPlan for a window that is too short.
@@ -56,11 +60,11 @@ async def change_window(app: App, name: str, window: Window) -> WaveRow:
     if row.state in ENDED_STATES:
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
     check_window_fits(window, not_crossed(await app.queries.positions.board(wave=name)), await app.queries.now())
-    await app.ledger.waves.set_window(name, window.start, window.end, window.time_zone)
+    await app.ledger.waves.set_window(name, window.start, window.end, window.time_zone, by=by)
     return await app.queries.waves.get(name)
 
 
-async def begin_wave(app: App, name: str) -> WaveRow:
+async def begin_wave(app: App, name: str, by: str = OURSELVES) -> WaveRow:
     """Set a planned wave running; a running wave stays so.
 
     Raises NotFound, or OperationRefused for a wave that is empty, held or stopped, or whose window has ended.
@@ -77,7 +81,7 @@ async def begin_wave(app: App, name: str) -> WaveRow:
         reject_ended_window(row, await app.queries.now())  # numbers that have crossed must end, window or not
     if row.state is WaveState.PLANNED:
         with suppress(Conflict):  # another worker may begin it at the same time
-            await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.PLANNED])
+            await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.PLANNED], by=by)
     return await app.queries.waves.get(name)
 
 
@@ -102,58 +106,52 @@ def reject_ended_window(row: WaveRow, now: datetime) -> None:
         raise OperationRefused(message)
 
 
-async def hold_wave(app: App, name: str, because: str) -> WaveRow:
+async def hold_wave(app: App, name: str, because: str, by: str = OURSELVES) -> WaveRow:
     """From now on no number of the wave passes its gate. Numbers that have crossed continue to their end."""
     await app.ledger.waves.set_state(
-        name, WaveState.HELD, allowed=[WaveState.PLANNED, WaveState.RUNNING], because=because
+        name, WaveState.HELD, allowed=[WaveState.PLANNED, WaveState.RUNNING], because=because, by=by
     )
     return await app.queries.waves.get(name)
 
 
-async def stop_wave(app: App, name: str, because: str) -> WaveRow:
+async def stop_wave(app: App, name: str, because: str, by: str = OURSELVES) -> WaveRow:
     """End a wave for good. Numbers that have not crossed stay where they are until each is aborted."""
-    live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
-    await app.ledger.waves.set_state(name, WaveState.STOPPED, allowed=live, because=because)
+    await app.ledger.waves.set_state(name, WaveState.STOPPED, allowed=NOT_OVER, because=because, by=by)
     return await app.queries.waves.get(name)
 
 
-async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]) -> WaveRow:
-    """Let a held or halted wave continue, and let all of it, its canary, or some of its numbers pass the gate.
+async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str], by: str = OURSELVES) -> WaveRow:
+    """Let a held or halted wave continue, and let all of it, only its canary, or only some of its numbers cross.
 
-    Raises Conflict or OperationRefused if that much was released before and the wave is not held.
+    A release of less than before narrows it; numbers that have crossed go on. Raises Conflict if exactly that was
+    released before and the wave is not held, OperationRefused for a wave that has ended or has no canary.
     """
     row = await app.queries.waves.get(name)
     held = row.state in (WaveState.HELD, WaveState.HALTED)
     if row.state in ENDED_STATES:
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
     reject_ended_window(row, await app.queries.now())
-    if row.released == Released.ALL and (canary or only):
-        raise _already_released(row)  # continuing would release all of it, which is not what was typed
+    if canary and not row.canary:
+        advice = f"`cutover release {name} --only N-0001` lets single numbers cross"
+        raise OperationRefused(f"wave {name} has no canary; {advice}; nothing was changed")
     if only:
-        await _release_some(app, row, only, held=held)
+        await _release_some(app, row, only, by, held=held)
     else:
-        await _release(app, row, Released.CANARY if canary else Released.ALL, held=held)
+        await _release(app, row, Released.CANARY if canary else Released.ALL, by, held=held)
     if held:
-        await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.HELD, WaveState.HALTED])
+        allowed = [WaveState.HELD, WaveState.HALTED]
+        await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=allowed, by=by)
     return await app.queries.waves.get(name)
 
 
-async def _release(app: App, row: WaveRow, released: Released, *, held: bool) -> None:
-    order = list(Released)
-    if order.index(released) > order.index(Released(row.released)):
-        await app.ledger.waves.release(row.name, released)
+async def _release(app: App, row: WaveRow, released: Released, by: str, *, held: bool) -> None:
+    if released != row.released:
+        await app.ledger.waves.release(row.name, released, by=by)
     elif not held:
-        raise _already_released(row)
-
-
-def _already_released(row: WaveRow) -> Conflict:
-    if row.state in (WaveState.PLANNED, WaveState.RUNNING):
-        advice = f"`cutover run {row.name}` moves it"
-    else:
-        advice = f"`cutover release {row.name}` lets all of it go on"
-    return Conflict(
-        f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed; {advice}"
-    )
+        raise Conflict(
+            f"wave {row.name} is {row.state}, released for {row.released} already; nothing was changed; "
+            f"`cutover run {row.name}` moves it"
+        )
 
 
 async def find_wave_numbers(app: App, wave: str, numbers: Sequence[str]) -> list[Position]:
@@ -176,8 +174,8 @@ async def _find_number(app: App, number: str) -> Position:
         raise NotFound(f"--only {mask_numbers(number)!r}: {exc}") from exc
 
 
-async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bool) -> None:
-    """Release these numbers together with the canary. Raises Conflict if all of them were released before."""
+async def _release_some(app: App, row: WaveRow, only: Sequence[str], by: str, *, held: bool) -> None:
+    """Release these numbers, with the canary where it was released before. Raises Conflict if all were before."""
     numbers = await find_wave_numbers(app, row.name, only)
     for position in numbers:
         if position not in not_crossed(numbers):
@@ -187,4 +185,4 @@ async def _release_some(app: App, row: WaveRow, only: Sequence[str], *, held: bo
         refs = ", ".join(position.ref for position in numbers)
         problem = f"wave {row.name} is {row.state}, and released for {refs} already"
         raise Conflict(f"{problem}; nothing was changed; `cutover run {row.name}` moves it")
-    await app.ledger.waves.release_numbers(row.name, [position.migration_id for position in numbers])
+    await app.ledger.waves.release_numbers(row.name, [position.migration_id for position in numbers], by=by)

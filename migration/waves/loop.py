@@ -17,6 +17,7 @@ from migration.steps.outcomes import Held
 from migration.waves.senders import SenderKeeper, keep_senders_informed
 from state.enums import WaveState
 from state.errors import Conflict, DatabaseBusy
+from state.ledger.wave_events import HALT_RULE
 from state.queries.due import WavePart
 
 SWEEP_EVERY = timedelta(seconds=2)
@@ -181,7 +182,7 @@ class WaveLoop:
         for wave, reason in await self._app.queries.waves.to_halt():
             with suppress(Conflict):  # a person or another worker has changed the wave first
                 await self._app.ledger.waves.set_state(
-                    wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason
+                    wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason, by=HALT_RULE
                 )
 
     async def _wait_for_running(self) -> None:

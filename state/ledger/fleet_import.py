@@ -4,6 +4,7 @@ What takes long is staged before, in short transactions that hold nobody up (`im
 makes it visible with a few statements, however many numbers there are.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import WaveState
 from state.errors import AlreadyThere, Conflict, StateError
+from state.ledger import wave_events
 from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, traffic_of
 from state.ledger.import_stage import ImportStages, Stage
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
@@ -43,9 +45,10 @@ class FleetImport:
         sealer: Sealer,
         *,
         holder: str = "",
+        by: str = wave_events.OURSELVES,
         is_gone: Callable[[str], bool] = lambda _holder: False,
     ) -> tuple[ImportedNumber, ...]:
-        """Write profiles and numbers with their sealed secrets; a reader sees all of them or none.
+        """Write profiles and numbers with their sealed secrets; a reader sees all of them or none. `by`: the person.
 
         `holder` names this process; `is_gone` tells whether another one has exited, so that what it left staged may
         be removed. Raises Conflict, naming the number's row, when the database already has one of them; DatabaseBusy.
@@ -55,7 +58,7 @@ class FleetImport:
         stage = await self._stages.begin(numbers, holder)
         try:
             await self._stages.write(stage, sealer)
-            return await self._publish(stage, profiles, sealer)
+            return await self._publish(stage, profiles, sealer, by)
         except AlreadyThere as exc:
             await self._stages.drop(stage)
             await self._refuse_known(numbers)
@@ -84,14 +87,15 @@ class FleetImport:
             known |= keys
 
     async def _publish(
-        self, stage: Stage, profiles: Sequence[NewProfile], sealer: Sealer
+        self, stage: Stage, profiles: Sequence[NewProfile], sealer: Sealer, by: str
     ) -> tuple[ImportedNumber, ...]:
         async with self._engine.begin() as tx:
             now = await self._stages.end(tx, stage)
             first = await allot(tx, REFERENCES, len(stage.numbers))
             known = {profile.name: await write_profile(tx, profile, sealer, now) for profile in profiles}
-            for wave in sorted({new.wave for new in stage.numbers if new.wave is not None}):
-                await self._wave(tx, wave, now)
+            waves = Counter(new.wave for new in stage.numbers if new.wave is not None)
+            for wave, count in sorted(waves.items()):
+                await self._wave(tx, wave, count, now, by)
             wabas = await _wabas(tx, stage.numbers, known)
             rows = [
                 columns_of(new)
@@ -108,8 +112,11 @@ class FleetImport:
             await insert_rows(tx, BudgetCallTable, [call for new in stage.numbers for call in _earlier_calls(new, now)])
         return tuple(ImportedNumber(row["id"], row["ref"]) for row in rows)
 
-    async def _wave(self, tx: AsyncConnection, name: str, now: datetime) -> None:
+    async def _wave(self, tx: AsyncConnection, name: str, count: int, now: datetime, by: str) -> None:
+        known = (await tx.execute(select(WaveTable.id).where(WaveTable.name == name))).first() is not None
         row = await find_or_insert(tx, WaveTable, {"name": name}, {"created_at": now})
+        facts = {"numbers": count, "from": "the inventory's column wave"}
+        await wave_events.append(tx, self._clock, row.id, "numbers_imported" if known else "planned", by, facts=facts)
         if row.state != WaveState.PLANNED:
             raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
 

@@ -1,4 +1,7 @@
-"""Waves: planned, released, held, halted, stopped. The gate reads these rows at every intent."""
+"""Waves: planned, released, held, halted, stopped. The gate reads these rows at every intent.
+
+Every change adds an event of the wave in the same transaction. `by` is the person who decided, or what did.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +12,15 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.enums import LIVE, Released, Status, WaveState
+from state.enums import Released, Status, WaveState
 from state.errors import AlreadyThere, Conflict, NotFound
+from state.ledger import wave_events, wave_members
 from state.ledger.halt_rule import is_failed
-from state.ledger.inserting import chunks
+from state.ledger.wave_events import OURSELVES
 from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
+
+NOT_OVER = (WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Waves:
         self._engine = engine
         self._clock = clock
 
-    async def create(self, new: NewWave, migrations: Sequence[int]) -> int:
+    async def create(self, new: NewWave, migrations: Sequence[int], *, by: str = OURSELVES) -> int:
         """Make a planned wave of these migrations; the first `canary_size` are its canary. Returns its id.
 
         Raises Conflict for a name that exists, a window that ends before it begins, or a migration that belongs to
@@ -50,45 +56,55 @@ class Waves:
                 raise Conflict(f"there is a wave {new.name} already; nothing was changed") from exc
             except IntegrityError as exc:
                 raise Conflict(f"the window of wave {new.name} would end before it begins") from exc
-            await self._add(tx, wave_pk, migrations, canary=migrations[: new.canary_size])
+            await wave_members.add_numbers(tx, wave_pk, migrations)
+            await wave_members.set_canary(tx, wave_pk, migrations[: new.canary_size])
+            del values["name"]
+            facts = values | {
+                "added": len(migrations),
+                "canary": await wave_members.references(tx, wave_pk, canary=True),
+            }
+            await self._record(tx, wave_pk, "planned", by, facts=facts)
         return wave_pk
 
-    async def replan(self, new: NewWave, migrations: Sequence[int]) -> None:
+    async def replan(self, new: NewWave, migrations: Sequence[int], *, by: str = OURSELVES) -> None:
         """Give a planned wave new settings and add these numbers. Raises NotFound or Conflict."""
         values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
         async with self._engine.begin() as tx:
+            before = (
+                (await tx.execute(select(WaveTable.__table__).where(WaveTable.name == new.name))).mappings().first()
+            )
             planned = (
                 update(WaveTable)
                 .where(WaveTable.name == new.name, WaveTable.state == WaveState.PLANNED)
                 .values(**values)
             )
             row = await self._with_window(tx, new.name, planned.returning(WaveTable.id))
-            if row is None:
+            if row is None or before is None:
                 raise await self._refusal(tx, new.name)
-            await self._add(tx, row.id, migrations)
-            # The numbers of the canary stay in it, as far as its new size allows.
-            order = (MigrationTable.canary.desc(), MigrationTable.id)
-            numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == row.id).order_by(*order)
-            canary = (await tx.execute(numbers.limit(new.canary_size))).scalars().all()
-            await tx.execute(
-                update(MigrationTable)
-                .where(MigrationTable.wave_pk == row.id)
-                .values(canary=MigrationTable.id.in_(canary))
-            )
+            await wave_members.add_numbers(tx, row.id, migrations)
+            await wave_members.choose_canary(tx, row.id, new.canary_size, keep=new.released != Released.NONE)
+            changed = {name: value for name, value in values.items() if value != before[name]}
+            facts = changed | {"was": {name: before[name] for name in changed}, "added": len(migrations)}
+            if new.canary_size:
+                facts["canary"] = await wave_members.references(tx, row.id, canary=True)
+            await self._record(tx, row.id, "replanned", by, facts=facts)
 
-    async def set_window(self, name: str, start: datetime | None, end: datetime | None, time_zone: str) -> None:
+    async def set_window(
+        self, name: str, start: datetime | None, end: datetime | None, time_zone: str, *, by: str = OURSELVES
+    ) -> None:
         """Give a wave that is not over another window, and make its held numbers due now.
 
         Raises NotFound; Conflict for a wave that is stopped or done, or a window that ends before it begins.
         """
-        live = [WaveState.PLANNED, WaveState.RUNNING, WaveState.HELD, WaveState.HALTED]
         values = {"window_start": start, "window_end": end, "time_zone": time_zone}
-        changed = update(WaveTable).where(WaveTable.name == name, WaveTable.state.in_(live)).values(**values)
+        changed = update(WaveTable).where(WaveTable.name == name, WaveTable.state.in_(NOT_OVER)).values(**values)
         async with self._engine.begin() as tx:
             row = await self._with_window(tx, name, changed.returning(WaveTable.id, WaveTable.state))
             if row is None:
                 raise await self._refusal(tx, name)
-            await self._make_held_due(tx, row.id, Status.READY if row.state == WaveState.RUNNING else Status.HELD)
+            opened = Status.READY if row.state == WaveState.RUNNING else Status.HELD
+            await wave_members.make_held_due(tx, row.id, opened)
+            await self._record(tx, row.id, "window_changed", by, facts=values)
 
     async def _with_window(self, tx: AsyncConnection, name: str, change: Any) -> Any:
         try:
@@ -96,69 +112,78 @@ class Waves:
         except IntegrityError as exc:
             raise Conflict(f"the window of wave {name} would end before it begins; nothing was changed") from exc
 
-    async def release_numbers(self, name: str, migrations: Sequence[int]) -> None:
-        """Make these numbers part of the released canary. Raises NotFound."""
+    async def release_numbers(self, name: str, migrations: Sequence[int], *, by: str = OURSELVES) -> None:
+        """Let these numbers pass the gate: with those of a released canary, else only these. Raises NotFound.
+
+        A wave that was released for all is narrowed by it; numbers that have crossed go on.
+        """
         async with self._engine.begin() as tx:
             row = (
                 await tx.execute(select(WaveTable.id, WaveTable.released).where(WaveTable.name == name))
             ).one_or_none()
             if row is None:
                 raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
-            if row.released == Released.NONE:
+            if row.released != Released.CANARY:
                 # The planned canary was not released, so only these numbers may pass.
                 await tx.execute(update(MigrationTable).where(MigrationTable.wave_pk == row.id).values(canary=False))
                 await tx.execute(update(WaveTable).where(WaveTable.id == row.id).values(released=Released.CANARY))
-            for part in chunks(migrations):
-                await tx.execute(
-                    update(MigrationTable)
-                    .where(MigrationTable.wave_pk == row.id, MigrationTable.id.in_(part))
-                    .values(canary=True)
-                )
-            await self._make_held_due(tx, row.id, Status.READY)
-
-    async def _add(
-        self, tx: AsyncConnection, wave_pk: int, migrations: Sequence[int], *, canary: Sequence[int] = ()
-    ) -> None:
-        """With a few statements, however many numbers there are. Raises Conflict naming one that cannot be added."""
-        for part in chunks(sorted(migrations)):
-            added = await tx.execute(
-                update(MigrationTable)
-                .where(MigrationTable.id.in_(part), MigrationTable.wave_pk.is_(None), MigrationTable.status.in_(LIVE))
-                .values(wave_pk=wave_pk, canary=False, version=MigrationTable.version + 1)
-                .returning(MigrationTable.id)
-            )
-            left = set(part) - set(added.scalars())
-            if left:
-                raise Conflict(f"number migration {min(left)} is in another wave or has ended")
-        for part in chunks(canary):
-            await tx.execute(update(MigrationTable).where(MigrationTable.id.in_(part)).values(canary=True))
+            await wave_members.set_canary(tx, row.id, migrations)
+            await wave_members.make_held_due(tx, row.id, Status.READY)
+            refs = await wave_members.references(tx, row.id, canary=True)
+            await self._record(tx, row.id, "released", by, facts={"released": Released.CANARY, "canary": refs})
 
     async def set_state(
-        self, name: str, to: WaveState, *, allowed: Sequence[WaveState], because: str | None = None
+        self,
+        name: str,
+        to: WaveState,
+        *,
+        allowed: Sequence[WaveState],
+        because: str | None = None,
+        by: str = OURSELVES,
     ) -> None:
         """Change a wave's state from one of `allowed`. Raises NotFound or Conflict."""
-        await self._guarded(name, allowed, {"state": to, "because": because})
-
-    async def release(self, name: str, released: Released) -> None:
-        """Let the canary, or all numbers, pass the gate. Raises NotFound, or Conflict if that was released before."""
-        narrower = {Released.CANARY: [Released.NONE], Released.ALL: [Released.NONE, Released.CANARY]}[released]
         async with self._engine.begin() as tx:
             changed = await tx.execute(
                 update(WaveTable)
-                .where(WaveTable.name == name, WaveTable.released.in_(narrower))
+                .where(WaveTable.name == name, WaveTable.state.in_(allowed))
+                .values(state=to, because=because)
+                .returning(WaveTable.id)
+            )
+            row = changed.one_or_none()
+            if row is None:
+                raise await self._refusal(tx, name)
+            if to is WaveState.RUNNING:
+                await self._acknowledge_failures(tx, row.id)
+            await wave_members.make_held_due(tx, row.id, Status.READY if to is WaveState.RUNNING else Status.HELD)
+            begins = "begun" if WaveState.PLANNED in allowed else "continued"
+            await self._record(tx, row.id, begins if to is WaveState.RUNNING else to.value, by, because)
+
+    async def release(self, name: str, released: Released, *, by: str = OURSELVES) -> None:
+        """Let only the canary, or all numbers, pass the gate; those that have crossed go on.
+
+        Raises NotFound, or Conflict if exactly that was released before.
+        """
+        async with self._engine.begin() as tx:
+            changed = await tx.execute(
+                update(WaveTable)
+                .where(WaveTable.name == name, WaveTable.released != released)
                 .values(released=released)
                 .returning(WaveTable.id)
             )
             row = changed.one_or_none()
             if row is None:
                 raise await self._refusal(tx, name)
-            await self._make_held_due(tx, row.id, Status.READY)
+            await wave_members.make_held_due(tx, row.id, Status.READY)
+            facts: dict[str, Any] = {"released": released}
+            if released is Released.CANARY:
+                facts["canary"] = await wave_members.references(tx, row.id, canary=True)
+            await self._record(tx, row.id, "released", by, facts=facts)
 
     async def finish(self) -> None:
         """Set running waves whose numbers have all ended to done."""
         numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable)
         async with self._engine.begin() as tx:
-            await tx.execute(
+            done = await tx.execute(
                 update(WaveTable)
                 .where(
                     WaveTable.state == WaveState.RUNNING,
@@ -166,40 +191,21 @@ class Waves:
                     ~numbers.where(MigrationTable.ended_at.is_(None)).exists(),
                 )
                 .values(state=WaveState.DONE, because=None)
-            )
-
-    async def _make_held_due(self, tx: AsyncConnection, wave_pk: int, status: Status = Status.HELD) -> None:
-        """`status` ready: a gate was opened, and ready numbers keep a wave loop running that was about to end.
-
-        A worker at one of the wave's numbers reads it again, because what it read of the wave no longer holds.
-        """
-        await tx.execute(
-            update(MigrationTable)
-            .where(MigrationTable.wave_pk == wave_pk, MigrationTable.ended_at.is_(None))
-            .values(version=MigrationTable.version + 1)
-        )
-        await tx.execute(
-            update(MigrationTable)
-            .where(MigrationTable.wave_pk == wave_pk, MigrationTable.status == Status.HELD)
-            .values(waiting_until=None, status=status)
-        )
-
-    async def _guarded(self, name: str, allowed: Sequence[WaveState], values: dict[str, Any]) -> None:
-        async with self._engine.begin() as tx:
-            changed = await tx.execute(
-                update(WaveTable)
-                .where(WaveTable.name == name, WaveTable.state.in_(allowed))
-                .values(**values)
                 .returning(WaveTable.id)
             )
-            row = changed.one_or_none()
-            if row is None:
-                raise await self._refusal(tx, name)
-            if values.get("state") == WaveState.RUNNING:
-                await self._acknowledge_failures(tx, row.id)
-            await self._make_held_due(
-                tx, row.id, Status.READY if values.get("state") == WaveState.RUNNING else Status.HELD
-            )
+            for wave_pk in done.scalars().all():
+                await self._record(tx, wave_pk, WaveState.DONE.value, OURSELVES, "all its numbers are at their end")
+
+    async def _record(
+        self,
+        tx: AsyncConnection,
+        wave_pk: int,
+        kind: str,
+        by: str,
+        because: str | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        await wave_events.append(tx, self._clock, wave_pk, kind, by, because, facts)
 
     async def _acknowledge_failures(self, tx: AsyncConnection, wave_pk: int) -> None:
         """Who lets a halted wave go on has seen its failures, so that only later failures halt it again."""

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 
 from state.enums import Status, WaveState
-from state.models import EventTable, MigrationTable, WaveTable
+from state.ledger.wave_members import LOW_VOLUME_FIRST
+from state.models import EventTable, MigrationTable, NumberTable, WaveTable
 from state.queries.reader import Reader
 from state.types import UtcDateTime
 
@@ -72,13 +73,14 @@ class DueQueries:
         )
         query = (
             select(migration.id)
+            .join(NumberTable, NumberTable.id == migration.number_pk)
             .outerjoin(WaveTable, WaveTable.id == migration.wave_pk)
             .where(
                 migration.ended_at.is_(None),
                 not_leased,
                 or_(migration.status.in_([Status.READY, Status.RUNNING]), wait_is_over),
             )
-            .order_by(migration.id)
+            .order_by(migration.crossed_at.is_(None), *LOW_VOLUME_FIRST)  # what may be dark comes before all others
             .limit(limit)
         )
         if part is not None:

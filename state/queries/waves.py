@@ -5,9 +5,10 @@ from sqlalchemy import func, select
 from state.enums import WaveState
 from state.errors import NotFound
 from state.ledger import halt_rule
-from state.models import MigrationTable, WaveTable
+from state.ledger.wave_members import LOW_VOLUME_FIRST
+from state.models import MigrationTable, NumberTable, WaveEventTable, WaveTable
 from state.queries.reader import Reader
-from state.rows import WaveRow
+from state.rows import WaveEventRow, WaveRow
 
 
 class WaveQueries:
@@ -20,10 +21,38 @@ class WaveQueries:
             select(func.count()).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable).scalar_subquery()
         )
         rows = await self._reader.rows(select(WaveTable.__table__, numbers.label("numbers")).order_by(WaveTable.id))
+        canaries = await self._canaries()
         return tuple(
-            WaveRow(**{name: row[name] for name in WaveRow.__slots__} | {"state": WaveState(row["state"])})
+            WaveRow(
+                **{name: row[name] for name in WaveRow.__slots__ if name != "canary"}
+                | {"state": WaveState(row["state"]), "canary": tuple(canaries.get(row["id"], ()))}
+            )
             for row in rows
         )
+
+    async def _canaries(self) -> dict[int, list[str]]:
+        """References of the numbers of each wave's canary, low volume first."""
+        query = (
+            select(MigrationTable.wave_pk, NumberTable.ref)
+            .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+            .where(MigrationTable.canary.is_(True), MigrationTable.wave_pk.is_not(None))
+            .order_by(*LOW_VOLUME_FIRST)
+        )
+        canaries: dict[int, list[str]] = {}
+        for row in await self._reader.rows(query):
+            canaries.setdefault(row["wave_pk"], []).append(row["ref"])
+        return canaries
+
+    async def events(self, name: str) -> tuple[WaveEventRow, ...]:
+        """Who decided what about a wave, oldest first; empty for an unknown wave."""
+        columns = [getattr(WaveEventTable, name) for name in WaveEventRow.__slots__ if name != "by"]
+        query = (
+            select(*columns, WaveEventTable.decided_by.label("by"))
+            .join(WaveTable, WaveTable.id == WaveEventTable.wave_pk)
+            .where(WaveTable.name == name)
+            .order_by(WaveEventTable.id)
+        )
+        return tuple(WaveEventRow(**row) for row in await self._reader.rows(query))
 
     async def get(self, name: str) -> WaveRow:
         """Raises NotFound."""
