@@ -31,7 +31,8 @@ def test_next_command(changes: dict[str, Any], command: str | None) -> None:
 def test_one_line_says_what_is_true() -> None:
     row = make_wave(state=WaveState.HELD, because="noon", numbers=1, canary_size=1, window_start=FUTURE)
     window = "window 2026-11-24 13:00 to open UTC (UTC)"
-    assert wave_line(row) == f"wave north is held: noon; 1 number, a canary of 1, released for all, {window}"
+    released = "nothing crosses while it is held (released for all when it goes on)"
+    assert wave_line(row) == f"wave north is held: noon; 1 number, a canary of 1, {released}, {window}"
 
 
 @pytest.mark.parametrize(
