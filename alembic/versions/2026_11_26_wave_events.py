@@ -1,13 +1,13 @@
 """Who decided what about a wave, when and why.
 
-Revises: 2026_11_26_senders_kept_informed
+Revises: 2026_11_26_identity_of_a_home
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_wave_events"
-down_revision = "2026_11_26_senders_kept_informed"
+down_revision = "2026_11_26_identity_of_a_home"
 branch_labels = None
 depends_on = None
 
