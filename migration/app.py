@@ -185,6 +185,7 @@ class HomeReader:
     """What the record alone can answer: it needs neither the master key, the admin file, Prefect nor the network."""
 
     settings: Settings
+    database: AsyncEngine
     home: HomeRow
     queries: Queries
 
@@ -198,7 +199,7 @@ async def open_reader(
     async with _open_home(settings) as database:
         home = await HomeRecord(database, sql_clock).read()
         check_identity(settings, home)
-        yield HomeReader(settings=settings, home=home, queries=Queries(database, sql_clock, is_gone))
+        yield HomeReader(settings=settings, database=database, home=home, queries=Queries(database, sql_clock, is_gone))
 
 
 @asynccontextmanager

@@ -101,6 +101,11 @@ def _current_revisions(connection: Connection) -> tuple[str, ...]:
     return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
 
 
+def knows_revision(revision: str) -> bool:
+    """Whether this code has that revision."""
+    return _known(revision)
+
+
 def _known(revision: str) -> bool:
     return any(known.revision == revision for known in _script().walk_revisions())
 

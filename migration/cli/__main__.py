@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from migration.cli import (
     abort,
     back_to_onprem,
+    backup,
     demo,
     deploy,
     enter_code,
@@ -26,6 +27,7 @@ from migration.cli import (
     profile,
     release,
     resolve,
+    restore,
     rotate_key,
     run,
     runbook,
@@ -151,6 +153,8 @@ app.command("back-to-onprem")(back_to_onprem.back_to_onprem_)
 app.command("runbook")(runbook.runbook)
 app.command("sweep")(sweep.sweep)
 app.command("fact")(fact.fact)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore_)
 app.command("rotate-key")(rotate_key.rotate_key)
 app.command("profile")(profile.profile)
 app.command("demo")(demo.demo)

@@ -46,7 +46,8 @@ def refuse_vanished(settings: Settings, what: str) -> None:
     if found:
         raise WrongHome(
             f"the database {shown_database(settings)} {what}, but this home had one: there is {', '.join(found)}; "
-            "nothing was made. Put the database back; see `cutover runbook database-down`"
+            "nothing was made. Put the database back, or type `cutover restore FILE`; "
+            "see `cutover runbook database-down`"
         )
 
 

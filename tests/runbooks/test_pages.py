@@ -41,11 +41,12 @@ NUMBER, WAVE, TEXT = r"N-0001", r"WAVE", r'"[^"]+"'
 NUMBER_OR_WAVE = rf"({NUMBER}|{WAVE})"
 ITINERARY = r"(WITH_BACKUP|CODE_FIRST|CODE_AFTER|ONBOARD|BACK_TO_ONPREM|FORWARD_RECOVERY)"
 REMEDY = rf"(--(look-again|onprem-off|pin-handed-in|two-step-off|spend-reserve|senders-resumed)|--switch {ITINERARY})"
-CONFIRMATION = rf"( --confirm {NUMBER})?"
+CONFIRMATION = rf"( --confirm ({NUMBER}|N-0002))?"
 PLAN = rf"( --(rule|from|to) {TEXT}| --tz \S+| --(limit|canary|concurrency) \d+)+"
 COMMANDS = [
     r"init( --key-lost)?|deploy|worker|sweep|rotate-key|sandbox|demo",
     r"import FILE( --correct)?",
+    r"backup FILE|restore (FILE( --move-aside)?|--look)",
     rf"(preflight|status)( {WAVE})?",
     rf"run( {NUMBER_OR_WAVE})?",
     rf"(show|enter-code) {NUMBER}",
@@ -53,7 +54,7 @@ COMMANDS = [
     rf"release ({NUMBER}|{WAVE}( --canary)?)",
     rf"stop {WAVE} --because {TEXT} --confirm {WAVE}",
     rf"abort {NUMBER} --because {TEXT} --confirm {NUMBER}",
-    rf"resolve {NUMBER} {REMEDY} --because {TEXT}{CONFIRMATION}",
+    rf"resolve ({NUMBER}|N-0002) {REMEDY} --because {TEXT}{CONFIRMATION}",
     rf"back-to-onprem {NUMBER} --confirm {NUMBER}( --dry-run)?",
     rf"plan {WAVE}{PLAN}",
     r"profile NAME --new-token",

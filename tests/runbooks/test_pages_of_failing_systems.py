@@ -1,9 +1,10 @@
 """The pages for a database, Prefect, a key, a token, a login, a hook or a far side that fails."""
 
 import asyncio
+from pathlib import Path
 
 from migration.vault.sealing import new_master_key
-from state.enums import Status
+from state.enums import Side, Status
 from state.schema import downgrade
 from tests.runbooks.execution import (
     HOOK_COLUMNS,
@@ -182,4 +183,28 @@ def test_internal_error(runbook: RunbookExecution) -> None:
     runbook.execute("FORWARD_RECOVERY")
     operator.run_number()
     assert_on_cloud(operator)
+    runbook.assert_all_executed()
+
+
+def test_restored(runbook: RunbookExecution, tmp_path: Path) -> None:
+    operator = runbook.begin(*["healthy"] * 2)
+    file = str(tmp_path / "fleet.backup")
+    runbook.execute("backup", argument=file)
+    assert operator.run_number("N-0002").side is Side.CLOUD
+    moved = operator.calls("N-0002")
+    runbook.execute("restore FILE", argument=file)
+    assert operator.position("N-0002").side is Side.ON_PREMISES, "as in the record of then"
+    assert operator.cutover("run").exit_code == 3
+    assert operator.calls("N-0002") == moved
+    client = operator.sandbox_client()
+    client.host = "gone"
+    runbook.execute("restore --look", exit_code=3)
+    client.host = "up"
+    runbook.execute("status")
+    runbook.execute("show")
+    runbook.execute("--look-again")
+    assert operator.cutover("run").exit_code == 0
+    assert_on_cloud(operator)
+    assert operator.position("N-0002").side is Side.CLOUD
+    assert operator.calls("N-0002").count("register") == moved.count("register")
     runbook.assert_all_executed()
