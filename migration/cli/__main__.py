@@ -22,6 +22,7 @@ from migration.cli import (
     hold,
     import_,
     init,
+    move,
     plan,
     preflight,
     profile,
@@ -144,6 +145,7 @@ app.command("run")(run.run_)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("enter-code")(enter_code.enter_code_)
+app.command("move")(move.move)
 app.command("hold")(hold.hold)
 app.command("release")(release.release)
 app.command("stop")(stop.stop)

@@ -1,11 +1,15 @@
 """`cutover abort`: end a number's migration before its point of no return."""
 
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from migration.app import App
+from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number
 from migration.cli.exit_codes import ExitCode, run_verb
-from migration.cli.options import Because, Confirm, DryRun, Json, NumberArgument
+from migration.cli.options import Because, Confirm, DryRun, Json
 from migration.cli.output import print_line
 from migration.cli.session import open_cli_app, operator_name
 from migration.operations.numbers import abort, switch_to_abort
@@ -15,15 +19,40 @@ from state.rows import Position
 
 
 def abort_(
-    number: NumberArgument,
     because: Because,
+    number: Annotated[list[str] | None, typer.Argument(help="References (N-0001), E.164 or phone number ids.")] = None,
+    wave: OfWave = None,
+    blocked: Blocked = False,
+    file: FromFile = None,
     confirm: Confirm = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """End a number's migration before its point of no return. The number stays where it serves."""
+    """End the migration of numbers before their point of no return. Each stays where it serves."""
     report = ChangeReport(as_json, dry_run, needs_confirm=True, confirm=confirm)
-    run_verb(_abort(number, because, report))
+    selection = Selection(number or (), wave, blocked, file)
+    if selection.is_bulk:
+        run_verb(_abort_many(selection, because, report))
+    run_verb(_abort(selection.single, because, report))
+
+
+async def _abort_many(selection: Selection, because: str, report: ChangeReport) -> int:
+    by = operator_name()
+
+    async def end(app: App, ref: str) -> None:
+        if report.changes_nothing:
+            await switch_to_abort(app, ref, because, by)
+        else:
+            await abort(app, ref, because, by, lambda text: print_line(text, as_json=report.as_json))
+
+    return await change_numbers(
+        report,
+        selection,
+        "end the migration of each number for good, before its point of no return; paused senders are told to go on",
+        end,
+        lambda row: row.ended_at is None and row.crossed_at is None,
+        is_complete=lambda row: row.ended_at is not None,
+    )
 
 
 async def _abort(number: str, because: str, report: ChangeReport) -> int:

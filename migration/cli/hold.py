@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number, change_wave
 from migration.cli.exit_codes import run_verb
 from migration.cli.options import DryRun, Json, typed_text
@@ -20,15 +21,30 @@ WILL_HOLD_WAVE = (
 
 
 def hold(
-    what: Annotated[str, typer.Argument(help="A number (N-0001) or a wave.")],
+    what: Annotated[list[str] | None, typer.Argument(help="A wave, or one or more numbers (N-0001).")] = None,
     because: Annotated[
         str, typer.Option("--because", callback=typed_text, help="Why: it is shown wherever the hold is.")
     ] = "",
+    wave: OfWave = None,
+    blocked: Blocked = False,
+    file: FromFile = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Hold a number or a wave before its cutover. Works while workers run; `release` lets it go."""
-    run_verb(_hold(what, because, ChangeReport(as_json, dry_run)))
+    report, selection = ChangeReport(as_json, dry_run), Selection(what or (), wave, blocked, file)
+    if selection.is_bulk:
+        by = operator_name()
+        run_verb(
+            change_numbers(
+                report,
+                selection,
+                "put each number on hold: it does not pass its gate until it is released",
+                lambda app, ref: hold_number(app, ref, by, because),
+                lambda row: row.ended_at is None and row.crossed_at is None and not row.hold,
+            )
+        )
+    run_verb(_hold(selection.single, because, report))
 
 
 async def _hold(name: str, because: str, report: ChangeReport) -> int:

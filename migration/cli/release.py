@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from migration.app import App
+from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number, change_wave
 from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import DryRun, Json
@@ -21,19 +22,35 @@ from state.rows import Position
 
 
 def release(
-    what: Annotated[str, typer.Argument(help="A number (N-0001) or a wave.")],
+    what: Annotated[list[str] | None, typer.Argument(help="A wave, or one or more numbers (N-0001).")] = None,
     canary: Annotated[bool, typer.Option("--canary", help="Only the wave's canary: its first few numbers.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="All its numbers, as without any option.")] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only this number of the wave; may be given several times.")
     ] = None,
+    wave: OfWave = None,
+    blocked: Blocked = False,
+    file: FromFile = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Let a number or a wave cross. A wave that is held or halted goes on by it; what was released can be narrowed."""
     if canary + everything + bool(only) > 1:
         usage_error("give one of --canary, --only and --all")
-    run_verb(_release(what, only or [], ChangeReport(as_json, dry_run), canary=canary))
+    report, selection = ChangeReport(as_json, dry_run), Selection(what or (), wave, blocked, file)
+    if not selection.is_bulk:
+        run_verb(_release(selection.single, only or [], report, canary=canary))
+    if canary or only or everything:
+        usage_error("--all, --canary and --only are for one wave, as in `cutover release WAVE --canary`")
+    run_verb(
+        change_numbers(
+            report,
+            selection,
+            "take each number off hold; what its wave says still counts",
+            lambda app, ref: release_number(app, ref, operator_name()),
+            lambda row: row.ended_at is None and row.hold,
+        )
+    )
 
 
 async def _release(name: str, only: Sequence[str], report: ChangeReport, *, canary: bool) -> int:

@@ -8,9 +8,10 @@ import typer
 from pydantic import SecretStr
 
 from migration.app import App
+from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number
 from migration.cli.exit_codes import run_verb, usage_error
-from migration.cli.options import Because, Confirm, DryRun, Json, NumberArgument
+from migration.cli.options import Because, Confirm, DryRun, Json
 from migration.cli.session import operator_name, prompt_hidden, read_typed_line
 from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import (
@@ -24,6 +25,7 @@ from migration.operations.numbers import (
     spend_reserve,
     switch_itinerary,
 )
+from state.enums import Status
 from state.rows import Position
 
 # Itineraries that have a command of their own, which checks the number first.
@@ -45,8 +47,10 @@ class Remedy:
 
 
 def resolve(
-    number: NumberArgument,
     because: Because,
+    numbers: Annotated[
+        list[str] | None, typer.Argument(help="Reference (N-0001), E.164 or phone number id; several to look again.")
+    ] = None,
     again: Annotated[bool, typer.Option("--look-again", help="Its cause is mended: look at the number now.")] = False,
     switch: Annotated[str | None, typer.Option("--switch", help="Another itinerary, from its first step.")] = None,
     onprem_off: Annotated[
@@ -68,11 +72,16 @@ def resolve(
         str | None, typer.Option("--dispose", help="It ends otherwise: churned, line_lost, other_partner, ...")
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the PIN from standard input.")] = False,
+    wave: OfWave = None,
+    blocked: Blocked = False,
+    file: FromFile = None,
     confirm: Confirm = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Decide what becomes of a number that is blocked, dark or waiting. Exactly one decision at a time."""
+    selection = Selection(numbers or (), wave, blocked, file)
+    number = "" if selection.is_bulk else selection.single
     remedies: dict[str, Callable[[], Remedy] | None] = {
         "--look-again": (lambda: _retry(number)) if again else None,
         "--switch": (lambda: _switch(number, switch)) if switch is not None else None,
@@ -86,9 +95,23 @@ def resolve(
     given = [make_remedy for make_remedy in remedies.values() if make_remedy is not None]
     if len(given) != 1:
         usage_error(f"give exactly one of {', '.join(remedies)}")
+    if selection.is_bulk:
+        if not again:
+            usage_error("of these decisions only --look-again is taken about several numbers at once")
+        run_verb(_retry_many(selection, because, ChangeReport(as_json, dry_run)))
     remedy = given[0]()
     report = ChangeReport(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
     run_verb(change_number(report, number, remedy.will, lambda app: remedy.action(app, because, operator_name())))
+
+
+async def _retry_many(selection: Selection, because: str, report: ChangeReport) -> int:
+    return await change_numbers(
+        report,
+        selection,
+        "let each number be looked at again; its next step begins by reading",
+        lambda app, ref: retry_number(app, ref, because, operator_name()),
+        lambda row: row.status in (Status.BLOCKED, Status.WAITING, Status.HELD),
+    )
 
 
 def _retry(number: str) -> Remedy:

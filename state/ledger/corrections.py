@@ -15,10 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import PinProvenance, Status
 from state.errors import AlreadyThere, Conflict
+from state.ledger.corrected_columns import add_earlier_calls, change_waves
 from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, traffic_of
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
 from state.ledger.sealed import replace_secrets
-from state.models import CredentialProfileTable, CustomerTable, InstanceTable, MigrationTable, NumberTable, WabaTable
+from state.ledger.wave_events import OURSELVES
+from state.models import (
+    CredentialProfileTable,
+    CustomerTable,
+    InstanceTable,
+    MigrationTable,
+    NumberTable,
+    WabaTable,
+    WaveTable,
+)
 from state.rows import SealedSecret
 from state.types import SqlClock
 
@@ -27,11 +37,15 @@ READS = 3  # of the rows, where something changes them each time before they are
 
 @dataclass(frozen=True, slots=True)
 class CorrectedNumber:
-    """`may_restart`: its migration was aborted or it had a disposition, so a new migration may begin."""
+    """`may_restart`: its migration was aborted or it had a disposition, so a new migration may begin.
+
+    `switch`: the live migration, and the itinerary that the file newly forces on it, where it has not crossed.
+    """
 
     number_id: int
     ref: str
     may_restart: bool
+    switch: tuple[int, str] | None = None
 
 
 class Corrections:
@@ -39,8 +53,10 @@ class Corrections:
         self._engine = engine
         self._clock = clock
 
-    async def correct(self, numbers: Sequence[NewNumber], sealer: Sealer) -> tuple[CorrectedNumber, ...]:
-        """Overwrite imported rows, each found by its E.164, in one transaction.
+    async def correct(
+        self, numbers: Sequence[NewNumber], sealer: Sealer, by: str = OURSELVES
+    ) -> tuple[CorrectedNumber, ...]:
+        """Overwrite imported rows, each found by its E.164, in one transaction. `by`: the person.
 
         Ids of Graph may change only where no migration is live. Raises Conflict naming the line; nothing was written.
         """
@@ -53,8 +69,8 @@ class Corrections:
                     first_instance = await allot(tx, "instances", len(numbers))
                 instances = _instances(numbers, rows, first_instance)
                 secrets = await asyncio.to_thread(_seal, numbers, rows, instances, sealer)
-                if await self._write(numbers, rows, instances, secrets):
-                    return tuple(_corrected(rows[new.e164]) for new in numbers)
+                if await self._write(numbers, rows, instances, secrets, by):
+                    return tuple(_corrected(new, rows[new.e164]) for new in numbers)
         except AlreadyThere as exc:
             raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
         raise Conflict("the numbers of the file are being changed all the time; nothing was changed, try again")
@@ -65,6 +81,7 @@ class Corrections:
         rows: Mapping[str, Any],
         instances: Mapping[str, int],
         secrets: Sequence[tuple[str, SealedSecret]],
+        by: str,
     ) -> bool:
         """False, and nothing was written, where the rows are no longer as they were read."""
         async with self._engine.begin() as tx:
@@ -76,6 +93,8 @@ class Corrections:
             await _write_instances(tx, numbers, rows, instances)
             await _write_numbers(tx, numbers, rows, instances, wabas, now)
             await replace_secrets(tx, secrets, now)
+            await add_earlier_calls(tx, numbers, now)
+            await change_waves(tx, self._clock, numbers, rows, now, by)
         return True
 
 
@@ -91,11 +110,18 @@ async def _read(connection: AsyncConnection, numbers: Sequence[NewNumber], *, lo
             NumberTable.instance_pk,
             NumberTable.disposition,
             WabaTable.waba_id,
+            NumberTable.wave_name,
+            NumberTable.forced_itinerary,
+            MigrationTable.id.label("migration_id"),
             MigrationTable.status,
             MigrationTable.ended_at,
+            MigrationTable.crossed_at,
+            MigrationTable.itinerary,
+            WaveTable.name.label("wave"),
         )
         .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
         .outerjoin(MigrationTable, MigrationTable.id == newest.correlate(NumberTable).scalar_subquery())
+        .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
     )
     rows: dict[str, Any] = {}
     for part in chunks(numbers):
@@ -122,8 +148,11 @@ def _may_restart(row: Any) -> bool:
     return row.disposition is not None or row.status in (Status.ABORTED, Status.SKIPPED)
 
 
-def _corrected(row: Any) -> CorrectedNumber:
-    return CorrectedNumber(row.id, row.ref, _may_restart(row))
+def _corrected(new: NewNumber, row: Any) -> CorrectedNumber:
+    live = row.migration_id is not None and row.ended_at is None and row.crossed_at is None
+    forces = new.itinerary is not None and new.itinerary not in (row.forced_itinerary, row.itinerary)
+    switch = (int(row.migration_id), str(new.itinerary)) if live and forces else None
+    return CorrectedNumber(row.id, row.ref, _may_restart(row), switch)
 
 
 def _instances(numbers: Sequence[NewNumber], rows: Mapping[str, Any], first: int) -> dict[str, int]:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import WaveState
 from state.errors import AlreadyThere, Conflict, StateError
 from state.ledger import wave_events
-from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, traffic_of
+from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, earlier_calls, traffic_of
 from state.ledger.import_stage import ImportStages, Stage
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
 from state.ledger.profiles import NewProfile, write_profile
@@ -109,7 +108,7 @@ class FleetImport:
                 for place, new in enumerate(stage.numbers)
             ]
             await insert_rows(tx, NumberTable, rows)
-            await insert_rows(tx, BudgetCallTable, [call for new in stage.numbers for call in _earlier_calls(new, now)])
+            await insert_rows(tx, BudgetCallTable, [call for new in stage.numbers for call in earlier_calls(new, now)])
         return tuple(ImportedNumber(row["id"], row["ref"]) for row in rows)
 
     async def _wave(self, tx: AsyncConnection, name: str, count: int, now: datetime, by: str) -> None:
@@ -159,10 +158,3 @@ async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber], profiles: Ma
             raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
         wabas[new.waba_id] = int(waba.id)
     return wabas
-
-
-def _earlier_calls(new: NewNumber, now: datetime) -> list[dict[str, Any]]:
-    """The calls that the inventory says were made before."""
-    row = {"phone_number_id": new.phone_number_id, "at": now, "before_import": True}
-    counts = {"register": new.register_calls_before, "deregister": new.deregister_calls_before}
-    return [row | {"call": call} for call, count in counts.items() for _ in range(count)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from state.ledger.profiles import ProfileSealer
@@ -81,3 +82,10 @@ def instance_columns_of(new: NewInstance) -> dict[str, Any]:
 
 def traffic_of(new: NewNumber) -> str:
     return "required" if new.hook_required else "advisory"
+
+
+def earlier_calls(new: NewNumber, now: datetime) -> list[dict[str, Any]]:
+    """The calls that the inventory says were made before."""
+    row = {"phone_number_id": new.phone_number_id, "at": now, "before_import": True}
+    counts = {"register": new.register_calls_before, "deregister": new.deregister_calls_before}
+    return [row | {"call": call} for call, count in counts.items() for _ in range(count)]

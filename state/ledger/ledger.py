@@ -14,6 +14,7 @@ from state.ledger.operator_changes import OperatorChanges
 from state.ledger.operator_inputs import OperatorInputs
 from state.ledger.profiles import Profiles
 from state.ledger.senders import Senders
+from state.ledger.wave_moves import WaveMoves
 from state.ledger.waves import Waves
 from state.types import SqlClock
 
@@ -28,6 +29,7 @@ class Ledger:
         self.operator_changes = OperatorChanges(engine, clock)
         self.fleet_import = FleetImport(engine, clock)
         self.waves = Waves(engine, clock)
+        self.wave_moves = WaveMoves(engine, clock)
         self.corrections = Corrections(engine, clock)
         self.field_facts = FieldFacts(engine, clock)
         self.findings = Findings(engine, clock)

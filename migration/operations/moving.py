@@ -1,0 +1,32 @@
+"""Puts numbers into another wave, or takes them out of theirs."""
+
+from collections.abc import Sequence
+
+from migration.app import App
+from migration.errors import OperationRefused
+from migration.operations.wave_wording import ENDED_STATES
+from migration.waves.window import check_window_fits, window_of
+from state.errors import NotFound
+from state.ledger.waves import NewWave
+from state.rows import Position
+
+
+async def move_numbers(
+    app: App, numbers: Sequence[Position], to: str | None, because: str, by: str, *, new: bool = False
+) -> None:
+    """Move all of these numbers, or none; None takes them out of their waves. `new`: make the wave if there is none.
+
+    Raises NotFound, OperationRefused for a wave that has ended, BadPlan for a window too short for one of them, and
+    Conflict for a number that has crossed, has ended, is in that wave already, or whose senders were asked to wait.
+    """
+    if to is not None:
+        row = next((wave for wave in await app.queries.waves.all() if wave.name == to), None)
+        if row is None and not new:
+            raise NotFound(f"there is no wave {to}; --new makes it; `cutover status` lists the waves")
+        if row is not None and row.state in ENDED_STATES:
+            raise OperationRefused(f"wave {to} is {row.state}; nothing was changed")
+        if row is None:
+            await app.ledger.waves.create(NewWave(to), [], by=by)
+        else:
+            check_window_fits(window_of(row), numbers, await app.queries.now())
+    await app.ledger.wave_moves.move([number.migration_id for number in numbers], to, because, by)
