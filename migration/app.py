@@ -24,6 +24,7 @@ from migration.engine.executor import StepExecutor
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
 from migration.home.opening import (
+    begin_epoch_by_hand,
     check_database,
     check_identity,
     check_key,
@@ -187,6 +188,7 @@ class HomeReader:
     settings: Settings
     database: AsyncEngine
     home: HomeRow
+    is_older_copy: bool  # a copy was put in its place; the next command that changes something begins an epoch
     queries: Queries
 
 
@@ -198,8 +200,14 @@ async def open_reader(
     sql_clock = sql_clock or DatabaseClock()
     async with _open_home(settings) as database:
         home = await HomeRecord(database, sql_clock).read()
-        check_identity(settings, home)
-        yield HomeReader(settings=settings, database=database, home=home, queries=Queries(database, sql_clock, is_gone))
+        is_older_copy = check_identity(settings, home)
+        yield HomeReader(
+            settings=settings,
+            database=database,
+            home=home,
+            is_older_copy=is_older_copy,
+            queries=Queries(database, sql_clock, is_gone),
+        )
 
 
 @asynccontextmanager
@@ -242,9 +250,11 @@ async def open_app(
         vault = Vault(keys)
         home_record = HomeRecord(database, sql_clock)
         home = await home_record.read()
-        check_identity(settings, home)
+        is_older_copy = check_identity(settings, home)
         await check_key(settings, home_record, home, keys)
         if not dry_run:
+            if is_older_copy:
+                await begin_epoch_by_hand(settings, database, sql_clock)
             home = await count_opening(settings, home_record, keys)
             stack.push_async_callback(count_closing, settings, home_record, keys)
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)

@@ -17,10 +17,11 @@ from state.enums import Party, Status
 from state.ledger import events
 from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE, BUDGET_WINDOW
 from state.models import Base, BudgetCallTable, FindingTable, HomeTable, MigrationTable, NumberTable
-from state.types import DatabaseClock
+from state.types import DatabaseClock, SqlClock
 
 PAGE = "runbooks/restored.md"
 CLOCK = DatabaseClock()
+BY_HAND = "an older copy of the database was put in its place"
 # Steps whose result counts for a while only; it says nothing about the time after a restore.
 GROW_OLD = ("pause_sends", "drain", "secure_pin", "back_up")
 # Announcements made since a backup are fewer than the seconds since its home was made, and at the least fewer than:
@@ -64,11 +65,18 @@ async def move_tables(database: AsyncEngine, schema: str) -> None:
 
 
 async def begin_epoch(
-    database: AsyncEngine, openings: int, record_from: datetime, calls: Sequence[BudgetCall] | None
+    database: AsyncEngine,
+    openings: int,
+    record_from: datetime | None,
+    calls: Sequence[BudgetCall] | None,
+    clock: SqlClock = CLOCK,
 ) -> tuple[int, int]:
-    """Returns the epoch, and how many numbers wait until both of their sides were read."""
+    """Returns the epoch, and how many numbers wait until both of their sides were read.
+
+    `record_from`: when the backup was taken; None where a copy of the database was put in its place by hand.
+    """
     async with database.begin() as tx:
-        now = (await tx.execute(select(CLOCK.now()))).scalar_one()
+        now = (await tx.execute(select(clock.now()))).scalar_one()
         values = {
             "epoch": HomeTable.epoch + 1,
             "epoch_mark": secrets.token_hex(4),
@@ -101,11 +109,12 @@ async def _spend(tx: AsyncConnection, now: datetime, calls: Sequence[BudgetCall]
         await tx.execute(insert(BudgetCallTable).values(**values, before_import=row.before_import))
 
 
-async def _stop_every_number(tx: AsyncConnection, now: datetime, record_from: datetime) -> int:
+async def _stop_every_number(tx: AsyncConnection, now: datetime, record_from: datetime | None) -> int:
     """Each live number waits for a person. Its next announcement has a higher epoch than any since the backup."""
     home = (await tx.execute(select(HomeTable.epoch_mark, HomeTable.made_at))).one()
     higher = max(int((now - home.made_at).total_seconds()), LEAST_STEP)
-    reason = f"the record was restored from {record_from:%Y-%m-%d %H:%M} UTC: both sides have to be read first"
+    copy = f"the record was restored from {record_from:%Y-%m-%d %H:%M} UTC" if record_from is not None else BY_HAND
+    reason = f"{copy}: both sides have to be read first"
     stopped = await tx.execute(
         update(MigrationTable)
         .where(MigrationTable.ended_at.is_(None))
@@ -129,7 +138,7 @@ async def _stop_every_number(tx: AsyncConnection, now: datetime, record_from: da
     await tx.execute(
         delete(FindingTable).where(FindingTable.migration_pk.in_(not_crossed), FindingTable.step.in_(GROW_OLD))
     )
-    facts = {"record_from": record_from.isoformat(), "mark": home.epoch_mark}
+    facts = {"record_from": record_from.isoformat() if record_from is not None else None, "mark": home.epoch_mark}
     for migration_id in ids:
         await events.append(tx, migration_id, now, "restored", facts)
     return len(ids)

@@ -67,6 +67,8 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
         print_json(document, show_numbers=show_numbers)
     else:
         print_home(reader.settings, reader.home, as_json=as_json)
+        if reader.is_older_copy:
+            print_line("An older copy of the database was put in its place; see `cutover runbook restored`.")
         _print_fleet(fleet, show_numbers)
     still_paused = any(owes_resume(position) for position in fleet.paused)
     return ExitCode.NOT_ALL_MOVED if still_paused else ExitCode.DONE

@@ -14,8 +14,10 @@ from migration.home.identity_file import Identity, identities, write_identity
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.sealing import MasterKeys, WrongKey, key_id
+from state.epochs import begin_epoch
 from state.home import HomeRecord, HomeRow
 from state.schema import check_schema, has_revisions
+from state.types import SqlClock
 
 
 class WrongHome(BadSetting):
@@ -114,6 +116,12 @@ def wrong_key(settings: Settings, sealed_under: str, keys: MasterKeys) -> WrongK
         f"this home's secrets are sealed under master key {sealed_under}, {source} holds {key_id(keys.current)}; "
         "nothing was changed. Put the home's own key there; see `cutover runbook key-lost`"
     )
+
+
+async def begin_epoch_by_hand(settings: Settings, database: AsyncEngine, clock: SqlClock) -> None:
+    """An older copy of the database was put in its place by hand: it counts as restored, of an unknown time."""
+    highest = max(identity.openings for _, identity in identities(settings))
+    await begin_epoch(database, highest + 1, None, None, clock)
 
 
 async def count_opening(settings: Settings, record: HomeRecord, keys: MasterKeys) -> HomeRow:

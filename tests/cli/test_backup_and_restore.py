@@ -113,6 +113,25 @@ def test_a_lost_database_comes_back_beside_its_shelf(cli: CliFixture, taken: Pat
     assert facts(cli) == before
 
 
+def test_a_copy_that_was_put_back_by_hand_counts_as_a_restore(cli: CliFixture, tmp_path: Path) -> None:
+    shutil.copy(cli.home / "cutover.db", tmp_path / "copy.db")
+    assert cli.cutover("hold", "N-0001").exit_code == 0
+    for path in cli.home.glob("cutover.db*"):
+        path.unlink()
+    shutil.copy(tmp_path / "copy.db", cli.home / "cutover.db")
+    assert "An older copy of the database" in cli.cutover("status").stdout
+    calls = len(cli.sandbox.control("GET", "calls"))
+    assert cli.cutover("run", "--patience", "0").exit_code == 3
+    assert len(cli.sandbox.control("GET", "calls")) == calls
+    numbers = cli.cutover("status", "--json").document["numbers"]
+    assert {number["runbook"] for number in numbers} == {"runbooks/restored.md"}
+    assert "an older copy of the database" in numbers[0]["reason"]
+    assert cli.cutover("show", "N-0001", "--json").document["register_calls_72h"] == 7
+    assert rows(cli.home, "SELECT epoch FROM home") == [(1,)]
+    cli.cutover("run", "--patience", "0")
+    assert rows(cli.home, "SELECT epoch FROM home") == [(1,)], "once"
+
+
 def test_a_backup_overwrites_nothing_and_is_private(cli: CliFixture, taken: Path) -> None:
     content = taken.read_bytes()
     output = cli.cutover("backup", str(taken))

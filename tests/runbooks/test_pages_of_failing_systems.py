@@ -30,6 +30,8 @@ def test_database_down(runbook: RunbookExecution) -> None:
     assert all("register" not in call.call for call in operator.harness.sandbox.world.calls)
     operator.harness.settings = settings
     asyncio.run(downgrade(settings.database, "2026_11_26_refuted_facts"))
+    for path in operator.harness.folder.rglob("home.json"):
+        path.unlink()  # a home of an earlier release has none
     assert "run `cutover init`" in operator.cutover("status").error_line
     runbook.execute("init")
     runbook.execute("status")
