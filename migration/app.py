@@ -16,9 +16,11 @@ from migration.clients.graph import GraphApi
 from migration.clients.http_clients import HttpClients, TransportFactory
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
+from migration.clients.rate_budget import GraphCalls, RateBudget
 from migration.clients.shared_readings import SharedReadings, WabaReadings
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.clock import Clock, SystemClock
+from migration.engine.call_admission import CallAdmission
 from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.executor import StepExecutor
 from migration.engine.runner import NumberRunner
@@ -65,27 +67,29 @@ class ClientFactory:
     settings: Settings
     commands: NamedCommands
     shared: SharedReadings
+    budget: RateBudget
     sessions: dict[int, LoginSession] = field(default_factory=dict)  # by instance id
 
     @property
     def graph_base(self) -> str:
         return f"{self.settings.graph_url.rstrip('/')}/{self.settings.graph_version}"
 
-    async def cloud(self, profile_id: int, profile: str) -> GraphApi:
-        """Raises BadSetting when no token is stored for the profile."""
+    async def cloud(self, profile_id: int, profile: str, calls: GraphCalls) -> GraphApi:
+        """`calls`: what its calls count for. Raises BadSetting when no token is stored for the profile."""
         owner = f"profile:{profile_id}"
         token = await self.secret_store.open(owner, "token")
         if token is None:
             raise BadSetting(f"no token is kept for profile {profile}; `cutover profile {profile} --new-token`")
         app_secret = await self.secret_store.open(owner, "app_secret")
-        return self.graph_client(token, app_secret)
+        return self.graph_client(token, app_secret, calls)
 
-    async def readings(self, profile_id: int, profile: str, waba_id: str) -> WabaReadings:
+    async def readings(self, profile_id: int, profile: str, app_id: str, waba_id: str) -> WabaReadings:
         """What was read of a WABA for all of its numbers. Raises BadSetting as `cloud` does."""
-        return WabaReadings(self.shared, await self.cloud(profile_id, profile), profile_id, waba_id)
+        cloud = await self.cloud(profile_id, profile, self.budget.of(app_id, waba_id))
+        return WabaReadings(self.shared, cloud, profile_id, waba_id)
 
-    def graph_client(self, token: SecretStr, app_secret: SecretStr | None) -> GraphApi:
-        return GraphApi(self.http.graph, self.http.new_graph_client, self.graph_base, token, app_secret)
+    def graph_client(self, token: SecretStr, app_secret: SecretStr | None, calls: GraphCalls) -> GraphApi:
+        return GraphApi(self.http.graph, self.http.new_graph_client, self.graph_base, token, app_secret, calls)
 
     async def onprem(self, instance: InstanceRow | None) -> OnPremApi | None:
         """Raises BadSetting when no password is stored for the instance."""
@@ -133,7 +137,8 @@ class NumberLoader:
         code = latest if latest is not None and latest.state == "entered" else None
         refused_at = latest.entered_at if latest is not None and latest.state == "refused" else None
         smoke = self._clients.admin.smoke
-        cloud = await self._clients.cloud(position.profile_id, position.profile)
+        calls = self._clients.budget.of(position.app_id, position.waba_id, urgent=_is_urgent(position, now))
+        cloud = await self._clients.cloud(position.profile_id, position.profile, calls)
         return Number(
             state=position,
             now=now,
@@ -151,6 +156,12 @@ class NumberLoader:
             facts=await self._queries.fleet.field_facts(),
             randomness=self._randomness,
         )
+
+
+def _is_urgent(position: Position, now: datetime) -> bool:
+    """It crosses, or may be dark by us: what it needs to know of Graph comes before all others."""
+    kept = position.calls_kept_until is not None and position.calls_kept_until > now
+    return kept or position.crossed_at is not None or position.paused_at is not None or position.dark_by_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,9 +277,11 @@ async def open_app(
         own_clock = None if isinstance(clock, SystemClock) else clock.boot_time
         commands = commands or NamedCommands(admin.commands, dry_run=dry_run, boot_time=own_clock)
         shared = SharedReadings(clock.boot_time)
-        clients = ClientFactory(http, secret_store, admin, settings, commands, shared)
+        budget = RateBudget(ledger.call_budgets, clock.boot_time)
+        clients = ClientFactory(http, secret_store, admin, settings, commands, shared, budget)
         loader = NumberLoader(clients, queries, secret_store, randomness)
-        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop)
+        admission = CallAdmission(ledger.call_budgets, budget.has_plenty)
+        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission)
         yield App(
             settings=settings,
             admin=admin,
@@ -290,3 +303,4 @@ async def open_app(
             is_gone=is_gone,
             stop=stop,
         )
+        await budget.give_back()

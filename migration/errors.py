@@ -3,6 +3,7 @@
 * MigrationError
   x Transient           the call can be repeated without harm; wait longer each time
     - Throttled         repeat it, but not before `retry_after`
+      - CallsSpent      the call was not made: none of the calls that Graph allows in an hour is left for it
   x OutcomeUnknown      the call may have had its effect; probe before anything else
   x Rejected            the call was refused and repeating it cannot help; the table of refusals or a person decides
     - CredentialsRefused  a token or a password is not accepted
@@ -46,6 +47,14 @@ class Throttled(Transient):
         super().__init__(message, True)
         self.args = (self.args[0], retry_after)
         self.retry_after = retry_after
+
+
+class CallsSpent(Throttled):
+    """We did not make the call: Graph allows no more of them before `retry_after`, or it would take another's."""
+
+    def __init__(self, message: str, retry_after: timedelta) -> None:
+        super().__init__(message, retry_after)
+        self.answered = False
 
 
 class OutcomeUnknown(MigrationError):

@@ -254,6 +254,10 @@ class MigrationTable(Base):
     senders_error: Mapped[str | None] = mapped_column(Text)
     # The home's epoch in which both sides were last read; nothing irreversible is sent in a later epoch before.
     read_in_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    # It waits for calls that Graph takes on its WABA, and goes on at once where their limit is lifted.
+    waits_for_calls: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    calls_kept: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # for the rest of its cutover
+    calls_kept_until: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),
@@ -326,6 +330,25 @@ class BudgetCallTable(Base):
         CheckConstraint("call IN ('register', 'deregister')", name="call_known"),
         Index("ix_budget_calls_phone_number_id_call_at", "phone_number_id", "call", "at"),
     )
+
+
+class CallBudgetTable(Base):
+    """Graph's limit on the calls of one app on one WABA, counted over all workers of this home.
+
+    `waba_id` is empty for calls that count for the app itself. `minutes`: calls that workers have taken, by the minute.
+    """
+
+    __tablename__ = "call_budgets"
+
+    app_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    waba_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    active: Mapped[bool] = mapped_column(
+        Boolean, default=False
+    )  # it has a number on Cloud: 5,000 calls an hour, not 200
+    minutes: Mapped[dict[str, Any]]
+    closed_until: Mapped[datetime | None]  # Graph refused a call and named this time
+    used_by_others: Mapped[int] = mapped_column(default=0)  # what the headers showed beside our own calls
+    seen_at: Mapped[datetime | None]  # when they showed it
 
 
 class FindingTable(Base):

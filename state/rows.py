@@ -87,6 +87,7 @@ class Position:
     worker_gone: bool  # its holder is known to have exited: nobody is working on the number, whatever the lease says
     fence: int
     version: int
+    calls_kept_until: datetime | None  # until then calls of its WABA are kept for its cutover
     attempts: int
     language: str
     code_method: str
@@ -110,6 +111,7 @@ class UndecidedRow:
     e164: str
     phone_number_id: str
     waba_id: str
+    app_id: str
     forced: str | None
     profile_id: int
     profile: str

@@ -26,6 +26,7 @@ from migration.clients.graph_models import (
 from migration.clients.graph_parsing import parse, parse_health, parse_rows, parse_subscribed_app
 from migration.clients.http import REGISTER_S, HttpClient
 from migration.clients.json_values import inside
+from migration.clients.rate_budget import GraphCalls
 from migration.errors import OutcomeUnknown
 
 
@@ -42,8 +43,9 @@ class GraphApi:
         base: str,
         token: SecretStr,
         app_secret: SecretStr | None = None,
+        calls: GraphCalls | None = None,
     ) -> None:
-        self._http = GraphHttp(client, new_client, base, token, app_secret)
+        self._http = GraphHttp(client, new_client, base, token, app_secret, calls)
         self._token = token
 
     # -- reading
@@ -54,7 +56,10 @@ class GraphApi:
     async def numbers(self, waba_id: str) -> tuple[CloudNumber, ...]:
         """All numbers of a WABA. A row without an id is left out; whoever looks for it reads the number's own node."""
         path = f"{_path(waba_id)}/phone_numbers"
-        return parse_rows(CloudNumber, await read_all(self._http, path, fields=NUMBER_FIELDS))
+        numbers = parse_rows(CloudNumber, await read_all(self._http, path, fields=NUMBER_FIELDS))
+        if self._http.calls is not None:
+            await self._http.calls.saw_numbers(waba_id, any_on_cloud=any(number.registered for number in numbers))
+        return numbers
 
     async def certificate(self, phone_number_id: str) -> str:
         """The verified-name certificate that an On-Premises registration needs; empty where there is none."""

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from migration.clients.graph_errors import graph_error
 from migration.clients.graph_models import PROFILE_FIELDS
 from migration.clients.http import READ_S, WRITE_S, Answer, HttpClient
-from migration.errors import OutcomeUnknown, Rejected
+from migration.clients.rate_budget import GraphCalls
+from migration.errors import OutcomeUnknown, Rejected, Throttled
 from migration.scrubbing.texts import Fields, Scrubber, as_safe, ids_of, numbers_of, secrets_of
 
 # Read as they are: what identifies something, what a customer wrote about themself, and times.
@@ -30,12 +31,14 @@ class GraphHttp:
         base: str,
         token: SecretStr,
         app_secret: SecretStr | None,
+        calls: GraphCalls | None = None,
     ) -> None:
         self._client = client
         self._new_client = new_client
         self._base = base.rstrip("/")
         self._token = token
         self._app_secret = app_secret
+        self.calls = calls
 
     def within(self, seconds: float) -> float:
         """The deadline of a call of several requests, on the boot-time clock."""
@@ -44,8 +47,11 @@ class GraphHttp:
     async def get(self, path: str, *, by: float | None = None, **query: str) -> dict[str, Any]:
         """The body of the response, which is an object. `by`: the deadline; by default READ_S from now.
 
-        Raises what `graph_error` says, or Transient where there is no response.
+        Raises what `graph_error` says, or Transient where there is no response; CallsSpent where it was not sent for
+        want of calls.
         """
+        if self.calls is not None:
+            await self.calls.before(path)
         call = f"GET {path}"
         answer = await self._client.send(
             "GET",
@@ -56,7 +62,15 @@ class GraphHttp:
             params={**query, **self._proof()},
             headers=self._headers(),
         )
-        return self._checked(call, answer, self._scrubber(path, query), write=False)
+        error: Exception | None = None
+        try:
+            return self._checked(call, answer, self._scrubber(path, query), write=False)
+        except Throttled as exc:
+            error = exc
+            raise
+        finally:
+            if self.calls is not None:
+                await self.calls.after(path, answer.headers, error)
 
     async def post(
         self,

@@ -18,6 +18,7 @@ from migration.engine.barrier import (
     log_unwritten,
     reason_of,
 )
+from migration.engine.call_admission import CallAdmission
 from migration.engine.decisions import Closing, Decision, advance, pass_over, wait_for
 from migration.engine.failures import FailurePolicy
 from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
@@ -91,6 +92,7 @@ class StepExecutor:
         holder: str,
         read_sides: Callable[[Number], Awaitable[Evidence]],
         stop: StopRequest,
+        admission: CallAdmission,
     ) -> None:
         self._ledger = ledger
         self._queries = queries
@@ -99,6 +101,7 @@ class StepExecutor:
         self._clock = clock
         self._holder = holder
         self._stop = stop
+        self._admission = admission
         self._read_sides = read_sides
         self._recorder = StepRecorder(ledger.moves, secrets)
         self._obstacles = Obstacles(queries)
@@ -242,6 +245,8 @@ class StepExecutor:
         obstacle = await self._obstacles.find(run)
         if obstacle is not None:
             return self._stopped_by(run, obstacle)
+        if (wait := await self._admission.why_wait(run)) is not None:
+            return Decision(wait)
         if run.contract.promise is Promise.READ:
             return await self._read(run)
         match await step.probe(number, None):

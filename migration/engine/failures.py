@@ -168,7 +168,7 @@ class FailurePolicy:
         wait = _pause(state)
         if isinstance(exc, Throttled):
             wait = max(wait, exc.retry_after)
-        return Waiting(run.number.now + wait, Party.META, str(exc))
+        return Waiting(run.number.now + wait, Party.META, str(exc), for_calls=isinstance(exc, Throttled))
 
     # -- a spent budget
 

@@ -166,8 +166,18 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
         *decision.changes,
     )
     match outcome:
-        case Waiting(until, on):
-            return Move(step, Status.WAITING, kind, until=until, on=on, reason=reason, tries=tries, changes=changes)
+        case Waiting(until, on, _, _, for_calls):
+            return Move(
+                step,
+                Status.WAITING,
+                kind,
+                until=until,
+                on=on,
+                reason=reason,
+                tries=tries,
+                changes=changes,
+                for_calls=for_calls,
+            )
         case Blocked(runbook=runbook):
             return Move(
                 step,

@@ -74,7 +74,7 @@ async def begin_migrations(
     async def load(row: UndecidedRow) -> CensusNumber:
         cloud = listed.get(row.phone_number_id)
         if cloud is None:
-            readings = await app.clients.readings(row.profile_id, row.profile, row.waba_id)
+            readings = await app.clients.readings(row.profile_id, row.profile, row.app_id, row.waba_id)
             cloud = await read_number(readings, row.phone_number_id)
             reject_another_number(row.e164, cloud)
         onprem = await app.clients.onprem(row.instance)
@@ -102,7 +102,7 @@ async def _read_and_check(app: App, path: Path) -> tuple[list[NewNumber], dict[s
     rows = [row.new for row in inventory.rows]
     names = sorted({row.profile for row in rows})
     secrets = {name: read_profile_secrets(name, app.admin, app.settings.admin_path.parent) for name in names}
-    clients = {name: graph_client(app, secrets[name]) for name in names}
+    clients = {name: graph_client(app, name, secrets[name]) for name in names}
     listed, bad = await read_listed_numbers(rows, clients)
     if bad:
         raise BadInventory(path, bad)

@@ -24,6 +24,7 @@ def read_profile_secrets(name: str, admin: AdminSettings, folder: Path) -> dict[
     return secrets
 
 
-def graph_client(app: App, secrets: Mapping[str, SecretStr]) -> GraphApi:
+def graph_client(app: App, name: str, secrets: Mapping[str, SecretStr]) -> GraphApi:
     """A client for a profile whose secrets are not in the database yet."""
-    return app.clients.graph_client(secrets["token"], secrets.get("app_secret"))
+    calls = app.clients.budget.of(app.admin.profiles[name].app_id)
+    return app.clients.graph_client(secrets["token"], secrets.get("app_secret"), calls)

@@ -18,7 +18,7 @@ async def renew_profile(app: App, name: str) -> TokenFacts:
     if name not in app.admin.profiles:
         raise NotFound(f"{app.settings.admin_path} names no profile {name}")
     secrets = read_profile_secrets(name, app.admin, app.settings.admin_path.parent)
-    facts = await graph_client(app, secrets).debug_token()
+    facts = await graph_client(app, name, secrets).debug_token()
     if not facts.is_valid:
         raise CredentialsRefused(f"Graph does not accept the new token of profile {name}", None, as_safe("not valid"))
     profile = NewProfile(name, app.admin.profiles[name].app_id)

@@ -28,6 +28,7 @@ class Waiting:
     on: Party
     reason: str
     note: Mapping[str, Any] | None = None  # what the step has to remember for its next pass
+    for_calls: bool = False  # it ends at once where Graph's limit on the calls of its WABA is lifted
 
 
 @dataclass(frozen=True, slots=True)

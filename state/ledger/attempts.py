@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import AttemptEnd, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated
-from state.ledger import events, gates
+from state.ledger import call_budgets, events, gates
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
@@ -83,6 +83,8 @@ class Attempts:
         conditions = [*self._lease_holds(lease, new.step), MigrationTable.version == lease.version]
         if new.gated:
             conditions.append(gates.open_for(self._clock, new.fits_in))
+            # Graph may have refused calls since the number was let in: none would be left to read where it is.
+            conditions.append(or_(MigrationTable.crossed_at.is_not(None), call_budgets.not_closed(self._clock)))
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
@@ -129,6 +131,8 @@ class Attempts:
         closed = await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
         if closed is not None:
             return GateClosed(closed)
+        if new.gated and (throttled := await call_budgets.why_closed(tx, self._clock, lease.migration_id)) is not None:
+            return GateClosed(throttled)
         return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
 
     async def _close_as_not_done(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> None:

@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.attempts import Attempts
+from state.ledger.call_budgets import CallBudgets
 from state.ledger.corrections import Corrections
 from state.ledger.field_facts import FieldFacts
 from state.ledger.findings import Findings
@@ -26,6 +27,7 @@ class Ledger:
         self.leases = Leases(engine, clock)
         self.attempts = Attempts(engine, clock)
         self.moves = Moves(engine, clock)
+        self.call_budgets = CallBudgets(engine, clock)
         self.operator_changes = OperatorChanges(engine, clock)
         self.fleet_import = FleetImport(engine, clock)
         self.waves = Waves(engine, clock)

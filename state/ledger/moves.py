@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
 from state.errors import LeaseLost, Outdated, StateError
-from state.ledger import events, findings
+from state.ledger import call_budgets, events, findings
 from state.ledger.changes import (
     AttemptClosed,
     AttemptRefused,
@@ -72,6 +72,7 @@ class Move:
     tries: int = 0
     changes: tuple[Change, ...] = ()
     keep_lease: bool = False
+    for_calls: bool = False  # waits for calls of its WABA that Graph takes
 
 
 class Moves:
@@ -107,6 +108,8 @@ class Moves:
             for change in move.changes:
                 await _apply_to_migration(tx, change, target)
                 await _apply_to_number(tx, change, target)
+                if isinstance(change, SideRead) and change.side is Side.CLOUD:
+                    await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
             if move.kind:
                 await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move))
         return moved.now  # type: ignore[no-any-return]
@@ -124,6 +127,7 @@ class Moves:
             "reason": move.reason,
             "runbook": move.runbook,
             "tries": move.tries,
+            "waits_for_calls": move.for_calls,
         }
         if not move.keep_lease:
             values |= {"lease_holder": None, "lease_until": None, "moving_until": self._keeps_slot_until(move)}

@@ -75,6 +75,7 @@ class FleetQueries:
                 NumberTable.e164,
                 NumberTable.phone_number_id,
                 WabaTable.waba_id,
+                CredentialProfileTable.app_id,
                 NumberTable.forced_itinerary.label("forced"),
                 CredentialProfileTable.id.label("profile_id"),
                 CredentialProfileTable.name.label("profile"),

@@ -73,6 +73,7 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             migration.lease_until,
             migration.fence,
             migration.version,
+            migration.calls_kept_until,
             migration.attempts,
             number.language,
             number.code_method,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from migration.engine.call_admission import CallAdmission
 from migration.engine.executor import StepExecutor
 from migration.engine.itineraries import itinerary_named
 from migration.runtime.stop_request import StopRequest
@@ -17,9 +18,10 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Outcome, Waiting
 from state.enums import Side, Status
 from state.ledger import changes as c
+from state.ledger.call_budgets import BudgetKey, CrossingRefused
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
-from state.rows import CodeRow, FindingRow, OpenAttempt, Position
+from state.rows import CodeRow, FindingRow, Lease, OpenAttempt, Position
 from tests.harness.clock import FakeClock
 from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeHooks, FakeOnPrem, FakeSecrets
 from tests.harness.hand_made_number import NOW, ON_PREMISE, POSITION, SERVING, make_number
@@ -28,6 +30,13 @@ from tests.harness.ledger_in_memory import Journal, MemoryLedger, MemoryQueries,
 HOLDER = "worker-1"
 BACKUP = json.dumps({"data": "blob", "password": "p4ss"})
 SECRETS = {"pin": "112233", "backup": BACKUP}
+
+
+class NoLimits:
+    """Graph takes every call."""
+
+    async def admit(self, lease: Lease, key: BudgetKey, *, needs: int, lasts: timedelta) -> CrossingRefused | None:
+        return None
 
 
 class EngineInMemory:
@@ -76,6 +85,7 @@ class EngineInMemory:
             HOLDER,
             read_sides,
             self.stop,
+            CallAdmission(NoLimits(), lambda key: False),
         )
 
     def now(self) -> datetime:

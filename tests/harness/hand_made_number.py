@@ -112,6 +112,7 @@ POSITION = Position(
     senders_error=None,
     fence=1,
     version=0,
+    calls_kept_until=None,
     attempts=0,
     language="en_US",
     code_method="SMS",

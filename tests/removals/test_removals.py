@@ -31,7 +31,42 @@ LATE = "tests/journeys/test_send_deadline.py"
 BACK = "tests/journeys/test_back_to_onprem.py"
 TWO_WORKERS = "tests/journeys/test_two_workers.py"
 
+BUDGETS = "tests/unit/state/test_call_budgets.py"
+
 REMOVALS = {
+    "the calls that a cutover needs": Removal(
+        "state/ledger/call_budgets.py", "            if window.left < wanted:", "            if False:", (BUDGETS,)
+    ),
+    "the one number that crosses first": Removal(
+        "state/ledger/call_budgets.py", "            if first is not None:", "            if False:", (BUDGETS,)
+    ),
+    "the reserve for numbers that cross": Removal(
+        "state/ledger/call_budgets.py",
+        "            elif window.left > kept:",
+        "            elif window.left > 0:",
+        (BUDGETS,),
+    ),
+    "the throttled WABA in the WHERE": Removal(
+        "state/ledger/attempts.py", ", call_budgets.not_closed(self._clock)))", ", True))", (BUDGETS,)
+    ),
+    "the end of the wait of a throttled budget": Removal(
+        "migration/clients/rate_budget.py",
+        "        if now < account.closed_at:",
+        "        if False:",
+        ("tests/unit/clients/test_rate_budget.py",),
+    ),
+    "the admission before the gate's step": Removal(
+        "migration/engine/executor.py",
+        "        if (wait := await self._admission.why_wait(run)) is not None:",
+        "        if (wait := None) is not None:",
+        ("tests/journeys/test_call_limits.py",),
+    ),
+    "what a call makes of readings before it": Removal(
+        "migration/engine/executor.py",
+        "            run.number.shared.forget(run.number.state.phone_number_id)",
+        "            pass",
+        ("tests/journeys/test_refusals.py",),
+    ),
     "the probe of an unanswered register": Removal(
         "migration/steps/register.py",
         "        if both.cloud.registered and not both.serving:\n"

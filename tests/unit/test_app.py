@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from migration.app import ClientFactory
 from migration.clients.commands import NamedCommands
 from migration.clients.http_clients import HttpClients
+from migration.clients.rate_budget import CallStore, GraphCalls, RateBudget
 from migration.clients.shared_readings import SharedReadings
 from migration.errors import BadSetting
 from migration.settings import AdminSettings, HookSettings, SecretSource, Settings
@@ -56,13 +57,17 @@ def factory(
         Settings(home=folder, graph_url="https://graph.test/", graph_version="v99.0"),
         NamedCommands({}),
         SharedReadings(FakeClock(START).boot_time),
+        RateBudget(cast(CallStore, None), FakeClock(START).boot_time),
     )
+
+
+ANY_CALLS = cast(GraphCalls, None)  # they are not counted
 
 
 async def test_graph_is_called_with_the_token_and_proof_of_its_profile(tmp_path: Path) -> None:
     server = Server()
     secrets = {("profile:3", "token"): "EAAG", ("profile:3", "app_secret"): "secret", ("profile:4", "token"): "other"}
-    graph = await factory(tmp_path, server, secrets).cloud(3, "main")
+    graph = await factory(tmp_path, server, secrets).cloud(3, "main", ANY_CALLS)
     assert (await graph.debug_token()).is_valid
     (request,) = server.requests
     assert str(request.url).startswith("https://graph.test/v99.0/debug_token?")
@@ -72,7 +77,7 @@ async def test_graph_is_called_with_the_token_and_proof_of_its_profile(tmp_path:
 
 async def test_a_profile_without_a_token_names_the_command_that_stores_one(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="no token is kept for profile main; `cutover profile main --new-token`"):
-        await factory(tmp_path, Server(), {}).cloud(3, "main")
+        await factory(tmp_path, Server(), {}).cloud(3, "main", ANY_CALLS)
 
 
 async def test_a_number_without_an_instance_has_no_client(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from migration import errors
 from migration.errors import (
     BackupNotKept,
     BadSetting,
+    CallsSpent,
     CredentialsRefused,
     MigrationError,
     OperationRefused,
@@ -32,6 +33,7 @@ EACH: list[Exception] = [
     MigrationError("it went wrong"),
     Transient("come back", answered=True),
     Throttled("slower", WAIT),
+    CallsSpent("none left", WAIT),
     OutcomeUnknown("no answer"),
     Rejected("refused", 133005, SafeText("the PIN is wrong"), 2388, WAIT, SafeText("trace")),
     CredentialsRefused("refused", 190, SafeText("expired"), 463, None, SafeText("trace"), "onprem"),

@@ -300,5 +300,5 @@ async def test_an_answer_that_says_come_back_is_a_refusal_of_a_call_that_left() 
     engine = EngineInMemory(
         "subscribe", graph=FakeGraph(subscribed_apps=(), subscribe=Throttled("429", timedelta(seconds=90)))
     )
-    assert await engine.run() == Waiting(NOW + timedelta(seconds=90), Party.META, "429")
+    assert await engine.run() == Waiting(NOW + timedelta(seconds=90), Party.META, "429", for_calls=True)
     assert engine.row.attempts[-1]["ended"] is AttemptEnd.REFUSED

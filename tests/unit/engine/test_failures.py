@@ -257,7 +257,7 @@ async def test_a_throttled_reading_waits_as_long_as_it_is_told_and_asks_nobody(
 ) -> None:
     run = make_run(number=make_number(tries=tries))
     decision = policy().after_failed_reading(run, Throttled("429", timedelta(seconds=seconds)))
-    assert decision == Decision(Waiting(NOW + timedelta(seconds=until), Party.META, "429"), failed=True)
+    assert decision == Decision(Waiting(NOW + timedelta(seconds=until), Party.META, "429", for_calls=True), failed=True)
 
 
 @pytest.mark.parametrize(("tries", "blocked"), [(5, False), (6, False), (7, True), (8, True)])

@@ -31,13 +31,13 @@ def tick(done: int, of: int) -> None:
 
 
 async def row_counts(app: App) -> dict[str, int]:
-    """The number of rows of each table that has any; counters and the home always have some."""
+    """The number of rows of each table that has any; counters, the home and counted calls always have some."""
     async with app.database.connect() as connection:
         counts = {
             name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
             for name, table in Base.metadata.tables.items()
         }
-    return {name: count for name, count in counts.items() if count and name not in ("counters", "home")}
+    return {name: count for name, count in counts.items() if count and name not in ("counters", "home", "call_budgets")}
 
 
 def changed_inventory(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
@@ -145,7 +145,7 @@ async def test_an_import_killed_after_its_rows_is_finished_by_the_next_one(
     make_harness: MakeHarness, kind: str
 ) -> None:
     harness = await make_harness(kinds=[kind])
-    harness.crash_point.at_commit = 4  # the rows are the third
+    harness.crash_point.at_commit = 6  # the calls of the list are the first two, the rows the fifth
     with pytest.raises(Killed):
         async with harness.worker() as app:
             await import_fleet(app, harness.inventory(), "tester", tick)
@@ -178,7 +178,27 @@ async def imported_without_itineraries(harness: Harness) -> None:
         )
 
 
-@pytest.mark.parametrize("kind", ["500", "429", "reset_before", "html", "truncated", "empty"])
+async def test_after_a_throttled_answer_nothing_of_the_waba_is_read_before_its_end(
+    make_harness: MakeHarness,
+) -> None:
+    """More calls would lengthen the wait; after it, all of them are looked at."""
+    harness = await make_harness(kinds=["healthy"] * 3)
+    await imported_without_itineraries(harness)
+    odd = harness.sandbox.manifest("http://sandbox")["numbers"][0]["e164"]
+    harness.sandbox.faults.add("get.number", "429", odd)
+    async with harness.worker() as app:
+        results = await begin_migrations(app, {}, "tester", tick)
+        assert odd in [result.e164 for result in results if isinstance(result.choice, NotLooked)]
+        before = len(harness.sandbox.world.calls)
+        await begin_migrations(app, {}, "tester", tick)
+        calls = [call.call for call in harness.sandbox.world.calls[before:]]
+        assert not any(call.startswith("get.") for call in calls)
+        harness.clock.advance(61)
+        await begin_migrations(app, {}, "tester", tick)
+        assert len(await app.queries.positions.board()) == 3
+
+
+@pytest.mark.parametrize("kind", ["500", "reset_before", "html", "truncated", "empty"])
 async def test_a_number_that_graph_does_not_show_now_keeps_no_other_from_its_itinerary(
     make_harness: MakeHarness, kind: str
 ) -> None:

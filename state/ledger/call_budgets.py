@@ -1,0 +1,251 @@
+"""Graph's limits on calls: one row per app and WABA, from which workers take calls in blocks.
+
+The row is written once a block, once a throttled answer and once a number that crosses; never once a call.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.enums import Side, Status
+from state.ledger.call_window import ACTIVE, RESERVE, CallWindow
+from state.ledger.inserting import insert_or_nothing
+from state.models import CallBudgetTable, MigrationTable, NumberTable, WabaTable
+from state.rows import Lease
+from state.types import SqlClock
+
+# Of the calls that one worker takes at once: how many are written for nothing where it is killed.
+BLOCK = {True: 50, False: 5}  # by whether the WABA is active
+# How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner.
+LOOK_AGAIN = timedelta(seconds=60)
+# A number whose senders are paused or that may be dark: only it may take the reserve.
+_CROSSES = (Status.READY, Status.RUNNING, Status.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class CallBlock:
+    """Calls that one worker may make. `granted` 0: none before `free_at`; `closed`: because Graph said so."""
+
+    granted: int
+    left: int  # of the hour, after this block
+    ours: int  # what the workers of this home have taken in the hour, this block included
+    limit: int
+    now: datetime
+    free_at: datetime
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingRefused:
+    """Why a number may not cross now, and when it is looked at again."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetKey:
+    """`waba_id` is empty for the calls that count for the app itself."""
+
+    app_id: str
+    waba_id: str = ""
+
+
+class CallBudgets:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def take(
+        self, key: BudgetKey, *, urgent: bool, unused: int = 0, used_by_others: int | None = None
+    ) -> CallBlock:
+        """Take a block of calls, and give back `unused` ones of the block before.
+
+        `urgent`: for a number that crosses; it gets a call as long as Graph itself takes calls. `used_by_others`: as
+        the headers of the last answer show.
+        """
+        async with self._engine.begin() as tx:
+            row, window = await self._lock(tx, key, -unused, used_by_others)
+            kept = RESERVE + await self._reserved(tx, key) if key.waba_id else 0
+            if row.closed_until is not None and row.closed_until > window.now:
+                granted, free_at, closed = 0, row.closed_until, True
+            elif window.left > kept:
+                granted, free_at, closed = min(BLOCK[window.active], window.left - kept), window.now, False
+            else:
+                granted, free_at, closed = int(urgent), window.free_at(kept + 1), False
+            values: dict[str, Any] = {"minutes": window.after(granted)}
+            if used_by_others is not None:
+                values |= {"used_by_others": used_by_others, "seen_at": window.now}
+            await tx.execute(update(CallBudgetTable).where(_is(key)).values(**values))
+        ours = sum(window.recent.values()) + granted
+        return CallBlock(granted, max(window.left - granted, 0), ours, window.limit, window.now, free_at, closed)
+
+    async def give_back(self, key: BudgetKey, unused: int, used_by_others: int | None = None) -> None:
+        """A worker makes fewer calls than it took, or saw that others use calls of the same budget."""
+        async with self._engine.begin() as tx:
+            _, window = await self._lock(tx, key, -unused, used_by_others)
+            values: dict[str, Any] = {"minutes": window.recent}
+            if used_by_others is not None:
+                values |= {"used_by_others": used_by_others, "seen_at": window.now}
+            await tx.execute(update(CallBudgetTable).where(_is(key)).values(**values))
+
+    async def close(self, key: BudgetKey, duration: timedelta) -> datetime:
+        """Graph takes no calls for `duration`; the longest of several answers counts. Returns until when."""
+        async with self._engine.begin() as tx:
+            row, window = await self._lock(tx, key)
+            until = max(row.closed_until or window.now, window.now + duration)
+            await tx.execute(update(CallBudgetTable).where(_is(key)).values(closed_until=until))
+        return until
+
+    async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> bool:
+        """Graph listed the WABA. Returns whether it is active; a list may lag behind what we moved ourselves."""
+        async with self._engine.begin() as tx:
+            await self._lock(tx, key)
+            active = any_on_cloud or await _has_number_on_cloud(tx, key.waba_id)
+            await tx.execute(update(CallBudgetTable).where(_is(key)).values(active=active))
+            if active:
+                await _wake(tx, self._clock, key.waba_id)
+        return active
+
+    async def admit(self, lease: Lease, key: BudgetKey, *, needs: int, lasts: timedelta) -> CrossingRefused | None:
+        """Keep `needs` calls for a number that is about to cross, or say why it may not now.
+
+        Where the WABA has no registered number, one crosses first: that lifts the limit for all the others.
+        """
+        async with self._engine.begin() as tx:
+            row, window = await self._lock(tx, key)
+            if row.closed_until is not None and row.closed_until > window.now:
+                return CrossingRefused(row.closed_until, closed_reason(key, row.closed_until))
+            reserved = await self._reserved(tx, key, but=lease.migration_id)
+            first = None if window.active else await self._crossing(tx, key, lease.migration_id)
+            if first is not None:
+                until = min(first.calls_kept_until, window.now + LOOK_AGAIN)
+                reason = f"WABA {key.waba_id} has no number on Cloud yet: {first.ref} crosses first"
+                lifts = f"that lifts its limit of {window.limit} calls an hour to {ACTIVE:,}"
+                return CrossingRefused(until, f"{reason}; {lifts}")
+            wanted = needs + RESERVE + reserved
+            if window.left < wanted:
+                until = window.free_at(wanted)
+                reason = f"WABA {key.waba_id} has {window.left} of {window.limit} calls left this hour"
+                return CrossingRefused(until, f"{reason}; the next number may cross at {until:%H:%M} UTC")
+            keep = {"calls_kept": needs, "calls_kept_until": self._clock.now(lasts)}
+            number = and_(MigrationTable.id == lease.migration_id, MigrationTable.fence == lease.fence)
+            await tx.execute(update(MigrationTable).where(number).values(**keep))
+        return None
+
+    async def _lock(
+        self, tx: AsyncConnection, key: BudgetKey, more: int = 0, used_by_others: int | None = None
+    ) -> tuple[Any, CallWindow]:
+        """The row, locked until the end of the transaction, and what is left by it."""
+        lock = update(CallBudgetTable).where(_is(key)).values(app_id=key.app_id)
+        columns = (*CallBudgetTable.__table__.columns, self._clock.now().label("now"))
+        row = (await tx.execute(lock.returning(*columns))).one_or_none()
+        if row is None:
+            active = await _has_number_on_cloud(tx, key.waba_id)
+            values = {
+                "app_id": key.app_id,
+                "waba_id": key.waba_id,
+                "active": active,
+                "minutes": {},
+                "used_by_others": 0,
+            }
+            await tx.execute(insert_or_nothing(tx, CallBudgetTable, values))
+            row = (await tx.execute(lock.returning(*columns))).one()
+        others, seen_at = (row.used_by_others, row.seen_at) if used_by_others is None else (used_by_others, row.now)
+        window = CallWindow(row.now, row.active, row.minutes, others, seen_at)
+        if more:
+            window = CallWindow(row.now, row.active, window.after(more), others, seen_at)
+        return row, window
+
+    async def _reserved(self, tx: AsyncConnection, key: BudgetKey, but: int = 0) -> int:
+        """The calls that are kept for numbers of the WABA that cross now."""
+        kept = func.coalesce(func.sum(MigrationTable.calls_kept), 0)
+        return int((await tx.execute(select(kept).where(*self._crossing_now(key, but)))).scalar_one())
+
+    async def _crossing(self, tx: AsyncConnection, key: BudgetKey, but: int) -> Any:
+        """The first number of the WABA that crosses now, if there is one."""
+        query = select(NumberTable.ref, MigrationTable.calls_kept_until).join(
+            NumberTable, NumberTable.id == MigrationTable.number_pk
+        )
+        return (await tx.execute(query.where(*self._crossing_now(key, but)).limit(1))).one_or_none()
+
+    def _crossing_now(self, key: BudgetKey, but: int) -> tuple[ColumnElement[bool], ...]:
+        return (
+            MigrationTable.id != but,
+            MigrationTable.calls_kept_until > self._clock.now(),
+            MigrationTable.status.in_(_CROSSES),
+            _in_waba(key.waba_id),
+        )
+
+
+def closed_reason(key: BudgetKey, until: datetime) -> str:
+    """Why no call is made: for a person."""
+    whom = f"WABA {key.waba_id}" if key.waba_id else f"app {key.app_id}"
+    return f"Graph takes no calls for {whom} until {until:%H:%M} UTC; calls before that would lengthen the wait"
+
+
+def not_closed(clock: SqlClock) -> ColumnElement[bool]:
+    """Graph has not refused calls on the number's WABA for a time that is not over."""
+    budget = CallBudgetTable
+    closed = (
+        select(budget.waba_id)
+        .join(WabaTable, WabaTable.waba_id == budget.waba_id)
+        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+        .where(NumberTable.id == MigrationTable.number_pk, budget.closed_until > clock.now())
+        .correlate(MigrationTable)
+    )
+    return ~closed.exists()
+
+
+async def why_closed(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> str | None:
+    """Why Graph takes no calls on this number's WABA now, or None."""
+    query = (
+        select(CallBudgetTable)
+        .join(WabaTable, WabaTable.waba_id == CallBudgetTable.waba_id)
+        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+        .join(MigrationTable, MigrationTable.number_pk == NumberTable.id)
+        .where(MigrationTable.id == migration_id, CallBudgetTable.closed_until > clock.now())
+        .with_only_columns(CallBudgetTable.app_id, CallBudgetTable.waba_id, CallBudgetTable.closed_until)
+    )
+    row = (await tx.execute(query)).first()
+    return closed_reason(BudgetKey(row.app_id, row.waba_id), row.closed_until) if row is not None else None
+
+
+async def waba_has_number_on_cloud(tx: AsyncConnection, clock: SqlClock, number_id: int) -> None:
+    """A number was read on Cloud: its WABA has 5,000 calls an hour, and those that waited for calls go on."""
+    waba_id = (
+        select(WabaTable.waba_id)
+        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+        .where(NumberTable.id == number_id)
+        .scalar_subquery()
+    )
+    became = (
+        update(CallBudgetTable)
+        .where(CallBudgetTable.waba_id == waba_id, CallBudgetTable.active.is_(False))
+        .values(active=True, closed_until=None)
+        .returning(CallBudgetTable.waba_id)
+    )
+    for row in (await tx.execute(became)).all():
+        await _wake(tx, clock, row.waba_id)
+
+
+async def _has_number_on_cloud(tx: AsyncConnection, waba_id: str) -> bool:
+    on_cloud = select(MigrationTable.id).where(MigrationTable.side == Side.CLOUD, _in_waba(waba_id))
+    return (await tx.execute(on_cloud.limit(1))).first() is not None
+
+
+async def _wake(tx: AsyncConnection, clock: SqlClock, waba_id: str) -> None:
+    waiting = and_(MigrationTable.status == Status.WAITING, MigrationTable.waits_for_calls.is_(True))
+    await tx.execute(update(MigrationTable).where(waiting, _in_waba(waba_id)).values(waiting_until=clock.now()))
+
+
+def _is(key: BudgetKey) -> ColumnElement[bool]:
+    return and_(CallBudgetTable.app_id == key.app_id, CallBudgetTable.waba_id == key.waba_id)
+
+
+def _in_waba(waba_id: str) -> ColumnElement[bool]:
+    numbers = select(NumberTable.id).join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+    return MigrationTable.number_pk.in_(numbers.where(WabaTable.waba_id == waba_id))

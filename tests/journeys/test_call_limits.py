@@ -1,0 +1,171 @@
+"""Fleets under Graph's documented limits: 200 calls an hour on a WABA without a number on Cloud, else 5,000."""
+
+import re
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from migration.app import App
+from migration.engine.call_admission import NEEDS
+from migration.engine.itineraries import ITINERARIES, ItineraryName
+from migration.errors import CallsSpent
+from migration.operations.numbers import recover_forward
+from migration.operations.rollbacks import back_to_onprem, read_rollback_assessment
+from migration.preflight.assessment import run_preflight
+from migration.preflight.check import Verdict
+from migration.steps.number import Number
+from migration.steps.outcomes import Waiting
+from migration.waves.loop import NumberSelection, WaveLoop
+from sandbox.world.call_limits import COUNTED
+from state.enums import Side, Status
+from state.ledger.call_window import RESERVE
+from state.rows import Position
+from tests.harness.in_process import Harness, MakeHarness
+
+PATIENCE = timedelta(seconds=30)
+REFUSED = {80008}
+
+
+def counted(harness: Harness) -> Counter[str]:
+    """The management calls that Graph was asked for, by name."""
+    return Counter(call.call for call in harness.sandbox.world.calls if call.call in COUNTED)
+
+
+def refused(harness: Harness) -> int:
+    """How many calls Graph refused because of their number."""
+    return sum(call.code in REFUSED for call in harness.sandbox.world.calls)
+
+
+async def run_all(app: App) -> list[Position]:
+    """As `cutover run` does it: until nothing becomes due soon."""
+    await WaveLoop(app, app.runner.run_one, concurrency=20, patience=PATIENCE).run(NumberSelection())
+    return list(await app.queries.positions.board())
+
+
+async def test_sixty_numbers_of_one_waba_are_imported_checked_and_moved(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 60, numbers_per_waba=60)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+    async with harness.worker() as app:
+        reports = await run_preflight(app, board)
+        assert {report.verdict for report in reports} == {Verdict.PASS}
+    began = harness.clock.now()
+    async with harness.worker() as app:
+        board = await run_all(app)
+    assert Counter((position.side, position.status) for position in board) == {(Side.CLOUD, Status.DONE): 60}
+    assert refused(harness) == 0
+    assert harness.clock.now() - began < timedelta(minutes=5)
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "WITH_BACKUP": {"kinds": ["verified"]},
+    "CODE_FIRST": {"kinds": ["no_backup"]},
+    "CODE_AFTER": {"kinds": ["dark"]},
+    "ONBOARD": {"kinds": ["new"]},
+    "BACK_TO_ONPREM": {"kinds": ["verified"], "world": "open"},
+    "FORWARD_RECOVERY": {"kinds": ["dark"]},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_cutover_needs_no_more_calls_than_are_kept_for_it(make_harness: MakeHarness, name: str) -> None:
+    """The table is what the itineraries really do, from their first gate on."""
+    harness = await make_harness(**CASES[name])
+    columns = {"hook": "senders"} | ({"start_command": "start"} if "world" in CASES[name] else {})
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app, **columns)
+        if name == "BACK_TO_ONPREM":
+            await harness.run_number(app, position.ref)
+            position = await back_to_onprem(app, await read_rollback_assessment(app, position.ref), "tester")
+        if name == "FORWARD_RECOVERY":
+            position = await recover_forward(app, position.ref, "it is dark", "tester")
+        position = await app.queries.positions.get(position.migration_id)
+        assert position.itinerary == name
+        gate = next(entry.name for entry in ITINERARIES[ItineraryName(name)].steps if entry.gated)
+        await harness.advance_to(app, position, gate)
+        before = counted(harness).total()
+        await harness.run_number(app, position.ref)
+        assert (await app.queries.positions.get(position.migration_id)).ended_at is not None
+    assert counted(harness).total() - before == NEEDS[ItineraryName(name)]
+
+
+async def spend(harness: Harness, position: Position, calls: int) -> None:
+    """Another program of the partner reads with the same app."""
+    async with harness.graph() as graph:
+        for _ in range(calls):
+            await graph.get(f"/v25.0/{position.phone_number_id}")
+
+
+def left(harness: Harness, position: Position) -> int:
+    waba = harness.sandbox.world.wabas[position.waba_id]
+    (meter,) = waba.meters.values()
+    return 200 - meter.calls(harness.clock.now())
+
+
+@pytest.mark.parametrize("kind", ["healthy", "no_backup"])
+async def test_no_client_is_stopped_without_the_calls_that_its_number_still_needs(
+    make_harness: MakeHarness, kind: str
+) -> None:
+    """Today such a number stayed dark for an hour: nothing was left to read where it is."""
+    harness = await make_harness(kinds=[kind])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "pause_sends")
+        await spend(harness, position, left(harness, position) - 2)
+        await app.queries.positions.get(position.migration_id)
+        reading = await app.loader.load(position, harness.clock.now())
+        await reading.cloud.number(position.phone_number_id)  # its answer shows what the others have used
+        outcome = await app.runner.run_step(position.migration_id)
+        assert isinstance(outcome, Waiting)
+        says = (
+            rf"WABA {position.waba_id} has \d of 200 calls left this hour; the next number may cross at \d\d:\d\d UTC"
+        )
+        assert re.fullmatch(says, outcome.reason)
+        assert harness.sandbox_number(position).registered == 0
+        assert harness.commands == []
+        began = len(harness.sandbox.world.calls)
+        await harness.run_number(app, position.ref, patience=timedelta(hours=3))
+        position = await app.queries.positions.get(position.migration_id)
+        assert (position.side, position.status) == (Side.CLOUD, Status.DONE)
+        assert (position.outage_seconds or 0) < 60
+        assert not any(call.code in REFUSED for call in harness.sandbox.world.calls[began:])
+
+
+async def test_numbers_that_wait_for_a_throttled_waba_do_not_lengthen_its_wait(make_harness: MakeHarness) -> None:
+    """Every call before the end of the wait would make it longer, for all of them."""
+    harness = await make_harness(kinds=["healthy"] * 20, numbers_per_waba=20, switches={"throttled_call_s": 120})
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+        await spend(harness, board[0], 202)
+    throttled, began = refused(harness), harness.clock.now()
+    async with harness.worker() as first, harness.worker() as second:
+        for _ in range(100):
+            for app in (first, second):
+                await run_all(app)
+            board = list(await first.queries.positions.board())
+            if all(position.ended_at is not None for position in board):
+                break
+            harness.clock.advance(60)
+    assert Counter(position.side for position in board) == {Side.CLOUD: 20}
+    assert refused(harness) - throttled <= 2, "one answer for each worker that did not know"
+    assert harness.clock.now() - began < timedelta(minutes=75)
+
+
+async def test_two_workers_share_one_budget(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 12, numbers_per_waba=12)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+    async with harness.worker() as first, harness.worker() as second:
+        number = [await app.loader.load(board[0], harness.clock.now()) for app in (first, second)]
+        before = counted(harness).total()
+        with pytest.raises(CallsSpent):
+            await read_in_turn(number, board[0].phone_number_id)
+    assert counted(harness).total() - before <= 200 - RESERVE
+    assert refused(harness) == 0
+
+
+async def read_in_turn(numbers: list[Number], phone_number_id: str) -> None:
+    for turn in range(300):
+        await numbers[turn % len(numbers)].cloud.number(phone_number_id)

@@ -1,0 +1,175 @@
+"""A call is counted before it is made, and what the answer shows of the usage is taken into account."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from migration.clients.rate_budget import BLOCK_LASTS_S, RateBudget, usage_percent
+from migration.errors import CallsSpent, Throttled, Transient
+from state.ledger.call_budgets import BudgetKey, CallBlock
+from tests.harness.clock import START, FakeClock
+
+WABA, APP = BudgetKey("7", "w"), BudgetKey("7")
+TEN_MINUTES = timedelta(minutes=10)
+
+
+class Store:
+    """Gives out blocks of 3 calls of 200, until it is closed."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.taken: list[tuple[BudgetKey, bool, int, int | None]] = []
+        self.given_back: list[tuple[int, int | None]] = []
+        self.closed: dict[BudgetKey, timedelta] = {}
+        self.granted = 3
+        self.active: list[bool] = []
+
+    async def take(
+        self, key: BudgetKey, *, urgent: bool, unused: int = 0, used_by_others: int | None = None
+    ) -> CallBlock:
+        self.taken.append((key, urgent, unused, used_by_others))
+        now = self.clock.now()
+        if key in self.closed:
+            return CallBlock(0, 0, 10, 200, now, now + self.closed[key], closed=True)
+        return CallBlock(self.granted, 190, 10, 200, now, now + TEN_MINUTES)
+
+    async def give_back(self, key: BudgetKey, unused: int, used_by_others: int | None = None) -> None:
+        self.given_back.append((unused, used_by_others))
+
+    async def close(self, key: BudgetKey, duration: timedelta) -> datetime:
+        self.closed[key] = duration
+        return self.clock.now() + duration
+
+    async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> bool:
+        self.active.append(any_on_cloud)
+        return any_on_cloud
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = FakeClock(START)
+        self.store = Store(self.clock)
+        self.budget = RateBudget(self.store, self.clock.boot_time)
+
+    @property
+    def keys(self) -> list[BudgetKey]:
+        return [key for key, *_ in self.store.taken]
+
+
+def headers(percent: int = 0, *, app: int = 0, kind: str = "whatsapp_business_management") -> dict[str, str]:
+    row = {"type": kind, "call_count": percent, "total_time": 1, "estimated_time_to_regain_access": 0}
+    return {"x-app-usage": json.dumps({"call_count": app}), "x-business-use-case-usage": json.dumps({"1": [row]})}
+
+
+async def test_a_block_is_written_once_and_not_once_a_call() -> None:
+    rig = Rig()
+    for _ in range(7):
+        await rig.budget.take(WABA, urgent=False)
+    assert len(rig.store.taken) == 3
+
+
+async def test_calls_that_lay_about_too_long_are_given_back_with_the_next_block() -> None:
+    rig = Rig()
+    await rig.budget.take(WABA, urgent=False)
+    rig.clock.advance(BLOCK_LASTS_S)
+    await rig.budget.take(WABA, urgent=False)
+    assert [unused for _, _, unused, _ in rig.store.taken] == [0, 2]
+    await rig.budget.give_back()
+    assert rig.store.given_back == [(2, None)]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/w2/phone_numbers", BudgetKey("7", "w2")),
+        ("/w2/subscribed_apps", BudgetKey("7", "w2")),
+        ("/123", WABA),
+        ("/debug_token", APP),
+        ("/123/settings", None),
+        ("/123/whatsapp_business_profile", None),
+    ],
+)
+async def test_each_reading_counts_where_meta_counts_it(path: str, key: BudgetKey | None) -> None:
+    rig = Rig()
+    await rig.budget.of("7", "w").before(path)
+    assert rig.keys == ([key] if key is not None else [])
+
+
+async def test_a_throttled_answer_closes_the_budget_for_all_and_asks_nobody_before_its_end() -> None:
+    rig = Rig()
+    calls = rig.budget.of("7", "w", urgent=True)
+    await calls.before("/123")
+    await calls.after("/123", headers(100), Throttled("GET /123: too many calls", TEN_MINUTES))
+    assert rig.store.closed == {WABA: TEN_MINUTES}
+    for _ in range(3):
+        with pytest.raises(CallsSpent, match="Graph takes no calls for WABA w until 08:10 UTC") as caught:
+            await calls.before("/123")
+        assert caught.value.retry_after == TEN_MINUTES
+        assert not caught.value.answered
+    assert len(rig.store.taken) == 1, "and the database is not asked either"
+    rig.store.closed.clear()
+    rig.clock.advance(TEN_MINUTES.total_seconds())
+    await calls.before("/123")
+
+
+async def test_a_throttled_app_closes_all_of_its_wabas() -> None:
+    rig = Rig()
+    calls = rig.budget.of("7", "w")
+    await calls.after("/123", headers(3, app=100), Throttled("too many", TEN_MINUTES))
+    assert rig.store.closed == {APP: TEN_MINUTES}
+    with pytest.raises(CallsSpent, match="for app 7 until"):
+        await rig.budget.of("7", "another").before("/456")
+    await rig.budget.of("8", "w").before("/123")
+
+
+async def test_another_failure_closes_nothing() -> None:
+    rig = Rig()
+    await rig.budget.of("7", "w").after("/123", headers(), Transient("GET /123: HTTP 500", True))
+    assert rig.store.closed == {}
+
+
+async def test_without_a_call_left_the_message_says_how_many_and_until_when() -> None:
+    rig = Rig()
+    rig.store.granted = 0
+    with pytest.raises(CallsSpent) as caught:
+        await rig.budget.take(WABA, urgent=False)
+    kept = "WABA w has 190 of 200 calls left this hour, kept for numbers that cross; more at 08:10 UTC"
+    assert str(caught.value) == kept
+    assert caught.value.retry_after == TEN_MINUTES
+
+
+async def test_calls_of_others_that_a_header_shows_are_told_to_the_other_workers() -> None:
+    rig = Rig()
+    calls = rig.budget.of("7", "w")
+    await calls.before("/123")
+    await calls.after("/123", headers(5), None)
+    assert rig.store.given_back == [], "no more than we counted ourselves"
+    await calls.after("/123", headers(60), None)
+    assert rig.store.given_back == [(0, 120 - 8)]
+    await calls.after("/123", headers(61), None)
+    assert len(rig.store.given_back) == 1, "a small change goes with the next block"
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [
+        ('{"1": [{"type": "ads", "call_count": 99}, {"type": "whatsapp_x", "call_count": 3, "total_time": 7}]}', 7),
+        ('{"1": [{"type": "other", "call_count": "12"}], "2": [{"total_cputime": 40}]}', 40),
+        ('{"1": [{"call_count": null}, "odd"], "2": "odd"}', None),
+        ("[]", None),
+        ("{", None),
+        ("", None),
+    ],
+)
+def test_the_highest_percentage_of_whatsapp_counts(text: str, percent: int | None) -> None:
+    assert usage_percent({"x-business-use-case-usage": text}) == percent
+
+
+async def test_what_a_list_shows_is_told_once() -> None:
+    rig = Rig()
+    calls: Any = rig.budget.of("7")
+    for any_on_cloud in (False, False, True, True):
+        await calls.saw_numbers("w", any_on_cloud=any_on_cloud)
+    assert rig.store.active == [False, True]
