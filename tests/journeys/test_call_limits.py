@@ -20,6 +20,7 @@ from migration.steps.outcomes import Waiting
 from migration.waves.loop import NumberSelection, WaveLoop
 from sandbox.world.call_limits import COUNTED
 from state.enums import Side, Status
+from state.ledger.call_budgets import BudgetKey
 from state.ledger.call_window import RESERVE
 from state.rows import Position
 from tests.harness.in_process import Harness, MakeHarness
@@ -57,6 +58,37 @@ async def test_sixty_numbers_of_one_waba_are_imported_checked_and_moved(make_har
     assert Counter((position.side, position.status) for position in board) == {(Side.CLOUD, Status.DONE): 60}
     assert refused(harness) == 0
     assert harness.clock.now() - began < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "per_waba"),
+    [(40, 10), pytest.param(750, 750, marks=pytest.mark.slow), pytest.param(2_000, 10, marks=pytest.mark.slow)],
+)
+async def test_a_preflight_fails_no_number_for_want_of_calls(
+    make_harness: MakeHarness, numbers: int, per_waba: int
+) -> None:
+    harness = await make_harness(kinds=["healthy"] * numbers, numbers_per_waba=per_waba)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+    async with harness.worker() as app:
+        reports = await run_preflight(app, board)
+    assert Counter(report.verdict for report in reports) == {Verdict.PASS: numbers}
+    assert refused(harness) == 0
+    assert sum(call.call == "get.debug_token" for call in harness.sandbox.world.calls) == 1
+
+
+async def test_where_no_call_is_left_preflight_could_not_look_and_says_so(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app)
+        await app.ledger.call_budgets.close(BudgetKey(board[0].app_id, board[0].waba_id), timedelta(minutes=9))
+    async with harness.worker() as app:
+        before = counted(harness).total()
+        reports = await run_preflight(app, board)
+    assert {report.verdict for report in reports} == {Verdict.NOT_LOOKED}
+    assert counted(harness).total() == before
+    said = {result.message for report in reports for result in report.results}
+    assert any("Graph takes no calls for WABA" in message for message in said)
 
 
 CASES: dict[str, dict[str, Any]] = {
