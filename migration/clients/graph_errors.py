@@ -17,6 +17,11 @@ from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
 # The token is expired, revoked or malformed (190), the session is (102), or the caller cannot be authenticated (0).
 CREDENTIALS = frozenset({0, 102, 190})
+# The token is good, and lacks a permission or the access to this asset: capability (3), permission (10, 200 to 299).
+PERMISSIONS = frozenset({3, 10, *range(200, 300)})
+# Of code 100 only the text tells that the app secret is not the app's: "Invalid appsecret_proof provided".
+# https://developers.facebook.com/docs/graph-api/guides/secure-requests
+WRONG_APP_SECRET = re.compile(r"app\s*_?secret", re.IGNORECASE)
 # Limits of the app (4), the user (17), the page (32), one API (613), the WABA (80007), its management calls (80008);
 # throughput (130429).
 THROTTLED = frozenset({4, 17, 32, 613, 80007, 80008, 130429})
@@ -42,7 +47,7 @@ def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: b
     details = _details(error)
     message = f"{call}: {details}"
     error_subcode, trace_id = whole(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
-    if error_code in CREDENTIALS:
+    if error_code in CREDENTIALS | PERMISSIONS or _is_wrong_app_secret(error_code, error):
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
     if error_code in THROTTLED:
         asked = _asked_pause(answer, now) or parsed_wait(details, LONGEST_PAUSE)
@@ -52,6 +57,17 @@ def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: b
     if error_code in EFFECT_UNKNOWN:
         return OutcomeUnknown(message, True) if write else Transient(message, True)
     return Rejected(message, error_code, details, error_subcode, parsed_wait(details), trace_id)
+
+
+def _is_wrong_app_secret(error_code: int | None, error: Mapping[str, Any]) -> bool:
+    return error_code == 100 and WRONG_APP_SECRET.search(str(error.get("message") or "")[:MOST_DETAILS]) is not None
+
+
+def credentials_problem(error_code: int | None) -> str:
+    """In words, what of a profile's credentials Graph does not accept."""
+    if error_code == 100:
+        return "the app secret"
+    return "a permission of the token" if error_code in PERMISSIONS else "the token"
 
 
 def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> MigrationError:

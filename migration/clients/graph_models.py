@@ -168,7 +168,7 @@ class TokenFacts(_GraphModel):
     """`GET /debug_token`."""
 
     app_id: str | None = None
-    is_valid: bool = False
+    is_valid: bool | None = None  # None: Graph did not say
     expires_at: int | None = 0  # seconds since 1970; 0: never; None: it is there and cannot be read
     scopes: tuple[str, ...] | None = ()  # None: they are there and cannot be read
 

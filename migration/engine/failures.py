@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from migration.clients.graph_errors import credentials_problem
 from migration.engine.decisions import Closing, Decision, advance, pass_over
 from migration.engine.outside_failures import UNREACHABLE_PAGE, enough
 from migration.engine.refusals import REFUSED_PAGE, Refusal, page_of, rule_for
@@ -137,7 +138,7 @@ class FailurePolicy:
             if run.entry.optional and (refused or run.attempt is None):
                 return pass_over(verdict.reason, refused, side_before=closing.side_before if closing else None)
             return Decision(verdict, closing)
-        because = f"Graph refused the token (code {exc.error_code})"
+        because = f"Graph refused {credentials_problem(exc.error_code)} (code {exc.error_code})"
         held = Held(f"credential profile {state.profile} is halted: {because}", halts_profile_because=because)
         return Decision(held, closing)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from migration.clients.graph import GraphApi
+from migration.clients.graph_errors import PERMISSIONS
 from migration.clients.graph_models import CloudNumber
 from migration.clients.shared_readings import WabaReadings
 from migration.errors import CredentialsRefused, Rejected, Transient
@@ -33,12 +34,11 @@ async def read_listed_numbers(
         waba_rows = [row for row in rows if (row.profile, row.waba_id) == (profile, waba_id)]
         try:
             listed = {number.id: number for number in await graph_clients[profile].numbers(waba_id)}
-        except CredentialsRefused:
-            raise
         except Transient as exc:
             unread.append(exc)
             continue
         except Rejected as exc:
+            _raise_if_of_all(exc)
             bad.append(BadRow(waba_rows[0].line, "waba_id", f"profile {profile} may not read it: {exc.details}"))
             continue
         numbers |= listed
@@ -79,13 +79,18 @@ def reject_another_number(e164: str, number: CloudNumber) -> None:
         raise Rejected(f"{details}; `cutover import FILE --correct`", None, details)
 
 
+def _raise_if_of_all(exc: Rejected) -> None:
+    """A token that is not accepted concerns every row; one that lacks a permission may lack it for this WABA alone."""
+    if isinstance(exc, CredentialsRefused) and exc.error_code not in PERMISSIONS:
+        raise exc
+
+
 async def _read_deleted(graph: GraphApi, phone_number_id: str) -> CloudNumber | None:
     """A number that no WABA lists, if Graph says that it was deleted; else None."""
     try:
         number = await read_number(graph, phone_number_id)
-    except CredentialsRefused:
-        raise
-    except Rejected:
+    except Rejected as exc:
+        _raise_if_of_all(exc)
         return None
     return number if number.status == DELETED else None
 

@@ -96,6 +96,19 @@ class FleetQueries:
             for row in await self._reader.rows(query)
         )
 
+    async def a_phone_number_id(self, profile: str) -> str | None:
+        """The phone number id of one number of a profile, to try a token on; None where the profile has none."""
+        query = (
+            select(NumberTable.phone_number_id)
+            .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+            .join(CredentialProfileTable, CredentialProfileTable.id == WabaTable.profile_id)
+            .where(CredentialProfileTable.name == profile, NumberTable.disposition.is_(None))
+            .order_by(NumberTable.id)
+            .limit(1)
+        )
+        rows = await self._reader.rows(query)
+        return rows[0]["phone_number_id"] if rows else None
+
     async def profiles(self) -> tuple[Mapping[str, Any], ...]:
         """All columns of every credential profile."""
         return tuple(

@@ -11,7 +11,15 @@ from typing import Any, TypeVar, cast
 from pydantic import SecretStr
 
 from migration.clients.commands import CommandResult
-from migration.clients.graph_models import Backup, CloudNumber, Health, Profile, StorageSettings, SubscribedApp
+from migration.clients.graph_models import (
+    Backup,
+    CloudNumber,
+    Health,
+    Profile,
+    StorageSettings,
+    SubscribedApp,
+    TokenFacts,
+)
 from migration.clients.onprem_reading import OnPremReading
 from migration.clients.traffic_hooks import HookAnswer
 from migration.scrubbing.texts import SafeText
@@ -137,6 +145,9 @@ class FakeGraph:
             correlation=correlation,
             send_by=send_by,
         )
+
+    async def debug_token(self) -> TokenFacts:
+        return self.script.answer(TokenFacts, "debug_token")
 
     async def set_profile(self, phone_number_id: str, changes: Mapping[str, Any], *, send_by: float) -> None:
         self.script.accept("set_profile", phone_number_id=phone_number_id, changes=changes, send_by=send_by)

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from migration.clients.graph_errors import CREDENTIALS
+from migration.errors import Rejected
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.number import Number
 
@@ -16,7 +18,17 @@ class TokenCheck:
     name: ClassVar[str] = "token"
 
     async def run(self, number: Number) -> CheckResult | None:
-        facts = await number.shared.token()
+        try:
+            facts = await number.shared.token()
+        except Rejected as exc:
+            if exc.error_code in CREDENTIALS:
+                raise
+            # Whether a token may look itself up says nothing about what it may do with the number.
+            return CheckResult(
+                self.name, Verdict.NOT_LOOKED, f"the token may not look itself up: {exc.details}", RUNBOOK
+            )
+        if facts.is_valid is None:
+            return CheckResult(self.name, Verdict.NOT_LOOKED, "Graph did not say whether the token is valid", RUNBOOK)
         if not facts.is_valid:
             return CheckResult(
                 self.name, Verdict.FAIL, f"Graph refuses the token of profile {number.state.profile}", RUNBOOK

@@ -34,7 +34,11 @@ TABLE: dict[tuple[int, int], tuple[type[MigrationError], type[MigrationError]]] 
     (133005, 400): (Rejected, Rejected),
     (133016, 400): (Rejected, Rejected),
     (100, 400): (Rejected, Rejected),
-    (200, 403): (Rejected, Rejected),
+    (3, 500): (CredentialsRefused, CredentialsRefused),
+    (10, 403): (CredentialsRefused, CredentialsRefused),
+    (200, 403): (CredentialsRefused, CredentialsRefused),
+    (299, 403): (CredentialsRefused, CredentialsRefused),
+    (300, 403): (Rejected, Rejected),
     (133005, 200): (Rejected, Rejected),
     (0, 401): (CredentialsRefused, CredentialsRefused),
     (102, 401): (CredentialsRefused, CredentialsRefused),
@@ -189,3 +193,19 @@ async def test_a_write_that_was_never_sent_is_transient_and_not_counted(exc: typ
 async def test_a_read_without_a_response_is_transient(exc: type[httpx.TransportError]) -> None:
     with pytest.raises(Transient):
         await graph_api(raising(exc)).number(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("message", "credentials"),
+    [
+        ("Invalid appsecret_proof provided in the API argument", True),
+        ("(#100) App Secret Proof is required", True),
+        ("API calls from the server require an appsecret_proof argument", True),
+        ("Invalid parameter", False),
+        ("(#100) Missing Permission", False),
+    ],
+)
+async def test_a_wrong_app_secret_is_told_by_its_text(message: str, credentials: bool) -> None:
+    body = {"error": {"code": 100, "message": message, "type": "GraphMethodException"}}
+    for error in (await error_of_write(400, body), await error_of_read(400, body)):
+        assert isinstance(error, CredentialsRefused) is credentials
