@@ -100,6 +100,7 @@ class Position:
     route: str | None
     created_at: datetime
     ended_at: datetime | None
+    home: str = ""  # identity of the home and mark of its epoch: announcements name it
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def announcement_body(state: Position, now: datetime, event: str, came_from: Sid
         "epoch": state.epoch + 1,
         "deadline": (now + PAUSE_LEASE).isoformat(),
     }
+    if state.home:
+        body["home"] = state.home
     if event == "pause_sends":
         body["after_deadline"] = "stay" if may_be_dark(state) else "resume"
     return body
@@ -52,7 +54,8 @@ def may_be_dark(state: Position) -> bool:
 
 
 def outbox_key(body: Mapping[str, Any]) -> str:
-    return f"{body['migration_id']}:{body['event']}:{body['epoch']}"
+    """Of another home, or after a restore, the same number, event and epoch have another key."""
+    return ":".join(str(body[name]) for name in ("migration_id", "event", "epoch", "home") if name in body)
 
 
 async def announce(number: Number, intent: Intent, note: Mapping[str, Any]) -> Evidence | CannotTell:

@@ -195,7 +195,8 @@ class Attempts:
     async def _announce(
         self, tx: AsyncConnection, lease: Lease, announcement: Mapping[str, Any], moved: Row[Any]
     ) -> None:
-        key = f"{lease.migration_id}:{announcement['event']}:{announcement['epoch']}"
+        named = [announcement[name] for name in ("event", "epoch", "home") if name in announcement]
+        key = ":".join(map(str, [lease.migration_id, *named]))
         row = {
             "migration_pk": lease.migration_id,
             "key": key,

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from state.enums import Party, PinProvenance, Side, Status
 from state.models import (
     CredentialProfileTable,
     CustomerTable,
+    HomeTable,
     InstanceTable,
     MigrationTable,
     NumberTable,
@@ -86,6 +87,7 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             number.route,
             migration.created_at,
             migration.ended_at,
+            select(HomeTable.home_id + func.coalesce("." + HomeTable.epoch_mark, "")).scalar_subquery().label("home"),
         )
         .select_from(migration)
         .join(number, number.id == migration.number_pk)

@@ -13,6 +13,7 @@ from migration.engine.itineraries import ABORT
 from migration.fleet.field_facts import field_facts
 from migration.waves.loop import NumberSelection, WaveLoop
 from state.enums import Side, Status
+from state.epochs import begin_epoch
 from tests.cli.side_effects import MakeOperator, everything, files, sent
 from tests.harness.crash_point import Killed
 from tests.harness.operator import Operator
@@ -652,3 +653,24 @@ def test_the_ids_of_a_number_in_migration_are_not_corrected(make_operator: MakeO
     output = operator.cutover("import", str(path), "--correct")
     assert output.exit_code == 1
     assert everything(operator) == rows
+
+
+def test_what_a_hook_is_told_names_the_home_in_its_key(make_operator: MakeOperator) -> None:
+    """Under the bare key, a second home's words were swallowed as repeats of the first one's."""
+    operator = make_operator(kinds=["healthy"])
+    operator.import_numbers(**HOOK)
+    assert operator.run_number().side is Side.CLOUD
+    keys = set(operator.harness.sandbox.world.hook.responses)
+    (home,) = {key.split(":")[3] for key in keys}
+    assert home == operator.with_app(_home_id)
+    with_restore = operator.with_app(_key_after_a_restore)
+    assert with_restore.startswith(f"{home}.")
+
+
+async def _home_id(app: App) -> str:
+    return app.home.home_id
+
+
+async def _key_after_a_restore(app: App) -> str:
+    await begin_epoch(app.database, app.home.openings + 1, None, None)
+    return (await app.queries.positions.find("N-0001")).home
