@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from migration.clients.shared_readings import CODE_AGE
 from migration.preflight.assessment import run_preflight
 from migration.preflight.check import Verdict
 from tests.harness.in_process import Harness, MakeHarness
@@ -67,3 +68,14 @@ async def test_an_override_set_while_the_fleet_moves_stays(make_harness: MakeHar
         subscription.override = "https://partner.example/hook"
         await harness.advance_to(app, second, "pause_sends")
     assert harness.sandbox.world.wabas[first.waba_id].subscriptions[app_id].override == "https://partner.example/hook"
+
+
+async def test_what_was_read_before_a_call_of_ours_is_not_used_after_it(make_harness: MakeHarness) -> None:
+    """It would ask for a second code where the first one has verified the number already."""
+    harness = await make_harness(kinds=["no_backup"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "pause_sends")
+        number = await app.loader.load(position, harness.clock.now())
+        shown = await number.shared.number(position.phone_number_id, CODE_AGE)
+        assert shown.code_verification_status == "VERIFIED"

@@ -65,7 +65,7 @@ REMOVALS = {
         "migration/engine/executor.py",
         "            run.number.shared.forget(run.number.state.phone_number_id)",
         "            pass",
-        ("tests/journeys/test_refusals.py",),
+        ("tests/journeys/test_shared_readings.py",),
     ),
     "the probe of an unanswered register": Removal(
         "migration/steps/register.py",
