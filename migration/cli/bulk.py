@@ -107,7 +107,8 @@ async def _change_one(app: App, report: ChangeReport, number: Position, change: 
     position, now = await app.queries.positions.find(number.ref), await app.queries.now()
     if reason is None:
         hold = "; on hold" if position.hold else ""
-        report.note(f"{status_line(position, now)}{hold}  next: {next_command(position, now)}")
+        advice = "" if report.changes_nothing else f"  next: {next_command(position, now)}"
+        report.note(f"{status_line(position, now)}{hold}{advice}")
     return number_document(position, now, False) | {"changed": reason is None, "not_changed_because": reason}
 
 

@@ -19,6 +19,7 @@ from state.naming import possible_names
 from state.rows import Position, WaveRow
 
 T = TypeVar("T")
+DRY_RUN_NEXT = "the same command without --dry-run"
 Action = Callable[[App], Awaitable[T]]
 Show = Callable[[str, Any], None]  # a sentence for a person, the same as JSON
 
@@ -126,8 +127,16 @@ async def change_number(
             await keep_senders_informed(app, position.number_id)
             position = await app.queries.positions.find(number)
         await show_number(app, position, report.after)
-        report.next(next_command(position, await app.queries.now()))
+        forecast = forecast_command(report, next_command(position, await app.queries.now()))
+        report.next(forecast)
         return report.finish(await _still_paused(app, report, position))
+
+
+def forecast_command(report: ChangeReport, after: str) -> str:
+    """What to type next. After a dry run: not what would come after the change, which would do something else now."""
+    if not report.changes_nothing:
+        return after
+    return f"the same command with --confirm {report.subject}" if report.needs_confirm else DRY_RUN_NEXT
 
 
 async def _still_paused(app: App, report: ChangeReport, position: Position) -> ExitCode:
@@ -163,7 +172,7 @@ async def change_wave(
         show_wave(after, report.after)
         now = await app.queries.now()
         has_schedule = needs_schedule(before, now) or needs_schedule(after, now)
-        report.next(follow_up or f"cutover status {name}", schedule=has_schedule)
+        report.next(forecast_command(report, follow_up or f"cutover status {name}"), schedule=has_schedule)
         return report.finish()
 
 

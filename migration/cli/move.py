@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection
-from migration.cli.confirming import ChangeReport
+from migration.cli.confirming import ChangeReport, forecast_command
 from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import Because, DryRun, Json
 from migration.cli.output import count_text
@@ -56,7 +56,7 @@ async def _move(selection: Selection, to: str | None, because: str, report: Chan
             report.note(f"{status_line(position, now)}; {wave}{hold}")
         if to is not None:
             report.note(wave_line(await app.queries.waves.get(to)))
-        report.next(f"cutover status {to}" if to is not None else "cutover status")
+        report.next(forecast_command(report, f"cutover status {to}" if to is not None else "cutover status"))
         return report.finish()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from migration.app import App
-from migration.cli.confirming import ChangeReport, carry_out, show_wave
+from migration.cli.confirming import ChangeReport, carry_out, forecast_command, show_wave
 from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text
@@ -116,7 +116,7 @@ async def _plan(name: str, options: PlanOptions, report: ChangeReport) -> int:
         show_wave(row, report.after)
         await _report_rollbacks(app, report, row)
         has_schedule = (existing is not None and needs_schedule(existing, now)) or needs_schedule(row, now)
-        report.next(_next_command(row), schedule=has_schedule)
+        report.next(forecast_command(report, _next_command(row)), schedule=has_schedule)
         return report.finish()
 
 

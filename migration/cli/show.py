@@ -13,7 +13,7 @@ from migration.operations.approval import recorded_rollback_option
 from migration.operations.wave_wording import wave_event_document, wave_event_text
 from migration.operations.wording import (
     current_status,
-    next_command,
+    next_command_after_show,
     number_label,
     outage_text,
     reason_text,
@@ -46,6 +46,7 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
     if as_json:
         document = number_document(position, now, show_numbers) | {
             "because": position.because,
+            "next_command": next_command_after_show(position, now),
             "register_calls_72h": spent,
             "way_back": {"way": rollback.state, "reason": rollback.reason},
             "history_intact": broken is None,
@@ -59,7 +60,7 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
         return ExitCode.DONE
     title = f"{position.ref} ({position.e164})" if show_numbers else number_label(position)
     fields = _fields(position, now, spent)
-    fields |= {"way back": rollback, "next command": next_command(position, now)}
+    fields |= {"way back": rollback, "next command": next_command_after_show(position, now)}
     print_fields(title, fields, show_numbers=show_numbers)
     rows = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in events]
     print_table("\nwhat happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
@@ -79,7 +80,7 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "status": current_status(position, now),
         "step": position.next_step,
         "why": reason_text(position, now),
-        "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until else None,
+        "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until and until > now else None,
         "whose move": whose_move(position, now),
         "outage": outage_text(position, now),
         "sender gap": f"{gap:.1f} s" if gap is not None else None,

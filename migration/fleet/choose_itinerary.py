@@ -52,6 +52,7 @@ def choose_itinerary(
     if readings.cloud.status == DELETED:
         return NoItinerary(Disposition.DELETED, "Graph says that it was deleted")
     side, dark = _side(readings, now)
+    dark = dark and not (readings.onprem is None and _is_new(readings.cloud, now))  # it was never in use
     if forced:
         return ItineraryChoice(ItineraryName(forced), "the inventory says so", side, dark)
     itinerary, reason = _itinerary(readings, now)

@@ -30,6 +30,11 @@ def lost_its_worker(position: Position, now: datetime) -> bool:
     return position.status is Status.RUNNING and (lease_over or position.worker_gone)
 
 
+def wait_is_over(position: Position, now: datetime) -> bool:
+    """The end of its wait has passed, and no worker has taken it since."""
+    return position.status is Status.WAITING and (position.waiting_until is None or position.waiting_until <= now)
+
+
 def was_begun(position: Position) -> bool:
     """Somebody asked to move it, and it is not at its end."""
     waits_for_its_wave = position.wave_state in (None, WaveState.PLANNED) and position.attempts == 0
@@ -37,15 +42,24 @@ def was_begun(position: Position) -> bool:
 
 
 def reason_text(position: Position, now: datetime) -> str | None:
-    """Why the number is where it is."""
-    return "its worker has ended; nobody is working on it" if lost_its_worker(position, now) else position.reason
+    """Why the number is where it is. A reason goes with the wait, hold or block that it belongs to."""
+    if lost_its_worker(position, now):
+        return "its worker has ended; nobody is working on it"
+    if wait_is_over(position, now):
+        return "its wait has ended; nobody is working on it"
+    return None if position.status in (Status.READY, Status.RUNNING) else position.reason
 
 
 def dark_seconds(position: Position, now: datetime) -> float | None:
-    """Seconds since the number may have been on neither side; None while it is on one side."""
-    if position.dark_since is None or position.side in (Side.CLOUD, Side.ON_PREMISES):
+    """Seconds since the number may have been on neither side; None while it is on one side, or was never in use."""
+    if position.dark_since is None or position.side in (Side.CLOUD, Side.ON_PREMISES) or never_in_use(position):
         return None
     return max((now - position.dark_since).total_seconds(), 0.0)
+
+
+def never_in_use(position: Position) -> bool:
+    """New to Cloud: no side has served it yet, so nobody has lost it."""
+    return position.itinerary == ItineraryName.ONBOARD and not position.dark_by_us
 
 
 def outage_text(position: Position, now: datetime) -> str:
@@ -72,7 +86,7 @@ def whose_move(position: Position, now: datetime) -> str:
     """The party that has to act next."""
     if position.ended_at is not None:
         return "-"
-    if current_status(position, now) in (Status.READY, Status.RUNNING):
+    if current_status(position, now) in (Status.READY, Status.RUNNING) or wait_is_over(position, now):
         return Party.US.value
     return position.waiting_on.value if position.waiting_on else Party.OPERATOR.value
 
@@ -85,11 +99,23 @@ def next_command(position: Position, now: datetime) -> str:
         return NO_COMMAND
     if runbook is not None:
         return f"cutover runbook {runbook} {position.ref}"
+    if wait_is_over(position, now):
+        return _command_to_move(position, now, position.ref)
     if status is Status.WAITING and position.next_step in ("verify_code", "verify_code_onprem"):
         return f"cutover enter-code {position.ref}"
     if status in (Status.HELD, Status.READY):
         return _command_to_continue(position, status, now)
     return f"cutover show {position.ref}"
+
+
+def next_command_after_show(position: Position, now: datetime) -> str:
+    """As `next_command`, for somebody who has just typed `cutover show`: it never names itself."""
+    command = next_command(position, now)
+    if not command.startswith("cutover show"):
+        return command
+    if current_status(position, now) is Status.WAITING and position.wave_state != WaveState.PLANNED:
+        return "cutover sweep"  # before the end of the wait it changes nothing
+    return NO_COMMAND if position.status is Status.RUNNING else f"cutover run {position.ref}"
 
 
 def next_runbook(position: Position, now: datetime) -> str | None:
@@ -99,7 +125,8 @@ def next_runbook(position: Position, now: datetime) -> str | None:
         return None
     if status is Status.BLOCKED:
         return runbook_name(position.runbook)
-    if status in (Status.HELD, Status.READY) and position.profile_halted_at is not None:
+    goes_on = status in (Status.HELD, Status.READY) or wait_is_over(position, now)
+    if goes_on and position.profile_halted_at is not None:
         return "token-refused"
     return None
 
@@ -121,7 +148,8 @@ def _command_to_continue(position: Position, status: Status, now: datetime) -> s
 
 def _command_to_move(position: Position, now: datetime, name: str) -> str:
     """A sweep takes over what a worker left behind, but never a number of a wave that is only planned."""
-    if lost_its_worker(position, now) and position.wave_state != WaveState.PLANNED:
+    left = lost_its_worker(position, now) or wait_is_over(position, now)
+    if left and position.wave_state != WaveState.PLANNED:
         return "cutover sweep"
     return f"cutover run {name}"
 

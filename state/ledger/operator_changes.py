@@ -72,7 +72,7 @@ class OperatorChanges:
                 await tx.execute(
                     update(MigrationTable)
                     .where(MigrationTable.id == migration_id, MigrationTable.status == Status.HELD)
-                    .values(waiting_until=None, status=Status.READY)
+                    .values(waiting_until=None, waiting_on=None, reason=None, status=Status.READY)
                 )
 
     async def _change(

@@ -76,5 +76,5 @@ async def make_held_due(tx: AsyncConnection, wave_pk: int, status: Status = Stat
     await tx.execute(
         update(MigrationTable)
         .where(MigrationTable.wave_pk == wave_pk, MigrationTable.status == Status.HELD)
-        .values(waiting_until=None, status=status)
+        .values(waiting_until=None, reason=None, status=status)
     )

@@ -287,7 +287,7 @@ USAGE = {
     ("run", "--patience", "soon"): "invalid value for '--patience': ",
     ("plan", "north", "--released", "most"): "invalid value for '--released': 'most' is not one of ",
     ("plan", "north", "--canary"): "option '--canary' requires an argument; see `cutover",
-    ("hold", "N-0001", "N-0002"): "got unexpected extra argument",
+    ("stop", "north", "south", "--because", "x"): "got unexpected extra argument",
     ("enter-code", "N-0001", "--stdin"): "no code was given",
     ("enter-code", "N-0001"): "nothing was typed; nothing was changed",
 }

@@ -212,3 +212,30 @@ def test_a_correction_takes_itinerary_and_earlier_calls(make_operator: MakeOpera
         position = operator.position()
         spent = operator.with_app(partial(register_calls, phone_number_id=position.phone_number_id))
         assert (position.itinerary, spent) == ("CODE_FIRST", 4)
+
+
+def test_a_dry_run_names_no_command_that_moves_the_number(make_operator: MakeOperator) -> None:
+    operator = three(make_operator, wave="north")
+    for verb in (
+        ("abort", "N-0001", "--because", "x"),
+        ("resolve", "N-0001", "--switch", "CODE_AFTER", "--because", "x"),
+        ("hold", "north"),
+        ("plan", "south", "--limit", "1"),
+        ("stop", "north", "--because", "x"),
+    ):
+        output = operator.cutover(*verb, "--dry-run")
+        (forecast,) = [line for line in output.stdout.splitlines() if line.startswith("next")] or [""]
+        assert "cutover run" not in forecast
+        if verb[0] != "plan":
+            assert "the same command with" in forecast, output.stdout
+    assert "the same command with --confirm N-0001" in operator.cutover("abort", "N-0001", "--because", "x").stdout
+
+
+def test_a_released_number_loses_the_reason_of_its_hold(make_operator: MakeOperator) -> None:
+    operator = three(make_operator)
+    operator.cutover("hold", "N-0001", "--because", "later")
+    operator.cutover("run", "N-0001", "--patience", "0")
+    held = operator.position()
+    assert (held.status, held.reason is None) == (Status.HELD, False)
+    operator.cutover("release", "N-0001")
+    assert (operator.position().status, operator.position().reason) == (Status.READY, None)

@@ -56,7 +56,7 @@ def test_a_dry_run_changes_no_row_no_file_and_neither_side(make_operator: MakeOp
     assert operator.run_number("N-0003").side is Side.CLOUD
     operator.cutover("hold", "N-0002")
     operator.run_number("N-0002")
-    assert operator.cutover("plan", "north", "--limit", "1", "--released", "none").exit_code == 0
+    assert operator.cutover("plan", "north", "--limit", "1", "--canary", "1").exit_code == 0
     rows, folder, calls = everything(operator), files(operator), len(operator.harness.sandbox.world.log)
     writes = [call.call for call in operator.harness.sandbox.world.calls if call.write]
     output = operator.cutover(*verb, "--dry-run")
@@ -307,7 +307,7 @@ def test_hold_and_release_of_a_number(make_operator: MakeOperator) -> None:
         (("resolve", "N-0001", "--look-again", "--two-step-off", "--because", "x"), "give exactly one of"),
         (("resolve", "N-0001", "--switch", "BACK_TO_ONPREM", "--because", "x"), "cutover back-to-onprem N-0001"),
         (("release", "N-0001", "--canary"), "--canary and --only are for waves"),
-        (("release", "north", "--canary", "--only", "N-0001"), "not both"),
+        (("release", "north", "--canary", "--only", "N-0001"), "give one of --canary, --only and --all"),
         (("fact", "moon_phase", "full", "--because", "x"), "no question is called moon_phase"),
         (("fact", "onprem_registration", "maybe", "--because", "x"), "is open or blocked, not maybe"),
         (("fact", "onprem_registration", "open"), "needs its evidence"),
@@ -454,7 +454,8 @@ def test_a_running_wave_obeys_hold_and_release(make_operator: MakeOperator) -> N
     assert operator.position("N-0003").status is Status.HELD
     output = operator.cutover("hold", "north", "--because", "storm")
     assert output.exit_code == 0
-    assert "wave north: held, 4 numbers, released for canary: storm" in operator.cutover("status", "north").stdout
+    text = operator.cutover("status", "north").stdout
+    assert "wave north: held, 4 numbers, canary N-0001, N-0002, nothing crosses while it is held (released for" in text
     assert (
         operator.cutover("run", "north").error_line == "wave north is held: storm; `cutover release north` lets it go"
     )

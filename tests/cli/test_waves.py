@@ -506,7 +506,7 @@ def test_the_next_command_of_one_number_starts_no_wave(make_operator: MakeOperat
     switched = operator.cutover("resolve", "N-0001", "--switch", "CODE_FIRST", "--because", "x", "--json")
     assert switched.document["next"] == "cutover run N-0001"
     aborted = operator.cutover("abort", "N-0001", "--because", "x", "--dry-run", "--json")
-    assert aborted.document["next"] == "cutover run N-0001"
+    assert aborted.document["next"] == "the same command with --confirm N-0001"
     operator.cutover("run", "N-0001", "--patience", "0")
     assert wave(operator).state is WaveState.PLANNED
 

@@ -62,7 +62,7 @@ TABLE: list[tuple[NumberReadings, datetime, str, Side, bool]] = [
     (read(SILENT, expires=NOW - timedelta(days=1), **LOST), NOW, "CODE_AFTER", Side.NEITHER, True),
     (read(SILENT, expires=AFTER + timedelta(days=1), **LOST), AFTER, "CODE_AFTER", Side.UNKNOWN, False),
     # no instance
-    (read(None, **NEW), NOW, "ONBOARD", Side.NEITHER, True),
+    (read(None, **NEW), NOW, "ONBOARD", Side.NEITHER, False),
     (read(None, **OLD), NOW, "CODE_AFTER", Side.NEITHER, True),
     (read(None, **NOWHERE), NOW, "CODE_AFTER", Side.NEITHER, True),
     (read(None), NOW, "CODE_AFTER", Side.UNKNOWN, False),

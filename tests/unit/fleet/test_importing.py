@@ -278,7 +278,7 @@ async def test_a_row_that_cannot_be_read_now_is_no_bad_row() -> None:
 ON_PREMISES, NEITHER, UNKNOWN = ("on_premises", False), ("neither", True), ("unknown", False)
 WITH_BACKUP = ("WITH_BACKUP", *ON_PREMISES)
 KIND: dict[str, tuple[str, str, bool]] = dict.fromkeys(KINDS, WITH_BACKUP) | {
-    "new": ("ONBOARD", *NEITHER),
+    "new": ("ONBOARD", NEITHER[0], False),
     "dark": ("CODE_AFTER", *NEITHER),
     "host_gone": ("CODE_AFTER", *UNKNOWN),
     "stopped": ("CODE_AFTER", *UNKNOWN),

@@ -5,20 +5,37 @@ from typing import Any
 
 import pytest
 
-from migration.operations.wording import NO_COMMAND, next_command, next_runbook
-from state.enums import Status, WaveState
+from migration.operations.wording import (
+    NO_COMMAND,
+    dark_seconds,
+    next_command,
+    next_command_after_show,
+    next_runbook,
+    reason_text,
+    whose_move,
+)
+from state.enums import Party, Side, Status, WaveState
 from tests.harness.positions import NOW, make_position
 
+LATER = NOW + timedelta(minutes=1)
 BLOCKED = {"status": Status.BLOCKED, "runbook": "runbooks/wrong-pin.md"}
 CASES: list[tuple[dict[str, Any], str | None, str]] = [
     (BLOCKED, "wrong-pin", "cutover runbook wrong-pin N-0001"),
     ({"status": Status.BLOCKED}, "refused", "cutover runbook refused N-0001"),
     ({"profile_halted_at": NOW}, "token-refused", "cutover runbook token-refused N-0001"),
     ({"profile_halted_at": NOW, "hold": True}, "token-refused", "cutover runbook token-refused N-0001"),
-    ({"profile_halted_at": NOW, "status": Status.WAITING}, None, "cutover show N-0001"),
+    ({"profile_halted_at": NOW, "status": Status.WAITING, "waiting_until": LATER}, None, "cutover show N-0001"),
+    ({"profile_halted_at": NOW, "status": Status.WAITING}, "token-refused", "cutover runbook token-refused N-0001"),
+    ({"status": Status.WAITING, "waiting_until": NOW}, None, "cutover sweep"),
+    ({"status": Status.WAITING, "waiting_until": NOW, "next_step": "verify_code"}, None, "cutover sweep"),
+    (
+        {"status": Status.WAITING, "waiting_until": NOW, "wave": "n", "wave_state": "planned"},
+        None,
+        "cutover run N-0001",
+    ),
     ({"profile_halted_at": NOW, "ended_at": NOW}, None, NO_COMMAND),
     (BLOCKED | {"ended_at": NOW}, None, NO_COMMAND),
-    ({"status": Status.WAITING, "next_step": "verify_code"}, None, "cutover enter-code N-0001"),
+    ({"status": Status.WAITING, "waiting_until": LATER, "next_step": "verify_code"}, None, "cutover enter-code N-0001"),
     ({"hold": True, "status": Status.HELD}, None, "cutover release N-0001"),
     ({"hold": True, "crossed_at": NOW}, None, "cutover run N-0001"),
     ({"wave": "north", "wave_state": WaveState.RUNNING, "wave_released": "all"}, None, "cutover run north"),
@@ -34,3 +51,26 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
 def test_runbook_and_command(changes: dict[str, Any], runbook: str | None, command: str) -> None:
     position = make_position(**changes)
     assert (next_runbook(position, NOW), next_command(position, NOW)) == (runbook, command)
+
+
+def test_a_wait_that_has_ended_is_ours_and_says_so() -> None:
+    wait = {"status": Status.WAITING, "waiting_on": Party.META, "reason": "Meta lets it try again at 10:00"}
+    over, running = make_position(**wait, waiting_until=NOW), make_position(**wait, waiting_until=LATER)
+    assert (whose_move(over, NOW), reason_text(over, NOW)) == ("us", "its wait has ended; nobody is working on it")
+    assert (whose_move(running, NOW), reason_text(running, NOW)) == ("Meta", "Meta lets it try again at 10:00")
+
+
+@pytest.mark.parametrize("changes", [changes for changes, _, _ in CASES])
+def test_show_never_names_itself(changes: dict[str, Any]) -> None:
+    assert not next_command_after_show(make_position(**changes), NOW).startswith("cutover show")
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.RUNNING])
+def test_a_reason_does_not_outlive_its_wait(status: Status) -> None:
+    assert reason_text(make_position(status=status, reason="wave north is held", lease_until=LATER), NOW) is None
+
+
+def test_a_number_that_was_never_in_use_is_not_dark() -> None:
+    new = {"side": Side.NEITHER, "dark_since": NOW, "itinerary": "ONBOARD"}
+    assert dark_seconds(make_position(**new, dark_by_us=False), LATER) is None
+    assert dark_seconds(make_position(**new | {"itinerary": "CODE_AFTER"}, dark_by_us=False), LATER) == 60.0
