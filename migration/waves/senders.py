@@ -4,7 +4,6 @@ Done by whatever runs: a wave's loop, a sweep, a command that ends a number. doc
 """
 
 import asyncio
-import logging
 
 from migration.app import App
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
@@ -12,6 +11,7 @@ from migration.engine.itineraries import itinerary_named
 from migration.engine.sender_needs import SenderNeed, next_try, renewal_is_due, sender_need, serving_side
 from migration.errors import MigrationError
 from migration.runtime.concurrency import gather_all
+from migration.runtime.log import get_logger
 from migration.steps.traffic import announcement_body, outbox_key
 from state.database import is_database_error
 from state.enums import Side
@@ -21,7 +21,7 @@ from state.rows import Position
 SEND_WITHIN_S = 5.0
 AT_ONCE = 20
 
-_LOG = logging.getLogger("cutover.senders")
+_LOG = get_logger("senders")
 
 
 async def keep_senders_informed(app: App, number_id: int | None = None) -> None:
