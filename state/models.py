@@ -252,8 +252,6 @@ class MigrationTable(Base):
     senders_try_at: Mapped[datetime | None]
     senders_tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     senders_error: Mapped[str | None] = mapped_column(Text)
-    # The home's epoch in which both sides were last read; nothing irreversible is sent in a later epoch before.
-    read_in_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # It waits for calls that Graph takes on its WABA, and goes on at once where their limit is lifted.
     waits_for_calls: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     calls_kept: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # for the rest of its cutover

@@ -14,8 +14,6 @@ down_revision = "2026_11_26_refuted_facts"
 branch_labels = None
 depends_on = None
 
-MIGRATIONS = "number_migrations"
-
 
 def upgrade() -> None:
     home = op.create_table(
@@ -34,9 +32,7 @@ def upgrade() -> None:
     )
     values = {"id": 1, "home_id": secrets.token_hex(8), "openings": 0, "epoch": 0, "made_at": datetime.now(UTC)}
     op.bulk_insert(home, [values])
-    op.add_column(MIGRATIONS, sa.Column("read_in_epoch", sa.Integer(), nullable=False, server_default=sa.text("0")))
 
 
 def downgrade() -> None:
-    op.drop_column(MIGRATIONS, "read_in_epoch")
     op.drop_table("home")

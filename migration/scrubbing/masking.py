@@ -19,7 +19,9 @@ _STAYS = re.compile(
 _HEX_ID = r"(?<![0-9A-Za-z])(?=\d{0,63}[a-f])[0-9a-f]{8,64}(?![0-9A-Za-z])"
 # A date in the name of a file or of a schema revision.
 _DAY = r"(?<!\d)20\d{2}_?(?:0[1-9]|1[0-2])_?(?:0[1-9]|[12]\d|3[01])(?!\d)"
-_OURS_STAYS = re.compile(rf"{_STAYS.pattern}|{_HEX_ID}|{_DAY}", re.IGNORECASE)
+# Graph's error code and subcode, as our own sentences write them: (136024/2388367).
+_CODES = r"\(\d{1,6}/\d{7}\)"
+_OURS_STAYS = re.compile(rf"{_STAYS.pattern}|{_HEX_ID}|{_DAY}|{_CODES}", re.IGNORECASE)
 # Digits with what people write between them. The signs between two digits are few, so the work is bounded.
 _NUMBER = re.compile(r"\+?[(]?\d(?:[ ().\-/_~*|\u00b7\u2010-\u2015\u2212]{0,4}\d|,\d)*")
 MIN_DIGITS, MAX_DIGITS = 8, 15  # of a number that can be dialled; E.164 has 15 at most

@@ -38,3 +38,9 @@ def test_a_number_in_a_text_is_masked(number: str, text: str) -> None:
 )
 def test_text_without_a_phone_number_is_unchanged(text: str) -> None:
     assert mask_numbers(text) == text
+
+
+def test_an_error_code_and_its_subcode_stay_in_our_own_sentences() -> None:
+    sentence = "request_code was refused (136024/2388367): too many"
+    assert mask_numbers(sentence) == sentence
+    assert "2388367" not in mask_numbers(sentence, ids_stay=False)
