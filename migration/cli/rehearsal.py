@@ -33,9 +33,10 @@ async def rehearse(app: App) -> AsyncIterator[App]:
         clock = app.sql_clock
         ledger, queries = Ledger(database, clock), Queries(database, clock, app.is_gone)
         await end_leases_of_dead_workers(ledger, queries, app.is_gone)
-        yield replace(
-            app,
-            ledger=ledger,
-            queries=queries,
-            secret_store=SecretStore(app.vault, Secrets(database, clock), BackupShelf(app.settings.backup_folder)),
-        )
+        with app.clients.budget.counted_in(ledger.call_budgets):
+            yield replace(
+                app,
+                ledger=ledger,
+                queries=queries,
+                secret_store=SecretStore(app.vault, Secrets(database, clock), BackupShelf(app.settings.backup_folder)),
+            )

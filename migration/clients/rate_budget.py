@@ -5,7 +5,8 @@ lengthen the wait. https://developers.facebook.com/docs/graph-api/overview/rate-
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -63,6 +64,16 @@ class RateBudget:
         self._store = store
         self._boot_time = boot_time
         self._accounts: dict[BudgetKey, _Account] = {}
+
+    @contextmanager
+    def counted_in(self, store: CallStore) -> Iterator[None]:
+        """Count in another store meanwhile: a dry run must not write to the home's database."""
+        kept = self._store, self._accounts
+        self._store, self._accounts = store, {}
+        try:
+            yield
+        finally:
+            self._store, self._accounts = kept
 
     def of(self, app_id: str, waba_id: str | None = None, *, urgent: bool = False) -> "GraphCalls":
         """For calls with a token of this app; `waba_id` is that of the number they are about.
