@@ -132,6 +132,7 @@ class RowReader:
                 itinerary=self._choice("itinerary", [itinerary.name.value for itinerary in FORWARD]),
                 has_pin=pin is not None,
                 wave=self._wave(),
+                names_wave="wave" in self._cells,
                 line=self.line,
                 register_calls_before=self._count("register_calls_72h", MAX_CALLS) or 0,
                 deregister_calls_before=self._count("deregister_calls_72h", MAX_CALLS) or 0,

@@ -6,7 +6,7 @@ meanwhile, and takes a few statements however many numbers there are.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,11 @@ class CorrectedNumber:
     switch: tuple[int, str] | None = None
 
 
+def _with_its_wave(new: NewNumber, row: Any) -> NewNumber:
+    """A file without the column says nothing about waves: the number stays in its own."""
+    return new if new.names_wave else replace(new, wave=row.wave_name)
+
+
 class Corrections:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
@@ -65,6 +70,7 @@ class Corrections:
                 async with self._engine.connect() as connection:
                     rows = await _read(connection, numbers)
                 _check(numbers, rows)
+                numbers = [_with_its_wave(new, rows[new.e164]) for new in numbers]
                 async with self._engine.begin() as tx:
                     first_instance = await allot(tx, "instances", len(numbers))
                 instances = _instances(numbers, rows, first_instance)

@@ -41,6 +41,7 @@ class NewNumber:
     itinerary: str | None
     has_pin: bool
     wave: str | None = None
+    names_wave: bool = True  # the file has the column
     line: int = 0  # of the file it came from
     register_calls_before: int = 0
     deregister_calls_before: int = 0

@@ -239,3 +239,12 @@ def test_a_released_number_loses_the_reason_of_its_hold(make_operator: MakeOpera
     assert (held.status, held.reason is None) == (Status.HELD, False)
     operator.cutover("release", "N-0001")
     assert (operator.position().status, operator.position().reason) == (Status.READY, None)
+
+
+def test_a_correction_without_the_column_leaves_every_number_in_its_wave(make_operator: MakeOperator) -> None:
+    operator = three(make_operator, wave="north")
+    path = operator.harness.inventory()
+    assert "wave" not in path.read_text().splitlines()[0].split(",")
+    output = operator.cutover("import", str(path), "--correct")
+    assert output.exit_code == 0, output.stderr
+    assert refs_of(operator, "north") == ["N-0001", "N-0002", "N-0003"]
