@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_table(
         "wave_events",
         sa.Column("id", BIG_ID, nullable=False),
-        sa.Column("wave_pk", sa.Integer(), nullable=False),
+        sa.Column("wave_pk", BIG_ID, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.String(40), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),

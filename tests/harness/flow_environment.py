@@ -61,7 +61,9 @@ class FlowEnvironment:
     def database_dump(self) -> str:
         """All of our own database as SQL, to see that nothing was written into it."""
         with closing(sqlite3.connect(f"file:{self.stack.home}/cutover.db?mode=ro", uri=True)) as database:
-            return "\n".join(database.iterdump())
+            # A command counts its opening in `home`, and the calls of its readings in `call_budgets`.
+            counted = ('INSERT INTO "home"', 'INSERT INTO "call_budgets"')
+            return "\n".join(line for line in database.iterdump() if not line.startswith(counted))
 
     async def newest_code(self, e164: str) -> str:
         """The newest code on the number's phone, as soon as there is one."""
