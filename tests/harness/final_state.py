@@ -56,7 +56,10 @@ async def assert_one_next_command(app: App, position: Position) -> None:
         return
     program, verb, *arguments = shlex.split(command)
     assert program == "cutover"
-    assert arguments[-1] == position.ref, command
+    if verb == "sweep":
+        assert arguments == [], command  # it goes on with every number that nobody works on
+    else:
+        assert arguments[-1] == position.ref, command
     if verb == "runbook":
         assert arguments[0] in pages(), command
     cast("TyperGroup", typer.main.get_command(command_line)).commands[verb].make_context(verb, arguments)

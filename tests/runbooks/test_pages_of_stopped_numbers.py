@@ -91,12 +91,11 @@ def test_refused(runbook: RunbookExecution) -> None:
     operator = runbook.begin("verified")
     runbook.plan_wave()
     operator.advance_to("subscribe")
-    token = operator.harness.sandbox.world.tokens[(operator.harness.folder / "token").read_text()]
-    token.wabas = frozenset()
+    operator.harness.sandbox.faults.add(route="subscribe", kind="error", code=135000, times=0)
     drive_to_block(operator, "refused")
     runbook.execute("show")
     runbook.execute("hold")
-    token.wabas = None
+    operator.harness.sandbox.faults.clear()
     assert_untouched(operator)
     operator.cutover("release", "WAVE")
     operator.cutover("run", "WAVE", "--patience", "0")
