@@ -29,6 +29,8 @@ from migration.clients.json_values import inside
 from migration.clients.rate_budget import GraphCalls
 from migration.errors import OutcomeUnknown
 
+PAGE = "100"  # the most rows that phone_numbers returns at once
+
 
 class GraphApi:
     """One credential profile's access to Graph. `base` includes the version: `https://graph.facebook.com/v25.0`.
@@ -56,7 +58,7 @@ class GraphApi:
     async def numbers(self, waba_id: str) -> tuple[CloudNumber, ...]:
         """All numbers of a WABA. A row without an id is left out; whoever looks for it reads the number's own node."""
         path = f"{_path(waba_id)}/phone_numbers"
-        numbers = parse_rows(CloudNumber, await read_all(self._http, path, fields=NUMBER_FIELDS))
+        numbers = parse_rows(CloudNumber, await read_all(self._http, path, fields=NUMBER_FIELDS, limit=PAGE))
         if self._http.calls is not None:
             await self._http.calls.saw_numbers(waba_id, any_on_cloud=any(number.registered for number in numbers))
         return numbers

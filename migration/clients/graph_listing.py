@@ -11,7 +11,6 @@ from migration.clients.json_values import inside
 from migration.errors import Transient
 from migration.scrubbing.texts import SafeText
 
-PAGE = 100  # the most rows that phone_numbers returns at once
 MOST_PAGES = 500
 MOST_ROWS = 50_000
 MOST_CURSOR = 2_000  # characters
@@ -27,7 +26,7 @@ async def read_all(http: GraphHttp, path: str, **query: str) -> list[Any]:
     by = http.within(LISTING_S)
     rows: list[Any] = []
     seen: set[str] = set()
-    page = dict(query, limit=str(PAGE))
+    page = dict(query)
     while True:
         body = await http.get(path, by=min(by, http.within(READ_S)), **page)
         found = body.get("data")

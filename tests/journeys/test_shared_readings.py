@@ -44,7 +44,8 @@ async def test_numbers_of_one_waba_share_what_they_read_before_they_cross(make_h
 
 
 async def test_each_number_is_read_anew_right_before_it_crosses_and_after_it(make_harness: MakeHarness) -> None:
-    harness = await make_harness(kinds=["healthy"] * 3)
+    # With a number on Cloud the WABA is active: else one number would cross before the others.
+    harness = await make_harness(kinds=["on_cloud", *["healthy"] * 3], numbers_per_waba=4)
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
         for position in board:
