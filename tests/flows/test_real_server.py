@@ -16,7 +16,7 @@ import pytest_asyncio
 from flows.deployments import FLOWS
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.servers import DemoServers
-from state.enums import Side, Status
+from state.enums import Side, Status, WaveState
 from state.ledger.waves import NewWave
 from tests.harness.flow_environment import FlowEnvironment
 from tests.harness.prefect_runs import last_event_is_stored, set_sweeps_active
@@ -137,7 +137,7 @@ async def test_schedules_come_and_go_with_the_waves(environment: FlowEnvironment
     assert await schedules(api, "run-wave/cutover") == [f"wave-{wave_id}-part-0"]
     assert await schedules(api, "sweep/cutover") == ["sweep"]
     async with environment.app() as app:
-        await app.ledger.waves.set_state("later", "stopped", allowed=["planned"])
+        await app.ledger.waves.set_state("later", WaveState.STOPPED, allowed=[WaveState.PLANNED])
     await environment.stack.cutover("deploy")
     assert await schedules(api, "run-wave/cutover") == []
 
