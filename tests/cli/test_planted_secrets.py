@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,7 +10,7 @@ import pytest
 
 from migration.clients.commands import CommandResult, NamedCommands
 from sandbox.wire import Request, Response, json_response
-from tests.cli.side_effects import MakeOperator
+from tests.cli.side_effects import MakeOperator, everything
 from tests.harness.operator import Operator
 from tests.unit.scrubbing.spellings import SPELLINGS, ways_to_write
 
@@ -143,14 +142,16 @@ def test_nothing_that_is_quoted_is_kept(make_operator: MakeOperator, place: str)
         output = operator.cutover("--log-json", *arguments)
         shown += output.stdout + output.stderr
     assert quoting.answered > 0, "the place was never reached"
-    assert found(quoting.secrets, shown + stored(operator.harness.folder)) == []
+    assert found(quoting.secrets, shown + stored(operator)) == []
 
 
-def stored(folder: Path) -> str:
-    """The database with its log, as text of its bytes."""
-    files = [path for path in folder.parent.rglob("*") if ".db" in path.name and "-shm" not in path.name]
-    assert files
-    return "\n".join(path.read_bytes().decode("latin-1") for path in files)
+def stored(operator: Operator) -> str:
+    """The database: every row, and where it is a file its bytes too, with those of its log."""
+    folder = operator.harness.folder.parent
+    files = [path for path in folder.rglob("*") if ".db" in path.name and "-shm" not in path.name]
+    assert files or operator.harness.settings.database.startswith("postgresql")
+    rows = repr(everything(operator))
+    return "\n".join([rows, *(path.read_bytes().decode("latin-1") for path in files)])
 
 
 def found(secrets: set[str], text: str) -> list[str]:
@@ -174,7 +175,7 @@ def test_what_a_command_says_is_not_kept(make_operator: MakeOperator, monkeypatc
     shown = "".join(
         operator.cutover(*verb).stdout for verb in (("show", "N-0001"), ("status",), ("show", "N-0001", "--json"))
     )
-    assert found({"hunter2-and-more"}, shown + stored(operator.harness.folder)) == []
+    assert found({"hunter2-and-more"}, shown + stored(operator)) == []
 
 
 def NamedCommandOf(*argv: str) -> Any:  # noqa: N802
