@@ -130,7 +130,7 @@ REMOVALS = {
     ),
     "the gate in the WHERE": Removal(
         "state/ledger/attempts.py",
-        "        if new.gated:\n            conditions.append(gates.open_for(self._clock, new.fits_in))\n",
+        "            conditions.append(gates.open_for(self._clock, new.fits_in))\n",
         "",
         ("tests/unit/state/test_gates.py",),
     ),
