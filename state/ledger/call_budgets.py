@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Side, Status
@@ -177,6 +177,12 @@ class CallBudgets:
             MigrationTable.id != but,
             MigrationTable.calls_kept_until > self._clock.now(),
             MigrationTable.status.in_(_CROSSES),
+            # A number that has not crossed, and whose worker is gone, keeps no other from crossing.
+            or_(
+                MigrationTable.crossed_at.is_not(None),
+                MigrationTable.lease_until > self._clock.now(),
+                MigrationTable.moving_until > self._clock.now(),
+            ),
             _in_waba(key.waba_id),
         )
 

@@ -201,3 +201,17 @@ async def test_two_workers_share_one_budget(make_harness: MakeHarness) -> None:
 async def read_in_turn(numbers: list[Number], phone_number_id: str) -> None:
     for turn in range(300):
         await numbers[turn % len(numbers)].cloud.number(phone_number_id)
+
+
+async def test_a_first_number_that_nobody_works_on_keeps_no_other_waiting(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 2)
+    async with harness.worker() as app:
+        first, second = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
+        assert first.waba_id == second.waba_id
+        await harness.advance_to(app, first, "drain")  # let in, and not crossed
+        await harness.advance_to(app, second, "pause_sends")
+        waiting = await app.runner.run_step(second.migration_id)
+        assert isinstance(waiting, Waiting)
+        assert f"{first.ref} crosses first" in waiting.reason
+        harness.clock.advance(90)  # its worker is gone: no lease, and no slot between two steps any more
+        await harness.advance_to(app, second, "register")
