@@ -138,6 +138,7 @@ async def test_the_next_number_crosses_where_the_first_one_is_blocked_or_its_tim
     first, second = await two_leases(fixture)
     assert await admit(fixture, first) is None
     fixture.advance(seconds=LASTS.total_seconds() - 30)
+    first = await fixture.ledger.leases.acquire(first.migration_id, "another", timedelta(seconds=60))  # still at it
     refused = await admit(fixture, second)
     assert refused is not None
     assert refused.until == fixture.now + timedelta(seconds=30), "not looked at later than the other's time ends"
