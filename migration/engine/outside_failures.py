@@ -23,12 +23,12 @@ def counted_failure(run: StepRun) -> tuple[Change, ...]:
     if run.contract.budget is None:
         return ()
     note = run.number.note_of(run.contract.name)
-    return (OutsideFailed(OutsideFailure.GRAPH), NoteTaken({**note, FAILURES: int(note.get(FAILURES, 0)) + 1}))
+    return (OutsideFailed(OutsideFailure.GRAPH), NoteTaken({**note, FAILURES: _failures(run) + 1}))
 
 
 def too_often(run: StepRun) -> Blocked | Waiting | None:
     """Whether the call that had no effect must not be made again now."""
-    failures = int(run.number.note_of(run.contract.name).get(FAILURES, 0))
+    failures = _failures(run)
     if run.attempt is None or failures < CALLS_WHILE_IT_SERVES:
         return None
     if run.number.state.side is Side.ON_PREMISES or run.attempt.side_before is Side.ON_PREMISES:
@@ -40,9 +40,13 @@ def too_often(run: StepRun) -> Blocked | Waiting | None:
 
 def enough(run: StepRun, side: Side | None) -> Blocked | None:
     """Where the number still serves: the call is not made a third time before a person has looked."""
-    failures = int(run.number.note_of(run.contract.name).get(FAILURES, 0))
+    failures = _failures(run)
     serves = side is Side.ON_PREMISES and run.contract.budget is not None
     return _stop(run, failures) if serves and failures >= CALLS_WHILE_IT_SERVES else None
+
+
+def _failures(run: StepRun) -> int:
+    return int(run.number.note_of(run.contract.name).get(FAILURES, 0))
 
 
 def _stop(run: StepRun, failures: int) -> Blocked:

@@ -1,6 +1,5 @@
 """Each record of the engine is one line in the log, with the number, the step, the attempt and the run."""
 
-import logging
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,15 +12,7 @@ from state.enums import Party
 from tests.harness.engine_in_memory import at_register
 from tests.harness.hand_made_number import NOW, make_number
 from tests.harness.hand_made_run import declared, make_attempt, make_run, move_of
-
-
-class Kept(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
+from tests.harness.kept_log import Kept
 
 
 @pytest.fixture

@@ -19,17 +19,9 @@ from migration.runtime.log import (
     log_to_stderr,
 )
 from migration.scrubbing.texts import remember
+from tests.harness.kept_log import Kept
 
 TOKEN, NUMBER = "EAAGm0PX4ZCpsBAKZCbx9QZD", "+34657786453"
-
-
-class Kept(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture
