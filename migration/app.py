@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -23,6 +23,7 @@ from migration.clock import Clock, SystemClock
 from migration.engine.call_admission import CallAdmission
 from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.executor import StepExecutor
+from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
 from migration.home.opening import (
@@ -39,6 +40,7 @@ from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import AdminSettings, Settings, read_admin_settings
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number, SmokeMessage
+from migration.steps.reading_cache import ReadingCache
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
@@ -157,6 +159,20 @@ class NumberLoader:
             randomness=self._randomness,
         )
 
+    def again(self, number: Number, position: Position, now: datetime) -> Number | None:
+        """The number at its new position, with what was read of it before; None where its surroundings changed."""
+        if _surroundings(position) != _surroundings(number.state):
+            return None
+        calls = self._clients.budget.of(position.app_id, position.waba_id, urgent=_is_urgent(position, now))
+        cloud = number.cloud.counted_by(calls)
+        shared = WabaReadings(self._clients.shared, cloud, position.profile_id, position.waba_id)
+        return replace(number, state=position, now=now, cloud=cloud, shared=shared, reading_cache=ReadingCache())
+
+
+def _surroundings(position: Position) -> tuple[object, ...]:
+    """What its clients, its secrets and its hook belong to."""
+    return position.profile_id, position.app_id, position.waba_id, position.instance, position.hook
+
 
 def _is_urgent(position: Position, now: datetime) -> bool:
     """It crosses, or may be dark by us: what it needs to know of Graph comes before all others."""
@@ -182,6 +198,7 @@ class App:
 
     clients: ClientFactory
     loader: NumberLoader
+    admission: CallAdmission
     executor: StepExecutor
     runner: NumberRunner
 
@@ -280,8 +297,9 @@ async def open_app(
         budget = RateBudget(ledger.call_budgets, clock.boot_time)
         clients = ClientFactory(http, secret_store, admin, settings, commands, shared, budget)
         loader = NumberLoader(clients, queries, secret_store, randomness)
+        kept = KeptNumbers()
         admission = CallAdmission(ledger.call_budgets, budget.has_plenty)
-        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission)
+        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept)
         yield App(
             settings=settings,
             admin=admin,
@@ -295,6 +313,7 @@ async def open_app(
             secret_store=secret_store,
             clients=clients,
             loader=loader,
+            admission=admission,
             executor=executor,
             runner=NumberRunner(executor, clock, stop),
             clock=clock,

@@ -1,6 +1,5 @@
 """The only place that makes SQLAlchemy engines."""
 
-import sqlite3
 from typing import Any
 
 from sqlalchemy import event, make_url
@@ -9,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from state.database_errors import translate_errors
 from state.errors import DatabaseBusy
+from state.sqlite_driver import SqliteFile
 
 # Milliseconds. A statement of ours takes milliseconds, a report of a large fleet seconds. What waits longer waits for a
 # process that is suspended inside a write, and a transaction that stays open keeps everybody else from its rows.
@@ -20,17 +20,26 @@ POSTGRES_LIMITS = {
 }
 
 
-def open_database(url: str, *, pool_size: int = 5, limits: bool = True) -> AsyncEngine:
-    """An engine for SQLite (WAL, foreign keys on, waits up to 30 s for a lock) or PostgreSQL.
+# Seconds that a writer waits for SQLite's one lock before the lock counts as held for too long.
+SQLITE_PATIENCE = 30.0
+
+
+def open_database(
+    url: str, *, pool_size: int = 5, limits: bool = True, patience_s: float = SQLITE_PATIENCE
+) -> AsyncEngine:
+    """An engine for SQLite (WAL, foreign keys on, waits up to `patience_s` for a lock) or PostgreSQL.
 
     `limits` off: for changes of the schema, which may take as long as they need on PostgreSQL.
     Its statements raise AlreadyThere and DatabaseBusy beside SQLAlchemy's errors.
     """
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_async_engine(
-            url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30}, hide_parameters=True
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            connect_args={"async_creator_fn": SqliteFile(patience_s).connect, "timeout": SQLITE_PATIENCE},
+            hide_parameters=True,
         )
-        event.listen(engine.sync_engine, "do_connect", _try_sqlite)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     else:
         settings = {"server_settings": POSTGRES_LIMITS} if limits else {}
@@ -44,11 +53,6 @@ def open_database(url: str, *, pool_size: int = 5, limits: bool = True) -> Async
         )
     translate_errors(engine.sync_engine)
     return engine
-
-
-def _try_sqlite(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
-    """Raise here if the file cannot be opened: aiosqlite would leave a thread that prints a second traceback."""
-    sqlite3.connect(arguments[0], timeout=options.get("timeout", 30), uri=options.get("uri", False)).close()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

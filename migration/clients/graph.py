@@ -48,7 +48,12 @@ class GraphApi:
         calls: GraphCalls | None = None,
     ) -> None:
         self._http = GraphHttp(client, new_client, base, token, app_secret, calls)
-        self._token = token
+        self._client, self._new_client, self._base = client, new_client, base
+        self._token, self._app_secret = token, app_secret
+
+    def counted_by(self, calls: GraphCalls) -> "GraphApi":
+        """The same access, whose calls count for `calls`."""
+        return GraphApi(self._client, self._new_client, self._base, self._token, self._app_secret, calls)
 
     # -- reading
 

@@ -22,6 +22,7 @@ from migration.engine.call_admission import CallAdmission
 from migration.engine.decisions import Closing, Decision, advance, pass_over, wait_for
 from migration.engine.failures import FailurePolicy
 from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
+from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.obstacles import Obstacles
 from migration.engine.outside_failures import counted_failure, too_often
 from migration.engine.recorder import SecretKeeper, StepRecorder
@@ -80,6 +81,9 @@ class NumberSource(Protocol):
 
     async def load(self, position: Position, now: datetime) -> Number: ...
 
+    def again(self, number: Number, position: Position, now: datetime) -> Number | None:
+        """The number at its new position, with what was read of it before; None where it has to be loaded anew."""
+
 
 class StepExecutor:
     def __init__(
@@ -93,6 +97,7 @@ class StepExecutor:
         read_sides: Callable[[Number], Awaitable[Evidence]],
         stop: StopRequest,
         admission: CallAdmission,
+        kept: KeptNumbers,
     ) -> None:
         self._ledger = ledger
         self._queries = queries
@@ -103,7 +108,8 @@ class StepExecutor:
         self._stop = stop
         self._admission = admission
         self._read_sides = read_sides
-        self._recorder = StepRecorder(ledger.moves, secrets)
+        self._kept = kept
+        self._recorder = StepRecorder(ledger.moves, secrets, kept)
         self._obstacles = Obstacles(queries)
         self._failures = FailurePolicy(queries, read_sides)
         self._settlement = Settlement(queries, self._failures, read_sides)
@@ -164,13 +170,13 @@ class StepExecutor:
         # The row first: whatever arrives after it raises its version, and the write that names this one is refused.
         position = await self._queries.positions.get(lease.migration_id)
         itinerary = itinerary_named(position.itinerary)
-        return StepRun(
-            itinerary,
-            itinerary.at(position.next_step or ""),
-            replace(lease, version=position.version),
-            await self._numbers.load(position, lease.now),
-            await self._queries.records.open_attempt(lease.migration_id),
-        )
+        entry, lease = itinerary.at(position.next_step or ""), replace(lease, version=position.version)
+        kept = self._kept.take(lease, position.version)
+        number = self._numbers.again(kept, position, lease.now) if kept is not None else None
+        if number is not None:
+            return StepRun(itinerary, entry, lease, number)
+        number = await self._numbers.load(position, lease.now)
+        return StepRun(itinerary, entry, lease, number, await self._queries.records.open_attempt(lease.migration_id))
 
     async def _record(self, run: StepRun, decision: Decision) -> Outcome:
         """Raises Outdated only before a call: what a call was answered is recorded whatever arrived meanwhile."""

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from migration.engine.decisions import Advance, Closing, Decision
 from migration.engine.itineraries import itinerary_named
+from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.refusals import TERMS_PAGE
 from migration.engine.step_run import StepRun
 from migration.engine.transition_log import log_transition
@@ -61,9 +62,10 @@ class SecretKeeper(Protocol):
 
 
 class StepRecorder:
-    def __init__(self, moves: Moves, secrets: SecretKeeper) -> None:
+    def __init__(self, moves: Moves, secrets: SecretKeeper, kept: KeptNumbers) -> None:
         self._moves = moves
         self._secrets = secrets
+        self._kept = kept
 
     async def record(self, run: StepRun, decision: Decision) -> Outcome:
         """Write the decision. Raises LeaseLost, and BackupNotKept before anything but a file was written."""
@@ -71,7 +73,7 @@ class StepRecorder:
         if isinstance(outcome, Advance):
             return await self._advance(run, outcome, decision.closing)
         move = _stay_or_turn(run, outcome, decision)
-        await self._moves.record(run.lease, move)
+        self._kept.keep(run, move, await self._moves.record(run.lease, move))
         if move.kind:  # else it only repeats the last one
             log_transition(run, move.kind, once_more(_why(outcome)))
         return outcome
@@ -115,12 +117,13 @@ class StepRecorder:
         status = run.itinerary.ends_as if to is None else Status.READY
         move = Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))
         try:
-            await self._moves.record(run.lease, move)
+            at = await self._moves.record(run.lease, move)
         except NotStored as exc:
             raise BackupNotKept(str(exc)) from exc
         except LeaseLost:
             await self._drop_older_copies(owner, evidence.backups)  # ours, where the new holder's is in force
             raise
+        self._kept.keep(run, move, at)
         await self._drop_older_copies(owner, evidence.backups)
         log_transition(run, outcome.event, f"on to {to}" if to is not None else f"ended as {status}")
         return Advanced(step, ended=to is None)

@@ -19,6 +19,7 @@ from state.ledger.corrected_columns import add_earlier_calls, change_waves
 from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, traffic_of
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
 from state.ledger.sealed import replace_secrets
+from state.ledger.versions import on_instance, raise_versions
 from state.ledger.wave_events import OURSELVES
 from state.models import (
     CredentialProfileTable,
@@ -254,8 +255,9 @@ async def _write_numbers(
     for part in chunks(anew):
         await tx.execute(update(NumberTable).where(NumberTable.id.in_(part)).values(disposition=None))
     for part in chunks([rows[new.e164].id for new in numbers]):
-        live = update(MigrationTable).where(MigrationTable.number_pk.in_(part), MigrationTable.ended_at.is_(None))
-        await tx.execute(live.values(version=MigrationTable.version + 1))
+        await raise_versions(tx, MigrationTable.number_pk.in_(part))
+    for part in chunks(sorted({instances[new.e164] for new in numbers if new.e164 in instances})):
+        await raise_versions(tx, on_instance(part))  # others of the same instance sign in with the new password
 
 
 async def _update_rows(tx: AsyncConnection, model: Any, rows: Sequence[Mapping[str, Any]]) -> None:

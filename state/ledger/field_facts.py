@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.ledger.inserting import replace_row
+from state.ledger.versions import raise_versions
 from state.models import FieldFactTable
 from state.types import SqlClock
 
@@ -25,3 +26,4 @@ class FieldFacts:
                 "refuted_by": None,
             }
             await replace_row(tx, FieldFactTable, ("name",), row)
+            await raise_versions(tx)

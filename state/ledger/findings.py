@@ -7,7 +7,8 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.ledger.inserting import replace_row
-from state.models import FindingTable
+from state.ledger.versions import raise_versions
+from state.models import FindingTable, MigrationTable
 from state.types import SqlClock
 
 
@@ -20,6 +21,7 @@ class Findings:
         """Keep what was read of a number outside its steps, in place of the last note of that name."""
         async with self._engine.begin() as tx:
             await put_finding(tx, migration_id, name, "note", facts, self._clock.now())
+            await raise_versions(tx, MigrationTable.id == migration_id)
 
 
 async def put_finding(

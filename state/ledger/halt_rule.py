@@ -1,5 +1,6 @@
 """When a wave stops itself because too many of its numbers have failed. Counted in SQL, as part of every gate."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select
@@ -18,12 +19,14 @@ def is_failed(migration: Any) -> ColumnElement[bool]:
     return and_(or_(migration.status == Status.BLOCKED, dark), migration.failure_known.is_(False))
 
 
+@cache
 def failed_count() -> ScalarSelect[int]:
     """How many numbers of a wave have failed, for a statement that reads `WaveTable`."""
     migration = aliased(MigrationTable)
     return _count_in_wave(migration, is_failed(migration))
 
 
+@cache
 def failed_outside() -> ScalarSelect[str]:
     """The reference of one number of a wave that is blocked by what would stop the others too, or NULL."""
     migration, number = aliased(MigrationTable), aliased(NumberTable)
@@ -40,6 +43,7 @@ def failed_outside() -> ScalarSelect[str]:
     return query.correlate(WaveTable).scalar_subquery()
 
 
+@cache
 def ended_count() -> ScalarSelect[int]:
     """How many migrations of a wave have ended, for a statement that reads `WaveTable`."""
     migration = aliased(MigrationTable)
@@ -51,6 +55,7 @@ def _count_in_wave(migration: Any, condition: ColumnElement[bool]) -> ScalarSele
     return query.correlate(WaveTable).scalar_subquery()
 
 
+@cache
 def within_rule() -> ColumnElement[bool]:
     """The halt rule of `WaveTable` is not broken. The share is of the numbers that have failed or ended.
 

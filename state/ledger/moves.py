@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, literal, or_, select, update
+from sqlalchemy import and_, case, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
@@ -40,6 +40,7 @@ from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.ledger.senders import NOT_PAUSED
+from state.ledger.versions import raise_versions
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -195,7 +196,7 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
             await _close_attempt(tx, change, target)
         case AttemptRefused(attempt_id, answer):
             refused = update(AttemptTable).where(AttemptTable.id == attempt_id, AttemptTable.ended.is_(None))
-            await tx.execute(refused.values(answer=_plain(answer)))
+            await tx.execute(refused.values(answer=plain(answer)))
         case ResultFound(facts, at):
             await _put_finding(tx, target, "result", facts, at or target.at)
             await findings.forget(tx, target.migration_id, target.step, "note")
@@ -238,11 +239,14 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
 async def _refute(tx: AsyncConnection, name: str, value: str, answer: str, target: _Target) -> None:
     """Only the statement that was believed: a newer one may say something else."""
     ref = select(NumberTable.ref).where(NumberTable.id == target.number_id).scalar_subquery()
-    await tx.execute(
+    refuted = await tx.execute(
         update(FieldFactTable)
         .where(FieldFactTable.name == name, FieldFactTable.value == value, FieldFactTable.refuted_at.is_(None))
         .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {answer}"))
     )
+    if refuted.rowcount:  # workers that are at other numbers read anew what is believed
+        others = and_(MigrationTable.id != target.migration_id, MigrationTable.moving_until > target.at)
+        await raise_versions(tx, others)
 
 
 async def _why_not(tx: AsyncConnection, lease: Lease, step: str) -> StateError:
@@ -260,7 +264,7 @@ async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Ta
     closed = await tx.execute(
         update(AttemptTable)
         .where(AttemptTable.id == change.attempt_id, AttemptTable.ended.is_(None))
-        .values(ended=change.end, ended_at=target.at, answer=_plain(change.answer))
+        .values(ended=change.end, ended_at=target.at, answer=plain(change.answer))
         .returning(AttemptTable.id)
     )
     if closed.one_or_none() is None:
@@ -279,7 +283,7 @@ async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target)
 
 
 async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
-    await findings.put_finding(tx, target.migration_id, target.step, kind, _plain(facts) or {}, at)
+    await findings.put_finding(tx, target.migration_id, target.step, kind, plain(facts) or {}, at)
 
 
 async def _keep_message(tx: AsyncConnection, columns: Mapping[str, Any], target: _Target) -> None:
@@ -326,7 +330,8 @@ async def _refuse_outbox(tx: AsyncConnection, key: str, target: _Target) -> None
     )
 
 
-def _plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """As they are read back from the database."""
     return None if facts is None else json.loads(json.dumps(dict(facts), default=str))
 
 

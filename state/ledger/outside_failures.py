@@ -1,5 +1,6 @@
 """What failed for one number and would fail for others: no other number that it concerns crosses while it stands."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
@@ -9,6 +10,7 @@ from state.enums import OutsideFailure
 from state.models import CustomerTable, MigrationTable, NumberTable, WabaTable
 
 
+@cache
 def stopping() -> Select[*tuple[Any, ...]]:
     """Other live numbers whose failure keeps a number of `MigrationTable` from crossing.
 

@@ -12,7 +12,8 @@ from state.enums import Status
 from state.errors import NotFound
 from state.ledger.inserting import find_or_insert
 from state.ledger.sealed import replace_secret
-from state.models import CredentialProfileTable, MigrationTable, NumberTable, WabaTable
+from state.ledger.versions import on_profile, raise_versions
+from state.models import CredentialProfileTable, MigrationTable
 from state.rows import SealedSecret
 from state.types import SqlClock
 
@@ -53,19 +54,10 @@ class Profiles:
             if profile_id is None:
                 raise NotFound(f"there is no credential profile {name}")
             # Held numbers of this profile are due now, not at the time when they would have been tried again.
-            numbers = (
-                select(NumberTable.id)
-                .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
-                .where(WabaTable.profile_id == profile_id)
-            )
+            await raise_versions(tx, on_profile(profile_id))
             await tx.execute(
                 update(MigrationTable)
-                .where(MigrationTable.number_pk.in_(numbers), MigrationTable.ended_at.is_(None))
-                .values(version=MigrationTable.version + 1)
-            )
-            await tx.execute(
-                update(MigrationTable)
-                .where(MigrationTable.number_pk.in_(numbers), MigrationTable.status == Status.HELD)
+                .where(on_profile(profile_id), MigrationTable.status == Status.HELD)
                 .values(status=Status.READY, waiting_until=None)
             )
 
@@ -79,4 +71,5 @@ async def write_profile(tx: AsyncConnection, new: NewProfile, sealer: ProfileSea
     owner = f"profile:{profile_id}"
     for sealed in sealer.profile(new.name, owner):
         await replace_secret(tx, owner, sealed, now)
+    await raise_versions(tx, on_profile(profile_id))  # a worker keeps what it has opened between two steps
     return profile_id

@@ -12,6 +12,7 @@ from typing import Any, cast
 from migration.engine.call_admission import CallAdmission
 from migration.engine.executor import StepExecutor
 from migration.engine.itineraries import itinerary_named
+from migration.engine.kept_numbers import KeptNumbers
 from migration.runtime.stop_request import StopRequest
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number
@@ -86,6 +87,7 @@ class EngineInMemory:
             read_sides,
             self.stop,
             CallAdmission(NoLimits(), lambda key: False),
+            KeptNumbers(),
         )
 
     def now(self) -> datetime:
@@ -111,6 +113,10 @@ class EngineInMemory:
             default_smoke_to=self._default_smoke_to,
         )
         return replace(number, state=position, notes=dict(row.notes))
+
+    def again(self, number: Number, position: Position, now: datetime) -> Number | None:
+        """As after a door was used: everything is loaded anew."""
+        return None
 
     def find_all_inputs(self) -> None:
         """Every earlier step whose result ages was done just now."""

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from migration.engine.decisions import Advance, Decision
 from migration.engine.itineraries import Itinerary, ItineraryName, ItineraryStep
+from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.recorder import StepRecorder
 from migration.engine.step_run import StepRun
 from migration.steps.number import Number
@@ -130,7 +131,7 @@ class FakeStore:
 async def move_of(run: StepRun, decision: Decision, store: FakeStore | None = None) -> Move:
     """The one write that the decision becomes; it also asserts what the recorder returns."""
     moves = FakeMoves()
-    outcome = await StepRecorder(cast(Moves, moves), store or FakeStore()).record(run, decision)
+    outcome = await StepRecorder(cast(Moves, moves), store or FakeStore(), KeptNumbers()).record(run, decision)
     (move,) = moves.moves
     assert moves.fences == [run.lease.fence]
     if isinstance(decision.outcome, Advance):

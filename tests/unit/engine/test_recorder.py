@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from migration.engine.decisions import Closing, Decision
+from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.recorder import StepRecorder
 from migration.steps.outcomes import Blocked, Held, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side, Status
@@ -197,12 +198,12 @@ async def test_an_event_that_would_only_repeat_the_last_one_is_left_out(
 
 async def test_a_note_of_an_event_keeps_the_lease_and_changes_nothing() -> None:
     moves = FakeMoves()
-    recorder = StepRecorder(cast(Moves, moves), FakeStore())
+    recorder = StepRecorder(cast(Moves, moves), FakeStore(), KeptNumbers())
     await recorder.note_event(make_run(), "unanswered", {"attempt": 1})
     assert moves.moves == [Move("the_step", Status.RUNNING, "unanswered", {"attempt": 1}, keep_lease=True)]
 
 
 async def test_a_lease_that_was_lost_is_raised() -> None:
-    recorder = StepRecorder(cast(Moves, FakeMoves(LeaseLost("no longer at the_step"))), FakeStore())
+    recorder = StepRecorder(cast(Moves, FakeMoves(LeaseLost("no longer at the_step"))), FakeStore(), KeptNumbers())
     with pytest.raises(LeaseLost):
         await recorder.record(make_run(), Decision(WAITING))

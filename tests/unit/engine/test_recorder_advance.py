@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from migration.engine.decisions import Decision, advance, pass_over
+from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.recorder import StepRecorder
 from migration.errors import BackupNotKept
 from migration.steps.outcomes import Evidence, Waiting
@@ -119,7 +120,7 @@ async def test_the_row_of_a_backup_is_written_with_the_move_and_names_the_file_o
 
 async def test_a_row_that_the_database_did_not_give_back_is_a_backup_that_is_not_kept() -> None:
     store = FakeStore()
-    recorder = StepRecorder(cast(Moves, FakeMoves(NotStored("given back otherwise"))), store)
+    recorder = StepRecorder(cast(Moves, FakeMoves(NotStored("given back otherwise"))), store, KeptNumbers())
     with pytest.raises(BackupNotKept, match="given back otherwise"):
         await recorder.record(make_run(), advance(Evidence(backups={"backup": SecretStr("blob")})))
     assert store.dropped == []
@@ -127,7 +128,7 @@ async def test_a_row_that_the_database_did_not_give_back_is_a_backup_that_is_not
 
 async def test_a_backup_that_is_not_kept_leaves_the_move_unwritten() -> None:
     moves = FakeMoves()
-    recorder = StepRecorder(cast(Moves, moves), FakeStore(BackupNotKept("read back otherwise")))
+    recorder = StepRecorder(cast(Moves, moves), FakeStore(BackupNotKept("read back otherwise")), KeptNumbers())
     with pytest.raises(BackupNotKept):
         await recorder.record(make_run(), advance(Evidence(backups={"backup": SecretStr("blob")})))
     assert moves.moves == []

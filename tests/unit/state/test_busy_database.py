@@ -16,10 +16,9 @@ HOLD = text("UPDATE number_migrations SET epoch = epoch + 1")
 
 
 async def test_sqlite_s_lock_of_another_process_is_an_error_of_ours(sqlite_url: str) -> None:
-    first, second = open_database(sqlite_url), open_database(sqlite_url)
+    first, second = open_database(sqlite_url), open_database(sqlite_url, patience_s=0.05)
     async with first.connect() as holder, second.connect() as waiter:
         await holder.exec_driver_sql("BEGIN IMMEDIATE")
-        await waiter.exec_driver_sql("PRAGMA busy_timeout=0")
         with pytest.raises(DatabaseBusy, match="held the database's lock for too long") as caught:
             await waiter.execute(HOLD)
         assert is_database_error(caught.value)

@@ -33,8 +33,6 @@ async def test_a_dry_run_locks_nothing_before_its_first_change(fixture: LedgerFi
     async with open_dry_run(fixture.engine) as engine:
         await Queries(engine, FakeSqlClock(lambda: fixture.now)).positions.get(first)
         async with fixture.engine.begin() as worker:
-            if worker.dialect.name == "sqlite":
-                await worker.execute(text("PRAGMA busy_timeout=0"))
             await worker.execute(text("UPDATE number_migrations SET epoch = epoch + 1"))
 
 
@@ -44,8 +42,6 @@ async def test_others_can_write_at_any_time_of_a_dry_run(fixture: LedgerFixture)
 
     async def somebody_writes() -> None:
         async with fixture.engine.begin() as worker:
-            if worker.dialect.name == "sqlite":
-                await worker.execute(text("PRAGMA busy_timeout=0"))
             await worker.execute(text(f"UPDATE number_migrations SET epoch = epoch + 1 WHERE id = {other}"))
 
     async with open_dry_run(fixture.engine) as engine:

@@ -1,0 +1,28 @@
+"""The version of a number's row: whatever arrives for a number raises it, and a worker that is behind reads again."""
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from state.models import MigrationTable, NumberTable, WabaTable
+
+
+async def raise_versions(tx: AsyncConnection, *conditions: ColumnElement[bool]) -> None:
+    """Of the live migrations for which all the conditions hold."""
+    await tx.execute(
+        update(MigrationTable)
+        .where(MigrationTable.ended_at.is_(None), *conditions)
+        .values(version=MigrationTable.version + 1)
+    )
+
+
+def on_profile(profile_id: int) -> ColumnElement[bool]:
+    """The number uses this credential profile."""
+    numbers = select(NumberTable.id).join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+    return MigrationTable.number_pk.in_(numbers.where(WabaTable.profile_id == profile_id))
+
+
+def on_instance(instance_ids: Collection[int]) -> ColumnElement[bool]:
+    """The number belongs to one of these On-Premises instances."""
+    return MigrationTable.number_pk.in_(select(NumberTable.id).where(NumberTable.instance_pk.in_(instance_ids)))
