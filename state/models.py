@@ -256,6 +256,8 @@ class MigrationTable(Base):
     waits_for_calls: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     calls_kept: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # for the rest of its cutover
     calls_kept_until: Mapped[datetime | None]
+    # The epoch of the home in which both of its sides were read last; nothing that moves it is sent in a later one.
+    read_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

@@ -100,6 +100,8 @@ class Position:
     route: str | None
     created_at: datetime
     ended_at: datetime | None
+    sides_read: bool = True  # both sides were read in the home's present epoch, which a restore begins
+    register_sent: bool = False  # a call of `register` for its phone number id is on record, of any migration
     home: str = ""  # identity of the home and mark of its epoch: announcements name it
 
 

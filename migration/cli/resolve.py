@@ -24,6 +24,7 @@ from migration.operations.numbers import (
     retry_number,
     spend_reserve,
     switch_itinerary,
+    take_over,
 )
 from state.enums import Status
 from state.rows import Position
@@ -62,6 +63,9 @@ def resolve(
     two_step_off: Annotated[
         bool, typer.Option("--two-step-off", help="You vouch that its two-step verification is turned off.")
     ] = False,
+    over: Annotated[
+        bool, typer.Option("--take-over", help="Somebody else moved it to Cloud: go on from there, without its PIN.")
+    ] = False,
     reserve: Annotated[
         bool, typer.Option("--spend-reserve", help="It may use the last three register or deregister calls of 72 h.")
     ] = False,
@@ -88,6 +92,7 @@ def resolve(
         "--onprem-off": (lambda: _onprem_off(number)) if onprem_off else None,
         "--pin-handed-in": (lambda: _pin_handed_in(number, stdin=stdin, dry_run=dry_run)) if pin_handed_in else None,
         "--two-step-off": (lambda: _two_step_off(number)) if two_step_off else None,
+        "--take-over": (lambda: _take_over(number)) if over else None,
         "--spend-reserve": (lambda: _spend_reserve(number)) if reserve else None,
         "--senders-resumed": (lambda: _senders_resumed(number)) if senders_resumed else None,
         "--dispose": (lambda: _dispose(number, disposition)) if disposition is not None else None,
@@ -163,6 +168,14 @@ def _two_step_off(number: str) -> Remedy:
     return Remedy(
         "write down your word that two-step verification is off; the next register sets a new PIN",
         lambda app, because, by: record_two_step_off(app, number, because, by),
+    )
+
+
+def _take_over(number: str) -> Remedy:
+    return Remedy(
+        "go on with it as a number on Cloud: senders are told, the smoke message is sent; its PIN is not known here",
+        lambda app, because, by: take_over(app, number, because, by),
+        needs_confirm=True,
     )
 
 

@@ -3,6 +3,7 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp (fields and paths: each method)
 """
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +55,11 @@ class GraphApi:
     def counted_by(self, calls: GraphCalls) -> "GraphApi":
         """The same access, whose calls count for `calls`."""
         return GraphApi(self._client, self._new_client, self._base, self._token, self._app_secret, calls)
+
+    def secret_for(self, purpose: str) -> bytes:
+        """32 bytes that every holder of the app secret (without one, of the token) can compute, and nobody else."""
+        key = (self._app_secret or self._token).get_secret_value().encode()
+        return hmac.digest(key, purpose.encode(), "sha256")
 
     # -- reading
 

@@ -38,6 +38,8 @@ AFTER_DRAIN = timedelta(minutes=2)
 FOR_A_CODE = timedelta(minutes=10)
 CUTOVER_WITH_CODE = CUTOVER + FOR_A_CODE
 
+AFTER_CROSSING = "confirm"  # the step that shows by reading that a number is in service on Cloud
+
 
 class ItineraryName(StrEnum):
     """The itineraries by name; README says when each is chosen."""

@@ -12,11 +12,20 @@ from typing import Any
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.engine.itineraries import ABORT, FORWARD_RECOVERY, ITINERARIES, Itinerary, itinerary_named
+from migration.engine.itineraries import (
+    ABORT,
+    AFTER_CROSSING,
+    FORWARD_RECOVERY,
+    ITINERARIES,
+    Itinerary,
+    itinerary_named,
+)
 from migration.engine.runner import Busy
-from migration.errors import OperationRefused
+from migration.errors import CredentialsRefused, OperationRefused, Rejected, Transient
 from migration.operations.open_calls import settle_open_call
 from migration.scrubbing.texts import Scrubber, ids_of
+from migration.steps.both_sides import read_sides
+from migration.steps.foreign_register import FOREIGN_PAGE
 from migration.steps.outcomes import Outcome
 from migration.steps.verify_code import NO_CODE_PAGE
 from state.enums import Disposition, PinProvenance, Side, Status
@@ -95,14 +104,25 @@ async def retry_number(app: App, number: str, because: str, by: str) -> Position
     position = await _find_live(app, number)
     if position.status in (Status.READY, Status.RUNNING):
         raise OperationRefused(f"{position.ref} is {position.status}; there is nothing to resolve")
+    read = not position.sides_read
+    if read:
+        because = f"{because}; both sides read: {await _side_now(app, position)}"
     waits_for_code = position.runbook == NO_CODE_PAGE
     request_step = REQUEST_STEPS.get(position.next_step or "") if waits_for_code else None
     if request_step is not None and await app.queries.records.open_attempt(position.migration_id) is None:
         # None of the codes that were requested will arrive any more; the operator allows another request.
-        await app.ledger.operator_changes.reopen(position.migration_id, request_step, because, by)
+        await app.ledger.operator_changes.reopen(position.migration_id, request_step, because, by, read=read)
     else:
-        await app.ledger.operator_changes.retry(position.migration_id, because, by)
+        await app.ledger.operator_changes.retry(position.migration_id, because, by, read=read)
     return await app.queries.positions.get(position.migration_id)
+
+
+async def _side_now(app: App, position: Position) -> Side:
+    """Both sides, read anew. Raises OperationRefused where one cannot be read."""
+    try:
+        return (await read_sides(await app.loader.load(position, await app.queries.now()))).side or Side.UNKNOWN
+    except (CredentialsRefused, Transient, Rejected) as exc:
+        raise OperationRefused(f"{position.ref} was not read since the restore, and cannot be read now: {exc}") from exc
 
 
 async def recover_forward(app: App, number: str, because: str, by: str) -> Position:
@@ -111,6 +131,20 @@ async def recover_forward(app: App, number: str, because: str, by: str) -> Posit
     if position.ended_at is None:
         return await switch_itinerary(app, number, FORWARD_RECOVERY.name, because, by)
     return await begin_new_migration(app, position, FORWARD_RECOVERY, because, Side.UNKNOWN)
+
+
+async def take_over(app: App, number: str, because: str, by: str) -> Position:
+    """Go on with a number that somebody else has registered on Cloud: senders, smoke message, profile.
+
+    Its PIN is theirs; ours is destroyed. Raises OperationRefused where nothing shows such a move.
+    """
+    position = await _find_live(app, number)
+    if position.runbook != FOREIGN_PAGE:
+        raise OperationRefused(f"{position.ref} is not blocked because somebody else moved it; nothing was changed")
+    changes = app.ledger.operator_changes
+    await changes.take_over(position.migration_id, position.number_id, AFTER_CROSSING, because, by)
+    await app.secret_store.shred(f"number:{position.number_id}", "pin")
+    return await app.queries.positions.get(position.migration_id)
 
 
 async def record_onprem_off(app: App, number: str, because: str, by: str) -> Position:

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migration.app import App
-from migration.engine.itineraries import Itinerary, itinerary_named
+from migration.engine.itineraries import AFTER_CROSSING, Itinerary, itinerary_named
 from migration.errors import MigrationError
 from migration.steps.both_sides import read_sides
-from state.enums import Side, Status
-from state.epochs import PAGE
+from state.enums import Side
 from state.errors import StateError
 from state.rows import Position
-
-AFTER_CROSSING = "confirm"  # the step that shows by reading that a number is in service on Cloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class Difference:
 async def look_after_restore(app: App, by: str) -> Sequence[Difference]:
     """Let each number go on whose sides are as on record, or that has moved to Cloud since; the others stay blocked."""
     board = await app.queries.positions.board()
-    stopped = [row for row in board if row.runbook == PAGE and row.status is Status.BLOCKED]
+    stopped = [row for row in board if row.ended_at is None and not row.sides_read]
     return [await _look(app, position, by) for position in stopped]
 
 
@@ -49,13 +46,13 @@ async def _decide(app: App, position: Position, found: Side, by: str) -> str | N
     because = f"restored; both sides read: {found}"
     changes, migration_id = app.ledger.operator_changes, position.migration_id
     if await app.queries.records.open_attempt(migration_id) is not None:
-        await changes.retry(migration_id, because, by)
+        await changes.retry(migration_id, because, by, read=True)
         return "goes on; its open call is settled by reading both sides"
     if found is Side.CLOUD and position.crossed_at is None and _moves_to_cloud(itinerary_named(position.itinerary)):
-        await changes.reopen(migration_id, AFTER_CROSSING, f"{because}; it moved after the backup", by)
+        await changes.reopen(migration_id, AFTER_CROSSING, f"{because}; it moved after the backup", by, read=True)
         return f"it moved after the backup; goes on at {AFTER_CROSSING}"
     if found is position.side and found is not Side.UNKNOWN:
-        await changes.retry(migration_id, because, by)
+        await changes.retry(migration_id, because, by, read=True)
         return "as on record; goes on"
     return None
 

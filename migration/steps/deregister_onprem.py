@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of, unclear
+from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
@@ -33,7 +34,8 @@ class DeregisterOnPrem:
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
         both = await cached_sides(number)
-        stop = unclear(both, number, self.contract.name) or refused_after_the_stop(both, number)
+        stop = unclear(both, number, self.contract.name) or self._moved_by_others(both, number)
+        stop = stop or refused_after_the_stop(both, number)
         if stop is not None:
             return stop
         if _stop_command(number) is not None or _gone(both, number) or _serves_from_cloud(both):
@@ -41,6 +43,12 @@ class DeregisterOnPrem:
         if both.kind == "not_serving":
             return None  # a second reading will prove it
         return Blocked(f"On-Premises reads {both.kind} and no stop command is named for it", STOP_PAGE)
+
+    def _moved_by_others(self, both: BothSides, number: Number) -> Waiting | Blocked | None:
+        """A person who was asked to stop a client by hand has done so: that is no sign of another home."""
+        stop = moved_by_others(both, number, self.contract.name)
+        by_hand = isinstance(stop, Waiting) and _stop_command(number) is None
+        return None if by_hand else stop
 
     async def prepare(self, number: Number) -> Draft:
         both = await cached_sides(number)

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from migration.clients.cloud_standing import CloudStanding
 from migration.clients.graph_models import Backup
 from migration.steps.both_sides import cached_sides, side_of, unclear
+from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
@@ -48,7 +49,8 @@ class Register:
         if self._with_backup and await number.secrets.open("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
         both = await cached_sides(number)
-        return unclear(both, number, self.contract.name) or self._signup_too_old(number, both)
+        stop = moved_by_others(both, number, self.contract.name) or unclear(both, number, self.contract.name)
+        return stop or self._signup_too_old(number, both)
 
     async def prepare(self, number: Number) -> Draft:
         secret = {"pin": await number.secrets.open("pin")}

@@ -11,6 +11,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from migration.steps.both_sides import cached_early, graph_sets_no_pin, not_movable, unclear
+from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
@@ -29,7 +30,7 @@ class SecurePin:
         both = await cached_early(number)
         # Checked here too: in some itineraries the snapshot is optional or absent.
         stop = not_movable(both.cloud) or unclear(both, number, self.contract.name)
-        stop = stop or refused_after_the_stop(both, number)
+        stop = stop or moved_by_others(both, number, self.contract.name) or refused_after_the_stop(both, number)
         if stop is not None:
             return stop
         known = number.state.pin_provenance is not None
@@ -69,5 +70,10 @@ class SecurePin:
 
 
 def invented_pin(number: Number) -> SecretStr:
-    """Six digits from the handed-in randomness; 2**64 values onto a million leave a bias below 1e-13."""
-    return SecretStr(f"{int.from_bytes(number.randomness(8)) % 1_000_000:06d}")
+    """Six digits that follow from the app's secret and the number; 2**64 values onto a million: a bias below 1e-13.
+
+    No reading shows that somebody has set another PIN since. Two homes of cutover with the same app set the same one,
+    so neither makes the other's wrong. Whoever has that secret can set a PIN through Graph anyway.
+    """
+    secret = number.cloud.secret_for(f"cutover: PIN of {number.state.phone_number_id}")
+    return SecretStr(f"{int.from_bytes(secret[:8]) % 1_000_000:06d}")

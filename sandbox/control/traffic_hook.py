@@ -30,6 +30,13 @@ def handle_event(world: World, request: Request, body: dict[str, Any]) -> Respon
 def _obey(world: World, request: Request, key: str, body: dict[str, Any]) -> HookResponse:
     number = world.number(str(body["e164"]))  # brings its sender up to date
     sender, now = number.sender, world.now()
+    home = str(body["home"]).partition(".")[0] if "home" in body else None  # without the mark of a restore
+    conflict = sender.conflict(home, str(body.get("from")))
+    if conflict is not None:
+        if body["event"] == "resume_sends":
+            return HookResponse(200, {"state": "done", "note": conflict})  # that home has nothing paused here
+        return HookResponse(409, {"state": "vetoed", "reason": conflict})
+    sender.home = home or sender.home
     match body["event"]:
         case "pause_sends":
             if sender.behaviour == "veto":

@@ -47,6 +47,7 @@ class Sender:
     to_dead_side: int = 0
     lost: int = 0
     doubled: int = 0
+    home: str | None = None  # the home of cutover whose message it obeyed last
     fraction: float = 0.0  # of the next message
     unconfirmed: int = 0  # messages sent last before a gap, whose statuses had not come yet
 
@@ -121,6 +122,14 @@ class Sender:
 
     # -- events of the hook; the caller has called `catch_up`
 
+    def conflict(self, home: str | None, came_from: str) -> str | None:
+        """Why a message of another home than the one obeyed last contradicts it; None where it does not."""
+        if home is None or self.home in (None, home):
+            return None
+        if self.paused_at is not None or self.draining:
+            return f"another home has paused these senders: {self.home}"
+        return None if self.route == came_from else f"another home has moved these senders to {self.route}: {self.home}"
+
     def pause(self, at: datetime, deadline: datetime | None) -> bool:
         """Whether sending has stopped already; False while messages in flight are still sent.
 
@@ -150,6 +159,7 @@ class Sender:
     def as_json(self) -> dict[str, Any]:
         return {
             "route": self.route,
+            "home": self.home,
             "running": self.running,
             "behaviour": self.behaviour,
             "queue": self.queue,

@@ -85,6 +85,8 @@ class Attempts:
             conditions.append(gates.open_for(self._clock, new.fits_in))
             # Graph may have refused calls since the number was let in: none would be left to read where it is.
             conditions.append(or_(MigrationTable.crossed_at.is_not(None), call_budgets.not_closed(self._clock)))
+        if new.changes_side:
+            conditions.append(gates.sides_read())
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
@@ -128,6 +130,10 @@ class Attempts:
         read = select(MigrationTable.version).where(MigrationTable.id == lease.migration_id)
         if (await tx.execute(read)).scalar_one() != lease.version:
             return Outdated(f"migration {lease.migration_id} was changed since {new.step} read it")
+        if new.changes_side:
+            unread = select(MigrationTable.id).where(MigrationTable.id == lease.migration_id, ~gates.sides_read())
+            if (await tx.execute(unread)).first() is not None:
+                return GateClosed(gates.NOT_READ)
         closed = await gates.why_closed(tx, lease.migration_id, self._clock, new.fits_in) if new.gated else None
         if closed is not None:
             return GateClosed(closed)

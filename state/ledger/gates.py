@@ -5,12 +5,12 @@ As SQL, so that the conditions stand in the WHERE of the update that commits an 
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import Released, WaveState
 from state.ledger import halt_rule, outside_failures
-from state.models import CredentialProfileTable, MigrationTable, NumberTable, WabaTable, WaveTable
+from state.models import CredentialProfileTable, HomeTable, MigrationTable, NumberTable, WabaTable, WaveTable
 from state.types import SqlClock
 
 
@@ -22,6 +22,18 @@ def open_for(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
     """
     not_held = and_(MigrationTable.hold.is_(False), _wave_allows(clock, fits_in), ~outside_failures.stopping().exists())
     return and_(_profile_runs(), or_(MigrationTable.crossed_at.is_not(None), not_held))
+
+
+def sides_read() -> ColumnElement[bool]:
+    """Both sides of the number were read since the last restore. What was read before it says nothing about now."""
+    return MigrationTable.read_epoch >= this_epoch()
+
+
+def this_epoch() -> ScalarSelect[int]:
+    return select(HomeTable.epoch).scalar_subquery()
+
+
+NOT_READ = "both sides were not read since the home was restored; `cutover restore --look` reads them"
 
 
 def _profile_runs() -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Disposition, Side, Status
 from state.errors import Conflict, NotFound
-from state.ledger import events
+from state.ledger import events, gates
 from state.ledger.guard import not_leased, refusal
 from state.ledger.senders import NOT_PAUSED
 from state.models import AttemptTable, FindingTable, MigrationTable, NumberTable, WaveTable
@@ -62,6 +62,7 @@ class Migrations:
                 status=Status.READY,
                 side=side,
                 side_read_at=now,
+                read_epoch=gates.this_epoch(),
                 dark_since=dark_since,
                 created_at=now,
             )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, Party, Side, Status
 from state.errors import LeaseLost, Outdated, StateError
-from state.ledger import call_budgets, events, findings
+from state.ledger import call_budgets, events, findings, gates
 from state.ledger.changes import (
     AttemptClosed,
     AttemptRefused,
@@ -152,7 +152,8 @@ class Moves:
         """What a change sets in the row of the migration."""
         match change:
             case SideRead(side, outage_seconds, undone):
-                values: dict[str, Any] = {"side": side, "side_read_at": self._clock.now()}
+                read = {"side_read_at": self._clock.now(), "read_epoch": gates.this_epoch()}
+                values: dict[str, Any] = {"side": side, **read}
                 if side in (Side.ON_PREMISES, Side.CLOUD):
                     values |= {"dark_since": None, "dark_by_us": False}
                     values |= {"crossed_at": None} if undone else {}

@@ -7,9 +7,9 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.enums import Status
-from state.ledger import events, findings
+from state.ledger import events, findings, gates
 from state.ledger.guard import change_live_migration, due_now
-from state.models import MigrationTable
+from state.models import MigrationTable, NumberTable
 from state.types import SqlClock
 
 
@@ -45,17 +45,32 @@ class OperatorChanges:
             await findings.forget_all_but_the_snapshot(tx, migration_id)
             await events.append(tx, migration_id, now, "switched", facts)
 
-    async def reopen(self, migration_id: int, step: str, because: str, by: str) -> None:
-        """Put the cursor back on a step of the itinerary, and forget that step's findings."""
+    async def reopen(self, migration_id: int, step: str, because: str, by: str, *, read: bool = False) -> None:
+        """Put the cursor back on a step of the itinerary, and forget that step's findings.
+
+        `read`: both sides were read for this decision.
+        """
         async with self._engine.begin() as tx:
-            values = {"next_step": step, **due_now()}
+            values = {"next_step": step, **due_now(), **_both_read(read)}
             now = await change_live_migration(tx, self._clock, migration_id, values)
             await findings.forget(tx, migration_id, step)
             await events.append(tx, migration_id, now, "reopened", {"to": step, "reason": because, "by": by})
 
-    async def retry(self, migration_id: int, because: str, by: str) -> None:
-        """Make a blocked, waiting or held number due now."""
-        await self._change(migration_id, due_now(), "resolved", {"reason": because, "by": by})
+    async def take_over(self, migration_id: int, number_id: int, step: str, because: str, by: str) -> None:
+        """Somebody else moved the number: go on at `step` as one that has arrived. Its PIN is theirs, not ours."""
+        async with self._engine.begin() as tx:
+            values = {"next_step": step, **due_now()}
+            now = await change_live_migration(tx, self._clock, migration_id, values)
+            await findings.forget(tx, migration_id, step)
+            forgotten = {"pin_provenance": None, "pin_since": None}
+            await tx.execute(update(NumberTable).where(NumberTable.id == number_id).values(**forgotten))
+            facts = {"to": step, "reason": because, "by": by}
+            await events.append(tx, migration_id, now, "taken_over", facts)
+
+    async def retry(self, migration_id: int, because: str, by: str, *, read: bool = False) -> None:
+        """Make a blocked, waiting or held number due now. `read`: both sides were read for this decision."""
+        values = due_now() | _both_read(read)
+        await self._change(migration_id, values, "resolved", {"reason": because, "by": by})
 
     async def spend_reserve(self, migration_id: int, by: str, because: str = "") -> None:
         """Let this migration use the last three register or deregister calls of 72 h."""
@@ -90,6 +105,10 @@ class OperatorChanges:
                 tx, self._clock, migration_id, values, while_attempt_open=True, while_leased=while_leased
             )
             await events.append(tx, migration_id, now, kind, facts)
+
+
+def _both_read(read: bool) -> dict[str, Any]:
+    return {"read_epoch": gates.this_epoch()} if read else {}
 
 
 def _who_and_why(by: str, because: str) -> dict[str, str]:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from state.enums import Party, PinProvenance, Side, Status
+from state.ledger import gates
 from state.models import (
+    BudgetCallTable,
     CredentialProfileTable,
     CustomerTable,
     HomeTable,
@@ -87,6 +89,8 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             number.route,
             migration.created_at,
             migration.ended_at,
+            gates.sides_read().label("sides_read"),
+            _register_sent().label("register_sent"),
             select(HomeTable.home_id + func.coalesce("." + HomeTable.epoch_mark, "")).scalar_subquery().label("home"),
         )
         .select_from(migration)
@@ -97,6 +101,16 @@ def select_positions() -> Select[*tuple[Any, ...]]:
         .outerjoin(InstanceTable, InstanceTable.id == number.instance_pk)
         .outerjoin(WaveTable, WaveTable.id == migration.wave_pk)
     )
+
+
+def _register_sent() -> ColumnElement[bool]:
+    """Not those of the inventory's column `register_calls_72h`: they were made by somebody else."""
+    calls = select(BudgetCallTable.id).where(
+        BudgetCallTable.phone_number_id == NumberTable.phone_number_id,
+        BudgetCallTable.call == "register",
+        BudgetCallTable.before_import.is_(False),
+    )
+    return calls.correlate(NumberTable).exists()
 
 
 def position_of(row: Mapping[str, Any], is_gone: Callable[[str], bool]) -> Position:

@@ -4,6 +4,7 @@ A script is a list of answers and exceptions, in order, of which the last repeat
 reads a clock or starts a process.
 """
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -93,6 +94,9 @@ class FakeGraph:
 
     async def number(self, phone_number_id: str) -> CloudNumber:
         return self.script.answer(CloudNumber, "number", phone_number_id=phone_number_id)
+
+    def secret_for(self, purpose: str) -> bytes:
+        return hmac.digest(b"app secret", purpose.encode(), "sha256")
 
     async def certificate(self, phone_number_id: str) -> str:
         return self.script.answer(str, "certificate", phone_number_id=phone_number_id)

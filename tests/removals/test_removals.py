@@ -29,6 +29,7 @@ KILLED = "tests/crash/test_every_commit.py"
 LOST = "tests/journeys/test_lost_responses.py"
 LATE = "tests/journeys/test_send_deadline.py"
 BACK = "tests/journeys/test_back_to_onprem.py"
+TWO_HOMES = "tests/journeys/test_two_homes.py"
 TWO_WORKERS = "tests/journeys/test_two_workers.py"
 
 BUDGETS = "tests/unit/state/test_call_budgets.py"
@@ -133,6 +134,24 @@ REMOVALS = {
         "            conditions.append(gates.open_for(self._clock, new.fits_in))\n",
         "",
         ("tests/unit/state/test_gates.py",),
+    ),
+    "the epoch in the WHERE": Removal(
+        "state/ledger/attempts.py",
+        "            conditions.append(gates.sides_read())\n",
+        "            pass\n",
+        ("tests/unit/state/test_gates.py",),
+    ),
+    "the look for a register of somebody else": Removal(
+        "migration/steps/foreign_register.py",
+        "    return both.cloud.registered or came_up\n",
+        "    return False\n",
+        (TWO_HOMES,),
+    ),
+    "the wait for a move of somebody else": Removal(
+        "migration/steps/foreign_register.py",
+        "    if not _went_off_by_itself(both, number):\n",
+        "    if True:\n",
+        (TWO_HOMES + "::test_the_second_home_acts_while_the_move_of_the_first_is_under_way",),
     ),
     "the halt rule in the gate": Removal(
         "state/ledger/gates.py", "            halt_rule.within_rule(),\n", "", ("tests/unit/state/test_gates.py",)

@@ -197,3 +197,24 @@ def test_unknown_outcome(runbook: RunbookExecution) -> None:
         assert_on_cloud(operator, registers=2)
         assert operator.sandbox_number().double_effects == 0
     runbook.assert_all_executed()
+
+
+@pytest.mark.parametrize("decision", ["already_on_cloud", "--take-over"])
+def test_moved_by_others(runbook: RunbookExecution, decision: str) -> None:
+    operator = runbook.begin("verified", columns=HOOK_COLUMNS)
+    operator.advance_to("register")
+    operator.change_at_meta("platform", "CLOUD_API")
+    operator.sandbox_client().registered = False
+    drive_to_block(operator, "moved-by-others")
+    assert "register" not in operator.calls()
+    runbook.execute("status", exit_code=None)
+    runbook.execute("show")
+    runbook.execute(decision)
+    for other in ("already_on_cloud", "--take-over"):
+        runbook.executed_elsewhere(other)
+    runbook.execute("run", exit_code=0 if decision == "--take-over" else None)
+    assert operator.sandbox_number().wrong_pins == 0
+    if decision == "--take-over":
+        assert_on_cloud(operator, registers=0)
+        assert operator.sandbox_number().sender.route == "cloud"
+    runbook.assert_all_executed()

@@ -1,6 +1,7 @@
 """The partner's senders, the traffic hook, and the sandbox's counts of sent, held and lost messages."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -165,3 +166,26 @@ async def test_sender_queue_mode_can_be_changed() -> None:
     partner.sandbox.stop_instance(partner.row["instance"])
     partner.clock.advance(seconds=5)
     assert await sender_counts(partner) == (0, 5, 5, 0, 0)
+
+
+async def test_a_message_of_another_home_is_refused_while_the_first_has_a_pause() -> None:
+    partner = Partner.of()
+    side: dict[str, Any] = {"from": "on_premises"}
+    assert (await partner.hook("pause_sends", home="first", key="1", **side)).status_code == 200
+    refused = await partner.hook("pause_sends", home="second", key="2", **side)
+    assert (refused.status_code, refused.json()["reason"]) == (409, "another home has paused these senders: first")
+    assert (await partner.hook("resume_sends", home="second", key="3", **side)).status_code == 200
+    assert not partner.number.sender.running
+    assert (await partner.hook("resume_sends", home="first.restored", key="4", **side)).status_code == 200
+    assert partner.number.sender.running
+    assert (await partner.hook("pause_sends", home="second", key="5", **side)).status_code == 200
+
+
+async def test_a_message_of_another_home_is_refused_where_the_first_has_moved_the_number() -> None:
+    partner = Partner.of()
+    side: dict[str, Any] = {"from": "on_premises"}
+    await partner.hook("switch_route", home="first", key="1", to="cloud", **side)
+    refused = await partner.hook("pause_sends", home="second", key="2", **side)
+    assert refused.status_code == 409
+    assert refused.json()["reason"] == "another home has moved these senders to cloud: first"
+    assert partner.number.sender.running

@@ -6,6 +6,7 @@ from migration.clients.cloud_standing import CloudStanding
 from migration.clients.shared_readings import PREFLIGHT_AGE
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import UNCLEAR_PAGE, not_movable
+from migration.steps.foreign_register import FOREIGN_PAGE
 from migration.steps.number import Number
 from migration.steps.register_needs import NAME_PAGE, STOPS_FIRST, name_problem
 from state.enums import Side
@@ -23,6 +24,9 @@ class GraphNumberCheck:
             shown = f"status {cloud.status} on platform {cloud.platform_type}"
             reason = f"Graph shows {shown}; that does not say whether the number is on Cloud"
             return CheckResult(self.name, Verdict.FAIL, reason, UNCLEAR_PAGE)
+        if cloud.registered and not number.state.register_sent and number.state.crossed_at is None:
+            message = "it is on Cloud, and no register of this home is on record: somebody else moved it"
+            return CheckResult(self.name, Verdict.FAIL, message, FOREIGN_PAGE)
         problem = name_problem(cloud)
         if problem is not None:
             stops_first = number.state.itinerary in STOPS_FIRST and number.state.side is Side.ON_PREMISES

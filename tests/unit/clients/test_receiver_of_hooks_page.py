@@ -51,5 +51,24 @@ def test_a_message_that_was_overtaken_has_no_effect(receiver: Any) -> None:
     assert receiver.may_send(E164, NOW) == "cloud"
 
 
+def test_another_home_is_refused_and_never_taken_for_a_repeat(receiver: Any) -> None:
+    assert _send(receiver, "pause_sends", epoch=5, home="first") == 200
+    assert _send(receiver, "pause_sends", epoch=1, home="second") == 409
+    assert _send(receiver, "switch_route", epoch=2, home="second") == 409
+    assert _send(receiver, "resume_sends", epoch=9, home="second") == 200
+    assert receiver.may_send(E164, NOW) is None, "the pause of the first home goes on"
+    assert _send(receiver, "switch_route", epoch=6, home="first.after-a-restore") == 200
+    assert _send(receiver, "resume_sends", epoch=7, home="first.after-a-restore") == 200
+    assert _send(receiver, "pause_sends", epoch=99, home="second") == 409, "the first home has moved the number"
+    assert receiver.may_send(E164, NOW) == "cloud"
+
+
+def test_another_home_may_begin_where_the_first_took_everything_back(receiver: Any) -> None:
+    assert _send(receiver, "pause_sends", epoch=8, home="first") == 200
+    assert _send(receiver, "resume_sends", Side.ON_PREMISES, epoch=9, home="first") == 200
+    assert _send(receiver, "pause_sends", epoch=1, home="second") == 200
+    assert receiver.may_send(E164, NOW) is None
+
+
 def test_a_wrong_signature_is_refused(receiver: Any) -> None:
     assert receiver.receive(b"{}", "sha256=0") == 401

@@ -9,10 +9,10 @@ from sqlalchemy import update
 
 from state.enums import Released, Side, Status, WaveState
 from state.errors import GateClosed
-from state.ledger.changes import ProfileHalted
+from state.ledger.changes import ProfileHalted, SideRead
 from state.ledger.moves import Move
 from state.ledger.waves import NewWave
-from state.models import CredentialProfileTable
+from state.models import CredentialProfileTable, HomeTable, MigrationTable
 from state.rows import Lease
 from tests.harness.ledger_fixture import MINUTE, START, LedgerFixture
 
@@ -192,3 +192,46 @@ async def test_a_released_wave_halts_again_only_for_later_failures(fixture: Ledg
     blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/token-refused.md")
     await fixture.ledger.moves.record(await fixture.reread(lease), blocked)
     assert await fixture.queries.waves.to_halt() == (("first", "1 number failed; the halt rule allows 0"),)
+
+
+async def begin_epoch_of(fixture: LedgerFixture) -> None:
+    """A restore that leaves the number as it was: only the last door is left."""
+    async with fixture.engine.begin() as tx:
+        await tx.execute(update(HomeTable).values(epoch=HomeTable.epoch + 1))
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+@pytest.mark.parametrize("gated", [False, True])
+async def test_nothing_that_moves_a_number_leaves_before_both_sides_were_read_in_this_epoch(
+    fixture: LedgerFixture, *, gated: bool, crossed: bool
+) -> None:
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    await begin_epoch_of(fixture)
+    if crossed:
+        async with fixture.engine.begin() as tx:
+            await tx.execute(update(MigrationTable).values(crossed_at=START))
+    before = await fixture.row_counts()
+    with pytest.raises(GateClosed, match="not read since the home was restored"):
+        await fixture.open_attempt(lease, gated=gated, fits_in=3 * MINUTE, changes_side=True, budget="register")
+    assert await fixture.row_counts() == before
+    assert not (await fixture.queries.positions.get(migration)).sides_read
+    await fixture.open_attempt(lease)  # a call that moves nothing is free
+
+
+async def test_a_reading_in_this_epoch_opens_the_last_door(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    await begin_epoch_of(fixture)
+    lease = await fixture.lease(migration)
+    changes = (SideRead(Side.ON_PREMISES),)
+    step = (await fixture.queries.positions.get(migration)).next_step or ""
+    await fixture.ledger.moves.record(lease, Move(step, Status.READY, "read", changes=changes))
+    assert (await fixture.queries.positions.get(migration)).sides_read
+    await open_cutover(fixture, await fixture.lease(migration))
+
+
+async def test_a_decision_after_both_sides_were_read_opens_the_last_door(fixture: LedgerFixture) -> None:
+    migration = await fixture.import_number()
+    await begin_epoch_of(fixture)
+    await fixture.ledger.operator_changes.retry(migration, "looked", "tester", read=True)
+    await open_cutover(fixture, await fixture.lease(migration))

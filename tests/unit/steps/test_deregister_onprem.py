@@ -12,7 +12,7 @@ from migration.errors import Rejected
 from migration.scrubbing.texts import SafeText
 from migration.steps.deregister_onprem import DeregisterOnPrem
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, NotDone
+from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, NotDone, Waiting
 from migration.steps.protocol import Step, StepContract
 from state.enums import Promise, Side
 from tests.harness.clock import AFTER_SUNSET
@@ -69,7 +69,11 @@ def test_contract() -> None:
 
 @pytest.mark.parametrize("reading", [SERVING, NOT_SERVING, REFUSED, UNREACHABLE])
 async def test_with_a_stop_command_nothing_stands_against_it(reading: OnPremReading) -> None:
-    assert await STEP.check(number_with(ON_PREMISE, reading)) is None
+    assert await STEP.check(number_with(ON_PREMISE, reading, register_sent=True)) is None
+
+
+async def test_a_client_that_went_off_by_itself_is_no_reason_to_stop_it_at_once() -> None:
+    assert isinstance(await STEP.check(number_with(ON_PREMISE, NOT_SERVING)), Waiting)
 
 
 @pytest.mark.parametrize("reading", [SERVING, REFUSED, UNREACHABLE])
@@ -88,7 +92,7 @@ async def test_a_number_without_an_instance_that_graph_still_shows_there_blocks(
     "number",
     [
         number_with(ON_PREMISE, NOT_SERVING, instance=NO_COMMAND),
-        number_with(ON_CLOUD, UNREACHABLE, instance=NO_COMMAND),
+        number_with(ON_CLOUD, UNREACHABLE, instance=NO_COMMAND, register_sent=True),
         number_with(ON_PREMISE, REFUSED, instance=NO_COMMAND, onprem_off_stated_by="ana"),
         number_with(REGISTERED_NOWHERE, None),
         number_with(DISCONNECTED, UNREACHABLE, instance=NO_COMMAND, now=AFTER_SUNSET),

@@ -16,6 +16,7 @@ from tests.harness.hand_made_number import (
     NOT_SERVING,
     ON_PREMISE,
     PHONE_NUMBER_ID,
+    POSITION,
     REFUSED,
     REGISTERED_NOWHERE,
     SEND_BY,
@@ -29,7 +30,7 @@ from tests.harness.hand_made_number import (
 )
 
 STEP: Step = SecurePin()
-INVENTED = "306183"  # of the bytes 00 01 ... 07
+INVENTED = "992440"  # of the secret of `FakeGraph`
 
 
 def pin_number(
@@ -88,7 +89,8 @@ async def test_a_number_whose_pin_nothing_can_set_is_blocked(
     blocked: bool,
 ) -> None:
     facts = {"pin_while_not_on_cloud": measured} if measured else {}
-    obstacle = await STEP.check(pin_number(cloud, reading, pin_provenance=provenance, facts=facts))
+    dark = POSITION.created_at
+    obstacle = await STEP.check(pin_number(cloud, reading, pin_provenance=provenance, facts=facts, dark_since=dark))
     if blocked:
         assert obstacle == Blocked("no PIN is known and nothing that could set one answers", "runbooks/pin-unknown.md")
     else:
@@ -117,9 +119,11 @@ async def test_without_a_kept_pin_one_is_invented() -> None:
     assert reveal(draft.secret["pin"]) == INVENTED
 
 
-async def test_an_invented_pin_has_six_digits_also_where_they_are_zeros() -> None:
-    draft = await STEP.prepare(pin_number(randomness=bytes))
-    assert reveal(draft.secret["pin"]) == "000000"
+async def test_two_homes_of_one_app_invent_the_same_pin_for_a_number_and_others_for_others() -> None:
+    same = {reveal((await STEP.prepare(pin_number(randomness=bytes, ref=ref))).secret["pin"]) for ref in ("N-1", "N-2")}
+    other = await STEP.prepare(pin_number(phone_number_id="100000000000009"))
+    assert same == {INVENTED}
+    assert reveal(other.secret["pin"]) != INVENTED
 
 
 async def test_check_and_prepare_of_one_pass_read_both_sides_once() -> None:
