@@ -8,6 +8,7 @@ from pydantic import Field
 
 from flows.common import (
     Reference,
+    StartedBy,
     check_parameters,
     errors_as_failed_state,
     log_lines,
@@ -15,6 +16,7 @@ from flows.common import (
     prefect_state,
     run_name_for_number,
     run_steps_in_tasks,
+    who_started,
 )
 from migration.app import App
 from migration.engine.itineraries import BACK_TO_ONPREM
@@ -22,8 +24,6 @@ from migration.engine.runner import Busy, sentence
 from migration.operations import rollbacks
 from migration.operations.wording import next_command, status_line
 from migration.steps.outcomes import Outcome
-
-BY = "Prefect's form"
 
 
 def _name() -> str:
@@ -36,6 +36,7 @@ async def back_to_onprem(
     number: Reference,
     confirm: Annotated[str, Field(pattern=r"^(N-\d{4,})?$")] = "",
     dry_run: bool = False,
+    started_by: StartedBy = "",
 ) -> Any:
     """Take one number back to On-Premises, where a way back exists. It is another outage.
 
@@ -43,6 +44,7 @@ async def back_to_onprem(
         number: Short reference of the number, as `cutover status` prints it, for example N-0001.
         confirm: The same reference once more, because going back is another outage. May stay empty in a dry run.
         dry_run: Only say whether there is a way back; change nothing anywhere.
+        started_by: Your name, for the record of who took the number back.
 
     """
     check_parameters(None if dry_run else confirmation_problem(number, confirm))
@@ -54,7 +56,7 @@ async def back_to_onprem(
         if dry_run:
             log_lines(["dry run: nothing was changed"])
             return Completed(name="DryRun", message=f"{position.ref}: {way_back}")
-        position = await rollbacks.back_to_onprem(app, assessment, BY)
+        position = await rollbacks.back_to_onprem(app, assessment, who_started(started_by))
         return await _run(app, position.migration_id)
 
 

@@ -37,6 +37,8 @@ RENAME_WITHIN_S = 5
 # A reference instead of a phone number: Prefect stores parameters in plain text and shows them.
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 WaveName = Annotated[str, Field(min_length=1, max_length=100)]
+# A form cannot know who fills it in: Prefect's open-source server has no users.
+StartedBy = Annotated[str, Field(max_length=60)]
 
 
 class RequestedItinerary(StrEnum):
@@ -205,12 +207,14 @@ def log_lines(lines: Sequence[str]) -> None:
         logger.info("%s", once_more(line))
 
 
-def who_started() -> str:
-    """For the history: the person who started this flow run where Prefect knows one, else what started it.
+def who_started(typed: object = "") -> str:
+    """For the history: the name that was typed in the form, else what Prefect knows, else the run, to be looked up.
 
     Prefect's open-source server knows no users; `created_by` then names the deployment's schedule or is empty.
     https://docs.prefect.io/v3/api-ref/rest-api/server/schemas (CreatedBy)
     """
     run = getattr(get_run_context(), "flow_run", None)
-    name = getattr(getattr(run, "created_by", None), "display_value", None)
-    return f"{name} (Prefect)" if name else "Prefect"
+    name = " ".join(str(typed).split()) or getattr(getattr(run, "created_by", None), "display_value", None)
+    if name:
+        return f"{once_more(str(name))} (Prefect)"
+    return f"Prefect run {run.id}" if run is not None else "Prefect"

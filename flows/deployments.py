@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 from prefect import __version__ as prefect_version
@@ -28,11 +27,11 @@ from migration.app import EXPECTED_ERRORS
 from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
 from migration.steps.traffic import SWEEP_EVERY
-from migration.waves.schedule import WAVE_SLUG, ScheduledRun, scheduled_runs
+from migration.waves.schedule import WAVE_SLUG, ScheduledRun, late_runs, scheduled_runs
 
 POOL = "cutover"
-# The name of every deployment: `migrate-number/cutover` and so on.
-NAME = "cutover"
+# What every deployment was called before each was named after its flow, which says what it does.
+FORMER_NAME = "cutover"
 SWEEP_EVERY_S = int(SWEEP_EVERY.total_seconds())
 DEPLOY_TIMEOUT_S = 240
 
@@ -57,6 +56,11 @@ FLOWS: Mapping[str, tuple[str, tuple[int, str] | None]] = {
 }
 
 
+def deployment_name(flow: str) -> str:
+    """`<flow>/<deployment>`, as Prefect's API and command line want it."""
+    return f"{flow}/{flow}"
+
+
 def prefect_yaml(runs: Sequence[ScheduledRun]) -> dict[str, Any]:
     """The content of prefect.yaml."""
     schedules = {
@@ -74,7 +78,7 @@ def prefect_yaml(runs: Sequence[ScheduledRun]) -> dict[str, Any]:
 def _deployment(flow: str, schedules: list[dict[str, Any]]) -> dict[str, Any]:
     entrypoint, limit = FLOWS[flow]
     deployment: dict[str, Any] = {
-        "name": NAME,
+        "name": flow,
         "entrypoint": entrypoint,
         "tags": ["cutover"],
         "enforce_parameter_schema": True,
@@ -88,16 +92,17 @@ def _deployment(flow: str, schedules: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _one_time_schedule(run: ScheduledRun) -> dict[str, Any]:
-    """At the wave's own local time. A local time that the zone's clocks show twice is written in UTC instead."""
-    local: datetime = run.at.astimezone(ZoneInfo(run.time_zone))
-    is_ambiguous = len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
-    start = run.at.astimezone(UTC) if is_ambiguous else local
+    """In UTC: a local time may come twice in a night, or never. The wave's own time is part of the schedule's name."""
     return {
-        "rrule": f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:FREQ=DAILY;COUNT=1",
-        "timezone": "UTC" if is_ambiguous else run.time_zone,
+        "rrule": f"DTSTART:{run.at.astimezone(UTC):%Y%m%dT%H%M%S}\nRRULE:FREQ=DAILY;COUNT=1",
+        "timezone": "UTC",
         "slug": run.slug,
-        "parameters": {"wave": run.wave, "part": run.part, "parts": run.parts},
+        "parameters": _parameters(run),
     }
+
+
+def _parameters(run: ScheduledRun) -> dict[str, Any]:
+    return {"wave": run.wave, "part": run.part, "parts": run.parts}
 
 
 def write_prefect_file(runs: Sequence[ScheduledRun], home: Path) -> Path:
@@ -151,37 +156,70 @@ async def delete_stale_schedules(runs: Sequence[ScheduledRun]) -> None:
     """
     needed = {run.slug for run in runs}
     async with get_client() as client:
-        deployment = await client.read_deployment_by_name(f"run-wave/{NAME}")
+        deployment = await client.read_deployment_by_name(deployment_name("run-wave"))
         for schedule in deployment.schedules:
             if (schedule.slug or "").startswith(WAVE_SLUG) and schedule.slug not in needed:
                 await client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
-async def load_scheduled_runs() -> tuple[ScheduledRun, ...]:
+async def delete_former_deployments() -> None:
+    """Of an earlier version, under the name that all of them had; their schedules would begin each run twice."""
+    async with get_client() as client:
+        for flow in FLOWS:
+            try:
+                deployment = await client.read_deployment_by_name(f"{flow}/{FORMER_NAME}")
+            except ObjectNotFound:
+                continue
+            await client.delete_deployment(deployment.id)
+
+
+async def begin_late_runs(runs: Sequence[ScheduledRun]) -> None:
+    """Start what a schedule cannot: Prefect makes no run for a time that has passed.
+
+    The key makes one run of several deploys within an hour; a run too many would do no harm.
+    """
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(deployment_name("run-wave"))
+        for run in runs:
+            await client.create_flow_run_from_deployment(
+                deployment.id,
+                parameters=_parameters(run),
+                idempotency_key=f"{run.slug}-late-{datetime.now(UTC):%Y%m%dT%H}",
+            )
+
+
+async def load_runs() -> tuple[tuple[ScheduledRun, ...], tuple[ScheduledRun, ...]]:
+    """The runs that are to be scheduled, and those whose time has come already."""
     async with open_flow_app(dry_run=True) as app:
-        return scheduled_runs(
-            await app.queries.waves.all(), await app.queries.positions.board(), await app.queries.now()
-        )
+        waves, board = await app.queries.waves.all(), await app.queries.positions.board()
+        now = await app.queries.now()
+        return scheduled_runs(waves, board, now), late_runs(waves, board, now)
 
 
 async def deploy() -> dict[str, Any]:
     """Create the work pool, write the file, apply it. Raises CannotDeploy, and what `EXPECTED_ERRORS` lists."""
     if not get_current_settings().api.url:
         raise CannotDeploy("PREFECT_API_URL is not set; as in PREFECT_API_URL=http://127.0.0.1:4200/api cutover deploy")
-    runs = await load_scheduled_runs()
+    runs, late = await load_runs()
     pool_created = await create_work_pool()
     path = write_prefect_file(runs, read_settings().home.absolute())
     await asyncio.to_thread(run_prefect_deploy, path)
     await delete_stale_schedules(runs)
+    await delete_former_deployments()
+    await begin_late_runs(late)
     return {
         "file": str(path),
         "pool": POOL,
         "pool_made": pool_created,
-        "deployments": [f"{flow}/{NAME}" for flow in FLOWS],
-        "wave_runs": [
-            {"wave": run.wave, "part": run.part, "parts": run.parts, "at": run.at.isoformat()} for run in runs
-        ],
+        "deployments": [deployment_name(flow) for flow in FLOWS],
+        "wave_runs": [_as_json(run) for run in runs],
+        "late_runs": [_as_json(run) for run in late],
     }
+
+
+def _as_json(run: ScheduledRun) -> dict[str, Any]:
+    at = {"at": run.at.isoformat(), "local": run.local_time}
+    return {"wave": run.wave, "part": run.part, "parts": run.parts, **at}
 
 
 def main() -> int:

@@ -7,12 +7,14 @@ from pydantic import Field, SecretStr
 
 from flows.common import (
     Reference,
+    StartedBy,
     errors_as_failed_state,
     is_reference,
     log_lines,
     open_flow_app,
     overwrite_parameters,
     run_name_for_number,
+    who_started,
 )
 from migration.errors import OperationRefused
 from migration.operations import codes
@@ -32,12 +34,14 @@ def _name() -> str:
 async def enter_code(
     number: Reference,
     code: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"})],
+    started_by: StartedBy = "",
 ) -> None:
     """Store the verification code of a number, sealed, and wake the number up.
 
     Args:
         number: Short reference of the number, as `cutover status` prints it, for example N-0001.
         code: The six digits from the SMS or the call. Overwritten in Prefect's record when the run begins.
+        started_by: Your name, for the record of who typed the code.
 
     """
     await overwrite_parameters({"code": OVERWRITTEN} | ({} if is_reference(number) else {"number": OVERWRITTEN}))
@@ -47,7 +51,7 @@ async def enter_code(
     if secret.get_secret_value() == OVERWRITTEN:
         raise OperationRefused("the code of this run was taken when it first ran; start a new run with a new code")
     async with open_flow_app() as app:
-        position = await codes.enter_code(app, number, secret, "Prefect's form")
+        position = await codes.enter_code(app, number, secret, who_started(started_by))
         log_lines([f"the code of {number_label(position)} is stored, sealed; workers take it from here"])
 
 

@@ -8,6 +8,7 @@ from prefect.states import Completed
 from flows.common import (
     Reference,
     RequestedItinerary,
+    StartedBy,
     check_parameters,
     errors_as_failed_state,
     log_lines,
@@ -16,6 +17,7 @@ from flows.common import (
     rename_run,
     run_name_for_number,
     run_steps_in_tasks,
+    who_started,
 )
 from migration.engine.runner import sentence
 from migration.operations.numbers import switch_itinerary
@@ -32,6 +34,7 @@ async def migrate_number(
     number: Reference,
     itinerary: RequestedItinerary = RequestedItinerary.AS_PLANNED,
     dry_run: bool = False,
+    started_by: StartedBy = "",
 ) -> Any:
     """Take one number as far as it can go now. Safe to run again at any time.
 
@@ -41,6 +44,7 @@ async def migrate_number(
             before the outage, with CODE_AFTER during it; ONBOARD is for numbers that are new to Cloud.
             Another way than the planned one is refused once a call is open.
         dry_run: Only say what the next step is; change nothing anywhere.
+        started_by: Your name, for the record of who chose the itinerary.
 
     """
     async with open_flow_app(dry_run=dry_run) as app:
@@ -54,7 +58,9 @@ async def migrate_number(
             log_lines([line, f"next: {next_command(position, now)}", "dry run: nothing was changed"])
             return Completed(name="DryRun", message=line)
         if itinerary is not RequestedItinerary.AS_PLANNED:
-            position = await switch_itinerary(app, number, itinerary.value, "chosen in Prefect's form", "Prefect")
+            position = await switch_itinerary(
+                app, number, itinerary.value, "chosen in Prefect's form", who_started(started_by)
+            )
         outcome = await run_steps_in_tasks(app, position.migration_id)
         position = await app.queries.positions.get(position.migration_id)
         now = await app.queries.now()

@@ -9,7 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import WaveArtifacts
-from flows.common import WaveName, errors_as_failed_state, log_lines, open_flow_app, run_in_task, who_started
+from flows.common import StartedBy, WaveName, errors_as_failed_state, log_lines, open_flow_app, run_in_task, who_started
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.operations.waves import begin_wave
@@ -37,6 +37,7 @@ async def run_wave(
     parts: Annotated[int, Field(ge=1)] = 1,
     patience_s: Annotated[float, Field(ge=0, le=3600)] = PATIENCE_S,
     gate_min: Annotated[int, Field(ge=0, le=DAY_MIN)] = GATE_MIN,
+    started_by: StartedBy = "",
 ) -> Any:
     """Move the numbers of a wave as far as they can go now. Safe to run again at any time, next to other runs of it.
 
@@ -46,11 +47,12 @@ async def run_wave(
         parts: Into how many runs the wave is cut; a run may have 500 numbers.
         patience_s: Go on while a number comes due within so many seconds, from 0 to 3600.
         gate_min: Stay while numbers are held at their gate, from 0 to 1440 minutes, to hear a release within seconds.
+        started_by: Your name, for the record of who began the wave.
 
     """
     async with open_flow_app() as app:
         await _check_parts(app, wave, part, parts)
-        row = await begin_wave(app, wave, who_started())
+        row = await begin_wave(app, wave, who_started(started_by))
         async with WaveArtifacts(app, wave, row.id) as artifacts:
             loop = WaveLoop(
                 app,

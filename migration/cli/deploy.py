@@ -54,8 +54,14 @@ def _print(document: dict[str, Any]) -> None:
     for name in document["deployments"]:
         print_line(f"deployment   {name}")
     for run in document["wave_runs"]:
-        print_line(f"schedule     wave {run['wave']}, part {run['part'] + 1} of {run['parts']}, at {run['at']}")
+        print_line(f"schedule     {_part(run)}, at {run['at']} ({run['local']})")
+    for run in document["late_runs"]:
+        print_line(f"run now      {_part(run)}, was due at {run['local']}")
     for reason in document["not_scheduled"].values():
         print_line(f"no schedule  {reason}")
     print_line(f"file         {document['file']}")
     print_line("Next: `cutover worker` on every machine that is to move numbers.")
+
+
+def _part(run: dict[str, Any]) -> str:
+    return f"wave {run['wave']}, part {run['part'] + 1} of {run['parts']}"

@@ -14,7 +14,7 @@ from migration.operations.codes import enter_code
 from state.enums import Party, Status
 from state.rows import Position
 
-FORM = "enter-code/cutover"
+FORM = "enter-code/enter-code"
 # Seconds after which a person who has filled in the form, and sees no effect, types the code in a terminal instead.
 FORM_TAKES_S = 60
 

@@ -32,7 +32,7 @@ FLEET_PER_MOVED = 8
 KINDS = "healthy,healthy,no_backup"
 MIN_NUMBERS = 6
 SWITCHES = ("register_seconds=2", "read_lag_s=1", "code_delay_s=1")
-RUN_WAVE = "run-wave/cutover"
+RUN_WAVE = "run-wave/run-wave"
 
 
 @dataclass
@@ -108,7 +108,7 @@ class DemoRun:
         for position in board:
             if self._needs_switch(position):
                 parameters = {"number": position.ref, "itinerary": "CODE_AFTER"}
-                self.switch_runs[position.ref] = await prefect.start("migrate-number/cutover", parameters)
+                self.switch_runs[position.ref] = await prefect.start("migrate-number/migrate-number", parameters)
                 choice = f"{position.ref} goes by CODE_AFTER, chosen in Prefect's form"
                 self.print_event(f"operator  {choice}: its code was refused")
 

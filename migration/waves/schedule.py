@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from state.enums import WaveState
 from state.rows import Position, WaveRow
@@ -29,8 +30,18 @@ class ScheduledRun:
 
     @property
     def slug(self) -> str:
-        """The name of the schedule. It contains the wave's id, because the wave's name may contain any character."""
-        return f"{WAVE_SLUG}{self.wave_id}-part-{self.part}"
+        """The name of the schedule, with the wave's own time and zone: the schedule itself is in UTC.
+
+        It contains the wave's id, because the wave's name may contain any character.
+        """
+        local = self.at.astimezone(ZoneInfo(self.time_zone))
+        zone = self.time_zone.replace("/", "-")
+        return f"{WAVE_SLUG}{self.wave_id}-part-{self.part}-{local:%Y-%m-%d-%H%M}-{zone}"
+
+    @property
+    def local_time(self) -> str:
+        """The wave's own time with its zone, as people read it."""
+        return f"{self.at.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M} {self.time_zone}"
 
 
 def part_count(numbers: int) -> int:
@@ -40,12 +51,28 @@ def part_count(numbers: int) -> int:
 
 def scheduled_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> tuple[ScheduledRun, ...]:
     """Runs that are still to come. A wave that has ended, or whose window has begun, needs no schedule."""
+    to_come = [row for row in waves if row.state in (WaveState.PLANNED, WaveState.RUNNING) and needs_schedule(row, now)]
+    return _runs_of(to_come, board)
+
+
+def late_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> tuple[ScheduledRun, ...]:
+    """Runs of waves whose window is open and that nobody has begun: no schedule will begin them any more."""
+    return _runs_of([row for row in waves if is_late(row, now)], board)
+
+
+def is_late(row: WaveRow, now: datetime) -> bool:
+    """Its window has begun and is not over, and no run has begun it."""
+    if row.state != WaveState.PLANNED or row.window_start is None or row.window_start > now:
+        return False
+    return row.window_end is None or row.window_end > now
+
+
+def _runs_of(waves: Sequence[WaveRow], board: Sequence[Position]) -> tuple[ScheduledRun, ...]:
     live_numbers = Counter(position.wave for position in board if position.ended_at is None)
     return tuple(
         ScheduledRun(row.id, row.name, part, part_count(row.numbers), row.window_start, row.time_zone)
         for row in waves
-        if row.state in (WaveState.PLANNED, WaveState.RUNNING)
-        if row.window_start is not None and row.window_start > now and live_numbers[row.name]
+        if row.window_start is not None and live_numbers[row.name]
         for part in range(part_count(row.numbers))
     )
 

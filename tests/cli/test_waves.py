@@ -448,7 +448,6 @@ def test_deploy_names_the_waves_without_a_schedule(make_operator: MakeOperator) 
 
     unscheduled = operator.with_app(read_unscheduled)
     assert unscheduled == {
-        "begun": "the window of wave begun has begun; `cutover run begun` goes on with it",
         "over": 'the window of wave over ended at 2025-09-01 10:00 UTC; `cutover plan over --to "YYYY-MM-DD HH:MM"` '
         "gives it more time",
         "open": "wave open has no start; `cutover run open` begins it",

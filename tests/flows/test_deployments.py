@@ -9,7 +9,7 @@ import yaml
 from prefect.cli.deploy._models import PrefectYamlModel
 
 from flows.deployments import FLOWS, prefect_yaml, write_prefect_file
-from migration.waves.schedule import ScheduledRun, part_count, scheduled_runs
+from migration.waves.schedule import ScheduledRun, late_runs, part_count, scheduled_runs
 from state.enums import WaveState
 from state.rows import WaveRow
 
@@ -84,16 +84,19 @@ def test_prefect_can_parse_the_file(tmp_path: Any) -> None:
     assert parsed.pull == []
 
 
-def test_a_wave_is_scheduled_in_parts_at_its_own_local_time() -> None:
+def test_a_wave_is_scheduled_in_parts_in_utc_with_its_own_time_in_the_name() -> None:
     planned = scheduled_runs([WAVE], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
     schedules = deployment_of("run-wave", planned)["schedules"]
     assert [schedule["parameters"] for schedule in schedules] == [
         {"wave": "Night, one", "part": 0, "parts": 2},
         {"wave": "Night, one", "part": 1, "parts": 2},
     ]
-    assert {schedule["timezone"] for schedule in schedules} == {"America/Sao_Paulo"}
-    assert all("DTSTART:20261123T190000" in schedule["rrule"] for schedule in schedules)  # 22:00 UTC
-    assert [schedule["slug"] for schedule in schedules] == ["wave-3-part-0", "wave-3-part-1"]
+    assert {schedule["timezone"] for schedule in schedules} == {"UTC"}
+    assert all("DTSTART:20261123T220000" in schedule["rrule"] for schedule in schedules)
+    assert [schedule["slug"] for schedule in schedules] == [
+        "wave-3-part-0-2026-11-23-1900-America-Sao_Paulo",
+        "wave-3-part-1-2026-11-23-1900-America-Sao_Paulo",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,41 @@ def test_prefect_computes_the_same_moment(start: datetime, zone: str) -> None:
     planned = scheduled_runs([wave], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
     run_schedule = deployment_of("run-wave", planned)["schedules"][0]
     schedule = RRuleSchedule(rrule=run_schedule["rrule"], timezone=run_schedule["timezone"])
+    assert run_schedule["timezone"] == "UTC"
     assert [moment.astimezone(UTC) for moment in schedule.to_rrule()] == [start]
+
+
+OPEN = {"window_start": NOW - timedelta(minutes=1)}
+
+
+@pytest.mark.parametrize("end", [None, NOW + timedelta(hours=1)])
+def test_a_wave_that_is_found_late_in_its_window_is_run(end: datetime | None) -> None:
+    wave = replace(WAVE, window_start=NOW - timedelta(minutes=1), window_end=end)
+    late = late_runs([wave], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
+    assert [(run.wave, run.part, run.parts) for run in late] == [("Night, one", 0, 2), ("Night, one", 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "numbers"),
+    [
+        ({}, [WaveNumber(WAVE.name)]),
+        (OPEN | {"window_end": NOW}, [WaveNumber(WAVE.name)]),
+        (OPEN | {"state": WaveState.RUNNING}, [WaveNumber(WAVE.name)]),
+        (OPEN | {"state": WaveState.HELD}, [WaveNumber(WAVE.name)]),
+        (OPEN | {"state": WaveState.STOPPED}, [WaveNumber(WAVE.name)]),
+        (OPEN, [WaveNumber(WAVE.name, NOW)]),
+        ({"window_start": None}, [WaveNumber(WAVE.name)]),
+    ],
+    ids=["still to come", "over", "begun", "held", "stopped", "its numbers have ended", "no start"],
+)
+def test_no_other_wave_is_run_by_a_deploy(change: dict[str, Any], numbers: list[WaveNumber]) -> None:
+    assert late_runs([replace(WAVE, **change)], numbers, NOW) == ()  # type: ignore[arg-type]
+
+
+def test_each_deployment_is_named_after_what_it_does() -> None:
+    names = [deployment["name"] for deployment in prefect_yaml(())["deployments"]]
+    assert names == list(FLOWS)
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,10 @@ async def test_a_blocked_number_is_not_completed(environment: FlowEnvironment) -
 
 async def test_a_wave_runs_a_task_for_each_number(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--kinds", "healthy,no_backup", "--numbers", "2")
-    state = await run_wave("demo", patience_s=0, gate_min=0, return_state=True)
+    state = await run_wave("demo", patience_s=0, gate_min=0, started_by="Ana", return_state=True)
     assert (state.type, state.name) == (StateType.COMPLETED, "Unfinished")
+    async with environment.app() as app:
+        assert "Ana (Prefect)" in [event.by for event in await app.queries.waves.events("demo")]
     assert state.message == "1 of 2 numbers are at their end"
     assert (await run_of(state)).name == "wave demo"
     sides = {position.ref: position.side for position in await environment.positions()}

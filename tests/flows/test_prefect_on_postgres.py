@@ -32,7 +32,7 @@ numbers: [{kind: healthy, count: 7}, {kind: no_backup}]
 """
 NUMBERS = 8
 PARTS = 2
-FORM = "enter-code/cutover"
+FORM = "enter-code/enter-code"
 WITHIN_S = 120
 
 
@@ -89,7 +89,7 @@ async def test_a_wave_with_prefect_on_postgresql(
 
 async def start_wave(api: PrefectApi) -> list[str]:
     parameters = {"wave": WAVE, "parts": PARTS, "patience_s": 20, "gate_min": 0}
-    return [await api.start("run-wave/cutover", parameters | {"part": part}) for part in range(PARTS)]
+    return [await api.start("run-wave/run-wave", parameters | {"part": part}) for part in range(PARTS)]
 
 
 async def final_states(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]]:

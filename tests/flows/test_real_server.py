@@ -71,14 +71,14 @@ def dump_prefect(environment: FlowEnvironment) -> str:
 
 
 async def test_a_healthy_number_moves(environment: FlowEnvironment, api: PrefectApi) -> None:
-    run = await ended(api, "migrate-number/cutover", number="N-0001")
+    run = await ended(api, "migrate-number/migrate-number", number="N-0001")
     assert state(run) == ("COMPLETED", "Completed")
     assert run["name"] == "migrate N-0001"
     assert {position.ref: position.side for position in await environment.positions()}["N-0001"] is Side.CLOUD
 
 
 async def test_preflight(api: PrefectApi) -> None:
-    run = await ended(api, "preflight/cutover")
+    run = await ended(api, "preflight/preflight")
     assert (run["state_type"], run["name"]) == ("COMPLETED", "preflight all")
 
 
@@ -89,12 +89,12 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(
         board = {position.ref: position for position in await app.queries.positions.board()}
         wave = NewWave("night", window_start=datetime.now(UTC) - timedelta(minutes=1))
         await app.ledger.waves.create(wave, [board["N-0002"].migration_id, board["N-0003"].migration_id])
-    run = await ended(api, "run-wave/cutover", wave="night", patience_s=5, gate_min=0)
+    run = await ended(api, "run-wave/run-wave", wave="night", patience_s=5, gate_min=0)
     assert state(run) == ("COMPLETED", "Unfinished")
     assert run["name"] == "wave night"
 
     code = await environment.newest_code(board["N-0002"].e164)
-    run = await ended(api, "enter-code/cutover", number="N-0002", code=code)
+    run = await ended(api, "enter-code/enter-code", number="N-0002", code=code)
     assert (*state(run), run["name"]) == ("COMPLETED", "Completed", "enter code N-0002")
     await wait_for(lambda: last_event_is_stored(api, run), "the run's events are stored", within_s=ENDS_WITHIN_S)
     dump = dump_prefect(environment)
@@ -102,7 +102,7 @@ async def test_a_wave_with_a_code_that_is_nowhere_in_prefects_database(
     assert code not in dump
     assert all(position.e164 not in dump for position in board.values())
 
-    run = await ended(api, "run-wave/cutover", wave="night", patience_s=30, gate_min=0)
+    run = await ended(api, "run-wave/run-wave", wave="night", patience_s=30, gate_min=0)
     assert state(run) == ("COMPLETED", "Completed")
     assert {position.ref: position.side for position in await environment.positions()}["N-0002"] is Side.CLOUD
 
@@ -134,16 +134,47 @@ async def test_schedules_come_and_go_with_the_waves(environment: FlowEnvironment
         wave_id = (await app.queries.waves.get("later")).id
     document = json.loads((await environment.stack.cutover("deploy", "--json")).splitlines()[-1])
     assert [run["wave"] for run in document["wave_runs"]] == ["later"]
-    assert await schedules(api, "run-wave/cutover") == [f"wave-{wave_id}-part-0"]
-    assert await schedules(api, "sweep/cutover") == ["sweep"]
+    (slug,) = await schedules(api, "run-wave/run-wave")
+    assert slug.startswith(f"wave-{wave_id}-part-0-")
+    assert slug.endswith("-Asia-Kolkata")
+    assert await schedules(api, "sweep/sweep") == ["sweep"]
     async with environment.app() as app:
         await app.ledger.waves.set_state("later", WaveState.STOPPED, allowed=[WaveState.PLANNED])
     await environment.stack.cutover("deploy")
-    assert await schedules(api, "run-wave/cutover") == []
+    assert await schedules(api, "run-wave/run-wave") == []
+
+
+async def test_a_deploy_runs_a_wave_whose_window_has_begun(environment: FlowEnvironment, api: PrefectApi) -> None:
+    """Nobody was there at its start: no schedule would begin it any more."""
+    async with environment.app() as app:
+        board = await app.queries.positions.board()
+        late = NewWave("late", window_start=datetime.now(UTC) - timedelta(minutes=5), time_zone="Asia/Kolkata")
+        await app.ledger.waves.create(late, [board[3].migration_id])
+    former = await _deployment_of_an_earlier_version(api)
+    document = json.loads((await environment.stack.cutover("deploy", "--json")).splitlines()[-1])
+    assert [run["wave"] for run in document["late_runs"]] == ["late"]
+    assert former not in await _deployment_ids(api)
+
+    async def has_begun() -> bool:
+        async with environment.app() as app:
+            return bool((await app.queries.waves.get("late")).state != WaveState.PLANNED)
+
+    await wait_for(has_begun, "the late wave has begun", within_s=ENDS_WITHIN_S)
+
+
+async def _deployment_of_an_earlier_version(api: PrefectApi) -> str:
+    """All deployments had one name, and this one's schedule would start a second sweep."""
+    flow_id = (await api.ask("GET", "/deployments/name/sweep/sweep"))["flow_id"]
+    body = {"name": "cutover", "flow_id": flow_id, "work_pool_name": "cutover"}
+    return str((await api.ask("POST", "/deployments/", body))["id"])
+
+
+async def _deployment_ids(api: PrefectApi) -> list[str]:
+    return [str(row["id"]) for row in await api.ask("POST", "/deployments/filter", {})]
 
 
 async def test_the_server_has_the_limits(api: PrefectApi) -> None:
-    deployments = {flow: await api.ask("GET", f"/deployments/name/{flow}/cutover") for flow in FLOWS}
+    deployments = {flow: await api.ask("GET", f"/deployments/name/{flow}/{flow}") for flow in FLOWS}
     limits = {flow: (shown["global_concurrency_limit"] or {}).get("limit") for flow, shown in deployments.items()}
     expected = {"migrate-number": 10, "run-wave": None, "sweep": 1, "enter-code": None, "back-to-onprem": 10}
     assert limits == expected | {"preflight": 1}
@@ -158,7 +189,7 @@ async def test_the_server_has_the_limits(api: PrefectApi) -> None:
 
 
 async def test_a_second_sweep_is_cancelled_not_queued(api: PrefectApi) -> None:
-    runs = [await api.start("sweep/cutover", {"patience_s": 0}) for _ in range(2)]
+    runs = [await api.start("sweep/sweep", {"patience_s": 0}) for _ in range(2)]
     for run in runs:
         await wait_for(lambda run=run: api.has_ended(run), "the sweep has ended", within_s=ENDS_WITHIN_S)  # type: ignore[misc]
     states = sorted([(await api.run(run))["state_type"] for run in runs])
@@ -167,7 +198,7 @@ async def test_a_second_sweep_is_cancelled_not_queued(api: PrefectApi) -> None:
 
 async def test_a_code_whose_run_never_begins_goes_with_the_run(environment: FlowEnvironment, api: PrefectApi) -> None:
     """By the commands of docs/prefect.md."""
-    deployment = await api.ask("GET", "/deployments/name/enter-code/cutover")
+    deployment = await api.ask("GET", "/deployments/name/enter-code/enter-code")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     later = {"type": "SCHEDULED", "state_details": {"scheduled_time": tomorrow}}
     body = {"parameters": {"number": "N-0004", "code": UNUSED_CODE}, "state": later}

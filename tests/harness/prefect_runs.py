@@ -17,6 +17,6 @@ async def last_event_is_stored(api: PrefectApi, run: dict[str, Any]) -> bool:
 
 async def set_sweeps_active(api: PrefectApi, *, active: bool) -> None:
     """Start or stop the schedule of sweeps, which would take numbers from under other tests."""
-    deployment = await api.ask("GET", "/deployments/name/sweep/cutover")
+    deployment = await api.ask("GET", "/deployments/name/sweep/sweep")
     for schedule in deployment["schedules"]:
         await api.ask("PATCH", f"/deployments/{deployment['id']}/schedules/{schedule['id']}", {"active": active})

@@ -55,7 +55,7 @@ async def page() -> AsyncIterator[Page]:
 
 async def stop_sweeps(api: PrefectApi) -> None:
     """Pause the schedule of `sweep`: a sweep could move the number while the forms are filled in."""
-    deployment = await api.ask("GET", "/deployments/name/sweep/cutover")
+    deployment = await api.ask("GET", "/deployments/name/sweep/sweep")
     for schedule in deployment["schedules"]:
         await api.ask("PATCH", f"/deployments/{deployment['id']}/schedules/{schedule['id']}", {"active": False})
 
@@ -65,7 +65,7 @@ async def stop_sweeps(api: PrefectApi) -> None:
 
 async def open_form(servers: ServersWithPages, api: PrefectApi, page: Page, flow: str) -> None:
     """Open the form of a deployment and wait for its fields."""
-    deployment = await api.ask("GET", f"/deployments/name/{flow}/cutover")
+    deployment = await api.ask("GET", f"/deployments/name/{flow}/{flow}")
     await page.goto(f"{servers.pages}/v2/deployments/deployment/{deployment['id']}/run")
     await field(page, "number").wait_for()
 
@@ -187,7 +187,7 @@ async def test_form_refuses_invalid_reference(servers: ServersWithPages, api: Pr
 
 
 async def test_form_refuses_value_out_of_range(servers: ServersWithPages, api: PrefectApi, page: Page) -> None:
-    deployment = await api.ask("GET", "/deployments/name/run-wave/cutover")
+    deployment = await api.ask("GET", "/deployments/name/run-wave/run-wave")
     await page.goto(f"{servers.pages}/v2/deployments/deployment/{deployment['id']}/run")
     await field(page, "wave").fill("night")
     parts = page.get_by_role("spinbutton", name="parts (Optional)")

@@ -126,12 +126,12 @@ async def crossings(
 async def test_a_number_that_serves_from_cloud_goes_back(
     stack: PrefectStack, api: PrefectApi, worker: ChildProcess
 ) -> None:
-    run = await ended(api, await api.start("migrate-number/cutover", {"number": FIRST}))
+    run = await ended(api, await api.start("migrate-number/migrate-number", {"number": FIRST}))
     assert (run["state"]["name"], run["name"]) == ("Completed", f"migrate {FIRST}")
     assert (await truth(stack))[FIRST]["side"] == "cloud"
     before = len(await calls(stack, FIRST))
 
-    run = await ended(api, await api.start("back-to-onprem/cutover", {"number": FIRST, "confirm": FIRST}))
+    run = await ended(api, await api.start("back-to-onprem/back-to-onprem", {"number": FIRST, "confirm": FIRST}))
     assert (run["state"]["name"], run["name"]) == ("Completed", f"back to On-Premises {FIRST}"), run["state"]
     after = (await truth(stack))[FIRST]
     assert (after["side"], after["platform"], after["instance"]) == ("on_premises", "ON_PREMISE", "connected")
@@ -147,7 +147,7 @@ async def test_a_hold_outlives_its_worker_and_the_server(
     stack: PrefectStack, api: PrefectApi, worker: ChildProcess
 ) -> None:
     await stack.cutover("plan", NIGHT, "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2")
-    await api.start("run-wave/cutover", {"wave": NIGHT})
+    await api.start("run-wave/run-wave", {"wave": NIGHT})
     await wait_until(lambda: at_the_gate(stack, IN_NIGHT), "all stand at the gate")
     assert await crossings(stack) == []
     await stack.cutover("release", NIGHT, "--canary")
@@ -158,7 +158,7 @@ async def test_a_hold_outlives_its_worker_and_the_server(
     worker.kill()
     await stack.restart_prefect()
     await stack.start_worker("worker-2", limit=5)
-    run = await ended(api, await api.start("run-wave/cutover", {"wave": NIGHT}))
+    run = await ended(api, await api.start("run-wave/run-wave", {"wave": NIGHT}))
     assert run["state_type"] == "FAILED"
     assert "wave night is held: the customer asked" in run["state"]["message"]
     assert len(await crossings(stack)) == 1
@@ -166,7 +166,7 @@ async def test_a_hold_outlives_its_worker_and_the_server(
 
 async def test_a_release_and_a_hold_are_heard_by_a_run_that_is_up(stack: PrefectStack, api: PrefectApi) -> None:
     await stack.cutover("release", NIGHT, "--canary")  # goes on, and no more of it crosses
-    run = await api.start("run-wave/cutover", {"wave": NIGHT})
+    run = await api.start("run-wave/run-wave", {"wave": NIGHT})
     await wait_until(lambda: is_up(api, run), "the run is up")
     await asyncio.sleep(HEARD_WITHIN.total_seconds())
     assert len(await crossings(stack)) == 1, "the canary alone"
