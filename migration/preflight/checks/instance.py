@@ -26,10 +26,10 @@ class InstanceCheck:
         except CredentialsRefused as exc:
             return CheckResult(self.name, Verdict.FAIL, f"{instance} refuses the login: {exc.details}", LOGIN_RUNBOOK)
         except MigrationError as exc:
-            needs_instance = number.state.itinerary in (ItineraryName.WITH_BACKUP, ItineraryName.CODE_FIRST)
-            verdict = Verdict.FAIL if needs_instance else Verdict.WARN
-            return CheckResult(self.name, verdict, f"{instance} does not answer: {exc}", DOWN_RUNBOOK)
+            return self._not_looked(number, f"{instance} does not answer: {exc}")
         reading = await number.onprem.reading()
+        if reading.kind is Reading.UNREACHABLE:
+            return self._not_looked(number, f"{instance} does not answer: {reading.detail}")
         if reading.kind is not Reading.SERVING:
             return CheckResult(self.name, Verdict.WARN, f"{instance} is {reading.kind}: {reading.detail}")
         if reading.expires_at is not None and reading.expires_at < number.now + WARN_BEFORE:
@@ -37,3 +37,8 @@ class InstanceCheck:
                 self.name, Verdict.WARN, f"{instance} expires at {reading.expires_at:%Y-%m-%d %H:%M} UTC"
             )
         return CheckResult(self.name, Verdict.PASS, f"{instance} is serving")
+
+    def _not_looked(self, number: Number, message: str) -> CheckResult:
+        """Nothing is known of the instance. An itinerary that does without it would succeed all the same."""
+        needs_instance = number.state.itinerary in (ItineraryName.WITH_BACKUP, ItineraryName.CODE_FIRST)
+        return CheckResult(self.name, Verdict.NOT_LOOKED if needs_instance else Verdict.WARN, message, DOWN_RUNBOOK)
