@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from migration.clients.commands import LONGEST_S, CommandResult, NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.http import HttpClient
 from migration.clients.onprem import OnPremApi
@@ -20,19 +21,20 @@ from migration.engine.executor import LEASE_MARGIN, READING
 from migration.engine.itineraries import ITINERARIES
 from migration.engine.step_run import SEND_WITHIN
 from migration.errors import MigrationError
+from migration.runtime import command_guard
+from migration.scrubbing.texts import as_safe
 from migration.steps.number import Number
 from migration.steps.outcomes import Intent
 from migration.steps.protocol import Step
 from state.enums import Promise
 from tests.harness.fake_clients import FakeSecrets
-from tests.harness.hand_made_number import make_code, make_intent, make_number, own_readings
+from tests.harness.hand_made_number import INSTANCE, make_code, make_intent, make_number, own_readings
 from tests.harness.virtual_time import VirtualClock, run_virtually
 
 SECRET = SecretStr("482913")
 BACKUP = json.dumps({"data": "blob", "password": "p4ss"})
 STEPS = {entry.name: entry.step for itinerary in ITINERARIES.values() for entry in itinerary.steps}
-BY_COMMAND = {"deregister_onprem", "start_onprem", "restart_onprem"}  # their longest time is the command's
-CALLING = sorted(name for name, step in STEPS.items() if name not in BY_COMMAND)
+CALLING = sorted(STEPS)
 INTENT: Intent = make_intent(
     {
         "route": "cloud",
@@ -44,6 +46,7 @@ INTENT: Intent = make_intent(
         "cert": "cert",
         "correlation": "smoke-1",
         "changes": {"about": "Hello"},
+        "command": "stop-client",
         "body": {"migration_id": 1, "event": "pause_sends", "epoch": 1, "deadline": "2026-01-01T00:00:00+00:00"},
     },
     {"pin": "112233", "backup": BACKUP, "password": "p4ss", "code": "905417"},
@@ -81,6 +84,14 @@ async def renews(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200 if login else 401, json={"users": [{"token": "t"}]} if login else {})
 
 
+class LongestCommand(NamedCommands):
+    """Ends when its guard would end it: after the longest time that may be named, as late as the guard may notice."""
+
+    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
+        await asyncio.sleep(LONGEST_S + command_guard._TICK_S)
+        return CommandResult(True, as_safe("done"))
+
+
 FAR_SIDES = [drips, is_silent, is_slow, renews]
 
 
@@ -97,8 +108,10 @@ def number_at(answer: Callable[[httpx.Request], Any], clock: VirtualClock, *, lo
             smoke_to="+15550100000",
             storage_region="BR",
             results={"snapshot": {"profile": {"about": "Hello"}}},
+            instance=INSTANCE,
         ),
         cloud=cloud,
+        commands=LongestCommand({}),
         shared=own_readings(cloud),
         onprem=OnPremApi(http(), "https://client.test", "admin", SECRET, session, "client-1"),
         hooks=TrafficHooks(http(), "https://senders.test/hook", SECRET),
