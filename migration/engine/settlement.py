@@ -4,7 +4,7 @@ Decided by reading both sides. Absence is believed late, because a call may stil
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,7 +78,7 @@ class Settlement:
         now, lag = run.number.now, run.contract.settles_after
         shows_by, last = refused_at(refusal) + lag, attempt.answer_due + lag
         try:
-            probe = await run.step.probe(run.number, intent)
+            probe = await run.step.probe(run.number, replace(intent, refused=True))
             if isinstance(probe, Done):
                 return advance(probe.evidence, "settled", attempt)
             sides = await self._read_sides(run.number) if now >= shows_by else None

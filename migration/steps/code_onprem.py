@@ -20,7 +20,9 @@ from state.enums import Party, Promise
 
 
 class RequestCodeOnPrem:
-    contract: ClassVar[StepContract] = StepContract(name="request_code_onprem", promise=Promise.AT_MOST_ONCE)
+    contract: ClassVar[StepContract] = StepContract(
+        name="request_code_onprem", promise=Promise.AT_MOST_ONCE, repeats_after=COOL_DOWN
+    )
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
         last = number.result_of(self.contract.name)
@@ -54,7 +56,7 @@ class RequestCodeOnPrem:
             return Done(
                 Evidence(dict(number.result_of(self.contract.name)))
             )  # passed a second time; the phone does not ring again
-        if intent is None:
+        if intent is None or intent.refused:  # asked for anew once the cool-down has passed
             return NotDone({"registered": False})
         return Done(Evidence(request_facts(intent, lost=True)))
 

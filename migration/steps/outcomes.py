@@ -136,7 +136,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A committed draft. `send_by` is in seconds on the boot-time clock; the transport sends nothing after it."""
+    """A committed draft. `send_by` is in seconds on the boot-time clock; the transport sends nothing after it.
+
+    `refused`: the call was answered "the service is not available", which a call that had its effect may be too.
+    """
 
     key: str
     facts: Mapping[str, Any]
@@ -144,3 +147,4 @@ class Intent:
     opened_at: datetime
     answer_due: datetime
     send_by: float
+    refused: bool = False

@@ -22,7 +22,9 @@ MOST_REQUESTS = 3
 
 
 class RequestCode:
-    contract: ClassVar[StepContract] = StepContract(name="request_code", promise=Promise.AT_MOST_ONCE)
+    contract: ClassVar[StepContract] = StepContract(
+        name="request_code", promise=Promise.AT_MOST_ONCE, repeats_after=COOL_DOWN
+    )
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
         last = number.result_of(self.contract.name)
@@ -54,7 +56,7 @@ class RequestCode:
             return Done(
                 Evidence(dict(number.result_of(self.contract.name)))
             )  # passed a second time; the phone does not ring again
-        if intent is None:
+        if intent is None or intent.refused:  # asked for anew once the cool-down has passed
             return NotDone({"verified": False})
         return Done(Evidence(request_facts(intent, lost=True)))
 

@@ -1,4 +1,4 @@
-"""Send one message from the number on Cloud. At most once: a lost answer may mean that it went out.
+"""Send one message from the number on Cloud. At most once: it may have gone out without an answer that says so.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/send-messages (no idempotency key)
 """
@@ -7,12 +7,14 @@ from typing import ClassVar
 
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.protocol import StepContract
+from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
 
 
 class SendSmoke:
-    contract: ClassVar[StepContract] = StepContract(name="send_smoke", promise=Promise.AT_MOST_ONCE)
+    contract: ClassVar[StepContract] = StepContract(
+        name="send_smoke", promise=Promise.AT_MOST_ONCE, repeats_after=READS_LAG
+    )
 
     async def check(self, number: Number) -> None:
         return None
@@ -25,7 +27,8 @@ class SendSmoke:
             return Done(Evidence({"sent": False, "why": "no recipient is named for smoke messages"}))
         if intent is None:
             return NotDone({"sent": False})
-        facts = {"sent": "unknown", "why": "the answer was lost; not sent again", **intent.facts}
+        why = "refused, and may have gone out all the same" if intent.refused else "the answer was lost"
+        facts = {"sent": "unknown", "why": f"{why}; not sent again", **intent.facts}
         return Done(Evidence(facts, message={"correlation": intent.facts["correlation"], "state": "unknown"}))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:

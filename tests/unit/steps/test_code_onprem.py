@@ -10,6 +10,7 @@ from migration.steps.code_onprem import RequestCodeOnPrem, VerifyCodeOnPrem
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Reopen, Waiting
 from migration.steps.protocol import AFTER_COMMAND, Step, StepContract
+from migration.steps.request_code import COOL_DOWN
 from state.enums import Party, Promise, Side
 from state.rows import FindingRow
 from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
@@ -54,7 +55,9 @@ def number_with(
 
 
 def test_contracts() -> None:
-    assert REQUEST.contract == StepContract(name="request_code_onprem", promise=Promise.AT_MOST_ONCE)
+    assert REQUEST.contract == StepContract(
+        name="request_code_onprem", promise=Promise.AT_MOST_ONCE, repeats_after=COOL_DOWN
+    )
     assert VERIFY.contract == StepContract(
         name="verify_code_onprem", promise=Promise.REPEATABLE, uses_code=True, repeats_after=AFTER_COMMAND
     )

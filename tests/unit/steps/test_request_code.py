@@ -9,7 +9,7 @@ from migration.clients.graph_models import CloudNumber
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Waiting
 from migration.steps.protocol import Step, StepContract
-from migration.steps.request_code import RequestCode
+from migration.steps.request_code import COOL_DOWN, RequestCode
 from state.enums import Party, Promise
 from state.rows import FindingRow
 from tests.harness.fake_clients import FakeGraph
@@ -48,7 +48,7 @@ def number_with(
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="request_code", promise=Promise.AT_MOST_ONCE)
+    assert STEP.contract == StepContract(name="request_code", promise=Promise.AT_MOST_ONCE, repeats_after=COOL_DOWN)
 
 
 # -- check

@@ -4,7 +4,7 @@ import pytest
 
 from migration.errors import OutcomeUnknown
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.send_smoke import SendSmoke
 from state.enums import Promise
 from tests.harness.fake_clients import FakeGraph
@@ -22,7 +22,7 @@ INTENT = make_intent({"correlation": "smoke-1"})
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="send_smoke", promise=Promise.AT_MOST_ONCE)
+    assert STEP.contract == StepContract(name="send_smoke", promise=Promise.AT_MOST_ONCE, repeats_after=READS_LAG)
 
 
 async def test_its_correlation_is_invented_before_the_call() -> None:
