@@ -35,6 +35,8 @@ class BackUp:
         if reading.kind is Reading.UNREACHABLE:
             with suppress(Transient):
                 await number.onprem.login()  # a password that is refused is mended otherwise than a host that is gone
+            # One reading without an answer is no reason to stop the number, or to go on without its backup.
+            raise Transient(f"the instance is unreachable: {reading.detail}")
         if reading.kind is not Reading.SERVING:
             return Blocked(f"the instance is {reading.kind}: {reading.detail}", NO_BACKUP_PAGE)
         return None
