@@ -12,7 +12,8 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
 from migration.app import App
-from migration.operations.wording import current_status, next_command, number_label, outage_text, reason_text
+from migration.operations.service_wording import outage_text, side_text
+from migration.operations.wording import current_status, next_command, number_label, reason_text
 from migration.scrubbing.texts import once_more
 
 PROGRESS_EVERY_S = 5.0
@@ -90,7 +91,7 @@ class WaveArtifacts:
             {
                 "number": number_label(position),
                 "itinerary": position.itinerary,
-                "side": position.side.value,
+                "side": side_text(position, now),
                 "status": current_status(position, now).value,
                 "outage": outage_text(position, now),
                 "why": once_more(reason_text(position, now) or ""),

@@ -41,6 +41,7 @@ from migration.settings import AdminSettings, Settings, read_admin_settings
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number, SmokeMessage
 from migration.steps.reading_cache import ReadingCache
+from migration.steps.service_log import ServiceLog
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
@@ -157,6 +158,7 @@ class NumberLoader:
             smoke=SmokeMessage(smoke.to, smoke.template, smoke.language),
             facts=await self._queries.fleet.field_facts(),
             randomness=self._randomness,
+            service=self._service_log(now),
         )
 
     def again(self, number: Number, position: Position, now: datetime) -> Number | None:
@@ -166,7 +168,18 @@ class NumberLoader:
         calls = self._clients.budget.of(position.app_id, position.waba_id, urgent=_is_urgent(position, now))
         cloud = number.cloud.counted_by(calls)
         shared = WabaReadings(self._clients.shared, cloud, position.profile_id, position.waba_id)
-        return replace(number, state=position, now=now, cloud=cloud, shared=shared, reading_cache=ReadingCache())
+        return replace(
+            number,
+            state=position,
+            now=now,
+            cloud=cloud,
+            shared=shared,
+            reading_cache=ReadingCache(),
+            service=self._service_log(now),
+        )
+
+    def _service_log(self, now: datetime) -> ServiceLog:
+        return ServiceLog(now, self._clients.shared.boot_time, self._clients.shared.boot_time())
 
 
 def _surroundings(position: Position) -> tuple[object, ...]:

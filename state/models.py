@@ -223,7 +223,8 @@ class MigrationTable(Base):
     # Set with the intent of a call that can take the number down, cleared by the reading that finds it in service.
     dark_since: Mapped[datetime | None]
     dark_by_us: Mapped[bool] = mapped_column(Boolean, default=False)
-    outage_seconds: Mapped[float | None]
+    outage_seconds: Mapped[float | None]  # at most: of all outages of this migration that have ended
+    outage_at_least: Mapped[float | None]
     crossed_at: Mapped[datetime | None]  # the point of no return
     paused_at: Mapped[datetime | None]
     sender_gap_seconds: Mapped[float | None]
@@ -258,6 +259,12 @@ class MigrationTable(Base):
     calls_kept_until: Mapped[datetime | None]
     # The epoch of the home in which both of its sides were read last; nothing that moves it is sent in a later one.
     read_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    # What readings have shown of its service, whatever its next step: `state/service.py`.
+    served_at: Mapped[datetime | None]
+    served_on: Mapped[str | None] = mapped_column(String(20))
+    dark_from: Mapped[datetime | None]
+    dark_until: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

@@ -102,6 +102,12 @@ class Position:
     ended_at: datetime | None
     sides_read: bool = True  # both sides were read in the home's present epoch, which a restore begins
     register_sent: bool = False  # a call of `register` for its phone number id is on record, of any migration
+    served_at: datetime | None = None  # these six: see `state/service.py`
+    served_on: Side | None = None
+    dark_from: datetime | None = None
+    dark_until: datetime | None = None
+    seen_at: datetime | None = None
+    outage_at_least: float | None = None
     home: str = ""  # identity of the home and mark of its epoch: announcements name it
 
 

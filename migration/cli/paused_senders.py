@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from migration.engine.sender_needs import owes_resume, pause_ends
-from migration.operations.wording import duration_text, number_label
+from migration.operations.service_wording import duration_text
+from migration.operations.wording import number_label
 from state.rows import Position
 
 

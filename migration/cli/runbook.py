@@ -13,11 +13,10 @@ from migration.cli.options import Json
 from migration.cli.output import print_json, print_line, print_table, stdout
 from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
+from migration.operations.service_wording import dark_since_text, outage_text, seen_at, shown_side
 from migration.operations.wording import (
-    dark_seconds,
     next_command,
     next_runbook,
-    outage_text,
     status_line,
     whose_move,
 )
@@ -91,11 +90,10 @@ def filled_in(text: str, position: Position, now: datetime) -> str:
 
 def _current_state(position: Position, now: datetime) -> list[str]:
     lines = [f"- {status_line(position, now)}."]
-    if position.side_read_at is not None:
-        lines.append(f"- Side {position.side}, read {position.side_read_at:%Y-%m-%d %H:%M:%S} UTC.")
-    if dark_seconds(position, now) is not None:
-        since = f"{position.dark_since:%Y-%m-%d %H:%M:%S}"
-        lines.append(f"- Outage: {outage_text(position, now)}, since {since} UTC.")
+    if (seen := seen_at(position)) is not None:
+        lines.append(f"- Side {shown_side(position)}, read {seen:%Y-%m-%d %H:%M:%S} UTC.")
+    if (since := dark_since_text(position, now)) is not None:
+        lines.append(f"- Outage: {outage_text(position, now)}, {since}.")
     if position.ended_at is None:
         itinerary = f"{position.itinerary} ({position.because})"
         lines.append(f"- On {itinerary}; the next move is of: {whose_move(position, now)}.")

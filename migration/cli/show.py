@@ -10,12 +10,12 @@ from migration.cli.output import print_fields, print_json, print_line, print_tab
 from migration.cli.session import open_cli_reader
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
+from migration.operations.service_wording import dark_since_text, outage_text, side_text
 from migration.operations.wave_wording import wave_event_document, wave_event_text
 from migration.operations.wording import (
     current_status,
     next_command_after_show,
     number_label,
-    outage_text,
     reason_text,
     whose_move,
 )
@@ -74,15 +74,16 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
 
 
 def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
-    side_read_at, until, gap = position.side_read_at, position.waiting_until, position.sender_gap_seconds
+    until, gap = position.waiting_until, position.sender_gap_seconds
     return {
-        "side": f"{position.side} (read {side_read_at:%Y-%m-%d %H:%M:%S} UTC)" if side_read_at else position.side,
+        "side": side_text(position, now),
         "status": current_status(position, now),
         "step": position.next_step,
         "why": reason_text(position, now),
         "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until and until > now else None,
         "whose move": whose_move(position, now),
         "outage": outage_text(position, now),
+        "service": dark_since_text(position, now),
         "sender gap": f"{gap:.1f} s" if gap is not None else None,
         "itinerary": f"{position.itinerary}: {position.because}",
         "wave": f"{position.wave}, in its canary" if position.canary else position.wave,

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.app import HomeReader
 from migration.cli.exit_codes import ExitCode, run_verb
 from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json, ShowNumbers
@@ -16,6 +15,14 @@ from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.session import open_cli_reader
 from migration.engine.sender_needs import owes_resume
+from migration.operations.service_wording import (
+    dark_seconds,
+    dark_since_text,
+    outage_text,
+    service_document,
+    shown_side,
+    side_text,
+)
 from migration.operations.wave_wording import (
     canary_text,
     next_wave_command,
@@ -25,13 +32,12 @@ from migration.operations.wave_wording import (
 )
 from migration.operations.wording import (
     current_status,
-    dark_seconds,
     next_command,
-    outage_text,
     reason_text,
     whose_move,
 )
 from migration.scrubbing.masking import masked
+from state.queries.queries import Queries
 from state.rows import Position, WaveEventRow, WaveRow
 
 SIDE_NAMES = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
@@ -61,9 +67,9 @@ def status(
 
 async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     async with open_cli_reader() as reader:
-        fleet = await _read_fleet(reader, wave)
+        fleet = await read_fleet(reader.queries, wave)
     if as_json:
-        document = home_fields(reader.settings, reader.home) | _document(fleet, show_numbers)
+        document = home_fields(reader.settings, reader.home) | fleet_document(fleet, show_numbers)
         print_json(document, show_numbers=show_numbers)
     else:
         print_home(reader.settings, reader.home, as_json=as_json)
@@ -74,23 +80,24 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
     return ExitCode.NOT_ALL_MOVED if still_paused else ExitCode.DONE
 
 
-async def _read_fleet(reader: HomeReader, wave: str | None) -> Fleet:
-    """Raises NotFound for an unknown wave."""
+async def read_fleet(queries: Queries, wave: str | None) -> Fleet:
+    """All that `status` shows. Raises NotFound for an unknown wave."""
     if wave is not None:
-        await reader.queries.waves.get(wave)
-    waves = [row for row in await reader.queries.waves.all() if wave in (None, row.name)]
+        await queries.waves.get(wave)
+    waves = [row for row in await queries.waves.all() if wave in (None, row.name)]
     return Fleet(
-        board=await reader.queries.positions.board(wave=wave),
-        without_migration=await reader.queries.fleet.without_migration() if wave is None else (),
+        board=await queries.positions.board(wave=wave),
+        without_migration=await queries.fleet.without_migration() if wave is None else (),
         waves=waves,
-        wave_events={row.name: await reader.queries.waves.events(row.name) for row in waves},
-        halted_profiles=[row for row in await reader.queries.fleet.profiles() if row["halted_at"] is not None],
-        paused=[row for row in await reader.queries.positions.paused() if wave in (None, row.wave)],
-        now=await reader.queries.now(),
+        wave_events={row.name: await queries.waves.events(row.name) for row in waves},
+        halted_profiles=[row for row in await queries.fleet.profiles() if row["halted_at"] is not None],
+        paused=[row for row in await queries.positions.paused() if wave in (None, row.wave)],
+        now=await queries.now(),
     )
 
 
-def _document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
+def fleet_document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
+    """What `status --json` prints, but for the home."""
     return {
         "now": fleet.now,
         "numbers": [number_document(position, fleet.now, show_numbers) for position in fleet.board],
@@ -124,12 +131,9 @@ def number_document(position: Position, now: datetime, show_numbers: bool) -> di
         "canary": position.canary,
         "hold": position.hold,
         "itinerary": position.itinerary,
-        "side": position.side,
         "status": current_status(position, now),
         "next_step": position.next_step,
-        "dark_s": dark_seconds(position, now),
-        "dark_by_us": position.dark_by_us,
-        "outage_s": position.outage_seconds,
+        **service_document(position, now),
         "sender_gap_s": position.sender_gap_seconds,
         "on": whose_move(position, now),
         "until": position.waiting_until,
@@ -167,7 +171,7 @@ def _print_numbers(fleet: Fleet, show_numbers: bool) -> None:
             position.ref,
             _shown_number(position, show_numbers),
             position.itinerary,
-            position.side.value,
+            side_text(position, now),
             current_status(position, now).value,
             position.next_step or "-",
             outage_text(position, now),
@@ -196,9 +200,12 @@ def _print_wave(row: WaveRow, fleet: Fleet) -> None:
 
 
 def _print_totals(fleet: Fleet) -> None:
-    counts = Counter(position.side.value for position in fleet.board)
+    counts = Counter(shown_side(position).value for position in fleet.board)
     sides = ", ".join(f"{count} on {SIDE_NAMES.get(side, side)}" for side, count in counts.items())
     dark = [
         position for position in fleet.board if position.dark_by_us and dark_seconds(position, fleet.now) is not None
     ]
     print_line(f"{count_text(len(fleet.board))}: {sides or 'none'}. Dark by us: {len(dark)}.")
+    for position in fleet.board:
+        if (since := dark_since_text(position, fleet.now)) is not None:
+            print_line(f"{position.ref} {since}")

@@ -7,7 +7,8 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from migration.operations.wording import next_command, number_label, outage_text
+from migration.operations.service_wording import outage_text, shown_side
+from migration.operations.wording import next_command, number_label
 from state.enums import Status
 from state.rows import Position
 
@@ -84,7 +85,7 @@ def table_rows(result: DemoResult) -> list[tuple[str, ...]]:
         (
             number_label(position),
             position.itinerary,
-            position.side.value,
+            shown_side(position).value,
             outage_text(position, result.now),
             next_command(position, result.now),
             (position.reason or "") if position.ended_at is None else "",

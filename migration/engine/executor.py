@@ -172,11 +172,13 @@ class StepExecutor:
         itinerary = itinerary_named(position.itinerary)
         entry, lease = itinerary.at(position.next_step or ""), replace(lease, version=position.version)
         kept = self._kept.take(lease, position.version)
-        number = self._numbers.again(kept, position, lease.now) if kept is not None else None
-        if number is not None:
-            return StepRun(itinerary, entry, lease, number)
-        number = await self._numbers.load(position, lease.now)
-        return StepRun(itinerary, entry, lease, number, await self._queries.records.open_attempt(lease.migration_id))
+        number, attempt = self._numbers.again(kept, position, lease.now) if kept is not None else None, None
+        if number is None:
+            number = await self._numbers.load(position, lease.now)
+            attempt = await self._queries.records.open_attempt(lease.migration_id)
+        run = StepRun(itinerary, entry, lease, number, attempt)
+        run.number.service.doubt = run.doubt()
+        return run
 
     async def _record(self, run: StepRun, decision: Decision) -> Outcome:
         """Raises Outdated only before a call: what a call was answered is recorded whatever arrived meanwhile."""
@@ -315,6 +317,7 @@ class StepExecutor:
             announcement=draft.announcement,
             closes=closes,
             witnesses=witnesses,
+            service=run.service(),
         )
         try:
             attempt = await self._ledger.attempts.open(run.lease, new)
@@ -323,6 +326,7 @@ class StepExecutor:
         except GateClosed as exc:
             return Decision(Held(str(exc)))
         run.attempt, run.called = attempt, True
+        run.number.service.doubt = run.doubt()
         run.write_by = send_by + (contract.longest_call + LEASE_MARGIN).total_seconds()
         log_transition(run, "intent", f"its call may leave within {SEND_WITHIN.total_seconds():g} s")
         if self._stop.requested and run.entry.changes_side and state.crossed_at is None:

@@ -38,11 +38,13 @@ from state.ledger.changes import (
     SecretSealed,
     SendersPaused,
     SendersResumed,
+    ServiceSeen,
     SideRead,
     SideRestored,
 )
 from state.ledger.moves import Move, Moves
 from state.rows import Lease, SealedSecret
+from state.service import ended_outage, service_of_row
 
 HELD_AGAIN = timedelta(seconds=60)
 
@@ -108,7 +110,7 @@ class StepRecorder:
         to = run.itinerary.after(step)
         changes: list[Change] = [
             *_closing(run, closing),
-            *_side(run, evidence.side),
+            *_side_and_service(run, evidence.side),
             *([OutsideSettled()] if run.entry.changes_side else []),
             *([ResultFound(evidence.facts, evidence.fresh_from)] if outcome.event != "still_good" else []),
             *(SecretSealed(owner, secret) for secret in sealed),
@@ -164,7 +166,7 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
     tries = run.number.state.tries + 1 if decision.failed else 0
     changes = (
         *_closing(run, decision.closing),
-        *_side(run, decision.side),
+        *_side_and_service(run, decision.side),
         *_consequences(run, outcome, decision.note),
         *decision.changes,
     )
@@ -241,17 +243,23 @@ def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
         yield EpochRaised()
 
 
-def _side(run: StepRun, side: Side | None) -> Iterator[Change]:
+def _side_and_service(run: StepRun, side: Side | None) -> Iterator[Change]:
+    """The side that was read, and what all readings of this pass show of the number's service."""
+    read = _side(run, side)
+    before, after = service_of_row(run.number.state), run.service(read.side if read is not None else None)
+    if read is not None:
+        yield read
+    if after != before:
+        yield ServiceSeen(after, ended_outage(before, after))
+
+
+def _side(run: StepRun, side: Side | None) -> SideRead | None:
     """A step that cannot move the number takes no side away: its readings may be stale."""
-    state = run.number.state
     serves = side in (Side.CLOUD, Side.ON_PREMISES)
-    resolves = run.contract.reads_side and (serves or state.side is Side.UNKNOWN)
+    resolves = run.contract.reads_side and (serves or run.number.state.side is Side.UNKNOWN)
     if side is None or not (run.entry.changes_side or resolves):
-        return
-    outage = None
-    if serves and state.dark_by_us and state.dark_since is not None:
-        outage = max((run.number.now - state.dark_since).total_seconds(), 0.0)
-    yield SideRead(side, outage_seconds=outage, undone=serves and side is not run.itinerary.goes_to)
+        return None
+    return SideRead(side, undone=serves and side is not run.itinerary.goes_to)
 
 
 def _event_kind(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, closing: Closing | None) -> str:

@@ -7,8 +7,10 @@ from migration.engine.itineraries import Itinerary, ItineraryStep
 from migration.steps.number import Number
 from migration.steps.protocol import Step, StepContract
 from migration.steps.reading_cache import ReadingCache
+from migration.steps.service_log import Doubt
 from state.enums import Side
 from state.rows import Lease, OpenAttempt
+from state.service import Service, Sighting, follow, service_of_row
 
 # From the moment an intent is measured to the moment its first byte may leave, or its command may begin.
 SEND_WITHIN = timedelta(seconds=5)
@@ -59,6 +61,30 @@ class StepRun:
         """The number from now on. Discards cached readings: a call may have changed what they show."""
         self.number = replace(self.number, now=now, reading_cache=ReadingCache())
         return self.number
+
+    def doubt(self) -> Doubt:
+        """What Graph may show wrongly by now: what was before the last call of this itinerary that moved the number."""
+        moving = [entry.step.contract for entry in self.itinerary.before(self.entry.name) if entry.changes_side]
+        if self.entry.changes_side and self.attempt is not None:
+            moving.append(self.contract)
+        lagging = [contract.moves_to for contract in moving if contract.budget is not None]  # calls to Graph
+        match lagging[-1:]:
+            case [Side.CLOUD]:
+                return Doubt.ABSENCE
+            case [Side.NEITHER]:
+                return Doubt.PRESENCE
+            case _:
+                return Doubt.NOTHING
+
+    def service(self, decided: Side | None = None) -> Service:
+        """What is known of the number's service by all readings of this pass. `decided`: the side that they prove."""
+        state, known = self.number.state, service_of_row(self.number.state)
+        used = state.instance is not None
+        known = follow(known, self.number.service.sightings, in_use=used)
+        shown = known.served_on if known.dark_from is None else Side.NEITHER
+        if decided in (None, Side.UNKNOWN, shown):
+            return known
+        return follow(known, [Sighting(decided, self.number.now, self.number.time())], in_use=used)
 
     def on_side(self, side: Side) -> Number:
         """The number with the side that was just read."""

@@ -17,8 +17,10 @@ from migration.errors import MigrationError, Rejected, Transient
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
 from migration.scrubbing.masking import masked
+from state.enums import Side
 from state.ledger.ledger import Ledger
 from state.phone_spelling import is_same_number
+from state.service import Service, Sighting, follow
 
 MAX_CONCURRENT = 20
 
@@ -114,6 +116,7 @@ class Census:
             return CensusResult(target.ref, target.e164, NotLooked(reason), None, "not read")
 
     async def _run_one(self, number: CensusNumber, by: str) -> CensusResult:
+        begun = self._now()
         readings = await self.read_sides(number)
         choice = choose_itinerary(readings, self._now(), number.forced)
         onprem = readings.onprem.kind.value if readings.onprem is not None else "no instance"
@@ -129,8 +132,15 @@ class Census:
             because=choice.reason + _spelling(number),
             side=choice.side,
             dark_since=self._now() if choice.dark_on_arrival else None,
+            service=self._service(choice, begun),
         )
         return CensusResult(number.ref, number.e164, choice, migration_id, onprem)
+
+    def _service(self, choice: ItineraryChoice, begun: datetime) -> Service:
+        """A number that is on neither side was in use before, unless it is new: nobody has lost a new one."""
+        if choice.side is Side.NEITHER and not choice.dark_on_arrival:
+            return Service(seen_at=begun)
+        return follow(Service(), [Sighting(choice.side, begun, self._now())])
 
     async def read_sides(self, number: CensusNumber) -> NumberReadings:
         """Changes nothing. If the instance serves, a trial backup is made and discarded."""

@@ -7,6 +7,7 @@ and OperationRefused, Conflict or LeaseLost if the state does not allow the chan
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -32,6 +33,7 @@ from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
 from state.phone_spelling import plain_digits
 from state.rows import Position
+from state.service import service_of_row
 
 # For a number that waits for a code: the step that requests another one.
 PIN_PATTERN = re.compile(r"[0-9]{6}")
@@ -214,6 +216,7 @@ async def begin_new_migration(app: App, position: Position, itinerary: Itinerary
         first=itinerary.first,
         because=because,
         side=side,
+        service=replace(service_of_row(position), outage_at_least=None, outage_seconds=None),
         in_wave=False,
         after=position.migration_id,
     )

@@ -6,9 +6,10 @@ Pure functions: `now` is the database's time, aware, in UTC.
 from datetime import datetime
 
 from migration.engine.itineraries import ItineraryName
+from migration.operations.service_wording import shown_side
 from migration.operations.wave_wording import extend_window_command
 from migration.scrubbing.masking import masked
-from state.enums import Party, Released, Side, Status, WaveState
+from state.enums import Party, Released, Status, WaveState
 from state.rows import Position
 
 NO_COMMAND = "-"
@@ -48,38 +49,6 @@ def reason_text(position: Position, now: datetime) -> str | None:
     if wait_is_over(position, now):
         return "its wait has ended; nobody is working on it"
     return None if position.status in (Status.READY, Status.RUNNING) else position.reason
-
-
-def dark_seconds(position: Position, now: datetime) -> float | None:
-    """Seconds since the number may have been on neither side; None while it is on one side, or was never in use."""
-    if position.dark_since is None or position.side in (Side.CLOUD, Side.ON_PREMISES) or never_in_use(position):
-        return None
-    return max((now - position.dark_since).total_seconds(), 0.0)
-
-
-def never_in_use(position: Position) -> bool:
-    """New to Cloud: no side has served it yet, so nobody has lost it."""
-    return position.itinerary == ItineraryName.ONBOARD and not position.dark_by_us
-
-
-def outage_text(position: Position, now: datetime) -> str:
-    """How long the number has been dark or, after the move, how long the outage was that we caused."""
-    seconds = dark_seconds(position, now)
-    if seconds is not None:
-        return f"{'DARK' if position.dark_by_us else 'dark on arrival'} {duration_text(seconds)}"
-    return f"{position.outage_seconds:.1f} s" if position.outage_seconds is not None else "-"
-
-
-def duration_text(seconds: float) -> str:
-    """`95` becomes `1 min 35 s`."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def whose_move(position: Position, now: datetime) -> str:
@@ -180,4 +149,4 @@ def status_line(position: Position, now: datetime) -> str:
     why = reason_text(position, now)
     reason = f": {why}" if why and position.ended_at is None else ""
     step = position.next_step or "its end"
-    return f"{number_label(position)} is {status} at {step}, side {position.side}{reason}"
+    return f"{number_label(position)} is {status} at {step}, side {shown_side(position)}{reason}"

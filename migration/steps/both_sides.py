@@ -9,6 +9,7 @@ from migration.clients.onprem_reading import Reading
 from migration.clients.shared_readings import BEFORE_CROSSING_AGE
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Waiting
+from migration.steps.protocol import READS_LAG
 from migration.steps.reading_cache import BothSides
 from state.enums import Party, Side
 
@@ -19,8 +20,9 @@ SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
 
 async def read_both(number: Number) -> BothSides:
     """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
+    begun = number.time()
     onprem = await number.onprem.reading() if number.onprem is not None else None
-    return BothSides(await number.cloud.number(number.state.phone_number_id), onprem)
+    return _noted(number, BothSides(await number.cloud.number(number.state.phone_number_id), onprem), begun)
 
 
 async def read_early(number: Number) -> BothSides:
@@ -28,8 +30,27 @@ async def read_early(number: Number) -> BothSides:
 
     There Graph's part may come from one listing of the WABA. Once the number has crossed, it is read by itself.
     """
+    begun = number.time()
     onprem = await number.onprem.reading() if number.onprem is not None else None
-    return BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem)
+    return _noted(number, BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem), begun)
+
+
+def _noted(number: Number, both: BothSides, begun: datetime) -> BothSides:
+    """The reading, noted for what is known of the number's service."""
+    number.service.add(serves_now(both), begun, number.time(), READS_LAG)
+    return both
+
+
+def serves_now(both: BothSides) -> Side:
+    """Which side serves the number at this moment, `neither` where none does; no proof that a side is off for good."""
+    if both.cloud.registered:
+        return Side.UNKNOWN if both.serving else Side.CLOUD
+    if both.serving:
+        return Side.ON_PREMISES
+    if both.cloud.standing is CloudStanding.CANNOT_TELL:
+        return Side.UNKNOWN
+    says_so = both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING
+    return Side.NEITHER if says_so or graph_agrees_gone(both) else Side.UNKNOWN
 
 
 async def cloud_before_crossing(number: Number, max_age: timedelta) -> CloudNumber:

@@ -13,6 +13,7 @@ from migration.clients.onprem import OnPremApi
 from migration.clients.shared_readings import WabaReadings
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.reading_cache import ReadingCache
+from migration.steps.service_log import ServiceLog
 from state.rows import CodeRow, FindingRow, Position
 
 LONGEST_PAUSE_S = 20.0  # between two readings; a worker keeps the number in hand and sleeps this long
@@ -55,6 +56,11 @@ class Number:
     randomness: Callable[[int], bytes]
     code_refused_at: datetime | None = None  # when the last code was typed in, if Meta or the client refused it
     reading_cache: ReadingCache = field(default_factory=ReadingCache)
+    service: ServiceLog = field(default_factory=ServiceLog)
+
+    def time(self) -> datetime:
+        """The time of this moment; `now` is that of the beginning of the pass."""
+        return self.service.time(self.now)
 
     def after(self, **duration: float) -> datetime:
         """The time that is `duration` (as of timedelta) from now."""

@@ -15,6 +15,7 @@ from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
 from state.rows import Lease, OpenAttempt, SealedSecret
+from state.service import Service
 from state.types import SqlClock
 
 BUDGET_WINDOW = timedelta(hours=72)
@@ -41,6 +42,7 @@ class NewIntent:
     announcement: Mapping[str, Any] | None = None
     closes: OpenAttempt | None = None  # an earlier attempt that `witnesses` prove to have had no effect
     witnesses: Mapping[str, Any] | None = None
+    service: Service | None = None  # what this pass has seen of the number's service so far
 
 
 class Attempts:
@@ -70,6 +72,8 @@ class Attempts:
             # Before the hook has answered: it may take the pause, and its answer may be lost.
             values["paused_at"] = func.coalesce(MigrationTable.paused_at, now)
             values["pause_until"] = datetime.fromisoformat(new.announcement["deadline"])
+        if new.service is not None:
+            values |= new.service.columns()
         if new.changes_side:
             serving = [Side.ON_PREMISES, Side.CLOUD]
             served = or_(MigrationTable.side.in_(serving), literal(new.facts.get("side_before") in serving))

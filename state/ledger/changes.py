@@ -7,6 +7,7 @@ from typing import Any
 
 from state.enums import AttemptEnd, OutsideFailure, PinProvenance, Side
 from state.rows import SealedSecret
+from state.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,21 @@ class AttemptRefused:
 
 @dataclass(frozen=True, slots=True)
 class SideRead:
-    """A reading that resolved the side. `outage_seconds` only when it ended an outage that a call of ours began."""
+    """A reading that resolved the side."""
 
     side: Side
-    outage_seconds: float | None = None
     undone: bool = False  # it serves on the side that its itinerary set out from: there is something to abort again
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """What readings show of whether the number is served, whatever its step may change.
+
+    `ended`: the outages that ended with them, in seconds.
+    """
+
+    service: Service
+    ended: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,7 @@ Change = (
     AttemptClosed
     | AttemptRefused
     | SideRead
+    | ServiceSeen
     | SideRestored
     | ResultFound
     | NoteTaken

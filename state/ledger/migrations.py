@@ -13,6 +13,7 @@ from state.ledger import events, gates
 from state.ledger.guard import not_leased, refusal
 from state.ledger.senders import NOT_PAUSED
 from state.models import AttemptTable, FindingTable, MigrationTable, NumberTable, WaveTable
+from state.service import Service
 from state.types import SqlClock
 
 
@@ -30,11 +31,13 @@ class Migrations:
         because: str,
         side: Side,
         dark_since: datetime | None = None,
+        service: Service | None = None,
         in_wave: bool = True,
         after: int | None = None,
     ) -> int:
         """Begin a migration at step `first`, in the wave that the number was imported for. Returns its id.
 
+        `service`: what was read of whether it is served.
         `after`: the number's last migration, whose snapshot is copied. Raises NotFound; Conflict when one is live,
         or when the number has a disposition.
         """
@@ -65,6 +68,7 @@ class Migrations:
                 read_epoch=gates.this_epoch(),
                 dark_since=dark_since,
                 created_at=now,
+                **(service or Service()).columns(),
             )
             migration_id = int((await tx.execute(new.returning(MigrationTable.id))).scalar_one())
             await _take_over_pause(tx, number_id, migration_id)

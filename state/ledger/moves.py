@@ -33,6 +33,7 @@ from state.ledger.changes import (
     SecretSealed,
     SendersPaused,
     SendersResumed,
+    ServiceSeen,
     SideRead,
     SideRestored,
 )
@@ -151,14 +152,11 @@ class Moves:
     def _columns_of(self, change: Change) -> dict[str, Any]:
         """What a change sets in the row of the migration."""
         match change:
-            case SideRead(side, outage_seconds, undone):
+            case ServiceSeen(service):
+                return service.columns()
+            case SideRead(side, undone):
                 read = {"side_read_at": self._clock.now(), "read_epoch": gates.this_epoch()}
-                values: dict[str, Any] = {"side": side, **read}
-                if side in (Side.ON_PREMISES, Side.CLOUD):
-                    values |= {"dark_since": None, "dark_by_us": False}
-                    values |= {"crossed_at": None} if undone else {}
-                    values |= {"outage_seconds": outage_seconds} if outage_seconds is not None else {}
-                return values
+                return _side_columns(side, undone=undone) | read
             case SideRestored(Side.ON_PREMISES | Side.CLOUD as side):
                 return {"side": side, "dark_since": None, "dark_by_us": False, "crossed_at": None}
             case SideRestored(side):
@@ -175,6 +173,14 @@ class Moves:
                 return {"epoch": MigrationTable.epoch + 1}
             case _:
                 return {}
+
+
+def _side_columns(side: Side, *, undone: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {"side": side}
+    if side in (Side.ON_PREMISES, Side.CLOUD):
+        values |= {"dark_since": None, "dark_by_us": False}
+        values |= {"crossed_at": None} if undone else {}
+    return values
 
 
 # -- the rows around it
@@ -344,10 +350,10 @@ def _event_facts(move: Move) -> dict[str, Any]:
             facts[name] = value
     for change in move.changes:
         match change:
-            case SideRead(side, outage_seconds):
+            case SideRead(side):
                 facts["side"] = side
-                if outage_seconds is not None:
-                    facts["outage_seconds"] = outage_seconds
+            case ServiceSeen(_, ended):
+                facts |= ended or {}
             case AttemptClosed(_, end, answer):
                 facts |= {"attempt_end": end, "answer": dict(answer or {})}
     return facts

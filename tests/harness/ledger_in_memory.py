@@ -197,6 +197,8 @@ def _columns_of(change: c.Change, position: Position, now: datetime) -> dict[str
     match change:
         case c.SideRead(side) if side in (Side.ON_PREMISES, Side.CLOUD):
             return {"side": side, "dark_since": None, "dark_by_us": False}
+        case c.ServiceSeen(service):
+            return service.columns()
         case c.SideRead(side) | c.SideRestored(side):
             return {"side": side}
         case c.PinKnown(provenance):

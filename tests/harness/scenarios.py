@@ -89,7 +89,7 @@ MID_STEP_SCENARIOS = ("open, with backup", "closing, code first", "after-sunset,
 async def each_step(harness: Harness, scenario: Scenario) -> AsyncIterator[Position]:
     """Stop before every step of the scenario in turn, and at its end. No worker is open on the harness then."""
     async with harness.worker() as app:
-        position = await _first_position(harness, app, scenario)
+        position = await first_position(harness, app, scenario)
     while True:
         yield position
         if position.ended_at is not None:
@@ -98,7 +98,8 @@ async def each_step(harness: Harness, scenario: Scenario) -> AsyncIterator[Posit
             position = await _run_one_step(harness, app, position)
 
 
-async def _first_position(harness: Harness, app: App, scenario: Scenario) -> Position:
+async def first_position(harness: Harness, app: App, scenario: Scenario) -> Position:
+    """The number at the first step of the scenario."""
     for name, value in scenario.field_facts.items():
         await app.ledger.field_facts.record(name, value, "tried on one number", "tester")
     (position,) = await harness.import_numbers(app, **scenario.columns)

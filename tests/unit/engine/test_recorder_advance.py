@@ -16,6 +16,7 @@ from state.errors import NotStored
 from state.ledger import changes as c
 from state.ledger.moves import Move, Moves
 from state.rows import SealedSecret
+from state.service import service_of_row
 from tests.harness.hand_made_number import NOW, make_code, make_number
 from tests.harness.hand_made_run import FakeMoves, FakeStore, make_attempt, make_run, move_of
 
@@ -150,6 +151,7 @@ async def test_all_of_it_is_one_write() -> None:
     assert [type(change).__name__ for change in move.changes] == [
         "AttemptClosed",
         "SideRead",
+        "ServiceSeen",
         "OutsideSettled",
         "ResultFound",
         "SecretSealed",
@@ -165,29 +167,32 @@ async def test_all_of_it_is_one_write() -> None:
 # -- the side
 
 
-DARK = {"dark_by_us": True, "dark_since": NOW - timedelta(seconds=12)}
+SERVED = {"served_at": NOW - timedelta(seconds=12), "served_on": Side.ON_PREMISES}
+DARK = SERVED | {"dark_from": NOW - timedelta(seconds=9), "dark_until": NOW - timedelta(seconds=2)}
 
 
 @pytest.mark.parametrize(
     ("side", "state", "outage"),
     [
-        (Side.CLOUD, DARK, 12.0),
-        (Side.ON_PREMISES, DARK, 12.0),
-        (Side.NEITHER, DARK, None),
-        (Side.UNKNOWN, DARK, None),
-        (Side.CLOUD, DARK | {"dark_by_us": False}, None),
-        (Side.CLOUD, DARK | {"dark_since": None}, None),
-        (Side.CLOUD, DARK | {"dark_since": NOW + timedelta(seconds=1)}, 0.0),
+        (Side.CLOUD, SERVED, (0.0, 12.0)),
+        (Side.CLOUD, DARK, (7.0, 12.0)),
+        (Side.ON_PREMISES, DARK, (7.0, 12.0)),
+        (Side.ON_PREMISES, SERVED, (None, None)),
+        (Side.NEITHER, DARK, (None, None)),
+        (Side.UNKNOWN, DARK, (None, None)),
+        (Side.CLOUD, DARK | {"served_at": None, "served_on": None}, (None, None)),
+        (Side.CLOUD, DARK | {"outage_seconds": 3.0, "outage_at_least": 1.0}, (8.0, 15.0)),
     ],
-    ids=["Cloud", "On-Premises", "neither", "unknown", "dark on arrival", "not dark", "a clock that went back"],
+    ids=["moved", "Cloud", "back", "never left", "neither", "unknown", "dark on arrival", "a second outage"],
 )
 async def test_an_outage_ends_with_the_reading_that_shows_it_served(
-    side: Side, state: dict[str, Any], outage: float | None
+    side: Side, state: dict[str, Any], outage: tuple[float | None, float | None]
 ) -> None:
-    move = await move_of(make_run(changes_side=True, number=make_number(**state)), Decision(WAITING, side=side))
-    (change,) = move.changes
-    assert isinstance(change, c.SideRead)
-    assert (change.side, change.outage_seconds) == (side, outage)
+    run = make_run(changes_side=True, number=make_number(**state))
+    move = await move_of(run, Decision(WAITING, side=side))
+    seen = [change.service for change in move.changes if isinstance(change, c.ServiceSeen)]
+    known = seen[0] if seen else service_of_row(run.number.state)
+    assert (known.outage_at_least, known.outage_seconds) == outage
 
 
 @pytest.mark.parametrize(

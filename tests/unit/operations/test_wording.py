@@ -7,14 +7,13 @@ import pytest
 
 from migration.operations.wording import (
     NO_COMMAND,
-    dark_seconds,
     next_command,
     next_command_after_show,
     next_runbook,
     reason_text,
     whose_move,
 )
-from state.enums import Party, Side, Status, WaveState
+from state.enums import Party, Status, WaveState
 from tests.harness.positions import NOW, make_position
 
 LATER = NOW + timedelta(minutes=1)
@@ -68,9 +67,3 @@ def test_show_never_names_itself(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("status", [Status.READY, Status.RUNNING])
 def test_a_reason_does_not_outlive_its_wait(status: Status) -> None:
     assert reason_text(make_position(status=status, reason="wave north is held", lease_until=LATER), NOW) is None
-
-
-def test_a_number_that_was_never_in_use_is_not_dark() -> None:
-    new = {"side": Side.NEITHER, "dark_since": NOW, "itinerary": "ONBOARD"}
-    assert dark_seconds(make_position(**new, dark_by_us=False), LATER) is None
-    assert dark_seconds(make_position(**new | {"itinerary": "CODE_AFTER"}, dark_by_us=False), LATER) == 60.0

@@ -1,0 +1,130 @@
+"""The sentences about whether a number is served: on which side, since when not, and for how long it was not.
+
+Pure functions: `now` is the database's time, aware, in UTC.
+"""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from state.enums import Side
+from state.rows import Position
+from state.service import Outage, Service, outage_so_far, service_of_row
+
+TELLS_TO_THE_SECOND = 1.0  # the two bounds of an outage are given where they lie further apart, in seconds
+
+
+def shown_side(position: Position) -> Side:
+    """The side by the last reading. The side on record changes only by a step that may move the number.
+
+    `unknown` while it is not known what a call did, whatever a single reading shows.
+    """
+    service = service_of_row(position)
+    if position.side is Side.UNKNOWN:
+        return Side.UNKNOWN
+    if service.dark_from is not None:
+        return Side.NEITHER
+    return service.served_on or position.side
+
+
+def seen_at(position: Position) -> datetime | None:
+    """When both sides of the number were read last."""
+    return position.seen_at or position.side_read_at
+
+
+def side_text(position: Position, now: datetime) -> str:
+    """The side with the age of its reading."""
+    seen = seen_at(position)
+    if seen is None:
+        return shown_side(position).value
+    return f"{shown_side(position)}, seen {duration_text(max((now - seen).total_seconds(), 0.0))} ago"
+
+
+def dark_bounds(position: Position, now: datetime) -> Outage | None:
+    """How long the number has been, or may have been, on neither side; None where it is served or never was in use."""
+    service = service_of_row(position)
+    if position.side is Side.UNKNOWN and service.dark_from is None:
+        if position.dark_since is None or service.served_at is None:
+            return None
+        return Outage(0.0, max((now - service.served_at).total_seconds(), 0.0))
+    return outage_so_far(service, now)
+
+
+def dark_seconds(position: Position, now: datetime) -> float | None:
+    """Seconds since the number served last, or was first seen dark where nobody has seen it serve; None: not dark."""
+    bounds = dark_bounds(position, now)
+    if bounds is None:
+        return None
+    return bounds.at_least if bounds.at_most is None else bounds.at_most
+
+
+def outage_text(position: Position, now: datetime) -> str:
+    """How long the number has been dark or, where it is not dark now, how long its outages were."""
+    bounds = dark_bounds(position, now)
+    if bounds is not None:
+        return _dark_text(position, bounds)
+    if position.outage_seconds is None:
+        return "-"
+    return range_text(position.outage_at_least, position.outage_seconds)
+
+
+def _dark_text(position: Position, bounds: Outage) -> str:
+    if bounds.at_most is None:
+        return f"dark on arrival, at least {duration_text(bounds.at_least)}"
+    most = duration_text(bounds.at_most)
+    if position.dark_from is None:
+        return f"may be dark, at most {most}"
+    close = bounds.at_most - bounds.at_least <= TELLS_TO_THE_SECOND
+    figure = most if close else f"{duration_text(bounds.at_least)} to {most}"
+    return f"DARK {figure}" if position.dark_by_us else f"DARK {figure}, not by us"
+
+
+def dark_since_text(position: Position, now: datetime) -> str | None:
+    """Since when the number is dark, and when it was last seen serving; None where it is not dark."""
+    if dark_bounds(position, now) is None:
+        return None
+    served = f"{position.served_at:%Y-%m-%d %H:%M:%S} UTC" if position.served_at is not None else "not by us"
+    last = f"(last seen serving: {served})"
+    if position.dark_from is None:
+        return f"may be dark since {position.dark_since:%Y-%m-%d %H:%M:%S} UTC {last}"
+    return f"dark since {position.dark_from:%Y-%m-%d %H:%M:%S} UTC {last}"
+
+
+def range_text(at_least: float | None, at_most: float) -> str:
+    """`5.1 s`, or the range where readings cannot tell to the second: `3 to 6 s`, `at most 6.0 s`."""
+    if at_least is None or at_most - at_least <= TELLS_TO_THE_SECOND:
+        return f"{at_most:.1f} s"
+    if at_least < 1:
+        return f"at most {at_most:.1f} s"
+    return f"{math.floor(at_least)} to {math.ceil(at_most)} s"
+
+
+def duration_text(seconds: float) -> str:
+    """`95` becomes `1 min 35 s`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def service_document(position: Position, now: datetime) -> dict[str, Any]:
+    """The side and the outage as JSON. `outage_s` counts from the last moment of service known: the upper bound."""
+    service: Service = service_of_row(position)
+    bounds = dark_bounds(position, now)
+    return {
+        "side": shown_side(position),
+        "seen_at": seen_at(position),
+        "last_served_at": service.served_at,
+        "dark_since": (service.dark_from or position.dark_since) if bounds is not None else None,
+        "dark_s": dark_seconds(position, now),
+        "dark_at_least_s": bounds.at_least if bounds is not None else None,
+        "dark_at_most_s": bounds.at_most if bounds is not None else None,
+        "dark_by_us": position.dark_by_us,
+        "outage_s": service.outage_seconds,
+        "outage_at_least_s": service.outage_at_least,
+        "outage_at_most_s": service.outage_seconds,
+    }

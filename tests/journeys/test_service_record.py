@@ -1,0 +1,163 @@
+"""After every step of every itinerary, what `status --json` says is what the sandbox's own record says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from migration.app import App
+from migration.cli.status import fleet_document, read_fleet
+from migration.steps.outcomes import Advanced, Blocked, Held, Waiting
+from state.enums import Party
+from tests.harness.in_process import Harness, MakeHarness
+from tests.harness.scenarios import SCENARIOS, first_position
+
+CALLS = ("register", "deregister", "command.stop", "command.start", "onprem.restore", "onprem.verify")
+# A fault at each call that can move a number; `dies_before`: the client is stopped so long before the call, in seconds.
+LOST = {"kind": "lost_answer"}
+REFUSED_AFTER_EFFECT = {"kind": "500", "effect": True}
+TROUBLES: dict[str, tuple[Mapping[str, Any], float]] = {
+    "no trouble": ({}, 0.0),
+    "answers lost": (LOST, 0.0),
+    "refused after the effect": (REFUSED_AFTER_EFFECT, 0.0),
+    "the client is dead before the call": ({}, 7.8),
+    "dead before the call, and answers lost": (LOST, 7.8),
+}
+MOVING = ("register", "deregister_onprem")
+CLOSE = 1.0  # seconds
+
+
+@dataclass
+class Comparison:
+    """`harness` with its number, and what has differed so far."""
+
+    harness: Harness
+    app: App
+    differences: list[str]
+
+    async def after(self, what: str) -> None:
+        """Compare now; nobody has to have read the number since its world changed by time alone."""
+        fleet = await read_fleet(self.app.queries, None)
+        document = fleet_document(fleet, show_numbers=True)
+        paused = {row["ref"] for row in document["paused_senders"]}
+        outages = await self.app.queries.positions.history(fleet.board[0].number_id)
+        for row in document["numbers"]:
+            number = self.harness.sandbox.world.number(row["number"])
+            true = self.harness.sandbox.world.describe(number)
+            said = {**row, "paused": row["ref"] in paused}
+            most = sum(one.outage_seconds or 0.0 for one in outages)
+            least = sum(one.outage_at_least or 0.0 for one in outages)
+            found = [*_side(said, true, fleet.now), *_outage(said, least, most, true), *_paused(said, number)]
+            self.differences += [f"{what}: {one}" for one in found]
+
+
+def _side(said: Mapping[str, Any], true: Mapping[str, Any], now: datetime) -> list[str]:
+    found = []
+    if said["side"] not in (true["side"], "unknown"):
+        found.append(f"side {said['side']}, truly {true['side']}")
+    if said["side"] != true["side"] or true["kind"] == "new":
+        return found
+    if (true["side"] == "neither") != (said["dark_s"] is not None):
+        found.append(f"dark for {said['dark_s']}, truly on {true['side']}")
+    elif true["side"] == "neither":
+        dark = (now - datetime.fromisoformat(true["dark_since"])).total_seconds()
+        most = said["dark_at_most_s"] if said["dark_at_most_s"] is not None else float("inf")
+        if not said["dark_at_least_s"] - CLOSE <= dark <= most + CLOSE:
+            found.append(f"dark from {said['dark_at_least_s']} to {most} s, truly {dark} s")
+    return found
+
+
+def _outage(said: Mapping[str, Any], least: float, most: float, true: Mapping[str, Any]) -> list[str]:
+    """Compared where both say that it is over: an outage that goes on is in neither figure."""
+    if true["side"] == "neither" or said["side"] != true["side"]:
+        return []
+    was = true["outage_s"] or 0.0
+    return [] if least - CLOSE <= was <= most + CLOSE else [f"outage {least:.1f} to {most:.1f} s, truly {was:.1f} s"]
+
+
+def _paused(said: Mapping[str, Any], number: Any) -> list[str]:
+    truly = number.sender.paused_at is not None
+    return [] if said["paused"] == truly else [f"senders paused: {said['paused']}, truly {truly}"]
+
+
+async def _make(make_harness: MakeHarness, scenario: str) -> Harness:
+    chosen = SCENARIOS[scenario]
+    switches = {"register_seconds": 8, **chosen.switches}
+    harness = await make_harness(kinds=[chosen.kind], world=chosen.world, switches=switches)
+    harness.sandbox.world.calls_take_time = True
+
+    async def take_time(request: httpx.Request) -> None:
+        ends = [number.moving_until for number in harness.sandbox.world.numbers.values() if number.moving_until]
+        if request.method == "POST" and ends:
+            harness.clock.advance(max((ends[0] - harness.clock.now()).total_seconds(), 0.0))
+
+    harness.before_answer = take_time
+    return harness
+
+
+def _die(harness: Harness, seconds: float) -> None:
+    """The client of the number stops by itself, so long ago."""
+    (number,) = harness.sandbox.world.numbers.values()
+    if number.instance_id is not None and number.side == "on_premises":
+        harness.sandbox.stop_instance(number.instance_id)
+        harness.clock.advance(seconds)
+
+
+async def _run(harness: Harness, scenario: str, trouble: str) -> tuple[list[str], str]:
+    """All differences on the way of the number to its end, to a person, or through 300 steps."""
+    fault, dead_for = TROUBLES[trouble]
+    async with harness.worker() as app:
+        position = await first_position(harness, app, SCENARIOS[scenario])
+        for call in CALLS if fault else ():
+            harness.sandbox.faults.add(route=call, times=1, **fault)
+        comparison = Comparison(harness, app, [])
+        await comparison.after("the import")
+        died = False
+        for _ in range(300):
+            position = await app.queries.positions.get(position.migration_id)
+            if dead_for and not died and position.next_step in MOVING:
+                died = True
+                _die(harness, dead_for)
+            harness.clock.advance(0.2)
+            outcome = await app.runner.run_step(position.migration_id)
+            await comparison.after(f"{position.next_step} of {position.itinerary}")
+            match outcome:
+                case Advanced(ended=True) | Blocked() | Held():
+                    return comparison.differences, str(outcome)
+                case Waiting(on=Party.CUSTOMER) if await harness.enter_newest_code(app, position):
+                    continue
+                case Waiting(until=until):
+                    harness.clock.advance(max((until - harness.clock.now()).total_seconds(), 0.1))
+    raise AssertionError(f"{scenario}, {trouble}: never came to an end")
+
+
+def _cases() -> list[Any]:
+    daily = (
+        "open, with backup",
+        "closing, code first",
+        "closing, code after",
+        "closing, onboard",
+        "open, back by code",
+    )
+    return [
+        pytest.param(
+            scenario,
+            trouble,
+            marks=[] if scenario in daily or trouble == "answers lost" else [pytest.mark.slow],
+            id=f"{scenario}-{trouble}",
+        )
+        for scenario in SCENARIOS
+        for trouble in TROUBLES
+    ]
+
+
+@pytest.mark.parametrize(("scenario", "trouble"), _cases())
+async def test_no_difference_from_the_record_of_the_world(
+    make_harness: MakeHarness, scenario: str, trouble: str
+) -> None:
+    harness = await _make(make_harness, scenario)
+    differences, end = await _run(harness, scenario, trouble)
+    assert differences == [], end
