@@ -46,6 +46,12 @@ def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 def run(connection: Connection) -> None:
     lock(connection)
+    run_within(connection)
+    connection.commit()
+
+
+def run_within(connection: Connection) -> None:
+    """In the transaction that the connection is in."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -56,7 +62,6 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
-    connection.commit()
 
 
 async def connect() -> None:
@@ -68,4 +73,7 @@ async def connect() -> None:
         await engine.dispose()
 
 
-asyncio.run(connect())
+if (given := context.config.attributes.get("connection")) is not None:
+    run_within(given)
+else:
+    asyncio.run(connect())

@@ -56,12 +56,11 @@ async def numbers_and_held(database: AsyncEngine) -> tuple[int, int]:
         return int(numbers), int((await connection.execute(held)).scalar_one())
 
 
-async def move_tables(database: AsyncEngine, schema: str) -> None:
+async def move_tables(connection: AsyncConnection, schema: str) -> None:
     """PostgreSQL: put all of our tables into a schema of their own, where they are kept."""
-    async with database.begin() as connection:
-        await connection.execute(text(f'CREATE SCHEMA "{schema}"'))
-        for name in [*Base.metadata.tables, "alembic_version"]:
-            await connection.execute(text(f'ALTER TABLE IF EXISTS "{name}" SET SCHEMA "{schema}"'))
+    await connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+    for name in [*Base.metadata.tables, "alembic_version"]:
+        await connection.execute(text(f'ALTER TABLE IF EXISTS "{name}" SET SCHEMA "{schema}"'))
 
 
 async def begin_epoch(
@@ -76,17 +75,28 @@ async def begin_epoch(
     `record_from`: when the backup was taken; None where a copy of the database was put in its place by hand.
     """
     async with database.begin() as tx:
-        now = (await tx.execute(select(clock.now()))).scalar_one()
-        values = {
-            "epoch": HomeTable.epoch + 1,
-            "epoch_mark": secrets.token_hex(4),
-            "openings": openings,
-            "restored_at": now,
-            "record_from": record_from,
-        }
-        epoch = (await tx.execute(update(HomeTable).values(values).returning(HomeTable.epoch))).scalar_one()
-        await _spend(tx, now, calls)
-        return int(epoch), await _stop_every_number(tx, now, record_from)
+        return await begin_epoch_within(tx, openings, record_from, calls, clock)
+
+
+async def begin_epoch_within(
+    tx: AsyncConnection,
+    openings: int,
+    record_from: datetime | None,
+    calls: Sequence[BudgetCall] | None,
+    clock: SqlClock = CLOCK,
+) -> tuple[int, int]:
+    """As `begin_epoch`, in a transaction of the caller's."""
+    now = (await tx.execute(select(clock.now()))).scalar_one()
+    values = {
+        "epoch": HomeTable.epoch + 1,
+        "epoch_mark": secrets.token_hex(4),
+        "openings": openings,
+        "restored_at": now,
+        "record_from": record_from,
+    }
+    epoch = (await tx.execute(update(HomeTable).values(values).returning(HomeTable.epoch))).scalar_one()
+    await _spend(tx, now, calls)
+    return int(epoch), await _stop_every_number(tx, now, record_from)
 
 
 async def _spend(tx: AsyncConnection, now: datetime, calls: Sequence[BudgetCall] | None) -> None:

@@ -47,6 +47,14 @@ async def upgrade(url: str, to: str = "head") -> None:
     await asyncio.to_thread(_run, url, lambda config: command.upgrade(config, to))
 
 
+def upgrade_within(connection: Connection, to: str) -> None:
+    """As `upgrade`, in the transaction of this connection to PostgreSQL, which the caller commits."""
+    with _ONE_AT_A_TIME:
+        config = _config("")
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+
+
 async def downgrade(url: str, to: str) -> None:
     """Take revisions back to `to`; "base" is an empty database. The data that the revisions added is lost."""
     await asyncio.to_thread(_run, url, lambda config: command.downgrade(config, to))

@@ -1,29 +1,33 @@
 """`cutover restore`: a backup becomes the home's database and shelf again, as a new epoch.
 
-Everything is checked before anything is touched. SQLite's file is built beside its place and renamed at the end.
+Everything is checked before anything is touched, and the database is replaced in one act.
 """
 
 import asyncio
-import secrets
-from collections.abc import Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migration.errors import BadSetting
 from migration.home.backup_file import BackupReader, BadBackup, Manifest, reading
 from migration.home.beginning import has_key
 from migration.home.identity_file import Identity, identities, write_identity
 from migration.home.opening import database_file, wrong_key
+from migration.home.sqlite_file import into_one_file, keep, new_beside, remove_unfinished
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.private_file import write_private
 from state import epochs
 from state.database import open_database
-from state.schema import has_revisions, knows_revision, upgrade
+from state.schema import has_revisions, knows_revision, upgrade, upgrade_within
 from state.table_rows import insert_lines, tables_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,37 @@ class Restored:
     waiting: int  # numbers that wait until both of their sides were read
 
 
-async def restore(settings: Settings, path: Path, *, move_aside: bool) -> Restored:
-    """Raises BadBackup or WrongKey before anything was changed."""
+async def restore(
+    settings: Settings, path: Path, *, move_aside: bool, reached: Callable[[str], None] = lambda _point: None
+) -> Restored:
+    """Raises BadBackup or WrongKey before anything was changed.
+
+    A kill leaves the old home or the new one: the database is replaced in one act, by a rename (SQLite) or a commit
+    (PostgreSQL). What is done before it only adds files; what is done after it can be done again. `reached` is called
+    with the name of each point between two acts.
+    """
     with reading(path) as backup:
         manifest = backup.manifest
         _check_backup(settings, path, manifest)
         standing = await _look(settings)
         _check_place(settings, standing, manifest, move_aside=move_aside)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        ending = f".before-restore-{stamp}"
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.backup_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         highest = max([manifest.openings, *(identity.openings for _, identity in identities(settings))])
-        aside = await _move_aside(settings, standing, backup, stamp)
-        await asyncio.to_thread(_write_shelf, settings, backup)
-        epoch, waiting = await _build(settings, backup, standing, highest + 1)
+        reached("checked")
+        await asyncio.to_thread(_add_to_shelf, settings, backup)
+        reached("files added to the shelf")
+        database = database_file(settings)
+        place = _Place(settings, backup, standing, highest + 1, stamp)
+        if database is None:
+            aside, (epoch, waiting) = await _replace_on_server(place, reached)
+        else:
+            aside, (epoch, waiting) = await _replace_file(place, database, ending, reached)
+        reached("database replaced")
+        aside += _replace_on_shelf(settings, backup, ending)
+        reached("files of the shelf replaced")
         write_identity(settings, Identity(manifest.home_id, highest + 1))
     return Restored(manifest, epoch, aside, standing.calls is not None, waiting)
 
@@ -106,79 +127,112 @@ def _check_place(settings: Settings, standing: Standing, manifest: Manifest, *, 
         )
 
 
-async def _move_aside(settings: Settings, standing: Standing, backup: BackupReader, stamp: str) -> Sequence[str]:
-    """Nothing is deleted: the old database, and each file of the shelf that the backup has otherwise."""
-    ending, aside = f".before-restore-{stamp}", list[str]()
-    path = database_file(settings)
-    if path is not None:
-        for part in ("", "-wal", "-shm"):
-            old = path.with_name(path.name + part)
-            if old.exists():
-                new = path.with_name(f"{path.name}{ending}{part}")
-                old.rename(new)
-                aside += [str(new)] if part == "" else []
-    elif standing.has_tables:
-        schema = f"before_restore_{stamp.lower()}"
-        database = open_database(settings.database)
-        try:
-            await epochs.move_tables(database, schema)
-        finally:
-            await database.dispose()
-        aside.append(f"schema {schema} of the database")
-    for name, content in backup.shelf():
-        file = settings.backup_folder / name
-        if file.exists() and file.read_bytes() != content:
-            file.rename(file.with_name(name + ending))
-            aside.append(f"{file}{ending}")
-    for file, identity in list(identities(settings)):
-        if identity.home_id != backup.manifest.home_id:
-            file.rename(file.with_name(file.name + ending))
-    return aside
-
-
-def _write_shelf(settings: Settings, backup: BackupReader) -> None:
+def _add_to_shelf(settings: Settings, backup: BackupReader) -> None:
     for name, content in backup.shelf():
         file = settings.backup_folder / Path(name).name
         if not file.exists():
             write_private(file, content.decode())
 
 
-async def _build(settings: Settings, backup: BackupReader, standing: Standing, openings: int) -> tuple[int, int]:
-    """Make the tables and fill them. Returns the new epoch, and how many numbers wait for a reading."""
-    path = database_file(settings)
-    building = path.with_name(f".{path.name}.{secrets.token_hex(4)}") if path is not None else None
-    url = settings.database if building is None else f"sqlite+aiosqlite:///{building.absolute()}"
+def _replace_on_shelf(settings: Settings, backup: BackupReader, ending: str) -> list[str]:
+    """Files that the backup has otherwise; the old ones are kept."""
+    aside = []
+    for name, content in backup.shelf():
+        file = settings.backup_folder / Path(name).name
+        if file.read_bytes() != content:
+            os.link(file, file.with_name(file.name + ending))
+            aside.append(f"{file}{ending}")
+            write_private(file, content.decode())
+    return aside
+
+
+def _put_foreign_identities_aside(settings: Settings, home_id: str, ending: str) -> None:
+    """Before the database is replaced: a database without them is taken, one of another home than theirs is not."""
+    for file, identity in list(identities(settings)):
+        if identity.home_id != home_id:
+            file.rename(file.with_name(file.name + ending))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    settings: Settings
+    backup: BackupReader
+    standing: Standing
+    openings: int
+    stamp: str
+
+    async def begin_epoch(self, connection: AsyncConnection) -> tuple[int, int]:
+        taken_at = datetime.fromisoformat(self.backup.manifest.taken_at)
+        return await epochs.begin_epoch_within(connection, self.openings, taken_at, self.standing.calls)
+
+
+async def _replace_on_server(place: _Place, reached: Callable[[str], None]) -> tuple[list[str], tuple[int, int]]:
+    """PostgreSQL: all of it is one transaction. The old tables are kept in a schema of their own."""
+    schema = f"before_restore_{place.stamp.lower()}"
+    database = open_database(place.settings.database, limits=False)
     try:
-        await upgrade(url, backup.manifest.revision)
-        database = open_database(url)
-        try:
-            await _fill(database, backup)
-        finally:
-            await database.dispose()
-        await upgrade(url)
-        database = open_database(url)
-        try:
-            taken_at = datetime.fromisoformat(backup.manifest.taken_at)
-            result = await epochs.begin_epoch(database, openings, taken_at, standing.calls)
-        finally:
-            await database.dispose()
-        if building is not None and path is not None:
-            building.chmod(0o600)
-            building.replace(path)
-        return result
+        async with database.begin() as connection:
+            if place.standing.has_tables:
+                await epochs.move_tables(connection, schema)
+            reached("old tables moved")
+            await connection.run_sync(upgrade_within, place.backup.manifest.revision)
+            await _fill(connection, place.backup)
+            reached("new tables filled")
+            await connection.run_sync(upgrade_within, "head")
+            result = await place.begin_epoch(connection)
+            ending = f".before-restore-{place.stamp}"
+            _put_foreign_identities_aside(place.settings, place.backup.manifest.home_id, ending)
+            reached("identities put aside")
     finally:
-        if building is not None:
-            for part in ("", "-wal", "-shm"):
-                building.with_name(building.name + part).unlink(missing_ok=True)
+        await database.dispose()
+    return [f"schema {schema} of the database"] if place.standing.has_tables else [], result
 
 
-async def _fill(database: AsyncEngine, backup: BackupReader) -> None:
+async def _replace_file(
+    place: _Place, path: Path, ending: str, reached: Callable[[str], None]
+) -> tuple[list[str], tuple[int, int]]:
+    """SQLite: the new file is built beside its place, and renamed at the end."""
+    remove_unfinished(path)
+    building = new_beside(path)
+    try:
+        result = await _build(place, building)
+        reached("new database built")
+        aside = keep(path, ending)
+        reached("old database kept")
+        _put_foreign_identities_aside(place.settings, place.backup.manifest.home_id, ending)
+        reached("identities put aside")
+        building.chmod(0o600)
+        building.replace(path)
+    finally:
+        remove_unfinished(path)
+    return aside, result
+
+
+async def _build(place: _Place, building: Path) -> tuple[int, int]:
+    url = f"sqlite+aiosqlite:///{building}"
+    await upgrade(url, place.backup.manifest.revision)
+    await _in_one_transaction(url, lambda connection: _fill(connection, place.backup))
+    await upgrade(url)
+    result = await _in_one_transaction(url, place.begin_epoch)
+    await asyncio.to_thread(into_one_file, building)
+    return result
+
+
+async def _in_one_transaction(url: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    database = open_database(url)
+    try:
+        async with database.begin() as connection:
+            return await work(connection)
+    finally:
+        await database.dispose()
+
+
+async def _fill(connection: AsyncConnection, backup: BackupReader) -> None:
     """All rows or none."""
     manifest = backup.manifest
-    async with database.begin() as connection:
-        tables = await connection.run_sync(tables_of)
-        if {table.name for table in tables} != set(manifest.columns):
-            raise BadSetting("the backup has other tables than its schema revision; nothing was changed")
-        for table in tables:
-            lines = backup.lines(f"tables/{table.name}.jsonl")
-            await connection.run_sync(insert_lines, table, manifest.columns[table.name], lines)
+    tables = await connection.run_sync(tables_of)
+    if {table.name for table in tables} != set(manifest.columns):
+        raise BadSetting("the backup has other tables than its schema revision; nothing was changed")
+    for table in tables:
+        lines = backup.lines(f"tables/{table.name}.jsonl")
+        await connection.run_sync(insert_lines, table, manifest.columns[table.name], lines)
