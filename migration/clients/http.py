@@ -98,6 +98,7 @@ class Answer:
     """A response, read to its end. `unreadable`: why there is no body, although the server sent one.
 
     `is_cut`: the body is not merely no JSON, but too long, broken or encoded in a way that nobody asked for.
+    `is_page`: it is HTML or XML, as of a proxy that answers in place of the far side.
     """
 
     status_code: int
@@ -105,12 +106,15 @@ class Answer:
     body: OutsideBody = NO_BODY  # parsed JSON, as it came
     unreadable: str | None = None
     is_cut: bool = False
+    is_page: bool = False
 
     @classmethod
     def of(cls, status_code: int, headers: httpx.Headers, content: bytes) -> Self:
         value = parse_json(content)
         if value is UNREADABLE:
-            return cls(status_code, headers, unreadable="the body is no JSON that we read" if content.strip() else None)
+            said = content.strip()
+            unreadable = "the body is no JSON that we read" if said else None
+            return cls(status_code, headers, unreadable=unreadable, is_page=said.startswith(b"<"))
         return cls(status_code, headers, OutsideBody(value))
 
     def read(self, scrubber: Scrubber, fields: Fields = NO_FIELDS) -> Any:

@@ -98,6 +98,8 @@ class TrafficHooks:
         status = answer.status_code
         if answer.is_cut:
             raise Transient(f"traffic hook: HTTP {status}, {answer.unreadable}", True)
+        if status == 200 and answer.is_page:
+            raise Transient("traffic hook: HTTP 200 with a page, which no hook sends", True)
         if status == 200:
             return HookDone()
         body = answer.read(scrubber, FIELDS)

@@ -10,6 +10,8 @@ from state.rows import Position
 
 RESUME = "resume_sends"
 LONGEST_BETWEEN_TRIES = timedelta(minutes=1)
+# A number that has not crossed keeps no senders paused for a longer wait, counted from the end of their pause.
+LONGEST_WAIT_PAUSED = timedelta(minutes=5)
 
 
 class SenderNeed(StrEnum):
@@ -19,7 +21,11 @@ class SenderNeed(StrEnum):
 
 
 def sender_need(state: Position) -> SenderNeed:
-    """Senders wait while the number may be dark, and while it is on its way to its cutover; not for a person."""
+    """Senders wait while the number may be dark, and while it is on its way to its cutover.
+
+    Before the crossing they wait neither for a person nor for hours: On-Premises serves, nothing is lost, and they are
+    paused again before the number crosses.
+    """
     if state.paused_at is None:
         return SenderNeed.NOTHING
     if state.ended_at is not None:
@@ -36,7 +42,14 @@ def sender_need(state: Position) -> SenderNeed:
     if may_be_dark(state):
         return SenderNeed.PAUSE
     waits_for_code = state.status is Status.WAITING and state.waiting_on is Party.CUSTOMER and "code" in step
-    return SenderNeed.RESUME if waits_for_person or waits_for_code else SenderNeed.PAUSE
+    return SenderNeed.RESUME if waits_for_person or waits_for_code or _waits_long(state) else SenderNeed.PAUSE
+
+
+def _waits_long(state: Position) -> bool:
+    until, ends = state.waiting_until, pause_ends(state)
+    if state.status is not Status.WAITING or until is None or ends is None:
+        return False
+    return until - ends > LONGEST_WAIT_PAUSED
 
 
 def owes_resume(state: Position) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -106,6 +107,30 @@ async def test_a_pause_whose_answer_was_lost_is_taken_back_at_the_end(make_harne
     assert after.status in (Status.ABORTED, Status.SKIPPED)
     sender = harness.sandbox_number(position).sender
     assert (sender.running, sender.route) == (True, "on_premises")
+
+
+async def test_a_number_that_waits_for_days_before_its_crossing_keeps_no_sender_waiting(
+    make_harness: MakeHarness,
+) -> None:
+    """Meta takes no `register` for 72 h, and On-Premises serves."""
+    harness = await make_harness()
+    async with harness.worker() as app:
+        position = await _until(harness, app, "register")
+        harness.sandbox.faults.add("register", "error", position.e164, code=133016)
+        while (position := await app.queries.positions.get(position.migration_id)).waiting_until is None or (
+            position.waiting_until - harness.clock.now() < timedelta(hours=1)
+        ):
+            await app.runner.run_step(position.migration_id)
+            harness.clock.advance(10)
+            await keep_senders_informed(app)
+        harness.clock.advance(10)
+        await keep_senders_informed(app)
+        assert harness.sandbox_number(position).sender.running
+        await harness.run_number(app, position.ref, patience=timedelta(days=4))
+        after = await app.queries.positions.get(position.migration_id)
+    assert after.status is Status.DONE
+    assert harness.sandbox_number(position).sender.to_dead_side == 0
+    assert harness.mutations(position).count("pause_sends") >= 2
 
 
 async def test_senders_of_a_held_number_that_has_not_crossed_go_on_and_pause_again(make_harness: MakeHarness) -> None:

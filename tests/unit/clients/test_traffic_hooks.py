@@ -71,6 +71,18 @@ async def test_any_other_status_is_an_error(status: int, error: type[MigrationEr
     assert type(raised.value) is error
 
 
+@pytest.mark.parametrize("page", ["<!DOCTYPE html><html>Log in</html>", " \n<html/>", "<?xml version='1.0'?><a/>"])
+async def test_the_page_of_a_proxy_confirms_nothing(page: str) -> None:
+    with pytest.raises(Transient, match="a page, which no hook sends"):
+        await hooks(lambda _: httpx.Response(200, text=page)).announce(BODY, "1", send_by=LATER)
+
+
+@pytest.mark.parametrize("said", ["", "OK", "[]"])
+async def test_a_confirmation_needs_no_body_of_a_certain_form(said: str) -> None:
+    answering = hooks(lambda _: httpx.Response(200, text=said))
+    assert await answering.announce(BODY, "1", send_by=LATER) == HookDone()
+
+
 async def test_a_draining_response_without_a_url_keeps_the_url_that_was_asked() -> None:
     assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
 
