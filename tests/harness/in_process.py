@@ -30,6 +30,9 @@ from tests.harness.clock import AFTER_SUNSET, START, FakeClock, FakeSqlClock
 from tests.harness.crash_point import CrashPoint
 from tests.harness.partner_files import write_home, write_inventory
 
+# What a named command does in place of acting on its client; it is given the act.
+InsteadOfCommand = Callable[[Callable[[str], bool]], Awaitable[CommandResult]]
+
 
 class SandboxTransport(httpx.AsyncBaseTransport):
     """Sends requests to the sandbox in this process. A write passes the crash point before and after it."""
@@ -47,7 +50,8 @@ class SandboxTransport(httpx.AsyncBaseTransport):
             await self._harness.before_answer(request)
         if write:
             self._harness.crash_point.sent()
-        return response
+        change = self._harness.change_answer
+        return response if change is None else await change(request, response)
 
 
 class SandboxCommands(NamedCommands):
@@ -62,6 +66,8 @@ class SandboxCommands(NamedCommands):
         self._harness.crash_point.sending()
         self._harness.commands.append(f"{name} {arguments['instance']}")
         act = self._harness.sandbox.stop_instance if name == "stop" else self._harness.sandbox.start_instance
+        if (instead := self._harness.instead_of_command.get(arguments["instance"])) is not None:
+            return await instead(act)
         succeeded = act(arguments["instance"])
         self._harness.crash_point.sent()
         return CommandResult(succeeded, SafeText("done" if succeeded else "the command failed"))
@@ -80,6 +86,8 @@ class Harness:
     seed: int = 1
     stop: StopRequest = field(default_factory=StopRequest)  # of every worker
     before_answer: Callable[[httpx.Request], Awaitable[None]] | None = None  # the far side has acted already
+    change_answer: Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]] | None = None
+    instead_of_command: dict[str, InsteadOfCommand] = field(default_factory=dict)  # by instance
 
     @asynccontextmanager
     async def worker(self, *, dry_run: bool = False, clock: Clock | None = None) -> AsyncIterator[App]:
@@ -190,9 +198,10 @@ async def build_harness(
     start: datetime | None = None,
     seed: int = 7,
     numbers_per_waba: int = 10,
+    make_clock: Callable[[datetime], FakeClock] = FakeClock,
 ) -> Harness:
     """A harness on an empty database at the newest schema revision. `kinds`: a number of the sandbox for each."""
-    clock = FakeClock(start or (AFTER_SUNSET if world == "after-sunset" else START))
+    clock = make_clock(start or (AFTER_SUNSET if world == "after-sunset" else START))
     sandbox = Sandbox.build(
         numbers=len(kinds),
         seed=seed,
