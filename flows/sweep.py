@@ -11,6 +11,7 @@ from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from flows.run_wave import number_task_runner
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.senders import keep_senders_informed
+from migration.waves.watch import Look, look_at_standing
 
 CONCURRENCY = 20
 
@@ -30,11 +31,14 @@ async def sweep(
         # A sweep begins neither a planned wave nor a number that is in no wave, and it opens no gate.
         await keep_senders_informed(app)
         due = await numbers_to_sweep(app)
+        looked = await look_at_standing(app)
+        stopped = sum(look is Look.STOPPED for look in looked.values())
+        found = f"; {stopped} that stood still have stopped serving" if stopped else ""
         if not due:
-            return Completed(message="nothing was due")
+            return Completed(message=f"nothing was due{found}")
         run_one = await number_task_runner(app)
         loop = WaveLoop(app, run_one, concurrency=CONCURRENCY, patience=timedelta(seconds=patience_s))
         await loop.run(NumberSelection(only=set(due)))
-        message = f"{len(due)} numbers were due"
+        message = f"{len(due)} numbers were due{found}"
         log_lines([message])
         return Completed(message=message)

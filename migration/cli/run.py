@@ -20,6 +20,7 @@ from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.cli.target import select_target
 from migration.operations.approval import recorded_rollback_options, released_numbers
+from migration.operations.service_wording import finding_text
 from migration.operations.wave_wording import wave_line, window_ended_message
 from migration.operations.waves import begin_wave
 from migration.operations.wording import current_status, next_command, status_line
@@ -138,7 +139,7 @@ async def _report(app: App, board: Sequence[Position], as_json: bool) -> int:
         _print_live(position, now, stopped=stopped)
     on_cloud = sum(1 for position in board if position.side is Side.CLOUD)
     print_line(f"{on_cloud} of {count_text(len(board))} on Cloud; {len(live)} not at their end.")
-    for line in lines:
+    for line in [*filter(None, map(finding_text, live)), *lines]:
         print_line(line)
     if stopped:
         print_line(stopped_line(live))

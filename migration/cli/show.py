@@ -10,7 +10,7 @@ from migration.cli.output import print_fields, print_json, print_line, print_tab
 from migration.cli.session import open_cli_reader
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
-from migration.operations.service_wording import dark_since_text, outage_text, side_text
+from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
 from migration.operations.wave_wording import wave_event_document, wave_event_text
 from migration.operations.wording import (
     current_status,
@@ -83,7 +83,7 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until and until > now else None,
         "whose move": whose_move(position, now),
         "outage": outage_text(position, now),
-        "service": dark_since_text(position, now),
+        "service": finding_text(position) or dark_since_text(position, now),
         "sender gap": f"{gap:.1f} s" if gap is not None else None,
         "itinerary": f"{position.itinerary}: {position.because}",
         "wave": f"{position.wave}, in its canary" if position.canary else position.wave,

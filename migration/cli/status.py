@@ -18,10 +18,12 @@ from migration.engine.sender_needs import owes_resume
 from migration.operations.service_wording import (
     dark_seconds,
     dark_since_text,
+    finding_text,
     outage_text,
     service_document,
     shown_side,
     side_text,
+    stopped_by_itself,
 )
 from migration.operations.wave_wording import (
     canary_text,
@@ -61,7 +63,10 @@ def status(
     as_json: Json = False,
     show_numbers: ShowNumbers = False,
 ) -> None:
-    """Show every number: side, status, outage, whose move, what to type next."""
+    """Show every number: side, status, outage, whose move, what to type next.
+
+    Exit code 3: senders are still paused, or a number that stands still has stopped serving.
+    """
     run_verb(_status(wave, as_json, show_numbers))
 
 
@@ -77,7 +82,8 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
             print_line("An older copy of the database was put in its place; see `cutover runbook restored`.")
         _print_fleet(fleet, show_numbers)
     still_paused = any(owes_resume(position) for position in fleet.paused)
-    return ExitCode.NOT_ALL_MOVED if still_paused else ExitCode.DONE
+    gone = any(stopped_by_itself(position) for position in fleet.board)
+    return ExitCode.NOT_ALL_MOVED if still_paused or gone else ExitCode.DONE
 
 
 async def read_fleet(queries: Queries, wave: str | None) -> Fleet:
@@ -207,5 +213,6 @@ def _print_totals(fleet: Fleet) -> None:
     ]
     print_line(f"{count_text(len(fleet.board))}: {sides or 'none'}. Dark by us: {len(dark)}.")
     for position in fleet.board:
-        if (since := dark_since_text(position, fleet.now)) is not None:
-            print_line(f"{position.ref} {since}")
+        finding, since = finding_text(position), dark_since_text(position, fleet.now)
+        if finding is not None or since is not None:
+            print_line(finding or f"{position.ref} is {since}")

@@ -14,9 +14,11 @@ from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
 from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
+from migration.operations.service_wording import finding_text, stopped_by_itself
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.senders import keep_senders_informed
+from migration.waves.watch import look_at_standing
 from state.enums import Status
 from state.rows import Position
 
@@ -45,17 +47,21 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
             await loop.run(NumberSelection(only=set(due)))
         elif not dry_run and not app.stop.requested:
             await keep_senders_informed(app)
+        if not dry_run and not app.stop.requested:
+            await look_at_standing(app)
         after = before if dry_run else await _read_positions(app, due)
         now, stopped = await app.queries.now(), app.stop.requested
         paused = await app.queries.positions.paused()
+        gone = [position for position in await app.queries.positions.board() if stopped_by_itself(position)]
     left = [position for position in after if position.ended_at is None]
     lines = paused_lines(paused, now)
     blocked = [position for position in left if position.status is Status.BLOCKED]
-    some_left = blocked or (stopped and left) or (lines and not dry_run)
+    some_left = blocked or gone or (stopped and left) or (lines and not dry_run)
     exit_code = ExitCode.NOT_ALL_MOVED if some_left else ExitCode.DONE
     if as_json:
         numbers = [number_document(position, now, False) for position in after]
         document = {"dry_run": dry_run, "due": len(due), "numbers": numbers, "paused_senders": paused_document(paused)}
+        document["stopped_serving"] = [position.ref for position in gone]
         print_json(document | stopped_document(left, now, stopped=stopped))
         return exit_code
     for position in after:
@@ -63,7 +69,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         print_line(f"{label} {status_line(position, now)}  next: {next_command(position, now)}")
     if dry_run:
         print_line("Nothing was changed.")
-    for line in lines:
+    for line in [*filter(None, (finding_text(position) for position in gone)), *lines]:
         print_line(line)
     if stopped:
         print_line(stopped_line(left))

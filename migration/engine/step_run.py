@@ -63,18 +63,8 @@ class StepRun:
         return self.number
 
     def doubt(self) -> Doubt:
-        """What Graph may show wrongly by now: what was before the last call of this itinerary that moved the number."""
-        moving = [entry.step.contract for entry in self.itinerary.before(self.entry.name) if entry.changes_side]
-        if self.entry.changes_side and self.attempt is not None:
-            moving.append(self.contract)
-        lagging = [contract.moves_to for contract in moving if contract.budget is not None]  # calls to Graph
-        match lagging[-1:]:
-            case [Side.CLOUD]:
-                return Doubt.ABSENCE
-            case [Side.NEITHER]:
-                return Doubt.PRESENCE
-            case _:
-                return Doubt.NOTHING
+        """What Graph may show wrongly by now."""
+        return doubt_before(self.itinerary, self.entry, called=self.attempt is not None)
 
     def service(self, decided: Side | None = None) -> Service:
         """What is known of the number's service by all readings of this pass. `decided`: the side that they prove."""
@@ -90,3 +80,20 @@ class StepRun:
         """The number with the side that was just read."""
         self.number = replace(self.number, state=replace(self.number.state, side=side))
         return self.number
+
+
+def doubt_before(itinerary: Itinerary, entry: ItineraryStep, *, called: bool = False) -> Doubt:
+    """What Graph may show wrongly at this step: what was before the last call to it that moved the number.
+
+    `called`: the step's own call was made already, or may have been.
+    """
+    moving = [one.step.contract for one in itinerary.before(entry.name) if one.changes_side]
+    if called and entry.changes_side:
+        moving.append(entry.step.contract)
+    match [contract.moves_to for contract in moving if contract.budget is not None][-1:]:
+        case [Side.CLOUD]:
+            return Doubt.ABSENCE
+        case [Side.NEITHER]:
+            return Doubt.PRESENCE
+        case _:
+            return Doubt.NOTHING

@@ -86,8 +86,25 @@ def dark_since_text(position: Position, now: datetime) -> str | None:
     served = f"{position.served_at:%Y-%m-%d %H:%M:%S} UTC" if position.served_at is not None else "not by us"
     last = f"(last seen serving: {served})"
     if position.dark_from is None:
-        return f"may be dark since {position.dark_since:%Y-%m-%d %H:%M:%S} UTC {last}"
+        return f"maybe dark since {position.dark_since:%Y-%m-%d %H:%M:%S} UTC {last}"
     return f"dark since {position.dark_from:%Y-%m-%d %H:%M:%S} UTC {last}"
+
+
+def stopped_by_itself(position: Position) -> bool:
+    """It served, and by the last reading it does not any more, without a call of ours."""
+    service = service_of_row(position)
+    lost = service.dark_from is not None and service.served_at is not None
+    return position.ended_at is None and lost and not position.dark_by_us
+
+
+def finding_text(position: Position) -> str | None:
+    """What was found of a number that stands still; None where nothing was."""
+    if not stopped_by_itself(position):
+        return None
+    what = "its client stopped serving" if position.served_on is Side.ON_PREMISES else "it stopped serving"
+    since = f"{position.dark_from:%Y-%m-%d %H:%M:%S} UTC (last seen serving: {position.served_at:%H:%M:%S} UTC)"
+    page = f"see `cutover runbook dark-on-both-sides {position.ref}`"
+    return f"{position.ref}: {what}, not by us; dark since {since}; {page}"
 
 
 def range_text(at_least: float | None, at_most: float) -> str:
@@ -124,6 +141,7 @@ def service_document(position: Position, now: datetime) -> dict[str, Any]:
         "dark_at_least_s": bounds.at_least if bounds is not None else None,
         "dark_at_most_s": bounds.at_most if bounds is not None else None,
         "dark_by_us": position.dark_by_us,
+        "finding": finding_text(position),
         "outage_s": service.outage_seconds,
         "outage_at_least_s": service.outage_at_least,
         "outage_at_most_s": service.outage_seconds,

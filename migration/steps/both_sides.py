@@ -35,6 +35,19 @@ async def read_early(number: Number) -> BothSides:
     return _noted(number, BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem), begun)
 
 
+async def look_again(number: Number) -> None:
+    """Note whether the number is served now. Graph is asked only where its client does not say itself that it serves.
+
+    Raises Transient or Rejected when Graph cannot be read.
+    """
+    begun = number.time()
+    onprem = await number.onprem.reading() if number.onprem is not None else None
+    if onprem is not None and onprem.kind is Reading.SERVING:
+        number.service.add(Side.ON_PREMISES, begun, number.time(), READS_LAG)
+    else:
+        _noted(number, BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem), begun)
+
+
 def _noted(number: Number, both: BothSides, begun: datetime) -> BothSides:
     """The reading, noted for what is known of the number's service."""
     number.service.add(serves_now(both), begun, number.time(), READS_LAG)

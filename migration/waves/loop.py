@@ -15,6 +15,7 @@ from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.steps.outcomes import Held
 from migration.waves.senders import SenderKeeper, keep_senders_informed
+from migration.waves.watch import Watch
 from state.enums import WaveState
 from state.errors import Conflict, DatabaseBusy
 from state.ledger.wave_events import HALT_RULE
@@ -83,6 +84,7 @@ class WaveLoop:
         self.rejected: dict[int, str] = {}  # migration id -> why other numbers keep it from running now
         self._idle_since: datetime | None = None
         self._senders = SenderKeeper(app)
+        self._watch = Watch(app)
 
     async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
@@ -95,6 +97,7 @@ class WaveLoop:
                     await self._halt_waves()  # first: what the last number did may forbid the next one
                     await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
                 self._senders.begin_pass()
+                self._watch.begin_pass(selection.wave_part, selection.includes)
                 await self._begin_due(selection)
                 if tick is not None:
                     await tick()
@@ -104,6 +107,7 @@ class WaveLoop:
         finally:
             await self._wait_for_running()
             with suppress(DatabaseBusy):  # the next run or sweep tells them, and finishes the waves
+                await self._watch.finish()
                 await self._senders.finish()
                 await keep_senders_informed(self._app)  # also of those whose number ended just now
                 await self._app.ledger.waves.finish()

@@ -15,6 +15,7 @@ from state.ledger.operator_changes import OperatorChanges
 from state.ledger.operator_inputs import OperatorInputs
 from state.ledger.profiles import Profiles
 from state.ledger.senders import Senders
+from state.ledger.service import ServiceRecord
 from state.ledger.wave_moves import WaveMoves
 from state.ledger.waves import Waves
 from state.types import SqlClock
@@ -38,4 +39,5 @@ class Ledger:
         self.profiles = Profiles(engine, clock)
         self.migrations = Migrations(engine, clock)
         self.senders = Senders(engine, clock)
+        self.service = ServiceRecord(engine, clock)
         self.operator_inputs = OperatorInputs(engine, clock)

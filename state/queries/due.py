@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 
-from state.enums import Status, WaveState
+from state.enums import Side, Status, WaveState
 from state.ledger.wave_members import LOW_VOLUME_FIRST
-from state.models import EventTable, MigrationTable, NumberTable, WaveTable
+from state.models import AttemptTable, EventTable, MigrationTable, NumberTable, WaveTable
 from state.queries.reader import Reader
 from state.types import UtcDateTime
 
@@ -48,6 +48,36 @@ class DueQueries:
     async def held_at_gate(self, part: WavePart) -> tuple[int, ...]:
         """Migrations of this part that a gate holds."""
         query = _only_part(select(MigrationTable.id).where(MigrationTable.status == Status.HELD), part)
+        return tuple(row["id"] for row in await self._reader.rows(query))
+
+    async def standing_still(
+        self, client_every: timedelta, graph_every: timedelta, part: WavePart | None = None, *, limit: int
+    ) -> tuple[int, ...]:
+        """Migrations that a hold, a wait or a person keeps where they are, and that were not read for so long.
+
+        The oldest reading first. `client_every`: of numbers whose client is asked itself. A number with an open call
+        is left out: whoever settles the call reads both sides.
+        """
+        migration, now = MigrationTable, self._reader.clock.now
+        by_client = migration.side == Side.ON_PREMISES
+        old = case((by_client, migration.seen_at <= now(-client_every)), else_=migration.seen_at <= now(-graph_every))
+        open_call = select(AttemptTable.id).where(
+            AttemptTable.migration_pk == migration.id, AttemptTable.ended.is_(None)
+        )
+        stands = [Status.WAITING, Status.HELD, Status.BLOCKED]
+        query = (
+            select(migration.id)
+            .where(
+                migration.ended_at.is_(None),
+                or_(migration.lease_until.is_(None), migration.lease_until <= now()),
+                or_(migration.status.in_(stands), migration.hold.is_(True)),
+                or_(migration.seen_at.is_(None), old),
+                ~open_call.exists(),
+            )
+            .order_by(migration.seen_at.is_not(None), migration.seen_at, migration.id)
+            .limit(limit)
+        )
+        query = _only_part(query, part) if part is not None else query
         return tuple(row["id"] for row in await self._reader.rows(query))
 
     async def lease_holders(self) -> tuple[str, ...]:
