@@ -80,6 +80,9 @@ class CustomerTable(Base):
     name: Mapped[str] = mapped_column(String(200), unique=True)
     hook: Mapped[str | None] = mapped_column(String(100))
     traffic: Mapped[str] = mapped_column(String(20), default="advisory")
+    # Since when it is known that its business has accepted Meta's Terms: by a `register`, or by a person's word.
+    terms_known_at: Mapped[datetime | None]
+    terms_known_by: Mapped[str | None] = mapped_column(String(100))
 
     __table_args__ = (CheckConstraint("traffic IN ('required', 'advisory')", name="traffic_known"),)
 

@@ -100,6 +100,7 @@ class Position:
     route: str | None
     created_at: datetime
     ended_at: datetime | None
+    terms_known: bool = True  # a `register` has shown, or a person has stated, that its business accepted the Terms
     sides_read: bool = True  # both sides were read in the home's present epoch, which a restore begins
     register_sent: bool = False  # a call of `register` for its phone number id is on record, of any migration
     served_at: datetime | None = None  # these six: see `state/service.py`

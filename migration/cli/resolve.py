@@ -23,6 +23,7 @@ from migration.operations.numbers import (
     recover_forward,
     retry_number,
     spend_reserve,
+    state_terms,
     switch_itinerary,
     take_over,
 )
@@ -63,6 +64,9 @@ def resolve(
     two_step_off: Annotated[
         bool, typer.Option("--two-step-off", help="You vouch that its two-step verification is turned off.")
     ] = False,
+    terms: Annotated[
+        bool, typer.Option("--terms-accepted", help="You vouch that its customer's business accepted Meta's Terms.")
+    ] = False,
     over: Annotated[
         bool, typer.Option("--take-over", help="Somebody else moved it to Cloud: go on from there, without its PIN.")
     ] = False,
@@ -92,6 +96,7 @@ def resolve(
         "--onprem-off": (lambda: _onprem_off(number)) if onprem_off else None,
         "--pin-handed-in": (lambda: _pin_handed_in(number, stdin=stdin, dry_run=dry_run)) if pin_handed_in else None,
         "--two-step-off": (lambda: _two_step_off(number)) if two_step_off else None,
+        "--terms-accepted": (lambda: _terms_accepted(number)) if terms else None,
         "--take-over": (lambda: _take_over(number)) if over else None,
         "--spend-reserve": (lambda: _spend_reserve(number)) if reserve else None,
         "--senders-resumed": (lambda: _senders_resumed(number)) if senders_resumed else None,
@@ -101,9 +106,10 @@ def resolve(
     if len(given) != 1:
         usage_error(f"give exactly one of {', '.join(remedies)}")
     if selection.is_bulk:
-        if not again:
-            usage_error("of these decisions only --look-again is taken about several numbers at once")
-        run_verb(_retry_many(selection, because, ChangeReport(as_json, dry_run)))
+        if not again and not terms:
+            usage_error("of these decisions only --look-again and --terms-accepted are taken about several numbers")
+        decide = _retry_many if again else _state_terms_of_many
+        run_verb(decide(selection, because, ChangeReport(as_json, dry_run)))
     remedy = given[0]()
     report = ChangeReport(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
     run_verb(change_number(report, number, remedy.will, lambda app: remedy.action(app, because, operator_name())))
@@ -116,6 +122,16 @@ async def _retry_many(selection: Selection, because: str, report: ChangeReport) 
         "let each number be looked at again; its next step begins by reading",
         lambda app, ref: retry_number(app, ref, because, operator_name()),
         lambda row: row.status in (Status.BLOCKED, Status.WAITING, Status.HELD),
+    )
+
+
+async def _state_terms_of_many(selection: Selection, because: str, report: ChangeReport) -> int:
+    return await change_numbers(
+        report,
+        selection,
+        "write down your word that the businesses of these customers have accepted Meta's Terms",
+        lambda app, ref: state_terms(app, ref, because, operator_name()),
+        lambda row: row.ended_at is None and not row.terms_known,
     )
 
 
@@ -168,6 +184,13 @@ def _two_step_off(number: str) -> Remedy:
     return Remedy(
         "write down your word that two-step verification is off; the next register sets a new PIN",
         lambda app, because, by: record_two_step_off(app, number, because, by),
+    )
+
+
+def _terms_accepted(number: str) -> Remedy:
+    return Remedy(
+        "write down your word that its customer's business has accepted Meta's Terms; it counts for all of its numbers",
+        lambda app, because, by: state_terms(app, number, because, by),
     )
 
 

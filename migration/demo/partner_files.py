@@ -84,6 +84,7 @@ def _row(number: Mapping[str, Any], names: Mapping[str, str], wabas_with_senders
         # Customers with a number on On-Premises have senders, which have a traffic hook.
         "hook": "senders" if number["waba_id"] in wabas_with_senders else "",
         "smoke_to": SMOKE_TO,
+        "terms_accepted_by": "the demo's operator",
     }
 
 

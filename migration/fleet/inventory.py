@@ -37,6 +37,7 @@ OPTIONAL = (
     "hook_required",
     "register_calls_72h",
     "deregister_calls_72h",
+    "terms_accepted_by",
 )
 
 

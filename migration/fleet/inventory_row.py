@@ -20,6 +20,7 @@ REGIONS = frozenset(["AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR",
 # Lengths of the columns in the database. PostgreSQL refuses longer values, and would not say in which line they are.
 MAX_LENGTHS = {
     "customer": 200,
+    "terms_accepted_by": 100,
     "instance": 200,
     "onprem_url": 500,
     "onprem_username": 64,
@@ -136,6 +137,7 @@ class RowReader:
                 line=self.line,
                 register_calls_before=self._count("register_calls_72h", MAX_CALLS) or 0,
                 deregister_calls_before=self._count("deregister_calls_72h", MAX_CALLS) or 0,
+                terms_accepted_by=self._cells.get("terms_accepted_by") or None,
             ),
             pin=pin,
             password=SecretStr(password) if password else None,

@@ -179,6 +179,13 @@ async def record_two_step_off(app: App, number: str, because: str, by: str) -> P
     return await _make_due(app, position, because, by)
 
 
+async def state_terms(app: App, number: str, because: str, by: str) -> Position:
+    """Record a person's statement that the business of the number's customer has accepted Meta's Terms."""
+    position = await _find_live(app, number)
+    await app.ledger.terms.state(position.number_id, because, by)
+    return await _make_due(app, position, because, by)
+
+
 async def record_senders_resumed(app: App, number: str, because: str, by: str) -> Position:
     """Record a person's statement that the number's senders go on; for a hook that cannot confirm it any more."""
     position = await app.queries.positions.find(number)

@@ -10,17 +10,24 @@ A refusal of `register` after the stop is an outage without an end in sight. Doc
 * 133002, the backup: `back_up` reads it back and opens it
 * 0, 190, 200, the token and its permissions: preflight, and every reading before
 * Embedded Signup older than 14 days: `register` itself reads `last_onboarded_time`
-* Terms not accepted; 133000, an unfinished deregistration; 133004, 131016: no reading shows them
+* Terms not accepted: no reading shows it; a `register` of the same customer that went through, or a person's word
+* 133000, an unfinished deregistration; 133004, 131016: no reading shows them
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 """
 
+from datetime import timedelta
+
 from migration.clients.graph_models import CloudNumber
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked
+from migration.steps.outcomes import Blocked, Waiting
 from migration.steps.reading_cache import BothSides
+from state.enums import Party
+from state.rows import Position
 
 NAME_PAGE = "runbooks/display-name.md"
+# A statement or another number's `register` wakes the number at once; this is for what nobody tells us.
+TERMS_LOOKED_AT_AGAIN = timedelta(hours=1)
 # The values of `name_status` with which a name may be used.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
 APPROVED_NAMES = frozenset({"APPROVED", "AVAILABLE_WITHOUT_REVIEW"})
@@ -35,9 +42,19 @@ def name_problem(cloud: CloudNumber) -> str | None:
     return f"its display name is not approved (name_status {cloud.name_status}), so register would be refused"
 
 
-def refused_after_the_stop(both: BothSides, number: Number) -> Blocked | None:
+def refused_after_the_stop(both: BothSides, number: Number) -> Blocked | Waiting | None:
     """Why a client that serves must not be stopped. A number that is dark has nothing to lose by trying."""
     if number.state.itinerary not in STOPS_FIRST or not both.serving:
         return None
     problem = name_problem(both.cloud)
-    return Blocked(problem, NAME_PAGE) if problem is not None else None
+    if problem is not None:
+        return Blocked(problem, NAME_PAGE)
+    if number.state.terms_known or number.state.crossed_at is not None:
+        return None
+    return Waiting(number.now + TERMS_LOOKED_AT_AGAIN, Party.OPERATOR, terms_problem(number.state))
+
+
+def terms_problem(state: Position) -> str:
+    """What is not known, and what a person can type; a `register` of another number of the customer shows it too."""
+    what = f"nobody has stated that the business of {state.customer} has accepted Meta's Terms; no register shows it"
+    return f'{what}; `cutover resolve {state.ref} --terms-accepted --because "NAME has looked"`'

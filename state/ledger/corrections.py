@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import PinProvenance, Status
 from state.errors import AlreadyThere, Conflict
+from state.ledger import terms
 from state.ledger.corrected_columns import add_earlier_calls, change_waves
-from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, traffic_of
+from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, terms_of, traffic_of
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
 from state.ledger.sealed import replace_secrets
 from state.ledger.versions import on_instance, raise_versions
@@ -97,6 +98,7 @@ class Corrections:
                 return False
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             wabas = await _wabas(tx, numbers)
+            await terms.state_in_inventory(tx, terms_of(numbers), now)
             await _write_instances(tx, numbers, rows, instances)
             await _write_numbers(tx, numbers, rows, instances, wabas, now)
             await replace_secrets(tx, secrets, now)

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import WaveState
 from state.errors import AlreadyThere, Conflict, StateError
-from state.ledger import wave_events
-from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, earlier_calls, traffic_of
+from state.ledger import terms, wave_events
+from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, earlier_calls, terms_of, traffic_of
 from state.ledger.import_stage import ImportStages, Stage
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
 from state.ledger.profiles import NewProfile, write_profile
@@ -96,6 +96,7 @@ class FleetImport:
             for wave, count in sorted(waves.items()):
                 await self._wave(tx, wave, count, now, by)
             wabas = await _wabas(tx, stage.numbers, known)
+            await terms.state_in_inventory(tx, terms_of(stage.numbers), now)
             rows = [
                 columns_of(new)
                 | stage.columns(place, now)

@@ -45,6 +45,7 @@ class NewNumber:
     line: int = 0  # of the file it came from
     register_calls_before: int = 0
     deregister_calls_before: int = 0
+    terms_accepted_by: str | None = None  # who states that the customer's business has accepted Meta's Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,14 @@ def instance_columns_of(new: NewInstance) -> dict[str, Any]:
 
 def traffic_of(new: NewNumber) -> str:
     return "required" if new.hook_required else "advisory"
+
+
+def terms_of(numbers: Sequence[NewNumber]) -> dict[str, str | None]:
+    """By customer, who states that its business has accepted Meta's Terms; one of its rows is enough."""
+    stated: dict[str, str | None] = {}
+    for new in numbers:
+        stated[new.customer] = stated.get(new.customer) or new.terms_accepted_by
+    return stated
 
 
 def earlier_calls(new: NewNumber, now: datetime) -> list[dict[str, Any]]:

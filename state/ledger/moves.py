@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import and_, case, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.enums import ENDED, AttemptEnd, Party, Side, Status
+from state.enums import ENDED, AttemptEnd, OutsideFailure, Party, Side, Status
 from state.errors import LeaseLost, Outdated, StateError
-from state.ledger import call_budgets, events, findings, gates
+from state.ledger import call_budgets, events, findings, gates, terms
 from state.ledger.changes import (
     AttemptClosed,
     AttemptRefused,
@@ -110,6 +110,8 @@ class Moves:
             for change in move.changes:
                 await _apply_to_migration(tx, change, target)
                 await _apply_to_number(tx, change, target)
+                if isinstance(change, AttemptClosed) and (move.step, change.end) == ("register", AttemptEnd.DONE):
+                    await terms.shown_by_register(tx, target.number_id, moved.now)
                 if isinstance(change, SideRead) and change.side is Side.CLOUD:
                     await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
             if move.kind:
@@ -227,6 +229,8 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
             await replace_secret(tx, owner, sealed, target.at)
         case PinKnown(provenance):
             await _set_pin_provenance(tx, target, provenance)
+        case OutsideFailed(OutsideFailure.TERMS):
+            await terms.refuted(tx, target.number_id)
         case PinForgotten():
             await _set_pin_provenance(tx, target, None)
         case OutboxAnswered(key):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 
 from state.enums import Party, PinProvenance, Side, Status
-from state.ledger import gates
+from state.ledger import gates, terms
 from state.models import (
     BudgetCallTable,
     CredentialProfileTable,
@@ -95,6 +95,7 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             number.route,
             migration.created_at,
             migration.ended_at,
+            terms.are_known().label("terms_known"),
             gates.sides_read().label("sides_read"),
             _register_sent().label("register_sent"),
             select(HomeTable.home_id + func.coalesce("." + HomeTable.epoch_mark, "")).scalar_subquery().label("home"),

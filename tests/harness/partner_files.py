@@ -67,6 +67,7 @@ def _row(number: Mapping[str, Any]) -> dict[str, str]:
         "command_arguments": "",
         "smoke_to": SMOKE_TO,
         "code_method": "SMS",
+        "terms_accepted_by": "tester",
     }
     if number["onprem_url"]:
         row |= {

@@ -163,6 +163,7 @@ def test_terms_of_service(runbook: RunbookExecution) -> None:
     for ref in ("N-0001", "N-0002"):
         operator.sandbox_number(ref).tos_missing = False
     runbook.execute("--look-again")
+    runbook.execute("--terms-accepted")
     runbook.execute("release")
     runbook.execute("run N-0001")
     assert_on_cloud(operator, registers=2)

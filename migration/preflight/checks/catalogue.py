@@ -7,6 +7,7 @@ from migration.preflight.checks.instance import InstanceCheck
 from migration.preflight.checks.pin import PinCheck
 from migration.preflight.checks.rollback import RollbackCheck
 from migration.preflight.checks.stop_command import StopCommandCheck
+from migration.preflight.checks.terms import TermsCheck
 from migration.preflight.checks.token import TokenCheck
 from migration.preflight.checks.traffic_hook import TrafficHookCheck
 from migration.preflight.checks.webhook_subscription import WebhookSubscriptionCheck
@@ -17,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     InstanceCheck(),
     BackupCheck(),
     PinCheck(),
+    TermsCheck(),
     StopCommandCheck(),
     TrafficHookCheck(),
     WebhookSubscriptionCheck(),

@@ -50,6 +50,7 @@ FULL = {
     "hook_required": "true",
     "register_calls_72h": "2",
     "deregister_calls_72h": "1",
+    "terms_accepted_by": "Ana Lima",
 }
 
 
@@ -109,6 +110,7 @@ def test_every_optional_column_is_read(tmp_path: Path) -> None:
     assert (new.tags, new.daily_volume, new.wave, new.itinerary) == ("north;vip", 1200, "first", "CODE_FIRST")
     assert (new.hook, new.hook_required, new.has_pin) == ("acme", True, True)
     assert (new.register_calls_before, new.deregister_calls_before) == (2, 1)
+    assert new.terms_accepted_by == "Ana Lima"
     assert "012345" not in repr(row)
     assert "Adm1n!secret" not in repr(row)
 

@@ -1,11 +1,14 @@
 """What would make `register` fail is read before a client that serves is stopped."""
 
+from typing import Any
+
 import pytest
 
-from migration.steps.outcomes import Blocked
+from migration.steps.outcomes import Blocked, Waiting
 from migration.steps.reading_cache import BothSides
 from migration.steps.register_needs import NAME_PAGE, refused_after_the_stop
-from tests.harness.hand_made_number import NOT_SERVING, ON_PREMISE, SERVING, make_number
+from state.enums import Party
+from tests.harness.hand_made_number import NOT_SERVING, NOW, ON_PREMISE, SERVING, make_number
 
 UNAPPROVED = ["DECLINED", "EXPIRED", "PENDING_REVIEW", "NONE"]
 
@@ -37,3 +40,25 @@ def test_a_dark_number_has_nothing_to_lose(name_status: str) -> None:
 @pytest.mark.parametrize("name_status", UNAPPROVED)
 def test_a_register_with_backup_leaves_the_client_where_it_is(name_status: str) -> None:
     assert refused_after_the_stop(shown(name_status), make_number(itinerary="WITH_BACKUP")) is None
+
+
+@pytest.mark.parametrize("itinerary", ["CODE_FIRST", "CODE_AFTER"])
+def test_a_client_is_not_stopped_before_the_terms_are_known(itinerary: str) -> None:
+    stop = refused_after_the_stop(shown("APPROVED"), make_number(itinerary=itinerary, terms_known=False))
+    assert isinstance(stop, Waiting)
+    assert stop.on is Party.OPERATOR
+    assert "cutover resolve N-0001 --terms-accepted" in stop.reason
+
+
+@pytest.mark.parametrize(
+    ("both", "state"),
+    [
+        (shown("APPROVED"), {"itinerary": "WITH_BACKUP"}),
+        (shown("APPROVED", serving=False), {"itinerary": "CODE_AFTER"}),
+        (shown("APPROVED"), {"itinerary": "CODE_AFTER", "crossed_at": NOW}),
+        (shown("APPROVED"), {"itinerary": "CODE_FIRST", "terms_known": True}),
+    ],
+    ids=["it registers with a backup", "it is dark", "it has crossed", "they are known"],
+)
+def test_no_other_number_waits_for_the_terms(both: BothSides, state: dict[str, Any]) -> None:
+    assert refused_after_the_stop(both, make_number(**{"terms_known": False} | state)) is None
