@@ -15,6 +15,7 @@ from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.session import open_cli_reader
 from migration.engine.sender_needs import owes_resume
+from migration.operations.call_wording import limit_document, limit_line
 from migration.operations.service_wording import (
     dark_seconds,
     dark_since_text,
@@ -39,6 +40,7 @@ from migration.operations.wording import (
     whose_move,
 )
 from migration.scrubbing.masking import masked
+from state.queries.calls import CallLimit
 from state.queries.queries import Queries
 from state.rows import Position, WaveEventRow, WaveRow
 
@@ -56,6 +58,7 @@ class Fleet:
     halted_profiles: Sequence[Mapping[str, Any]]
     paused: Sequence[Position]  # also of migrations that have ended
     wave_events: Mapping[str, Sequence[WaveEventRow]]
+    call_limits: Sequence[CallLimit] = ()  # of Graph, where they hold numbers back
 
 
 def status(
@@ -98,6 +101,7 @@ async def read_fleet(queries: Queries, wave: str | None) -> Fleet:
         wave_events={row.name: await queries.waves.events(row.name) for row in waves},
         halted_profiles=[row for row in await queries.fleet.profiles() if row["halted_at"] is not None],
         paused=[row for row in await queries.positions.paused() if wave in (None, row.wave)],
+        call_limits=await queries.calls.holding_back(),
         now=await queries.now(),
     )
 
@@ -108,6 +112,7 @@ def fleet_document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
         "now": fleet.now,
         "numbers": [number_document(position, fleet.now, show_numbers) for position in fleet.board],
         "paused_senders": paused_document(fleet.paused),
+        "call_limits": [limit_document(limit) for limit in fleet.call_limits],
         "ended_otherwise": [
             {"ref": row["ref"], "disposition": row["disposition"], "reason": row["disposition_reason"]}
             for row in fleet.without_migration
@@ -161,6 +166,8 @@ def _print_fleet(fleet: Fleet, show_numbers: bool) -> None:
         for wave in fleet.waves:
             _print_wave(wave, fleet)
         _print_totals(fleet)
+    for limit in fleet.call_limits:
+        print_line(limit_line(limit))
     for line in paused_lines(fleet.paused, fleet.now):
         print_line(line)
     for profile in fleet.halted_profiles:

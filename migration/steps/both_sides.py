@@ -45,7 +45,10 @@ async def look_again(number: Number) -> None:
     if onprem is not None and onprem.kind is Reading.SERVING:
         number.service.add(Side.ON_PREMISES, begun, number.time(), READS_LAG)
     else:
-        _noted(number, BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem), begun)
+        # One list of the WABA does for all of its numbers that stand still; it may be as old as that.
+        cloud = await number.shared.number(number.state.phone_number_id, BEFORE_CROSSING_AGE)
+        age = BEFORE_CROSSING_AGE if onprem is None or cloud.registered else timedelta()
+        _noted(number, BothSides(cloud, onprem), begun - age)
 
 
 def _noted(number: Number, both: BothSides, begun: datetime) -> BothSides:

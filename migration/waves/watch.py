@@ -1,7 +1,7 @@
 """Looks again at numbers that stand still: a client that dies while its number is held or waits is noticed.
 
 Done by whatever runs (a wave's loop, a sweep), never by a command that only shows. A client that says itself that it
-serves costs no call to Graph; the others cost one, and none that is kept for numbers that cross.
+serves costs no call to Graph; for the others their WABA is listed, and never by calls kept for numbers that cross.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from migration.app import App
+from migration.clients.shared_readings import WabaReadings
 from migration.engine.itineraries import itinerary_named
 from migration.engine.step_run import doubt_before
 from migration.errors import MigrationError
@@ -26,7 +27,7 @@ from state.service import follow, service_of_row
 
 # How old what was read of a number may become. A client is asked itself; the other readings are calls of Graph.
 CLIENT_EVERY = timedelta(seconds=60)
-GRAPH_EVERY = timedelta(minutes=5)
+GRAPH_EVERY = timedelta(minutes=10)
 AT_ONCE = 10
 MOST_IN_A_PASS = 200
 BETWEEN_PASSES_S = 10.0
@@ -89,7 +90,9 @@ async def _load(app: App, position: Position) -> Number:
     if position.next_step is not None:
         itinerary = itinerary_named(position.itinerary)
         number.service.doubt = doubt_before(itinerary, itinerary.at(position.next_step))
-    return replace(number, cloud=number.cloud.counted_by(calls))
+    cloud = number.cloud.counted_by(calls)
+    shared = WabaReadings(app.clients.shared, cloud, position.profile_id, position.waba_id)
+    return replace(number, cloud=cloud, shared=shared)
 
 
 class Watch:

@@ -22,7 +22,7 @@ BLOCK = {True: 50, False: 5}  # by whether the WABA is active
 # How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner.
 LOOK_AGAIN = timedelta(seconds=60)
 # A number whose senders are paused or that may be dark: only it may take the reserve.
-_CROSSES = (Status.READY, Status.RUNNING, Status.WAITING)
+CROSSES = (Status.READY, Status.RUNNING, Status.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class CallBudgets:
         return (
             MigrationTable.id != but,
             MigrationTable.calls_kept_until > self._clock.now(),
-            MigrationTable.status.in_(_CROSSES),
+            MigrationTable.status.in_(CROSSES),
             # A number that has not crossed, and whose worker is gone, keeps no other from crossing.
             or_(
                 MigrationTable.crossed_at.is_not(None),

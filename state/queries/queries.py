@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.queries.calls import CallQueries
 from state.queries.due import DueQueries
 from state.queries.fleet import FleetQueries
 from state.queries.gate import GateQueries
@@ -26,6 +27,7 @@ class Queries:
         self.gate = GateQueries(reader)
         self.fleet = FleetQueries(reader)
         self.due = DueQueries(reader)
+        self.calls = CallQueries(reader)
         self.waves = WaveQueries(reader)
         self._reader = reader
 

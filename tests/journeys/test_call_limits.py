@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from migration.app import App
+from migration.cli.status import fleet_document, read_fleet
 from migration.engine.call_admission import NEEDS
 from migration.engine.itineraries import ITINERARIES, ItineraryName
 from migration.errors import CallsSpent
@@ -215,3 +216,21 @@ async def test_a_first_number_that_nobody_works_on_keeps_no_other_waiting(make_h
         assert f"{first.ref} crosses first" in waiting.reason
         harness.clock.advance(90)  # its worker is gone: no lease, and no slot between two steps any more
         await harness.advance_to(app, second, "register")
+
+
+async def test_status_says_how_many_of_those_that_wait_can_move_now(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3, numbers_per_waba=3)
+    async with harness.worker() as app:
+        first, second, third = await harness.import_numbers(app)
+        assert (await read_fleet(app.queries, None)).call_limits == ()
+        await harness.advance_to(app, first, "drain")
+        for other in (second, third):
+            outcome = await app.runner.run_one(other.migration_id)
+            assert isinstance(outcome, Waiting)
+            assert outcome.for_calls
+        (limit,) = fleet_document(await read_fleet(app.queries, None), show_numbers=False)["call_limits"]
+        assert [limit[name] for name in ("waiting", "can_move_now", "calls_an_hour")] == [2, 0, 200]
+        await harness.run_number(app, first.ref)
+        board = await run_all(app)
+        assert (await read_fleet(app.queries, None)).call_limits == ()
+    assert {position.status for position in board} == {Status.DONE}
