@@ -157,6 +157,7 @@ class WaveRow:
     because: str | None
     numbers: int
     canary: tuple[str, ...] = ()  # references, low volume first
+    on_hold: int = 0  # numbers that have not crossed and that a hold of their own keeps from it
 
 
 @dataclass(frozen=True, slots=True)

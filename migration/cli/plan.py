@@ -15,7 +15,7 @@ from migration.cli.rehearsal import open_for_change
 from migration.cli.session import operator_name
 from migration.errors import OperationRefused
 from migration.operations.approval import recorded_rollback_options, released_numbers
-from migration.operations.wave_wording import ENDED_STATES
+from migration.operations.wave_wording import ENDED_STATES, released_text
 from migration.operations.waves import change_window, plan_wave
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.names import wave_name_problem
@@ -146,12 +146,13 @@ async def _change_window(app: App, report: ChangeReport, row: WaveRow, window: W
 
 async def _report_rollbacks(app: App, report: ChangeReport, row: WaveRow) -> None:
     """A wave without a canary is released by its plan, so whoever plans it also approves it."""
-    crossing = released_numbers(row.released, await app.queries.positions.board(wave=row.name))
-    if not crossing:
+    board = await app.queries.positions.board(wave=row.name)
+    crossing = released_numbers(row.released, board)
+    if not crossing and not row.on_hold:
         return
     options = await recorded_rollback_options(app.queries, crossing)
     report.rollbacks(options)
-    released = f"released for {row.released}: {count_text(len(crossing))} may cross in it"
+    released = f"{released_text(row)}: {count_text(len(crossing))} may cross in it"
     report.note(f"{released}; ways back: {summarize_rollbacks(options)}")
 
 

@@ -81,5 +81,5 @@ async def _will_release(report: ChangeReport, app: App, wave: str, only: Sequenc
 async def _find_crossing(app: App, wave: str, only: Sequence[str], *, canary: bool) -> list[Position]:
     """The numbers that may cross after this release."""
     if only:
-        return not_crossed(await find_wave_numbers(app, wave, only))
+        return [one for one in not_crossed(await find_wave_numbers(app, wave, only)) if not one.hold]
     return released_numbers(Released.CANARY if canary else Released.ALL, await app.queries.positions.board(wave=wave))

@@ -11,7 +11,7 @@ from migration.cli.session import open_cli_reader
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
-from migration.operations.wave_wording import wave_event_document, wave_event_text
+from migration.operations.wave_wording import gate_text, wave_event_document, wave_event_text
 from migration.operations.wording import (
     current_status,
     next_command_after_show,
@@ -87,6 +87,7 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "sender gap": f"{gap:.1f} s" if gap is not None else None,
         "itinerary": f"{position.itinerary}: {position.because}",
         "wave": f"{position.wave}, in its canary" if position.canary else position.wave,
+        "may cross": gate_text(position),
         "customer": position.customer,
         "WABA": position.waba_id,
         "phone number id": position.phone_number_id,

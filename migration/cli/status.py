@@ -28,6 +28,7 @@ from migration.operations.service_wording import (
 )
 from migration.operations.wave_wording import (
     canary_text,
+    gate_text,
     next_wave_command,
     released_text,
     wave_event_document,
@@ -122,6 +123,8 @@ def fleet_document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
                 "name": row.name,
                 "state": row.state,
                 "released": row.released,
+                "may_cross": released_text(row),
+                "on_hold": row.on_hold,
                 "numbers": row.numbers,
                 "because": row.because,
                 "canary": row.canary,
@@ -141,6 +144,7 @@ def number_document(position: Position, now: datetime, show_numbers: bool) -> di
         "wave": position.wave,
         "canary": position.canary,
         "hold": position.hold,
+        "may_cross": gate_text(position),
         "itinerary": position.itinerary,
         "status": current_status(position, now),
         "next_step": position.next_step,

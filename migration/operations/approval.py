@@ -14,10 +14,10 @@ def not_crossed(board: Iterable[Position]) -> list[Position]:
 
 
 def released_numbers(released: str, board: Iterable[Position]) -> list[Position]:
-    """The numbers of a wave that may still cross if `released` is the wave's release."""
+    """The numbers of a wave that may still cross if `released` is the wave's release: a hold wins over it."""
     if released == Released.NONE:
         return []
-    return [position for position in not_crossed(board) if position.canary or released == Released.ALL]
+    return [one for one in not_crossed(board) if not one.hold and (one.canary or released == Released.ALL)]
 
 
 async def recorded_rollback_option(queries: Queries, position: Position) -> RollbackOption:

@@ -17,7 +17,7 @@ ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
 
 
 def wave_line(row: WaveRow) -> str:
-    """One sentence: the wave's state, size, release and window."""
+    """One sentence: the wave's state, size, release, numbers on hold and window."""
     reason = f": {row.because}" if row.because else ""
     numbers = f"{row.numbers} number{'' if row.numbers == 1 else 's'}"
     window = ""
@@ -38,13 +38,39 @@ def canary_text(row: WaveRow) -> str:
 
 
 def released_text(row: WaveRow) -> str:
-    """What is released. Of a state that lets nothing cross it says so: that wins over any release."""
-    released = f"released for {row.released}"
+    """What is released. What wins over it (the wave's own state, holds of single numbers) stands beside it."""
+    released = f"released for {row.released}{_holds_text(row)}"
     if row.state in (WaveState.HELD, WaveState.HALTED):
         return f"nothing crosses while it is {row.state} ({released} when it goes on)"
     if row.state is WaveState.STOPPED:
         return "nothing crosses any more"
     return released
+
+
+def _holds_text(row: WaveRow) -> str:
+    if not row.on_hold or row.state in ENDED_STATES:
+        return ""
+    numbers = "1 number of it is" if row.on_hold == 1 else f"{row.on_hold} numbers of it are"
+    return f"; {numbers} on hold and may not cross: a hold wins over any release"
+
+
+def gate_text(position: Position) -> str | None:
+    """Whether the number may cross by what people have decided, and which decision wins; None once it has crossed."""
+    if position.crossed_at is not None or position.ended_at is not None:
+        return None
+    wave, released = position.wave, position.wave_released
+    if position.hold:
+        wins = f", which wins over the release of wave {wave} for {released}" if wave is not None else ""
+        return f"no: it is on hold{wins}"
+    if wave is None:
+        return "yes: neither a hold nor a wave stops it"
+    if position.wave_state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
+        return f"no: wave {wave} is {position.wave_state}, which wins over its release for {released}"
+    if released == Released.NONE or (released == Released.CANARY and not position.canary):
+        return f"no: wave {wave} is released for {released} only"
+    if position.wave_state == WaveState.PLANNED:
+        return f"not yet: wave {wave} has not begun; it is released for {released}"
+    return f"yes: wave {wave} is {position.wave_state} and released for {released}"
 
 
 def wave_event_text(event: WaveEventRow) -> str:

@@ -100,7 +100,8 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
     if row.halted_at is not None:
         return f"credential profile {row.profile} is halted: {row.halted_because}"
     if row.hold:
-        return "the number is on hold; `cutover release` lets it go"
+        wins = f", which wins over the release of wave {row.wave} for {row.released}" if row.wave is not None else ""
+        return f"the number is on hold{wins}; `cutover release` lets it go"
     if row.state != WaveState.RUNNING:
         return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
     if not row.within_rule:

@@ -20,7 +20,19 @@ class WaveQueries:
         numbers = (
             select(func.count()).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable).scalar_subquery()
         )
-        rows = await self._reader.rows(select(WaveTable.__table__, numbers.label("numbers")).order_by(WaveTable.id))
+        held = (
+            select(func.count())
+            .where(
+                MigrationTable.wave_pk == WaveTable.id,
+                MigrationTable.hold.is_(True),
+                MigrationTable.crossed_at.is_(None),
+                MigrationTable.ended_at.is_(None),
+            )
+            .correlate(WaveTable)
+            .scalar_subquery()
+        )
+        query = select(WaveTable.__table__, numbers.label("numbers"), held.label("on_hold")).order_by(WaveTable.id)
+        rows = await self._reader.rows(query)
         canaries = await self._canaries()
         return tuple(
             WaveRow(

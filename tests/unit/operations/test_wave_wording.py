@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migration.operations.wave_wording import next_wave_command, unscheduled_waves, wave_line
+from migration.operations.wave_wording import gate_text, next_wave_command, released_text, unscheduled_waves, wave_line
 from state.enums import WaveState
 from tests.harness.positions import NOW, make_position, make_wave
 
@@ -63,3 +63,35 @@ def test_waves_that_need_no_schedule_are_left_out() -> None:
     live, ended = make_position(wave="north"), make_position(wave="south", ended_at=NOW)
     waves = [make_wave(window_start=FUTURE), make_wave(name="south"), make_wave(name="west")]
     assert unscheduled_waves(waves, [live, ended], NOW) == {}
+
+
+IN_WAVE: dict[str, Any] = {"wave": "north", "wave_state": WaveState.RUNNING, "wave_released": "all"}
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({}, "yes: neither a hold nor a wave stops it"),
+        ({"hold": True}, "no: it is on hold"),
+        (IN_WAVE, "yes: wave north is running and released for all"),
+        (IN_WAVE | {"hold": True}, "no: it is on hold, which wins over the release of wave north for all"),
+        (IN_WAVE | {"wave_state": WaveState.HELD}, "no: wave north is held, which wins over its release for all"),
+        (IN_WAVE | {"wave_state": WaveState.HALTED}, "no: wave north is halted, which wins over its release for all"),
+        (IN_WAVE | {"wave_released": "canary"}, "no: wave north is released for canary only"),
+        (
+            IN_WAVE | {"wave_released": "canary", "canary": True},
+            "yes: wave north is running and released for canary",
+        ),
+        (IN_WAVE | {"wave_state": WaveState.PLANNED}, "not yet: wave north has not begun; it is released for all"),
+        (IN_WAVE | {"hold": True, "crossed_at": NOW}, None),
+    ],
+)
+def test_of_a_hold_and_a_release_it_is_said_which_wins(state: dict[str, Any], says: str | None) -> None:
+    assert gate_text(make_position(**state)) == says
+
+
+def test_a_wave_says_how_many_of_its_numbers_its_release_does_not_let_go() -> None:
+    row = make_wave(state=WaveState.RUNNING, released="all", on_hold=2)
+    held = "2 numbers of it are on hold and may not cross: a hold wins over any release"
+    assert released_text(row) == f"released for all; {held}"
+    assert released_text(make_wave(state=WaveState.RUNNING, released="all")) == "released for all"
