@@ -2,14 +2,18 @@
 
 from datetime import datetime
 
+from migration.engine.outside_failures import UNREACHABLE_PAGE
 from migration.engine.refusals import page_of
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Blocked, Held, Reopen, Waiting
-from state.enums import Party
+from state.enums import Party, Promise, Side
 from state.queries.queries import Queries
+from state.rows import OpenAttempt
 
 # How often a stop or start command is run before a person looks at it.
 COMMANDS_WITHOUT_EFFECT = 3
+# How often a call that may be repeated is made without an answer that says what it did, while its number serves.
+CALLS_WITHOUT_ANSWER = 5
 
 
 class Obstacles:
@@ -29,6 +33,8 @@ class Obstacles:
                 return Held(closed)
         if run.contract.runs_command and (nothing := await self._does_nothing(run)) is not None:
             return nothing
+        if run.attempt is not None and (silent := await self._never_answered(run, run.attempt)) is not None:
+            return silent
         if run.entry.changes_side:
             stale = run.stale_input()
             if stale is not None:
@@ -36,6 +42,17 @@ class Obstacles:
         if run.contract.reads_lag and (soon := await self._too_soon(run)) is not None:
             return soon
         return await run.step.check(run.number)
+
+    async def _never_answered(self, run: StepRun, attempt: OpenAttempt) -> Blocked | None:
+        """Such a call would be repeated for ever, and nobody would hear of it. A dark number is tried further."""
+        state, contract = run.number.state, run.contract
+        serves = state.crossed_at is None or state.side is Side.CLOUD
+        if contract.promise is not Promise.REPEATABLE or contract.notifies_senders or not serves or attempt.refusal:
+            return None
+        times = 1 + await self._queries.records.without_effect(state.migration_id, contract.name)
+        if times < CALLS_WITHOUT_ANSWER:
+            return None
+        return Blocked(f"{contract.name}: {times} calls got no answer that says what they did", UNREACHABLE_PAGE)
 
     async def _too_soon(self, run: StepRun) -> Waiting | None:
         """The same call waits until readings can show what the last one did."""

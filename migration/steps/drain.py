@@ -15,6 +15,8 @@ from migration.steps.reading_cache import BothSides
 from state.enums import Party, Promise
 
 PATIENCE = timedelta(minutes=10)
+# A figure that cannot be read is not drained by waiting, and the senders are paused meanwhile.
+PATIENCE_UNREAD = timedelta(seconds=15)
 
 
 def _serves_no_more(both: BothSides, number: Number) -> bool:
@@ -39,11 +41,12 @@ class Drain(ReadStep):
         queued = await number.onprem.callback_queue()
         if queued == 0:
             return Evidence({"queued": 0})
-        why = "the client does not tell how many callbacks are queued"
-        if queued is not None:
-            why = f"{queued} callbacks are still queued"
-        stop = Blocked(f"{why} after {PATIENCE}", "runbooks/callbacks-do-not-drain.md")
-        return self.not_yet(number, PATIENCE, stop, 3, why, Party.CUSTOMER)
+        if queued is None:
+            why, patience = "the client does not tell how many callbacks are queued", PATIENCE_UNREAD
+        else:
+            why, patience = f"{queued} callbacks are still queued", PATIENCE
+        stop = Blocked(f"{why} after {patience}", "runbooks/callbacks-do-not-drain.md")
+        return self.not_yet(number, patience, stop, 3, why, Party.CUSTOMER)
 
     def _of_a_silent_client(self, number: Number, both: BothSides) -> Evidence | CannotTell | Blocked:
         if _serves_no_more(both, number):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from migration.clients.graph_models import Profile, StorageSettings
-from migration.engine.itineraries import ITINERARIES, itinerary_named
+from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
 from migration.errors import OutcomeUnknown, Rejected, Transient
 from migration.scrubbing.texts import as_safe
-from migration.steps.outcomes import Waiting
+from migration.steps.outcomes import Blocked, Waiting
 from migration.steps.protocol import AFTER_COMMAND, READS_LAG
 from migration.steps.request_code import COOL_DOWN
 from state.enums import Promise
@@ -40,6 +40,7 @@ STALE = "PIN and pause have to be renewed before it"
 REFUSED = "a code that was refused is typed in anew"
 ONCE = "a message may have gone out all the same"
 NOT_AGAIN = {"register": STALE, "verify_code": REFUSED, "verify_code_onprem": REFUSED, "send_smoke": ONCE}
+OPTIONAL = {entry.name for entry in ITINERARIES[ItineraryName.WITH_BACKUP].steps if entry.optional}
 # A lost answer counts as sent.
 AT_MOST_ONCE = {"request_code", "request_code_onprem", "send_smoke"}
 VERIFIED = ON_CLOUD.model_copy(update={"code_verification_status": "VERIFIED"})
@@ -152,6 +153,24 @@ async def test_after_a_refusal_that_says_that_the_service_was_not_available(step
         return
     assert len(sent) == 2, "the call is made again"
     assert sent[1] - sent[0] >= CASES[step].lag
+
+
+@pytest.mark.parametrize("step", ["secure_pin", "set_storage", "subscribe", "verify_code", "restore_profile"])
+async def test_a_call_that_is_never_answered_is_for_a_person_at_last(step: str) -> None:
+    """It would be repeated for ever, every hundred seconds, and nobody would hear of it."""
+    engine, sent = engine_of(step, OutcomeUnknown("a page of a gateway", True))
+    outcome = await run_to_its_end(engine)
+    assert isinstance(outcome, Blocked) or step in OPTIONAL
+    assert len(sent) <= 5
+
+
+async def run_to_its_end(engine: EngineInMemory) -> object:
+    for _ in range(500):
+        outcome = await engine.run()
+        if not isinstance(outcome, Waiting):
+            return outcome
+        engine.clock.advance(max((outcome.until - engine.now()).total_seconds(), 0.0))
+    return outcome
 
 
 async def test_a_code_that_was_refused_keeps_nobody_who_types_another() -> None:
