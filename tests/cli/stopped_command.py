@@ -1,11 +1,13 @@
 """Runs `cutover` and sends signals to itself at a moment that an audit event of Python marks.
 
 `stopped_command.py EVENT TEXT SIGNALS ARGUMENT...`: the signals (numbers with commas) are sent one by one, the first at
-the first event of that name with that text in its arguments, the others at the events that follow.
+the first event of that name with that text in its arguments, the others at the events that follow. With HANG in the
+environment a thread hangs that the process would wait for at its end.
 """
 
 import os
 import sys
+import threading
 from typing import Any
 
 event, text, numbers = sys.argv[1:4]
@@ -20,6 +22,8 @@ def hook(name: str, args: tuple[Any, ...]) -> None:
         os.kill(os.getpid(), to_send.pop(0))
 
 
+if os.environ.pop("HANG", ""):
+    threading.Thread(target=threading.Event().wait).start()
 sys.addaudithook(hook)
 
 from migration.cli.__main__ import main  # noqa: E402  after the hook

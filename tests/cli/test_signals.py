@@ -62,6 +62,26 @@ def test_a_second_signal_ends_the_process_quietly(cli: CliFixture, verb: str) ->
     assert seconds < 30
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_second_signal_ends_a_process_whose_thread_hangs(cli: CliFixture, number: signal.Signals) -> None:
+    """A resolver, or a file on a server that is gone: such a thread would be waited for without an end."""
+    command = [sys.executable, str(PROGRAM), "open", "cutover.toml", str(int(number)), "run", "--json"]
+    environment = {**os.environ, **cli.env, "PYTHONPATH": str(Path.cwd()), "HANG": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        last = next(line for line in iter(process.stdout.readline, "") if line.startswith("{"))
+        assert process.stderr is not None
+        began = time.monotonic()
+        process.send_signal(number)
+        exit_code, stderr = process.wait(timeout=30), process.stderr.read()
+        took = time.monotonic() - began
+    assert json.loads(last)["stopped"] is True
+    assert (exit_code, "Traceback" in stderr) == (130, False)
+    assert took < 5, "a second on a machine with nothing else to do"
+
+
 @pytest.mark.parametrize("verb", ["status", "preflight", "import"])
 def test_another_command_ends_at_the_first_signal_in_one_line(cli: CliFixture, verb: str) -> None:
     arguments = [verb, cli.inventory()] if verb == "import" else [verb]
