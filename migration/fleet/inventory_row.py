@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from migration.clients.addresses import address_problem
 from migration.engine.itineraries import FORWARD
+from migration.scrubbing.masking import mask_numbers
 from migration.scrubbing.texts import Scrubber
 from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
@@ -119,14 +120,14 @@ class RowReader:
                 e164=self._e164("e164", required=True),
                 phone_number_id=self._id("phone_number_id"),
                 waba_id=self._id("waba_id"),
-                customer=self._required("customer"),
+                customer=self._label("customer", self._required("customer")),
                 profile=self._name_in("profile", self._admin.profiles, required=True) or "",
                 hook=self._name_in("hook", self._admin.hooks),
                 hook_required=self._flag("hook_required"),
                 instance=self._instance(),
                 language=self._cells.get("language") or "en",
                 code_method=self._choice("code_method", ("SMS", "VOICE")) or "SMS",
-                tags=self._cells.get("tags", ""),
+                tags=self._label("tags", self._cells.get("tags", "")),
                 daily_volume=self._count("daily_volume", MAX_DAILY_VOLUME),
                 storage_region=self._choice("storage_region", REGIONS),
                 smoke_to=self._e164("smoke_to", required=False) or None,
@@ -244,7 +245,7 @@ class RowReader:
         for column in ("onprem_username", "onprem_password"):
             self._required(column)
         return NewInstance(
-            name=self._cells.get("instance") or url,
+            name=self._instance_name(url),
             base_url=url.rstrip("/"),
             username=self._cells.get("onprem_username", ""),
             verify_tls=not self._flag("onprem_self_signed"),
@@ -252,6 +253,18 @@ class RowReader:
             start_command=self._name_in("start_command", self._admin.commands),
             command_arguments=self._arguments(),
         )
+
+    def _instance_name(self, url: str) -> str:
+        """Names of instances are unique; two masked numbers may look the same, and their ids do not."""
+        name = self._cells.get("instance") or url
+        label = self._label("instance", name)
+        return label if label == name else f"{label[:170]} ({self._cells.get('phone_number_id', '')})"
+
+    def _label(self, column: str, value: str) -> str:
+        """A text that every screen and log shows: a phone number in it is masked, a secret of the row is refused."""
+        if self._scrubber.holds_secret(value) and self.is_good(column):
+            self.report(column, "has the PIN or the password of this row in it; it is shown on screens and in logs")
+        return mask_numbers(value)
 
     def _arguments(self) -> Mapping[str, str]:
         """`name=value;name=value`, each value checked against the pattern that the admin file gives it."""

@@ -254,6 +254,42 @@ def test_a_duplicate_is_named_with_both_lines(tmp_path: Path, case: str) -> None
     assert "line 2" in inventory.bad[0].reason
 
 
+SPELLED = ["+4915123456781", "49 151 2345-6781", "https://wa.me/4915123456781", "client-4915123456781", "0151/23456781"]
+
+
+@pytest.mark.parametrize("number", SPELLED)
+def test_a_number_in_a_name_is_stored_masked(tmp_path: Path, number: str) -> None:
+    names = {column: f"shop {number}" for column in ("customer", "instance", "tags")}
+    others = {column: name.replace("2345", "2375") for column, name in names.items()} | {
+        "onprem_url": "https://other.test"
+    }
+    rows = (VALID | FULL | names, second_row() | FULL | others)
+    first, second = (row.new for row in read(tmp_path, *rows).rows)
+    assert first.instance is not None
+    assert second.instance is not None
+    stored = f"{first.customer} {first.tags} {first.instance.name}"
+    assert "6781" not in stored.replace("\u2022\u2022\u20226781", "")
+    assert not any(part in "".join(filter(str.isdigit, stored)) for part in ("4915123", "15123456"))
+    assert first.instance.name != second.instance.name, "names of instances are unique"
+    assert first.customer == second.customer
+
+
+@pytest.mark.parametrize("name", ["customer of 102290129340398", "shop 2 of 17", "10.20.30.40", "north;vip 2026-11-27"])
+def test_other_digits_in_a_name_stay(tmp_path: Path, name: str) -> None:
+    (row,) = read(tmp_path, VALID | FULL | {"customer": name, "instance": name}).rows
+    assert row.new.instance is not None
+    assert (row.new.customer, row.new.instance.name) == (name, name)
+
+
+@pytest.mark.parametrize("column", ["customer", "instance", "tags"])
+@pytest.mark.parametrize("secret", ["012345", "Adm1n!secret", "Adm1n%21secret"])
+def test_a_secret_in_a_name_is_refused(tmp_path: Path, column: str, secret: str) -> None:
+    inventory = read(tmp_path, VALID | FULL | {column: f"shop {secret}"})
+    (bad,) = inventory.bad
+    assert (bad.column, secret in bad.reason) == (column, False)
+    assert bad.reason.startswith("has the PIN or the password of this row in it")
+
+
 def test_a_bad_number_is_masked_in_the_message(tmp_path: Path) -> None:
     bad = read(tmp_path, VALID, second_row(e164=VALID["e164"])).bad
     assert VALID["e164"] not in str(bad[0])
