@@ -259,7 +259,7 @@ SPELLED = ["+4915123456781", "49 151 2345-6781", "https://wa.me/4915123456781", 
 
 @pytest.mark.parametrize("number", SPELLED)
 def test_a_number_in_a_name_is_stored_masked(tmp_path: Path, number: str) -> None:
-    names = {column: f"shop {number}" for column in ("customer", "instance", "tags")}
+    names = dict.fromkeys(("customer", "instance", "tags"), f"shop {number}")
     others = {column: name.replace("2345", "2375") for column, name in names.items()} | {
         "onprem_url": "https://other.test"
     }
