@@ -133,6 +133,7 @@ class Census:
             side=choice.side,
             dark_since=self._now() if choice.dark_on_arrival else None,
             service=self._service(choice, begun),
+            by=by,
         )
         return CensusResult(number.ref, number.e164, choice, migration_id, onprem)
 

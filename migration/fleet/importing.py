@@ -6,7 +6,7 @@ from pathlib import Path
 
 from migration.app import App
 from migration.clients.graph_models import CloudNumber
-from migration.engine.itineraries import itinerary_named
+from migration.engine.itineraries import FORWARD
 from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
 from migration.fleet.graph_listing import read_listed_numbers, read_number, reject_another_number
 from migration.fleet.inventory import read_inventory
@@ -44,15 +44,12 @@ async def correct_fleet(
 ) -> tuple[tuple[CorrectedNumber, ...], tuple[CensusResult, ...]]:
     """Replace the rows of known numbers by those of a file: the numbers corrected, and those that begin anew.
 
-    Raises as `import_fleet` does; then nothing was written.
+    Raises as `import_fleet` does, and LeaseLost while a worker holds a number that is newly forced on an itinerary;
+    then nothing was written.
     """
     rows, listed, sealer = await _read_and_check(app, path)
-    corrected = await app.ledger.corrections.correct(rows, sealer, by)
-    for number in corrected:
-        if number.switch is not None:
-            migration_id, itinerary = number.switch
-            first, because = itinerary_named(itinerary).first, "forced by the corrected inventory"
-            await app.ledger.operator_changes.switch(migration_id, itinerary, first, because, by, before_crossing=True)
+    first_steps = {itinerary.name.value: itinerary.first for itinerary in FORWARD}
+    corrected = await app.ledger.corrections.correct(rows, sealer, by, first_steps)
     again = {number.number_id for number in corrected if number.may_restart}
     return corrected, await begin_migrations(app, listed, by, tick, again)
 

@@ -132,7 +132,7 @@ async def recover_forward(app: App, number: str, because: str, by: str) -> Posit
     position = await app.queries.positions.find(number)
     if position.ended_at is None:
         return await switch_itinerary(app, number, FORWARD_RECOVERY.name, because, by)
-    return await begin_new_migration(app, position, FORWARD_RECOVERY, because, Side.UNKNOWN)
+    return await begin_new_migration(app, position, FORWARD_RECOVERY, because, Side.UNKNOWN, by)
 
 
 async def take_over(app: App, number: str, because: str, by: str) -> Position:
@@ -215,7 +215,9 @@ async def dispose(app: App, number: str, disposition: str, because: str, by: str
     return await app.queries.positions.get(position.migration_id)
 
 
-async def begin_new_migration(app: App, position: Position, itinerary: Itinerary, because: str, side: Side) -> Position:
+async def begin_new_migration(
+    app: App, position: Position, itinerary: Itinerary, because: str, side: Side, by: str
+) -> Position:
     """Begin another migration of a number whose last one has ended. The new one is in no wave."""
     migration_id = await app.ledger.migrations.start(
         position.number_id,
@@ -226,6 +228,7 @@ async def begin_new_migration(app: App, position: Position, itinerary: Itinerary
         service=replace(service_of_row(position), outage_at_least=None, outage_seconds=None),
         in_wave=False,
         after=position.migration_id,
+        by=by,
     )
     return await app.queries.positions.get(migration_id)
 

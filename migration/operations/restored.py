@@ -7,7 +7,8 @@ from migration.app import App
 from migration.engine.itineraries import AFTER_CROSSING, Itinerary, itinerary_named
 from migration.errors import MigrationError
 from migration.steps.both_sides import read_sides
-from state.enums import Side
+from state.enums import Side, Status
+from state.epochs import PAGE
 from state.errors import StateError
 from state.rows import Position
 
@@ -26,8 +27,13 @@ class Difference:
 async def look_after_restore(app: App, by: str) -> Sequence[Difference]:
     """Let each number go on whose sides are as on record, or that has moved to Cloud since; the others stay blocked."""
     board = await app.queries.positions.board()
-    stopped = [row for row in board if row.ended_at is None and not row.sides_read]
+    stopped = [row for row in board if row.ended_at is None and (not row.sides_read or _still_stands(row))]
     return [await _look(app, position, by) for position in stopped]
+
+
+def _still_stands(row: Position) -> bool:
+    """A sweep may have read its sides since; it waits for a person nevertheless."""
+    return row.status is Status.BLOCKED and row.runbook == PAGE
 
 
 async def _look(app: App, position: Position, by: str) -> Difference:

@@ -57,7 +57,7 @@ async def back_to_onprem(app: App, assessment: RollbackAssessment, by: str) -> P
         raise OperationRefused(f"the way back of {position.ref} is {assessment.option}; {alternative}")
     because = f"asked for by {by}; the way back is {assessment.option}"
     if position.ended_at is not None:
-        return await begin_new_migration(app, position, BACK_TO_ONPREM, because, assessment.side)
+        return await begin_new_migration(app, position, BACK_TO_ONPREM, because, assessment.side, by)
     await app.ledger.operator_changes.switch(
         position.migration_id, BACK_TO_ONPREM.name, BACK_TO_ONPREM.first, because, by
     )

@@ -19,6 +19,7 @@ from state.ledger import terms
 from state.ledger.corrected_columns import add_earlier_calls, change_waves
 from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, terms_of, traffic_of
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
+from state.ledger.operator_changes import NewItinerary, switch_within
 from state.ledger.sealed import replace_secrets
 from state.ledger.versions import on_instance, raise_versions
 from state.ledger.wave_events import OURSELVES
@@ -41,13 +42,13 @@ READS = 3  # of the rows, where something changes them each time before they are
 class CorrectedNumber:
     """`may_restart`: its migration was aborted or it had a disposition, so a new migration may begin.
 
-    `switch`: the live migration, and the itinerary that the file newly forces on it, where it has not crossed.
+    `forced`: the itinerary that the file newly forces on its live migration, which has not crossed.
     """
 
     number_id: int
     ref: str
     may_restart: bool
-    switch: tuple[int, str] | None = None
+    forced: str | None = None
 
 
 def _with_its_wave(new: NewNumber, row: Any) -> NewNumber:
@@ -61,11 +62,16 @@ class Corrections:
         self._clock = clock
 
     async def correct(
-        self, numbers: Sequence[NewNumber], sealer: Sealer, by: str = OURSELVES
+        self,
+        numbers: Sequence[NewNumber],
+        sealer: Sealer,
+        by: str = OURSELVES,
+        first_steps: Mapping[str, str] | None = None,
     ) -> tuple[CorrectedNumber, ...]:
         """Overwrite imported rows, each found by its E.164, in one transaction. `by`: the person.
 
-        Ids of Graph may change only where no migration is live. Raises Conflict naming the line; nothing was written.
+        `first_steps`: of each itinerary that a row may newly force on its live migration. Ids of Graph may change only
+        where no migration is live. Raises Conflict or LeaseLost, naming the line or number; nothing was written.
         """
         try:
             for _ in range(READS):
@@ -77,7 +83,7 @@ class Corrections:
                     first_instance = await allot(tx, "instances", len(numbers))
                 instances = _instances(numbers, rows, first_instance)
                 secrets = await asyncio.to_thread(_seal, numbers, rows, instances, sealer)
-                if await self._write(numbers, rows, instances, secrets, by):
+                if await self._write(numbers, rows, instances, secrets, by, first_steps or {}):
                     return tuple(_corrected(new, rows[new.e164]) for new in numbers)
         except AlreadyThere as exc:
             raise Conflict("a phone number id or an instance of the file belongs to another number") from exc
@@ -90,6 +96,7 @@ class Corrections:
         instances: Mapping[str, int],
         secrets: Sequence[tuple[str, SealedSecret]],
         by: str,
+        first_steps: Mapping[str, str],
     ) -> bool:
         """False, and nothing was written, where the rows are no longer as they were read."""
         async with self._engine.begin() as tx:
@@ -104,6 +111,13 @@ class Corrections:
             await replace_secrets(tx, secrets, now)
             await add_earlier_calls(tx, numbers, now)
             await change_waves(tx, self._clock, numbers, rows, now, by)
+            for new in numbers:
+                row = rows[new.e164]
+                forced = _newly_forced(new, row)
+                if forced is not None:
+                    because = "forced by the corrected inventory"
+                    to = NewItinerary(row.migration_id, forced, first_steps[forced], because)
+                    await switch_within(tx, self._clock, to, by, before_crossing=True)
         return True
 
 
@@ -158,10 +172,13 @@ def _may_restart(row: Any) -> bool:
 
 
 def _corrected(new: NewNumber, row: Any) -> CorrectedNumber:
+    return CorrectedNumber(row.id, row.ref, _may_restart(row), _newly_forced(new, row))
+
+
+def _newly_forced(new: NewNumber, row: Any) -> str | None:
     live = row.migration_id is not None and row.ended_at is None and row.crossed_at is None
     forces = new.itinerary is not None and new.itinerary not in (row.forced_itinerary, row.itinerary)
-    switch = (int(row.migration_id), str(new.itinerary)) if live and forces else None
-    return CorrectedNumber(row.id, row.ref, _may_restart(row), switch)
+    return new.itinerary if live and forces else None
 
 
 def _instances(numbers: Sequence[NewNumber], rows: Mapping[str, Any], first: int) -> dict[str, int]:

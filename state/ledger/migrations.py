@@ -34,12 +34,13 @@ class Migrations:
         service: Service | None = None,
         in_wave: bool = True,
         after: int | None = None,
+        by: str | None = None,
     ) -> int:
         """Begin a migration at step `first`, in the wave that the number was imported for. Returns its id.
 
         `service`: what was read of whether it is served.
-        `after`: the number's last migration, whose snapshot is copied. Raises NotFound; Conflict when one is live,
-        or when the number has a disposition.
+        `after`: the number's last migration, whose snapshot is copied. `by`: the person who began it. Raises NotFound;
+        Conflict when one is live, or when the number has a disposition.
         """
         async with self._engine.begin() as tx:
             number = await self._change_number(tx, number_id, {"ref": NumberTable.ref})
@@ -74,7 +75,7 @@ class Migrations:
             await _take_over_pause(tx, number_id, migration_id)
             if after is not None:
                 await _copy_snapshot(tx, after, migration_id)
-            facts = {"itinerary": itinerary, "because": because, "side": side}
+            facts = {"itinerary": itinerary, "because": because, "side": side, "by": by}
             await events.append(tx, migration_id, now, "started", facts)
         return migration_id
 

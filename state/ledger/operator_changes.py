@@ -1,16 +1,37 @@
 """What a person changes about a running migration: its itinerary, its next step, a wait, its hold, its reserve."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Status
 from state.ledger import events, findings, gates
 from state.ledger.guard import change_live_migration, due_now
 from state.models import MigrationTable, NumberTable
 from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class NewItinerary:
+    migration_id: int
+    itinerary: str
+    first: str  # its first step
+    because: str
+
+
+async def switch_within(
+    tx: AsyncConnection, clock: SqlClock, to: NewItinerary, by: str, *, before_crossing: bool
+) -> None:
+    """As `OperatorChanges.switch`, in a transaction of the caller's."""
+    values = {"itinerary": to.itinerary, "because": to.because, "next_step": to.first, **due_now()}
+    facts = {"itinerary": to.itinerary, "because": to.because, "by": by}
+    also = (MigrationTable.crossed_at.is_(None),) if before_crossing else ()
+    now = await change_live_migration(tx, clock, to.migration_id, values, also=also)
+    await findings.forget_all_but_the_snapshot(tx, to.migration_id)
+    await events.append(tx, to.migration_id, now, "switched", facts)
 
 
 class OperatorChanges:
@@ -37,13 +58,9 @@ class OperatorChanges:
 
         `before_crossing`: refused past the point of no return too.
         """
-        values = {"itinerary": itinerary, "because": because, "next_step": first, **due_now()}
-        facts = {"itinerary": itinerary, "because": because, "by": by}
-        also = (MigrationTable.crossed_at.is_(None),) if before_crossing else ()
+        to = NewItinerary(migration_id, itinerary, first, because)
         async with self._engine.begin() as tx:
-            now = await change_live_migration(tx, self._clock, migration_id, values, also=also)
-            await findings.forget_all_but_the_snapshot(tx, migration_id)
-            await events.append(tx, migration_id, now, "switched", facts)
+            await switch_within(tx, self._clock, to, by, before_crossing=before_crossing)
 
     async def reopen(self, migration_id: int, step: str, because: str, by: str, *, read: bool = False) -> None:
         """Put the cursor back on a step of the itinerary, and forget that step's findings.

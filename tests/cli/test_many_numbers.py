@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,29 @@ def test_a_correction_takes_itinerary_and_earlier_calls(make_operator: MakeOpera
         position = operator.position()
         spent = operator.with_app(partial(register_calls, phone_number_id=position.phone_number_id))
         assert (position.itinerary, spent) == ("CODE_FIRST", 4)
+
+
+def test_a_correction_that_cannot_force_its_itinerary_writes_nothing(make_operator: MakeOperator) -> None:
+    """Its rows would say so already, and the same file would not force it a second time."""
+    operator = three(make_operator)
+    changes = {"itinerary": "CODE_FIRST", "tags": "new"}
+    path = change_cells(operator, {0: changes, 1: changes})
+
+    async def hold_second(app: App) -> None:
+        position = await app.queries.positions.find("N-0002")
+        await app.ledger.leases.acquire(position.migration_id, "worker-9", timedelta(seconds=45))
+
+    operator.with_app(hold_second)
+    rows = fleet(operator)
+    output = operator.cutover("import", str(path), "--correct")
+    assert (output.exit_code, fleet(operator)) == (11, rows)
+    operator.harness.clock.advance(60)
+    assert operator.cutover("import", str(path), "--correct").exit_code == 0
+    assert [operator.position(ref).itinerary for ref in ("N-0001", "N-0002", "N-0003")] == [
+        "CODE_FIRST",
+        "CODE_FIRST",
+        "WITH_BACKUP",
+    ]
 
 
 def test_a_dry_run_names_no_command_that_moves_the_number(make_operator: MakeOperator) -> None:
