@@ -27,6 +27,8 @@ def moved_by_others(both: BothSides, number: Number, step: str) -> Waiting | Blo
     """Why no PIN may be set or sent now: the number was moved by somebody else, or may be moving at this moment."""
     if _is_ours(number):
         return None
+    if both.cloud.registered and both.serving:
+        return Waiting(number.after(seconds=2), Party.META, "both sides claim the number")
     if _on_cloud(both, number):
         shown = f"{both.cloud.status} on {both.cloud.platform_type}"
         reason = f"Graph shows the number {shown}, and no register of this home is on record: somebody else moved it"

@@ -195,7 +195,8 @@ async def test_a_step_that_does_not_cross_asks_for_no_fresh_input() -> None:
 
 @pytest.mark.parametrize("side", [Side.ON_PREMISES, Side.NEITHER])
 async def test_nothing_is_sent_where_the_budget_is_spent(side: Side) -> None:
-    engine = at_register(side=side, reading=SERVING if side is Side.ON_PREMISES else NOT_SERVING)
+    here = {"reading": SERVING} if side is Side.ON_PREMISES else {"reading": NOT_SERVING, "crossed_at": NOW}
+    engine = at_register(side=side, **here)
     engine.row.budget_left = False
     engine.row.budget_until = NOW + timedelta(hours=5)
     outcome = await engine.run()

@@ -29,6 +29,7 @@ async def test_the_same_call_waits_until_readings_can_show_what_the_last_one_did
         onprem=FakeOnPrem(reading=NOT_SERVING),
         secrets=SECRETS,
         side=Side.NEITHER,
+        crossed_at=NOW,
     )
     assert isinstance(await engine.run(), Reopen)  # at once: another step is next
     put_back(engine)

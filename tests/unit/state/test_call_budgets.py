@@ -37,7 +37,8 @@ async def admit(fixture: LedgerFixture, lease: Lease, needs: int = NEEDS) -> Cro
 
 
 async def two_leases(fixture: LedgerFixture) -> Sequence[Lease]:
-    return [await fixture.lease(await fixture.import_number(index), f"worker-{index}") for index in (1, 2)]
+    imported = [await fixture.import_number(index) for index in (1, 2)]
+    return [await fixture.lease(migration, f"worker-{index}") for index, migration in enumerate(imported, 1)]
 
 
 async def test_workers_never_take_more_than_the_hour_allows_and_leave_the_reserve(fixture: LedgerFixture) -> None:
