@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn, cast
 from uuid import uuid4
@@ -11,37 +10,8 @@ from uuid import uuid4
 import typer
 from typer.core import TyperGroup
 
-from migration.cli import (
-    abort,
-    back_to_onprem,
-    backup,
-    demo,
-    deploy,
-    enter_code,
-    fact,
-    hold,
-    import_,
-    init,
-    move,
-    plan,
-    preflight,
-    profile,
-    release,
-    resolve,
-    restore,
-    rotate_key,
-    run,
-    runbook,
-    sandbox,
-    show,
-    status,
-    stop,
-    sweep,
-    worker,
-)
 from migration.cli.exit_codes import STOPPED, ExitCode
-from migration.cli.output import error_document, print_error
-from migration.runtime.log import RUN, log_to_stderr
+from migration.cli.verbs import VERBS, Commands
 from migration.runtime.stop_request import end_now, install
 
 LOG_OPTIONS = ("--log-json", "--verbose")
@@ -59,11 +29,24 @@ OUTPUT_CLOSED = 141
 
 
 class OneLineErrors(TyperGroup):
-    """Reports an error of usage as every other error: in one line, with exit code 2."""
+    """Reports an error of usage as every other error: in one line, with exit code 2. Loads the verb that was typed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = cast("Any", Commands())
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of verbs, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help) for name, verb in VERBS.items()])
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         arguments = _log_options_first(sys.argv[1:] if args is None else args)
-        with error_document(as_json="--json" in arguments) as finish:
+        if "--json" not in arguments:
+            sys.exit(self._run(arguments, *more, **options))
+        from migration.cli.output import error_document
+
+        with error_document(as_json=True) as finish:
             exit_code = self._run(arguments, *more, **options)
             finish(exit_code)
         sys.exit(exit_code)
@@ -108,13 +91,27 @@ def _report_usage_error(exc: Any) -> int:
     return ExitCode.USAGE
 
 
+def print_error(text: str) -> None:
+    """As `output.print_error`, which is loaded where there is an error."""
+    from migration.cli import output
+
+    output.print_error(text)
+
+
 app = typer.Typer(
-    cls=OneLineErrors, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    cls=OneLineErrors,
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"cutover {version('cutover')}")
         raise typer.Exit
 
@@ -133,38 +130,10 @@ def _options(
     ] = False,
 ) -> None:
     """The options of `cutover` itself."""
+    from migration.runtime.log import RUN, log_to_stderr
+
     log_to_stderr(as_json=log_json, verbose=verbose)
     RUN.set(uuid4().hex[:12])
-
-
-app.command("init")(init.init)
-app.command("import")(import_.import_)
-app.command("preflight")(preflight.preflight_)
-app.command("plan")(plan.plan)
-app.command("run")(run.run_)
-app.command("status")(status.status)
-app.command("show")(show.show)
-app.command("enter-code")(enter_code.enter_code_)
-app.command("move")(move.move)
-app.command("hold")(hold.hold)
-app.command("release")(release.release)
-app.command("stop")(stop.stop)
-app.command("abort")(abort.abort_)
-app.command("resolve")(resolve.resolve)
-app.command("back-to-onprem")(back_to_onprem.back_to_onprem_)
-app.command("runbook")(runbook.runbook)
-app.command("sweep")(sweep.sweep)
-app.command("fact")(fact.fact)
-app.command("backup")(backup.backup)
-app.command("restore")(restore.restore_)
-app.command("rotate-key")(rotate_key.rotate_key)
-app.command("profile")(profile.profile)
-app.command("demo")(demo.demo)
-app.command("deploy")(deploy.deploy)
-app.command("worker")(worker.worker)
-app.command(
-    "sandbox", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
-)(sandbox.sandbox)
 
 
 def main() -> NoReturn:

@@ -8,9 +8,10 @@ import typer
 from migration.app import App
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Because, Confirm, DryRun, Json
 from migration.cli.output import print_line
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, operator_name
 from migration.operations.numbers import abort, switch_to_abort
 from migration.operations.open_calls import open_call_text

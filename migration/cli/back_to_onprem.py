@@ -2,9 +2,10 @@
 
 from migration.app import App
 from migration.cli.confirming import ChangeReport, carry_out, show_number
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Confirm, DryRun, Json, NumberArgument
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import run_verb
 from migration.cli.session import operator_name
 from migration.cli.status import number_document
 from migration.engine.runner import sentence

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_reader
 from migration.home.beginning import has_key
 from migration.home.taking import take_backup

@@ -10,9 +10,10 @@ import typer
 
 from migration.app import App
 from migration.cli.confirming import ChangeReport
-from migration.cli.exit_codes import ExitCode, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.output import count_text, print_error, print_line
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import usage_error
 from migration.cli.status import number_document
 from migration.errors import MigrationError
 from migration.operations.wording import next_command, number_label, status_line

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from migration.app import App
-from migration.cli.exit_codes import ExitCode, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.output import print_json, print_line
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change, rehearse
+from migration.cli.running import usage_error
 from migration.cli.status import number_document
 from migration.operations.wave_wording import wave_line
 from migration.operations.wording import next_command, status_line

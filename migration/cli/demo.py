@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json
 from migration.cli.output import print_error, print_json, print_line, print_table
+from migration.cli.running import run_verb, usage_error
 from migration.demo.demo_run import MIN_NUMBERS, DemoRun
 from migration.demo.report import COLUMNS, DemoResult, problems, summary, table_rows
 from migration.demo.servers import DemoServers, DidNotStart

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from typing import Any
 
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, prefect_api_url
 from migration.operations.wave_wording import unscheduled_waves
 

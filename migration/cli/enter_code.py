@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json, NumberArgument
 from migration.cli.output import print_json, print_line
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name, prompt_hidden, read_typed_line
 from migration.operations.codes import enter_code
 from migration.operations.wording import number_label

@@ -8,10 +8,11 @@ import typer
 
 from migration.app import App
 from migration.cli.confirming import ChangeReport
-from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import DryRun, Json, typed_text
 from migration.cli.output import print_json, print_line, print_table
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name
 from migration.fleet.field_facts import BadFact, FieldFact, field_facts
 

@@ -6,8 +6,8 @@ import typer
 
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number, change_wave
-from migration.cli.exit_codes import run_verb
 from migration.cli.options import DryRun, Json, typed_text
+from migration.cli.running import run_verb
 from migration.cli.session import operator_name
 from migration.cli.target import is_wave
 from migration.operations.numbers import hold_number

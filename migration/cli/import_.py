@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, print_table, progress_bar
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name
 from migration.fleet.census import CensusResult, NotLooked
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary

@@ -6,10 +6,10 @@ import typer
 
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection
 from migration.cli.confirming import ChangeReport, forecast_command
-from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import Because, DryRun, Json
 from migration.cli.output import count_text
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name
 from migration.cli.status import number_document
 from migration.operations.moving import move_numbers

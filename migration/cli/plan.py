@@ -8,10 +8,10 @@ import typer
 
 from migration.app import App
 from migration.cli.confirming import ChangeReport, carry_out, forecast_command, show_wave
-from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name
 from migration.errors import OperationRefused
 from migration.operations.approval import recorded_rollback_options, released_numbers

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.import_ import reason_of_choice
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, print_table, progress_bar
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, operator_name
 from migration.cli.target import select_target
 from migration.fleet.census import CensusResult, NotLooked

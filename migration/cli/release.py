@@ -8,9 +8,9 @@ import typer
 from migration.app import App
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number, change_wave
-from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name
 from migration.cli.target import is_wave
 from migration.operations.approval import not_crossed, recorded_rollback_options, released_numbers

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from migration.app import App
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection, change_numbers
 from migration.cli.confirming import ChangeReport, change_number
-from migration.cli.exit_codes import run_verb, usage_error
 from migration.cli.options import Because, Confirm, DryRun, Json
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name, prompt_hidden, read_typed_line
 from migration.engine.itineraries import ItineraryName
 from migration.operations.numbers import (

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, print_table
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name
 from migration.home.restoring import Restored, restore
 from migration.operations.restored import look_after_restore

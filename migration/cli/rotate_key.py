@@ -2,8 +2,8 @@
 
 from migration.app import App
 from migration.cli.confirming import ChangeReport, Show
-from migration.cli.exit_codes import run_verb
 from migration.cli.options import DryRun, Json
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app
 from migration.errors import BadSetting
 from migration.settings import Settings, read_settings

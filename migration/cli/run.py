@@ -9,12 +9,13 @@ import typer
 from rich.progress import Progress, TaskID
 
 from migration.app import App
-from migration.cli.exit_codes import ExitCode, run_verb, usage_error
+from migration.cli.exit_codes import ExitCode
 from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json
 from migration.cli.output import count_text, print_json, print_line, progress_bar
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name
 from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line

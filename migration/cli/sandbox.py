@@ -7,8 +7,9 @@ from typing import NoReturn
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_to_exit_code
+from migration.cli.exit_codes import ExitCode
 from migration.cli.output import print_line
+from migration.cli.running import run_to_exit_code
 from migration.cli.session import open_cli_app
 from migration.fleet.field_facts import as_switches, as_world
 from migration.runtime.process_tree import CODE_FOLDER

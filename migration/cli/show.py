@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json, NumberArgument, ShowNumbers
 from migration.cli.output import print_fields, print_json, print_line, print_table
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_reader
 from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json, ShowNumbers
 from migration.cli.output import count_text, print_json, print_line, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_reader
 from migration.engine.sender_needs import owes_resume
 from migration.operations.call_wording import limit_document, limit_line

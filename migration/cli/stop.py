@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from migration.cli.confirming import ChangeReport, change_wave
-from migration.cli.exit_codes import run_verb
 from migration.cli.options import Because, Confirm, DryRun, Json
+from migration.cli.running import run_verb
 from migration.cli.session import operator_name
 from migration.operations.waves import stop_wave
 

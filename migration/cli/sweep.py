@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from migration.app import App
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text, print_json, print_line
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
+from migration.cli.running import run_verb
 from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.service_wording import finding_text, stopped_by_itself

@@ -1,7 +1,7 @@
 """The wave or the number that a verb is about."""
 
 from migration.app import App
-from migration.cli.exit_codes import usage_error
+from migration.cli.running import usage_error
 from migration.cli.session import open_cli_app
 from migration.operations.targets import find_target
 from migration.waves.loop import NumberSelection

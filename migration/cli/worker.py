@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from migration.cli.exit_codes import ExitCode, run_verb
+from migration.cli.exit_codes import ExitCode
 from migration.cli.output import count_text, print_line
+from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, prefect_api_url
 from migration.cli.stopped import stopped_line
 from migration.operations.wording import next_command, status_line, was_begun

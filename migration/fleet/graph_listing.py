@@ -7,8 +7,8 @@ from migration.clients.graph_errors import PERMISSIONS
 from migration.clients.graph_models import CloudNumber
 from migration.clients.shared_readings import WabaReadings
 from migration.errors import CredentialsRefused, Rejected, Transient
+from migration.fleet.bad_inventory import BadRow
 from migration.fleet.choose_itinerary import DELETED
-from migration.fleet.inventory_row import BadRow
 from migration.scrubbing.masking import masked
 from migration.scrubbing.texts import as_safe
 from state.ledger.fleet_rows import NewNumber

@@ -1,31 +1,23 @@
 """Imports a fleet: checks the file, checks it against Graph, writes it in one transaction, begins the migrations."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
 from migration.app import App
 from migration.clients.graph_models import CloudNumber
 from migration.engine.itineraries import FORWARD
+from migration.engine.itineraries import itinerary_named
+from migration.fleet.bad_inventory import BadInventory
 from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
 from migration.fleet.graph_listing import read_listed_numbers, read_number, reject_another_number
 from migration.fleet.inventory import read_inventory
-from migration.fleet.inventory_row import BadRow
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
 from state.ledger.corrections import CorrectedNumber
 from state.ledger.fleet_rows import NewNumber
 from state.ledger.profiles import NewProfile
 from state.rows import UndecidedRow
-
-
-class BadInventory(Exception):
-    """Nothing was written. `bad` lists every row that is wrong, with the reason."""
-
-    def __init__(self, path: Path, bad: Sequence[BadRow]) -> None:
-        super().__init__(str(path), tuple(bad))
-        self.path = path
-        self.bad = tuple(bad)
 
 
 async def import_fleet(app: App, path: Path, by: str, tick: Callable[[int, int], None]) -> tuple[CensusResult, ...]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from migration.fleet.inventory_row import SURPLUS_CELLS, BadRow, InventoryRow, RowReader
+from migration.fleet.bad_inventory import BadRow
+from migration.fleet.inventory_row import SURPLUS_CELLS, InventoryRow, RowReader
 from migration.scrubbing.masking import masked
 from migration.scrubbing.texts import Scrubber
 from migration.settings import AdminSettings

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from migration.clients.addresses import address_problem
 from migration.engine.itineraries import FORWARD
 from migration.scrubbing.masking import mask_numbers
+from migration.fleet.bad_inventory import BadRow
 from migration.scrubbing.texts import Scrubber
 from migration.settings import AdminSettings
 from migration.waves.names import wave_name_problem
@@ -66,16 +67,6 @@ class InventoryRow:
 
 def _is_possible(e164: str) -> bool:
     return phonenumbers.is_possible_number_with_reason(phonenumbers.parse(e164, None)) == IS_POSSIBLE
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    line: int
-    column: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.reason}"
 
 
 class RowReader:

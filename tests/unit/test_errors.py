@@ -20,8 +20,7 @@ from migration.errors import (
     Transient,
     WriteRefused,
 )
-from migration.fleet.importing import BadInventory
-from migration.fleet.inventory_row import BadRow
+from migration.fleet.bad_inventory import BadInventory, BadRow
 from migration.scrubbing.texts import SafeText
 from migration.vault.sealing import WrongKey
 from state import errors as state_errors

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from migration.fleet.bad_inventory import BadRow
 from migration.fleet.inventory import OPTIONAL, REQUIRED, Inventory, read_inventory
-from migration.fleet.inventory_row import BadRow
 from migration.settings import AdminSettings
 from state.ledger.fleet_rows import NewInstance
 

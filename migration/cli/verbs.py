@@ -1,0 +1,142 @@
+"""The verbs of `cutover`: where each is, and its line in the help. A verb's own modules are loaded when it is typed."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from typer.main import get_command_from_info
+from typer.models import CommandInfo
+
+
+class Verb(NamedTuple):
+    """`help` is the first sentence or line of the function's docstring: a test compares them."""
+
+    module: str  # in this folder
+    function: str
+    help: str
+    passes_options_on: bool = False  # takes any options, `--help` too, and hands them to another program
+
+
+VERBS = {
+    "init": Verb(
+        "init", "init", "Make the home folder, the master key, the admin file and the database; keep what is there."
+    ),
+    "import": Verb(
+        "import_",
+        "import_",
+        "Take a fleet in: check the file, check it against Graph, write all of it or nothing, choose each way.",
+    ),
+    "preflight": Verb(
+        "preflight",
+        "preflight_",
+        "Check every number against both sides. Nothing is changed at Meta, at an instance or at a partner.",
+    ),
+    "plan": Verb(
+        "plan", "plan", "Make a wave, or change one: all of it before it has begun, its window until it is over."
+    ),
+    "run": Verb("run", "run_", "Move numbers as far as they can go now. Safe to stop and to run again at any time."),
+    "status": Verb("status", "status", "Show every number: side, status, outage, whose move, what to type next."),
+    "show": Verb("show", "show", "Show one number: where it is, how it got there, what was sent, what comes next."),
+    "enter-code": Verb(
+        "enter_code",
+        "enter_code_",
+        "Type in the verification code of a number. It is asked for, so that it does not stay in the shell's history.",
+    ),
+    "move": Verb(
+        "move", "move", "Move numbers that have not crossed to another wave, or out of their wave: all of them or none."
+    ),
+    "hold": Verb(
+        "hold", "hold", "Hold a number or a wave before its cutover. Works while workers run; `release` lets it go."
+    ),
+    "release": Verb(
+        "release",
+        "release",
+        "Let a number or a wave cross. A wave that is held or halted goes on by it; what was released can be narrowed.",
+    ),
+    "stop": Verb("stop", "stop", "Stop a wave for good; `hold` is what can be taken back."),
+    "abort": Verb(
+        "abort", "abort_", "End the migration of numbers before their point of no return. Each stays where it serves."
+    ),
+    "resolve": Verb(
+        "resolve",
+        "resolve",
+        "Decide what becomes of a number that is blocked, dark or waiting. Exactly one decision at a time.",
+    ),
+    "back-to-onprem": Verb(
+        "back_to_onprem",
+        "back_to_onprem_",
+        "Take a number back to On-Premises, where a way back exists. It is another outage.",
+    ),
+    "runbook": Verb("runbook", "runbook", "List the runbooks, open one, or open one filled in for a number."),
+    "sweep": Verb(
+        "sweep",
+        "sweep",
+        "Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone.",
+    ),
+    "fact": Verb("fact", "fact", "List field facts, or state one. It counts from now on, for every number."),
+    "backup": Verb(
+        "backup",
+        "backup",
+        "Write database and shelf of backups into one file, while workers run. The master key is never in it.",
+    ),
+    "restore": Verb(
+        "restore",
+        "restore_",
+        "Put database and shelf back from a backup. Stop every worker first. No number moves before it was looked at.",
+    ),
+    "rotate-key": Verb(
+        "rotate_key",
+        "rotate_key",
+        "Make a new master key and wrap every data key with it. Stop workers first: they hold the old one only.",
+    ),
+    "profile": Verb("profile", "profile", "List credential profiles, or give one its new token."),
+    "demo": Verb(
+        "demo",
+        "demo",
+        "Move 24 numbers of the sandbox, kill a worker in the middle, show how it ended. Takes two to three minutes.",
+    ),
+    "deploy": Verb(
+        "deploy",
+        "deploy",
+        "Register the deployments with the Prefect server at PREFECT_API_URL. Run it again when waves change.",
+    ),
+    "worker": Verb(
+        "worker",
+        "worker",
+        "Start a worker for the flows that `cutover deploy` registered. Ctrl-C ends it; numbers stay where they are.",
+    ),
+    "sandbox": Verb(
+        "sandbox",
+        "sandbox",
+        "Serve the sandbox: both APIs, the phone network, a consumer's phone and a partner's senders.",
+        passes_options_on=True,
+    ),
+}
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, as Typer keeps them in a group; each is made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = _command(name, VERBS[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VERBS)
+
+    def __len__(self) -> int:
+        return len(VERBS)
+
+
+def _command(name: str, verb: Verb) -> Any:
+    function = getattr(import_module(f"migration.cli.{verb.module}"), verb.function)
+    options: dict[str, Any] = {}
+    if verb.passes_options_on:
+        options["context_settings"] = {"allow_extra_args": True, "ignore_unknown_options": True}
+        options["add_help_option"] = False
+    info = CommandInfo(name=name, callback=function, **options)
+    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
