@@ -26,18 +26,13 @@ from migration.engine.executor import StepExecutor
 from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
-from migration.home.opening import (
-    begin_epoch_by_hand,
-    check_database,
-    check_identity,
-    check_key,
-    count_closing,
-    count_opening,
-    refuse_missing_file,
-)
+from migration.home.admin_file import AdminSettings, read_admin_settings
+from migration.home.opening import begin_epoch_by_hand, check_key, count_closing, count_opening
+from migration.home.ownership import check_identity
+from migration.home.reader import open_home
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.worker_identity import holder_name, is_gone
-from migration.settings import AdminSettings, Settings, read_admin_settings
+from migration.settings import Settings
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number, SmokeMessage
 from migration.steps.reading_cache import ReadingCache
@@ -45,7 +40,6 @@ from migration.steps.service_log import ServiceLog
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
-from state.database import open_database
 from state.errors import StateError
 from state.home import HomeRecord, HomeRow
 from state.ledger.ledger import Ledger
@@ -222,46 +216,6 @@ class App:
     stop: StopRequest  # whether this process was asked to end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeReader:
-    """What the record alone can answer: it needs neither the master key, the admin file, Prefect nor the network."""
-
-    settings: Settings
-    database: AsyncEngine
-    home: HomeRow
-    is_older_copy: bool  # a copy was put in its place; the next command that changes something begins an epoch
-    queries: Queries
-
-
-@asynccontextmanager
-async def open_reader(
-    settings: Settings, *, sql_clock: SqlClock | None = None, is_gone: Callable[[str], bool] = is_gone
-) -> AsyncIterator[HomeReader]:
-    """Open the database for reading. Raises WrongHome, SchemaTooNew, SchemaTooOld."""
-    sql_clock = sql_clock or DatabaseClock()
-    async with _open_home(settings) as database:
-        home = await HomeRecord(database, sql_clock).read()
-        is_older_copy = check_identity(settings, home)
-        yield HomeReader(
-            settings=settings,
-            database=database,
-            home=home,
-            is_older_copy=is_older_copy,
-            queries=Queries(database, sql_clock, is_gone),
-        )
-
-
-@asynccontextmanager
-async def _open_home(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    refuse_missing_file(settings)
-    database = open_database(settings.database)
-    try:
-        await check_database(settings, database)
-        yield database
-    finally:
-        await database.dispose()
-
-
 @asynccontextmanager
 async def open_app(
     settings: Settings,
@@ -286,7 +240,7 @@ async def open_app(
     holder = holder or holder_name()
     stop = stop or StopRequest()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_open_home(settings))
+        database = await stack.enter_async_context(open_home(settings))
         admin, keys = read_admin_settings(settings.admin_path), settings.keys()
         vault = Vault(keys)
         home_record = HomeRecord(database, sql_clock)

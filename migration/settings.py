@@ -1,44 +1,27 @@
-"""What the operator sets: environment variables `CUTOVER_…`, and one admin file."""
+"""What the operator sets in the environment: variables `CUTOVER_…`."""
 
 import os
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from migration.clients.addresses import address_problem
-from migration.clients.commands import NamedCommand
+from migration.clients.addresses import check_address
 from migration.errors import BadSetting
 from migration.known_variables import check_variables
 from migration.scrubbing.texts import remember
-from migration.vault.sealing import MasterKeys
 from state.database_url import database_url
 
-
-def _checked_base(address: str) -> str:
-    return _checked_address(address, base=True)
-
-
-def _checked_hook(address: str) -> str:
-    return _checked_address(address, base=False)
-
-
-def _checked_address(address: str, *, base: bool) -> str:
-    problem = address_problem(address, base=base)
-    if problem is not None:
-        raise ValueError(f"the address {problem}")
-    return address
+if TYPE_CHECKING:
+    from migration.vault.sealing import MasterKeys
 
 
 GivenPath = Annotated[Path, AfterValidator(Path.expanduser)]
 GivenDatabase = Annotated[str, AfterValidator(database_url)]  # in the form that SQLAlchemy takes
-GivenAddress = Annotated[str, AfterValidator(_checked_base)]
-GivenHookAddress = Annotated[str, AfterValidator(_checked_hook)]  # a hook's may have a query
+GivenAddress = Annotated[str, AfterValidator(check_address)]
 
 ADMIN_FILE = "cutover.toml"
 KEY_FILE = "master.key"
@@ -78,8 +61,10 @@ class Settings(BaseSettings):
     def backup_folder(self) -> Path:
         return self.backup_dir or self.home / "backups"
 
-    def keys(self) -> MasterKeys:
+    def keys(self) -> "MasterKeys":
         """Raises BadSetting when there is no key, or when others may read its file."""
+        from migration.vault.sealing import MasterKeys  # noqa: PLC0415  whoever only reads the record needs no ciphers
+
         older = tuple(SecretStr(key.strip()) for key in self.older_master_keys.split(",") if key.strip())
         if self.master_key is not None:
             return MasterKeys(remember(self.master_key), tuple(map(remember, older)))
@@ -114,7 +99,7 @@ def read_settings() -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "CUTOVER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise BadSetting(f"{name}: {_sentence(first['msg'])}") from None  # the error itself quotes the value
+        raise BadSetting(f"{name}: {without_prefix(first['msg'])}") from None  # the error itself quotes the value
     password = _database_password(settings.database)
     if password:
         remember(SecretStr(password))
@@ -129,93 +114,6 @@ def _database_password(url: str) -> str:
         return ""
 
 
-def _sentence(message: str) -> str:
+def without_prefix(message: str) -> str:
     """Without what pydantic puts before the sentences of our own checks."""
     return message.removeprefix("Value error, ")
-
-
-class SecretSource(BaseModel):
-    """Where a secret is read from: an environment variable or a file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    env: str | None = None
-    file: Path | None = None
-
-    @model_validator(mode="after")
-    def _check_one_is_given(self) -> "SecretSource":
-        if (self.env is None) == (self.file is None):
-            raise ValueError('give either { env = "NAME" } or { file = "PATH" }')
-        return self
-
-    def read(self, name: str, folder: Path) -> SecretStr:
-        """A relative path counts from `folder`, the admin file's. Raises BadSetting, which begins with `name`."""
-        if self.env is not None:
-            value = os.environ.get(self.env)
-            if not value:
-                raise BadSetting(f"{name}: the environment variable {self.env} is not set")
-            return remember(SecretStr(value))
-        assert self.file is not None
-        path = folder / self.file
-        try:
-            value = path.read_text().strip()
-        except OSError as exc:
-            raise BadSetting(f"{name}: {path} cannot be read: {exc.strerror}") from exc
-        except UnicodeDecodeError:
-            raise BadSetting(f"{name}: {path} is not text") from None
-        if not value:
-            raise BadSetting(f"{name}: {path} is empty")
-        return remember(SecretStr(value))
-
-
-class _AdminTable(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProfileSettings(_AdminTable):
-    """One credential profile: an app and its system-user token."""
-
-    app_id: str = Field(pattern=r"^\d+$")
-    token: SecretSource
-    app_secret: SecretSource | None = None
-    verify_token: SecretSource | None = None
-
-
-class HookSettings(_AdminTable):
-    """A partner's traffic hook. The secret signs what we send to it."""
-
-    url: GivenHookAddress
-    secret: SecretSource
-
-
-class SmokeSettings(_AdminTable):
-    """The message that proves that a number can send. Without `to`, only numbers with their own recipient send it."""
-
-    to: str | None = None
-    template: str = "hello_world"
-    language: str = "en_US"
-
-
-class AdminSettings(_AdminTable):
-    """The admin file."""
-
-    profiles: Mapping[str, ProfileSettings] = {}
-    commands: Mapping[str, NamedCommand] = {}
-    hooks: Mapping[str, HookSettings] = {}
-    smoke: SmokeSettings = SmokeSettings()
-
-
-def read_admin_settings(path: Path) -> AdminSettings:
-    """Raises BadSetting with one line that names the place in the file."""
-    try:
-        return AdminSettings.model_validate(tomllib.loads(path.read_text()))
-    except FileNotFoundError as exc:
-        raise BadSetting(f"there is no admin file {path}; `cutover init` writes one to fill in") from exc
-    except OSError as exc:
-        raise BadSetting(f"{path} cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise BadSetting(f"{path} is not TOML: {exc}") from exc
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadSetting(f"{path}: {place}: {_sentence(first['msg'])}") from None  # the error itself quotes the value

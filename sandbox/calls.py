@@ -5,6 +5,7 @@ Above 10,000 rows the older half is moved to a file, so that a long rehearsal do
 
 import json
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,6 +93,7 @@ class CallLog:
     def _spill(self, count: int) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  lives as long as the log
+            weakref.finalize(self, self._file.close)  # a test gives its sandbox up without a word
         self._file.seek(0, 2)
         for call in self._recent[:count]:
             if self._spilled % INDEX_EVERY == 0:

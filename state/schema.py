@@ -1,4 +1,4 @@
-"""The schema revisions: applied, taken back, and compared with what a database has.
+"""The schema revisions: applied and taken back.
 
 The revisions are the folder `alembic` at the top of a checkout, `_alembic` beside this file in a wheel.
 """
@@ -6,35 +6,17 @@ The revisions are the folder `alembic` at the top of a checkout, `_alembic` besi
 import asyncio
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection
 
 from state.database import open_database
-from state.errors import SchemaTooNew, SchemaTooOld
+from state.errors import SchemaTooOld
+from state.revisions import check_schema, revisions
 
 # alembic keeps its context in module globals: two runs at once in one process would overwrite it.
 _ONE_AT_A_TIME = threading.Lock()
-
-
-def revisions() -> Path:
-    """The folder of the revisions. Raises FileNotFoundError where cutover was installed without them."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "_alembic", here.parent / "alembic"):
-        # Beside an installed `state` lies the package alembic itself, which has no folder `versions`.
-        if (folder / "versions").is_dir():
-            return folder
-    raise FileNotFoundError(f"no schema revisions beside {here}; install cutover again")
-
-
-def head() -> str:
-    """The revision that this code was written for."""
-    return str(_script().get_current_head())
 
 
 async def upgrade(url: str, to: str = "head") -> None:
@@ -60,25 +42,6 @@ async def downgrade(url: str, to: str) -> None:
     await asyncio.to_thread(_run, url, lambda config: command.downgrade(config, to))
 
 
-async def check_schema(engine: AsyncEngine) -> None:
-    """Raises SchemaTooOld or SchemaTooNew where the database does not have exactly this code's schema."""
-    async with engine.connect() as connection:
-        revisions_found = await connection.run_sync(_current_revisions)
-    check_revisions(revisions_found)
-
-
-async def has_revisions(engine: AsyncEngine) -> bool:
-    """Whether any schema revision was ever applied to the database: without one it has none of our tables."""
-    async with engine.connect() as connection:
-        return bool(await connection.run_sync(_current_revisions))
-
-
-async def has_table(engine: AsyncEngine, name: str) -> bool:
-    """Whether a database, which may have an older schema, has a table of this name."""
-    async with engine.connect() as connection:
-        return bool(await connection.run_sync(lambda sync: inspect(sync).has_table(name)))
-
-
 async def _not_newer(url: str) -> None:
     engine = open_database(url)
     try:
@@ -87,39 +50,6 @@ async def _not_newer(url: str) -> None:
         return
     finally:
         await engine.dispose()
-
-
-def check_revisions(revisions_found: tuple[str, ...]) -> None:
-    """Raises SchemaTooOld or SchemaTooNew unless `revisions_found` is exactly the newest revision of this code."""
-    expected = head()
-    if revisions_found == (expected,):
-        return
-    names = " and ".join(revisions_found) or "none"
-    if all(_known(revision) for revision in revisions_found):
-        raise SchemaTooOld(
-            f"the database has schema revision {names}, this cutover needs {expected}: run `cutover init`"
-        )
-    raise SchemaTooNew(
-        f"the database has schema revision {names}, which this cutover does not know "
-        f"(its own is {expected}): run the newer cutover that made it; `cutover init` does not go back"
-    )
-
-
-def _current_revisions(connection: Connection) -> tuple[str, ...]:
-    return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
-
-
-def knows_revision(revision: str) -> bool:
-    """Whether this code has that revision."""
-    return _known(revision)
-
-
-def _known(revision: str) -> bool:
-    return any(known.revision == revision for known in _script().walk_revisions())
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory(str(revisions()))
 
 
 def _config(url: str) -> Config:

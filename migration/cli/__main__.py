@@ -83,6 +83,9 @@ def _is_text(argument: str) -> bool:
 
 def _report_usage_error(exc: Any) -> int:
     """Click's message may have several lines, and may end with a full stop."""
+    if exc.ctx is not None and exc.message == exc.ctx.get_help():  # `cutover` alone
+        print(exc.message)
+        return ExitCode.USAGE
     message = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
     if message:  # `cutover` alone shows its help and has no message
         _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")

@@ -1,7 +1,7 @@
 """Which home, database and Graph a command works with: said first, so that nobody moves the wrong fleet."""
 
 from migration.cli.output import print_line
-from migration.home.opening import shown_database
+from migration.home.ownership import shown_database
 from migration.settings import Settings
 from state.home import HomeRow
 

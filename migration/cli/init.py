@@ -10,7 +10,7 @@ from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
 from migration.cli.running import run_verb
 from migration.home.beginning import check_before_init, settle_identity
-from migration.home.opening import shown_database
+from migration.home.ownership import shown_database
 from migration.settings import Settings, read_settings
 from migration.vault.private_file import write_private
 from migration.vault.sealing import new_master_key

@@ -1,24 +1,25 @@
 """What verbs print: lines and tables for people, one JSON document with `--json`, errors on stderr."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.scrubbing.characters import visible
 from migration.scrubbing.texts import once_more
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 # Longer cells may be folded; a reference, a step or a command to type never is.
 MAX_UNFOLDED_WIDTH = 40
 MAX_LINE = 4000
+BOLD, PLAIN = "\033[1m", "\033[0m"
 
 
 @dataclass
@@ -34,12 +35,9 @@ class OutputRecord:
 RECORD: ContextVar[OutputRecord | None] = ContextVar("output_record", default=None)
 
 
-def stdout() -> Console:
-    return Console(highlight=False, soft_wrap=True)
-
-
-def stderr() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def safe(text: str) -> str:
@@ -49,12 +47,12 @@ def safe(text: str) -> str:
 
 def print_line(text: str, *, as_json: bool = False) -> None:
     """A line for a person. With `as_json` it goes to stderr, because stdout is for the document."""
-    (stderr() if as_json else stdout()).print(safe(text), markup=False)
+    _write(sys.stderr if as_json else sys.stdout, safe(text))
 
 
 def print_page(text: str) -> None:
     """A page of ours as it is, with the numbers of its examples."""
-    stdout().print(text, markup=False)
+    _write(sys.stdout, text)
 
 
 def print_error(text: str) -> None:
@@ -63,7 +61,7 @@ def print_error(text: str) -> None:
     line = once_more(escaped, MAX_LINE)
     if (record := RECORD.get()) is not None:
         record.errors.append(line)
-    stderr().print(f"cutover: {line}", markup=False)
+    _write(sys.stderr, f"cutover: {line}")
 
 
 def print_json(document: Any, *, show_numbers: bool = False) -> None:
@@ -112,11 +110,10 @@ def print_fields(title: str, values: Mapping[str, object], *, show_numbers: bool
     """Lines of `name  value`; empty values are left out."""
     shown = visible if show_numbers else safe
     width = max((len(name) for name in values), default=0)
-    console = stdout()
-    console.print(shown(title), style="bold", markup=False)
+    _write(sys.stdout, f"{BOLD}{shown(title)}{PLAIN}" if sys.stdout.isatty() else shown(title))
     for name, value in values.items():
         if value not in (None, ""):
-            console.print(shown(f"  {name:<{width}}  {value}"), markup=False)
+            _write(sys.stdout, shown(f"  {name:<{width}}  {value}"))
 
 
 def print_table(
@@ -126,10 +123,13 @@ def print_table(
     shown = visible if show_numbers else safe
     rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
-    console = stdout()
-    if not console.is_terminal or sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > console.width:
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > room:
         _print_rows_unfolded(title, [columns, *rows], widths)
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column, overflow="fold", no_wrap=width <= MAX_UNFOLDED_WIDTH)
@@ -147,8 +147,11 @@ def _print_rows_unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequ
 
 
 @contextmanager
-def progress_bar(label: str, *, as_json: bool) -> Iterator[Progress]:
+def progress_bar(label: str, *, as_json: bool) -> Iterator["Progress"]:
     """A bar on stderr; nothing if stderr is not a terminal, or with `--json`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn(label),
         BarColumn(),
@@ -156,6 +159,6 @@ def progress_bar(label: str, *, as_json: bool) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    console = stderr()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
         yield bar

@@ -1,16 +1,16 @@
 """`cutover runbook`: the pages that say what to do, filled in for a number."""
 
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 
 from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json
-from migration.cli.output import print_json, print_line, print_table, stdout
+from migration.cli.output import print_json, print_line, print_page, print_table
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app
 from migration.cli.status import number_document
@@ -73,9 +73,18 @@ async def _open(page: str, number: str | None, as_json: bool) -> int:
     if as_json:
         print_json(document | {"text": text}, show_numbers=True)
     else:
-        console = stdout()
-        console.print(Markdown(text, hyperlinks=False) if console.is_terminal else text, markup=False)
+        _print_page(text)
     return ExitCode.DONE
+
+
+def _print_page(text: str) -> None:
+    if not sys.stdout.isatty():
+        print_page(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console(highlight=False, soft_wrap=True).print(Markdown(text, hyperlinks=False))
 
 
 def filled_in(text: str, position: Position, now: datetime) -> str:

@@ -6,22 +6,27 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from getpass import getuser
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from migration.app import App, HomeReader, open_app, open_reader
 from migration.errors import BadSetting
+from migration.home.reader import HomeReader, open_reader
 from migration.runtime.stop_request import PROCESS
 from migration.scrubbing.texts import SHOWN, once_more
 from migration.settings import read_settings
 
+if TYPE_CHECKING:
+    from migration.app import App
+
 
 class Opener(Protocol):
-    def __call__(self, *, dry_run: bool) -> AbstractAsyncContextManager[App]: ...
+    def __call__(self, *, dry_run: bool) -> AbstractAsyncContextManager["App"]: ...
 
 
-def _open(*, dry_run: bool) -> AbstractAsyncContextManager[App]:
+def _open(*, dry_run: bool) -> AbstractAsyncContextManager["App"]:
+    from migration.app import open_app
+
     return open_app(read_settings(), dry_run=dry_run, stop=PROCESS)
 
 
@@ -48,7 +53,7 @@ async def open_cli_reader() -> AsyncIterator[HomeReader]:
 
 
 @asynccontextmanager
-async def open_cli_app(*, dry_run: bool = False) -> AsyncIterator[App]:
+async def open_cli_app(*, dry_run: bool = False) -> AsyncIterator["App"]:
     async with OPENER.get()(dry_run=dry_run) as app:
         yield app
 

@@ -1,7 +1,5 @@
 """Addresses that a person gives us: what is wrong with one, before anything is sent to it."""
 
-import httpx
-
 MOST_LABEL, MOST_HOST = 63, 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 
 
@@ -21,7 +19,26 @@ def address_problem(address: str, *, base: bool = True) -> str | None:
     return _host_problem(address) or _rest_problem(address, base=base)
 
 
+def check_address(address: str) -> str:
+    """The address as it was given. Raises ValueError for one that paths cannot be put behind."""
+    return _checked(address, base=True)
+
+
+def check_hook_address(address: str) -> str:
+    """As `check_address`, for an address that is called as it is and may have a query."""
+    return _checked(address, base=False)
+
+
+def _checked(address: str, *, base: bool) -> str:
+    problem = address_problem(address, base=base)
+    if problem is not None:
+        raise ValueError(f"the address {problem}")
+    return address
+
+
 def _host_problem(address: str) -> str | None:
+    import httpx  # noqa: PLC0415  whoever only reads the record needs no HTTP
+
     try:
         url = httpx.URL(address)
         host, port = url.raw_host.decode("ascii"), url.port
@@ -41,6 +58,8 @@ def _host_problem(address: str) -> str | None:
 
 
 def _rest_problem(address: str, *, base: bool) -> str | None:
+    import httpx  # noqa: PLC0415
+
     url = httpx.URL(address)
     if base and (url.query or url.fragment or address.endswith(("?", "#"))):
         return "has a `?` or `#` in it; only host, port and path are meant"

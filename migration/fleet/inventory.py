@@ -10,9 +10,9 @@ from pathlib import Path
 
 from migration.fleet.bad_inventory import BadRow
 from migration.fleet.inventory_row import SURPLUS_CELLS, InventoryRow, RowReader
+from migration.home.admin_file import AdminSettings
 from migration.scrubbing.masking import masked
 from migration.scrubbing.texts import Scrubber
-from migration.settings import AdminSettings
 from state.phone_spelling import spellings
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from migration.app import App
 from migration.clients.graph import GraphApi
-from migration.settings import AdminSettings, ProfileSettings
+from migration.home.admin_file import AdminSettings, ProfileSettings
 
 
 def read_profile_secrets(name: str, admin: AdminSettings, folder: Path) -> dict[str, SecretStr]:

@@ -3,12 +3,13 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.identity_file import Identity, identities, write_identity
-from migration.home.opening import check_identity, check_key, database_file, refuse_vanished, wrong_key
+from migration.home.opening import check_key, wrong_key
+from migration.home.ownership import check_identity, database_file, refuse_vanished
 from migration.settings import Settings
 from migration.vault.sealing import MasterKeys, WrongKey, key_id
 from state.database import open_database
 from state.home import HomeRecord, sealed_keys
-from state.schema import has_revisions, has_table
+from state.revisions import has_revisions, has_table
 from state.types import DatabaseClock
 
 

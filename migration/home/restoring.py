@@ -17,14 +17,16 @@ from migration.errors import BadSetting
 from migration.home.backup_file import BackupReader, BadBackup, Manifest, reading
 from migration.home.beginning import has_key
 from migration.home.identity_file import Identity, identities, write_identity
-from migration.home.opening import database_file, wrong_key
+from migration.home.opening import wrong_key
+from migration.home.ownership import database_file
 from migration.home.sqlite_file import into_one_file, keep, new_beside, remove_unfinished
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.private_file import write_private
 from state import epochs
 from state.database import open_database
-from state.schema import has_revisions, knows_revision, upgrade, upgrade_within
+from state.revisions import has_revisions, knows_revision
+from state.schema import upgrade, upgrade_within
 from state.table_rows import insert_lines, tables_of
 
 T = TypeVar("T")

@@ -13,13 +13,13 @@ from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.backup_file import BackupWriter, Manifest, writing
-from migration.home.opening import database_file
+from migration.home.ownership import database_file
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.sealing import MasterKeys
 from state.database import open_database
 from state.models import HomeTable, SecretTable
-from state.schema import head
+from state.revisions import head
 from state.table_rows import columns_of, lines_of, tables_of
 
 # A backup of a number may replace another one between the reading of the rows and that of the shelf.

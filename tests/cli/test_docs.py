@@ -13,7 +13,8 @@ from migration.cli.__main__ import app
 from migration.cli.exit_codes import ExitCode
 from migration.fleet.inventory import OPTIONAL, REQUIRED, read_inventory
 from migration.fleet.inventory_row import REGIONS
-from migration.settings import AdminSettings, Settings
+from migration.home.admin_file import AdminSettings
+from migration.settings import Settings
 from state.enums import Disposition
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -12,11 +12,12 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from migration.app import App, HomeReader, open_app, open_reader
+from migration.app import App, open_app
 from migration.clients.commands import CommandResult, NamedCommands
 from migration.clock import Clock
 from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
+from migration.home.reader import HomeReader, open_reader
 from migration.operations.codes import enter_code
 from migration.runtime.stop_request import StopRequest
 from migration.scrubbing.texts import SafeText

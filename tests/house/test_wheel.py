@@ -12,17 +12,17 @@ TOP = Path(__file__).resolve().parents[2]
 
 UPGRADE = """
 import asyncio, sys
-from state import schema
+from state import revisions, schema
 from state.database import open_database
 
 assert schema.__file__.startswith(sys.argv[1]), schema.__file__
-assert schema.revisions().name == "_alembic", schema.revisions()
+assert revisions.revisions().name == "_alembic", revisions.revisions()
 
 async def main():
     url = f"sqlite+aiosqlite:///{sys.argv[1]}/state.db"
     await schema.upgrade(url)
     engine = open_database(url)
-    await schema.check_schema(engine)
+    await revisions.check_schema(engine)
     await engine.dispose()
 
 asyncio.run(main())

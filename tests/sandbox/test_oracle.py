@@ -1,5 +1,6 @@
 """The oracle, its controls, and the call record that they read."""
 
+import gc
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -217,3 +218,14 @@ async def test_error_while_identifying_call_is_answered(capsys: pytest.CaptureFi
     assert (await partner.phone("GET")).status_code == 200
     assert [row["fault"] for row in (await partner.oracle("GET", "calls"))["calls"]] == ["broken", "broken", None]
     assert "AttributeError" in capsys.readouterr().err
+
+
+def test_a_log_that_is_given_up_closes_its_file() -> None:
+    log, time = CallLog(in_memory=10), datetime(2026, 1, 1, tzinfo=UTC)
+    for seq in range(1, 31):
+        log.append(Call(seq, time, "graph", "GET", f"/{seq}", None, None, "get.number", False, 200, None, False, True))
+    file = log._file
+    assert file is not None
+    del log
+    gc.collect()
+    assert file.closed

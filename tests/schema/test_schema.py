@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from state import schema
+from state import revisions, schema
 from state.database import open_database
 from state.errors import SchemaTooNew, SchemaTooOld
 from state.models import Base
@@ -82,7 +82,7 @@ async def test_up_down_and_up_again_leave_the_same_tables(empty_url: str) -> Non
 
 
 async def test_each_revision_taken_back_alone_leaves_the_tables_before_it(empty_url: str) -> None:
-    script = ScriptDirectory(str(schema.revisions()))
+    script = ScriptDirectory(str(revisions.revisions()))
     names = [revision.revision for revision in reversed([*script.walk_revisions()])]
     for before, after in pairwise(names):
         await schema.upgrade(empty_url, before)
@@ -117,16 +117,16 @@ async def test_an_upgraded_database_passes_and_upgrading_again_changes_nothing(e
     before = await catalogue(empty_url)
     await schema.upgrade(empty_url)
     async with opened(empty_url) as engine:
-        await schema.check_schema(engine)
+        await revisions.check_schema(engine)
     assert await catalogue(empty_url) == before
 
 
 async def test_an_empty_database_is_too_old_and_names_the_command(empty_url: str) -> None:
     async with opened(empty_url) as engine:
         with pytest.raises(SchemaTooOld) as caught:
-            await schema.check_schema(engine)
+            await revisions.check_schema(engine)
     assert str(caught.value) == (
-        f"the database has schema revision none, this cutover needs {schema.head()}: run `cutover init`"
+        f"the database has schema revision none, this cutover needs {revisions.head()}: run `cutover init`"
     )
 
 
@@ -136,7 +136,7 @@ async def test_a_database_of_a_newer_cutover_is_refused_and_left_alone(empty_url
         async with engine.begin() as tx:
             await tx.execute(text("UPDATE alembic_version SET version_num = '2031_01_01_from_the_future'"))
         with pytest.raises(SchemaTooNew, match=r"2031_01_01_from_the_future.*its own is 20.*does not go back"):
-            await schema.check_schema(engine)
+            await revisions.check_schema(engine)
         with pytest.raises(SchemaTooNew, match="2031_01_01_from_the_future"):
             await schema.upgrade(empty_url)
         async with engine.connect() as connection:
@@ -155,13 +155,13 @@ async def test_upgrades_at_once_in_two_processes_both_end_well(empty_url: str) -
     codes = await asyncio.gather(in_a_process(empty_url), in_a_process(empty_url))
     assert list(codes) == [0, 0]
     async with opened(empty_url) as engine:
-        await schema.check_schema(engine)
+        await revisions.check_schema(engine)
 
 
 async def test_upgrades_at_once_in_one_process_all_end_well(empty_url: str) -> None:
     await asyncio.gather(schema.upgrade(empty_url), schema.upgrade(empty_url), schema.upgrade(empty_url))
     async with opened(empty_url) as engine:
-        await schema.check_schema(engine)
+        await revisions.check_schema(engine)
 
 
 async def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(empty_url: str) -> None:
@@ -177,7 +177,7 @@ async def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(empty_url: s
 @pytest.mark.postgres
 async def test_the_copied_template_is_upgraded(postgres_url: str) -> None:
     async with opened(postgres_url) as engine:
-        await schema.check_schema(engine)
+        await revisions.check_schema(engine)
 
 
 async def test_foreign_keys_hold(empty_url: str) -> None:
@@ -189,25 +189,25 @@ async def test_foreign_keys_hold(empty_url: str) -> None:
 
 
 def test_every_revision_is_named_for_its_date_and_fits_the_column() -> None:
-    versions = schema.revisions() / "versions"
-    for revision in ScriptDirectory(str(schema.revisions())).walk_revisions():
+    versions = revisions.revisions() / "versions"
+    for revision in ScriptDirectory(str(revisions.revisions())).walk_revisions():
         assert Path(revision.path) == versions / f"{revision.revision}.py"
         assert re.match(r"20\d\d_[01]\d_[0-3]\d_[a-z0-9_]+$", revision.revision), revision.revision
         assert len(revision.revision) <= 32, revision.revision
 
 
 def test_no_revision_imports_anything_of_ours() -> None:
-    for path in (schema.revisions() / "versions").glob("*.py"):
+    for path in (revisions.revisions() / "versions").glob("*.py"):
         ours = re.findall(r"^\s*(?:from|import) (?:state|migration|flows)\b", path.read_text(), re.MULTILINE)
         assert not ours, path.name
 
 
 def test_revisions_form_one_line() -> None:
-    script = ScriptDirectory(str(schema.revisions()))
+    script = ScriptDirectory(str(revisions.revisions()))
     assert len(script.get_heads()) == 1
     assert len(script.get_bases()) == 1
 
 
 def test_the_folder_of_revisions_is_no_package() -> None:
     # With an __init__.py it would be imported instead of the installed alembic.
-    assert not (schema.revisions() / "__init__.py").exists()
+    assert not (revisions.revisions() / "__init__.py").exists()

@@ -15,7 +15,8 @@ from migration.clients.http_clients import HttpClients
 from migration.clients.rate_budget import CallStore, GraphCalls, RateBudget
 from migration.clients.shared_readings import SharedReadings
 from migration.errors import BadSetting
-from migration.settings import AdminSettings, HookSettings, SecretSource, Settings
+from migration.home.admin_file import AdminSettings, HookSettings, SecretSource
+from migration.settings import Settings
 from migration.vault.store import SecretStore
 from tests.harness.clock import START, FakeClock
 from tests.harness.hand_made_number import INSTANCE

@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from migration.errors import BadSetting
-from migration.settings import SecretSource, Settings, read_admin_settings, read_settings
+from migration.home.admin_file import SecretSource, read_admin_settings
+from migration.settings import Settings, read_settings
 from migration.vault.private_file import write_private
 from migration.vault.sealing import MasterKeys, new_master_key
 

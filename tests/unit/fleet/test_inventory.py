@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from migration.fleet.bad_inventory import BadRow
 from migration.fleet.inventory import OPTIONAL, REQUIRED, Inventory, read_inventory
-from migration.settings import AdminSettings
+from migration.home.admin_file import AdminSettings
 from state.ledger.fleet_rows import NewInstance
 
 ADMIN = AdminSettings.model_validate(

@@ -1,0 +1,106 @@
+"""The admin file: credential profiles, commands, hooks and the smoke message. TOML, in the home folder."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from migration.clients.addresses import check_hook_address
+from migration.clients.commands import NamedCommand
+from migration.errors import BadSetting
+from migration.scrubbing.texts import remember
+from migration.settings import without_prefix
+
+GivenHookAddress = Annotated[str, AfterValidator(check_hook_address)]  # a hook's may have a query
+
+
+class SecretSource(BaseModel):
+    """Where a secret is read from: an environment variable or a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check_one_is_given(self) -> "SecretSource":
+        if (self.env is None) == (self.file is None):
+            raise ValueError('give either { env = "NAME" } or { file = "PATH" }')
+        return self
+
+    def read(self, name: str, folder: Path) -> SecretStr:
+        """A relative path counts from `folder`, the admin file's. Raises BadSetting, which begins with `name`."""
+        if self.env is not None:
+            value = os.environ.get(self.env)
+            if not value:
+                raise BadSetting(f"{name}: the environment variable {self.env} is not set")
+            return remember(SecretStr(value))
+        assert self.file is not None
+        path = folder / self.file
+        try:
+            value = path.read_text().strip()
+        except OSError as exc:
+            raise BadSetting(f"{name}: {path} cannot be read: {exc.strerror}") from exc
+        except UnicodeDecodeError:
+            raise BadSetting(f"{name}: {path} is not text") from None
+        if not value:
+            raise BadSetting(f"{name}: {path} is empty")
+        return remember(SecretStr(value))
+
+
+class _AdminTable(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProfileSettings(_AdminTable):
+    """One credential profile: an app and its system-user token."""
+
+    app_id: str = Field(pattern=r"^\d+$")
+    token: SecretSource
+    app_secret: SecretSource | None = None
+    verify_token: SecretSource | None = None
+
+
+class HookSettings(_AdminTable):
+    """A partner's traffic hook. The secret signs what we send to it."""
+
+    url: GivenHookAddress
+    secret: SecretSource
+
+
+class SmokeSettings(_AdminTable):
+    """The message that proves that a number can send. Without `to`, only numbers with their own recipient send it."""
+
+    to: str | None = None
+    template: str = "hello_world"
+    language: str = "en_US"
+
+
+class AdminSettings(_AdminTable):
+    """The admin file."""
+
+    profiles: Mapping[str, ProfileSettings] = {}
+    commands: Mapping[str, NamedCommand] = {}
+    hooks: Mapping[str, HookSettings] = {}
+    smoke: SmokeSettings = SmokeSettings()
+
+
+def read_admin_settings(path: Path) -> AdminSettings:
+    """Raises BadSetting with one line that names the place in the file."""
+    try:
+        return AdminSettings.model_validate(tomllib.loads(path.read_text()))
+    except FileNotFoundError as exc:
+        raise BadSetting(f"there is no admin file {path}; `cutover init` writes one to fill in") from exc
+    except OSError as exc:
+        raise BadSetting(f"{path} cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise BadSetting(f"{path} is not TOML: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadSetting(
+            f"{path}: {place}: {without_prefix(first['msg'])}"
+        ) from None  # the error itself quotes the value
