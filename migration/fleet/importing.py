@@ -7,7 +7,6 @@ from pathlib import Path
 from migration.app import App
 from migration.clients.graph_models import CloudNumber
 from migration.engine.itineraries import FORWARD
-from migration.engine.itineraries import itinerary_named
 from migration.fleet.bad_inventory import BadInventory
 from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
 from migration.fleet.graph_listing import read_listed_numbers, read_number, reject_another_number

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from migration.clients.addresses import address_problem
 from migration.engine.itineraries import FORWARD
-from migration.scrubbing.masking import mask_numbers
 from migration.fleet.bad_inventory import BadRow
 from migration.home.admin_file import AdminSettings
+from migration.scrubbing.masking import mask_numbers
 from migration.scrubbing.texts import Scrubber
 from migration.waves.names import wave_name_problem
 from state.ledger.fleet_rows import NewInstance, NewNumber
