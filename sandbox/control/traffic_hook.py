@@ -37,6 +37,13 @@ def _obey(world: World, request: Request, key: str, body: dict[str, Any]) -> Hoo
             return HookResponse(200, {"state": "done", "note": conflict})  # that home has nothing paused here
         return HookResponse(409, {"state": "vetoed", "reason": conflict})
     sender.home = home or sender.home
+    migration, epoch = body.get("migration_id"), body.get("epoch")
+    if isinstance(migration, int) and isinstance(epoch, int):
+        overtaken = sender.is_overtaken(str(body.get("home")), migration, epoch)
+    else:
+        overtaken = False
+    if overtaken:
+        return HookResponse(200, {"state": "done", "note": "a newer message has come before this one"})
     match body["event"]:
         case "pause_sends":
             if sender.behaviour == "veto":

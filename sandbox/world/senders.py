@@ -48,6 +48,7 @@ class Sender:
     lost: int = 0
     doubled: int = 0
     home: str | None = None  # the home of cutover whose message it obeyed last
+    newest: tuple[str, int, int] | None = None  # (home, migration, epoch) of the newest message
     fraction: float = 0.0  # of the next message
     unconfirmed: int = 0  # messages sent last before a gap, whose statuses had not come yet
 
@@ -121,6 +122,13 @@ class Sender:
             self.paused_at = None
 
     # -- events of the hook; the caller has called `catch_up`
+
+    def is_overtaken(self, home: str, migration: int, epoch: int) -> bool:
+        """Whether a newer message of the same home has come before this one; notes it as the newest otherwise."""
+        if self.newest is not None and self.newest[0] == home and (migration, epoch) <= self.newest[1:]:
+            return True
+        self.newest = (home, migration, epoch)
+        return False
 
     def conflict(self, home: str | None, came_from: str) -> str | None:
         """Why a message of another home than the one obeyed last contradicts it; None where it does not."""

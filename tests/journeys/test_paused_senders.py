@@ -149,3 +149,45 @@ async def test_senders_of_a_held_number_that_has_not_crossed_go_on_and_pause_aga
     order = [call for call in harness.mutations(position) if call in ("pause_sends", "resume_sends", "register")]
     assert order == ["pause_sends", "resume_sends", "pause_sends", "register", "resume_sends"]
     assert harness.sandbox_number(position).sender.to_dead_side == 0
+
+
+async def test_a_renewal_that_comes_after_its_pause_has_lapsed_pauses_anew(make_harness: MakeHarness) -> None:
+    """No sweep ran for longer than the pause lasts: its senders went on, and must not be sending when it crosses."""
+    harness = await make_harness()
+    async with harness.worker() as app:
+        position = await _until(harness, app, "register")
+        harness.clock.advance(200)
+        assert harness.sandbox_number(position).sender.running
+        await keep_senders_informed(app)
+        assert not harness.sandbox_number(position).sender.running
+        harness.clock.advance(200)
+        await harness.run_number(app, position.ref)
+        after = await app.queries.positions.get(position.migration_id)
+    assert after.status is Status.DONE
+    sender = harness.sandbox_number(position).sender
+    assert (sender.running, sender.to_dead_side, sender.lost) == (True, 0, 0)
+
+
+async def test_a_renewal_that_arrives_after_the_senders_may_go_on_has_no_effect(make_harness: MakeHarness) -> None:
+    """A proxy held it back: its epoch is older than that of the message that let them go on."""
+    harness = await make_harness()
+    pauses: list[httpx.Request] = []
+
+    async def keep(request: httpx.Request) -> None:
+        if b'"pause_sends"' in request.content:
+            pauses.append(request)
+
+    harness.before_answer = keep
+    async with harness.worker() as app:
+        position = await _until(harness, app, "drain")
+        harness.clock.advance(70)
+        await keep_senders_informed(app)
+        await harness.run_number(app, position.ref)
+    assert len(pauses) >= 2
+    late = pauses[1]
+    key = {"Idempotency-Key": late.headers["Idempotency-Key"] + ":held"}  # the hook has not seen it yet
+    async with httpx.AsyncClient(transport=harness.sandbox.transport()) as hook:
+        answer = await hook.post(late.url, content=late.content, headers={**late.headers, **key})
+    assert answer.status_code == 200
+    sender = harness.sandbox_number(position).sender
+    assert (sender.running, sender.route) == (True, "cloud")

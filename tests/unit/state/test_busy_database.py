@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from state.database import POSTGRES_LIMITS, is_database_error, open_database
 from state.database_errors import translate_errors
 from state.errors import DatabaseBusy
+from tests.harness.waiting import wait_for
 
 HOLD = text("UPDATE number_migrations SET epoch = epoch + 1")
 
@@ -65,6 +66,36 @@ async def test_a_statement_that_takes_too_long_is_an_error_of_ours(impatient: As
     with pytest.raises(DatabaseBusy, match="longer than it may"):
         async with impatient.connect() as connection:
             await connection.execute(text("SELECT pg_sleep(5)"))
+
+
+@pytest.mark.postgres
+async def test_a_transaction_that_is_left_open_is_ended_and_becomes_an_error_of_ours(postgres_url: str) -> None:
+    """Its worker is suspended: the others get its rows, and it learns of it when it goes on."""
+    settings = {**POSTGRES_LIMITS, "idle_in_transaction_session_timeout": "100"}
+    engine = create_async_engine(postgres_url, connect_args={"server_settings": settings}, pool_pre_ping=True)
+    translate_errors(engine.sync_engine)
+    other, change = open_database(postgres_url), text("UPDATE counters SET value = value + 1")
+    caught: Exception | None = None
+    try:
+        async with engine.begin() as left_open:
+            pid = (await left_open.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            await left_open.execute(change)
+
+            async def is_ended() -> bool:
+                async with other.connect() as connection:
+                    query = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+                    return bool((await connection.execute(query, {"pid": pid})).scalar_one() == 0)
+
+            await wait_for(is_ended, "the server ends the transaction", within_s=20)
+            await left_open.execute(change)
+    except (DatabaseBusy, DBAPIError) as exc:  # by whether the reason was read, or only the closed socket
+        caught = exc
+    assert caught is not None
+    assert is_database_error(caught)
+    async with engine.begin() as again:
+        await again.execute(change)
+    await engine.dispose()
+    await other.dispose()
 
 
 @pytest.mark.postgres
