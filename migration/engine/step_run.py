@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from migration.engine.itineraries import Itinerary, ItineraryStep
 from migration.steps.number import Number
-from migration.steps.protocol import Step, StepContract
+from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.reading_cache import ReadingCache
 from migration.steps.service_log import Doubt
 from state.enums import Side
@@ -64,7 +64,12 @@ class StepRun:
 
     def doubt(self) -> Doubt:
         """What Graph may show wrongly by now."""
-        return doubt_before(self.itinerary, self.entry, called=self.attempt is not None)
+        doubt = doubt_before(self.itinerary, self.entry, called=self.attempt is not None)
+        state = self.number.state
+        dark_since = state.dark_since if state.dark_by_us and state.served_on is Side.CLOUD else None
+        if doubt is Doubt.NOTHING and dark_since is not None and self.number.now < dark_since + READS_LAG:
+            return Doubt.PRESENCE  # by a call of an itinerary that it has been taken off since
+        return doubt
 
     def service(self, decided: Side | None = None) -> Service:
         """What is known of the number's service by all readings of this pass. `decided`: the side that they prove."""

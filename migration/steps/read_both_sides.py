@@ -6,6 +6,7 @@ from migration.steps.both_sides import not_movable, read_both, side_of
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
+from migration.steps.service_log import Doubt
 from state.enums import Promise, Side
 
 
@@ -21,6 +22,8 @@ class ReadBothSides(ReadStep):
         if stop is not None:
             return stop
         side = side_of(both, number)
+        if side is Side.CLOUD and number.service.doubt is Doubt.PRESENCE:
+            return CannotTell(number.after(seconds=5), "Graph may still show what was before the number left Cloud")
         if side is Side.ON_PREMISES:
             reason = "the number serves On-Premises; there is nothing to recover"
             return Blocked(reason, "runbooks/dark-on-both-sides.md", side)

@@ -9,6 +9,7 @@ from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Blocked, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from migration.steps.read_both_sides import ReadBothSides
+from migration.steps.service_log import Doubt
 from state.enums import Promise, Side
 from tests.harness.hand_made_number import (
     NOT_SERVING,
@@ -91,3 +92,12 @@ async def test_reads_that_go_backwards_are_judged_each_by_itself() -> None:
 async def test_a_reading_that_is_refused_is_raised() -> None:
     with pytest.raises(Rejected):
         await STEP.apply(make_both(Rejected("100", 100, SafeText("does not exist")), SERVING), make_intent())
+
+
+async def test_graph_may_still_show_a_number_that_has_just_left_cloud() -> None:
+    """It was registered "already", and stayed dark with its senders paused."""
+    number = make_both(ON_CLOUD, NOT_SERVING)
+    number.service.doubt = Doubt.PRESENCE
+    stale = await STEP.apply(number, make_intent())
+    number.service.doubt = Doubt.NOTHING
+    assert kinds([stale, await STEP.apply(number, make_intent())]) == ["CannotTell", "Evidence"]
