@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import aliased
 
 from state.enums import Side, Status
 from state.ledger.call_window import ACTIVE, RESERVE, CallWindow
@@ -238,8 +239,25 @@ async def waba_has_number_on_cloud(tx: AsyncConnection, clock: SqlClock, number_
         await _wake(tx, clock, row.waba_id)
 
 
+async def waba_lost_a_number_on_cloud(tx: AsyncConnection, number_id: int) -> None:
+    """A number was taken off Cloud. Without another one there, its WABA has 200 calls an hour again.
+
+    The next list of the WABA says so too, and says otherwise where it has numbers that we do not know.
+    """
+    waba = select(WabaTable.waba_id).join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+    waba_id = (await tx.execute(waba.where(NumberTable.id == number_id))).scalar_one()
+    if not await _has_number_on_cloud(tx, waba_id):
+        of_waba = CallBudgetTable.waba_id == waba_id
+        await tx.execute(update(CallBudgetTable).where(of_waba).values(active=False))
+
+
 async def _has_number_on_cloud(tx: AsyncConnection, waba_id: str) -> bool:
-    on_cloud = select(MigrationTable.id).where(MigrationTable.side == Side.CLOUD, _in_waba(waba_id))
+    """By the last migration of each number: an earlier one may have ended on Cloud."""
+    later = aliased(MigrationTable)
+    superseded = select(later.id).where(later.number_pk == MigrationTable.number_pk, later.id > MigrationTable.id)
+    on_cloud = select(MigrationTable.id).where(
+        MigrationTable.side == Side.CLOUD, _in_waba(waba_id), ~superseded.exists()
+    )
     return (await tx.execute(on_cloud.limit(1))).first() is not None
 
 

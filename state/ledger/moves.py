@@ -114,6 +114,8 @@ class Moves:
                     await terms.shown_by_register(tx, target.number_id, moved.now)
                 if isinstance(change, SideRead) and change.side is Side.CLOUD:
                     await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
+                elif isinstance(change, SideRead) and move.step == "deregister_cloud":
+                    await call_budgets.waba_lost_a_number_on_cloud(tx, target.number_id)
             if move.kind:
                 await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move))
         return moved.now  # type: ignore[no-any-return]

@@ -113,6 +113,26 @@ async def read_on_cloud(fixture: LedgerFixture, lease: Lease) -> None:
     await fixture.ledger.moves.record(await fixture.reread(lease), confirmed)
 
 
+async def go_back(fixture: LedgerFixture, lease: Lease) -> None:
+    async with fixture.engine.begin() as tx:
+        row = update(MigrationTable).where(MigrationTable.id == lease.migration_id)
+        await tx.execute(row.values(itinerary="BACK_TO_ONPREM", next_step="deregister_cloud"))
+    left = Move("deregister_cloud", Status.READY, "advanced", to="start_onprem", changes=(SideRead(Side.NEITHER),))
+    await fixture.ledger.moves.record(await fixture.reread(lease), left)
+
+
+async def test_a_waba_whose_last_number_left_cloud_has_the_small_limit_again(fixture: LedgerFixture) -> None:
+    first, second = await two_leases(fixture)
+    for lease in (first, second):
+        await read_on_cloud(fixture, lease)
+    await fixture.ledger.call_budgets.take(KEY, urgent=False)
+    leases = [await fixture.lease(lease.migration_id, lease.holder) for lease in (first, second)]
+    await go_back(fixture, leases[0])
+    assert (await fixture.ledger.call_budgets.take(KEY, urgent=False)).limit == ACTIVE, "another one is there"
+    await go_back(fixture, leases[1])
+    assert (await fixture.ledger.call_budgets.take(KEY, urgent=False)).limit == INACTIVE
+
+
 async def test_in_an_inactive_waba_one_number_crosses_first_and_wakes_the_others(fixture: LedgerFixture) -> None:
     first, second = await two_leases(fixture)
     assert await admit(fixture, first) is None
