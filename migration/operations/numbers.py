@@ -33,7 +33,7 @@ from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
 from state.phone_spelling import plain_digits
 from state.rows import Position
-from state.service import service_of_row
+from state.service import Sighting, follow, service_of_row
 
 # For a number that waits for a code: the step that requests another one.
 PIN_PATTERN = re.compile(r"[0-9]{6}")
@@ -219,13 +219,16 @@ async def begin_new_migration(
     app: App, position: Position, itinerary: Itinerary, because: str, side: Side, by: str
 ) -> Position:
     """Begin another migration of a number whose last one has ended. The new one is in no wave."""
+    now = await app.queries.now()
+    read = [Sighting(side, now, now)] if side is not Side.UNKNOWN else []
+    known = follow(service_of_row(position), read, in_use=position.instance is not None)
     migration_id = await app.ledger.migrations.start(
         position.number_id,
         itinerary=itinerary.name,
         first=itinerary.first,
         because=because,
         side=side,
-        service=replace(service_of_row(position), outage_at_least=None, outage_seconds=None),
+        service=replace(known, outage_at_least=None, outage_seconds=None),
         in_wave=False,
         after=position.migration_id,
         by=by,

@@ -35,7 +35,7 @@ async def read_early(number: Number) -> BothSides:
     return _noted(number, BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem), begun)
 
 
-async def look_again(number: Number) -> None:
+async def look_again(number: Number, *, ask_graph: bool = True) -> None:
     """Note whether the number is served now. Graph is asked only where its client does not say itself that it serves.
 
     Raises Transient or Rejected when Graph cannot be read.
@@ -44,7 +44,7 @@ async def look_again(number: Number) -> None:
     onprem = await number.onprem.reading() if number.onprem is not None else None
     if onprem is not None and onprem.kind is Reading.SERVING:
         number.service.add(Side.ON_PREMISES, begun, number.time(), READS_LAG)
-    else:
+    elif ask_graph:
         # One list of the WABA does for all of its numbers that stand still; it may be as old as that.
         cloud = await number.shared.number(number.state.phone_number_id, BEFORE_CROSSING_AGE)
         age = BEFORE_CROSSING_AGE if onprem is None or cloud.registered else timedelta()

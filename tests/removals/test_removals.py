@@ -35,6 +35,24 @@ TWO_WORKERS = "tests/journeys/test_two_workers.py"
 BUDGETS = "tests/unit/state/test_call_budgets.py"
 
 REMOVALS = {
+    "what readings show of a number's service": Removal(
+        "migration/engine/recorder.py",
+        "    if after != before:\n",
+        "    if False:\n",
+        ("tests/unit/engine/test_recorder_advance.py",),
+    ),
+    "the doubt about Cloud after a number has left it": Removal(
+        "migration/steps/read_both_sides.py",
+        "if side is Side.CLOUD and number.service.doubt is Doubt.PRESENCE:",
+        "if False:",
+        ("tests/unit/steps/test_read_both_sides.py",),
+    ),
+    "the look at a number that is held": Removal(
+        "migration/steps/both_sides.py",
+        "    if onprem is not None and onprem.kind is Reading.SERVING:\n        number.service.add",
+        "    if onprem is not None:\n        number.service.add",
+        ("tests/waves/test_watch.py",),
+    ),
     "the calls that a cutover needs": Removal(
         "state/ledger/call_budgets.py", "            if window.left < wanted:", "            if False:", (BUDGETS,)
     ),

@@ -111,3 +111,17 @@ async def test_a_loop_has_the_numbers_looked_at_that_it_does_not_move(make_harne
         await loop.run(NumberSelection(only={first.migration_id, second.migration_id}))
         held = await app.queries.positions.get(first.migration_id)
     assert (held.dark_by_us, finding_text(held) is not None) == (False, True)
+
+
+async def test_a_number_that_nobody_can_read_costs_few_calls_of_graph(make_harness: MakeHarness) -> None:
+    """Its client refuses the connection, and Graph shows it connected for an hour."""
+    harness = await make_harness(kinds=["healthy"], switches={"read_lag_s": 100_000})
+    async with harness.worker() as app:
+        position = await _held(harness, app)
+        _client_dies(harness, position)
+        before = len(harness.sandbox.world.log)
+        for _ in range(60):
+            harness.clock.advance(60)
+            await look_at_standing(app)
+        graph = [call for call in harness.sandbox.world.log.since(before) if call.side == "graph"]
+    assert 6 <= len(graph) <= 10
