@@ -1,9 +1,10 @@
 """The only place that makes SQLAlchemy engines."""
 
+import time
 from typing import Any
 
 from sqlalchemy import event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from state.database_errors import translate_errors
@@ -22,13 +23,22 @@ POSTGRES_LIMITS = {
 
 # Seconds that a writer waits for SQLite's one lock before the lock counts as held for too long.
 SQLITE_PATIENCE = 30.0
+# Seconds. A connection to PostgreSQL that was used more recently is taken to be open; each try is a round trip.
+TRIED_AFTER_S = 2.0
+IDLE_SINCE = "idle_since"
 
 
 def open_database(
-    url: str, *, pool_size: int = 5, limits: bool = True, patience_s: float = SQLITE_PATIENCE
+    url: str,
+    *,
+    pool_size: int = 5,
+    limits: bool = True,
+    patience_s: float = SQLITE_PATIENCE,
+    tried_after_s: float = TRIED_AFTER_S,
 ) -> AsyncEngine:
     """An engine for SQLite (WAL, foreign keys on, waits up to `patience_s` for a lock) or PostgreSQL.
 
+    `tried_after_s`: a connection to PostgreSQL that has been idle for so long is tried before it is used.
     `limits` off: for changes of the schema, which may take as long as they need on PostgreSQL.
     Its statements raise AlreadyThere and DatabaseBusy beside SQLAlchemy's errors.
     """
@@ -47,12 +57,41 @@ def open_database(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             connect_args=settings,
             hide_parameters=True,
         )
+        _try_idle_connections(engine, tried_after_s)
     translate_errors(engine.sync_engine)
     return engine
+
+
+def for_reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections, for reads of one statement each: on PostgreSQL they are no transaction of their own.
+
+    On SQLite a read never is one (`sqlite_driver`); a dry run's reads stay in its transaction.
+    """
+    if hasattr(engine, "sync_engine") and engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine
+
+
+def _try_idle_connections(engine: AsyncEngine, idle_s: float) -> None:
+    """Try a connection that has been idle before it is used: the server may have been restarted meanwhile."""
+    pool, dialect = engine.sync_engine.pool, engine.dialect
+
+    def note(_connection: Any, record: Any) -> None:
+        record.info[IDLE_SINCE] = time.monotonic()
+
+    def try_it(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get(IDLE_SINCE, time.monotonic()) < idle_s:
+            return
+        try:
+            dialect.do_ping(connection)
+        except Exception as exc:
+            raise DisconnectionError from exc  # the pool opens another one
+
+    event.listen(pool, "checkin", note)
+    event.listen(pool, "checkout", try_it)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.database import for_reading
 from state.types import SqlClock
 
 
@@ -17,12 +18,12 @@ class Reader:
     clock: SqlClock
 
     async def rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[Mapping[str, Any]]:
-        """All rows of the query, in a transaction of its own."""
-        async with self.engine.connect() as connection:
+        """All rows of the query."""
+        async with for_reading(self.engine).connect() as connection:
             rows: Sequence[Any] = (await connection.execute(query)).mappings().all()
         return rows
 
     async def now(self) -> datetime:
         """The time by the database's clock."""
-        async with self.engine.connect() as connection:
+        async with for_reading(self.engine).connect() as connection:
             return (await connection.execute(select(self.clock.now()))).scalar_one()
