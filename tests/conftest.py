@@ -33,6 +33,8 @@ def nothing_is_known_of_earlier_tests() -> None:
 PART_OF_MATRIX = 8
 # Of those among them that interrupt a number at every step and crash, it runs one in so many.
 PART_OF_STEPS = 48
+# Of the hundreds of cases on `make_matrix_harness`, `make test` runs one in so many; `make test-slow` runs the others.
+PART_OF_CASES = 5
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         every_step = {"copier", "lane"} <= set(getattr(item, "fixturenames", ()))
         if every_step and item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % PART_OF_STEPS:
             _replace_mark(item, "slow", "crash")
+
+        marked = any(item.get_closest_marker(mark) for mark in ("crash", "slow"))
+        many = "make_matrix_harness" in getattr(item, "fixturenames", ())
+        if many and not marked and zlib.crc32(item.nodeid.encode()) % PART_OF_CASES:
+            item.add_marker("slow")
 
 
 def _replace_mark(item: pytest.Item, old: str, new: str) -> None:
