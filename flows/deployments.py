@@ -26,7 +26,7 @@ from flows.common import open_flow_app
 from migration.app import EXPECTED_ERRORS
 from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
-from migration.steps.traffic import SWEEP_EVERY
+from migration.steps.pause_rules import SWEEP_EVERY
 from migration.waves.schedule import WAVE_SLUG, ScheduledRun, late_runs, scheduled_runs
 
 POOL = "cutover"

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -23,14 +22,15 @@ GivenPath = Annotated[Path, AfterValidator(Path.expanduser)]
 GivenDatabase = Annotated[str, AfterValidator(database_url)]  # in the form that SQLAlchemy takes
 GivenAddress = Annotated[str, AfterValidator(check_address)]
 
+PREFIX = "CUTOVER_"
 ADMIN_FILE = "cutover.toml"
 KEY_FILE = "master.key"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Environment variables; each is named `CUTOVER_` and the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="CUTOVER_", extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: GivenPath = Field(default_factory=lambda: Path.home() / ".cutover")
     database_url: GivenDatabase | None = None  # default: SQLite in `home`
@@ -94,11 +94,13 @@ def _how_to_get_a_key(database: str) -> str:
 
 def read_settings() -> Settings:
     """Raises BadSetting with one line that names the variable, also for one that nothing reads."""
+    variables = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = {name: os.environ[variable] for name, variable in variables.items() if variable in os.environ}
     try:
-        settings = Settings()
+        settings = Settings.model_validate(given)
     except ValidationError as exc:
         first = exc.errors()[0]
-        name = "CUTOVER_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
         raise BadSetting(f"{name}: {without_prefix(first['msg'])}") from None  # the error itself quotes the value
     password = _database_password(settings.database)
     if password:

@@ -3,28 +3,17 @@
 https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
-from migration.engine.itineraries import ItineraryName
+from migration.engine.calls_needed import NEEDS, TO_SETTLE
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Waiting
 from state.enums import Party, Side
 from state.ledger.call_budgets import BudgetKey, CrossingRefused
 from state.rows import Lease
 
-# Management calls from the first gate to the end of the itinerary. A test runs each one and counts them.
-NEEDS: Mapping[ItineraryName, int] = {
-    ItineraryName.WITH_BACKUP: 5,
-    ItineraryName.CODE_FIRST: 5,
-    ItineraryName.CODE_AFTER: 7,
-    ItineraryName.ONBOARD: 3,
-    ItineraryName.BACK_TO_ONPREM: 9,
-    ItineraryName.FORWARD_RECOVERY: 3,
-}
-# Readings until the outcome of one call without an answer is known: 2 s after it, then later and later, for 110 s.
-TO_SETTLE = 16
 # Calls are kept a little longer than the cutover may take.
 MARGIN = timedelta(minutes=2)
 

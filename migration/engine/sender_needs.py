@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from migration.engine.itineraries import ItineraryName, itinerary_named
-from migration.steps.traffic import PAUSE_LEASE, SWEEP_EVERY, may_be_dark
+from migration.steps.pause_rules import PAUSE_LEASE, SWEEP_EVERY, may_be_dark
 from state.enums import Party, Side, Status
 from state.rows import Position
 

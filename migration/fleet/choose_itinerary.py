@@ -7,7 +7,8 @@ from migration.clients.cloud_standing import ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.engine.itineraries import ItineraryName
-from migration.steps.both_sides import SUNSET, not_movable
+from migration.steps.both_sides import not_movable
+from migration.steps.sunset import SUNSET
 from state.enums import Disposition, Side
 
 # A number without an instance that went through Embedded Signup more recently than this is new to Cloud. Whether it can

@@ -6,7 +6,7 @@ https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 from datetime import datetime
 from typing import Any
 
-from migration.engine.call_admission import NEEDS, TO_SETTLE
+from migration.engine.calls_needed import NEEDS, TO_SETTLE
 from migration.engine.itineraries import ItineraryName
 from state.queries.calls import CallLimit
 

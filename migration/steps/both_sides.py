@@ -1,7 +1,7 @@
 """Reads both sides, and says what the two readings mean together. All decisions about the side are made here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
@@ -11,11 +11,8 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Waiting
 from migration.steps.protocol import READS_LAG
 from migration.steps.reading_cache import BothSides
+from migration.steps.sunset import SUNSET
 from state.enums import Party, Side
-
-# The last On-Premises client version expired on this day; nothing is delivered to or from such numbers since.
-# https://docs.360dialog.com/docs/waba-basics/waba-integration/onprem-to-cloudapi-migration
-SUNSET = datetime(2025, 10, 23, tzinfo=UTC)
 
 
 async def read_both(number: Number) -> BothSides:

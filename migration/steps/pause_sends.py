@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
+from migration.steps.pause_rules import PAUSE_LEASE
 from migration.steps.protocol import StepContract
-from migration.steps.traffic import PAUSE_LEASE, announce, announcement, ask_again
+from migration.steps.traffic import announce, announcement, ask_again
 from state.enums import Promise, Side
 
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from migration.steps.both_sides import SUNSET
-from migration.steps.number import Number
+from migration.steps.sunset import SUNSET
 from state.enums import Side
 from state.rows import Position
+
+if TYPE_CHECKING:
+    from migration.steps.number import Number
 
 # The name of the finding that a preflight leaves beside the results of the steps.
 PREFLIGHT = "preflight"
@@ -83,7 +85,7 @@ def only_stopped(at: Position, calls: Iterable[str]) -> bool:
 
 
 def rollback_option(
-    number: Number, expires_at: datetime | None = None, *, verified: bool, stopped: bool = False
+    number: "Number", expires_at: datetime | None = None, *, verified: bool, stopped: bool = False
 ) -> RollbackOption:
     """From what was just read of both sides."""
     known = RollbackFacts.of(number.state, number.result_of("snapshot"), number.facts, stopped=stopped)

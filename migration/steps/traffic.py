@@ -4,21 +4,16 @@ Sent as signed HTTP from a durable outbox; without a hook they cost nothing. Use
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected
 from migration.steps.number import Number
 from migration.steps.outcomes import CannotTell, Draft, Evidence, Intent
+from migration.steps.pause_rules import PAUSE_LEASE, may_be_dark
 from state.enums import Party, Side
 from state.rows import Position
-
-# How often a sweep runs where `cutover deploy` scheduled it, and how often cron has to run `cutover sweep`.
-SWEEP_EVERY = timedelta(seconds=60)
-# A pause ends by itself after this long unless it is renewed, so that a dead worker keeps no sender waiting. Two sweeps
-# may be late or be lost before it does.
-PAUSE_LEASE = 3 * SWEEP_EVERY
 
 
 def announcement(number: Number, event: str, came_from: Side, goes_to: Side) -> Draft:
@@ -46,11 +41,6 @@ def announcement_body(state: Position, now: datetime, event: str, came_from: Sid
     if event == "pause_sends":
         body["after_deadline"] = "stay" if may_be_dark(state) else "resume"
     return body
-
-
-def may_be_dark(state: Position) -> bool:
-    """Messages to the side that it came from would be lost: it has crossed, or serves on neither side."""
-    return state.crossed_at is not None or state.side not in (Side.ON_PREMISES, Side.CLOUD)
 
 
 def outbox_key(body: Mapping[str, Any]) -> str:

@@ -59,11 +59,13 @@ def make_run(
     **contract: Any,
 ) -> StepRun:
     """The step `name` between `earlier` ones and a last one. `contract` is what it declares."""
-    entry = ItineraryStep(declared(name, **contract), optional=optional, changes_side=changes_side, gated=gated)
+    entry = ItineraryStep(
+        name, own=declared(name, **contract), optional=optional, changes_side=changes_side, gated=gated
+    )
     steps = (
-        *(ItineraryStep(step) for step in earlier),
+        *(ItineraryStep(step.contract.name, own=step) for step in earlier),
         entry,
-        *(() if last else (ItineraryStep(declared("the_next")),)),
+        *(() if last else (ItineraryStep("the_next", own=declared("the_next")),)),
     )
     itinerary = Itinerary(ItineraryName.WITH_BACKUP, steps, ends_as=ends_as, goes_to=goes_to)
     lease = Lease(1, "worker-1", 2, NOW, NOW + timedelta(seconds=45), 0)

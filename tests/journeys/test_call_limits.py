@@ -9,7 +9,7 @@ import pytest
 
 from migration.app import App
 from migration.cli.status import fleet_document, read_fleet
-from migration.engine.call_admission import NEEDS
+from migration.engine.calls_needed import NEEDS
 from migration.engine.itineraries import ITINERARIES, ItineraryName
 from migration.errors import CallsSpent
 from migration.operations.numbers import recover_forward

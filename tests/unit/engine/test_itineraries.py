@@ -263,5 +263,5 @@ def test_a_step_that_the_itinerary_does_not_have() -> None:
 
 
 def test_a_place_is_nothing_special_where_nothing_is_said() -> None:
-    entry = ItineraryStep(itinerary_named("WITH_BACKUP").at("confirm").step)
+    entry = ItineraryStep("confirm")
     assert (entry.optional, entry.changes_side, entry.gated, entry.fits_in) == (False, False, False, timedelta())

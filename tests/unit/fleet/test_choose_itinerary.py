@@ -8,7 +8,7 @@ import pytest
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
-from migration.steps.both_sides import SUNSET
+from migration.steps.sunset import SUNSET
 from state.enums import Disposition, Side
 
 NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)

@@ -9,8 +9,9 @@ from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected, Transient
 from migration.scrubbing.texts import SafeText
-from migration.steps.both_sides import SUNSET, cached_sides, expired, not_movable, read_both, read_sides, side_of
+from migration.steps.both_sides import cached_sides, expired, not_movable, read_both, read_sides, side_of
 from migration.steps.outcomes import Blocked, Evidence
+from migration.steps.sunset import SUNSET
 from state.enums import Side
 from tests.harness.clock import AFTER_SUNSET
 from tests.harness.fake_clients import FakeGraph, FakeOnPrem

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migration.steps.both_sides import SUNSET
 from migration.steps.rollback_options import (
     RollbackFacts,
     RollbackOption,
@@ -12,6 +11,7 @@ from migration.steps.rollback_options import (
     assess_rollback,
     summarize_rollbacks,
 )
+from migration.steps.sunset import SUNSET
 
 BEFORE = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 AFTER = SUNSET + timedelta(days=30)
