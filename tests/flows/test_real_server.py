@@ -142,6 +142,8 @@ async def test_schedules_come_and_go_with_the_waves(environment: FlowEnvironment
         await app.ledger.waves.set_state("later", WaveState.STOPPED, allowed=[WaveState.PLANNED])
     await environment.stack.cutover("deploy")
     assert await schedules(api, "run-wave/run-wave") == []
+    async with environment.app() as app:
+        await app.ledger.wave_moves.move([board[3].migration_id], None, "free for another wave", "tester")
 
 
 async def test_a_deploy_runs_a_wave_whose_window_has_begun(environment: FlowEnvironment, api: PrefectApi) -> None:
