@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.database import for_reading
 from state.errors import NotFound
 from state.models import HomeTable, SecretTable
 from state.types import SqlClock
@@ -43,7 +44,7 @@ class HomeRecord:
 
     async def read(self) -> HomeRow:
         """Raises NotFound where somebody emptied the table."""
-        async with self._engine.connect() as connection:
+        async with for_reading(self._engine).connect() as connection:
             row = (await connection.execute(select(*COLUMNS))).one_or_none()
         if row is None:
             raise NotFound("the database says no longer which home it belongs to; `cutover restore FILE` puts one back")
@@ -70,7 +71,7 @@ class HomeRecord:
         """How many secrets that are not destroyed are sealed under one of these master keys, and under others."""
         among = SecretTable.key_id.in_(key_ids)
         query = select(among, func.count()).where(SecretTable.shredded_at.is_(None)).group_by(among)
-        async with self._engine.connect() as connection:
+        async with for_reading(self._engine).connect() as connection:
             counts = {bool(known): int(count) for known, count in (await connection.execute(query)).all()}
         return counts.get(True, 0), counts.get(False, 0)
 

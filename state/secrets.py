@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.database import for_reading
 from state.ledger.sealed import replace_secret
 from state.models import SecretTable
 from state.rows import SealedSecret
@@ -37,7 +38,7 @@ class Secrets:
             SecretTable.superseded_at.is_(None),
             SecretTable.shredded_at.is_(None),
         )
-        async with self._engine.connect() as connection:
+        async with for_reading(self._engine).connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.wrapped_key is None:
             return None
@@ -57,7 +58,7 @@ class Secrets:
     async def not_under(self, key_id: str) -> int:
         """How many data keys are wrapped by another master key than this one."""
         query = select(func.count()).where(SecretTable.shredded_at.is_(None), SecretTable.key_id != key_id)
-        async with self._engine.connect() as connection:
+        async with for_reading(self._engine).connect() as connection:
             return int((await connection.execute(query)).scalar_one())
 
     async def rewrap(self, wrap: Callable[[str, SealedSecret], SealedSecret], *, not_under: str) -> int:
@@ -82,7 +83,7 @@ class Secrets:
             .order_by(SecretTable.id)
             .limit(REWRAPPED_AT_ONCE)
         )
-        async with self._engine.connect() as connection:
+        async with for_reading(self._engine).connect() as connection:
             return (await connection.execute(query)).mappings().all()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.database import for_reading
 from state.enums import Party, Status
 from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound, TooEarly
 from state.ledger import concurrency_limit
@@ -130,7 +131,7 @@ class Leases:
             .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
             .where(MigrationTable.id == migration_id)
         )
-        async with self._engine.connect() as connection:
+        async with for_reading(self._engine).connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return NotFound(f"there is no number migration {migration_id}")
