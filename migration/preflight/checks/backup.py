@@ -21,12 +21,13 @@ class BackupCheck:
         if number.onprem is None or (await number.onprem.reading()).kind is not Reading.SERVING:
             return None
         password = SecretStr(base64.urlsafe_b64encode(number.randomness(24)).decode())
+        needs_backup = number.state.itinerary == ItineraryName.WITH_BACKUP
         try:
             await number.onprem.backup(password)
         except Transient as exc:
-            return CheckResult(self.name, Verdict.NOT_LOOKED, f"no trial backup came: {exc}", RUNBOOK)
+            verdict = Verdict.NOT_LOOKED if needs_backup else Verdict.WARN
+            return CheckResult(self.name, verdict, f"no trial backup came: {exc}", RUNBOOK)
         except MigrationError as exc:
-            needs_backup = number.state.itinerary == ItineraryName.WITH_BACKUP
             verdict = Verdict.FAIL if needs_backup else Verdict.WARN
             return CheckResult(self.name, verdict, f"no backup can be taken: {exc}", RUNBOOK)
         return CheckResult(self.name, Verdict.PASS, "a backup can be taken")
