@@ -227,7 +227,6 @@ class MigrationTable(Base):
     dark_since: Mapped[datetime | None]
     dark_by_us: Mapped[bool] = mapped_column(Boolean, default=False)
     outage_seconds: Mapped[float | None]  # at most: of all outages of this migration that have ended
-    outage_at_least: Mapped[float | None]
     crossed_at: Mapped[datetime | None]  # the point of no return
     paused_at: Mapped[datetime | None]
     sender_gap_seconds: Mapped[float | None]
@@ -264,10 +263,11 @@ class MigrationTable(Base):
     read_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # What readings have shown of its service, whatever its next step: `state/service.py`.
     served_at: Mapped[datetime | None]
-    served_on: Mapped[str | None] = mapped_column(String(20))
     dark_from: Mapped[datetime | None]
     dark_until: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]
+    served_on: Mapped[str | None] = mapped_column(String(20))
+    outage_at_least: Mapped[float | None]  # of all outages of this migration that have ended
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

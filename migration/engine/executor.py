@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -76,6 +77,24 @@ NO_BACKUP_PAGE = "runbooks/no-backup.md"
 T = TypeVar("T")
 
 
+class Place(Enum):
+    """Where a number is before its next step."""
+
+    BEFORE_GATE = "before its gate"
+    AT_GATE = "at its gate"
+    PAST_GATE = "past its gate, dark, or with its senders paused"
+
+
+def place_of(state: Position, step: str) -> Place:
+    """`step`: its next one, where that is known to be another than in `state`."""
+    itinerary = itinerary_named(state.itinerary)
+    dark = state.dark_by_us or (state.side is Side.NEITHER and itinerary.name is not ItineraryName.ONBOARD)
+    if state.crossed_at is not None or state.paused_at is not None or dark or itinerary.name in UNLIMITED:
+        return Place.PAST_GATE
+    at_gate = itinerary.has(step) and itinerary.at(step).gated
+    return Place.AT_GATE if at_gate else Place.BEFORE_GATE
+
+
 class NumberSource(Protocol):
     """Makes the number that a step sees, with clients bound to it; opens no connection."""
 
@@ -118,6 +137,19 @@ class StepExecutor:
     def now(self) -> datetime:
         """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
         return self._clock.now() + self._ahead
+
+    async def place_of(self, migration_id: int) -> "Place":
+        """Where the number is before its next step. An unknown number, or a lost database, is the step's to report."""
+        kept = self._kept.look_at(migration_id)
+        if kept is not None:
+            return place_of(kept.number.state, kept.next_step)
+        try:
+            state = await self._queries.positions.get(migration_id)
+        except Exception as exc:
+            if isinstance(exc, StateError) or is_database_error(exc):
+                return Place.BEFORE_GATE
+            raise
+        return place_of(state, state.next_step or "")
 
     async def settle(self, migration_id: int) -> Outcome | None:
         """Find out what became of a call without an answer, and make no call. None where no call is open.

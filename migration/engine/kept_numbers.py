@@ -21,6 +21,7 @@ class KeptNumber:
     number: Number
     fence: int  # of the lease under which it was left
     version: int
+    next_step: str
 
 
 class KeptNumbers:
@@ -33,7 +34,13 @@ class KeptNumbers:
         """After `move` was recorded at `at`. Nothing is kept of a number that waits, has ended or must be read anew."""
         number = number_after(run, move, at)
         if number is not None:
-            self._kept[run.lease.migration_id] = KeptNumber(number, run.lease.fence, run.lease.version)
+            self._kept[run.lease.migration_id] = KeptNumber(
+                number, run.lease.fence, run.lease.version, move.to or move.step
+            )
+
+    def look_at(self, migration_id: int) -> KeptNumber | None:
+        """Without taking it: its row is as it was before its last step."""
+        return self._kept.get(migration_id)
 
     def take(self, lease: Lease, version: int) -> Number | None:
         """The number, where nobody has taken or changed it since it was kept. `version`: as it was read just now."""

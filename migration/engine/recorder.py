@@ -239,7 +239,9 @@ def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
     refused = closing.end is AttemptEnd.REFUSED and contract.notifies_senders
     if refused and (closing.answer or {}).get("code") is not None:
         yield OutboxRefused(outbox_key(attempt.intent["body"]))  # without a code (HTTP 500) it may have been taken
-    if refused or (closing.end is AttemptEnd.NEVER_LEFT and contract.unsent_needs_new_key):
+    # A hook may have taken a message whose attempt is closed as not done: what it is told next has to be newer.
+    given_up = closing.end is AttemptEnd.NOT_DONE and contract.notifies_senders
+    if refused or given_up or (closing.end is AttemptEnd.NEVER_LEFT and contract.unsent_needs_new_key):
         yield EpochRaised()
 
 

@@ -1,13 +1,13 @@
 """Runs one number as far as it can go now. No Prefect in here."""
 
-import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from migration.clock import Clock
-from migration.engine.executor import StepExecutor
+from migration.engine.crossing_room import CrossingRoom
+from migration.engine.executor import Place, StepExecutor
 from migration.errors import Stopped
 from migration.runtime.stop_request import StopRequest
+from migration.runtime.waiting import unless_stopped
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.database import is_database_error
 from state.errors import Conflict, LeaseLost
@@ -26,6 +26,7 @@ class NumberRunner:
         self._executor = executor
         self._clock = clock
         self._stop = stop
+        self._room = CrossingRoom(clock.boot_time, stop)
 
     async def run_step(self, migration_id: int) -> Outcome | Busy:
         """One step."""
@@ -45,11 +46,28 @@ class NumberRunner:
 
     async def run_one(self, migration_id: int) -> Outcome | Busy:
         """Take steps until one does not advance. Safe to run again at any time, from anywhere."""
-        while True:
-            outcome = await self.run_step(migration_id)
-            if self.is_final(outcome):
-                return outcome
-            await self.wait(outcome)
+        try:
+            while True:
+                outcome = await self._step_in_turn(migration_id)
+                if self.is_final(outcome):
+                    return outcome
+                await self.wait(outcome)
+        finally:
+            self._room.leave(migration_id)
+
+    async def _step_in_turn(self, migration_id: int) -> Outcome | Busy:
+        """One step, once those that must not wait leave room for it."""
+        await self._room.measure()
+        if not self._room.is_crossing(migration_id):
+            match await self._executor.place_of(migration_id):
+                case Place.BEFORE_GATE:
+                    async with self._room.other_step(migration_id):
+                        return await self.run_step(migration_id)
+                case Place.AT_GATE:
+                    await self._room.enter(migration_id)
+                case Place.PAST_GATE:
+                    self._room.let_in(migration_id)
+        return await self.run_step(migration_id)
 
     def is_final(self, outcome: Outcome | Busy) -> bool:
         """Whether a run ends here: at the end, or at a wait that is longer than a worker sleeps."""
@@ -71,19 +89,7 @@ class NumberRunner:
         if self._stop.requested:
             await sleep
         else:
-            await _unless_stopped(sleep, self._stop)
-
-
-async def _unless_stopped(work: Awaitable[None], stop: StopRequest) -> None:
-    """Wait for `work`, or for a request to stop; then `work` is cancelled."""
-    loop, stopped, working = asyncio.get_running_loop(), asyncio.Event(), asyncio.ensure_future(work)
-    with stop.calling(lambda: loop.call_soon_threadsafe(stopped.set)):
-        waiting = asyncio.ensure_future(stopped.wait())
-        try:
-            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            working.cancel()
+            await unless_stopped(sleep, self._stop)
 
 
 def sentence(outcome: Outcome | Busy) -> str:

@@ -67,7 +67,7 @@ async def restore(
         _check_backup(settings, path, manifest)
         standing = await _look(settings)
         _check_place(settings, standing, manifest, move_aside=move_aside)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")  # two restores may follow within a second
         ending = f".before-restore-{stamp}"
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.backup_folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -228,7 +228,10 @@ async def test_a_code_is_stored_and_overwritten_in_prefects_record(environment: 
     state = await enter_code(FIRST, await environment.newest_code(position.e164), return_state=True)
     assert state.type is StateType.COMPLETED
     run = await run_of(state)
-    assert (run.name, run.parameters) == (f"enter code {FIRST}", {"number": FIRST, "code": OVERWRITTEN})
+    assert (run.name, run.parameters) == (
+        f"enter code {FIRST}",
+        {"number": FIRST, "code": OVERWRITTEN, "started_by": ""},
+    )
     [position] = await environment.positions()
     assert position.status is Status.READY
 
@@ -238,7 +241,7 @@ async def test_a_wrong_reference_is_overwritten_too(environment: FlowEnvironment
     state = await enter_code(number, "123456", return_state=True)
     assert state.type is StateType.FAILED
     run = await run_of(state)
-    assert (run.name, run.parameters) == ("enter code", {"number": OVERWRITTEN, "code": OVERWRITTEN})
+    assert (run.name, run.parameters) == ("enter code", {"number": OVERWRITTEN, "code": OVERWRITTEN, "started_by": ""})
     assert "123456" not in run.model_dump_json()
     assert "447700900123" not in run.model_dump_json()
 

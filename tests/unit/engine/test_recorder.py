@@ -158,13 +158,13 @@ async def test_a_refused_call_uses_up_the_code_that_it_sent(
     [
         ({"notifies_senders": True}, AttemptEnd.REFUSED, True),
         ({"notifies_senders": True}, AttemptEnd.NEVER_LEFT, False),
-        ({"notifies_senders": True}, AttemptEnd.NOT_DONE, False),
+        ({"notifies_senders": True}, AttemptEnd.NOT_DONE, True),
         ({"notifies_senders": True, "unsent_needs_new_key": True}, AttemptEnd.NEVER_LEFT, True),
-        ({"notifies_senders": True, "unsent_needs_new_key": True}, AttemptEnd.NOT_DONE, False),
+        ({"notifies_senders": True, "unsent_needs_new_key": True}, AttemptEnd.NOT_DONE, True),
         ({}, AttemptEnd.REFUSED, False),
     ],
 )
-async def test_after_a_refusal_the_next_announcement_has_a_key_of_its_own(
+async def test_after_an_end_that_is_no_answer_the_next_announcement_has_a_key_of_its_own(
     contract: dict[str, Any], end: AttemptEnd, raised: bool
 ) -> None:
     move = await move_of(make_run(**contract), Decision(WAITING, Closing(ATTEMPT, end)))

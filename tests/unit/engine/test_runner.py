@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from migration.engine.executor import StepExecutor
+from migration.engine.executor import Place, StepExecutor
 from migration.engine.runner import Busy, NumberRunner, sentence
 from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
@@ -25,6 +25,9 @@ class FakeExecutor:
 
     def now(self) -> datetime:
         return self._clock.now() + self._ahead
+
+    async def place_of(self, _migration_id: int) -> Place:
+        return Place.BEFORE_GATE
 
     async def run_next(self, migration_id: int) -> Outcome:
         self.asked.append(migration_id)

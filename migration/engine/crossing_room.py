@@ -1,0 +1,121 @@
+"""What is dark goes first: how many numbers of this process cross at once, and how many others take a step meanwhile.
+
+A number that has crossed, may be dark or has its senders paused never waits here. A number passes its gate only while
+there is room among those that cross, and a step before the gate waits while too many others take one. Both limits
+follow from what is measured: where a task that is ready has to wait for the loop, they shrink; where it does not, they
+grow with every number and step that ends. So a worker on a busy machine admits fewer, one with slow far sides more.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from migration.runtime.stop_request import StopRequest
+from migration.runtime.waiting import unless_stopped
+
+# Seconds that a ready task may wait for the loop. Between a stop's effect and the first byte of `register` lie about
+# five such waits; together they must stay below a few tenths of a second.
+LONGEST_LAG_S = 0.03
+# A limit shrinks not more often than this: what was let in has to get through first.
+SETTLES_IN_S = 0.25
+FIRST_CROSSING, FIRST_OTHERS = 4.0, 8.0
+LEAST, SHRINKS_TO = 1.0, 0.7
+
+
+class _Limit:
+    def __init__(self, first: float) -> None:
+        self.most = first
+        self.taken: set[int] = set()
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.taken) < int(self.most)
+
+    def wake(self) -> None:
+        """Let as many go on as there is room for; each looks again itself."""
+        for _ in range(max(int(self.most) - len(self.taken), 0)):
+            while self.waiting:
+                turn = self.waiting.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    break
+
+
+class CrossingRoom:
+    """Of one process. `boot_time` in seconds."""
+
+    def __init__(self, boot_time: Callable[[], float], stop: StopRequest) -> None:
+        self._boot_time = boot_time
+        self._stop = stop
+        self._crossing, self._others = _Limit(FIRST_CROSSING), _Limit(FIRST_OTHERS)
+        self._shrunk_at = float("-inf")
+
+    @property
+    def crossing(self) -> int:
+        """How many numbers are past their gate now."""
+        return len(self._crossing.taken)
+
+    @property
+    def most(self) -> int:
+        """How many may be, as far as was measured."""
+        return int(self._crossing.most)
+
+    def is_crossing(self, migration_id: int) -> bool:
+        return migration_id in self._crossing.taken
+
+    def let_in(self, migration_id: int) -> None:
+        """It crosses already, whatever the limit says."""
+        self._crossing.taken.add(migration_id)
+
+    async def enter(self, migration_id: int) -> None:
+        """Wait for room among those that cross; a request to stop ends the wait."""
+        await self._wait(self._crossing)
+        self._crossing.taken.add(migration_id)
+
+    def leave(self, migration_id: int) -> None:
+        """The number's run has ended. There is more room where the loop had time for it."""
+        if migration_id in self._crossing.taken:
+            self._crossing.taken.discard(migration_id)
+            self._grow(self._crossing)
+
+    @asynccontextmanager
+    async def other_step(self, migration_id: int) -> AsyncIterator[None]:
+        """Around a step of a number that does not cross yet."""
+        await self._wait(self._others)
+        self._others.taken.add(migration_id)
+        try:
+            yield
+        finally:
+            self._others.taken.discard(migration_id)
+            self._grow(self._others)
+
+    async def measure(self) -> None:
+        """How long a ready task waits for the loop, measured by waiting once."""
+        began = self._boot_time()
+        await asyncio.sleep(0)
+        self.note_lag(self._boot_time() - began)
+
+    def note_lag(self, seconds: float) -> None:
+        now = self._boot_time()
+        if seconds <= LONGEST_LAG_S or now - self._shrunk_at < SETTLES_IN_S:
+            return
+        self._shrunk_at = now
+        for limit in (self._crossing, self._others):
+            limit.most = max(LEAST, min(limit.most, len(limit.taken) + 1) * SHRINKS_TO)
+
+    def _grow(self, limit: _Limit) -> None:
+        if self._boot_time() - self._shrunk_at >= SETTLES_IN_S:
+            limit.most += 1
+        limit.wake()
+
+    async def _wait(self, limit: _Limit) -> None:
+        while not limit.has_room and not self._stop.requested:
+            turn = asyncio.get_running_loop().create_future()
+            limit.waiting.append(turn)
+            try:
+                await unless_stopped(turn, self._stop)
+            except BaseException:
+                limit.wake()  # the turn may have been given to one that is gone
+                raise

@@ -1,0 +1,151 @@
+"""Who waits for whom: what is dark never, a number at its gate for those that cross, the rest for all of them."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from migration.engine.crossing_room import FIRST_CROSSING, FIRST_OTHERS, LONGEST_LAG_S, SETTLES_IN_S, CrossingRoom
+from migration.engine.executor import Place, place_of
+from migration.runtime.stop_request import StopRequest
+from state.enums import Side
+from tests.harness.clock import FakeClock
+from tests.harness.hand_made_number import NOW, POSITION
+
+
+class Rooms:
+    def __init__(self) -> None:
+        self.clock, self.stop = FakeClock(NOW), StopRequest()
+        self.room = CrossingRoom(self.clock.boot_time, self.stop)
+
+
+async def _settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_number_at_its_gate_waits_until_one_that_crosses_has_ended() -> None:
+    room = Rooms().room
+    for number in range(int(FIRST_CROSSING)):
+        await room.enter(number)
+    late = asyncio.ensure_future(room.enter(99))
+    await _settled()
+    assert not late.done()
+    room.leave(0)
+    await late
+    assert room.is_crossing(99)
+
+
+async def test_what_crosses_already_is_let_in_whatever_the_limit_says() -> None:
+    room = Rooms().room
+    for number in range(50):
+        room.let_in(number)
+    assert room.crossing == 50
+    late = asyncio.ensure_future(room.enter(99))
+    await _settled()
+    assert not late.done()
+    late.cancel()
+
+
+async def test_steps_before_the_gate_wait_for_each_other_and_not_for_those_that_cross() -> None:
+    room, begun = Rooms().room, []
+    for number in range(50):
+        room.let_in(number)
+
+    async def step(number: int, end: asyncio.Event) -> None:
+        async with room.other_step(number):
+            begun.append(number)
+            await end.wait()
+
+    end = asyncio.Event()
+    steps = [asyncio.ensure_future(step(number, end)) for number in range(100, 120)]
+    await _settled()
+    assert len(begun) == int(FIRST_OTHERS)
+    end.set()
+    await asyncio.gather(*steps)
+    assert len(begun) == 20
+
+
+async def test_the_room_grows_while_the_loop_has_time_and_shrinks_while_it_has_not() -> None:
+    rooms = Rooms()
+    room = rooms.room
+    for number in range(20):
+        room.let_in(number)
+        room.leave(number)
+    grown = room.most
+    assert grown == int(FIRST_CROSSING) + 20
+    for number in range(grown):
+        room.let_in(number)
+    room.note_lag(LONGEST_LAG_S * 2)
+    assert room.most < grown
+    once = room.most
+    room.note_lag(LONGEST_LAG_S * 2)
+    assert room.most == once  # what was let in has to get through first
+    rooms.clock.advance(SETTLES_IN_S)
+    room.note_lag(LONGEST_LAG_S * 2)
+    assert room.most < once
+
+
+async def test_one_number_always_gets_through() -> None:
+    rooms = Rooms()
+    for _ in range(100):
+        rooms.room.note_lag(10.0)
+        rooms.clock.advance(SETTLES_IN_S)
+    assert rooms.room.most == 1
+    await rooms.room.enter(1)
+
+
+async def test_a_room_that_was_large_for_nothing_shrinks_to_those_that_are_in_it() -> None:
+    rooms = Rooms()
+    for number in range(1000):
+        rooms.room.let_in(number)
+        rooms.room.leave(number)
+    rooms.room.let_in(1)
+    rooms.room.note_lag(LONGEST_LAG_S * 2)
+    assert rooms.room.most <= 2
+
+
+async def test_a_request_to_stop_ends_every_wait() -> None:
+    rooms = Rooms()
+    for number in range(int(FIRST_CROSSING)):
+        await rooms.room.enter(number)
+    late = asyncio.ensure_future(rooms.room.enter(99))
+    await _settled()
+    rooms.stop.request()
+    await late
+
+
+async def test_one_that_was_cancelled_while_it_waited_leaves_its_turn_to_the_next() -> None:
+    room = Rooms().room
+    for number in range(int(FIRST_CROSSING)):
+        await room.enter(number)
+    first, second = (asyncio.ensure_future(room.enter(number)) for number in (98, 99))
+    await _settled()
+    room.leave(0)
+    first.cancel()
+    await second
+    assert not room.is_crossing(98)
+
+
+PAUSED = replace(POSITION, paused_at=NOW)
+CROSSED = replace(POSITION, crossed_at=NOW)
+DARK = replace(POSITION, side=Side.NEITHER)
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "place"),
+    [
+        (POSITION, "snapshot", Place.BEFORE_GATE),
+        (POSITION, "pause_sends", Place.AT_GATE),
+        (POSITION, "register", Place.AT_GATE),
+        (POSITION, "no such step", Place.BEFORE_GATE),
+        (PAUSED, "drain", Place.PAST_GATE),
+        (PAUSED, "snapshot", Place.PAST_GATE),
+        (CROSSED, "confirm", Place.PAST_GATE),
+        (DARK, "secure_pin", Place.PAST_GATE),
+        (replace(DARK, itinerary="ONBOARD"), "subscribe", Place.BEFORE_GATE),  # nobody sends to it yet
+        (replace(POSITION, itinerary="ABORT"), "switch_route", Place.PAST_GATE),
+    ],
+)
+def test_where_a_number_is_before_its_next_step(state: object, step: str, place: Place) -> None:
+    assert place_of(state, step) is place  # type: ignore[arg-type]
