@@ -29,12 +29,15 @@ def nothing_is_known_of_earlier_tests() -> None:
     KnownSecrets.__init__(KNOWN)
 
 
+TESTS = Path(__file__).resolve().parent
 # `make test-slow` runs one in so many of the tests that are marked `crash`, always the same ones.
 PART_OF_MATRIX = 8
 # Of those among them that interrupt a number at every step and crash, it runs one in so many.
 PART_OF_STEPS = 48
-# Of the hundreds of cases on `make_matrix_harness`, `make test` runs one in so many; `make test-slow` runs the others.
-PART_OF_CASES = 5
+# In these folders `make test` runs one in so many of the cases of one test, and of its cases on PostgreSQL, always the
+# same ones; `make test-slow` runs the others. A test that has no cases runs in `make test`, on SQLite at least.
+SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
+PART_OF_CASES, PART_ON_POSTGRES = 3, 6
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,11 +49,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         every_step = {"copier", "lane"} <= set(getattr(item, "fixturenames", ()))
         if every_step and item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % PART_OF_STEPS:
             _replace_mark(item, "slow", "crash")
-
-        marked = any(item.get_closest_marker(mark) for mark in ("crash", "slow"))
-        many = "make_matrix_harness" in getattr(item, "fixturenames", ())
-        if many and not marked and zlib.crc32(item.nodeid.encode()) % PART_OF_CASES:
+        if not any(item.get_closest_marker(mark) for mark in ("crash", "slow")) and not _is_daily(item):
             item.add_marker("slow")
+
+
+def _is_daily(item: pytest.Item) -> bool:
+    folder = item.path.relative_to(TESTS).parts[0]
+    case = item.nodeid.partition("[")[2].removesuffix("]")
+    if folder not in SHARED_FOLDERS or not case:
+        return True
+    part = PART_ON_POSTGRES if "postgresql" in case else PART_OF_CASES if case != "sqlite" else 1
+    return zlib.crc32(item.nodeid.encode()) % part == 0
 
 
 def _replace_mark(item: pytest.Item, old: str, new: str) -> None:
