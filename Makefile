@@ -25,12 +25,12 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## a mixed fleet moved in the sandbox by the real flows, with a report
 	$(BIN)/cutover demo
 
-test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 10 minutes
+test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 8 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash"
 
 # Tests inside one process run two at a time; real servers, workers and browsers need the cores for themselves.
 INSIDE := tests/cli tests/crash tests/journeys tests/removals tests/runbooks
-test-slow: setup programs ## browser, chaos, large waves, wheel, runbooks on both databases: under 60 minutes
+test-slow: setup programs ## browser, chaos, large waves, wheel, both databases: under 45 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE)
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%)
 
