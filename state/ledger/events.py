@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.models import EventTable
 
 GENESIS = "0" * 64
+
+# Made once: every step writes an event.
+_LAST = (
+    select(EventTable.seq, EventTable.hash)
+    .where(EventTable.migration_pk == bindparam("migration_id"))
+    .order_by(EventTable.seq.desc())
+    .limit(1)
+)
+_APPEND = insert(EventTable)
 
 
 def digest(previous: str, migration_id: int, seq: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> str:
@@ -22,27 +31,19 @@ def digest(previous: str, migration_id: int, seq: int, at: datetime, kind: str, 
 
 async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> None:
     """Add one event. The caller's transaction must have updated the migration's row, which serialises writers."""
-    last = (
-        await tx.execute(
-            select(EventTable.seq, EventTable.hash)
-            .where(EventTable.migration_pk == migration_id)
-            .order_by(EventTable.seq.desc())
-            .limit(1)
-        )
-    ).first()
+    last = (await tx.execute(_LAST, {"migration_id": migration_id})).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     plain = json.loads(json.dumps(facts, default=str))  # the hash has to cover exactly what is read back later
-    await tx.execute(
-        insert(EventTable).values(
-            migration_pk=migration_id,
-            seq=seq,
-            at=at,
-            kind=kind,
-            facts=plain,
-            previous=previous,
-            hash=digest(previous, migration_id, seq, at, kind, plain),
-        )
-    )
+    row = {
+        "migration_pk": migration_id,
+        "seq": seq,
+        "at": at,
+        "kind": kind,
+        "facts": plain,
+        "previous": previous,
+        "hash": digest(previous, migration_id, seq, at, kind, plain),
+    }
+    await tx.execute(_APPEND, row)
 
 
 async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | None:

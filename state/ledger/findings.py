@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.ledger.inserting import replace_row
 from state.ledger.versions import raise_versions
 from state.models import FindingTable, MigrationTable
 from state.types import SqlClock
+
+# Made once: every step forgets its note.
+_FORGET = delete(FindingTable).where(
+    FindingTable.migration_pk == bindparam("of_migration"), FindingTable.step == bindparam("of_step")
+)
+_FORGET_KIND = _FORGET.where(FindingTable.kind == bindparam("of_kind"))
 
 
 class Findings:
@@ -34,8 +40,8 @@ async def put_finding(
 
 async def forget(tx: AsyncConnection, migration_id: int, step: str, kind: str | None = None) -> None:
     """Delete a step's result and note, or only the one of `kind` ("result" or "note")."""
-    query = delete(FindingTable).where(FindingTable.migration_pk == migration_id, FindingTable.step == step)
-    await tx.execute(query if kind is None else query.where(FindingTable.kind == kind))
+    names = {"of_migration": migration_id, "of_step": step} | ({"of_kind": kind} if kind is not None else {})
+    await tx.execute(_FORGET if kind is None else _FORGET_KIND, names)
 
 
 async def forget_all_but_the_snapshot(tx: AsyncConnection, migration_id: int) -> None:

@@ -1,9 +1,10 @@
 """Inserts that two writers may make at once: one of them writes the row, the other finds it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import ClauseElement, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,10 +46,19 @@ async def find_or_insert(tx: AsyncConnection, table: Any, key: Mapping[str, Any]
 
 async def replace_row(tx: AsyncConnection, table: Any, key: Sequence[str], values: Mapping[str, Any]) -> None:
     """Write the row, in place of the one that has the same `key`."""
-    dialect: Any = sqlite if tx.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(table).values(**values)
-    others = {name: new.excluded[name] for name in values if name not in key}
-    await tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=others))
+    computed = {name: value for name, value in values.items() if isinstance(value, ClauseElement)}
+    given = {name: value for name, value in values.items() if name not in computed}
+    replace = _replace(tx.dialect.name, table, tuple(key), tuple(values))
+    await tx.execute(replace.values(**computed) if computed else replace, given)
+
+
+@cache
+def _replace(dialect_name: str, table: Any, key: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    """Made once for each set of columns: every step writes a finding."""
+    dialect: Any = sqlite if dialect_name == "sqlite" else postgresql
+    new = dialect.insert(table)
+    others = {name: new.excluded[name] for name in names if name not in key}
+    return new.on_conflict_do_update(index_elements=list(key), set_=others)
 
 
 async def allot(tx: AsyncConnection, counter: str, count: int) -> int:

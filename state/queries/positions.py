@@ -1,8 +1,10 @@
 """Number migrations, each with all that is known of its number."""
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 
 from state.errors import NotFound, NotMigrated
 from state.models import MigrationTable, NumberTable, WaveTable
@@ -19,7 +21,7 @@ class PositionQueries:
 
     async def get(self, migration_id: int) -> Position:
         """Raises NotFound."""
-        rows = await self._reader.rows(select_positions().where(MigrationTable.id == migration_id))
+        rows = await self._reader.rows(_by_id(), {"migration_id": migration_id})
         if not rows:
             raise NotFound(f"there is no number migration {migration_id}")
         return position_of(rows[0], self._is_gone)
@@ -66,6 +68,12 @@ class PositionQueries:
         if wave is not None:
             query = query.where(WaveTable.name == wave)
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+
+
+@cache
+def _by_id() -> Select[*tuple[Any, ...]]:
+    """Made once, because every step asks it."""
+    return select_positions().where(MigrationTable.id == bindparam("migration_id"))
 
 
 def _is_named(name: str) -> ColumnElement[bool]:

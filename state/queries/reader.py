@@ -17,10 +17,12 @@ class Reader:
     engine: AsyncEngine
     clock: SqlClock
 
-    async def rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[Mapping[str, Any]]:
-        """All rows of the query."""
+    async def rows(
+        self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """All rows of the query; `values` are those of its parameters."""
         async with for_reading(self.engine).connect() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).mappings().all()
+            rows: Sequence[Any] = (await connection.execute(query, values)).mappings().all()
         return rows
 
     async def now(self) -> datetime:
