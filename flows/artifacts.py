@@ -54,7 +54,7 @@ class WaveArtifacts:
         while True:
             board = await self._board()
             with suppress(Exception):
-                await self._write_progress(board)
+                await self._write_progress(sum(row.ended_at is not None for row in board), len(board))
             await self._write_table(board)
             again = await self._board()
             # Another run may have ended and written its table between our read and our write; ours would then hide it.
@@ -68,15 +68,15 @@ class WaveArtifacts:
 
     async def _try_write_progress(self) -> None:
         with suppress(Exception):
-            await self._write_progress(await self._board())
+            progress = await self._app.queries.positions.progress(wave=self._wave)
+            await self._write_progress(progress.ended, progress.total)
 
     async def _board(self) -> Sequence[Any]:
         return await self._app.queries.positions.board(wave=self._wave)
 
-    async def _write_progress(self, board: Sequence[Any]) -> None:
-        ended = sum(1 for position in board if position.ended_at is not None)
-        percent = 100.0 * ended / len(board) if board else 100.0
-        description = f"wave {self._wave}: {ended} of {len(board)} numbers are at their end"
+    async def _write_progress(self, ended: int, total: int) -> None:
+        percent = 100.0 * ended / total if total else 100.0
+        description = f"wave {self._wave}: {ended} of {total} numbers are at their end"
         async with get_client() as client:
             same_key = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[self._key]))
             existing = await client.read_latest_artifacts(artifact_filter=same_key)

@@ -96,7 +96,7 @@ async def _run(name: str | None, concurrency: int | None, patience: timedelta, a
         loop = WaveLoop(app, app.runner.run_one, concurrency=concurrency, patience=patience)
         with progress_bar("moving", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
-            await loop.run(selection, lambda: _update_bar(app, name, bar, task))
+            await loop.run(selection, lambda: _update_bar(app, selection, bar, task))
         _, board = await select_target(app, name)
         for reason in loop.rejected.values():
             print_line(reason, as_json=as_json)
@@ -113,14 +113,12 @@ async def _begin_wave(app: App, selection: NumberSelection, concurrency: int | N
     return concurrency or row.concurrency
 
 
-async def _update_bar(app: App, name: str | None, bar: Progress, task: TaskID) -> None:
+async def _update_bar(app: App, selection: NumberSelection, bar: Progress, task: TaskID) -> None:
     if bar.disable:
         return
-    _, board = await select_target(app, name)
-    ended = sum(1 for position in board if position.ended_at is not None)
-    steps = Counter(position.next_step for position in board if position.status is Status.RUNNING)
-    description = ", ".join(f"{count} {step}" for step, count in steps.most_common(4))
-    bar.update(task, completed=ended, description=description)
+    now = await app.queries.positions.progress(wave=selection.wave, only=selection.only)
+    description = ", ".join(f"{count} {step}" for step, count in Counter(now.running).most_common(4))
+    bar.update(task, completed=now.ended, description=description)
 
 
 async def _report(app: App, board: Sequence[Position], as_json: bool) -> int:

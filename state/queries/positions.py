@@ -1,17 +1,28 @@
 """Number migrations, each with all that is known of its number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select
 
+from state.enums import Status
 from state.errors import NotFound, NotMigrated
 from state.models import MigrationTable, NumberTable, WaveTable
 from state.naming import possible_names
 from state.queries.position_rows import position_of, select_positions
 from state.queries.reader import Reader
 from state.rows import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`running`: how many numbers are moved now, by the step that they are at."""
+
+    total: int
+    ended: int
+    running: Mapping[str, int]
 
 
 class PositionQueries:
@@ -61,13 +72,30 @@ class PositionQueries:
         query = select_positions().where(MigrationTable.paused_at.is_not(None)).order_by(MigrationTable.id)
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
+    async def progress(self, *, wave: str | None = None, only: Collection[int] | None = None) -> Progress:
+        """How far the numbers of `board` are, counted by the database. `only`: of these migrations."""
+        ended = MigrationTable.ended_at.is_not(None).label("ended")
+        step = case((MigrationTable.status == Status.RUNNING, MigrationTable.next_step)).label("step")
+        query = select(ended, step, func.count().label("numbers")).where(MigrationTable.id.in_(_newest()))
+        if wave is not None:
+            query = query.join(WaveTable, WaveTable.id == MigrationTable.wave_pk).where(WaveTable.name == wave)
+        if only is not None:
+            query = query.where(MigrationTable.id.in_(only))
+        rows = await self._reader.rows(query.group_by(ended, step))
+        running = {row["step"]: row["numbers"] for row in rows if row["step"] is not None}
+        total = sum(row["numbers"] for row in rows)
+        return Progress(total, sum(row["numbers"] for row in rows if row["ended"]), running)
+
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number, by reference; only those of a wave where one is named."""
-        newest = select(func.max(MigrationTable.id)).group_by(MigrationTable.number_pk).scalar_subquery()
-        query = select_positions().where(MigrationTable.id.in_(newest)).order_by(NumberTable.id)
+        query = select_positions().where(MigrationTable.id.in_(_newest())).order_by(NumberTable.id)
         if wave is not None:
             query = query.where(WaveTable.name == wave)
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+
+
+def _newest() -> Any:
+    return select(func.max(MigrationTable.id)).group_by(MigrationTable.number_pk).scalar_subquery()
 
 
 @cache

@@ -12,6 +12,7 @@ from prefect import flow
 
 from flows.artifacts import WaveArtifacts
 from state.enums import Side, Status
+from state.queries.positions import Progress
 from state.rows import Position
 from tests.flows.test_flows import artifact
 from tests.harness.flow_environment import FlowEnvironment
@@ -43,6 +44,10 @@ class Wave:
             await asyncio.Event().wait()
         assert board is not None
         return board
+
+    async def progress(self, *, wave: str) -> Progress:
+        board = await self.board(wave=wave)
+        return Progress(len(board), sum(row.ended_at is not None for row in board), {})
 
 
 async def in_a_flow(coroutine_function: Callable[[], Awaitable[Any]]) -> None:
