@@ -17,7 +17,7 @@ from state.rows import Position
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WaveProgress:
     """`running`: how many numbers are moved now, by the step that they are at."""
 
     total: int
@@ -72,7 +72,7 @@ class PositionQueries:
         query = select_positions().where(MigrationTable.paused_at.is_not(None)).order_by(MigrationTable.id)
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
-    async def progress(self, *, wave: str | None = None, only: Collection[int] | None = None) -> Progress:
+    async def progress(self, *, wave: str | None = None, only: Collection[int] | None = None) -> WaveProgress:
         """How far the numbers of `board` are, counted by the database. `only`: of these migrations."""
         ended = MigrationTable.ended_at.is_not(None).label("ended")
         step = case((MigrationTable.status == Status.RUNNING, MigrationTable.next_step)).label("step")
@@ -84,7 +84,7 @@ class PositionQueries:
         rows = await self._reader.rows(query.group_by(ended, step))
         running = {row["step"]: row["numbers"] for row in rows if row["step"] is not None}
         total = sum(row["numbers"] for row in rows)
-        return Progress(total, sum(row["numbers"] for row in rows if row["ended"]), running)
+        return WaveProgress(total, sum(row["numbers"] for row in rows if row["ended"]), running)
 
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number, by reference; only those of a wave where one is named."""

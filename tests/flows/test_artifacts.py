@@ -12,7 +12,7 @@ from prefect import flow
 
 from flows.artifacts import WaveArtifacts
 from state.enums import Side, Status
-from state.queries.positions import Progress
+from state.queries.positions import WaveProgress
 from state.rows import Position
 from tests.flows.test_flows import artifact
 from tests.harness.flow_environment import FlowEnvironment
@@ -45,9 +45,9 @@ class Wave:
         assert board is not None
         return board
 
-    async def progress(self, *, wave: str) -> Progress:
+    async def progress(self, *, wave: str) -> WaveProgress:
         board = await self.board(wave=wave)
-        return Progress(len(board), sum(row.ended_at is not None for row in board), {})
+        return WaveProgress(len(board), sum(row.ended_at is not None for row in board), {})
 
 
 async def in_a_flow(coroutine_function: Callable[[], Awaitable[Any]]) -> None:
