@@ -16,16 +16,17 @@ from migration.runtime.waiting import unless_stopped
 
 # Seconds that a ready task may wait for the loop. Between a stop's effect and the first byte of `register` lie about
 # five such waits; together they must stay below a few tenths of a second.
-LONGEST_LAG_S = 0.03
+LONGEST_LAG_S = 0.05
 # A limit shrinks not more often than this: what was let in has to get through first.
 SETTLES_IN_S = 0.25
-FIRST_CROSSING, FIRST_OTHERS = 4.0, 8.0
-LEAST, SHRINKS_TO = 1.0, 0.7
+# So many are let in at first, and always: where other programs keep the machine busy, fewer would help nobody.
+LEAST_CROSSING, LEAST_OTHERS = 4.0, 8.0
+SHRINKS_TO = 0.7
 
 
 class _Limit:
-    def __init__(self, first: float) -> None:
-        self.most = first
+    def __init__(self, least: float) -> None:
+        self.least = self.most = least
         self.taken: set[int] = set()
         self.waiting: deque[asyncio.Future[None]] = deque()
 
@@ -49,7 +50,7 @@ class CrossingRoom:
     def __init__(self, boot_time: Callable[[], float], stop: StopRequest) -> None:
         self._boot_time = boot_time
         self._stop = stop
-        self._crossing, self._others = _Limit(FIRST_CROSSING), _Limit(FIRST_OTHERS)
+        self._crossing, self._others = _Limit(LEAST_CROSSING), _Limit(LEAST_OTHERS)
         self._shrunk_at = float("-inf")
 
     @property
@@ -103,7 +104,7 @@ class CrossingRoom:
             return
         self._shrunk_at = now
         for limit in (self._crossing, self._others):
-            limit.most = max(LEAST, min(limit.most, len(limit.taken) + 1) * SHRINKS_TO)
+            limit.most = max(limit.least, min(limit.most, len(limit.taken) + 1) * SHRINKS_TO)
 
     def _grow(self, limit: _Limit) -> None:
         if self._boot_time() - self._shrunk_at >= SETTLES_IN_S:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from migration.engine.crossing_room import FIRST_CROSSING, FIRST_OTHERS, LONGEST_LAG_S, SETTLES_IN_S, CrossingRoom
+from migration.engine.crossing_room import LEAST_CROSSING, LEAST_OTHERS, LONGEST_LAG_S, SETTLES_IN_S, CrossingRoom
 from migration.engine.executor import Place, place_of
 from migration.runtime.stop_request import StopRequest
 from state.enums import Side
@@ -26,7 +26,7 @@ async def _settled() -> None:
 
 async def test_a_number_at_its_gate_waits_until_one_that_crosses_has_ended() -> None:
     room = Rooms().room
-    for number in range(int(FIRST_CROSSING)):
+    for number in range(int(LEAST_CROSSING)):
         await room.enter(number)
     late = asyncio.ensure_future(room.enter(99))
     await _settled()
@@ -60,7 +60,7 @@ async def test_steps_before_the_gate_wait_for_each_other_and_not_for_those_that_
     end = asyncio.Event()
     steps = [asyncio.ensure_future(step(number, end)) for number in range(100, 120)]
     await _settled()
-    assert len(begun) == int(FIRST_OTHERS)
+    assert len(begun) == int(LEAST_OTHERS)
     end.set()
     await asyncio.gather(*steps)
     assert len(begun) == 20
@@ -73,7 +73,7 @@ async def test_the_room_grows_while_the_loop_has_time_and_shrinks_while_it_has_n
         room.let_in(number)
         room.leave(number)
     grown = room.most
-    assert grown == int(FIRST_CROSSING) + 20
+    assert grown == int(LEAST_CROSSING) + 20
     for number in range(grown):
         room.let_in(number)
     room.note_lag(LONGEST_LAG_S * 2)
@@ -86,13 +86,15 @@ async def test_the_room_grows_while_the_loop_has_time_and_shrinks_while_it_has_n
     assert room.most < once
 
 
-async def test_one_number_always_gets_through() -> None:
+async def test_some_numbers_always_get_through() -> None:
+    """Another program may keep the machine busy for hours."""
     rooms = Rooms()
     for _ in range(100):
         rooms.room.note_lag(10.0)
         rooms.clock.advance(SETTLES_IN_S)
-    assert rooms.room.most == 1
-    await rooms.room.enter(1)
+    assert rooms.room.most == int(LEAST_CROSSING)
+    for number in range(int(LEAST_CROSSING)):
+        await rooms.room.enter(number)
 
 
 async def test_a_room_that_was_large_for_nothing_shrinks_to_those_that_are_in_it() -> None:
@@ -100,14 +102,15 @@ async def test_a_room_that_was_large_for_nothing_shrinks_to_those_that_are_in_it
     for number in range(1000):
         rooms.room.let_in(number)
         rooms.room.leave(number)
-    rooms.room.let_in(1)
+    for number in range(20):
+        rooms.room.let_in(number)
     rooms.room.note_lag(LONGEST_LAG_S * 2)
-    assert rooms.room.most <= 2
+    assert rooms.room.most < 20
 
 
 async def test_a_request_to_stop_ends_every_wait() -> None:
     rooms = Rooms()
-    for number in range(int(FIRST_CROSSING)):
+    for number in range(int(LEAST_CROSSING)):
         await rooms.room.enter(number)
     late = asyncio.ensure_future(rooms.room.enter(99))
     await _settled()
@@ -117,7 +120,7 @@ async def test_a_request_to_stop_ends_every_wait() -> None:
 
 async def test_one_that_was_cancelled_while_it_waited_leaves_its_turn_to_the_next() -> None:
     room = Rooms().room
-    for number in range(int(FIRST_CROSSING)):
+    for number in range(int(LEAST_CROSSING)):
         await room.enter(number)
     first, second = (asyncio.ensure_future(room.enter(number)) for number in (98, 99))
     await _settled()
