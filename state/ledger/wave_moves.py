@@ -101,7 +101,7 @@ async def _read(tx: AsyncConnection, migrations: Sequence[int]) -> list[Mapping[
         )
         .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
         .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
-        .order_by(MigrationTable.id)
+        .order_by(NumberTable.id)
     )
     rows: list[Mapping[str, Any]] = []
     for part in chunks(migrations):
