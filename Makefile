@@ -56,8 +56,9 @@ bench: setup ## what a step, a reading and a wave cost on this machine
 odd-answers: setup ## 25,000 odd answers of far sides through the clients: errors of ours only, under 200 MiB, each call in its time
 	$(BIN)/python -W error -m tests.odd_answers 25000 11
 
-crash: setup ## the crash matrix: every step killed at every commit and send, on both databases
+crash: setup ## the crash matrix: every step killed at every commit and send, and the large waves, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/crash tests/journeys tests/removals
+	$(CLEAN) $(BIN)/pytest -m "slow or crash" tests/waves
 
 wheel-demo: setup ## the wheel in an empty virtual environment: `cutover --version` and a small demo
 	PYTHON=$(PYTHON) .ci/wheel-demo

@@ -31,9 +31,11 @@ def nothing_is_known_of_earlier_tests() -> None:
 
 TESTS = Path(__file__).resolve().parent
 # `make test-slow` runs one in so many of the tests that are marked `crash`, always the same ones.
-PART_OF_MATRIX = 8
+PART_OF_MATRIX = 16
 # Of those among them that interrupt a number at every step and crash, it runs one in so many.
-PART_OF_STEPS = 48
+PART_OF_STEPS = 96
+# Waves of 300 numbers, minutes each: `make test-slow` runs them on SQLite, `make crash` on PostgreSQL too.
+LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # In these folders `make test` runs one in so many of the cases of one test, and of its cases on PostgreSQL, always the
 # same ones; `make test-slow` runs the others. A test that has no cases runs in `make test`, on SQLite at least.
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
@@ -49,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         every_step = {"copier", "lane"} <= set(getattr(item, "fixturenames", ()))
         if every_step and item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % PART_OF_STEPS:
             _replace_mark(item, "slow", "crash")
+        if item.path.name in LARGE_WAVES and "postgresql" in item.nodeid and item.get_closest_marker("slow"):
+            item.add_marker("crash")
         if not any(item.get_closest_marker(mark) for mark in ("crash", "slow")) and not _is_daily(item):
             item.add_marker("slow")
 
