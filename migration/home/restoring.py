@@ -67,7 +67,7 @@ async def restore(
         _check_backup(settings, path, manifest)
         standing = await _look(settings)
         _check_place(settings, standing, manifest, move_aside=move_aside)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")  # two restores may follow within a second
+        stamp = _stamp(datetime.now(UTC))
         ending = f".before-restore-{stamp}"
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.backup_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,6 +86,12 @@ async def restore(
         reached("files of the shelf replaced")
         write_identity(settings, Identity(manifest.home_id, highest + 1))
     return Restored(manifest, epoch, aside, standing.calls is not None, waiting)
+
+
+def _stamp(now: datetime) -> str:
+    """Two restores may follow within a second. The parts of the second are letters: more digits would be masked."""
+    parts = f"{now:%f}".translate(str.maketrans("0123456789", "abcdefghij"))
+    return f"{now:%Y%m%dT%H%M%S}_{parts}"
 
 
 def _check_backup(settings: Settings, path: Path, manifest: Manifest) -> None:
