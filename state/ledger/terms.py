@@ -91,13 +91,14 @@ async def let_go_on(tx: AsyncConnection, number_id: int) -> None:
         .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
         .where(WabaTable.customer_id == _customer_of(number_id), NumberTable.id != number_id)
     )
+    # First: on PostgreSQL a wait that is written between the two statements is found by the second.
+    await raise_versions(tx, of_customer, MigrationTable.ended_at.is_(None))
     waiting = (MigrationTable.status == Status.WAITING, MigrationTable.waiting_on == Party.OPERATOR)
     await tx.execute(
         update(MigrationTable)
         .where(of_customer, *waiting, MigrationTable.next_step.in_(WAITS_BEFORE), MigrationTable.crossed_at.is_(None))
         .values(**due_now())
     )
-    await raise_versions(tx, of_customer, MigrationTable.ended_at.is_(None))
 
 
 def _customer_of(number_id: int) -> Any:
