@@ -1,6 +1,6 @@
 """Reads both sides, and says what the two readings mean together. All decisions about the side are made here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStanding
@@ -56,14 +56,8 @@ def _noted(number: Number, both: BothSides, begun: datetime) -> BothSides:
 
 def serves_now(both: BothSides) -> Side:
     """Which side serves the number at this moment, `neither` where none does; no proof that a side is off for good."""
-    if both.cloud.registered:
-        return Side.UNKNOWN if both.serving else Side.CLOUD
-    if both.serving:
-        return Side.ON_PREMISES
-    if both.cloud.standing is CloudStanding.CANNOT_TELL:
-        return Side.UNKNOWN
     says_so = both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING
-    return Side.NEITHER if says_so or graph_agrees_gone(both) else Side.UNKNOWN
+    return _side(both, lambda: says_so or graph_agrees_gone(both))
 
 
 async def cloud_before_crossing(number: Number, max_age: timedelta) -> CloudNumber:
@@ -91,6 +85,10 @@ async def cached_sides(number: Number) -> BothSides:
 
 def side_of(both: BothSides, number: Number) -> Side:
     """What the two readings show together; `unknown` when they contradict each other or one is missing."""
+    return _side(both, lambda: off_for_sure(both, number))
+
+
+def _side(both: BothSides, onprem_is_off: Callable[[], bool]) -> Side:
     if both.cloud.registered:
         # A number lives on one platform: both sides claiming it means one of them lags.
         return Side.UNKNOWN if both.serving else Side.CLOUD
@@ -98,7 +96,7 @@ def side_of(both: BothSides, number: Number) -> Side:
         return Side.ON_PREMISES
     if both.cloud.standing is CloudStanding.CANNOT_TELL:
         return Side.UNKNOWN
-    return Side.NEITHER if off_for_sure(both, number) else Side.UNKNOWN
+    return Side.NEITHER if onprem_is_off() else Side.UNKNOWN
 
 
 def serving_side(both: BothSides) -> Side | None:
