@@ -87,10 +87,9 @@ def _report_usage_error(exc: Any) -> int:
         print(exc.message)
         return ExitCode.USAGE
     message = " ".join(exc.format_message().replace("Value error, ", "").split()).removesuffix(".")
-    if message:  # `cutover` alone shows its help and has no message
-        _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")
-        help_command = " ".join(filter(None, ("cutover", verb, "--help")))
-        print_error(f"{message[0].lower()}{message[1:]}; see `{help_command}`")
+    _, _, verb = exc.ctx.command_path.partition(" ") if exc.ctx is not None else ("", "", "")
+    help_command = " ".join(filter(None, ("cutover", verb, "--help")))
+    print_error(f"{message[:1].lower()}{message[1:]}; see `{help_command}`")
     return ExitCode.USAGE
 
 

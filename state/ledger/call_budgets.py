@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from state.enums import Side, Status
 from state.ledger.call_window import ACTIVE, RESERVE, CallWindow
 from state.ledger.inserting import insert_or_nothing
+from state.ledger.versions import raise_versions
 from state.models import CallBudgetTable, MigrationTable, NumberTable, WabaTable
 from state.rows import Lease
 from state.types import SqlClock
@@ -264,8 +265,7 @@ async def _has_number_on_cloud(tx: AsyncConnection, waba_id: str) -> bool:
 async def _wake(tx: AsyncConnection, clock: SqlClock, waba_id: str) -> None:
     # A worker that has just decided to let its number wait writes that later: it has to read and decide anew. Those
     # first: on PostgreSQL one that writes its wait between the two statements is found by the second.
-    deciding = and_(MigrationTable.lease_holder.is_not(None), _in_waba(waba_id))
-    await tx.execute(update(MigrationTable).where(deciding).values(version=MigrationTable.version + 1))
+    await raise_versions(tx, MigrationTable.lease_holder.is_not(None), _in_waba(waba_id))
     waiting = and_(MigrationTable.status == Status.WAITING, MigrationTable.waits_for_calls.is_(True))
     await tx.execute(update(MigrationTable).where(waiting, _in_waba(waba_id)).values(waiting_until=clock.now()))
 

@@ -92,7 +92,7 @@ async def let_go_on(tx: AsyncConnection, number_id: int) -> None:
         .where(WabaTable.customer_id == _customer_of(number_id), NumberTable.id != number_id)
     )
     # First: on PostgreSQL a wait that is written between the two statements is found by the second.
-    await raise_versions(tx, of_customer, MigrationTable.ended_at.is_(None))
+    await raise_versions(tx, of_customer)
     waiting = (MigrationTable.status == Status.WAITING, MigrationTable.waiting_on == Party.OPERATOR)
     await tx.execute(
         update(MigrationTable)
