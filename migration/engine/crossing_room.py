@@ -70,10 +70,11 @@ class CrossingRoom:
         """It crosses already, whatever the limit says."""
         self._crossing.taken.add(migration_id)
 
-    async def enter(self, migration_id: int) -> None:
-        """Wait for room among those that cross; a request to stop ends the wait."""
-        await self._wait(self._crossing)
+    async def enter(self, migration_id: int) -> bool:
+        """Wait for room among those that cross; a request to stop ends the wait. Returns whether it had to wait."""
+        waited = await self._wait(self._crossing)
         self._crossing.taken.add(migration_id)
+        return waited
 
     def leave(self, migration_id: int) -> None:
         """The number's run has ended. There is more room where the loop had time for it."""
@@ -82,12 +83,12 @@ class CrossingRoom:
             self._grow(self._crossing)
 
     @asynccontextmanager
-    async def other_step(self, migration_id: int) -> AsyncIterator[None]:
-        """Around a step of a number that does not cross yet."""
-        await self._wait(self._others)
+    async def other_step(self, migration_id: int) -> AsyncIterator[bool]:
+        """Around a step of a number that does not cross yet. Yields whether it had to wait."""
+        waited = await self._wait(self._others)
         self._others.taken.add(migration_id)
         try:
-            yield
+            yield waited
         finally:
             self._others.taken.discard(migration_id)
             self._grow(self._others)
@@ -111,8 +112,10 @@ class CrossingRoom:
             limit.most += 1
         limit.wake()
 
-    async def _wait(self, limit: _Limit) -> None:
+    async def _wait(self, limit: _Limit) -> bool:
+        waited = False
         while not limit.has_room and not self._stop.requested:
+            waited = True
             turn = asyncio.get_running_loop().create_future()
             limit.waiting.append(turn)
             try:
@@ -120,3 +123,4 @@ class CrossingRoom:
             except BaseException:
                 limit.wake()  # the turn may have been given to one that is gone
                 raise
+        return waited

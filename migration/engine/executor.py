@@ -48,7 +48,7 @@ from migration.steps.outcomes import (
     Waiting,
 )
 from state.database import is_database_error
-from state.enums import AttemptEnd, Party, Promise, Side
+from state.enums import AttemptEnd, Party, Promise, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused, Change
@@ -95,6 +95,20 @@ def place_of(state: Position, step: str) -> Place:
     return Place.AT_GATE if at_gate else Place.BEFORE_GATE
 
 
+def under_lease(seen: Position | None, lease: Lease) -> Position | None:
+    """The row that was read right before the lease was taken, as the lease left it; None where it was changed since."""
+    if seen is None or (seen.fence + 1, seen.version) != (lease.fence, lease.version):
+        return None
+    return replace(
+        seen,
+        status=Status.RUNNING,
+        worker_gone=False,
+        lease_holder=lease.holder,
+        lease_until=lease.until,
+        fence=lease.fence,
+    )
+
+
 class NumberSource(Protocol):
     """Makes the number that a step sees, with clients bound to it; opens no connection."""
 
@@ -138,18 +152,21 @@ class StepExecutor:
         """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
         return self._clock.now() + self._ahead
 
-    async def place_of(self, migration_id: int) -> "Place":
-        """Where the number is before its next step. An unknown number, or a lost database, is the step's to report."""
+    async def look(self, migration_id: int) -> tuple[Place, Position | None]:
+        """Where the number is before its next step, and its row where it had to be read for that.
+
+        An unknown number, or a lost database, is the step's to report.
+        """
         kept = self._kept.look_at(migration_id)
         if kept is not None:
-            return place_of(kept.number.state, kept.next_step)
+            return place_of(kept.number.state, kept.next_step), None
         try:
             state = await self._queries.positions.get(migration_id)
         except Exception as exc:
             if isinstance(exc, StateError) or is_database_error(exc):
-                return Place.BEFORE_GATE
+                return Place.BEFORE_GATE, None
             raise
-        return place_of(state, state.next_step or "")
+        return place_of(state, state.next_step or ""), state
 
     async def settle(self, migration_id: int) -> Outcome | None:
         """Find out what became of a call without an answer, and make no call. None where no call is open.
@@ -160,8 +177,10 @@ class StepExecutor:
             return None
         return await self.run_next(migration_id, settle_only=True)
 
-    async def run_next(self, migration_id: int, *, settle_only: bool = False) -> Outcome:
+    async def run_next(self, migration_id: int, seen: Position | None = None, *, settle_only: bool = False) -> Outcome:
         """Take the next step of one number as far as it goes now. A wait that is not over is answered again.
+
+        `seen`: its row, where it was read just now; it is not read again where nobody has changed it since.
 
         Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
         numbers as it may, Conflict when it has ended or is blocked, NotFound. Safe to call again after any kill.
@@ -174,7 +193,7 @@ class StepExecutor:
             exempt = ITINERARIES if settle_only else UNLIMITED
             lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=exempt)
             self._ahead = lease.now - self._clock.now()
-            return await self._run_leased(lease, settle_only=settle_only)
+            return await self._run_leased(lease, seen, settle_only=settle_only)
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
@@ -189,18 +208,19 @@ class StepExecutor:
                 raise
             return await self._block(migration_id, lease, exc)
 
-    async def _run_leased(self, lease: Lease, *, settle_only: bool) -> Outcome:
+    async def _run_leased(self, lease: Lease, seen: Position | None, *, settle_only: bool) -> Outcome:
         """Read the number, decide, record. Where something arrived for it meanwhile, read it again and decide anew."""
         for _ in range(READS_BEFORE_A_LATER_TRY):
-            run = await self._load(lease)
+            run = await self._load(lease, seen)
+            seen = None
             run.settle_only = settle_only
             with suppress(Outdated):
                 return await self._record(run, await self._decide(run))
         raise LeaseLost(f"migration {lease.migration_id} is being changed all the time; try again")
 
-    async def _load(self, lease: Lease) -> StepRun:
+    async def _load(self, lease: Lease, seen: Position | None) -> StepRun:
         # The row first: whatever arrives after it raises its version, and the write that names this one is refused.
-        position = await self._queries.positions.get(lease.migration_id)
+        position = under_lease(seen, lease) or await self._queries.positions.get(lease.migration_id)
         itinerary = itinerary_named(position.itinerary)
         entry, lease = itinerary.at(position.next_step or ""), replace(lease, version=position.version)
         kept = self._kept.take(lease, position.version)

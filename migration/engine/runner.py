@@ -12,6 +12,7 @@ from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, S
 from state.database import is_database_error
 from state.errors import Conflict, LeaseLost
 from state.ledger.concurrency_limit import SHORT_WAIT
+from state.rows import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class NumberRunner:
         self._stop = stop
         self._room = CrossingRoom(clock.boot_time, stop)
 
-    async def run_step(self, migration_id: int) -> Outcome | Busy:
-        """One step."""
+    async def run_step(self, migration_id: int, seen: Position | None = None) -> Outcome | Busy:
+        """One step. `seen`: the number's row, where it was read just now."""
         try:
-            return await self._executor.run_next(migration_id)
+            return await self._executor.run_next(migration_id, seen)
         except (LeaseLost, Conflict, Stopped) as exc:
             return Busy(str(exc))
         except Exception as exc:
@@ -58,16 +59,18 @@ class NumberRunner:
     async def _step_in_turn(self, migration_id: int) -> Outcome | Busy:
         """One step, once those that must not wait leave room for it."""
         await self._room.measure()
+        seen = None
         if not self._room.is_crossing(migration_id):
-            match await self._executor.place_of(migration_id):
+            place, seen = await self._executor.look(migration_id)
+            match place:
                 case Place.BEFORE_GATE:
-                    async with self._room.other_step(migration_id):
-                        return await self.run_step(migration_id)
+                    async with self._room.other_step(migration_id) as waited:
+                        return await self.run_step(migration_id, None if waited else seen)
                 case Place.AT_GATE:
-                    await self._room.enter(migration_id)
+                    seen = None if await self._room.enter(migration_id) else seen
                 case Place.PAST_GATE:
                     self._room.let_in(migration_id)
-        return await self.run_step(migration_id)
+        return await self.run_step(migration_id, seen)
 
     def is_final(self, outcome: Outcome | Busy) -> bool:
         """Whether a run ends here: at the end, or at a wait that is longer than a worker sleeps."""

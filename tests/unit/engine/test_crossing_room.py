@@ -152,3 +152,12 @@ DARK = replace(POSITION, side=Side.NEITHER)
 )
 def test_where_a_number_is_before_its_next_step(state: object, step: str, place: Place) -> None:
     assert place_of(state, step) is place  # type: ignore[arg-type]
+
+
+async def test_whoever_had_to_wait_is_told_because_what_it_read_before_may_be_old() -> None:
+    room = Rooms().room
+    assert [await room.enter(number) for number in range(int(LEAST_CROSSING))] == [False] * int(LEAST_CROSSING)
+    late = asyncio.ensure_future(room.enter(99))
+    await _settled()
+    room.leave(0)
+    assert await late

@@ -12,6 +12,7 @@ from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.enums import Party
 from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound
+from state.rows import Position
 from tests.harness.clock import FakeClock
 from tests.harness.hand_made_number import NOW
 
@@ -26,10 +27,10 @@ class FakeExecutor:
     def now(self) -> datetime:
         return self._clock.now() + self._ahead
 
-    async def place_of(self, _migration_id: int) -> Place:
-        return Place.BEFORE_GATE
+    async def look(self, _migration_id: int) -> tuple[Place, Position | None]:
+        return Place.BEFORE_GATE, None
 
-    async def run_next(self, migration_id: int) -> Outcome:
+    async def run_next(self, migration_id: int, _seen: Position | None) -> Outcome:
         self.asked.append(migration_id)
         outcome = self._outcomes.pop(0)
         if isinstance(outcome, Exception):
