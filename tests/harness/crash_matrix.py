@@ -1,5 +1,6 @@
 """Cases that kill a worker at every commit and every send, divided into lanes."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from tests.harness.crash_point import CrashPoint, Killed
 from tests.harness.in_process import Harness
 
 LANES = 6
+KILLED = "a worker was killed %s"  # logged once for each kill; the summary of the tests counts them
+_log = logging.getLogger("tests.crash_matrix")
 CRASH_KINDS = ("at_commit", "before_send", "after_send")
 
 
@@ -43,6 +46,6 @@ async def run_until_crash(harness: Harness, kind: str, nth: int, act: Callable[[
         async with harness.worker() as app:
             await act(app)
     except Killed:
-        pass
+        _log.info(KILLED, kind)
     reached, harness.crash_point = harness.crash_point.reached, CrashPoint()
     return reached
