@@ -18,6 +18,13 @@ import yaml
 from prefect import __version__ as prefect_version
 from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
@@ -34,6 +41,7 @@ POOL = "cutover"
 FORMER_NAME = "cutover"
 SWEEP_EVERY_S = int(SWEEP_EVERY.total_seconds())
 DEPLOY_TIMEOUT_S = 240
+UNFINISHED = [state for state in StateType if state not in TERMINAL_STATES]
 
 
 class CannotDeploy(Exception):
@@ -173,19 +181,29 @@ async def delete_former_deployments() -> None:
             await client.delete_deployment(deployment.id)
 
 
-async def begin_late_runs(runs: Sequence[ScheduledRun]) -> None:
-    """Start what a schedule cannot: Prefect makes no run for a time that has passed.
+async def begin_late_runs(runs: Sequence[ScheduledRun]) -> tuple[ScheduledRun, ...]:
+    """Start what a schedule cannot: Prefect makes no run for a time that has passed. Returns those that it started.
 
-    The key makes one run of several deploys within an hour; a run too many would do no harm.
+    A part of a wave that has a run already gets no second one. The key makes one run of several deploys within an
+    hour; a run too many would do no harm.
     """
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(deployment_name("run-wave"))
-        for run in runs:
+        unfinished = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)),
+            )
+        )
+        has_run = [row.parameters for row in unfinished]
+        late = tuple(run for run in runs if not any(_parameters(run).items() <= row.items() for row in has_run))
+        for run in late:
             await client.create_flow_run_from_deployment(
                 deployment.id,
                 parameters=_parameters(run),
                 idempotency_key=f"{run.slug}-late-{datetime.now(UTC):%Y%m%dT%H}",
             )
+    return late
 
 
 async def load_runs() -> tuple[tuple[ScheduledRun, ...], tuple[ScheduledRun, ...]]:
@@ -206,7 +224,7 @@ async def deploy() -> dict[str, Any]:
     await asyncio.to_thread(run_prefect_deploy, path)
     await delete_stale_schedules(runs)
     await delete_former_deployments()
-    await begin_late_runs(late)
+    late = await begin_late_runs(late)
     return {
         "file": str(path),
         "pool": POOL,

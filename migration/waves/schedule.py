@@ -15,6 +15,7 @@ MAX_NUMBERS_IN_SINGLE_RUN = 20
 NUMBERS_PER_RUN = 150
 # The prefix of the names of our schedules.
 WAVE_SLUG = "wave-"
+MAY_RUN = (WaveState.PLANNED, WaveState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,21 @@ def part_count(numbers: int) -> int:
 
 def scheduled_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> tuple[ScheduledRun, ...]:
     """Runs that are still to come. A wave that has ended, or whose window has begun, needs no schedule."""
-    to_come = [row for row in waves if row.state in (WaveState.PLANNED, WaveState.RUNNING) and needs_schedule(row, now)]
+    to_come = [row for row in waves if row.state in MAY_RUN and needs_schedule(row, now)]
     return _runs_of(to_come, board)
 
 
 def late_runs(waves: Sequence[WaveRow], board: Sequence[Position], now: datetime) -> tuple[ScheduledRun, ...]:
-    """Runs of waves whose window is open and that nobody has begun: no schedule will begin them any more."""
+    """Runs of waves whose window is open: no schedule will begin them any more.
+
+    A wave that was begun is among them: the run that began it may be gone, and with it whoever would begin its others.
+    """
     return _runs_of([row for row in waves if is_late(row, now)], board)
 
 
 def is_late(row: WaveRow, now: datetime) -> bool:
-    """Its window has begun and is not over, and no run has begun it."""
-    if row.state != WaveState.PLANNED or row.window_start is None or row.window_start > now:
+    """Its window has begun and is not over, and the wave may run."""
+    if row.state not in MAY_RUN or row.window_start is None or row.window_start > now:
         return False
     return row.window_end is None or row.window_end > now
 

@@ -128,8 +128,9 @@ OPEN = {"window_start": NOW - timedelta(minutes=1)}
 
 
 @pytest.mark.parametrize("end", [None, NOW + timedelta(hours=1)])
-def test_a_wave_that_is_found_late_in_its_window_is_run(end: datetime | None) -> None:
-    wave = replace(WAVE, window_start=NOW - timedelta(minutes=1), window_end=end)
+@pytest.mark.parametrize("state", [WaveState.PLANNED, WaveState.RUNNING])
+def test_a_wave_that_is_found_late_in_its_window_is_run(end: datetime | None, state: WaveState) -> None:
+    wave = replace(WAVE, window_start=NOW - timedelta(minutes=1), window_end=end, state=state)
     late = late_runs([wave], [WaveNumber(WAVE.name)], NOW)  # type: ignore[list-item]
     assert [(run.wave, run.part, run.parts) for run in late] == [("Night, one", 0, 2), ("Night, one", 1, 2)]
 
@@ -139,13 +140,13 @@ def test_a_wave_that_is_found_late_in_its_window_is_run(end: datetime | None) ->
     [
         ({}, [WaveNumber(WAVE.name)]),
         (OPEN | {"window_end": NOW}, [WaveNumber(WAVE.name)]),
-        (OPEN | {"state": WaveState.RUNNING}, [WaveNumber(WAVE.name)]),
+        (OPEN | {"state": WaveState.HALTED}, [WaveNumber(WAVE.name)]),
         (OPEN | {"state": WaveState.HELD}, [WaveNumber(WAVE.name)]),
         (OPEN | {"state": WaveState.STOPPED}, [WaveNumber(WAVE.name)]),
         (OPEN, [WaveNumber(WAVE.name, NOW)]),
         ({"window_start": None}, [WaveNumber(WAVE.name)]),
     ],
-    ids=["still to come", "over", "begun", "held", "stopped", "its numbers have ended", "no start"],
+    ids=["still to come", "over", "halted", "held", "stopped", "its numbers have ended", "no start"],
 )
 def test_no_other_wave_is_run_by_a_deploy(change: dict[str, Any], numbers: list[WaveNumber]) -> None:
     assert late_runs([replace(WAVE, **change)], numbers, NOW) == ()  # type: ignore[arg-type]

@@ -153,6 +153,10 @@ async def test_a_deploy_runs_a_wave_whose_window_has_begun(environment: FlowEnvi
         late = NewWave("late", window_start=datetime.now(UTC) - timedelta(minutes=5), time_zone="Asia/Kolkata")
         await app.ledger.waves.create(late, [board[3].migration_id])
     former = await _deployment_of_an_earlier_version(api)
+    run_id = await _unfinished_run_of(api, "late")
+    document = json.loads((await environment.stack.cutover("deploy", "--json")).splitlines()[-1])
+    assert document["late_runs"] == []
+    await api.ask("DELETE", f"/flow_runs/{run_id}")
     document = json.loads((await environment.stack.cutover("deploy", "--json")).splitlines()[-1])
     assert [run["wave"] for run in document["late_runs"]] == ["late"]
     assert former not in await _deployment_ids(api)
@@ -162,6 +166,15 @@ async def test_a_deploy_runs_a_wave_whose_window_has_begun(environment: FlowEnvi
             return bool((await app.queries.waves.get("late")).state != WaveState.PLANNED)
 
     await wait_for(has_begun, "the late wave has begun", within_s=ENDS_WITHIN_S)
+
+
+async def _unfinished_run_of(api: PrefectApi, wave: str) -> str:
+    """A run of the wave that has not begun yet."""
+    deployment_id = (await api.ask("GET", "/deployments/name/run-wave/run-wave"))["id"]
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": tomorrow}}
+    body = {"parameters": {"wave": wave, "part": 0, "parts": 1}, "state": state}
+    return str((await api.ask("POST", f"/deployments/{deployment_id}/create_flow_run", body))["id"])
 
 
 async def _deployment_of_an_earlier_version(api: PrefectApi) -> str:
