@@ -1,6 +1,7 @@
 """After every step of every itinerary, what `status --json` says is what the sandbox's own record says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,12 @@ import pytest
 
 from migration.app import App
 from migration.cli.status import fleet_document, read_fleet
+from migration.errors import OperationRefused
+from migration.operations.numbers import switch_to_abort
+from migration.operations.open_calls import settle_open_call
 from migration.steps.outcomes import Advanced, Blocked, Held, Waiting
 from state.enums import Party
+from state.errors import StateError
 from tests.harness.in_process import Harness, MakeHarness
 from tests.harness.scenarios import SCENARIOS, first_position
 
@@ -55,6 +60,7 @@ class Comparison:
                 *_side(said, true, fleet.now, lagging=lagging),
                 *_outage(said, least, most, true),
                 *_paused(said, number),
+                *_whose_move(said, self.harness.sandbox.sms(row["number"]), number),
             ]
             self.differences += [f"{what}: {one}" for one in found]
 
@@ -91,6 +97,18 @@ def _paused(said: Mapping[str, Any], number: Any) -> list[str]:
     return [] if said["paused"] == truly else [f"senders paused: {said['paused']}, truly {truly}"]
 
 
+def _whose_move(said: Mapping[str, Any], codes: Sequence[str], number: Any) -> list[str]:
+    """A customer has a code in hand, nothing is asked of anybody after the end, and a blocked number has a page."""
+    found = []
+    if said["on"] == "customer" and (not codes or (number.code_status == "VERIFIED" and number.side != "cloud")):
+        found.append("a customer is waited for, who has no code")
+    if (said["status"] in ("done", "aborted")) != (said["on"] == "-"):
+        found.append(f"{said['status']}, and the next move is of {said['on']}")
+    if said["status"] == "blocked" and (said["on"] != "operator" or not said["runbook"]):
+        found.append(f"blocked, and the next move is of {said['on']} by {said['runbook']}")
+    return found
+
+
 async def _make(make_harness: MakeHarness, scenario: str, **switches: Any) -> Harness:
     chosen = SCENARIOS[scenario]
     switched = {"register_seconds": 8, **chosen.switches, **switches}
@@ -114,8 +132,11 @@ def _die(harness: Harness, seconds: float) -> None:
         harness.clock.advance(seconds)
 
 
-async def _run(harness: Harness, scenario: str, trouble: str) -> tuple[list[str], str]:
-    """All differences on the way of the number to its end, to a person, or through 300 steps."""
+async def _run(harness: Harness, scenario: str, trouble: str, abort_after: int | None = None) -> tuple[list[str], str]:
+    """All differences on the way of the number to its end, to a person, or through 300 steps.
+
+    `abort_after`: so many steps, a person asks to abort it.
+    """
     fault, dead_for = TROUBLES[trouble]
     async with harness.worker() as app:
         position = await first_position(harness, app, SCENARIOS[scenario])
@@ -124,7 +145,9 @@ async def _run(harness: Harness, scenario: str, trouble: str) -> tuple[list[str]
         comparison = Comparison(harness, app, [])
         await comparison.after("the import")
         died = False
-        for _ in range(300):
+        for step in range(300):
+            if step == abort_after:
+                await _abort(comparison, position.ref)
             position = await app.queries.positions.get(position.migration_id)
             if dead_for and not died and position.next_step in MOVING:
                 died = True
@@ -140,6 +163,13 @@ async def _run(harness: Harness, scenario: str, trouble: str) -> tuple[list[str]
                 case Waiting(until=until):
                     harness.clock.advance(max((until - harness.clock.now()).total_seconds(), 0.1))
     raise AssertionError(f"{scenario}, {trouble}: never came to an end")
+
+
+async def _abort(comparison: Comparison, ref: str) -> None:
+    with suppress(OperationRefused, StateError):  # too late: it goes on as it was
+        await settle_open_call(comparison.app, await comparison.app.queries.positions.find(ref), lambda _text: None)
+        await switch_to_abort(comparison.app, ref, "a person says so", "tester")
+    await comparison.after("the request to abort")
 
 
 def _cases() -> list[Any]:
@@ -181,4 +211,19 @@ async def test_readings_that_lag_widen_the_bounds_and_nothing_else(
 ) -> None:
     harness = await _make(make_harness, scenario, read_lag_s=lag)
     differences, end = await _run(harness, scenario, trouble)
+    assert differences == [], end
+
+
+# As many as the longest of these has; later a request comes after the end and changes nothing.
+STEPS = 14
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+@pytest.mark.parametrize("trouble", ["no trouble", "answers lost", "the client is dead before the call"])
+@pytest.mark.parametrize("scenario", ["open, with backup", "closing, code first", "open, code after"])
+async def test_an_abort_after_any_step_differs_as_little(
+    make_harness: MakeHarness, scenario: str, trouble: str, step: int
+) -> None:
+    harness = await _make(make_harness, scenario)
+    differences, end = await _run(harness, scenario, trouble, abort_after=step)
     assert differences == [], end
