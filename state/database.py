@@ -103,7 +103,24 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # an intent must be on the disk before its call is sent
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # a data key that is deleted is overwritten in the file too
     cursor.close()
+
+
+async def empty_wal(engine: AsyncEngine) -> bool:
+    """SQLite: write the log back into the file and cut it to nothing, where no reader or writer hinders that now.
+
+    Until then, the log holds what was overwritten in the file. Returns whether it is empty; always on PostgreSQL.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
+            busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar_one()
+        finally:
+            await connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+    return not busy
 
 
 def is_database_error(exc: BaseException) -> bool:

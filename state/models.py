@@ -407,6 +407,8 @@ class SecretTable(Base):
     superseded_at: Mapped[datetime | None]
     shredded_at: Mapped[datetime | None]
     shelf_file: Mapped[str | None] = mapped_column(String(200))  # the second copy of a backup
+    # Bound to the ciphertext and its data key. None: sealed by a release before there were versions.
+    version: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint("(wrapped_key IS NULL) = (shredded_at IS NOT NULL)", name="shredded_has_no_key"),
@@ -417,6 +419,12 @@ class SecretTable(Base):
             unique=True,
             sqlite_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
             postgresql_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
+        ),
+        Index(
+            "ix_secrets_openable",
+            "owner",
+            sqlite_where=text("shredded_at IS NULL"),
+            postgresql_where=text("shredded_at IS NULL"),
         ),
     )
 

@@ -188,7 +188,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An intent whose call has no recorded outcome yet. `refusal`: its answer, where that was a refusal."""
+    """An intent whose call has no recorded outcome yet. `refusal`: its answer, where that was a refusal.
+
+    `has_secret`: something may be sealed for it; False only where it is known that nothing is.
+    """
 
     id: int
     number: int
@@ -200,6 +203,7 @@ class OpenAttempt:
     answer_due: datetime
     settle_by: datetime
     refusal: Mapping[str, Any] | None = None
+    has_secret: bool = True
 
 
 @dataclass(frozen=True, slots=True)

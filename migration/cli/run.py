@@ -21,6 +21,7 @@ from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.cli.target import select_target
 from migration.operations.approval import recorded_rollback_options, released_numbers
+from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text
 from migration.operations.wave_wording import wave_line, window_ended_message
 from migration.operations.waves import begin_wave
@@ -97,6 +98,7 @@ async def _run(name: str | None, concurrency: int | None, patience: timedelta, a
         with progress_bar("moving", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
             await loop.run(selection, lambda: _update_bar(app, selection, bar, task))
+        await destroy_what_is_due(app)
         _, board = await select_target(app, name)
         for reason in loop.rejected.values():
             print_line(reason, as_json=as_json)

@@ -15,6 +15,7 @@ from migration.cli.rehearsal import open_for_change
 from migration.cli.running import run_verb
 from migration.cli.status import number_document
 from migration.cli.stopped import stopped_document, stopped_line
+from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text, stopped_by_itself
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
@@ -50,6 +51,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
             await keep_senders_informed(app)
         if not dry_run and not app.stop.requested:
             await look_at_standing(app)
+            await destroy_what_is_due(app)
         after = before if dry_run else await _read_positions(app, due)
         now, stopped = await app.queries.now(), app.stop.requested
         paused = await app.queries.positions.paused()

@@ -84,6 +84,9 @@ VERBS = {
         "restore_",
         "Put database and shelf back from a backup. Stop every worker first. No number moves before it was looked at.",
     ),
+    "secrets": Verb(
+        "secrets", "secrets", "Show which secrets can be opened, and until when. None of them is opened or shown."
+    ),
     "rotate-key": Verb(
         "rotate_key",
         "rotate_key",

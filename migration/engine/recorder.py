@@ -229,7 +229,8 @@ def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
     if closing is None:
         return
     attempt, contract = closing.attempt, run.contract
-    yield AttemptClosed(attempt.id, closing.end, closing.answer)
+    sealed = attempt.number if attempt.has_secret else None
+    yield AttemptClosed(attempt.id, closing.end, closing.answer, sealed)
     if closing.side_before is not None and run.entry.changes_side:
         yield SideRestored(closing.side_before)
     sent = attempt.intent.get("code_id")

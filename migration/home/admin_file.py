@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
 from migration.scrubbing.texts import remember
 from migration.settings import without_prefix
+from state.ledger.shredding import KeepFor
 
 GivenHookAddress = Annotated[str, AfterValidator(check_hook_address)]  # a hook's may have a query
 
@@ -79,6 +81,16 @@ class SmokeSettings(_AdminTable):
     language: str = "en_US"
 
 
+class RetentionSettings(_AdminTable):
+    """How long is kept what may still be needed, in days."""
+
+    backups_days: int = Field(default=30, ge=0, le=3650)  # after the last migration of the number has ended
+    superseded_days: int = Field(default=7, ge=0, le=3650)  # a PIN or password in whose place an unproved one is
+
+    def keep(self) -> KeepFor:
+        return KeepFor(timedelta(days=self.backups_days), timedelta(days=self.superseded_days))
+
+
 class AdminSettings(_AdminTable):
     """The admin file."""
 
@@ -86,6 +98,7 @@ class AdminSettings(_AdminTable):
     commands: Mapping[str, NamedCommand] = {}
     hooks: Mapping[str, HookSettings] = {}
     smoke: SmokeSettings = SmokeSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 def read_admin_settings(path: Path) -> AdminSettings:

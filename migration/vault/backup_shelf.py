@@ -6,14 +6,21 @@ the database names the file that counts. Files of earlier releases have no lease
 """
 
 import base64
+import re
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from migration.vault.private_file import write_private
+from migration.vault.private_file import destroy, remove_leftovers, write_private
 from migration.vault.sealing import Sealed, WrongKey
+from state.ledger.shredding import BACKUP
+from state.queries.secrets import OpenableSecret
 
 SUFFIX = ".sealed"
+LIVE_WRITER_S = 600.0  # a temporary file that is older belongs to no writer that still lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,30 @@ class BackupShelf:
         for path in sorted(self._folder.glob(f"{older}*{SUFFIX}")):
             file = parse_file_name(path.name)
             if (file.owner, file.name) == (kept.owner, kept.name) and file.lease < kept.lease:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+                destroy(path)
+
+    def remove_of(self, owners: Collection[str], file_names: Collection[str]) -> int:
+        """Destroy the files of owners whose backups are all destroyed, and what killed writers have left.
+
+        A file that is not among `file_names` stays while a worker may be about to record it. Returns how many.
+        """
+        gone = 0
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            if parse_file_name(path.name).owner in owners and (path.name in file_names or _is_old(path)):
+                destroy(path)
+                gone += 1
+        return gone + len(remove_leftovers(self._folder, rf".*{re.escape(SUFFIX)}", older_than_s=LIVE_WRITER_S))
+
+    def owners_of_several(self) -> set[str]:
+        """Whoever has more than one file: a kill came before the earlier ones were removed."""
+        counts = Counter(file.owner for file in self.entries())
+        return {owner for owner, count in counts.items() if count > 1}
+
+
+def _is_old(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime >= LIVE_WRITER_S
+    return True
 
 
 def parse_file_name(file_name: str) -> ShelfFile:
@@ -76,3 +105,9 @@ def parse_file_name(file_name: str) -> ShelfFile:
         raise WrongKey(f"{file_name} is damaged; its name is not that of a backup")
     kind, owner_id, name = parts
     return ShelfFile(f"{kind}:{owner_id}", name, (int(lease[0]), int(lease[1])) if lease else (0, 0))
+
+
+def kept_files(secrets: Iterable[OpenableSecret]) -> set[str]:
+    """Files of the shelf that belong to a backup which can be opened."""
+    backups = [secret for secret in secrets if secret.name == BACKUP]
+    return {secret.shelf_file or ShelfFile(secret.owner, BACKUP).file_name for secret in backups}

@@ -1,7 +1,11 @@
 """Files that only their owner can read."""
 
 import os
+import re
 import secrets
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,3 +30,30 @@ def write_private(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_leftovers(folder: Path, of: str, *, older_than_s: float = 0.0) -> Sequence[Path]:
+    """Remove the temporary files that a killed `write_private` has left of files whose names match the pattern `of`.
+
+    `older_than_s`: a file that a live writer may be at is younger. Returns what was removed.
+    """
+    leftover = re.compile(rf"\.(?:{of})\.[0-9a-f]{{8}}")
+    removed = []
+    for path in folder.glob(".*") if folder.is_dir() else ():
+        if leftover.fullmatch(path.name) is None:
+            continue
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime >= older_than_s:
+                destroy(path)
+                removed.append(path)
+    return removed
+
+
+def destroy(path: Path) -> None:
+    """Overwrite a file, then remove it. On a disk that writes every change elsewhere the old blocks may stay."""
+    with suppress(FileNotFoundError):
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()

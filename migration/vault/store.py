@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from migration.errors import BackupNotKept
 from migration.scrubbing.texts import remember
 from migration.vault.backup_shelf import BackupShelf, ShelfFile, parse_file_name
 from migration.vault.sealing import Sealed, Vault, WrongKey
+from state.ledger.shredding import BACKUP
 from state.rows import SealedSecret
 from state.secrets import Secrets
 
@@ -94,6 +95,19 @@ class SecretStore:
     async def shred(self, owner: str, name: str) -> None:
         """Destroy a secret that is stored in the database only."""
         await self._secrets.shred(owner, name)
+
+    async def remove_files(self, shredded: Collection[tuple[str, str | None]], kept: Collection[str]) -> int:
+        """Destroy the shelf's files of backups that are destroyed in the database. Returns how many.
+
+        `shredded`: owner and file; a backup of an earlier release named none. `kept`: owners that have one in force;
+        of theirs, the earlier files go once that one opens in both of its places.
+        """
+        for owner in await asyncio.to_thread(self._shelf.owners_of_several):
+            if owner in kept:
+                await self.drop_older_copies(owner, BACKUP)
+        gone = [(owner, file) for owner, file in shredded if owner not in kept]
+        names = {file or ShelfFile(owner, BACKUP).file_name for owner, file in gone}
+        return await asyncio.to_thread(self._shelf.remove_of, {owner for owner, _ in gone}, names)
 
     # -- rotation of the master key
 

@@ -12,7 +12,8 @@ from state.enums import AttemptEnd, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated
 from state.ledger import call_budgets, events, gates
 from state.ledger.inserting import insert_or_nothing
-from state.ledger.sealed import replace_secret
+from state.ledger.sealed import store_intent
+from state.ledger.shredding import intent_owner, shred_intent
 from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.service import Service
@@ -155,6 +156,8 @@ class Attempts:
         )
         if closed.one_or_none() is None:
             raise LeaseLost(f"attempt {new.closes.key} was closed by somebody else")
+        if new.closes.has_secret:  # the new intent holds the same
+            await shred_intent(tx, lease.migration_id, new.closes.number, moved.now)
         facts = {"attempt": new.closes.number, "step": new.step, "witnesses": dict(new.witnesses or {})}
         await events.append(tx, lease.migration_id, moved.now, "not_done", facts)
 
@@ -177,7 +180,7 @@ class Attempts:
         }
         attempt_id = (await tx.execute(insert(AttemptTable).values(**values).returning(AttemptTable.id))).scalar_one()
         if new.sealed is not None:
-            await replace_secret(tx, f"attempt:{lease.migration_id}/{moved.attempts}", new.sealed, moved.now)
+            await store_intent(tx, intent_owner(lease.migration_id, moved.attempts), new.sealed, moved.now)
         if new.budget is not None:
             await self._spend(tx, moved, new.budget, attempt_id)
         if new.announcement is not None:
@@ -194,6 +197,7 @@ class Attempts:
             moved.now,
             due,
             due + new.settle_for,
+            has_secret=new.sealed is not None,
         )
 
     async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:

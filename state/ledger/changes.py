@@ -12,11 +12,12 @@ from state.service import Service
 
 @dataclass(frozen=True, slots=True)
 class AttemptClosed:
-    """The open attempt that this write closes."""
+    """The open attempt that this write closes. `sealed`: its number, where something is sealed that goes with it."""
 
     attempt_id: int
     end: AttemptEnd
     answer: Mapping[str, Any] | None = None
+    sealed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from state.ledger.operator_inputs import OperatorInputs
 from state.ledger.profiles import Profiles
 from state.ledger.senders import Senders
 from state.ledger.service import ServiceRecord
+from state.ledger.shredding import Shredding
 from state.ledger.terms import Terms
 from state.ledger.wave_moves import WaveMoves
 from state.ledger.waves import Waves
@@ -41,5 +42,6 @@ class Ledger:
         self.migrations = Migrations(engine, clock)
         self.senders = Senders(engine, clock)
         self.service = ServiceRecord(engine, clock)
+        self.shredding = Shredding(engine, clock)
         self.terms = Terms(engine, clock)
         self.operator_inputs = OperatorInputs(engine, clock)

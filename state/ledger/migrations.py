@@ -12,6 +12,7 @@ from state.errors import Conflict, NotFound
 from state.ledger import events, gates
 from state.ledger.guard import not_leased, refusal
 from state.ledger.senders import NOT_PAUSED
+from state.ledger.shredding import of_ended, shredded
 from state.models import AttemptTable, FindingTable, MigrationTable, NumberTable, WaveTable
 from state.service import Service
 from state.types import SqlClock
@@ -130,7 +131,8 @@ class Migrations:
             .values(status=Status.SKIPPED, ended_at=now, next_step=None, reason=reason, waiting_until=None)
             .returning(MigrationTable.id)
         )
-        for row in ended:
+        for row in ended.all():
+            await tx.execute(shredded(of_ended(number_id), at=now))
             await events.append(tx, row.id, now, "skipped", facts)
 
 

@@ -1,12 +1,12 @@
 """Writes the outcome of a step: cursor, attempt, side, findings, secrets and event in one transaction."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, OutsideFailure, Party, Side, Status
@@ -41,6 +41,7 @@ from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.ledger.senders import NOT_PAUSED
+from state.ledger.shredding import intent_owner, of_ended, shredded, superseded_pins, used_code
 from state.ledger.versions import raise_versions
 from state.models import (
     AttemptTable,
@@ -52,6 +53,7 @@ from state.models import (
     MigrationTable,
     NumberTable,
     OutboxTable,
+    SecretTable,
 )
 from state.rows import Lease
 from state.types import SqlClock, UtcDateTime
@@ -107,6 +109,9 @@ class Moves:
             if move.itinerary is not None:
                 await findings.forget_all_but_the_snapshot(tx, lease.migration_id)
             target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
+            needed_no_more = list(_needed_no_more(move, target))
+            if needed_no_more:
+                await tx.execute(shredded(or_(*needed_no_more), at=moved.now))
             for change in move.changes:
                 await _apply_to_migration(tx, change, target)
                 await _apply_to_number(tx, change, target)
@@ -200,6 +205,23 @@ class _Target:
     at: datetime
 
 
+def _needed_no_more(move: Move, target: _Target) -> Iterator[ColumnElement[bool]]:
+    """Sealed secrets that this move makes superfluous."""
+    if move.status in ENDED:
+        yield of_ended(target.number_id)
+    for change in move.changes:
+        match change:
+            case AttemptClosed(_, end, _, sealed):
+                if sealed is not None:
+                    yield SecretTable.owner == intent_owner(target.migration_id, sealed)
+                if (move.step, end) == ("register", AttemptEnd.DONE):  # the PIN in force was proved by it
+                    yield superseded_pins(target.number_id)
+            case CodeUsed(code_id, _):
+                yield used_code(code_id, target.migration_id, target.number_id)
+            case SecretSealed(owner, secret):  # a far side has just taken it, so the earlier ones are not in force
+                yield and_(SecretTable.owner == owner, SecretTable.name == secret.name)
+
+
 async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Target) -> None:
     """Write the rows that belong to this migration alone: attempts, findings, codes, messages."""
     match change:
@@ -228,7 +250,7 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
         case SideRead(Side.ON_PREMISES):
             await _forget_statement_that_it_is_off(tx, target)
         case SecretSealed(owner, sealed):
-            await replace_secret(tx, owner, sealed, target.at)
+            await replace_secret(tx, owner, sealed, target.at, proved=True, earlier_are_gone=True)
         case PinKnown(provenance):
             await _set_pin_provenance(tx, target, provenance)
         case OutsideFailed(OutsideFailure.TERMS):

@@ -31,7 +31,7 @@ class OperatorInputs:
             await tx.execute(
                 insert(CodeTable).values(migration_pk=migration_id, entered_at=now, entered_by=by, state="entered")
             )
-            await replace_secret(tx, owner, sealed, now)
+            await replace_secret(tx, owner, sealed, now, proved=True)  # nobody sends the earlier code any more
             await events.append(tx, migration_id, now, "code_entered", {"by": by})
         async with self._engine.begin() as tx:
             await tx.execute(

@@ -70,6 +70,6 @@ async def write_profile(tx: AsyncConnection, new: NewProfile, sealer: ProfileSea
     await tx.execute(changed.values(app_id=new.app_id))
     owner = f"profile:{profile_id}"
     for sealed in sealer.profile(new.name, owner):
-        await replace_secret(tx, owner, sealed, now)
+        await replace_secret(tx, owner, sealed, now, proved=True)  # Graph has accepted the token before this
     await raise_versions(tx, on_profile(profile_id))  # a worker keeps what it has opened between two steps
     return profile_id

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.errors import AlreadyThere, NotStored
@@ -28,14 +28,29 @@ def secret_columns_of(owner: str, sealed: SealedSecret) -> dict[str, Any]:
     }
 
 
-async def replace_secret(tx: AsyncConnection, owner: str, sealed: SealedSecret, at: datetime) -> None:
+async def store_intent(tx: AsyncConnection, owner: str, sealed: SealedSecret, at: datetime) -> None:
+    """The secrets of a new attempt, which never had others."""
+    await tx.execute(insert(SecretTable).values(secret_columns_of(owner, sealed) | {"made_at": at}))
+
+
+async def replace_secret(
+    tx: AsyncConnection,
+    owner: str,
+    sealed: SealedSecret,
+    at: datetime,
+    *,
+    proved: bool = False,
+    earlier_are_gone: bool = False,
+) -> None:
     """Make `sealed` the current secret of its owner and name.
 
-    The one before it is marked as superseded, and stays until it is shredded. A backup, which names its file, is read
-    back: raises NotStored where the database gives back another row than was written.
+    `proved`: the far side has accepted it, so every earlier one is destroyed. Otherwise the one before it is marked as
+    superseded, and stays until `sealed` was proved. `earlier_are_gone`: the caller has destroyed them. A backup, which
+    names its file, is read back: raises NotStored where the database gives back another row than was written.
     """
-    for _ in range(WRITERS_AT_ONCE):
-        await _supersede(tx, [owner], sealed.name, at)
+    for attempt in range(WRITERS_AT_ONCE):
+        if attempt > 0 or not earlier_are_gone:
+            await (_shred_earlier if proved else _supersede)(tx, [owner], sealed.name, at)
         new = insert_or_nothing(tx, SecretTable, secret_columns_of(owner, sealed) | {"made_at": at})
         row_id = (await tx.execute(new.returning(SecretTable.id))).scalar_one_or_none()
         if row_id is not None:  # otherwise another writer has stored one meanwhile, and ours replaces it
@@ -52,6 +67,12 @@ async def replace_secrets(tx: AsyncConnection, secrets: Sequence[tuple[str, Seal
         for part in chunks([owner for owner, sealed in secrets if sealed.name == name]):
             await _supersede(tx, part, name, at)
     await insert_rows(tx, SecretTable, [secret_columns_of(*secret) | {"made_at": at} for secret in secrets])
+
+
+async def _shred_earlier(tx: AsyncConnection, owners: Sequence[str], name: str, at: datetime) -> None:
+    earlier = (SecretTable.owner.in_(owners), SecretTable.name == name, SecretTable.shredded_at.is_(None))
+    since = func.coalesce(SecretTable.superseded_at, at)
+    await tx.execute(update(SecretTable).where(*earlier).values(superseded_at=since, shredded_at=at, wrapped_key=None))
 
 
 async def _supersede(tx: AsyncConnection, owners: Sequence[str], name: str, at: datetime) -> None:

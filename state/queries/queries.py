@@ -12,6 +12,7 @@ from state.queries.gate import GateQueries
 from state.queries.positions import PositionQueries
 from state.queries.reader import Reader
 from state.queries.records import RecordQueries
+from state.queries.secrets import SecretQueries
 from state.queries.waves import WaveQueries
 from state.types import SqlClock
 
@@ -29,6 +30,7 @@ class Queries:
         self.due = DueQueries(reader)
         self.calls = CallQueries(reader)
         self.waves = WaveQueries(reader)
+        self.secrets = SecretQueries(reader)
         self._reader = reader
 
     async def now(self) -> datetime:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select
+from sqlalchemy import String, and_, cast, func, literal, or_, select
 
 from state.enums import AttemptEnd, Side
 from state.ledger import events
-from state.models import AttemptTable, CodeTable, EventTable, FindingTable, OutboxTable
+from state.models import AttemptTable, CodeTable, EventTable, FindingTable, OutboxTable, SecretTable
 from state.queries.reader import Reader
 from state.rows import CodeRow, EventRow, FindingRow, OpenAttempt
 from state.types import UtcDateTime
@@ -22,7 +22,9 @@ class RecordQueries:
 
     async def open_attempt(self, migration_id: int) -> OpenAttempt | None:
         """The attempt whose outcome is not recorded yet; a migration has at most one."""
-        query = select(AttemptTable.__table__).where(
+        intent = literal(f"attempt:{migration_id}/").concat(cast(AttemptTable.number, String))
+        sealed = select(SecretTable.id).where(SecretTable.owner == intent, SecretTable.shredded_at.is_(None))
+        query = select(AttemptTable.__table__, sealed.exists().label("has_secret")).where(
             AttemptTable.migration_pk == migration_id, AttemptTable.ended.is_(None)
         )
         rows = await self._reader.rows(query)
@@ -40,6 +42,7 @@ class RecordQueries:
             row["answer_due"],
             row["settle_by"],
             row["answer"],
+            row["has_secret"],
         )
 
     async def attempts(self, migration_id: int) -> tuple[Mapping[str, Any], ...]:
