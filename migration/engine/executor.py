@@ -444,7 +444,8 @@ class StepExecutor:
     # -- an attempt that is still open
 
     async def _settle(self, run: StepRun, attempt: OpenAttempt) -> Decision:
-        secret = await self._secrets.open_intent(run.number.state.migration_id, attempt.number)
+        of = run.number.state.migration_id, attempt.number
+        secret = await self._secrets.open_intent(*of) if attempt.has_secret else {}
         facts = {name: value for name, value in attempt.intent.items() if name != "side_before"}
         intent = Intent(attempt.key, facts, secret, attempt.opened_at, attempt.answer_due, 0.0)
         return await self._probe_open(run, attempt, intent)
