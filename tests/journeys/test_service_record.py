@@ -100,7 +100,8 @@ def _paused(said: Mapping[str, Any], number: Any) -> list[str]:
 def _whose_move(said: Mapping[str, Any], codes: Sequence[str], number: Any) -> list[str]:
     """A customer has a code in hand, nothing is asked of anybody after the end, and a blocked number has a page."""
     found = []
-    if said["on"] == "customer" and (not codes or (number.code_status == "VERIFIED" and number.side != "cloud")):
+    verified = said["next_step"] == "verify_code" and number.code_status == "VERIFIED"
+    if said["on"] == "customer" and (not codes or verified):
         found.append("a customer is waited for, who has no code")
     if (said["status"] in ("done", "aborted")) != (said["on"] == "-"):
         found.append(f"{said['status']}, and the next move is of {said['on']}")
