@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.clients.addresses import address_problem
+from migration.clients.certificates import Trust
 from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.http_clients import HttpClients, TransportFactory
@@ -38,6 +39,7 @@ from migration.steps.number import Number, SmokeMessage
 from migration.steps.reading_cache import ReadingCache
 from migration.steps.service_log import ServiceLog
 from migration.vault.backup_shelf import BackupShelf
+from migration.vault.bound_password import password_for
 from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
 from state.errors import StateError
@@ -65,7 +67,8 @@ class ClientFactory:
     commands: NamedCommands
     shared: SharedReadings
     budget: RateBudget
-    sessions: dict[int, LoginSession] = field(default_factory=dict)  # by instance id
+    # By id, address and user: a token is never sent to another address than the one that gave it.
+    sessions: dict[tuple[int, str, str], LoginSession] = field(default_factory=dict)
 
     @property
     def graph_base(self) -> str:
@@ -95,17 +98,21 @@ class ClientFactory:
         password = await self.secret_store.open(f"instance:{instance.id}", "password")
         if password is None:
             raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
-        problem = address_problem(instance.base_url, base=False)
+        problem = address_problem(instance.base_url)
         if problem is not None:
             raise BadSetting(f"the address of instance {instance.name} {problem}; `cutover import FILE --correct`")
+        account = (instance.id, instance.base_url, instance.username)
         return OnPremApi(
-            self.http.onprem(verify_tls=instance.verify_tls),
+            self.http.onprem(verify_tls=instance.verify_tls, trust=self._trust(instance.certificate)),
             instance.base_url,
             instance.username,
-            password,
-            self.sessions.setdefault(instance.id, LoginSession()),
+            password_for(password, instance.base_url, instance.name),
+            self.sessions.setdefault(account, LoginSession()),
             instance.name,
         )
+
+    def _trust(self, certificate: str | None) -> Trust | None:
+        return self.admin.trust(certificate, self.settings.admin_path.parent)
 
     def hooks(self, name: str | None) -> TrafficHooks | None:
         """Raises BadSetting when the admin file does not have the customer's hook."""
@@ -115,7 +122,7 @@ class ClientFactory:
         if hook is None:
             raise BadSetting(f"{self.settings.admin_path} names no hook {name}")
         secret = hook.secret.read(f"hook {name}", self.settings.admin_path.parent)
-        return TrafficHooks(self.http.graph, hook.url, secret)
+        return TrafficHooks(self.http.trusting(self._trust(hook.certificate)), hook.url, secret)
 
 
 class NumberLoader:

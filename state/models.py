@@ -121,6 +121,8 @@ class InstanceTable(Base):
     stop_command: Mapped[str | None] = mapped_column(String(100))
     start_command: Mapped[str | None] = mapped_column(String(100))
     command_arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    clear_http: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    certificate: Mapped[str | None] = mapped_column(String(100))
 
 
 class NumberTable(Base):

@@ -32,6 +32,8 @@ class InstanceRow:
     stop_command: str | None
     start_command: str | None
     command_arguments: Mapping[str, str]
+    clear_http: bool = False  # its row allows http:// beyond this machine
+    certificate: str | None = None  # `sha256:` and a fingerprint, or an authority that the admin file names
 
 
 @dataclass(frozen=True, slots=True)

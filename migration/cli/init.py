@@ -35,6 +35,10 @@ ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env =
 # url = "https://senders.example/cutover"
 # secret = { file = "acme-hook-secret" }
 
+# An own certificate authority; the inventory's column `onprem_certificate`, or `certificate` of a hook, names it.
+# [certificates.house]
+# file = "house-ca.pem"
+
 # The message that proves that a number can send: an approved template without parameters.
 [smoke]
 template = "hello_world"

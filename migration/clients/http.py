@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from migration.clients.bodies import ACCEPTED_ENCODING, MOST_BACKUP_BYTES, MOST_BYTES, UnreadableBody, read_body
+from migration.clients.certificates import wrong_certificate
 from migration.clients.deadline import PastDeadline, cut_at
 from migration.clients.json_values import UNREADABLE, parse_json
 from migration.clock import Clock
@@ -85,7 +86,8 @@ def transport_errors(call: str, *, write: bool, progress: Progress | None = None
         raise
     except Exception as exc:
         if isinstance(exc, NOT_SENT) or (progress is not None and progress.cannot_have_arrived(exc)):
-            raise Transient(f"{call}: never left ({type(exc).__name__})") from exc
+            why = "its certificate is not accepted" if wrong_certificate(exc) else type(exc).__name__
+            raise Transient(f"{call}: never left ({why})") from exc
         message = f"{call}: no answer ({type(exc).__name__})"
         raise (OutcomeUnknown(message) if write else Transient(message)) from exc
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import httpx
 
+from migration.clients.certificates import Trust, tls_context, unchecked_context
 from migration.clients.http import HttpClient
 from migration.clients.transports import DeadlineTransport, ReadOnlyTransport
 from migration.clock import Clock
@@ -18,7 +19,7 @@ TransportFactory: TypeAlias = Callable[[ssl.SSLContext | None], httpx.AsyncBaseT
 
 
 class HttpClients:
-    """Two shared clients: one checks certificates, the other is for instances with a self-signed one."""
+    """Shared clients: one that checks certificates, one for each pinned certificate or own authority, one without."""
 
     def __init__(self, clock: Clock, *, dry_run: bool = False, transport: TransportFactory | None = None) -> None:
         self._clock = clock
@@ -26,8 +27,9 @@ class HttpClients:
         self._make_transport = transport or self._network_transport
         self._checked: ssl.SSLContext | None = None
         self._unchecked: ssl.SSLContext | None = None
+        self._trusting: dict[Trust, HttpClient] = {}
         if transport is None:
-            self._checked, self._unchecked = _tls_contexts()
+            self._checked, self._unchecked = ssl.create_default_context(), unchecked_context()
         # httpcore writes requests and headers to its log, and some of ours carry a token.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -39,8 +41,19 @@ class HttpClients:
         """A client without open connections; the caller closes it."""
         return self._client(self._checked)
 
-    def onprem(self, *, verify_tls: bool) -> HttpClient:
+    def onprem(self, *, verify_tls: bool, trust: Trust | None = None) -> HttpClient:
+        """`trust` counts before `verify_tls`. Raises BadSetting where an authority's file cannot be used."""
+        if trust is not None:
+            return self.trusting(trust)
         return self.graph if verify_tls else self._self_signed
+
+    def trusting(self, trust: Trust | None) -> HttpClient:
+        """For a far side whose certificate is pinned or of an own authority. Raises BadSetting."""
+        if trust is None:
+            return self.graph
+        if trust not in self._trusting:
+            self._trusting[trust] = self._client(tls_context(trust))
+        return self._trusting[trust]
 
     def _client(self, tls: ssl.SSLContext | None) -> HttpClient:
         transport: httpx.AsyncBaseTransport = DeadlineTransport(self._make_transport(tls), self._clock.boot_time)
@@ -54,17 +67,5 @@ class HttpClients:
         return httpx.AsyncHTTPTransport(verify=tls, limits=LIMITS)
 
     async def aclose(self) -> None:
-        await self.graph.aclose()
-        await self._self_signed.aclose()
-
-
-def _tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A context that checks certificates and one that does not.
-
-    The client ships with a self-signed certificate, which is accepted only where the inventory says so:
-    https://developers.facebook.com/docs/whatsapp/api/users/login
-    """
-    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    unchecked.check_hostname = False
-    unchecked.verify_mode = ssl.CERT_NONE
-    return ssl.create_default_context(), unchecked
+        for client in (self.graph, self._self_signed, *self._trusting.values()):
+            await client.aclose()

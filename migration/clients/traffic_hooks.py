@@ -1,6 +1,7 @@
 """The partner's traffic hooks: signed HTTP that tells their senders when to stop, where to send next, when to go on.
 
 An announcement has an idempotency key, so it can be repeated: a lost response is Transient, never OutcomeUnknown.
+docs/hooks.md is the contract.
 """
 
 import hashlib
@@ -11,10 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 
-from migration.clients.addresses import address_problem
+from migration.clients.addresses import BadAddress, parse_address
 from migration.clients.figures import retry_after, text
 from migration.clients.http import READ_S, WRITE_S, Answer, HttpClient
 from migration.clients.json_values import inside
@@ -22,8 +22,10 @@ from migration.errors import Rejected, Throttled, Transient
 from migration.scrubbing.texts import Fields, SafeText, Scrubber, as_safe, ids_of, numbers_of
 
 FIELDS = Fields(whole=frozenset(("ask",)))
-SIGNATURE = "X-Cutover-Signature-256"
+SIGNATURE, TIMESTAMP, KEY = "X-Cutover-Signature-256", "X-Cutover-Timestamp", "Idempotency-Key"
+DONE = {"state": "done"}  # the whole body; whatever else a proxy, a login page or another program answers is not it
 MOST_ASK_URL = 2_000  # characters
+NOT_OURS = "the ask URL is no address with the scheme, host and port of the hook"
 LONGEST_HOOK_PAUSE = timedelta(minutes=1)
 
 
@@ -61,12 +63,7 @@ class TrafficHooks:
         Raises Transient where there is no usable answer, Rejected when the hook refuses otherwise than by a veto.
         """
         content = json.dumps(dict(body), sort_keys=True).encode()
-        signature = hmac.new(self._secret.get_secret_value().encode(), content, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": key,
-            SIGNATURE: f"sha256={signature}",
-        }
+        headers = {"Content-Type": "application/json", **self._signed(key, content)}
         answer = await self._client.send(
             "POST",
             self._url,
@@ -78,20 +75,34 @@ class TrafficHooks:
             send_by=send_by,
         )
         ids = ids_of(" ".join(map(str, body.values())))
-        return self._meaning(answer, Scrubber([self._secret, signature], numbers=numbers_of(body), ids=ids))
+        scrubber = Scrubber([self._secret, headers[SIGNATURE]], numbers=numbers_of(body), ids=ids)
+        return self._meaning(answer, scrubber)
 
-    async def ask(self, ask_url: str) -> HookAnswer:
-        """Ask whether the senders still drain, at the URL that the hook gave. Raises as `announce` does."""
-        if not self._may_ask(ask_url):
-            raise _refused(None, "the ask URL is no address on the hook's own host")
-        by = self._client.within(READ_S)
-        answer = await self._client.send("GET", ask_url, call="traffic hook", by=by, write=False)
-        return self._meaning(answer, Scrubber([self._secret]), ask_url)
+    async def ask(self, ask_url: str, key: str) -> HookAnswer:
+        """Ask whether the senders still drain, at the URL that the hook gave for `key`. Raises as `announce` does."""
+        address = self._on_own_origin(ask_url)
+        if address is None:
+            raise _refused(None, NOT_OURS)
+        by, headers = self._client.within(READ_S), self._signed(key, b"")
+        answer = await self._client.send("GET", address, call="traffic hook", by=by, write=False, headers=headers)
+        return self._meaning(answer, Scrubber([self._secret, headers[SIGNATURE]]), ask_url)
 
-    def _may_ask(self, ask_url: str) -> bool:
-        if len(ask_url) > MOST_ASK_URL or address_problem(ask_url, base=False) is not None:
-            return False
-        return httpx.URL(ask_url).host == httpx.URL(self._url).host
+    def _signed(self, key: str, content: bytes) -> dict[str, str]:
+        """The headers of a message. Signed with its time and key, it cannot be sent again later or as another one."""
+        timestamp = str(int(self._client.clock.now().timestamp()))
+        signed = f"{timestamp}.{key}.".encode() + content
+        signature = hmac.new(self._secret.get_secret_value().encode(), signed, hashlib.sha256).hexdigest()
+        return {KEY: key, TIMESTAMP: timestamp, SIGNATURE: f"sha256={signature}"}
+
+    def _on_own_origin(self, ask_url: str) -> str | None:
+        """The address where it has the scheme, the host and the port of the hook's own; else None."""
+        if len(ask_url) > MOST_ASK_URL:
+            return None
+        try:
+            asked = parse_address(ask_url, base=False)
+        except BadAddress:
+            return None
+        return str(asked) if asked.origin == parse_address(self._url, base=False).origin else None
 
     def _meaning(self, answer: Answer, scrubber: Scrubber, ask_url: str | None = None) -> HookAnswer:
         """`ask_url` is the URL that gave this response: a hook that still drains need not repeat it."""
@@ -100,15 +111,15 @@ class TrafficHooks:
             raise Transient(f"traffic hook: HTTP {status}, {answer.unreadable}", True)
         if status == 200 and answer.is_page:
             raise Transient("traffic hook: HTTP 200 with a page, which no hook sends", True)
-        if status == 200:
-            return HookDone()
         body = answer.read(scrubber, FIELDS)
+        if status == 200:
+            return _done(body)
         ask_again = text(inside(body, "ask")) or ask_url
         if isinstance(ask_again, SafeText):  # the scrubber did not leave it as it was
             raise _refused(status, "the ask URL is too long, or holds the secret of the hook")
         if status == 202 and ask_again:
-            if not self._may_ask(ask_again):
-                raise _refused(status, "the ask URL is no address on the hook's own host")
+            if self._on_own_origin(ask_again) is None:
+                raise _refused(status, NOT_OURS)
             return HookDraining(ask_again)
         if status == 409:
             return HookVetoed(as_safe(text(inside(body, "reason")) or "no reason given"))
@@ -123,6 +134,13 @@ class TrafficHooks:
         message = f"traffic hook: HTTP {answer.status_code}"
         wait = retry_after(answer.headers, self._client.clock.now())
         return Throttled(message, min(wait, LONGEST_HOOK_PAUSE)) if wait is not None else Transient(message, True)
+
+
+def _done(body: Any) -> HookDone:
+    """Raises Transient for every other body: a proxy, a login page and a wrong program answer 200 too."""
+    if body != DONE:
+        raise Transient('traffic hook: HTTP 200 without {"state": "done"}, which says nothing', True)
+    return HookDone()
 
 
 def _refused(status: int | None, details: str) -> Rejected:

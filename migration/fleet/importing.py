@@ -1,18 +1,19 @@
 """Imports a fleet: checks the file, checks it against Graph, writes it in one transaction, begins the migrations."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from migration.app import App
 from migration.clients.graph_models import CloudNumber
 from migration.engine.itineraries import FORWARD
-from migration.fleet.bad_inventory import BadInventory
+from migration.fleet.bad_inventory import BadInventory, BadRow
 from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
 from migration.fleet.graph_listing import read_listed_numbers, read_number, reject_another_number
 from migration.fleet.inventory import read_inventory
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
+from migration.preflight.clear_addresses import clear_graph, clear_hook, clear_instance, is_under_way
 from state.ledger.corrections import CorrectedNumber
 from state.ledger.fleet_rows import NewNumber
 from state.ledger.profiles import NewProfile
@@ -38,7 +39,8 @@ async def correct_fleet(
     Raises as `import_fleet` does, and LeaseLost while a worker holds a number that is newly forced on an itinerary;
     then nothing was written.
     """
-    rows, listed, sealer = await _read_and_check(app, path)
+    under_way = {row.e164 for row in await app.queries.positions.board() if is_under_way(row)}
+    rows, listed, sealer = await _read_and_check(app, path, under_way)
     first_steps = {itinerary.name.value: itinerary.first for itinerary in FORWARD}
     corrected = await app.ledger.corrections.correct(rows, sealer, by, first_steps)
     again = {number.number_id for number in corrected if number.may_restart}
@@ -82,12 +84,18 @@ async def begin_migrations(
     return await census.run(numbers, by, count_one)
 
 
-async def _read_and_check(app: App, path: Path) -> tuple[list[NewNumber], dict[str, CloudNumber], RowSealer]:
-    """The rows of a file, what Graph shows of them, and the sealer of their secrets. Raises BadInventory."""
+async def _read_and_check(
+    app: App, path: Path, under_way: Collection[str] = ()
+) -> tuple[list[NewNumber], dict[str, CloudNumber], RowSealer]:
+    """The rows of a file, what Graph shows of them, and the sealer of their secrets. Raises BadInventory.
+
+    `under_way`: by E.164, the numbers that are not refused for an address without encryption.
+    """
     inventory = read_inventory(path, app.admin)
-    if inventory.bad:
-        raise BadInventory(path, inventory.bad)
     rows = [row.new for row in inventory.rows]
+    wrong = inventory.bad or tuple(bad for row in rows if row.e164 not in under_way for bad in _clear(app, row))
+    if wrong:
+        raise BadInventory(path, wrong)
     names = sorted({row.profile for row in rows})
     secrets = {name: read_profile_secrets(name, app.admin, app.settings.admin_path.parent) for name in names}
     clients = {name: graph_client(app, name, secrets[name]) for name in names}
@@ -95,3 +103,18 @@ async def _read_and_check(app: App, path: Path) -> tuple[list[NewNumber], dict[s
     if bad:
         raise BadInventory(path, bad)
     return rows, listed, RowSealer(app.secret_store, secrets, {row.new.line: row for row in inventory.rows})
+
+
+def _clear(app: App, row: NewNumber) -> Iterator[BadRow]:
+    """What of a row would be sent without encryption."""
+    graph = clear_graph(app.admin, app.settings, row.profile)
+    if graph is not None:
+        yield BadRow(row.line, "profile", graph)
+    hook = clear_hook(app.admin, row.hook)
+    if hook is not None:
+        yield BadRow(row.line, "hook", hook)
+    instance = row.instance
+    if instance is not None:
+        problem = clear_instance(app.admin, row.profile, instance.base_url, allowed=instance.clear_http)
+        if problem is not None:
+            yield BadRow(row.line, "onprem_url", problem)

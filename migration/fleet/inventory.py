@@ -22,6 +22,8 @@ OPTIONAL = (
     "onprem_username",
     "onprem_password",
     "onprem_self_signed",
+    "onprem_certificate",
+    "onprem_clear_http",
     "stop_command",
     "start_command",
     "command_arguments",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import phonenumbers
 from pydantic import SecretStr
 
-from migration.clients.addresses import address_problem
+from migration.clients.addresses import BadAddress, parse_address
+from migration.clients.certificates import pin_in_usual_form
 from migration.engine.itineraries import FORWARD
 from migration.fleet.bad_inventory import BadRow
 from migration.home.admin_file import AdminSettings
@@ -230,20 +231,42 @@ class RowReader:
                 if self._cells.get(column):
                     self.report("onprem_url", f"is empty, but {column} is given")
             return None
-        problem = address_problem(url)
-        if problem is not None and self.is_good("onprem_url"):
-            self.report("onprem_url", problem)
+        url = self._address(url)
         for column in ("onprem_username", "onprem_password"):
             self._required(column)
         return NewInstance(
             name=self._instance_name(url),
-            base_url=url.rstrip("/"),
+            base_url=url,
             username=self._cells.get("onprem_username", ""),
             verify_tls=not self._flag("onprem_self_signed"),
             stop_command=self._name_in("stop_command", self._admin.commands),
             start_command=self._name_in("start_command", self._admin.commands),
             command_arguments=self._arguments(),
+            clear_http=self._flag("onprem_clear_http"),
+            certificate=self._certificate(),
         )
+
+    def _address(self, url: str) -> str:
+        """In its usual form, so that one address is never taken for two."""
+        try:
+            return str(parse_address(url))
+        except BadAddress as exc:
+            if self.is_good("onprem_url"):
+                self.report("onprem_url", str(exc))
+            return url
+
+    def _certificate(self) -> str | None:
+        value = self._cells.get("onprem_certificate", "")
+        if not value:
+            return None
+        kept = pin_in_usual_form(value) or value
+        if not self._admin.knows_certificate(kept):
+            self.report("onprem_certificate", "is neither sha256:<64 hexadecimal digits> nor a name of [certificates]")
+        if self._flag("onprem_self_signed"):
+            self.report(
+                "onprem_certificate", "is given, and onprem_self_signed says that none is checked; leave one out"
+            )
+        return kept
 
     def _instance_name(self, url: str) -> str:
         """Names of instances are unique; two masked numbers may look the same, and their ids do not."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from migration.fleet.inventory_row import InventoryRow
+from migration.scrubbing.texts import remember
+from migration.vault.bound_password import bound
 from migration.vault.store import SecretStore
 from state.ledger.fleet_rows import NewNumber
 from state.rows import SealedSecret
@@ -28,4 +30,6 @@ class RowSealer:
 
     def instance(self, new: NewNumber, owner: str) -> Sequence[SealedSecret]:
         password = self.rows[new.line].password
-        return [self.secret_store.seal(owner, "password", password)] if password is not None else []
+        if password is None or new.instance is None:
+            return []
+        return [self.secret_store.seal(owner, "password", bound(remember(password), new.instance.base_url))]

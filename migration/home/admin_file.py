@@ -10,12 +10,19 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from migration.clients.addresses import check_hook_address
+from migration.clients.certificates import Authority, Trust, pin_in_usual_form, pin_of
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
 from migration.scrubbing.texts import remember
 from migration.settings import without_prefix
 from state.ledger.shredding import KeepFor
 
+
+def _certificate(given: str) -> str:
+    return pin_in_usual_form(given) or given
+
+
+GivenCertificate = Annotated[str, AfterValidator(_certificate)]
 GivenHookAddress = Annotated[str, AfterValidator(check_hook_address)]  # a hook's may have a query
 
 
@@ -64,6 +71,7 @@ class ProfileSettings(_AdminTable):
     token: SecretSource
     app_secret: SecretSource | None = None
     verify_token: SecretSource | None = None
+    clear_http: bool = False  # its instances, and a Graph address that was set, may be http:// beyond this machine
 
 
 class HookSettings(_AdminTable):
@@ -71,6 +79,14 @@ class HookSettings(_AdminTable):
 
     url: GivenHookAddress
     secret: SecretSource
+    certificate: GivenCertificate | None = None
+    clear_http: bool = False
+
+
+class AuthoritySettings(_AdminTable):
+    """An own certificate authority; rows and hooks name it in `certificate`. A relative path counts from the file."""
+
+    file: Path
 
 
 class SmokeSettings(_AdminTable):
@@ -97,8 +113,32 @@ class AdminSettings(_AdminTable):
     profiles: Mapping[str, ProfileSettings] = {}
     commands: Mapping[str, NamedCommand] = {}
     hooks: Mapping[str, HookSettings] = {}
+    certificates: Mapping[str, AuthoritySettings] = {}
     smoke: SmokeSettings = SmokeSettings()
     retention: RetentionSettings = RetentionSettings()
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "AdminSettings":
+        for name, hook in self.hooks.items():
+            if hook.certificate is not None and not self.knows_certificate(hook.certificate):
+                raise ValueError(
+                    f"hooks.{name}.certificate: neither sha256:<64 hexadecimal digits> nor a name of [certificates]"
+                )
+        return self
+
+    def knows_certificate(self, kept: str) -> bool:
+        return pin_of(kept) is not None or kept in self.certificates
+
+    def trust(self, kept: str | None, folder: Path) -> Trust | None:
+        """What `certificate` of a row or hook means. Raises BadSetting for a name that the file does not have."""
+        if kept is None:
+            return None
+        pin = pin_of(kept)
+        if pin is not None:
+            return pin
+        if kept not in self.certificates:
+            raise BadSetting(f"the admin file names no certificate {kept}")
+        return Authority(folder / self.certificates[kept].file)
 
 
 def read_admin_settings(path: Path) -> AdminSettings:

@@ -9,6 +9,7 @@ from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number,
 from migration.errors import CredentialsRefused, MigrationError, Transient
 from migration.preflight.check import Check, CheckResult, Verdict
 from migration.preflight.checks.catalogue import CHECKS
+from migration.preflight.clear_addresses import check_clear_addresses
 from migration.runtime.concurrency import gather_all
 from migration.steps.number import Number
 from migration.steps.rollback_options import PREFLIGHT, RollbackOption
@@ -51,12 +52,15 @@ async def run_preflight(
 
 
 async def _check_number(app: App, position: Position) -> PreflightReport:
+    clear = check_clear_addresses(app.admin, app.settings, position)
+    if clear is not None and clear.verdict is Verdict.FAIL:
+        return PreflightReport(position, (clear,))
     try:
         number = await app.loader.load(position, await app.queries.now())
     except Exception as exc:  # noqa: BLE001  the barrier: it never ends the preflight of another number
         return PreflightReport(position, (_unexpected("secrets and settings", position.ref, exc),))
     results = [result for check in CHECKS if (result := await _run_check(check, number)) is not None]
-    results.append(await _check_budget(app, position))
+    results += [await _check_budget(app, position), *([clear] if clear is not None else [])]
     for result in results:
         if result.facts is not None:
             await app.ledger.findings.record_note(position.migration_id, PREFLIGHT, result.facts)

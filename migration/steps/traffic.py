@@ -55,7 +55,7 @@ async def announce(number: Number, intent: Intent, note: Mapping[str, Any]) -> E
     hooks = number.hooks
     assert hooks is not None
     ask_url = note.get("ask_url") if note.get("key") == key else None
-    answer = await hooks.ask(ask_url) if ask_url else await hooks.announce(body, key, send_by=intent.send_by)
+    answer = await hooks.ask(ask_url, key) if ask_url else await hooks.announce(body, key, send_by=intent.send_by)
     match answer:
         case HookDone():
             return Evidence({"told": body["event"], "epoch": body["epoch"]}, outbox_key=key)

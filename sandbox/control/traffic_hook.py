@@ -12,9 +12,10 @@ from sandbox.world.world import World
 def handle_event(world: World, request: Request, body: dict[str, Any]) -> Response:
     """A repeated idempotency key gets the same response again, and has no second effect."""
     hook = world.hook
-    if not hook.is_signed(request.body, request.headers.get("x-cutover-signature-256", "")):
+    key = request.headers.get("idempotency-key", "")
+    signature, timestamp = (request.headers.get(f"x-cutover-{name}", "") for name in ("signature-256", "timestamp"))
+    if not hook.is_signed(request.body, signature, timestamp, key):
         return json_response({"error": "the signature is wrong"}, 401)
-    key = request.headers.get("idempotency-key")
     if not key or body.get("event") not in EVENTS or str(body.get("e164")) not in world.numbers:
         return json_response({"error": "an Idempotency-Key, a known event and a known e164 are needed"}, 400)
     response = hook.responses.get(key)
@@ -34,7 +35,7 @@ def _obey(world: World, request: Request, key: str, body: dict[str, Any]) -> Hoo
     conflict = sender.conflict(home, str(body.get("from")))
     if conflict is not None:
         if body["event"] == "resume_sends":
-            return HookResponse(200, {"state": "done", "note": conflict})  # that home has nothing paused here
+            return HookResponse(200, {"state": "done"})  # that home has nothing paused here
         return HookResponse(409, {"state": "vetoed", "reason": conflict})
     sender.home = home or sender.home
     migration, epoch = body.get("migration_id"), body.get("epoch")
@@ -43,7 +44,7 @@ def _obey(world: World, request: Request, key: str, body: dict[str, Any]) -> Hoo
     else:
         overtaken = False
     if overtaken:
-        return HookResponse(200, {"state": "done", "note": "a newer message has come before this one"})
+        return HookResponse(200, {"state": "done"})  # a newer message has come before this one
     match body["event"]:
         case "pause_sends":
             if sender.behaviour == "veto":

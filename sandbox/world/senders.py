@@ -196,9 +196,11 @@ class Hook:
     responses: dict[str, HookResponse] = field(default_factory=dict)
     tickets: dict[str, str] = field(default_factory=dict)  # ticket -> e164
 
-    def is_signed(self, body: bytes, signature: str) -> bool:
-        expected = "sha256=" + hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(expected, signature)
+    def is_signed(self, body: bytes, signature: str, timestamp: str, key: str) -> bool:
+        """Whether the signature covers time, key and body: docs/hooks.md."""
+        signed = f"{timestamp}.{key}.".encode("utf-8", "replace") + body
+        expected = "sha256=" + hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
+        return bool(timestamp) and hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
 
     def ticket(self, key: str, e164: str) -> str:
         ticket = hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -18,6 +18,8 @@ class NewInstance:
     stop_command: str | None
     start_command: str | None
     command_arguments: Mapping[str, str]
+    clear_http: bool = False
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

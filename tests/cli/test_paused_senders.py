@@ -126,7 +126,9 @@ def test_a_hook_with_a_new_address_is_told_at_the_new_one(make_operator: MakeOpe
 
     operator.harness.before_answer = note
     admin = operator.harness.folder / "cutover.toml"
-    admin.write_text(admin.read_text().replace("http://sandbox/_sandbox/senders", "http://elsewhere/_sandbox/senders"))
+    admin.write_text(
+        admin.read_text().replace("http://sandbox.localhost/_sandbox/senders", "http://elsewhere/_sandbox/senders")
+    )
     assert operator.cutover("abort", "N-0001", "--because", "customer left", "--confirm", "N-0001").exit_code == 0
     operator.cutover("run", "N-0001")
     assert hosts

@@ -643,7 +643,7 @@ def test_a_corrected_row_is_imported_and_an_aborted_number_starts_again(make_ope
 
 def test_the_ids_of_a_number_in_migration_are_not_corrected(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy"] * 2)
-    numbers = operator.harness.sandbox.manifest("http://sandbox")["numbers"]
+    numbers = operator.harness.sandbox.manifest("http://sandbox.localhost")["numbers"]
     operator.import_numbers()
     from tests.harness.partner_files import write_inventory
 

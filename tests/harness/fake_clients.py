@@ -223,8 +223,8 @@ class FakeHooks:
         )
         return answer
 
-    async def ask(self, ask_url: str) -> HookAnswer:
-        answer: HookAnswer = cast(HookAnswer, self.script.answer(object, "ask", ask_url=ask_url))
+    async def ask(self, ask_url: str, key: str) -> HookAnswer:
+        answer: HookAnswer = cast(HookAnswer, self.script.answer(object, "ask", ask_url=ask_url, key=key))
         return answer
 
 

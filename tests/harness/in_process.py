@@ -121,14 +121,16 @@ class Harness:
     def graph(self) -> httpx.AsyncClient:
         """A Graph client that is not the product's: what the partner does by hand."""
         headers = {"Authorization": f"Bearer {self.sandbox.token}"}
-        return httpx.AsyncClient(transport=self.sandbox.transport(), base_url="http://sandbox", headers=headers)
+        return httpx.AsyncClient(
+            transport=self.sandbox.transport(), base_url="http://sandbox.localhost", headers=headers
+        )
 
     # -- the fleet
 
     def inventory(self, **columns: str) -> Path:
         """The sandbox's numbers as an inventory file; `columns` are set in every row."""
         path = self.folder / "fleet.csv"
-        write_inventory(path, self.sandbox.manifest("http://sandbox")["numbers"], columns)
+        write_inventory(path, self.sandbox.manifest("http://sandbox.localhost")["numbers"], columns)
         return path
 
     async def import_numbers(self, app: App, **columns: str) -> list[Position]:
@@ -212,8 +214,10 @@ async def build_harness(
         kinds=list(kinds),
         numbers_per_waba=numbers_per_waba,
     )
-    write_home(folder, sandbox.manifest("http://sandbox"))
-    settings = Settings(home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox")
+    write_home(folder, sandbox.manifest("http://sandbox.localhost"))
+    settings = Settings(
+        home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox.localhost"
+    )
     return Harness(sandbox, clock, settings, folder, seed=seed)
 
 

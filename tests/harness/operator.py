@@ -112,5 +112,5 @@ async def build_operator(folder: Path, database_url: str, **options: Any) -> Ope
     harness = await build_harness(folder, database_url, **options)
     assert harness.settings.master_key is not None
     write_private(folder / "master.key", harness.settings.master_key.get_secret_value() + "\n")
-    harness.settings = Settings(home=folder, database_url=database_url, graph_url="http://sandbox")
+    harness.settings = Settings(home=folder, database_url=database_url, graph_url="http://sandbox.localhost")
     return Operator(harness)

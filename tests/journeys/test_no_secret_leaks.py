@@ -53,7 +53,7 @@ class SecretCollector:
     NAMES = ("pin", "password", "data", "code", "token")
 
     def __init__(self, harness: Harness) -> None:
-        manifest = harness.sandbox.manifest("http://sandbox")
+        manifest = harness.sandbox.manifest("http://sandbox.localhost")
         self.secrets = {manifest["token"], manifest["app_secret"], manifest["hook_secret"]}
         self.secrets |= {
             number[field] for number in manifest["numbers"] for field in ("password", "pin") if number[field]

@@ -64,7 +64,7 @@ async def test_an_override_set_while_the_fleet_moves_stays(make_harness: MakeHar
         first, second = await harness.import_numbers(app)
         await harness.advance_to(app, second, "subscribe")
         await harness.run_number(app, first.ref)
-        app_id = harness.sandbox.manifest("http://sandbox")["app_id"]
+        app_id = harness.sandbox.manifest("http://sandbox.localhost")["app_id"]
         subscription = harness.sandbox.world.wabas[first.waba_id].subscriptions[app_id]
         subscription.override = "https://partner.example/hook"
         await harness.advance_to(app, second, "pause_sends")

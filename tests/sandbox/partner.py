@@ -156,9 +156,12 @@ class Partner:
         message = {"event": event, "migration_id": "m-1", "e164": self.e164, "epoch": epoch, "deadline": None}
         body = json.dumps(message | fields).encode()
         secret = secret or self.manifest["hook_secret"]
+        key = f"m-1:{event}:{epoch}" if key is None else key
+        signature = hmac.new(secret.encode(), b"1700000000." + key.encode() + b"." + body, hashlib.sha256).hexdigest()
         headers = {
-            "Idempotency-Key": f"m-1:{event}:{epoch}" if key is None else key,
-            "X-Cutover-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+            "Idempotency-Key": key,
+            "X-Cutover-Timestamp": "1700000000",
+            "X-Cutover-Signature-256": f"sha256={signature}",
         }
         return await self.client.post(self.manifest["hook_url"], content=body, headers=headers)
 

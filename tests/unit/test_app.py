@@ -1,5 +1,6 @@
 """Clients are made from stored secrets and the admin file; whatever is missing is named with the next command."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from migration.clients.shared_readings import SharedReadings
 from migration.errors import BadSetting
 from migration.home.admin_file import AdminSettings, HookSettings, SecretSource
 from migration.settings import Settings
+from migration.vault.bound_password import bound
 from migration.vault.store import SecretStore
 from tests.harness.clock import START, FakeClock
 from tests.harness.hand_made_number import INSTANCE
@@ -42,6 +44,8 @@ class Server:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         body: dict[str, Any] = {"data": {"is_valid": True}, "users": [{"token": "t"}]}
+        if request.url.host == "senders.test":
+            body = {"state": "done"}
         return httpx.Response(200, json=body)
 
     def count(self, path: str) -> int:
@@ -105,6 +109,36 @@ async def test_clients_of_one_instance_share_its_login(tmp_path: Path) -> None:
         assert onprem is not None
         await onprem.health()
     assert (server.count("/v1/users/login"), server.count("/v1/health")) == (1, 2)
+
+
+async def test_a_token_is_not_sent_to_another_address_than_the_one_that_gave_it(tmp_path: Path) -> None:
+    server = Server()
+    clients = factory(tmp_path, server, {("instance:1", "password"): "Adm1n!"})
+    for instance in (INSTANCE, replace(INSTANCE, base_url="https://moved.test"), replace(INSTANCE, username="other")):
+        onprem = await clients.onprem(instance)
+        assert onprem is not None
+        await onprem.health()
+    assert server.count("/v1/users/login") == 3
+
+
+async def test_a_password_is_not_sent_to_another_address_than_the_one_it_was_given_for(tmp_path: Path) -> None:
+    server = Server()
+    kept = bound(SecretStr("Adm1n!"), INSTANCE.base_url).get_secret_value()
+    clients = factory(tmp_path, server, {("instance:1", "password"): kept})
+    onprem = await clients.onprem(INSTANCE)
+    assert onprem is not None
+    await onprem.login()
+    credentials = base64.b64encode(b"admin:Adm1n!").decode()
+    assert server.requests[0].headers["authorization"] == f"Basic {credentials}"
+    with pytest.raises(BadSetting, match="wa-0001 is not the one that its password was given for; nothing was sent"):
+        await clients.onprem(replace(INSTANCE, base_url="https://elsewhere.test"))
+    assert len(server.requests) == 1
+
+
+async def test_a_certificate_that_the_admin_file_does_not_have_is_a_bad_setting(tmp_path: Path) -> None:
+    clients = factory(tmp_path, Server(), {("instance:1", "password"): "Adm1n!"})
+    with pytest.raises(BadSetting, match="the admin file names no certificate house"):
+        await clients.onprem(replace(INSTANCE, certificate="house"))
 
 
 async def test_a_hook_is_read_from_the_admin_file(tmp_path: Path) -> None:

@@ -48,14 +48,16 @@ SOON = timedelta(seconds=30)
 def build_two_partners(folder: Path, database_url: str) -> Harness:
     clock = FakeClock(START)
     sandbox = Sandbox.from_scenario(parse_scenario(TWO_PARTNERS), clock.now)
-    manifest = sandbox.manifest("http://sandbox")
+    manifest = sandbox.manifest("http://sandbox.localhost")
     write_home(folder, manifest)
     south = business(sandbox, "south")
     (folder / "south.token").write_text(south["token"])
     (folder / "south.secret").write_text(south["app_secret"])
     with (folder / "cutover.toml").open("a") as admin:
         admin.write(SOUTH.format(**south))
-    settings = Settings(home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox")
+    settings = Settings(
+        home=folder, database_url=database_url, master_key=new_master_key(), graph_url="http://sandbox.localhost"
+    )
     return Harness(sandbox, clock, settings, folder)
 
 
@@ -66,7 +68,7 @@ def business(sandbox: Sandbox, name: str) -> dict[str, Any]:
 
 def numbers_of(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
     wabas = {row["waba_id"] for row in business(sandbox, name)["wabas"]}
-    return [row for row in sandbox.manifest("http://sandbox")["numbers"] if row["waba_id"] in wabas]
+    return [row for row in sandbox.manifest("http://sandbox.localhost")["numbers"] if row["waba_id"] in wabas]
 
 
 async def import_alternately(harness: Harness, app: App) -> dict[str, list[Position]]:

@@ -13,14 +13,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
+from migration.clients.certificates import Authority, Pin, pin_in_usual_form
 from migration.clients.http_clients import HttpClients
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.onprem_reading import Reading
 from migration.clock import SystemClock
-from migration.errors import Transient
+from migration.errors import BadSetting, Transient
 
 BODY = b'{"health": {"gateway_status": "connected"}, "users": [{"token": "t"}]}'
+RECEIVED: list[bytes] = []  # requests
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
@@ -53,7 +55,7 @@ def certificate(folder: Path) -> ssl.SSLContext:
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
-            await reader.readuntil(b"\r\n\r\n")
+            RECEIVED.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(ANSWER)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -92,3 +94,64 @@ async def test_the_certificate_of_graph_is_always_verified(url: str, http_client
             await http.send("GET", url, call="GET /", by=http.within(5.0), write=False)
         assert "CERTIFICATE_VERIFY_FAILED" in str(raised.value.__cause__)
         await http.aclose()
+
+
+def fingerprint(folder: Path) -> str:
+    pem = x509.load_pem_x509_certificate((folder / "server.pem").read_bytes())
+    return pem.fingerprint(hashes.SHA256()).hex()
+
+
+async def test_a_pinned_certificate_is_accepted_and_every_other_one_is_sent_nothing(
+    url: str, tmp_path: Path, http_clients: HttpClients
+) -> None:
+    pinned = http_clients.onprem(verify_tls=True, trust=Pin(fingerprint(tmp_path)))
+    client = OnPremApi(pinned, url, "admin", SecretStr("secret"), LoginSession(), "client-1")
+    assert (await client.reading()).kind is Reading.SERVING
+    requests = len(RECEIVED)
+    for verify in (True, False):
+        other = http_clients.onprem(verify_tls=verify, trust=Pin("00" * 32))
+        client = OnPremApi(other, url, "admin", SecretStr("secret"), LoginSession(), "client-1")
+        reading = await client.reading()
+        assert (reading.kind, "its certificate is not accepted" in reading.detail) == (Reading.UNREACHABLE, True)
+    assert len(RECEIVED) == requests
+
+
+async def test_a_certificate_of_an_own_authority_is_accepted(
+    url: str, tmp_path: Path, http_clients: HttpClients
+) -> None:
+    trusting = http_clients.onprem(verify_tls=True, trust=Authority(tmp_path / "server.pem"))
+    client = OnPremApi(trusting, url, "admin", SecretStr("secret"), LoginSession(), "client-1")
+    assert (await client.reading()).kind is Reading.SERVING
+    by_another_name = OnPremApi(
+        trusting, url.replace("127.0.0.1", "localhost"), "admin", SecretStr("secret"), LoginSession(), "client-1"
+    )
+    assert (await by_another_name.reading()).kind is Reading.UNREACHABLE
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+async def test_an_authority_without_a_certificate_is_a_bad_setting(
+    tmp_path: Path, http_clients: HttpClients, content: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(BadSetting, match=r"ca\.pem holds no certificate"):
+        http_clients.trusting(Authority(file))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sha256:" + "ab" * 32,
+        "SHA256:" + "AB:" * 31 + "AB",
+        "sha256 Fingerprint=" + "AB:" * 31 + "AB",
+        "sha-256 " + "ab" * 32,
+    ],
+)
+def test_a_fingerprint_is_taken_as_tools_show_it(given: str) -> None:
+    assert pin_in_usual_form(given) == "sha256:" + "ab" * 32
+
+
+@pytest.mark.parametrize("given", ["ab" * 32, "sha256:" + "ab" * 31, "sha1:" + "ab" * 20, "house", ""])
+def test_what_is_no_fingerprint_is_none(given: str) -> None:
+    assert pin_in_usual_form(given) is None

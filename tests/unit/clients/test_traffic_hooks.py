@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ URL = "https://senders.test/hook"
 SECRET = SecretStr("hook-secret")
 BODY = {"event": "pause_sends", "migration_id": 1, "epoch": 0, "customer": "Bäckerei"}
 LATER = 10_000.0
+DONE = {"state": "done"}
 
 
 def hooks(answer: Callable[[httpx.Request], httpx.Response]) -> TrafficHooks:
@@ -31,26 +33,33 @@ def hooks_answering(status: int, body: Any = None) -> TrafficHooks:
     return hooks(lambda request: httpx.Response(status, json=body))
 
 
-async def test_the_signature_covers_the_bytes_that_are_sent() -> None:
+@pytest.mark.parametrize("asked", [False, True])
+async def test_the_signature_covers_time_key_and_the_bytes_that_are_sent(asked: bool) -> None:
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx.Response(200, json={"state": "done"})
+        return httpx.Response(200, json=DONE)
 
-    await hooks(answer).announce(BODY, "1:pause_sends:0", send_by=LATER)
+    key = "1:pause_sends:0"
+    if asked:
+        await hooks(answer).ask(f"{URL}/asks/1", key)
+    else:
+        await hooks(answer).announce(BODY, key, send_by=LATER)
     (request,) = requests
-    expected = hmac.new(b"hook-secret", request.content, hashlib.sha256).hexdigest()
+    timestamp = request.headers["X-Cutover-Timestamp"]
+    assert abs(datetime.now(UTC).timestamp() - int(timestamp)) < 60
+    signed = f"{timestamp}.{key}.".encode() + request.content
+    expected = hmac.new(b"hook-secret", signed, hashlib.sha256).hexdigest()
     assert request.headers["X-Cutover-Signature-256"] == f"sha256={expected}"
-    assert request.headers["Idempotency-Key"] == "1:pause_sends:0"
-    assert json.loads(request.content) == BODY
+    assert request.headers["Idempotency-Key"] == key
+    assert request.content == b"" if asked else json.loads(request.content) == BODY
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (200, {"state": "done"}, HookDone()),
-        (200, None, HookDone()),
+        (200, DONE, HookDone()),
         (202, {"state": "draining", "ask": "https://senders.test/asks/1"}, HookDraining("https://senders.test/asks/1")),
         (409, {"state": "vetoed", "reason": "black friday"}, HookVetoed(SafeText("black friday"))),
         (409, None, HookVetoed(SafeText("no reason given"))),
@@ -58,7 +67,7 @@ async def test_the_signature_covers_the_bytes_that_are_sent() -> None:
 )
 async def test_a_response_is_read(status: int, body: Any, expected: Any) -> None:
     assert await hooks_answering(status, body).announce(BODY, "k", send_by=LATER) == expected
-    assert await hooks_answering(status, body).ask(f"{URL}/asks/1") == expected
+    assert await hooks_answering(status, body).ask(f"{URL}/asks/1", "k") == expected
 
 
 @pytest.mark.parametrize(
@@ -77,14 +86,41 @@ async def test_the_page_of_a_proxy_confirms_nothing(page: str) -> None:
         await hooks(lambda _: httpx.Response(200, text=page)).announce(BODY, "1", send_by=LATER)
 
 
-@pytest.mark.parametrize("said", ["", "OK", "[]"])
-async def test_a_confirmation_needs_no_body_of_a_certain_form(said: str) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "OK",
+        "done",
+        '"done"',
+        "null",
+        "true",
+        "[]",
+        "{}",
+        '[{"state": "done"}]',
+        '{"error": "no such number"}',
+        '{"state": "error"}',
+        '{"state": "Done"}',
+        '{"state": ["done"]}',
+        '{"State": "done"}',
+        '{"state": "draining", "ask": "https://senders.test/asks/1"}',
+        '{"state": "done", "error": "the queue is locked"}',
+        '{"result": {"state": "done"}}',
+        '{"state": "done"',
+        '{"state": "done"} {"state": "done"}',
+        '<html>{"state": "done"}</html>',
+    ],
+)
+async def test_nothing_but_done_confirms(said: str) -> None:
     answering = hooks(lambda _: httpx.Response(200, text=said))
-    assert await answering.announce(BODY, "1", send_by=LATER) == HookDone()
+    with pytest.raises(Transient):
+        await answering.announce(BODY, "1", send_by=LATER)
+    with pytest.raises(Transient):
+        await answering.ask(f"{URL}/asks/1", "1")
 
 
 async def test_a_draining_response_without_a_url_keeps_the_url_that_was_asked() -> None:
-    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
+    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1", "k") == HookDraining(f"{URL}/asks/1")
 
 
 async def test_a_first_draining_response_without_a_url_is_rejected() -> None:
@@ -93,8 +129,8 @@ async def test_a_first_draining_response_without_a_url_is_rejected() -> None:
 
 
 async def test_a_draining_response_may_name_another_url() -> None:
-    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1") == HookDraining(f"{URL}/asks/1")
-    redirected = await hooks_answering(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(f"{URL}/asks/1")
+    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1", "k") == HookDraining(f"{URL}/asks/1")
+    redirected = await hooks_answering(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(f"{URL}/asks/1", "k")
     assert redirected == HookDraining(f"{URL}/asks/2")
 
 
@@ -111,28 +147,46 @@ async def test_an_event_without_a_response_is_transient(exc: type[httpx.Transpor
     with pytest.raises(Transient):
         await hooks(answer).announce(BODY, "k", send_by=LATER)
     with pytest.raises(Transient):
-        await hooks(answer).ask(f"{URL}/asks/1")
+        await hooks(answer).ask(f"{URL}/asks/1", "k")
 
 
 @pytest.mark.parametrize(
     "ask",
-    ["https://elsewhere.test/asks/1", "http://169.254.169.254/latest", "https://senders.test.evil.test/", "asks/1", ""],
+    [
+        "https://elsewhere.test/asks/1",
+        "http://169.254.169.254/latest",
+        "https://senders.test.evil.test/",
+        "http://senders.test/asks/1",
+        "https://senders.test:8443/asks/1",
+        "https://senders.test@evil.test/",
+        "https://evil.test\\@senders.test/",
+        "https://evil.test#@senders.test/",
+        "https://senders.test:443@evil.test/",
+        "https://a@senders.test/asks/1",
+        "https://\uff53enders.test/asks/1",
+        "file:///etc/passwd",
+        "//senders.test/asks/1",
+        "asks/1",
+        "",
+    ],
 )
-async def test_only_the_host_of_the_hook_is_asked(ask: str) -> None:
+async def test_only_the_origin_of_the_hook_is_asked(ask: str) -> None:
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx.Response(200)
+        return httpx.Response(200, json=DONE)
 
     with pytest.raises(Rejected):
-        await hooks(answer).ask(ask)
+        await hooks(answer).ask(ask, "k")
     assert requests == []
+    with pytest.raises(Rejected):
+        await hooks_answering(202, {"ask": ask}).announce(BODY, "k", send_by=LATER)
 
 
 async def test_the_senders_of_the_sandbox_accept_the_signature() -> None:
     sandbox = Sandbox.build(numbers=1)
-    manifest = sandbox.manifest("http://sandbox")
+    manifest = sandbox.manifest("http://sandbox.localhost")
     number = manifest["numbers"][0]
     body = {
         "event": "pause_sends",

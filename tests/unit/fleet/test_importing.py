@@ -43,7 +43,7 @@ async def row_counts(app: App) -> dict[str, int]:
 
 def changed_inventory(harness: Harness, change: Callable[[list[dict[str, Any]]], None], **columns: str) -> Path:
     """An inventory file whose rows `change` was applied to."""
-    numbers = [dict(row) for row in harness.sandbox.manifest("http://sandbox")["numbers"]]
+    numbers = [dict(row) for row in harness.sandbox.manifest("http://sandbox.localhost")["numbers"]]
     change(numbers)
     path = harness.folder / "fleet.csv"
     write_inventory(path, numbers, columns)
@@ -302,7 +302,7 @@ async def test_every_kind_of_number_gets_its_itinerary(make_harness: MakeHarness
         board = {position.e164: position for position in await app.queries.positions.board()}
     actual = {
         row["kind"]: (position.itinerary, position.side.value, position.dark_since is not None)
-        for row in harness.sandbox.manifest("http://sandbox")["numbers"]
+        for row in harness.sandbox.manifest("http://sandbox.localhost")["numbers"]
         if (position := board.get(row["e164"])) is not None
     }
     assert len(imported) == len(kinds)
@@ -322,7 +322,7 @@ async def test_a_number_deleted_at_meta_is_imported_as_deleted(make_harness: Mak
 async def test_a_number_that_graph_does_not_know_is_a_bad_row(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
     unknown = harness.inventory()
-    last = harness.sandbox.manifest("http://sandbox")["numbers"][1]["phone_number_id"]
+    last = harness.sandbox.manifest("http://sandbox.localhost")["numbers"][1]["phone_number_id"]
     unknown.write_text(unknown.read_text().replace(last, "999999999999999"))
     async with harness.worker() as app:
         with pytest.raises(BadInventory) as raised:
@@ -337,7 +337,10 @@ async def test_a_number_on_cloud_is_imported_without_a_migration(make_harness: M
         assert await harness.import_numbers(app) == []
         (row,) = await app.queries.fleet.without_migration()
         assert (row["ref"], row["disposition"]) == ("N-0001", "already_on_cloud")
-    assert list(harness.sandbox.mutations(harness.sandbox.manifest("http://sandbox")["numbers"][0]["e164"])) == []
+    assert (
+        list(harness.sandbox.mutations(harness.sandbox.manifest("http://sandbox.localhost")["numbers"][0]["e164"]))
+        == []
+    )
 
 
 async def test_a_dark_number_is_dark_on_arrival_and_not_by_us(make_harness: MakeHarness) -> None:

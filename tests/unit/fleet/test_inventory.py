@@ -19,6 +19,7 @@ ADMIN = AdminSettings.model_validate(
             "start": {"argv": ["docker", "start", "{container}"], "arguments": {"container": "[a-z0-9-]+"}},
         },
         "hooks": {"acme": {"url": "https://senders.test", "secret": {"env": "S"}}},
+        "certificates": {"house": {"file": "house.pem"}},
     }
 )
 VALID = {
@@ -33,7 +34,9 @@ FULL = {
     "onprem_url": "https://client-1.test:9090/",
     "onprem_username": "admin",
     "onprem_password": "Adm1n!secret",
-    "onprem_self_signed": "yes",
+    "onprem_self_signed": "no",
+    "onprem_certificate": "house",
+    "onprem_clear_http": "yes",
     "stop_command": "stop",
     "start_command": "start",
     "command_arguments": "container=client-1; note = a=b",
@@ -96,10 +99,12 @@ def test_every_optional_column_is_read(tmp_path: Path) -> None:
         "client-1",
         "https://client-1.test:9090",
         "admin",
-        False,
+        True,
         "stop",
         "start",
         {"container": "client-1", "note": "a=b"},
+        True,
+        "house",
     )
     assert (new.language, new.code_method, new.storage_region, new.smoke_to) == (
         "pt_BR",
@@ -139,6 +144,16 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "id from a spreadsheet": ({"phone_number_id": "1,0654e+14"}, "phone_number_id", "a spreadsheet has rounded it"),
     "number from a spreadsheet": ({"e164": "5.51E+12"}, "e164", "a spreadsheet has rounded it"),
     "waba id": ({"waba_id": "../1"}, "waba_id", "is not an id of Graph"),
+    "user name in the address": (ONPREM | {"onprem_url": "http://a@b"}, "onprem_url", "has a user name in it"),
+    "backslash in the address": (ONPREM | {"onprem_url": "http://a\\b"}, "onprem_url", "has a backslash in it"),
+    "no such authority": (ONPREM | {"onprem_certificate": "hous"}, "onprem_certificate", "is neither sha256:"),
+    "half a fingerprint": (ONPREM | {"onprem_certificate": "sha256:ab"}, "onprem_certificate", "is neither sha256:"),
+    "no check beside a certificate": (
+        ONPREM | {"onprem_certificate": "house", "onprem_self_signed": "yes"},
+        "onprem_certificate",
+        "leave one out",
+    ),
+    "clear http": (ONPREM | {"onprem_clear_http": "perhaps"}, "onprem_clear_http", "is neither yes nor no"),
     "unknown profile": ({"profile": "mian"}, "profile", "names no profile 'mian' (it has: main, other)"),
     "unknown hook": ({"hook": "acmee"}, "hook", "names no hook 'acmee' (it has: acme)"),
     "unknown stop command": (ONPREM | {"stop_command": "halt"}, "stop_command", "names no stop command 'halt'"),

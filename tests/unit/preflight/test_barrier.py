@@ -9,8 +9,10 @@ from sqlalchemy.exc import OperationalError
 
 from migration.app import App
 from migration.errors import BadSetting
+from migration.home.admin_file import AdminSettings
 from migration.preflight.assessment import _run_check, run_preflight
 from migration.preflight.check import CheckResult, Verdict
+from migration.settings import Settings
 from migration.steps.number import Number
 from migration.vault.sealing import MissingKey, WrongKey
 from state.rows import Position
@@ -34,7 +36,9 @@ def app_with(load: Callable[[Position], Number]) -> App:
 
     queries = SimpleNamespace(now=now, gate=SimpleNamespace(budget_spent=budget_spent))
     ledger = SimpleNamespace(findings=SimpleNamespace(record_note=record_note))
-    return cast(App, SimpleNamespace(loader=SimpleNamespace(load=load_number), queries=queries, ledger=ledger))
+    loader = SimpleNamespace(load=load_number)
+    settings = {"admin": AdminSettings(), "settings": Settings()}
+    return cast(App, SimpleNamespace(loader=loader, queries=queries, ledger=ledger, **settings))
 
 
 @pytest.mark.parametrize(
