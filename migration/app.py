@@ -248,10 +248,10 @@ async def open_app(
     stop = stop or StopRequest()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_home(settings))
-        admin, keys = read_admin_settings(settings.admin_path), settings.keys()
-        vault = Vault(keys)
-        home_record = HomeRecord(database, sql_clock)
+        admin, home_record = read_admin_settings(settings.admin_path), HomeRecord(database, sql_clock)
         home = await home_record.read()
+        keys = settings.keys()  # after the row that names one of them: a rotation only adds to them
+        vault = Vault(keys, settings.keys)
         is_older_copy = check_identity(settings, home)
         await check_key(settings, home_record, home, keys)
         if not dry_run:

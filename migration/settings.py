@@ -61,13 +61,32 @@ class Settings(BaseModel):
     def backup_folder(self) -> Path:
         return self.backup_dir or self.home / "backups"
 
+    @property
+    def key_source(self) -> str:
+        """Where the master key comes from: the variable before the admin file's command, and that before the file."""
+        if self.master_key is not None:
+            return f"{PREFIX}MASTER_KEY"
+        from migration.vault.key_command import key_command_of  # noqa: PLC0415  only whoever needs a key
+
+        command = key_command_of(self.admin_path)
+        return f"key_command {command.argv[0]}" if command is not None else str(self.key_path)
+
+    def has_key(self) -> bool:
+        """Whether a key is named; a command may still fail to give one."""
+        return self.key_source != str(self.key_path) or self.key_path.exists()
+
     def keys(self) -> "MasterKeys":
-        """Raises BadSetting when there is no key, or when others may read its file."""
-        from migration.vault.sealing import MasterKeys  # noqa: PLC0415  whoever only reads the record needs no ciphers
+        """Raises BadSetting when there is no key, when its command fails, or when others may read its file."""
+        from migration.vault.key_command import key_command_of  # noqa: PLC0415  whoever only reads needs no ciphers
+        from migration.vault.sealing import MasterKeys  # noqa: PLC0415
 
         older = tuple(SecretStr(key.strip()) for key in self.older_master_keys.split(",") if key.strip())
         if self.master_key is not None:
             return MasterKeys(remember(self.master_key), tuple(map(remember, older)))
+        command = key_command_of(self.admin_path)
+        if command is not None:
+            keys = [remember(key) for key in (*command.run(), *older)]
+            return MasterKeys(keys[0], tuple(keys[1:]))
         if not self.key_path.exists():
             raise BadSetting(f"there is no master key at {self.key_path}; {_how_to_get_a_key(self.database)}")
         if self.key_path.stat().st_mode & 0o077:

@@ -12,7 +12,8 @@ from state.enums import Party, PinProvenance, Side, Status, WaveState
 class SealedSecret:
     """A secret as the vault sealed it. Nothing else of a secret is ever written to a table.
 
-    `shelf_file`: the file with its second copy, for a backup.
+    `shelf_file`: the file with its second copy, for a backup. `version`: bound to the ciphertext and to its data key;
+    no other value of the same owner and name has the same. `newest`: no later value of them was ever stored.
     """
 
     name: str
@@ -20,6 +21,8 @@ class SealedSecret:
     wrapped_key: bytes
     key_id: str
     shelf_file: str | None = None
+    version: int | None = None  # None: of a release before there were versions
+    newest: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import aliased
 
 from state.database import for_reading
 from state.ledger.sealed import replace_secret
@@ -31,8 +32,12 @@ class Secrets:
             await replace_secret(tx, owner, sealed, now)
 
     async def get(self, owner: str, name: str) -> SealedSecret | None:
-        columns = (SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id, SecretTable.shelf_file)
-        query = select(SecretTable.name, *columns).where(
+        """The current secret. `newest` is False where an earlier value was put back in its place."""
+        columns = (SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id)
+        later = aliased(SecretTable)
+        newest = select(func.max(later.id)).where(later.owner == owner, later.name == name).scalar_subquery()
+        more = (SecretTable.shelf_file, SecretTable.version, (SecretTable.id == newest).label("newest"))
+        query = select(*columns, *more).where(
             SecretTable.owner == owner,
             SecretTable.name == name,
             SecretTable.superseded_at.is_(None),
@@ -42,7 +47,7 @@ class Secrets:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.wrapped_key is None:
             return None
-        return SealedSecret(row.name, row.ciphertext, row.wrapped_key, row.key_id, row.shelf_file)
+        return SealedSecret(**row._asdict())
 
     async def shred(self, owner: str, name: str | None = None) -> int:
         """Delete the data keys of an owner's secrets: of one name, or of all; superseded ones too. Returns how many."""
@@ -91,7 +96,8 @@ def _wrapped(rows: Sequence[RowMapping], wrap: Callable[[str, SealedSecret], Sea
     """What each row becomes, where it still is as it was read: it may have been shredded meanwhile."""
     changes: list[_Change] = []
     for row in rows:
-        new = wrap(row["owner"], SealedSecret(row["name"], row["ciphertext"], row["wrapped_key"], row["key_id"]))
+        sealed = (row[name] for name in ("name", "ciphertext", "wrapped_key", "key_id", "shelf_file", "version"))
+        new = wrap(row["owner"], SealedSecret(*sealed))
         as_read = (SecretTable.id == row["id"], SecretTable.key_id == row["key_id"], SecretTable.shredded_at.is_(None))
         changes.append(({"wrapped_key": new.wrapped_key, "key_id": new.key_id}, as_read))
     return changes

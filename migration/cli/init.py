@@ -76,7 +76,7 @@ async def _init(as_json: bool, *, key_lost: bool) -> int:
         return ExitCode.DONE
     print_line(f"home      {settings.home} ({home})")
     print_line(f"database  {database}: tables are up to date")
-    print_line(f"key       {'from CUTOVER_MASTER_KEY' if settings.master_key else settings.key_path}")
+    print_line(f"key       {settings.key_source}")
     print_line(f"admin     {settings.admin_path}")
     print_line("Keep a copy of the key somewhere else: without it no backup and no PIN can be opened again.")
     print_line("Next: fill in the admin file, then `cutover import FILE`.")
@@ -85,7 +85,7 @@ async def _init(as_json: bool, *, key_lost: bool) -> int:
 
 def _make_key(settings: Settings) -> set[str]:
     """What was made: `key`, or nothing if there is a key."""
-    if settings.master_key is not None or settings.key_path.exists():
+    if settings.has_key():
         return set()
     write_private(settings.key_path, new_master_key().get_secret_value() + "\n")
     return {"key"}

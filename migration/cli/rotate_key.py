@@ -1,5 +1,7 @@
 """`cutover rotate-key`: make a new master key, and wrap every data key with it."""
 
+import re
+
 from migration.app import App
 from migration.cli.confirming import ChangeReport, Show
 from migration.cli.options import DryRun, Json
@@ -7,30 +9,47 @@ from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app
 from migration.errors import BadSetting
 from migration.settings import Settings, read_settings
-from migration.vault.private_file import write_private
+from migration.vault.private_file import remove_leftovers, write_private
+from migration.vault.rotation_lock import rotation_lock
 from migration.vault.sealing import key_id, new_master_key
 
 KEY_IN_ENVIRONMENT = (
     "the master key comes from CUTOVER_MASTER_KEY: put a new one there and this one into CUTOVER_OLDER_MASTER_KEYS, "
     "then type it again; nothing was changed"
 )
+KEY_OF_COMMAND = (
+    "the master key comes from the admin file's key_command: let it print a new key first and this one after it, "
+    "then type it again; nothing was changed"
+)
 
 
 def rotate_key(dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Make a new master key and wrap every data key with it. Stop workers first: they hold the old one only.
+    """Make a new master key and wrap every data key with it. Workers may run: they read the key file again.
 
-    The old key stays in the key file, after the new one, and opens what an old backup of the database holds. Where
-    something is still under an older key (a rotation was cut off, or a lost key was found), no new key is made.
+    One rotation at a time. The old key stays in the key file, after the new one, and opens what an old backup of the
+    database holds. Where something is still under an older key (a rotation was cut off, or a lost key was found), no
+    new key is made.
     """
     run_verb(_rotate_key(ChangeReport(as_json, dry_run)))
 
 
 async def _rotate_key(report: ChangeReport) -> int:
     settings = read_settings()
+    own_file = settings.key_source == str(settings.key_path)
+    if report.changes_nothing:
+        return await _rotate_locked(report, settings, own_file=own_file)
+    with rotation_lock(settings.key_path if own_file else settings.home):
+        # What a killed rotation has left holds keys in clear.
+        remove_leftovers(settings.key_path.parent, re.escape(settings.key_path.name))
+        return await _rotate_locked(report, settings, own_file=own_file)
+
+
+async def _rotate_locked(report: ChangeReport, settings: Settings, *, own_file: bool) -> int:
+    """What other verbs see meanwhile is the old key file, or the new one with both keys in it."""
     async with open_cli_app(dry_run=True) as app:
         under_older_keys = await _show_keys(report.now, app, settings)
-        if under_older_keys == 0 and settings.master_key is not None:
-            raise BadSetting(KEY_IN_ENVIRONMENT)
+        if under_older_keys == 0 and not own_file:
+            raise BadSetting(KEY_IN_ENVIRONMENT if settings.master_key is not None else KEY_OF_COMMAND)
     report.will(
         f"wrap {under_older_keys} data keys with the current key; no new one is made"
         if under_older_keys

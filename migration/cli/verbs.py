@@ -90,7 +90,7 @@ VERBS = {
     "rotate-key": Verb(
         "rotate_key",
         "rotate_key",
-        "Make a new master key and wrap every data key with it. Stop workers first: they hold the old one only.",
+        "Make a new master key and wrap every data key with it. Workers may run: they read the key file again.",
     ),
     "profile": Verb("profile", "profile", "List credential profiles, or give one its new token."),
     "demo": Verb(

@@ -108,8 +108,10 @@ class RetentionSettings(_AdminTable):
 
 
 class AdminSettings(_AdminTable):
-    """The admin file."""
+    """The admin file. `key_command` prints the master key: `migration.vault.key_command` runs it."""
 
+    key_command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    key_command_env: tuple[str, ...] = ()
     profiles: Mapping[str, ProfileSettings] = {}
     commands: Mapping[str, NamedCommand] = {}
     hooks: Mapping[str, HookSettings] = {}

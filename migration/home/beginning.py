@@ -47,7 +47,7 @@ async def _check_existing(settings: Settings, database: AsyncEngine, *, key_lost
 
 
 def has_key(settings: Settings) -> bool:
-    return settings.master_key is not None or settings.key_path.exists()
+    return settings.has_key()
 
 
 async def _check_key_of_rows(settings: Settings, database: AsyncEngine) -> None:

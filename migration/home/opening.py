@@ -41,9 +41,9 @@ def _key_of(path: Path) -> str:
 
 def wrong_key(settings: Settings, sealed_under: str, keys: MasterKeys) -> WrongKey:
     """One line with both keys' names, and what to do."""
-    source = "CUTOVER_MASTER_KEY" if settings.master_key is not None else str(settings.key_path)
+    held = f"{settings.key_source} holds {key_id(keys.current)}"
     return WrongKey(
-        f"this home's secrets are sealed under master key {sealed_under}, {source} holds {key_id(keys.current)}; "
+        f"this home's secrets are sealed under master key {sealed_under}, {held}; "
         "nothing was changed. Put the home's own key there; see `cutover runbook key-lost`"
     )
 

@@ -47,14 +47,16 @@ class BackupShelf:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         parts = (sealed.wrapped_key, sealed.ciphertext)
         lines = [sealed.key_id, *(base64.b64encode(part).decode() for part in parts)]
+        lines += [str(sealed.version)] if sealed.version is not None else []
         write_private(self._folder / file.file_name, "\n".join(lines))
 
     def get(self, file: ShelfFile) -> Sealed:
         """Raises WrongKey for a file that is damaged, OSError for one that is missing."""
         path = self._folder / file.file_name
         try:
-            key_id, wrapped_key, ciphertext = path.read_text().split("\n")
-            return Sealed(base64.b64decode(ciphertext), base64.b64decode(wrapped_key), key_id)
+            key_id, wrapped_key, ciphertext, *version = path.read_text().split("\n")
+            number = int("".join(version)) if version else None  # a file of an earlier release has none
+            return Sealed(base64.b64decode(ciphertext), base64.b64decode(wrapped_key), key_id, number)
         except ValueError as exc:
             raise WrongKey(f"{path} is damaged; what is sealed in it does not open") from exc
 

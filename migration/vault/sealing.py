@@ -1,12 +1,13 @@
 """Encryption of secrets: each has its own data key, and the master key wraps every data key.
 
-Both use AES-256-GCM of `cryptography`. The context (owner and name) is authenticated data of both, so a row that was
-copied to another number does not open. Deleting the wrapped data key destroys the secret.
+Both use AES-256-GCM of `cryptography`. The context (owner and name) and the version of the value are authenticated data
+of both: a row that was copied to another number does not open, nor an earlier value under the version of a later one.
+Deleting the wrapped data key destroys the secret.
 """
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -18,6 +19,7 @@ from migration.errors import BadSetting
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+VERSION_BITS = 62  # fits a signed BIGINT
 
 
 class WrongKey(BadSetting):
@@ -33,6 +35,10 @@ class Sealed:
     ciphertext: bytes
     wrapped_key: bytes
     key_id: str
+    version: int | None = None  # None: of a release before there were versions
+
+    def authenticated(self, context: str) -> str:
+        return _authenticated(context, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +80,52 @@ def _raw(key: SecretStr) -> bytes:
 class Vault:
     """Seals and opens secrets with the master keys. Has no storage."""
 
-    def __init__(self, keys: MasterKeys) -> None:
+    def __init__(self, keys: MasterKeys, read_again: Callable[[], MasterKeys] | None = None) -> None:
+        """`read_again`: where the keys come from; asked once a secret is met that was sealed under an unknown one."""
+        self._read_again = read_again
+        self._take(keys)
+
+    def _take(self, keys: MasterKeys) -> None:
         self._keys = keys.by_id()
         self.key_id = key_id(keys.current)
 
     def seal(self, secret: SecretStr, *, context: str) -> Sealed:
+        """Under a version that no other value has."""
+        version = secrets.randbits(VERSION_BITS)
+        bound = _authenticated(context, version)
         data_key = AESGCM.generate_key(256)
-        ciphertext = _encrypt(data_key, secret.get_secret_value().encode(), context)
-        return Sealed(ciphertext, self._wrap(data_key, context), self.key_id)
+        ciphertext = _encrypt(data_key, secret.get_secret_value().encode(), bound)
+        return Sealed(ciphertext, self._wrap(data_key, bound), self.key_id, version)
 
     def open(self, sealed: Sealed, *, context: str) -> SecretStr:
         """Raises WrongKey."""
         data_key = self._unwrap(sealed, context)
-        return SecretStr(_decrypt(data_key, sealed.ciphertext, context).decode())
+        return SecretStr(_decrypt(data_key, sealed.ciphertext, sealed.authenticated(context)).decode())
 
     def rewrap(self, sealed: Sealed, *, context: str) -> Sealed:
         """The same ciphertext, with its data key wrapped by the current master key. Raises WrongKey."""
         data_key = self._unwrap(sealed, context)
-        return Sealed(sealed.ciphertext, self._wrap(data_key, context), self.key_id)
+        wrapped = self._wrap(data_key, sealed.authenticated(context))
+        return Sealed(sealed.ciphertext, wrapped, self.key_id, sealed.version)
 
     def _wrap(self, data_key: bytes, context: str) -> bytes:
         return _encrypt(self._keys[self.key_id], data_key, context)
 
     def _unwrap(self, sealed: Sealed, context: str) -> bytes:
         master = self._keys.get(sealed.key_id)
+        if master is None and self._read_again is not None:  # a rotation may have begun since they were read
+            self._take(self._read_again())
+            master = self._keys.get(sealed.key_id)
         if master is None:
             raise MissingKey(
                 f"a secret was sealed under master key {sealed.key_id}, which is not the one given ({self.key_id}); "
                 "see runbooks/key-lost.md"
             )
-        return _decrypt(master, sealed.wrapped_key, context)
+        return _decrypt(master, sealed.wrapped_key, sealed.authenticated(context))
+
+
+def _authenticated(context: str, version: int | None) -> str:
+    return context if version is None else f"{context}/version {version}"
 
 
 def _encrypt(key: bytes, plaintext: bytes, context: str) -> bytes:

@@ -38,7 +38,13 @@ class SecretStore:
 
     async def _open(self, owner: str, name: str) -> SecretStr | None:
         row = await self._secrets.get(owner, name)
-        return None if row is None else self._vault.open(_sealed(row), context=_context(owner, name))
+        if row is None:
+            return None
+        if not row.newest:
+            raise WrongKey(
+                f"an earlier {name} of {owner} was put back in the place of the newest; see docs/security.md"
+            )
+        return self._vault.open(_sealed(row), context=_context(owner, name))
 
     def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None:
         """All secrets of an intent as one row; None when it has none."""
@@ -165,8 +171,8 @@ def _intent_owner(migration_id: int, attempt: int) -> str:
 
 
 def _sealed(row: SealedSecret) -> Sealed:
-    return Sealed(row.ciphertext, row.wrapped_key, row.key_id)
+    return Sealed(row.ciphertext, row.wrapped_key, row.key_id, row.version)
 
 
 def _row(name: str, sealed: Sealed) -> SealedSecret:
-    return SealedSecret(name, sealed.ciphertext, sealed.wrapped_key, sealed.key_id)
+    return SealedSecret(name, sealed.ciphertext, sealed.wrapped_key, sealed.key_id, version=sealed.version)

@@ -25,6 +25,7 @@ def secret_columns_of(owner: str, sealed: SealedSecret) -> dict[str, Any]:
         "wrapped_key": sealed.wrapped_key,
         "key_id": sealed.key_id,
         "shelf_file": sealed.shelf_file,
+        "version": sealed.version,
     }
 
 
@@ -90,5 +91,6 @@ async def _supersede(tx: AsyncConnection, owners: Sequence[str], name: str, at: 
 
 async def _read_back(tx: AsyncConnection, row_id: int) -> SealedSecret:
     columns = (SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id)
-    row = (await tx.execute(select(*columns, SecretTable.shelf_file).where(SecretTable.id == row_id))).one()
-    return SealedSecret(row.name, row.ciphertext, row.wrapped_key or b"", row.key_id, row.shelf_file)
+    query = select(*columns, SecretTable.shelf_file, SecretTable.version).where(SecretTable.id == row_id)
+    row = (await tx.execute(query)).one()
+    return SealedSecret(row.name, row.ciphertext, row.wrapped_key or b"", row.key_id, row.shelf_file, row.version)

@@ -11,6 +11,7 @@ import pytest
 from migration.app import App
 from migration.engine.itineraries import ABORT
 from migration.fleet.field_facts import field_facts
+from migration.vault.rotation_lock import rotation_lock
 from migration.waves.loop import NumberSelection, WaveLoop
 from state.enums import Side, Status
 from state.epochs import begin_epoch
@@ -596,6 +597,23 @@ def test_an_interrupted_rotation_is_finished_with_the_same_key(make_operator: Ma
     assert key_file.read_text().split() == keys
     key_file.write_text(keys[0] + "\n")
     assert operator.cutover("run", "N-0001").exit_code == 0
+
+
+def test_a_second_rotation_is_refused_while_one_runs(make_operator: MakeOperator) -> None:
+    operator = make_operator()
+    operator.import_numbers()
+    key_file = operator.harness.folder / "master.key"
+    keys = key_file.read_text()
+    leftover = key_file.with_name(".master.key.0a1b2c3d")
+    leftover.write_text("keys in clear")
+    with rotation_lock(key_file):
+        output = operator.cutover("rotate-key")
+        assert (output.exit_code, key_file.read_text()) == (11, keys)
+        assert "another rotation" in output.error_line
+        assert leftover.exists()
+    assert operator.cutover("rotate-key").exit_code == 0
+    assert key_file.read_text().split()[1:] == keys.split()
+    assert not leftover.exists()
 
 
 def test_a_key_from_the_environment_is_not_rotated(make_operator: MakeOperator) -> None:

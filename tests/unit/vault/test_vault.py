@@ -150,7 +150,8 @@ async def test_rotation_rewraps_every_row_but_shredded_ones(database_url: str) -
     both = vault(new, old)
 
     def wrap(owner: str, row: SealedSecret) -> SealedSecret:
-        rewrapped = both.rewrap(Sealed(row.ciphertext, row.wrapped_key, row.key_id), context=f"{owner}/{row.name}")
+        sealed = Sealed(row.ciphertext, row.wrapped_key, row.key_id, row.version)
+        rewrapped = both.rewrap(sealed, context=f"{owner}/{row.name}")
         return SealedSecret(row.name, rewrapped.ciphertext, rewrapped.wrapped_key, rewrapped.key_id)
 
     assert await rows.rewrap(wrap, not_under=both.key_id) == 3, "superseded rows too, shredded ones not"
@@ -202,3 +203,32 @@ def test_a_private_file_replaces_a_readable_one(tmp_path: Path) -> None:
     path.chmod(0o644)
     write_private(path, "new")
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)
+
+
+# -- versions, and a key that is made meanwhile
+
+
+def test_an_earlier_value_does_not_open_as_a_later_one() -> None:
+    sealer = vault()
+    earlier, later = sealer.seal(PIN, context=CONTEXT), sealer.seal(PIN, context=CONTEXT)
+    assert earlier.version != later.version
+    with pytest.raises(WrongKey):
+        sealer.open(replace(earlier, version=later.version), context=CONTEXT)
+    with pytest.raises(WrongKey):
+        sealer.open(replace(earlier, version=None), context=CONTEXT)
+
+
+def test_a_rotation_keeps_the_version() -> None:
+    old, new = new_master_key(), new_master_key()
+    sealed = vault(old).seal(PIN, context=CONTEXT)
+    rewrapped = vault(new, old).rewrap(sealed, context=CONTEXT)
+    assert rewrapped.version == sealed.version
+    assert vault(new).open(rewrapped, context=CONTEXT) == PIN
+
+
+def test_a_key_that_a_rotation_has_made_meanwhile_is_read() -> None:
+    old, new = new_master_key(), new_master_key()
+    rotated = vault(new, old).rewrap(vault(old).seal(PIN, context=CONTEXT), context=CONTEXT)
+    worker = Vault(MasterKeys(old), lambda: MasterKeys(new, (old,)))
+    assert worker.open(rotated, context=CONTEXT) == PIN
+    assert worker.key_id == Vault(MasterKeys(new)).key_id
