@@ -11,6 +11,7 @@ from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from flows.run_wave import number_task_runner
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.notices import PeopleTeller
 from migration.waves.senders import keep_senders_informed
 from migration.waves.watch import Look, look_at_standing
 
@@ -34,6 +35,7 @@ async def sweep(
         due = await numbers_to_sweep(app)
         looked = await look_at_standing(app)
         await destroy_what_is_due(app)
+        await PeopleTeller(app).finish()
         stopped = sum(look is Look.STOPPED for look in looked.values())
         found = f"; {stopped} that stood still have stopped serving" if stopped else ""
         if not due:

@@ -243,6 +243,7 @@ class MigrationTable(Base):
     lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
+    signup_ends_at: Mapped[datetime | None]  # until then a new number may register without another Embedded Signup
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     moving_until: Mapped[datetime | None]  # until then it takes one of its wave's slots, also between its steps
@@ -532,3 +533,59 @@ class ImportTable(Base):
     touched_at: Mapped[datetime]  # by the import, with each batch
 
     __table_args__ = (CheckConstraint("state IN ('staging', 'dropped', 'done')", name="state_known"),)
+
+
+class CauseTable(Base):
+    """Something that a person has to know of: one row from when it is found until it is over."""
+
+    __tablename__ = "causes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(300))
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(Text)
+    lines: Mapped[list[str]] = mapped_column(JSON)  # one for each number that it concerns
+    opened_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None] = mapped_column(String(100))
+
+    __table_args__ = (
+        Index(
+            "uq_causes_one_open_per_key",
+            "key",
+            unique=True,
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+
+class NoticeTable(Base):
+    """A message about a cause to one target, kept until the target has taken it."""
+
+    __tablename__ = "notices"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    cause_pk: Mapped[int] = mapped_column(ForeignKey("causes.id"))
+    target: Mapped[str] = mapped_column(String(40))
+    place: Mapped[int]  # among the messages about this cause to this target, from 0
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(Text)
+    lines: Mapped[list[str]] = mapped_column(JSON)
+    made_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[datetime]  # not before; whoever tries sets it to later first, so that nobody else tries meanwhile
+    error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        UniqueConstraint("cause_pk", "target", "place", name="uq_notices_cause_pk_target_place"),
+        CheckConstraint("kind IN ('opened', 'changed', 'reminder', 'resolved')", name="kind_known"),
+        Index(
+            "ix_notices_unsent",
+            "try_at",
+            sqlite_where=text("sent_at IS NULL"),
+            postgresql_where=text("sent_at IS NULL"),
+        ),
+    )

@@ -114,6 +114,7 @@ class Position:
     dark_until: datetime | None = None
     seen_at: datetime | None = None
     outage_at_least: float | None = None
+    signup_ends_at: datetime | None = None  # of a new number: until then it may register without another signup
     home: str = ""  # identity of the home and mark of its epoch: announcements name it
 
 
@@ -163,6 +164,7 @@ class WaveRow:
     numbers: int
     canary: tuple[str, ...] = ()  # references, low volume first
     on_hold: int = 0  # numbers that have not crossed and that a hold of their own keeps from it
+    last_end: datetime | None = None  # when the last of its numbers that have ended did so
 
 
 @dataclass(frozen=True, slots=True)

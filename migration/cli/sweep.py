@@ -19,6 +19,7 @@ from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text, stopped_by_itself
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.notices import PeopleTeller
 from migration.waves.senders import keep_senders_informed
 from migration.waves.watch import look_at_standing
 from state.enums import Status
@@ -52,6 +53,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         if not dry_run and not app.stop.requested:
             await look_at_standing(app)
             await destroy_what_is_due(app)
+            await PeopleTeller(app).finish()
         after = before if dry_run else await _read_positions(app, due)
         now, stopped = await app.queries.now(), app.stop.requested
         paused = await app.queries.positions.paused()

@@ -73,6 +73,7 @@ VERBS = {
         "sweep",
         "Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone.",
     ),
+    "notify": Verb("notify", "notify", "List what people have to know now, try the targets, or take a cause over."),
     "fact": Verb("fact", "fact", "List field facts, or state one. It counts from now on, for every number."),
     "backup": Verb(
         "backup",

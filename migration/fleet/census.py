@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -12,11 +12,12 @@ from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_reading import Reading
 from migration.engine.barrier import concerns_every_number, log_unexpected, reason_of
-from migration.engine.itineraries import itinerary_named
+from migration.engine.itineraries import ItineraryName, itinerary_named
 from migration.errors import MigrationError, Rejected, Transient
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
 from migration.scrubbing.masking import masked
+from migration.steps.register import EMBEDDED_SIGNUP_DAYS
 from state.enums import Side
 from state.ledger.ledger import Ledger
 from state.phone_spelling import is_same_number
@@ -134,6 +135,7 @@ class Census:
             dark_since=self._now() if choice.dark_on_arrival else None,
             service=self._service(choice, begun),
             by=by,
+            signup_ends_at=_signup_ends_at(choice, readings),
         )
         return CensusResult(number.ref, number.e164, choice, migration_id, onprem)
 
@@ -158,3 +160,10 @@ class Census:
         except MigrationError:
             return False
         return True
+
+
+def _signup_ends_at(choice: ItineraryChoice, readings: NumberReadings) -> datetime | None:
+    onboarded = readings.cloud.last_onboarded_time
+    if choice.itinerary is not ItineraryName.ONBOARD or not isinstance(onboarded, datetime):
+        return None
+    return onboarded + timedelta(days=EMBEDDED_SIGNUP_DAYS)

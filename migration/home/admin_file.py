@@ -1,11 +1,13 @@
 """The admin file: credential profiles, commands, hooks and the smoke message. TOML, in the home folder."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -13,6 +15,7 @@ from migration.clients.addresses import check_hook_address
 from migration.clients.certificates import Authority, Trust, pin_in_usual_form, pin_of
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
+from migration.notify.targets import CauseKind, QuietHours, Target
 from migration.scrubbing.texts import remember
 from migration.settings import without_prefix
 from state.ledger.shredding import KeepFor
@@ -107,6 +110,58 @@ class RetentionSettings(_AdminTable):
         return KeepFor(timedelta(days=self.backups_days), timedelta(days=self.superseded_days))
 
 
+class NotifySettings(_AdminTable):
+    """One target of messages: any address of Apprise, https://appriseit.com/services/"""
+
+    url: SecretStr | SecretSource
+    kinds: frozenset[CauseKind] = frozenset(CauseKind)
+    after_min: float = Field(default=0, ge=0, le=10_080)
+    repeat_min: float = Field(default=60, ge=0, le=10_080)  # 0: no reminders
+    quiet: str | None = None  # as "22:00-07:00"
+    time_zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _check_hours(self) -> "NotifySettings":
+        self.quiet_hours()
+        return self
+
+    def quiet_hours(self) -> QuietHours | None:
+        """Raises ValueError, which says what is wrong."""
+        try:
+            zone = ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone {self.time_zone!r}; give one as Europe/Berlin") from None
+        if self.quiet is None:
+            return None
+        times = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", self.quiet)
+        if times is None:
+            raise ValueError('give quiet hours as "22:00-07:00"')
+        start, end = time(int(times[1]), int(times[2])), time(int(times[3]), int(times[4]))
+        return QuietHours(start, end, zone)
+
+    def target(self, folder: Path) -> Target:
+        """Raises BadSetting where its address cannot be read."""
+        url = self.url if isinstance(self.url, SecretStr) else self.url.read("notify", folder)
+        return Target(
+            url,
+            self.kinds,
+            timedelta(minutes=self.after_min),
+            timedelta(minutes=self.repeat_min) if self.repeat_min else None,
+            self.quiet_hours(),
+        )
+
+
+class HeartbeatSettings(_AdminTable):
+    """An address that is asked as long as something of ours runs: a service outside calls a person when it stops."""
+
+    url: SecretStr | SecretSource
+    every_min: float = Field(default=1, gt=0, le=1440)
+
+    def address(self, folder: Path) -> SecretStr:
+        """Raises BadSetting where it cannot be read."""
+        return self.url if isinstance(self.url, SecretStr) else self.url.read("heartbeat", folder)
+
+
 class AdminSettings(_AdminTable):
     """The admin file. `key_command` prints the master key: `migration.vault.key_command` runs it."""
 
@@ -118,6 +173,8 @@ class AdminSettings(_AdminTable):
     certificates: Mapping[str, AuthoritySettings] = {}
     smoke: SmokeSettings = SmokeSettings()
     retention: RetentionSettings = RetentionSettings()
+    notify: tuple[NotifySettings, ...] = ()
+    heartbeat: HeartbeatSettings | None = None
 
     @model_validator(mode="after")
     def _check_names(self) -> "AdminSettings":

@@ -14,6 +14,7 @@ from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.steps.outcomes import Held
+from migration.waves.notices import PeopleTeller
 from migration.waves.senders import SenderKeeper, keep_senders_informed
 from migration.waves.watch import Watch
 from state.enums import WaveState
@@ -85,6 +86,7 @@ class WaveLoop:
         self._idle_since: datetime | None = None
         self._senders = SenderKeeper(app)
         self._watch = Watch(app)
+        self._people = PeopleTeller(app)
 
     async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
@@ -98,6 +100,7 @@ class WaveLoop:
                     await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
                 self._senders.begin_pass()
                 self._watch.begin_pass(selection.wave_part, selection.includes)
+                self._people.begin_pass()
                 await self._begin_due(selection)
                 if tick is not None:
                     await tick()
@@ -111,6 +114,7 @@ class WaveLoop:
                 await self._senders.finish()
                 await keep_senders_informed(self._app)  # also of those whose number ended just now
                 await self._app.ledger.waves.finish()
+                await self._people.finish()
 
     async def _begin_due(self, selection: NumberSelection) -> None:
         slots = self._concurrency - len(self._running)
@@ -192,6 +196,7 @@ class WaveLoop:
     async def _wait_for_running(self) -> None:
         while self._running:
             self._senders.begin_pass()
+            self._people.begin_pass()
             done, _ = await asyncio.wait(self._running.values(), timeout=SWEEP_EVERY.total_seconds())
             for migration_id in [number for number, task in self._running.items() if task in done]:
                 task = self._running.pop(migration_id)

@@ -11,6 +11,7 @@ from state.ledger.fleet_import import FleetImport
 from state.ledger.leases import Leases
 from state.ledger.migrations import Migrations
 from state.ledger.moves import Moves
+from state.ledger.notices import Notices
 from state.ledger.operator_changes import OperatorChanges
 from state.ledger.operator_inputs import OperatorInputs
 from state.ledger.profiles import Profiles
@@ -44,4 +45,5 @@ class Ledger:
         self.service = ServiceRecord(engine, clock)
         self.shredding = Shredding(engine, clock)
         self.terms = Terms(engine, clock)
+        self.notices = Notices(engine, clock)
         self.operator_inputs = OperatorInputs(engine, clock)

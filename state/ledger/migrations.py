@@ -36,6 +36,7 @@ class Migrations:
         in_wave: bool = True,
         after: int | None = None,
         by: str | None = None,
+        signup_ends_at: datetime | None = None,
     ) -> int:
         """Begin a migration at step `first`, in the wave that the number was imported for. Returns its id.
 
@@ -69,6 +70,7 @@ class Migrations:
                 side_read_at=now,
                 read_epoch=gates.this_epoch(),
                 dark_since=dark_since,
+                signup_ends_at=signup_ends_at,
                 created_at=now,
                 **(service or Service()).columns(),
             )

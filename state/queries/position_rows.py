@@ -74,6 +74,7 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             migration.waiting_until,
             migration.waiting_on,
             migration.reason,
+            migration.signup_ends_at,
             migration.runbook,
             migration.tries,
             migration.spend_reserve,

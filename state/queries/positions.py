@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
-from state.enums import Status
+from state.enums import Party, Status
 from state.errors import NotFound, NotMigrated
 from state.models import MigrationTable, NumberTable, WaveTable
 from state.naming import possible_names
@@ -70,6 +70,26 @@ class PositionQueries:
     async def paused(self) -> tuple[Position, ...]:
         """Every migration, ended ones too, whose senders were told to pause and have not confirmed that they go on."""
         query = select_positions().where(MigrationTable.paused_at.is_not(None)).order_by(MigrationTable.id)
+        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+
+    async def needing_attention(self, limit: int = 5_000) -> tuple[Position, ...]:
+        """Live migrations of which a person may have to know: dark, blocked, held, waiting for a person or for nobody.
+
+        What may be dark comes first.
+        """
+        migration, now = MigrationTable, self._reader.clock.now()
+        dark = or_(migration.dark_by_us.is_(True), migration.crossed_at.is_not(None))
+        for_people = migration.status.in_([Status.BLOCKED, Status.HELD]) | migration.waiting_on.in_(
+            [Party.CUSTOMER, Party.OPERATOR]
+        )
+        left = and_(migration.lease_holder.is_not(None), migration.lease_until < now)
+        signup = and_(migration.signup_ends_at.is_not(None), migration.crossed_at.is_(None))
+        query = (
+            select_positions()
+            .where(migration.ended_at.is_(None), or_(dark, for_people, left, signup))
+            .order_by(migration.dark_by_us.desc(), migration.id)
+            .limit(limit)
+        )
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
     async def progress(self, *, wave: str | None = None, only: Collection[int] | None = None) -> WaveProgress:

@@ -9,6 +9,7 @@ from state.queries.calls import CallQueries
 from state.queries.due import DueQueries
 from state.queries.fleet import FleetQueries
 from state.queries.gate import GateQueries
+from state.queries.notices import NoticeQueries
 from state.queries.positions import PositionQueries
 from state.queries.reader import Reader
 from state.queries.records import RecordQueries
@@ -31,6 +32,7 @@ class Queries:
         self.calls = CallQueries(reader)
         self.waves = WaveQueries(reader)
         self.secrets = SecretQueries(reader)
+        self.notices = NoticeQueries(reader)
         self._reader = reader
 
     async def now(self) -> datetime:

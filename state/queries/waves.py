@@ -31,7 +31,14 @@ class WaveQueries:
             .correlate(WaveTable)
             .scalar_subquery()
         )
-        query = select(WaveTable.__table__, numbers.label("numbers"), held.label("on_hold")).order_by(WaveTable.id)
+        last_end = (
+            select(func.max(MigrationTable.ended_at))
+            .where(MigrationTable.wave_pk == WaveTable.id)
+            .correlate(WaveTable)
+            .scalar_subquery()
+        )
+        counts = (numbers.label("numbers"), held.label("on_hold"), last_end.label("last_end"))
+        query = select(WaveTable.__table__, *counts).order_by(WaveTable.id)
         rows = await self._reader.rows(query)
         canaries = await self._canaries()
         return tuple(

@@ -1,0 +1,28 @@
+"""When a target is told of a cause: at first, of more numbers, again while nobody has taken it over, of its end."""
+
+from datetime import datetime, timedelta
+
+from migration.notify.targets import CauseKind, Target
+from state.notices import CauseRow, NoticeKind, NoticeRow
+
+# Numbers that join a cause one by one make one message, except those that are dark.
+BETWEEN_CHANGES = timedelta(minutes=5)
+
+
+def next_notice(cause: CauseRow, target: Target, last: NoticeRow | None, now: datetime) -> NoticeKind | None:
+    """What `target` has to be told now. `last`: its last message about this cause."""
+    kind = CauseKind(cause.kind)
+    if kind not in target.kinds or (last is not None and last.kind is NoticeKind.RESOLVED):
+        return None
+    if target.quiet is not None and target.quiet.include(now) and kind is not CauseKind.DARK:
+        return None
+    if cause.resolved_at is not None:
+        return NoticeKind.RESOLVED if last is not None and kind is not CauseKind.FINISHED else None
+    if last is None:
+        waits = target.after and (cause.acknowledged_at is not None or now - cause.opened_at < target.after)
+        return None if waits else NoticeKind.OPENED
+    more = not set(cause.lines) <= set(last.lines)
+    if more and (kind is CauseKind.DARK or now - last.made_at >= BETWEEN_CHANGES):
+        return NoticeKind.CHANGED
+    again = target.repeat is not None and now - last.made_at >= target.repeat
+    return NoticeKind.REMINDER if again and cause.acknowledged_at is None else None

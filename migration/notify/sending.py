@@ -1,0 +1,58 @@
+"""Sends one message through Apprise. What a target is told holds no secret; its address is one."""
+
+import asyncio
+import logging
+from typing import Any
+
+from migration.errors import MigrationError
+from migration.notify.targets import Target
+from migration.scrubbing.texts import once_more, remember
+
+# Apprise gives each connection and each answer four seconds; some targets are several calls.
+SEND_WITHIN_S = 30.0
+MOST_LINES = 20
+
+
+class NotTaken(MigrationError):
+    """The target did not take the message."""
+
+
+def body_of(lines: tuple[str, ...], cause_id: int | None) -> str:
+    """The text of a message: one line a number, and how a person takes the cause over."""
+    shown = list(lines[:MOST_LINES])
+    if len(lines) > MOST_LINES:
+        shown.append(f"and {len(lines) - MOST_LINES} more; see `cutover status`")
+    if cause_id is not None:
+        shown.append(f"To stop reminders: `cutover notify --take-over {cause_id}`")
+    return "\n".join(shown) or "See `cutover status`."
+
+
+async def send(target: Target, title: str, body: str, *, urgent: bool) -> None:
+    """Raises NotTaken with why, scrubbed. It may have arrived nevertheless: a message is sent at least once."""
+    remember(target.url)
+    try:
+        async with asyncio.timeout(SEND_WITHIN_S):
+            error = await asyncio.to_thread(_notify, target.url.get_secret_value(), title, body, urgent)
+    except TimeoutError:
+        raise NotTaken(f"{target.shown} did not answer within {SEND_WITHIN_S:.0f} s") from None
+    except Exception as exc:
+        raise NotTaken(f"{target.shown}: {type(exc).__name__}") from exc
+    if error is not None:
+        raise NotTaken(f"{target.shown}: {once_more(error, 300)}")
+
+
+def _notify(url: str, title: str, body: str, urgent: bool) -> str | None:
+    """In a thread of its own: Apprise waits for its targets. Returns why it was not taken."""
+    import apprise  # noqa: PLC0415 - it and requests cost every start, and there is rarely something to tell
+
+    # It logs what its targets answer, with their addresses; that belongs into the error, and there it is scrubbed.
+    with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
+        apprise.logger.propagate = False
+        told: Any = apprise.Apprise(asset=apprise.AppriseAsset(app_id="cutover", async_mode=False))
+        if not told.add(url):
+            return "Apprise does not know such an address"
+        kind = apprise.NotifyType.FAILURE if urgent else apprise.NotifyType.INFO
+        if told.notify(title=title, body=body, notify_type=kind, body_format=apprise.NotifyFormat.TEXT):
+            return None
+        written = " ".join(log.getvalue().split())
+    return written or "it did not take the message"

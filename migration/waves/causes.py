@@ -1,0 +1,118 @@
+"""What a person has to know of, found in our own record: no far side is asked, nothing is changed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from migration.notify.targets import CauseKind
+from migration.scrubbing.masking import masked
+from state.enums import Party, Status, WaveState
+from state.notices import FoundCause
+from state.rows import Position, WaveRow
+
+# A cutover that goes well is dark for less: nobody is woken for it.
+DARK_BY_DESIGN = timedelta(seconds=60)
+CODE_ENDS_WITHIN = timedelta(minutes=3)
+WINDOW_ENDS_WITHIN = timedelta(minutes=30)
+SIGNUP_ENDS_WITHIN = timedelta(days=2)
+FINISHED_FOR = timedelta(days=1)  # a target that is named later is not told of all waves there ever were
+CODE_STEPS = ("verify_code", "verify_code_onprem")
+
+
+def find_causes(
+    positions: Sequence[Position], waves: Sequence[WaveRow], halted: Iterable[Mapping[str, Any]], now: datetime
+) -> tuple[FoundCause, ...]:
+    """`positions`: those of `needing_attention`; `halted`: credential profiles with `name` and `halted_because`."""
+    groups: dict[tuple[str, CauseKind, str], list[Position]] = defaultdict(list)
+    for position in positions:
+        for kind, scope, title in _of_number(position, now):
+            groups[scope, kind, title].append(position)
+    found = [
+        FoundCause(f"{kind}:{scope}", kind, _counted(title, numbers), tuple(_line(one, now) for one in numbers))
+        for (scope, kind, title), numbers in groups.items()
+    ]
+    found += [cause for wave in waves for cause in _of_wave(wave, now)]
+    for profile in halted:
+        title = f"credential profile {profile['name']} is halted: {profile['halted_because']}"
+        found.append(FoundCause(f"halted:profile:{profile['name']}", CauseKind.HALTED, title))
+    return tuple(found)
+
+
+def _of_number(position: Position, now: datetime) -> Iterable[tuple[CauseKind, str, str]]:
+    """Kind, what makes one cause of several numbers, and the title, in which `#` stands for how many they are."""
+    wave = position.wave or "no wave"
+    if _is_dark(position, now):
+        yield CauseKind.DARK, wave, f"# dark, on neither side ({wave})"
+    if position.status is Status.BLOCKED:
+        page = position.runbook or "no page"
+        yield CauseKind.BLOCKED, f"{page}:{wave}", f"# blocked ({wave}): see {page}"
+    elif position.status is Status.HELD and position.wave_state != WaveState.HALTED:
+        yield CauseKind.HELD, wave, f"# held at the gate ({wave})"
+    elif _waits_for_code(position, now):
+        yield CauseKind.CODE, position.customer, f"{position.customer} has to read out the code of #"
+        if position.waiting_until is not None and position.waiting_until - now <= CODE_ENDS_WITHIN:
+            title = f"the codes of # of {position.customer} expire within {_minutes(CODE_ENDS_WITHIN)}"
+            yield CauseKind.CODE_EXPIRING, position.customer, title
+    if position.status is Status.RUNNING and _worker_is_gone(position, now):
+        yield CauseKind.WORKER_GONE, wave, f"a worker has gone and left #, ({wave}); `cutover sweep` goes on"
+    ends_at = position.signup_ends_at
+    if ends_at is not None and position.crossed_at is None and ends_at - now <= SIGNUP_ENDS_WITHIN:
+        yield CauseKind.SIGNUP_ENDING, position.customer, f"Embedded Signup of # of {position.customer} ends"
+
+
+def _is_dark(position: Position, now: datetime) -> bool:
+    """Dark by us for longer than a cutover needs, or with nobody who goes on by himself."""
+    if not position.dark_by_us:
+        return False
+    stands = position.status in (Status.BLOCKED, Status.HELD) or _worker_is_gone(position, now)
+    return stands or position.dark_since is None or now - position.dark_since >= DARK_BY_DESIGN
+
+
+def _worker_is_gone(position: Position, now: datetime) -> bool:
+    lease_over = position.lease_until is None or position.lease_until <= now
+    return position.status is Status.RUNNING and (lease_over or position.worker_gone)
+
+
+def _waits_for_code(position: Position, now: datetime) -> bool:
+    waits = position.status is Status.WAITING and position.waiting_on is Party.CUSTOMER
+    return waits and position.next_step in CODE_STEPS and (position.waiting_until or now) >= now
+
+
+def _of_wave(wave: WaveRow, now: datetime) -> Iterable[FoundCause]:
+    if wave.state is WaveState.HALTED:
+        yield FoundCause(f"halted:wave:{wave.id}", CauseKind.HALTED, f"wave {wave.name} is halted: {wave.because}")
+    if wave.state is WaveState.DONE and wave.last_end is not None and now - wave.last_end <= FINISHED_FOR:
+        title = f"wave {wave.name} has ended: {wave.numbers} numbers; `cutover status` shows how"
+        yield FoundCause(f"finished:wave:{wave.id}", CauseKind.FINISHED, title)
+    live = wave.state in (WaveState.RUNNING, WaveState.HELD, WaveState.HALTED)
+    if live and wave.window_end is not None and timedelta() < wave.window_end - now <= WINDOW_ENDS_WITHIN:
+        title = f"the window of wave {wave.name} ends at {wave.window_end:%Y-%m-%d %H:%M} UTC, and it has numbers left"
+        yield FoundCause(f"window_ending:wave:{wave.id}", CauseKind.WINDOW_ENDING, title)
+
+
+def _counted(title: str, numbers: Sequence[Position]) -> str:
+    return title.replace("#", numbers[0].ref if len(numbers) == 1 else f"{len(numbers)} numbers")
+
+
+def _line(position: Position, now: datetime) -> str:
+    """A sentence about one number: who, where, why, and what to type. It changes only with its state, not with time."""
+    since = f", dark since {position.dark_since:%H:%M:%S} UTC" if position.dark_by_us and position.dark_since else ""
+    until = f" until {position.waiting_until:%H:%M} UTC" if position.waiting_until and position.waiting_on else ""
+    why = f": {position.reason}" if position.reason and position.status is not Status.RUNNING else ""
+    if _worker_is_gone(position, now):
+        why, until = ": its worker has gone", ""
+    who = f"{position.ref} ({masked(position.e164)}) of {position.customer}"
+    return f"{who}: {position.status} at {position.next_step}{until}{since}{why}. Next: {_next(position)}"
+
+
+def _next(position: Position) -> str:
+    if position.status is Status.BLOCKED and position.runbook:
+        return f"cutover runbook {position.runbook.removeprefix('runbooks/').removesuffix('.md')} {position.ref}"
+    if position.status is Status.WAITING and position.next_step in CODE_STEPS:
+        return f"cutover enter-code {position.ref}"
+    return f"cutover show {position.ref}"
+
+
+def _minutes(time: timedelta) -> str:
+    return f"{time.total_seconds() / 60:.0f} min"
