@@ -39,6 +39,10 @@ ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env =
 # [certificates.house]
 # file = "house-ca.pem"
 
+# Who is told of dark and blocked numbers, codes and halts: any address of Apprise. docs/notifications.md has the kinds.
+# [[notify]]
+# url = { file = "duty-url" }
+
 # The message that proves that a number can send: an approved template without parameters.
 [smoke]
 template = "hello_world"

@@ -111,4 +111,3 @@ async def _take_over(cause_id: int, by: str, as_json: bool) -> int:
     else:
         print_line(f"cause {cause_id} is yours, {by}: no reminders about it until it is over")
     return ExitCode.DONE
-

@@ -1,7 +1,6 @@
 """Sends one message through Apprise. What a target is told holds no secret; its address is one."""
 
 import asyncio
-import logging
 from typing import Any
 
 from migration.errors import MigrationError
@@ -45,14 +44,12 @@ def _notify(url: str, title: str, body: str, urgent: bool) -> str | None:
     """In a thread of its own: Apprise waits for its targets. Returns why it was not taken."""
     import apprise  # noqa: PLC0415 - it and requests cost every start, and there is rarely something to tell
 
-    # It logs what its targets answer, with their addresses; that belongs into the error, and there it is scrubbed.
-    with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
-        apprise.logger.propagate = False
-        told: Any = apprise.Apprise(asset=apprise.AppriseAsset(app_id="cutover", async_mode=False))
-        if not told.add(url):
-            return "Apprise does not know such an address"
-        kind = apprise.NotifyType.FAILURE if urgent else apprise.NotifyType.INFO
-        if told.notify(title=title, body=body, notify_type=kind, body_format=apprise.NotifyFormat.TEXT):
-            return None
-        written = " ".join(log.getvalue().split())
-    return written or "it did not take the message"
+    told: Any = apprise.Apprise(asset=apprise.AppriseAsset(app_id="cutover", async_mode=False))
+    if not told.add(url):
+        return "Apprise does not know such an address"
+    kind = apprise.NotifyType.FAILURE if urgent else apprise.NotifyType.INFO
+    result = told.notify(title=title, body=body, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
+    if result:
+        return None
+    written = [entry.message for service in result for attempt in service for entry in attempt.logs]
+    return " ".join(written) or "it did not take the message"

@@ -29,7 +29,7 @@ def find_causes(
         for kind, scope, title in _of_number(position, now):
             groups[scope, kind, title].append(position)
     found = [
-        FoundCause(f"{kind}:{scope}", kind, _counted(title, numbers), tuple(_line(one, now) for one in numbers))
+        FoundCause(f"{kind}:{scope}"[:300], kind, _counted(title, numbers), tuple(_line(one, now) for one in numbers))
         for (scope, kind, title), numbers in groups.items()
     ]
     found += [cause for wave in waves for cause in _of_wave(wave, now)]

@@ -1,0 +1,95 @@
+"""What in our record becomes a cause, and what does not."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from migration.waves.causes import find_causes
+from state.enums import Party, Side, Status, WaveState
+from state.rows import Position, WaveRow
+from tests.harness.hand_made_number import NOW, POSITION
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+DARK = replace(POSITION, side=Side.NEITHER, dark_by_us=True, dark_since=NOW - MINUTE, status=Status.WAITING)
+CODE = replace(
+    POSITION,
+    status=Status.WAITING,
+    waiting_on=Party.CUSTOMER,
+    next_step="verify_code",
+    waiting_until=NOW + 9 * MINUTE,
+)
+LEFT: dict[str, Any] = {"status": Status.RUNNING, "lease_holder": "w:1", "lease_until": NOW - SECOND}
+WAVE = WaveRow(7, "night", WaveState.RUNNING, "all", NOW, NOW + 60 * MINUTE, "UTC", 0, 10, None, None, None, 12)
+
+
+def kinds(*positions: Position, waves: tuple[WaveRow, ...] = (), halted: tuple[Any, ...] = ()) -> list[str]:
+    return sorted(cause.kind for cause in find_causes(positions, waves, halted, NOW))
+
+
+@pytest.mark.parametrize(
+    ("position", "found"),
+    [
+        (POSITION, []),
+        (DARK, ["dark"]),
+        (replace(DARK, dark_since=NOW - MINUTE + SECOND), []),  # a cutover that goes well
+        (replace(DARK, dark_by_us=False), []),
+        (replace(DARK, dark_since=NOW, status=Status.BLOCKED, runbook="runbooks/x.md"), ["blocked", "dark"]),
+        (replace(DARK, dark_since=NOW, status=Status.HELD), ["dark", "held"]),
+        (replace(DARK, dark_since=NOW, **LEFT), ["dark", "worker_gone"]),
+        (replace(POSITION, **LEFT), ["worker_gone"]),
+        (replace(POSITION, **LEFT | {"lease_until": NOW + MINUTE}), []),
+        (replace(POSITION, **LEFT | {"lease_until": NOW + MINUTE}, worker_gone=True), ["worker_gone"]),
+        (replace(POSITION, status=Status.BLOCKED, runbook="runbooks/x.md"), ["blocked"]),
+        (replace(POSITION, status=Status.HELD), ["held"]),
+        (replace(POSITION, status=Status.HELD, wave_state=WaveState.HALTED), []),  # the wave's own cause says it
+        (CODE, ["code"]),
+        (replace(CODE, waiting_until=NOW + 3 * MINUTE), ["code", "code_expiring"]),
+        (replace(CODE, waiting_until=NOW - SECOND), []),
+        (replace(CODE, waiting_on=Party.META), []),
+        (replace(POSITION, signup_ends_at=NOW + timedelta(days=2)), ["signup_ending"]),
+        (replace(POSITION, signup_ends_at=NOW + timedelta(days=2, seconds=1)), []),
+        (replace(POSITION, signup_ends_at=NOW, crossed_at=NOW), []),
+    ],
+)
+def test_a_number(position: Position, found: list[str]) -> None:
+    assert kinds(position) == found
+
+
+@pytest.mark.parametrize(
+    ("wave", "found"),
+    [
+        (WAVE, []),
+        (replace(WAVE, state=WaveState.HALTED, because="3 of 10 failed"), ["halted"]),
+        (replace(WAVE, window_end=NOW + 30 * MINUTE), ["window_ending"]),
+        (replace(WAVE, window_end=NOW + 30 * MINUTE, state=WaveState.PLANNED), []),
+        (replace(WAVE, window_end=NOW), []),
+        (replace(WAVE, state=WaveState.DONE, last_end=NOW), ["finished"]),
+        (replace(WAVE, state=WaveState.DONE, last_end=NOW - timedelta(days=2)), []),
+    ],
+)
+def test_a_wave(wave: WaveRow, found: list[str]) -> None:
+    assert kinds(waves=(wave,)) == found
+
+
+def test_a_profile_that_is_halted() -> None:
+    assert kinds(halted=({"name": "acme", "halted_because": "code 190"},)) == ["halted"]
+
+
+def test_one_message_a_cause_with_the_numbers_in_it() -> None:
+    blocked = [
+        replace(POSITION, migration_id=n, ref=f"N-{n:04}", status=Status.BLOCKED, runbook="runbooks/x.md", reason="no")
+        for n in (1, 2, 3)
+    ]
+    other = replace(blocked[0], ref="N-0009", runbook="runbooks/y.md")
+    first, second = find_causes([*blocked, other], (), (), NOW)
+    assert first.title == "3 numbers blocked (no wave): see runbooks/x.md"
+    assert [line.split(" (")[0] for line in first.lines] == ["N-0001", "N-0002", "N-0003"]
+    assert all("cutover runbook x N-000" in line and POSITION.e164 not in line for line in first.lines)
+    assert second.title == "N-0009 blocked (no wave): see runbooks/y.md"
+
+
+def test_its_words_change_with_its_state_and_not_with_time() -> None:
+    later = find_causes([DARK], (), (), NOW + MINUTE)
+    assert later == find_causes([DARK], (), (), NOW)
