@@ -10,8 +10,8 @@ from migration.cli.output import print_error, print_json, print_line, print_tabl
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name
 from migration.errors import MigrationError
+from migration.notify.notify_targets import CauseKind, Target
 from migration.notify.sending import send
-from migration.notify.targets import CauseKind, Target
 from migration.runtime.concurrency import gather_all
 from migration.waves.notices import targets_of
 

@@ -15,7 +15,7 @@ from migration.clients.addresses import check_hook_address
 from migration.clients.certificates import Authority, Trust, pin_in_usual_form, pin_of
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
-from migration.notify.targets import CauseKind, QuietHours, Target
+from migration.notify.notify_targets import CauseKind, QuietHours, Target
 from migration.scrubbing.texts import remember
 from migration.settings import without_prefix
 from state.ledger.shredding import KeepFor

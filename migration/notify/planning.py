@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from migration.notify.targets import CauseKind, Target
+from migration.notify.notify_targets import CauseKind, Target
 from state.notices import CauseRow, NoticeKind, NoticeRow
 
 # Numbers that join a cause one by one make one message, except those that are dark.

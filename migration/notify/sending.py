@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from migration.errors import MigrationError
-from migration.notify.targets import Target
+from migration.notify.notify_targets import Target
 from migration.scrubbing.texts import once_more, remember
 
 # Apprise gives each connection and each answer four seconds; some targets are several calls.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from migration.notify.targets import CauseKind
+from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
 from state.enums import Party, Status, WaveState
 from state.notices import FoundCause

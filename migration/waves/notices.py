@@ -11,9 +11,9 @@ from functools import partial
 
 from migration.app import App
 from migration.errors import MigrationError
+from migration.notify.notify_targets import CauseKind, Target
 from migration.notify.planning import next_notice
 from migration.notify.sending import body_of, send
-from migration.notify.targets import CauseKind, Target
 from migration.runtime.concurrency import gather_all
 from migration.runtime.log import get_logger
 from migration.waves.causes import find_causes

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
+from migration.notify.notify_targets import CauseKind, QuietHours, Target
 from migration.notify.planning import BETWEEN_CHANGES, next_notice
-from migration.notify.targets import CauseKind, QuietHours, Target
 from state.notices import CauseRow, NoticeKind, NoticeRow
 from tests.harness.hand_made_number import NOW
 
