@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCol
 from migration.app import App
 from migration.operations.service_wording import outage_text, side_text
 from migration.operations.wording import current_status, next_command, number_label, reason_text
-from migration.scrubbing.texts import once_more
+from migration.scrubbing.rendering import for_markdown
 
 PROGRESS_EVERY_S = 5.0
 
@@ -76,7 +76,7 @@ class WaveArtifacts:
 
     async def _write_progress(self, ended: int, total: int) -> None:
         percent = 100.0 * ended / total if total else 100.0
-        description = f"wave {self._wave}: {ended} of {total} numbers are at their end"
+        description = f"wave {for_markdown(self._wave)}: {ended} of {total} numbers are at their end"
         async with get_client() as client:
             same_key = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[self._key]))
             existing = await client.read_latest_artifacts(artifact_filter=same_key)
@@ -94,12 +94,14 @@ class WaveArtifacts:
                 "side": side_text(position, now),
                 "status": current_status(position, now).value,
                 "outage": outage_text(position, now),
-                "why": once_more(reason_text(position, now) or ""),
-                "next command": next_command(position, now),
+                "why": for_markdown(reason_text(position, now) or ""),
+                "next command": for_markdown(next_command(position, now)),
             }
             for position in board
         ]
-        await acreate_table_artifact(rows, key=f"{self._key}-table", description=f"how wave {self._wave} stands")
+        await acreate_table_artifact(
+            rows, key=f"{self._key}-table", description=f"how wave {for_markdown(self._wave)} stands"
+        )
 
 
 def _progress_of(board: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import wraps
@@ -172,13 +172,13 @@ def check_parameters(problem: str | None) -> None:
         raise OperationRefused(problem)
 
 
-async def overwrite_parameters(changes: dict[str, Any]) -> None:
-    """Replace parameters of this run in Prefect's record, so that what was typed does not stay there."""
+async def overwrite_parameters(without: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+    """Replace this run's parameters in Prefect's record by what `without` leaves of them."""
     run = getattr(get_run_context(), "flow_run", None)
     if run is None:
         return
     async with get_client() as client:
-        await client.update_flow_run(run.id, parameters={**run.parameters, **changes})
+        await client.update_flow_run(run.id, parameters=without(run.parameters))
 
 
 async def rename_run(name: str) -> None:

@@ -11,7 +11,7 @@ from flows.common import errors_as_failed_state, log_lines, open_flow_app
 from migration.operations.wording import number_label
 from migration.preflight.assessment import run_preflight
 from migration.preflight.check import Verdict
-from migration.scrubbing.texts import once_more
+from migration.scrubbing.rendering import for_markdown
 
 
 def _name() -> str:
@@ -37,14 +37,16 @@ async def preflight(wave: str = "") -> Any:
             "number": number_label(report.position),
             "check": result.check,
             "verdict": result.verdict.value,
-            "said": once_more(result.message),
+            "said": for_markdown(result.message),
             "runbook": result.runbook or "",
         }
         for report in reports
         for result in report.results
         if result.verdict is not Verdict.PASS or result.rollback is not None
     ]
-    await acreate_table_artifact(rows, key="preflight", description=f"preflight of {wave or 'every number'}")
+    await acreate_table_artifact(
+        rows, key="preflight", description=f"preflight of {for_markdown(wave or 'every number')}"
+    )
     failed = sum(1 for report in reports if report.verdict in (Verdict.FAIL, Verdict.NOT_LOOKED))
     message = f"{len(reports) - failed} of {len(reports)} numbers would go through"
     log_lines([message])

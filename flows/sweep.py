@@ -1,5 +1,6 @@
 """Scheduled every minute: continues numbers whose wait is over or whose worker is gone, if nobody else does."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.common import errors_as_failed_state, log_lines, open_flow_app
+from flows.enter_code import overwrite_typed_codes
 from flows.run_wave import number_task_runner
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
@@ -29,6 +31,8 @@ async def sweep(
         patience_s: Go on while a number comes due within so many seconds, from 0 to 600.
 
     """
+    with suppress(Exception):  # the next sweep tries it again; numbers do not wait for it
+        await overwrite_typed_codes()
     async with open_flow_app() as app:
         # A sweep begins neither a planned wave nor a number that is in no wave, and it opens no gate.
         await keep_senders_informed(app)

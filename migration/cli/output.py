@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from migration.scrubbing.characters import visible
-from migration.scrubbing.texts import once_more
+from migration.scrubbing.rendering import for_cell, for_json, for_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 # Longer cells may be folded; a reference, a step or a command to type never is.
 MAX_UNFOLDED_WIDTH = 40
-MAX_LINE = 4000
 BOLD, PLAIN = "\033[1m", "\033[0m"
 
 
@@ -40,14 +38,9 @@ def _write(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-def safe(text: str) -> str:
-    """Lines as they may be printed: without known secrets, full phone numbers and control characters."""
-    return "\n".join(once_more(line, MAX_LINE) for line in text.split("\n"))
-
-
 def print_line(text: str, *, as_json: bool = False) -> None:
-    """A line for a person. With `as_json` it goes to stderr, because stdout is for the document."""
-    _write(sys.stderr if as_json else sys.stdout, safe(text))
+    """One line for a person. With `as_json` it goes to stderr, because stdout is for the document."""
+    _write(sys.stderr if as_json else sys.stdout, for_terminal(text))
 
 
 def print_page(text: str) -> None:
@@ -56,29 +49,24 @@ def print_page(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """One line on stderr, as `safe` makes it. What cannot be printed, such as a line break in a name, is escaped."""
+    """One line on stderr. What cannot be printed, such as a line break in a name, is escaped."""
     escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    line = once_more(escaped, MAX_LINE)
+    line = for_terminal(escaped)
     if (record := RECORD.get()) is not None:
         record.errors.append(line)
     _write(sys.stderr, f"cutover: {line}")
 
 
-def print_json(document: Any, *, show_numbers: bool = False) -> None:
-    """The JSON document of a verb, on one line; each text in it as `safe` makes it, unless numbers were asked for."""
+def print_json(document: Any, *, show_numbers: bool = False, pages: Mapping[str, str] | None = None) -> None:
+    """The JSON document of a verb, on one line; each text in it as `for_json` makes it.
+
+    `pages`: texts of ours with line breaks, by key; they stay as they are.
+    """
     if (record := RECORD.get()) is not None:
         record.has_document = True
-    plain = json.loads(json.dumps(document, default=_json_value))
-    sys.stdout.write(json.dumps(plain if show_numbers else _safe_values(plain)) + "\n")
+    plain = for_json(json.loads(json.dumps(document, default=_json_value)), show_numbers=show_numbers)
+    sys.stdout.write(json.dumps(plain | dict(pages) if pages else plain) + "\n")
     sys.stdout.flush()
-
-
-def _safe_values(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {once_more(key, MAX_LINE): _safe_values(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_safe_values(item) for item in value]
-    return safe(value) if isinstance(value, str) else value
 
 
 def _json_value(value: Any) -> str:
@@ -93,7 +81,7 @@ def error_document(*, as_json: bool) -> Iterator[Callable[[int], None]]:
 
     def finish(exit_code: int) -> None:
         if as_json and exit_code != 0 and not record.has_document:
-            print_json({"error": "\n".join(record.errors), "exit_code": int(exit_code)})
+            print_json({"exit_code": int(exit_code)}, pages={"error": "\n".join(record.errors)})
 
     try:
         yield finish
@@ -108,20 +96,20 @@ def count_text(count: int, noun: str = "number") -> str:
 
 def print_fields(title: str, values: Mapping[str, object], *, show_numbers: bool = False) -> None:
     """Lines of `name  value`; empty values are left out."""
-    shown = visible if show_numbers else safe
     width = max((len(name) for name in values), default=0)
-    _write(sys.stdout, f"{BOLD}{shown(title)}{PLAIN}" if sys.stdout.isatty() else shown(title))
+    heading = for_cell(title, show_numbers=show_numbers)
+    _write(sys.stdout, f"{BOLD}{heading}{PLAIN}" if sys.stdout.isatty() else heading)
     for name, value in values.items():
         if value not in (None, ""):
-            _write(sys.stdout, shown(f"  {name:<{width}}  {value}"))
+            _write(sys.stdout, f"  {name:<{width}}  {for_cell(value, show_numbers=show_numbers)}")
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, show_numbers: bool = False
 ) -> None:
     """A table in a terminal that is wide enough, else one line per row."""
-    shown = visible if show_numbers else safe
-    rows = [[shown(cell) for cell in row] for row in rows]
+    rows = [[for_cell(cell, show_numbers=show_numbers) for cell in row] for row in rows]
+    title = for_cell(title, show_numbers=show_numbers)
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     if sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > room:
@@ -129,13 +117,17 @@ def print_table(
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    # As Text, because rich reads markup and emoji names in plain strings.
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column, overflow="fold", no_wrap=width <= MAX_UNFOLDED_WIDTH)
     for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table, markup=False)
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
 
 
 def _print_rows_unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
@@ -153,11 +145,11 @@ def progress_bar(label: str, *, as_json: bool) -> Iterator["Progress"]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn(label),
+        TextColumn(label, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:

@@ -1,7 +1,9 @@
 """`cutover runbook`: the pages that say what to do, filled in for a number."""
 
 import re
+import shlex
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +23,7 @@ from migration.operations.wording import (
     status_line,
     whose_move,
 )
+from migration.scrubbing.rendering import for_cell, for_markdown
 from state.errors import NotFound
 from state.rows import Position
 
@@ -68,10 +71,10 @@ async def _open(page: str, number: str | None, as_json: bool) -> int:
     if number is not None:
         async with open_cli_app(dry_run=True) as app:
             position, now = await app.queries.positions.find(number), await app.queries.now()
-        text = filled_in(text, position, now)
+        text = filled_in(text, position, now, for_markdown if sys.stdout.isatty() and not as_json else for_cell)
         document["number"] = number_document(position, now, False)
     if as_json:
-        print_json(document | {"text": text}, show_numbers=True)
+        print_json(document, show_numbers=True, pages={"text": text})
     else:
         _print_page(text)
     return ExitCode.DONE
@@ -87,15 +90,19 @@ def _print_page(text: str) -> None:
     Console(highlight=False, soft_wrap=True).print(Markdown(text, hyperlinks=False))
 
 
-def filled_in(text: str, position: Position, now: datetime) -> str:
-    """The page with the number's reference and wave in place of the examples, and with what is true of the number."""
+def filled_in(text: str, position: Position, now: datetime, render: Callable[[str], str] = for_cell) -> str:
+    """The page with the number's reference and wave in place of the examples, and with what is true of the number.
+
+    `render`: how a text that may come from outside is shown where the page goes.
+    """
     text = text.replace("N-0001", position.ref)
     if position.wave is not None:
-        text = re.sub(r"\bWAVE\b", position.wave.replace("\\", r"\\"), text)
+        wave = for_cell(shlex.quote(position.wave))
+        text = re.sub(r"\bWAVE\b", lambda _: wave, text)
     before, heading, after = text.partition(HEADING + "\n")
     if not heading:
         return text
-    return before + heading + "\n" + "\n".join(_current_state(position, now)) + "\n" + after
+    return before + heading + "\n" + "\n".join(map(render, _current_state(position, now))) + "\n" + after
 
 
 def _current_state(position: Position, now: datetime) -> list[str]:

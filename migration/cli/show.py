@@ -64,10 +64,12 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
     fields |= {"way back": rollback, "next command": next_command_after_show(position, now)}
     print_fields(title, fields, show_numbers=show_numbers)
     rows = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in events]
-    print_table("\nwhat happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
+    print_line("")
+    print_table("what happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
     if wave_events:
         decided = [(f"{event.at:%Y-%m-%d %H:%M:%S}", wave_event_text(event)) for event in wave_events]
-        title = f"\nwhat was decided about its wave {position.wave} (UTC)"
+        print_line("")
+        title = f"what was decided about its wave {position.wave} (UTC)"
         print_table(title, ("when", "what"), decided, show_numbers=show_numbers)
     if broken is not None:
         print_line(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")

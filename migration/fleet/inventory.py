@@ -6,13 +6,12 @@ docs/inventory.md describes the columns.
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from migration.fleet.bad_inventory import BadRow
 from migration.fleet.inventory_row import SURPLUS_CELLS, InventoryRow, RowReader
 from migration.home.admin_file import AdminSettings
-from migration.scrubbing.masking import masked
-from migration.scrubbing.texts import Scrubber
 from state.phone_spelling import spellings
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
@@ -95,15 +94,17 @@ def _wrong_columns(columns: Sequence[str]) -> Iterable[BadRow]:
             yield BadRow(1, name, "the column is missing")
     if not set(REQUIRED) & set(columns):
         return  # a file without a header: what stands in its first line are numbers and PINs
-    for name in columns:
+    for place, name in enumerate(columns, 1):
         if name not in (*REQUIRED, *OPTIONAL):
-            yield BadRow(1, _shown(name) or "(empty)", "no such column; docs/inventory.md lists them")
+            yield BadRow(1, f"column {place}", f"has no name that we know{_meant(name)}; docs/inventory.md lists them")
         elif columns.count(name) > 1:
             yield BadRow(1, name, "the column is there twice")
 
 
-def _shown(cell: str) -> str:
-    return Scrubber().text(cell)
+def _meant(name: str) -> str:
+    """The column that a misspelled one resembles. The name itself is not shown: it may be a cell of a shifted file."""
+    close = get_close_matches(name.lower().replace(" ", "_"), (*REQUIRED, *OPTIONAL), n=1, cutoff=0.8)
+    return f" (is `{close[0]}` meant?)" if close else ""
 
 
 class _UniqueValues:
@@ -115,21 +116,21 @@ class _UniqueValues:
 
     def check(self, reader: RowReader, row: InventoryRow) -> None:
         new = row.new
-        self._check_once(reader, "e164", min(spellings(new.e164)), masked(new.e164))
-        self._check_once(reader, "phone_number_id", new.phone_number_id, new.phone_number_id)
+        self._check_once(reader, "e164", min(spellings(new.e164)))
+        self._check_once(reader, "phone_number_id", new.phone_number_id)
         if new.instance is not None:
-            self._check_once(reader, "instance", new.instance.name, _shown(new.instance.name))
-            self._check_once(reader, "onprem_url", new.instance.base_url, _shown(new.instance.base_url))
+            self._check_once(reader, "instance", new.instance.name)
+            self._check_once(reader, "onprem_url", new.instance.base_url)
         for column, value in (("customer", new.customer), ("profile", new.profile)):
             if not reader.is_good(column):
                 continue
             first_value, line = self._wabas.setdefault((column, new.waba_id), (value, reader.line))
             if first_value != value:
-                reader.report(column, f"WABA {new.waba_id} belongs to {_shown(first_value)} in line {line}")
+                reader.report(column, f"its WABA has another {column} in line {line}")
 
-    def _check_once(self, reader: RowReader, column: str, value: str, shown: str) -> None:
+    def _check_once(self, reader: RowReader, column: str, value: str) -> None:
         if not value:
             return
         first_line = self._lines.setdefault((column, value), reader.line)
         if first_line != reader.line:
-            reader.report(column, f"{shown} is in line {first_line} already")
+            reader.report(column, f"is in line {first_line} already")

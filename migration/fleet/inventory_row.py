@@ -71,7 +71,10 @@ def _is_possible(e164: str) -> bool:
 
 
 class RowReader:
-    """Reads one row. Appends to `bad` whatever is wrong with it."""
+    """Reads one row. Appends to `bad` whatever is wrong with it.
+
+    A message names line and column and never quotes a cell: in a shifted row any column may hold a password.
+    """
 
     def __init__(self, line: int, cells: Mapping[str, str | None], admin: AdminSettings, bad: list[BadRow]) -> None:
         self.line = line
@@ -94,10 +97,6 @@ class RowReader:
     def report(self, column: str, reason: str) -> None:
         self._wrong_columns.add(column)
         self._bad.append(BadRow(self.line, column, reason))
-
-    def _quoted(self, value: str | None) -> str:
-        """A cell as a message may show it: in a shifted row it may be another column's secret or number."""
-        return repr(str(self._scrubber.text(value)))
 
     def is_good(self, column: str) -> bool:
         """Whether nothing wrong has been found in this cell so far."""
@@ -154,8 +153,10 @@ class RowReader:
         value = self._required(column)
         if self._report_rounded(column, value):
             return value
-        if value and _ID.fullmatch(value) is None:
-            self.report(column, f"{self._quoted(value)} is not an id of Graph (5 to 20 digits)")
+        if _PIN.fullmatch(value):
+            self.report(column, "has six digits, as a PIN has; are the columns shifted?")
+        elif value and _ID.fullmatch(value) is None:
+            self.report(column, "is not an id of Graph (5 to 20 digits)")
         return value
 
     def _e164(self, column: str, *, required: bool) -> str:
@@ -172,7 +173,7 @@ class RowReader:
             # WhatsApp may write the number in a form that its country has given up.
             e164 = written if any(map(_is_possible, spellings(written))) else ""
         if not e164 or len(e164) > MAX_E164_LENGTH:
-            self.report(column, f"{self._quoted(value)} is not an E.164 number, with a plus and the country code")
+            self.report(column, "is not an E.164 number, with a plus and the country code")
             return value
         return e164
 
@@ -183,21 +184,19 @@ class RowReader:
             return None
         if value not in known:
             names = ", ".join(sorted(known)) or "none"
-            self.report(
-                column, f"the admin file names no {column.replace('_', ' ')} {self._quoted(value)} (it has: {names})"
-            )
+            self.report(column, f"the admin file names no such {column.replace('_', ' ')} (it has: {names})")
         return value
 
     def _choice(self, column: str, choices: Iterable[str]) -> str | None:
         value = self._cells.get(column, "").upper()
         if value and value not in set(choices):
-            self.report(column, f"{self._quoted(value)} is none of {', '.join(sorted(choices))}")
+            self.report(column, f"is none of {', '.join(sorted(choices))}")
         return value or None
 
     def _flag(self, column: str) -> bool:
         value = self._cells.get(column, "").lower()
         if value not in ("", "yes", "no", "true", "false", "1", "0"):
-            self.report(column, f"{self._quoted(value)} is neither yes nor no")
+            self.report(column, "is neither yes nor no")
         return value in ("yes", "true", "1")
 
     def _count(self, column: str, maximum: int) -> int | None:
@@ -205,7 +204,7 @@ class RowReader:
         if not value:
             return None
         if _COUNT.fullmatch(value) is None or int(value) > maximum:
-            self.report(column, f"{self._quoted(value)} is not a count up to {maximum}")
+            self.report(column, f"is not a count up to {maximum}")
             return None
         return int(value)
 
@@ -215,7 +214,7 @@ class RowReader:
         value = self._cells.get("wave") or None
         problem = wave_name_problem(value) if value is not None else None
         if problem is not None and self.is_good("wave"):
-            self.report("wave", f"a wave is not called {self._quoted(value)}: {problem}")
+            self.report("wave", f"is no name of a wave: {problem}")
         return value
 
     def _pin(self) -> SecretStr | None:
@@ -286,7 +285,7 @@ class RowReader:
         for part in filter(None, self._cells.get("command_arguments", "").split(";")):
             name, equals, value = part.partition("=")
             if not equals:
-                self.report("command_arguments", f"{self._quoted(part)} is not name=value")
+                self.report("command_arguments", "has a part that is not name=value")
             arguments[name.strip()] = value.strip()
         for column in ("stop_command", "start_command"):
             command = self._admin.commands.get(self._cells.get(column, ""))

@@ -15,6 +15,11 @@ SEPARATORS = re.compile(r"[\s\u2010-\u2015\u2212._-]")
 CODE_STEPS = ("request_code", "verify_code", "request_code_onprem", "verify_code_onprem")
 
 
+def holds_code(typed: object) -> bool:
+    """Whether there are as many digits in a text as in a code, whatever stands between them."""
+    return sum(map(str.isdecimal, str(typed))) >= 6
+
+
 async def enter_code(app: App, number: str, code: SecretStr, by: str) -> Position:
     """Seal and store a verification code for the number, and make the number due.
 

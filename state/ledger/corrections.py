@@ -220,7 +220,7 @@ async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber]) -> dict[str,
     owners = {name: customer for customer, name in await _customers_of(tx, list(wabas))}
     for new in numbers:
         if owners[new.waba_id] != new.customer:
-            raise Conflict(f"line {new.line}: WABA {new.waba_id} belongs to another customer than {new.customer}")
+            raise Conflict(f"line {new.line}: its WABA belongs to another customer already")
     for name, last in {new.customer: new for new in numbers}.items():
         changed = update(CustomerTable).where(CustomerTable.name == name)
         await tx.execute(changed.values(hook=last.hook, traffic=traffic_of(last)))

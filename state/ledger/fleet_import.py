@@ -148,7 +148,7 @@ async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber], profiles: Ma
     owners: dict[str, str] = {}
     for new in numbers:
         if owners.setdefault(new.waba_id, new.customer) != new.customer:
-            raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
+            raise Conflict(f"line {new.line}: its WABA belongs to another customer already")
     # In one order for all imports: two of them in different orders would wait for each other.
     for new in sorted({new.waba_id: new for new in numbers}.values(), key=lambda new: (new.customer, new.waba_id)):
         hook = {"hook": new.hook, "traffic": traffic_of(new)}
@@ -156,6 +156,6 @@ async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber], profiles: Ma
         values = {"customer_id": customer.id, "profile_id": profiles[new.profile]}
         waba = await find_or_insert(tx, WabaTable, {"waba_id": new.waba_id}, values)
         if waba.customer_id != customer.id:
-            raise Conflict(f"WABA {new.waba_id} already belongs to another customer than {new.customer}")
+            raise Conflict(f"line {new.line}: its WABA belongs to another customer already")
         wabas[new.waba_id] = int(waba.id)
     return wabas

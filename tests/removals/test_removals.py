@@ -35,6 +35,18 @@ TWO_WORKERS = "tests/journeys/test_two_workers.py"
 BUDGETS = "tests/unit/state/test_call_budgets.py"
 
 REMOVALS = {
+    "the one line that a value gets on a terminal": Removal(
+        "migration/scrubbing/rendering.py",
+        '    return " ".join(for_terminal(text, show_numbers=show_numbers).split())\n',
+        "    return str(text)\n",
+        ("tests/cli/test_hostile_text.py", "tests/unit/scrubbing/test_rendering.py"),
+    ),
+    "the overwriting of a code whose run failed": Removal(
+        "flows/enter_code.py",
+        "    on_failure=[_overwrite],\n",
+        "",
+        ("tests/flows/test_typed_codes.py",),
+    ),
     "the one body that confirms an announcement": Removal(
         "migration/clients/traffic_hooks.py",
         "    if body != DONE:\n",
