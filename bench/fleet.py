@@ -1,71 +1,113 @@
-"""What a number costs the process that moves it, beside a plain script that makes as many calls and keeps no state."""
+"""What a number costs the process that moves it, beside a plain script with as many calls, and as a Prefect flow."""
 
-import json
+import asyncio
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from bench.baselines import Result, run_script, script
+from bench.homes import POSTGRES, SQLITE, folder, imported, run_module
+from bench.records import calls_of
 from bench.served import served
+from bench.sizes import scaled
 from bench.table import Row
-from migration.demo.partner_files import write_home
+from migration.demo.servers import DemoServers
 
-NUMBERS, AT_ONCE = 300, 20
-AT_MOST, FLAT = 2.0, 1.1
-SANDBOX = ("--kinds", "healthy", "--switch", "management_limits=off")
+FEW, MANY, IN_FLOW, AT_ONCE = 300, 1_000, 100, 20
+AT_MOST, FLAT, FLOW_AT_MOST, MEBIBYTES = 2.0, 1.1, 1.3, 250
+OPTIONS = ("--kinds", "healthy", "--switch", "management_limits=off")
+LIMIT = """A number takes 17 steps. Each is a lease and an outcome on the disk, and where it calls something an intent
+as well; the script with rows writes one row a step and reads nothing back. SQLAlchemy's part of a statement (some 0.3
+ms) and httpx's part of a call (1 to 2 ms, the same for the script) are most of what is left."""
 
 
 def run() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as folder:
-        ours, calls = _cutover(Path(folder))
-        plain, rows = _script(Path(folder), calls), _script(Path(folder), calls, str(Path(folder, "rows.db")))
-    yield Row(f"cutover: CPU a number, {NUMBERS} numbers, {AT_ONCE} at once, SQLite", _each(ours))
-    yield Row("cutover: calls a number", f"{calls}")
-    yield Row("baseline: the script with as many calls", _each(plain))
-    yield Row("baseline: the script with as many calls and one SQLite row a step", _each(rows))
-    ratio = ours["cpu"] / rows["cpu"]
-    yield _ratio("cutover against the script with rows", ratio, AT_MOST)
-    yield _ratio("cutover: the last third against the first", ours["last"] / ours["first"], FLAT)
+    few, calls = moved(FEW, SQLITE)
+    yield from _cost(f"{few['moved']:g} numbers, SQLite", few)
+    yield Row("calls a number, to both sides and to the hook", f"{calls}")
+    plain, rows = _script(calls), _script(calls, rows=True)
+    yield Row("baseline: the plain script with as many calls", _each(plain))
+    yield Row("baseline: the same with one SQLite row a step", _each(rows))
+    yield ratio("CPU a number, against the script with rows", per_number(few) / per_number(rows), AT_MOST)
+    yield Row("CPU a number, against the script without rows", f"{per_number(few) / per_number(plain):.2f} times")
+    for numbers, database in ((MANY, SQLITE), (FEW, POSTGRES), (MANY, POSTGRES)):
+        result, _ = moved(numbers, database)
+        yield from _cost(f"{result['moved']:g} numbers, {database}", result)
+    yield from _in_flow(calls)
 
 
-def _ratio(what: str, ratio: float, most: float) -> Row:
-    return Row(what, f"{ratio:.2f} times", f"{most:g} times or less", ratio <= most)
-
-
-def _each(result: Mapping[str, Any]) -> str:
-    return f"{result['cpu'] / result['moved'] * 1000:.0f} ms"
-
-
-def _cutover(folder: Path) -> tuple[dict[str, Any], int]:
-    home = folder / "home"
-    with served("--numbers", str(NUMBERS), *SANDBOX) as (_, manifest, _):
-        home.mkdir()
-        write_home(home, manifest)
-        environment = os.environ | {"CUTOVER_HOME": str(home), "CUTOVER_GRAPH_URL": manifest["graph_url"]}
-        _python(["-m", "migration.cli", "init"], environment)
-        result = json.loads(_python(["-m", "bench.mover", str(AT_ONCE)], environment).splitlines()[-1])
-        record = httpx.get(f"{manifest['sandbox_url']}/_sandbox/calls", params={"limit": 1_000_000}, trust_env=False)
-        calls = [call for call in record.json()["calls"] if call["number"] == manifest["numbers"][-1]["e164"]]
-    if result["moved"] != NUMBERS:
-        raise RuntimeError(f"{result['moved']} of {NUMBERS} moved")
+def moved(numbers: int, database: str) -> tuple[Result, int]:
+    """What moving a fleet costs, and the calls that its last number took. Raises RuntimeError if one did not move."""
+    count = scaled(numbers)
+    with imported("--numbers", str(count), *OPTIONS, database=database) as (environment, manifest):
+        result = run_module(environment, "bench.mover", "run", str(AT_ONCE))
+        calls = [call for call in calls_of(manifest, manifest["numbers"][-1]) if call["side"] != "command"]
+    if result["moved"] != count:
+        raise RuntimeError(f"{result['moved']} of {count} moved")
     return result, len(calls)
 
 
-def _script(folder: Path, calls: int, rows: str | None = None) -> dict[str, Any]:
-    with served("--numbers", str(NUMBERS), *SANDBOX) as (_, manifest, _):
-        path = folder / "manifest.json"
-        path.write_text(json.dumps(manifest))
-        arguments = ["-m", "bench.plain_script", str(path), str(AT_ONCE), str(calls), *([rows] if rows else [])]
-        result: dict[str, Any] = json.loads(_python(arguments, os.environ).splitlines()[-1])
-    return result
+def per_number(result: Result) -> float:
+    return result["cpu"] / result["moved"]
 
 
-def _python(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+def ratio(what: str, value: float, most: float) -> Row:
+    return Row(what, f"{value:.2f} times", f"{most:g} times or less", value <= most)
+
+
+def _each(result: Result) -> str:
+    return f"{per_number(result) * 1000:.0f} ms"
+
+
+def _cost(what: str, result: Result) -> Iterator[Row]:
+    rate = result["moved"] / result["seconds"]
+    yield Row(f"{what}, {AT_ONCE} at once: CPU a number", f"{_each(result)}; {rate:.1f} numbers a second")
+    each = f"{result['statements'] / result['moved']:.0f} and {result['commits'] / result['moved']:.0f}"
+    yield Row(f"{what}: statements and commits a number", each)
+    yield ratio(f"{what}: CPU of the last third, against the first", result["last"] / result["first"], FLAT)
+    yield Row(f"{what}: memory", f"{result['memory']:.0f} MiB", f"{MEBIBYTES} or less", result["memory"] <= MEBIBYTES)
+
+
+def _script(calls: int, *, rows: bool = False) -> Result:
+    return script(("--numbers", str(scaled(FEW)), *OPTIONS), AT_ONCE, calls, rows=rows)
+
+
+# -- Prefect
+
+
+def _in_flow(calls: int) -> Iterator[Row]:
+    """`run-wave` beside `cutover run` and beside flows that keep no state, all with as many numbers."""
+    numbers = ("--numbers", str(scaled(IN_FLOW)), *OPTIONS)
+    with imported(*numbers) as (environment, _):
+        direct = run_module(environment, "bench.mover", "run", str(AT_ONCE))
+    with folder() as room:
+        ours, by_number, by_step = asyncio.run(_at_server(room, numbers, calls))
+    for name, result in (("cutover run", direct), ("the flow run-wave", ours)):
+        yield Row(f"{result['moved']:g} numbers, {name}", f"{_each(result)}; {_rate(result):.1f} a second")
+    yield Row("baseline: a plain Prefect flow, a task a number", f"{_each(by_number)}; {_rate(by_number):.1f} a second")
+    yield Row("baseline: a plain Prefect flow, a task a step", f"{_each(by_step)}; {_rate(by_step):.1f} a second")
+    yield ratio("CPU of the flow run-wave, against cutover run", per_number(ours) / per_number(direct), FLOW_AT_MOST)
+    share = _rate(ours) / _rate(by_step)
+    what = "numbers a second of run-wave, against a plain flow with a task a step"
+    yield Row(what, f"{share:.2f} times", "1 time or more", share >= 1)
+
+
+def _rate(result: Result) -> float:
+    return result["moved"] / result["seconds"]
+
+
+async def _at_server(room: Path, numbers: tuple[str, ...], calls: int) -> tuple[Result, Result, Result]:
+    """Our flow and both plain ones at one Prefect server on SQLite, one after another."""
+    async with DemoServers(room / "prefect") as servers:
+        await servers.start_prefect()
+        of_server = {name: value for name, value in servers.env.items() if name.startswith(("PREFECT_", "DO_NOT"))}
+        with imported(*numbers) as (environment, _):
+            ours = run_module(environment | of_server, "bench.mover", "flow")
+        plain = [_plain_flow(room, numbers, calls, what, of_server) for what in ("number", "step")]
+    return ours, plain[0], plain[1]
+
+
+def _plain_flow(room: Path, numbers: tuple[str, ...], calls: int, what: str, of_server: Mapping[str, Any]) -> Result:
+    with served(*numbers) as (_, manifest, _):
+        return run_script(room, manifest, AT_ONCE, calls, "--prefect", what, environment=os.environ | of_server)
