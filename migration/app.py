@@ -28,9 +28,11 @@ from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
 from migration.home.admin_file import AdminSettings, read_admin_settings
+from migration.home.anchor_writer import AnchorWriter
 from migration.home.opening import begin_epoch_by_hand, check_key, count_closing, count_opening
 from migration.home.ownership import check_identity
 from migration.home.reader import open_home
+from migration.home.record_anchor import FILE, RecordAnchor
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import Settings
@@ -44,8 +46,10 @@ from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
 from state.errors import StateError
 from state.home import HomeRecord, HomeRow
+from state.ledger.anchoring import take_over_chains
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
+from state.record_key import RecordKey, with_record_key
 from state.rows import InstanceRow, Position
 from state.secrets import Secrets
 from state.types import DatabaseClock, SqlClock
@@ -221,6 +225,7 @@ class App:
     holder: str  # this worker's name in the leases that it holds
     is_gone: Callable[[str], bool]  # whether the worker of that name is known to have exited
     stop: StopRequest  # whether this process was asked to end
+    anchors: AnchorWriter | None  # None: no process has made the record's key yet
 
 
 @asynccontextmanager
@@ -259,10 +264,14 @@ async def open_app(
                 await begin_epoch_by_hand(settings, database, sql_clock)
             home = await count_opening(settings, home_record, keys)
             stack.push_async_callback(count_closing, settings, home_record, keys)
+        secret_store = SecretStore(vault, Secrets(database, sql_clock), BackupShelf(settings.backup_folder))
+        record_key = await secret_store.record_key(make=not dry_run)
+        database = with_record_key(database, record_key)
+        if not dry_run:
+            await take_over_chains(database, sql_clock)
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
         if not dry_run:  # whatever a person types must not be refused for the sake of a worker that was killed
             await end_leases_of_dead_workers(ledger, queries, is_gone)
-        secret_store = SecretStore(vault, Secrets(database, sql_clock), BackupShelf(settings.backup_folder))
         http = HttpClients(clock, dry_run=dry_run, transport=transport)
         stack.push_async_callback(http.aclose)
         own_clock = None if isinstance(clock, SystemClock) else clock.boot_time
@@ -274,6 +283,10 @@ async def open_app(
         kept = KeptNumbers()
         admission = CallAdmission(ledger.call_budgets, budget.has_plenty)
         executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept)
+        anchor = _anchor(settings, admin, record_key, clock)
+        anchors = AnchorWriter(anchor, queries, http.graph, admin.record.anchor_webhook) if anchor else None
+        if anchors is not None and not dry_run:
+            stack.push_async_callback(anchors.write)
         yield App(
             settings=settings,
             admin=admin,
@@ -295,5 +308,13 @@ async def open_app(
             holder=holder,
             is_gone=is_gone,
             stop=stop,
+            anchors=anchors,
         )
         await budget.give_back()
+
+
+def _anchor(settings: Settings, admin: AdminSettings, key: RecordKey | None, clock: Clock) -> RecordAnchor | None:
+    if key is None:
+        return None
+    path = settings.admin_path.parent / (admin.record.anchor_file or settings.home.absolute() / FILE)
+    return RecordAnchor(path, key, lambda: clock.now().isoformat(timespec="seconds"))

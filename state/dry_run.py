@@ -17,6 +17,7 @@ from sqlalchemy import StaticPool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from state.database_errors import translate_errors
+from state.record_key import record_key_of, with_record_key
 
 
 class _Rehearsal:
@@ -47,7 +48,8 @@ class _Rehearsal:
     async def _open(self) -> AsyncConnection:
         engine = self._engine
         if engine.dialect.name == "sqlite":
-            engine = await self._stack.enter_async_context(_copy_in_memory(engine))
+            key = record_key_of(engine)
+            engine = with_record_key(await self._stack.enter_async_context(_copy_in_memory(engine)), key)
         connection = await self._stack.enter_async_context(engine.connect())
         self._stack.push_async_callback(connection.rollback)
         if engine.dialect.name == "sqlite":

@@ -67,6 +67,13 @@ class HomeRecord:
         async with self._engine.begin() as tx:
             await tx.execute(update(HomeTable).values(key_id=key_id))
 
+    async def forget_record_key(self) -> None:
+        """The master key is lost, and the record's key with it: the next opening makes one, and takes chains over."""
+        async with self._engine.begin() as tx:
+            lost = update(SecretTable).where(SecretTable.owner == "home", SecretTable.shredded_at.is_(None))
+            await tx.execute(lost.values(wrapped_key=None, shredded_at=self._clock.now()))
+            await tx.execute(update(HomeTable).values(record_epoch=None))
+
     async def sealed_under(self, key_ids: Collection[str]) -> tuple[int, int]:
         """How many secrets that are not destroyed are sealed under one of these master keys, and under others."""
         among = SecretTable.key_id.in_(key_ids)

@@ -28,6 +28,9 @@ from state.types import UtcDateTime
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite generates ids only for INTEGER primary keys
 
 
+NO_EVENT = "0" * 64  # the hash before the first event of a chain
+
+
 def _one_of(column: str, values: type[Any]) -> str:
     return f"{column} IN ({', '.join(repr(str(value.value)) for value in values)})"
 
@@ -67,8 +70,26 @@ class HomeTable(Base):
     restored_at: Mapped[datetime | None]
     record_from: Mapped[datetime | None]  # when the restored backup was taken; None where that is not known
     made_at: Mapped[datetime]
+    # The chain of what concerns the home itself: how many events it has, and the hash of the last one.
+    events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
+    record_epoch: Mapped[int | None]  # the epoch whose chains were anchored; None: none yet
 
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+
+class HomeEventTable(Base):
+    """Append-only: what concerns the home and no single number or wave. Hashed as events of numbers are."""
+
+    __tablename__ = "home_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    seq: Mapped[int] = mapped_column(unique=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(40))
+    facts: Mapped[dict[str, Any]]
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class CustomerTable(Base):
@@ -183,6 +204,9 @@ class WaveTable(Base):
     halt_share: Mapped[float | None]
     because: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
+    # Its chain of decisions: how many there are, and the hash of the last one.
+    events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
 
     __table_args__ = (
         CheckConstraint(_one_of("state", WaveState), name="state_known"),
@@ -207,6 +231,12 @@ class WaveEventTable(Base):
     decided_by: Mapped[str] = mapped_column(Text)
     because: Mapped[str | None] = mapped_column(Text)
     facts: Mapped[dict[str, Any]]
+    # None: written before decisions were hashed; the home's first event covers those.
+    seq: Mapped[int | None]
+    previous: Mapped[str | None] = mapped_column(String(64))
+    hash: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (Index("ix_wave_events_wave_pk_seq", "wave_pk", "seq", unique=True),)
 
 
 class MigrationTable(Base):
@@ -271,6 +301,12 @@ class MigrationTable(Base):
     seen_at: Mapped[datetime | None]
     served_on: Mapped[str | None] = mapped_column(String(20))
     outage_at_least: Mapped[float | None]  # of all outages of this migration that have ended
+    # Its chain of events: how many there are, and the hash of the last one. A trigger writes both with each event.
+    events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
+    # Up to here the chain was taken over as it was found, at an upgrade or after a restore; the hash is keyed.
+    anchored_events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    anchor: Mapped[str | None] = mapped_column(String(64))
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),
@@ -379,7 +415,7 @@ class FindingTable(Base):
 
 
 class EventTable(Base):
-    """Append-only. Each hash covers the hash before it, so that a missing or changed row is found."""
+    """Append-only. Each keyed hash covers the hash before it, so that a missing or changed row is found."""
 
     __tablename__ = "events"
 
@@ -423,12 +459,7 @@ class SecretTable(Base):
             sqlite_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
             postgresql_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
         ),
-        Index(
-            "ix_secrets_openable",
-            "owner",
-            sqlite_where=text("shredded_at IS NULL"),
-            postgresql_where=text("shredded_at IS NULL"),
-        ),
+        Index("ix_secrets_owner_name", "owner", "name"),
     )
 
 

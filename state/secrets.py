@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import aliased
 
 from state.database import for_reading
-from state.ledger.sealed import replace_secret
+from state.ledger.inserting import insert_or_nothing
+from state.ledger.sealed import replace_secret, secret_columns_of
 from state.models import SecretTable
 from state.rows import SealedSecret
 from state.types import SqlClock
@@ -30,6 +31,12 @@ class Secrets:
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             await replace_secret(tx, owner, sealed, now)
+
+    async def put_once(self, owner: str, sealed: SealedSecret) -> None:
+        """Store a secret that its owner has only one of, unless somebody else has meanwhile."""
+        async with self._engine.begin() as tx:
+            row = secret_columns_of(owner, sealed) | {"made_at": self._clock.now()}
+            await tx.execute(insert_or_nothing(tx, SecretTable, row))
 
     async def get(self, owner: str, name: str) -> SealedSecret | None:
         """The current secret. `newest` is False where an earlier value was put back in its place."""

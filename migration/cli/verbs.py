@@ -85,6 +85,11 @@ VERBS = {
         "restore_",
         "Put database and shelf back from a backup. Stop every worker first. No number moves before it was looked at.",
     ),
+    "audit": Verb(
+        "audit",
+        "audit",
+        "Check that nothing was changed, cut or added in the record of this home, or export it. Exit code 1 if it was.",
+    ),
     "secrets": Verb(
         "secrets", "secrets", "Show which secrets can be opened, and until when. None of them is opened or shown."
     ),

@@ -162,6 +162,13 @@ class HeartbeatSettings(_AdminTable):
         return self.url if isinstance(self.url, SecretStr) else self.url.read("heartbeat", folder)
 
 
+class RecordSettings(_AdminTable):
+    """Where the fleet's head is anchored every minute, beside the file in the home folder."""
+
+    anchor_file: Path | None = None
+    anchor_webhook: GivenHookAddress | None = None
+
+
 class AdminSettings(_AdminTable):
     """The admin file. `key_command` prints the master key: `migration.vault.key_command` runs it."""
 
@@ -175,6 +182,7 @@ class AdminSettings(_AdminTable):
     retention: RetentionSettings = RetentionSettings()
     notify: tuple[NotifySettings, ...] = ()
     heartbeat: HeartbeatSettings | None = None
+    record: RecordSettings = RecordSettings()
 
     @model_validator(mode="after")
     def _check_names(self) -> "AdminSettings":

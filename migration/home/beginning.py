@@ -73,6 +73,7 @@ async def settle_identity(settings: Settings, keys: MasterKeys, *, had_identity:
                 await record.take_identity(identity.home_id)
         if key_lost:
             await record.set_key(key_id(keys.current))
+            await record.forget_record_key()
         row = await record.read()
         await check_key(settings, record, row, keys)
         settings.backup_folder.mkdir(parents=True, exist_ok=True, mode=0o700)

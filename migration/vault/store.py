@@ -1,7 +1,9 @@
 """Stores secrets: seals them for the database, opens what is stored, and writes a second copy of each backup."""
 
 import asyncio
+import base64
 import json
+import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,16 +15,20 @@ from migration.scrubbing.texts import remember
 from migration.vault.backup_shelf import BackupShelf, ShelfFile, parse_file_name
 from migration.vault.sealing import Sealed, Vault, WrongKey
 from state.ledger.shredding import BACKUP
+from state.record_key import RecordKey
 from state.rows import SealedSecret
 from state.secrets import Secrets
+
+RECORD_KEY = ("home", "record_key")  # owner and name
+RECORD_KEY_BYTES = 32
 
 
 class SecretStore:
     """The context of a secret is its owner and name, so a row that was copied to another number does not open."""
 
-    def __init__(self, vault: Vault, secrets: Secrets, shelf: BackupShelf) -> None:
+    def __init__(self, vault: Vault, rows: Secrets, shelf: BackupShelf) -> None:
         self._vault = vault
-        self._secrets = secrets
+        self._secrets = rows
         self._shelf = shelf
 
     def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
@@ -45,6 +51,16 @@ class SecretStore:
                 f"an earlier {name} of {owner} was put back in the place of the newest; see docs/security.md"
             )
         return self._vault.open(_sealed(row), context=_context(owner, name))
+
+    async def record_key(self, *, make: bool) -> RecordKey | None:
+        """The key of the record; rotation only wraps it anew. None where there is none yet, and none was to be made."""
+        raw = await self.open(*RECORD_KEY)
+        if raw is None and make:
+            owner, name = RECORD_KEY
+            fresh = SecretStr(base64.b64encode(secrets.token_bytes(RECORD_KEY_BYTES)).decode())
+            await self._secrets.put_once(owner, self.seal(owner, name, fresh))
+            raw = await self.open(*RECORD_KEY)  # ours, or that of a process that was first
+        return None if raw is None else RecordKey(base64.b64decode(raw.get_secret_value()))
 
     def seal_intent(self, migration_id: int, attempt: int, secret: Mapping[str, SecretStr]) -> SealedSecret | None:
         """All secrets of an intent as one row; None when it has none."""

@@ -13,8 +13,10 @@ from migration.app import App
 from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
+from migration.home.record_anchor import EVERY_S
 from migration.steps.outcomes import Held
 from migration.waves.notices import PeopleTeller
+from migration.waves.anchoring import Anchoring
 from migration.waves.senders import SenderKeeper, keep_senders_informed
 from migration.waves.watch import Watch
 from state.enums import WaveState
@@ -87,6 +89,7 @@ class WaveLoop:
         self._senders = SenderKeeper(app)
         self._watch = Watch(app)
         self._people = PeopleTeller(app)
+        self._anchoring = Anchoring(app, EVERY_S)
 
     async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
@@ -99,6 +102,7 @@ class WaveLoop:
                     await self._halt_waves()  # first: what the last number did may forbid the next one
                     await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
                 self._senders.begin_pass()
+                self._anchoring.begin_pass()
                 self._watch.begin_pass(selection.wave_part, selection.includes)
                 self._people.begin_pass()
                 await self._begin_due(selection)
@@ -112,6 +116,7 @@ class WaveLoop:
             with suppress(DatabaseBusy):  # the next run or sweep tells them, and finishes the waves
                 await self._watch.finish()
                 await self._senders.finish()
+                await self._anchoring.finish()
                 await keep_senders_informed(self._app)  # also of those whose number ended just now
                 await self._app.ledger.waves.finish()
                 await self._people.finish()

@@ -57,9 +57,10 @@ class Attempts:
             moved = (await tx.execute(self._guarded(lease, new))).one_or_none()
             if moved is None:
                 raise await self._refusal(tx, lease, new)
+            head = events.Head(moved.events, moved.events_head)
             if new.closes is not None:
-                await self._close_as_not_done(tx, lease, new, moved)
-            return await self._insert(tx, lease, new, moved)
+                head = await self._close_as_not_done(tx, lease, new, moved, head)
+            return await self._insert(tx, lease, new, moved, head)
 
     def _guarded(self, lease: Lease, new: NewIntent) -> Any:
         now = self._clock.now()
@@ -98,7 +99,7 @@ class Attempts:
             update(MigrationTable)
             .where(*conditions)
             .values(**values)
-            .returning(MigrationTable.attempts, MigrationTable.number_pk, now.label("now"))
+            .returning(MigrationTable.attempts, MigrationTable.number_pk, now.label("now"), *events.HEAD_COLUMNS)
         )
 
     def _lease_holds(self, lease: Lease, step: str) -> Sequence[ColumnElement[bool]]:
@@ -146,7 +147,9 @@ class Attempts:
             return GateClosed(throttled)
         return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
 
-    async def _close_as_not_done(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> None:
+    async def _close_as_not_done(
+        self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any], head: events.Head
+    ) -> events.Head:
         assert new.closes is not None
         closed = await tx.execute(
             update(AttemptTable)
@@ -159,9 +162,11 @@ class Attempts:
         if new.closes.has_secret:  # the new intent holds the same
             await shred_intent(tx, lease.migration_id, new.closes.number, moved.now)
         facts = {"attempt": new.closes.number, "step": new.step, "witnesses": dict(new.witnesses or {})}
-        await events.append(tx, lease.migration_id, moved.now, "not_done", facts)
+        return await events.append(tx, lease.migration_id, moved.now, "not_done", facts, head)
 
-    async def _insert(self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any]) -> OpenAttempt:
+    async def _insert(
+        self, tx: AsyncConnection, lease: Lease, new: NewIntent, moved: Row[Any], head: events.Head
+    ) -> OpenAttempt:
         key = f"{lease.migration_id}/{new.step}/{moved.attempts}"
         due = moved.now + new.longest_call
         side_before = new.facts.get("side_before", Side.UNKNOWN)
@@ -186,7 +191,7 @@ class Attempts:
         if new.announcement is not None:
             await self._announce(tx, lease, new.announcement, moved)
         facts = {"attempt": moved.attempts, "step": new.step, "intent": dict(new.facts)}
-        await events.append(tx, lease.migration_id, moved.now, "intent", facts)
+        await events.append(tx, lease.migration_id, moved.now, "intent", facts, head)
         return OpenAttempt(
             attempt_id,
             moved.attempts,

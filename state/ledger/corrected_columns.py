@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from state.enums import WaveState
 from state.errors import Conflict
 from state.ledger import wave_events
+from state.ledger.anchoring import note_calls
 from state.ledger.fleet_rows import NewNumber, earlier_calls
 from state.ledger.inserting import chunks, find_or_insert, insert_rows
 from state.ledger.wave_moves import move_in
@@ -55,7 +56,7 @@ async def change_waves(
         await move_in(tx, clock, migrations, to, BECAUSE, by)
 
 
-async def add_earlier_calls(tx: AsyncConnection, numbers: Sequence[NewNumber], now: datetime) -> None:
+async def add_earlier_calls(tx: AsyncConnection, clock: SqlClock, numbers: Sequence[NewNumber], now: datetime) -> None:
     """The calls made outside cutover that the file names more of than an earlier file did; never fewer."""
     known: Counter[tuple[str, str]] = Counter()
     for part in chunks(numbers):
@@ -76,3 +77,4 @@ async def add_earlier_calls(tx: AsyncConnection, numbers: Sequence[NewNumber], n
         else:
             added.append(call)
     await insert_rows(tx, BudgetCallTable, added)
+    await note_calls(tx, clock, added)

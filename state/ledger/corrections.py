@@ -109,7 +109,7 @@ class Corrections:
             await _write_instances(tx, numbers, rows, instances)
             await _write_numbers(tx, numbers, rows, instances, wabas, now)
             await replace_secrets(tx, secrets, now)
-            await add_earlier_calls(tx, numbers, now)
+            await add_earlier_calls(tx, self._clock, numbers, now)
             await change_waves(tx, self._clock, numbers, rows, now, by)
             for new in numbers:
                 row = rows[new.e164]

@@ -1,60 +1,124 @@
-"""The history of each number migration: append-only, and each hash covers the hash before it."""
+"""The history of each number migration: append-only, and each keyed hash covers the hash before it.
 
-import hashlib
+The migration's row counts its events and holds the last hash; a trigger of the database writes both with each event,
+and refuses one that does not follow. Events hold no phone number and no text of a customer, only a keyed reference:
+what a customer is forgotten by is elsewhere, and the chain stays as it is.
+"""
+
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from state.models import EventTable
+from state.models import EventTable, MigrationTable
+from state.record_key import GENESIS, RecordKey, hash_under, record_key_of
 
-GENESIS = "0" * 64
+# Facts about a customer or its number. An event keeps a reference in their place, wherever they stand in its facts.
+PERSONAL = frozenset(
+    ("e164", "customer", "verified_name", "profile", "profile_not_carried", "not_carried", "changes", "contact")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How many events a chain has, and the hash of the last one."""
+
+    events: int
+    hash: str
+
 
 # Made once: every step writes an event.
-_LAST = (
-    select(EventTable.seq, EventTable.hash)
-    .where(EventTable.migration_pk == bindparam("migration_id"))
-    .order_by(EventTable.seq.desc())
-    .limit(1)
-)
+HEAD_COLUMNS = (MigrationTable.events, MigrationTable.events_head)
+_HEAD = select(*HEAD_COLUMNS).where(MigrationTable.id == bindparam("migration_id"))
 _APPEND = insert(EventTable)
 
 
-def digest(previous: str, migration_id: int, seq: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> str:
-    """SHA-256 over the row and the hash before it."""
-    body = [previous, migration_id, seq, at.astimezone(UTC).isoformat(), kind, facts]
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def digest(
+    key: RecordKey | None, previous: str, migration_id: int, seq: int, at: datetime, kind: str, facts: Mapping[str, Any]
+) -> str:
+    """Over the row and the hash before it: HMAC-SHA256, without a key SHA-256."""
+    return hash_under(key, previous, migration_id, seq, at.astimezone(UTC).isoformat(), kind, facts)
 
 
-async def append(tx: AsyncConnection, migration_id: int, at: datetime, kind: str, facts: Mapping[str, Any]) -> None:
-    """Add one event. The caller's transaction must have updated the migration's row, which serialises writers."""
-    last = (await tx.execute(_LAST, {"migration_id": migration_id})).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    plain = json.loads(json.dumps(facts, default=str))  # the hash has to cover exactly what is read back later
+async def append(
+    tx: AsyncConnection,
+    migration_id: int,
+    at: datetime,
+    kind: str,
+    facts: Mapping[str, Any],
+    head: Head | None = None,
+) -> Head:
+    """Add one event; returns the new head. The caller's transaction must have updated the migration's row before.
+
+    That serialises writers. `head`: as that update returned it; without it, it is read.
+    """
+    if head is None:
+        head = Head(*(await tx.execute(_HEAD, {"migration_id": migration_id})).one())
+    key = record_key_of(tx)
+    # The hash has to cover exactly what is read back later.
+    plain = without_persons(key, json.loads(json.dumps(facts, default=str)))
+    new = Head(head.events + 1, digest(key, head.hash, migration_id, head.events + 1, at, kind, plain))
     row = {
         "migration_pk": migration_id,
-        "seq": seq,
+        "seq": new.events,
         "at": at,
         "kind": kind,
         "facts": plain,
-        "previous": previous,
-        "hash": digest(previous, migration_id, seq, at, kind, plain),
+        "previous": head.hash,
+        "hash": new.hash,
     }
     await tx.execute(_APPEND, row)
+    return new
+
+
+def without_persons(key: RecordKey | None, facts: Any) -> Any:
+    """The facts with a reference in the place of each personal one; without a key it only says that there was one."""
+    if isinstance(facts, list):
+        return [without_persons(key, item) for item in facts]
+    if not isinstance(facts, dict):
+        return facts
+    return {
+        name: _reference(key, value) if name in PERSONAL and value else without_persons(key, value)
+        for name, value in facts.items()
+    }
+
+
+def _reference(key: RecordKey | None, value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return "ref:" if key is None else key.reference(text)
 
 
 async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | None:
-    """The sequence number of the first event that does not follow from the one before it, or None."""
-    previous, expected = GENESIS, 1
+    """The sequence number of the first event that does not follow from the one before it, or None.
+
+    One past the last event where events at the end are gone. Without the record's key only the links are checked;
+    `cutover audit verify` checks the hashes.
+    """
+    key, expected = record_key_of(tx), Head(0, GENESIS)
     rows = await tx.execute(
         select(EventTable.__table__).where(EventTable.migration_pk == migration_id).order_by(EventTable.seq)
     )
-    for row in rows.mappings():
-        expected_hash = digest(previous, migration_id, row["seq"], row["at"], row["kind"], row["facts"])
-        if row["seq"] != expected or row["previous"] != previous or row["hash"] != expected_hash:
+    counted = (await tx.execute(_HEAD, {"migration_id": migration_id})).one_or_none()
+    anchored = await tx.execute(select(MigrationTable.anchored_events).where(MigrationTable.id == migration_id))
+    taken_over = anchored.scalar_one_or_none() or 0
+    for row in map(dict, rows.mappings()):
+        if row["seq"] != expected.events + 1 or row["previous"] != expected.hash or not _fits(key, row, taken_over):
             return int(row["seq"])
-        previous, expected = row["hash"], expected + 1
+        expected = Head(row["seq"], row["hash"])
+    if counted is not None and Head(*counted) != expected:
+        return expected.events + 1
     return None
+
+
+def _fits(key: RecordKey | None, row: Mapping[str, Any], taken_over: int) -> bool:
+    """Whether the hash is that of the row. What was taken over may have been written without the key."""
+    parts = (row["previous"], row["migration_pk"], row["seq"], row["at"], row["kind"], row["facts"])
+    if key is not None and row["hash"] == digest(key, *parts):
+        return True
+    if row["hash"] == digest(None, *parts):
+        return key is None or row["seq"] <= taken_over
+    return key is None and row["seq"] > taken_over  # keyed, and there is no key to check it with

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.enums import WaveState
 from state.errors import AlreadyThere, Conflict, StateError
 from state.ledger import terms, wave_events
+from state.ledger.anchoring import note_calls
 from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, earlier_calls, terms_of, traffic_of
 from state.ledger.import_stage import ImportStages, Stage
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
@@ -109,7 +110,9 @@ class FleetImport:
                 for place, new in enumerate(stage.numbers)
             ]
             await insert_rows(tx, NumberTable, rows)
-            await insert_rows(tx, BudgetCallTable, [call for new in stage.numbers for call in earlier_calls(new, now)])
+            calls = [call for new in stage.numbers for call in earlier_calls(new, now)]
+            await insert_rows(tx, BudgetCallTable, calls)
+            await note_calls(tx, self._clock, calls)
         return tuple(ImportedNumber(row["id"], row["ref"]) for row in rows)
 
     async def _wave(self, tx: AsyncConnection, name: str, count: int, now: datetime, by: str) -> None:

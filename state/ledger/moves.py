@@ -101,7 +101,7 @@ class Moves:
                         MigrationTable.version == lease.version,
                     )
                     .values(**self._columns(move))
-                    .returning(MigrationTable.number_pk, now.label("now"))
+                    .returning(MigrationTable.number_pk, now.label("now"), *events.HEAD_COLUMNS)
                 )
             ).one_or_none()
             if moved is None:
@@ -122,7 +122,8 @@ class Moves:
                 elif isinstance(change, SideRead) and move.step == "deregister_cloud":
                     await call_budgets.waba_lost_a_number_on_cloud(tx, target.number_id)
             if move.kind:
-                await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move))
+                head = events.Head(moved.events, moved.events_head)
+                await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move), head)
         return moved.now  # type: ignore[no-any-return]
 
     # -- the row of the migration

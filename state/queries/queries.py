@@ -10,6 +10,7 @@ from state.queries.due import DueQueries
 from state.queries.fleet import FleetQueries
 from state.queries.gate import GateQueries
 from state.queries.notices import NoticeQueries
+from state.queries.heads import HeadQueries
 from state.queries.positions import PositionQueries
 from state.queries.reader import Reader
 from state.queries.records import RecordQueries
@@ -33,6 +34,7 @@ class Queries:
         self.waves = WaveQueries(reader)
         self.secrets = SecretQueries(reader)
         self.notices = NoticeQueries(reader)
+        self.heads = HeadQueries(reader)
         self._reader = reader
 
     async def now(self) -> datetime:

@@ -1,10 +1,15 @@
 """The hash chain of a number's events: a row that was changed, removed or inserted is detected, with its place."""
 
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
 import pytest
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.ledger.events import digest
 from state.models import EventTable
+from state.triggers import without_triggers
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture
 
 
@@ -14,8 +19,18 @@ async def migration_with_events(fixture: LedgerFixture) -> int:
     return migration
 
 
-async def change_second_event(fixture: LedgerFixture, **values: object) -> None:
+@asynccontextmanager
+async def tampering(fixture: LedgerFixture) -> AsyncIterator[AsyncConnection]:
+    """As somebody who takes the triggers away and leaves the head of the chain as it is."""
     async with fixture.engine.begin() as tx:
+        stack = ExitStack()
+        await tx.run_sync(lambda sync: stack.enter_context(without_triggers(sync)))
+        yield tx
+        await tx.run_sync(lambda _sync: stack.close())
+
+
+async def change_second_event(fixture: LedgerFixture, **values: object) -> None:
+    async with tampering(fixture) as tx:
         await tx.execute(update(EventTable).where(EventTable.seq == 2).values(**values))
 
 
@@ -41,9 +56,9 @@ async def test_a_changed_column_is_detected(fixture: LedgerFixture, column: str)
 
 async def test_a_row_changed_together_with_its_hash_is_detected_at_the_next_row(fixture: LedgerFixture) -> None:
     migration = await migration_with_events(fixture)
-    async with fixture.engine.begin() as tx:
+    async with tampering(fixture) as tx:
         row = (await tx.execute(select(EventTable.__table__).where(EventTable.seq == 2))).one()
-        new_hash = digest(row.previous, migration, 2, row.at, "other", row.facts)
+        new_hash = digest(None, row.previous, migration, 2, row.at, "other", row.facts)
         await tx.execute(update(EventTable).where(EventTable.seq == 2).values(kind="other", hash=new_hash))
     assert await fixture.queries.records.broken_link(migration) == 3
 
@@ -51,14 +66,14 @@ async def test_a_row_changed_together_with_its_hash_is_detected_at_the_next_row(
 @pytest.mark.parametrize(("seq", "broken"), [(1, 2), (2, 3), (4, 5)])
 async def test_a_removed_row_is_detected(fixture: LedgerFixture, seq: int, broken: int) -> None:
     migration = await migration_with_events(fixture)
-    async with fixture.engine.begin() as tx:
+    async with tampering(fixture) as tx:
         await tx.execute(delete(EventTable).where(EventTable.seq == seq))
     assert await fixture.queries.records.broken_link(migration) == broken
 
 
 async def test_an_inserted_row_is_detected(fixture: LedgerFixture) -> None:
     migration = await migration_with_events(fixture)
-    async with fixture.engine.begin() as tx:
+    async with tampering(fixture) as tx:
         await tx.execute(
             insert(EventTable).values(
                 migration_pk=migration, seq=6, at=fixture.now, kind="k", facts={}, previous="0" * 64, hash="0" * 64
@@ -69,7 +84,7 @@ async def test_an_inserted_row_is_detected(fixture: LedgerFixture) -> None:
 
 async def test_a_row_of_another_number_is_detected(fixture: LedgerFixture) -> None:
     first, second = await migration_with_events(fixture), await fixture.import_number(2)
-    async with fixture.engine.begin() as tx:
+    async with tampering(fixture) as tx:
         await tx.execute(delete(EventTable).where(EventTable.migration_pk == second))
         row = (
             await tx.execute(select(EventTable.__table__).where(EventTable.migration_pk == first, EventTable.seq == 1))

@@ -1,0 +1,123 @@
+"""The fleet's head, written to a file: how far each chain of the record had come at a moment.
+
+A line holds what has changed since the line before it, and a keyed hash over both. Whoever cuts the end off a chain in
+the database, or removes a whole one, leaves this file behind. Keep it, or the webhook that gets its lines, where
+whoever may write into the database may not.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from state.queries.heads import Heads
+from state.record_key import GENESIS, RecordKey
+
+FILE = "record-anchors.jsonl"
+EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What the lines up to `offset` say. `chains`: name of each chain to its count and last hash."""
+
+    epoch: int = 0
+    at: str = ""
+    chains: dict[str, tuple[int, str]] = field(default_factory=dict)
+    mac: str = GENESIS
+    lines: int = 0
+    offset: int = 0
+    bad_line: int | None = None  # the first that is not what this key has written
+
+    def take(self, raw: bytes, key: RecordKey) -> None:
+        self.lines += 1
+        self.offset += len(raw)
+        try:
+            line = json.loads(raw)
+            mac = line.pop("mac")
+        except (ValueError, AttributeError, KeyError):
+            return  # cut off by a kill; the next line follows from the one before it, or is found
+        if line.get("key") != key.name():
+            self.epoch, self.chains, self.mac = 0, {}, mac  # of a key that was lost
+            return
+        if mac != _mac(key, self.mac, line):
+            self._bad()
+        if line["epoch"] > self.epoch:  # a restore: what was anchored before it counts no more
+            self.chains = {}
+        self.epoch, self.at, self.mac = line["epoch"], line["at"], mac
+        self.chains |= {name: (count, head) for name, (count, head) in line["chains"].items()}
+
+    def _bad(self) -> None:
+        self.bad_line = self.bad_line or self.lines
+
+
+def _mac(key: RecordKey, previous: str, line: Mapping[str, Any]) -> str:
+    return key.hash("anchor line", previous, line)
+
+
+@dataclass(slots=True)
+class RecordAnchor:
+    """Of one process: it reads the lines of others before it adds its own."""
+
+    path: Path
+    key: RecordKey
+    now: Callable[[], str]
+    _read: Replayed = field(default_factory=Replayed)
+
+    def write(self, heads: Heads) -> str | None:
+        """Add a line where a chain has moved since the last one; returns it. Raises OSError."""
+        with _locked(self.path) as descriptor:
+            self.read()
+            chains = {name: head for name, head in heads.chains.items() if self._read.chains.get(name) != head}
+            if heads.epoch == self._read.epoch and not chains:
+                return None
+            if heads.epoch != self._read.epoch:
+                chains = dict(heads.chains)
+            line: dict[str, Any] = {
+                "at": self.now(),
+                "home": heads.home_id,
+                "epoch": heads.epoch,
+                "key": self.key.name(),
+                "chains": {name: list(head) for name, head in sorted(chains.items())},
+            }
+            text = json.dumps(line | {"mac": _mac(self.key, self._read.mac, line)}, separators=(",", ":")) + "\n"
+            if self._read.offset and not self._ends_in_line():
+                text = "\n" + text  # a kill has cut the last one off
+            os.write(descriptor, text.encode())
+            os.fsync(descriptor)
+        return text.strip()
+
+    def read(self) -> Replayed:
+        """What all lines say; only those that are new since the last time are read."""
+        if not self.path.exists():
+            self._read = Replayed()
+            return self._read
+        if self.path.stat().st_size < self._read.offset:
+            self._read = Replayed()  # somebody has made it shorter
+        with self.path.open("rb") as file:
+            file.seek(self._read.offset)
+            for raw in file:
+                if raw.strip():
+                    self._read.take(raw, self.key)
+                else:
+                    self._read.offset += len(raw)
+        return self._read
+
+    def _ends_in_line(self) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

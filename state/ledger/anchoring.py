@@ -1,0 +1,108 @@
+"""Takes chains over as they are found: at an upgrade from a release without keyed hashes, and after a restore.
+
+From then on each migration's row holds a keyed hash over its head. What is before it may have been written without the
+key, and cannot be changed without being noticed any more.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.ledger import home_events
+from state.models import BudgetCallTable, HomeTable, MigrationTable, WaveEventTable, WaveTable
+from state.record_key import RecordKey, record_key_of
+from state.types import SqlClock
+
+TAKEN_OVER = "taken_over"
+CALLS_HANDED_IN = "calls_handed_in"
+
+
+async def take_over_chains(engine: AsyncEngine, clock: SqlClock) -> bool:
+    """Once in each epoch of the home. False where it was done before, or where the engine has no key."""
+    key = record_key_of(engine)
+    if key is None:
+        return False
+    async with engine.connect() as connection:
+        before = (await connection.execute(select(HomeTable.record_epoch).where(_not_yet()))).one_or_none()
+    if before is None:
+        return False
+    async with engine.begin() as tx:
+        begun = update(HomeTable).where(_not_yet()).values(record_epoch=HomeTable.epoch).returning(HomeTable.epoch)
+        epoch = (await tx.execute(begun)).scalar_one_or_none()
+        if epoch is None:
+            return False  # another process was first
+        facts = {"epoch": epoch, "new_key": before.record_epoch is None, **await _anchor_all(tx, key)}
+        await home_events.append(tx, clock, TAKEN_OVER, facts)
+    return True
+
+
+def _not_yet() -> Any:
+    return or_(HomeTable.record_epoch.is_(None), HomeTable.record_epoch < HomeTable.epoch)
+
+
+async def _anchor_all(tx: AsyncConnection, key: RecordKey) -> Mapping[str, Any]:
+    rows = (await tx.execute(select(MigrationTable.id, MigrationTable.events, MigrationTable.events_head))).all()
+    if rows:
+        table = cast("Table", MigrationTable.__table__)
+        anchored = update(table).where(table.c.id == bindparam("migration_id"))
+        values: dict[str, Any] = {"anchored_events": bindparam("count"), "anchor": bindparam("value")}
+        await tx.execute(
+            anchored.values(values),
+            [{"migration_id": row.id, "count": row.events, "value": anchor_of(key, *row)} for row in rows],
+        )
+    unhashed = await tx.execute(unhashed_decisions())
+    waves = await tx.execute(select(WaveTable.id, WaveTable.events, WaveTable.events_head))
+    calls = await tx.execute(select(*CALL_COLUMNS).where(BudgetCallTable.attempt_pk.is_(None)))
+    return {
+        "migrations": len(rows),
+        "events": sum(row.events for row in rows),
+        "waves": {str(row.id): [row.events, row.events_head] for row in waves},
+        "decisions": digest_of(map(tuple, unhashed.all())),
+        "calls": call_references(key, calls.all()),
+    }
+
+
+def anchor_of(key: RecordKey, migration_id: int, count: int, head: str) -> str:
+    return key.hash("anchor", migration_id, count, head)
+
+
+def unhashed_decisions() -> Any:
+    """Decisions about waves of a release that did not hash them."""
+    columns = ("wave_pk", "at", "kind", "decided_by", "because", "facts")
+    return (
+        select(*(getattr(WaveEventTable, name) for name in columns))
+        .where(WaveEventTable.seq.is_(None))
+        .order_by(WaveEventTable.id)
+    )
+
+
+def digest_of(rows: Iterable[Sequence[Any]]) -> str:
+    plain = [[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in rows]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+# -- calls that belong to no attempt: made before the import, or counted as made after a restore
+
+CALL_COLUMNS = (
+    BudgetCallTable.phone_number_id,
+    BudgetCallTable.call,
+    BudgetCallTable.at,
+    BudgetCallTable.before_import,
+)
+
+
+def call_references(key: RecordKey | None, calls: Iterable[Sequence[Any]]) -> list[str]:
+    """One for each call, sorted; equal calls have equal ones."""
+    found = [[number, call, at.isoformat(), bool(before)] for number, call, at, before in calls]
+    return sorted(key.reference(json.dumps(one)) if key is not None else "ref:" for one in found)
+
+
+async def note_calls(tx: AsyncConnection, clock: SqlClock, calls: Sequence[Mapping[str, Any]]) -> None:
+    """Calls of an import, in its transaction."""
+    if calls:
+        rows = [(call["phone_number_id"], call["call"], call["at"], call["before_import"]) for call in calls]
+        await home_events.append(tx, clock, CALLS_HANDED_IN, {"calls": call_references(record_key_of(tx), rows)})

@@ -1,0 +1,264 @@
+"""Is the record whole? Every chain, its head, the calls of the budget and the database's triggers; for one home."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.ledger import anchoring, events, home_events, wave_events
+from state.models import (
+    AttemptTable,
+    BudgetCallTable,
+    EventTable,
+    HomeEventTable,
+    HomeTable,
+    MigrationTable,
+    NumberTable,
+    WaveEventTable,
+    WaveTable,
+)
+from state.record_key import GENESIS, RecordKey, record_key_of
+from state.triggers import triggers_of
+
+# What has to be in force on each table; the names differ between the databases.
+PROTECTED = ("events", "wave_events", "home_events", "budget_calls")
+BUDGET_OF_STEP = {"register": "register", "deregister_cloud": "deregister"}
+NEVER_LEFT = "never_left"
+
+Link = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    place: str  # such as `N-0003, event 7`
+    what: str
+
+
+@dataclass(slots=True)
+class CheckedRecord:
+    """`chains`: name of each chain to its links, by sequence number."""
+
+    problems: list[Problem] = field(default_factory=list)
+    chains: dict[str, dict[int, str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    lost: int = 0  # the home's event with which a new key took over from one that was lost; no older hash can be tried
+    waves_taken_over: dict[str, Link] = field(default_factory=dict)
+    epoch: int = 0
+    home_id: str = ""
+
+    @property
+    def events(self) -> int:
+        return sum(len(links) for links in self.chains.values())
+
+    def add(self, place: str, what: str) -> None:
+        self.problems.append(Problem(place, what))
+
+
+async def check_record(engine: AsyncEngine) -> CheckedRecord:
+    """The engine has to have the record's key."""
+    key = record_key_of(engine)
+    assert key is not None
+    record = CheckedRecord()
+    async with engine.connect() as connection:
+        await connection.run_sync(lambda sync: _check_triggers(sync, record))
+        await _check_home(connection, key, record)
+        await _check_waves(connection, key, record)
+        calls = await _check_numbers(connection, key, record)
+        await _check_calls(connection, record, calls)
+    return record
+
+
+def _check_triggers(connection: Any, record: CheckedRecord) -> None:
+    found = {name for name, _, _ in triggers_of(connection)}
+    ends = ("no_update", "no_delete") if connection.dialect.name == "sqlite" else ("kept", "not_emptied")
+    for table in PROTECTED:
+        needed = {f"{table}_{end}" for end in (*ends, *(["counted"] if table == "events" else []))}
+        if not needed <= found:
+            record.add(f"table {table}", "the triggers that keep it append-only are missing")
+
+
+async def _check_home(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> None:
+    home = (await connection.execute(select(HomeTable.__table__))).mappings().one()
+    record.epoch, record.home_id = int(home["epoch"]), str(home["home_id"])
+    rows = (await connection.execute(select(HomeEventTable.__table__).order_by(HomeEventTable.seq))).mappings()
+    chain = _Chain("home", "the home", record)
+    events_of_home = rows.all()
+    _find_lost_key(record, key, events_of_home)
+    for row in events_of_home:
+        chain.link(row, row["seq"] < record.lost or row["hash"] == home_events.digest(key, dict(row)))
+    chain.end(home["events"], home["events_head"])
+    await _check_handed_in(connection, key, record)
+
+
+def _find_lost_key(record: CheckedRecord, key: RecordKey, rows: Sequence[RowMapping]) -> None:
+    """The last event with which a new key began, where there was another one before."""
+    begun = [row for row in rows if row["kind"] == anchoring.TAKEN_OVER and row["facts"]["new_key"]]
+    if len(begun) > 1 and begun[-1]["hash"] == home_events.digest(key, dict(begun[-1])):
+        record.lost = int(begun[-1]["seq"])
+        taken_over = begun[-1]["facts"]["waves"]
+        record.waves_taken_over = {f"w{wave}": (count, head) for wave, (count, head) in taken_over.items()}
+
+
+async def _check_handed_in(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> None:
+    """Calls without an attempt, and decisions of an older release, are those that the home's events say."""
+    rows = (
+        await connection.execute(select(HomeEventTable.kind, HomeEventTable.facts).order_by(HomeEventTable.seq))
+    ).all()
+    expected: Counter[str] = Counter()
+    decisions = anchoring.digest_of(())
+    for kind, facts in rows:
+        if kind == anchoring.TAKEN_OVER:
+            expected, decisions = Counter(facts["calls"]), facts["decisions"]
+        elif kind == anchoring.CALLS_HANDED_IN:
+            expected.update(facts["calls"])
+    calls = await connection.execute(select(*anchoring.CALL_COLUMNS).where(BudgetCallTable.attempt_pk.is_(None)))
+    found = Counter(anchoring.call_references(key, calls.all()))
+    if found != expected:
+        gone, more = (expected - found).total(), (found - expected).total()
+        record.add("calls before the import", f"{gone} are missing or changed, {more} were added or changed")
+    unhashed = (await connection.execute(anchoring.unhashed_decisions())).all()
+    if anchoring.digest_of(map(tuple, unhashed)) != decisions:
+        record.add("decisions about waves", "one that was taken over from an older release was changed or removed")
+
+
+async def _check_waves(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> None:
+    waves = (
+        await connection.execute(select(WaveTable.id, WaveTable.name, WaveTable.events, WaveTable.events_head))
+    ).all()
+    hashed = select(WaveEventTable.__table__).where(WaveEventTable.seq.is_not(None))
+    rows = (await connection.execute(hashed.order_by(WaveEventTable.wave_pk, WaveEventTable.seq))).mappings().all()
+    for wave in waves:
+        chain = _Chain(f"w{wave.id}", f"wave {wave.name}", record)
+        count, head = record.waves_taken_over.get(f"w{wave.id}", (0, GENESIS))
+        for row in (row for row in rows if row["wave_pk"] == wave.id):
+            untried = row["seq"] < count or (row["seq"], row["hash"]) == (count, head)
+            chain.link(row, untried or row["hash"] == wave_events.digest(key, dict(row)))
+        chain.end(wave.events, wave.events_head)
+
+
+Calls = dict[tuple[int, int], tuple[str, Any]]  # (migration, attempt) -> call and time
+
+
+async def _check_numbers(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> Calls:
+    columns = (MigrationTable.events, MigrationTable.events_head, MigrationTable.anchored_events, MigrationTable.anchor)
+    query = (
+        select(MigrationTable.id, MigrationTable.attempts, NumberTable.ref, *columns)
+        .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+        .order_by(MigrationTable.id)
+    )
+    migrations = {row["id"]: row for row in (await connection.execute(query)).mappings()}
+    calls: Calls = {}
+    checkers: dict[int, _NumberChain] = {
+        migration_id: _NumberChain(row, key, record, calls) for migration_id, row in migrations.items()
+    }
+    rows = await connection.stream(select(EventTable.__table__).order_by(EventTable.migration_pk, EventTable.seq))
+    async for event in rows.mappings():
+        checker = checkers.get(event["migration_pk"])
+        if checker is None:
+            record.add(f"migration {event['migration_pk']}, event {event['seq']}", "its migration is gone")
+        else:
+            checker.take(event)
+    for checker in checkers.values():
+        checker.end()
+    return calls
+
+
+async def _check_calls(connection: AsyncConnection, record: CheckedRecord, expected: Calls) -> None:
+    query = (
+        select(
+            AttemptTable.migration_pk,
+            AttemptTable.number,
+            BudgetCallTable.call,
+            BudgetCallTable.at,
+            (BudgetCallTable.phone_number_id == NumberTable.phone_number_id).label("of_number"),
+            NumberTable.ref,
+        )
+        .join(AttemptTable, AttemptTable.id == BudgetCallTable.attempt_pk)
+        .join(MigrationTable, MigrationTable.id == AttemptTable.migration_pk)
+        .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
+    )
+    left = dict(expected)
+    for row in (await connection.execute(query)).mappings():
+        found = left.pop((row["migration_pk"], row["number"]), None)
+        if found != (row["call"], row["at"]) or not row["of_number"]:
+            record.add(f"{row['ref']}, call {row['call']}", "the row of the budget is not what its event says")
+    for (migration_id, attempt), (call, _) in left.items():
+        label = record.labels.get(f"m{migration_id}", f"migration {migration_id}")
+        record.add(f"{label}, call {call} of attempt {attempt}", "the row of the budget is missing")
+
+
+class _Chain:
+    """Follows one chain; reports its first break, and what its owner's row says of its end."""
+
+    def __init__(self, name: str, label: str, record: CheckedRecord) -> None:
+        self.label = label
+        self._record = record
+        self._last: Link = (0, GENESIS)
+        self._broken = False
+        record.labels[name] = label
+        self._links = record.chains.setdefault(name, {})
+
+    def link(self, row: RowMapping | Mapping[Any, Any], hash_fits: bool) -> None:
+        seq = int(row["seq"])
+        follows = (seq - 1, row["previous"]) == self._last
+        if not self._broken and not (follows and hash_fits):
+            self._broken = True
+            what = "it was changed or forged" if follows else "it does not follow from the one before it"
+            self._record.add(f"{self.label}, event {seq}", what)
+        self._links[seq] = row["hash"]
+        self._last = (seq, row["hash"])
+
+    def end(self, count: int, head: str) -> None:
+        if self._last == (count, head) or self._broken:
+            return
+        what = f"{count} events were counted, {self._last[0]} are there"
+        if self._last[0] == count:
+            what = "the last event is not the one that was counted"
+        self._record.add(f"{self.label}, event {min(count, self._last[0]) + 1}", what)
+
+
+class _NumberChain:
+    """The chain of one migration, with what its events say of calls."""
+
+    def __init__(self, row: RowMapping, key: RecordKey, record: CheckedRecord, calls: Calls) -> None:
+        self._row, self._key, self._record, self._calls = row, key, record, calls
+        self._chain = _Chain(f"m{row['id']}", str(row["ref"]), record)
+        self._intents = 0
+        self._open: int | None = None
+        self._anchored = int(row["anchored_events"])
+        self._anchor_seen = self._anchored == 0
+
+    def take(self, event: RowMapping) -> None:
+        parts = (event["previous"], event["migration_pk"], event["seq"], event["at"], event["kind"], event["facts"])
+        fits = event["hash"] == events.digest(self._key, *parts)
+        if not fits and event["seq"] <= self._anchored:
+            fits = self._record.lost > 0 or event["hash"] == events.digest(None, *parts)
+        self._chain.link(event, fits)
+        if event["seq"] == self._anchored:
+            of = anchoring.anchor_of(self._key, self._row["id"], self._anchored, event["hash"])
+            self._anchor_seen = of == self._row["anchor"]
+        if fits:
+            self._note_call(event)
+
+    def _note_call(self, event: RowMapping) -> None:
+        facts: Mapping[str, Any] = event["facts"]
+        if event["kind"] == "intent":
+            self._intents += 1
+            self._open = int(facts["attempt"])
+            call = BUDGET_OF_STEP.get(facts["step"])
+            if call is not None:
+                self._calls[self._row["id"], self._open] = (call, event["at"])
+        elif facts.get("attempt_end") == NEVER_LEFT and self._open is not None:
+            self._calls.pop((self._row["id"], self._open), None)
+
+    def end(self) -> None:
+        self._chain.end(self._row["events"], self._row["events_head"])
+        if not self._anchor_seen:
+            what = "what was taken over at an upgrade or a restore is not what stands there now"
+            self._record.add(f"{self._chain.label}, event {self._anchored}", what)
+        elif self._intents != self._row["attempts"]:
+            what = f"{self._row['attempts']} calls were counted, {self._intents} are in its events"
+            self._record.add(self._chain.label, what)
