@@ -15,7 +15,7 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 NO_EVENT = "0" * 64
 APPEND_ONLY = ("events", "wave_events", "home_events", "budget_calls")
 # A call that never left is taken back: Meta did not count it.
-NEVER_LEFT = "EXISTS (SELECT 1 FROM attempts WHERE id = OLD.attempt_pk AND ended = 'never_left')"
+NEVER_LEFT = "EXISTS (SELECT 1 FROM attempts WHERE id = OLD.attempt_pk AND ended = 'never left')"
 FOLLOWS = (
     "EXISTS (SELECT 1 FROM number_migrations WHERE id = NEW.migration_pk"
     " AND events = NEW.seq - 1 AND events_head = NEW.previous)"

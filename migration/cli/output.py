@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from migration.scrubbing.rendering import for_cell, for_json, for_terminal
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
     from rich.progress import Progress
 
 # Longer cells may be folded; a reference, a step or a command to type never is.
@@ -46,6 +47,11 @@ def print_line(text: str, *, as_json: bool = False) -> None:
 def print_page(text: str) -> None:
     """A page of ours as it is, with the numbers of its examples."""
     _write(sys.stdout, text)
+
+
+def print_secret(value: "SecretStr") -> None:
+    """The only place that prints a secret: a named person asked for it, and the record says so."""
+    _write(sys.stdout, visible(value.get_secret_value()))
 
 
 def print_error(text: str) -> None:

@@ -90,6 +90,11 @@ VERBS = {
         "audit",
         "Check that nothing was changed, cut or added in the record of this home, or export it. Exit code 1 if it was.",
     ),
+    "reveal": Verb(
+        "reveal",
+        "reveal",
+        "Show the PIN of a number or the token of a profile. Who saw it, when and why is recorded before it is shown.",
+    ),
     "secrets": Verb(
         "secrets", "secrets", "Show which secrets can be opened, and until when. None of them is opened or shown."
     ),

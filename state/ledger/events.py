@@ -6,6 +6,7 @@ what a customer is forgotten by is elsewhere, and the chain stays as it is.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from state.models import EventTable, MigrationTable
+from state.models import EventTable, HomeTable, MigrationTable
 from state.record_key import GENESIS, RecordKey, hash_under, record_key_of
 
 # Facts about a customer or its number. An event keeps a reference in their place, wherever they stand in its facts.
@@ -104,9 +105,17 @@ async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | Non
     )
     counted = (await tx.execute(_HEAD, {"migration_id": migration_id})).one_or_none()
     anchored = await tx.execute(select(MigrationTable.anchored_events).where(MigrationTable.id == migration_id))
-    taken_over = anchored.scalar_one_or_none() or 0
+    home = (await tx.execute(select(HomeTable.record_epoch, HomeTable.epoch))).one_or_none()
+    # Until a key has begun, or has taken over what a restore brought, any event may be without it.
+    pending = home is None or home.record_epoch is None or home.record_epoch < home.epoch
+    keyed = home is not None and home.record_epoch is not None
+    plain_until = math.inf if pending else anchored.scalar_one_or_none() or 0
     for row in map(dict, rows.mappings()):
-        if row["seq"] != expected.events + 1 or row["previous"] != expected.hash or not _fits(key, row, taken_over):
+        if (
+            row["seq"] != expected.events + 1
+            or row["previous"] != expected.hash
+            or not _fits(key, row, plain_until, keyed=keyed)
+        ):
             return int(row["seq"])
         expected = Head(row["seq"], row["hash"])
     if counted is not None and Head(*counted) != expected:
@@ -114,11 +123,12 @@ async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | Non
     return None
 
 
-def _fits(key: RecordKey | None, row: Mapping[str, Any], taken_over: int) -> bool:
-    """Whether the hash is that of the row. What was taken over may have been written without the key."""
+def _fits(key: RecordKey | None, row: Mapping[str, Any], plain_until: float, *, keyed: bool) -> bool:
+    """Whether the hash is that of the row. `plain_until`: up to there it may be written without a key.
+
+    `keyed`: others are under a key; without it their hashes cannot be tried.
+    """
     parts = (row["previous"], row["migration_pk"], row["seq"], row["at"], row["kind"], row["facts"])
-    if key is not None and row["hash"] == digest(key, *parts):
-        return True
     if row["hash"] == digest(None, *parts):
-        return key is None or row["seq"] <= taken_over
-    return key is None and row["seq"] > taken_over  # keyed, and there is no key to check it with
+        return bool(row["seq"] <= plain_until)
+    return keyed if key is None else bool(row["hash"] == digest(key, *parts))

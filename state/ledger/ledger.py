@@ -15,6 +15,7 @@ from state.ledger.notices import Notices
 from state.ledger.operator_changes import OperatorChanges
 from state.ledger.operator_inputs import OperatorInputs
 from state.ledger.profiles import Profiles
+from state.ledger.revelations import Revelations
 from state.ledger.senders import Senders
 from state.ledger.service import ServiceRecord
 from state.ledger.shredding import Shredding
@@ -43,6 +44,7 @@ class Ledger:
         self.migrations = Migrations(engine, clock)
         self.senders = Senders(engine, clock)
         self.service = ServiceRecord(engine, clock)
+        self.revelations = Revelations(engine, clock)
         self.shredding = Shredding(engine, clock)
         self.terms = Terms(engine, clock)
         self.notices = Notices(engine, clock)

@@ -96,6 +96,12 @@ class FleetQueries:
             for row in await self._reader.rows(query)
         )
 
+    async def profile_id(self, profile: str) -> int | None:
+        """The id of a credential profile's row."""
+        query = select(CredentialProfileTable.id).where(CredentialProfileTable.name == profile)
+        rows = await self._reader.rows(query)
+        return int(rows[0]["id"]) if rows else None
+
     async def a_phone_number_id(self, profile: str) -> str | None:
         """The phone number id of one number of a profile, to try a token on; None where the profile has none."""
         query = (

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.enums import AttemptEnd
 from state.ledger import anchoring, events, home_events, wave_events
 from state.models import (
     AttemptTable,
@@ -26,7 +27,7 @@ from state.triggers import triggers_of
 # What has to be in force on each table; the names differ between the databases.
 PROTECTED = ("events", "wave_events", "home_events", "budget_calls")
 BUDGET_OF_STEP = {"register": "register", "deregister_cloud": "deregister"}
-NEVER_LEFT = "never_left"
+NEVER_LEFT = AttemptEnd.NEVER_LEFT.value
 
 Link = tuple[int, str]
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from state.errors import AlreadyThere
+from state.ledger.profiles import NewProfile
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -24,7 +25,7 @@ from state.models import (
     WabaTable,
     WaveTable,
 )
-from tests.harness.ledger_fixture import START, LedgerFixture
+from tests.harness.ledger_fixture import START, LedgerFixture, NoSecrets, new_number
 
 # A valid row of each table; a case changes a part of it. Row 1 of each parent exists.
 VALID: dict[type[Any], dict[str, Any]] = {
@@ -61,11 +62,11 @@ VALID: dict[type[Any], dict[str, Any]] = {
     FindingTable: {"migration_pk": 1, "step": "drain", "kind": "result", "at": START, "facts": {}},
     EventTable: {
         "migration_pk": 1,
-        "seq": 99,
+        "seq": 2,  # after "started"
         "at": START,
         "kind": "k",
         "facts": {},
-        "previous": "0",
+        "previous": select(MigrationTable.events_head).where(MigrationTable.id == 1).scalar_subquery(),
         "hash": "0",
     },
     SecretTable: {
@@ -165,9 +166,7 @@ async def insert_row(fixture: LedgerFixture, table: type[Any], row: Mapping[str,
 async def insert_parents(fixture: LedgerFixture) -> None:
     """Row 1 of each parent, and a second number that has no migration."""
     await fixture.import_number(1)
-    await fixture.import_number(2)
-    await fixture.sql("DELETE FROM events WHERE migration_pk = 2")
-    await fixture.sql("DELETE FROM number_migrations WHERE id = 2")
+    await fixture.ledger.fleet_import.import_numbers([NewProfile("main", "77")], [new_number(2)], NoSecrets())
 
 
 @pytest.mark.parametrize("rule", INVALID)

@@ -1,0 +1,118 @@
+"""`cutover audit`, `secrets` and `reveal`, as an operator types them."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.cli.side_effects import MakeOperator
+from tests.harness.operator import Operator
+
+DROP = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+
+
+def tamper(operator: Operator, *statements: str) -> None:
+    """As somebody with the file and without a key."""
+    path = operator.harness.settings.database.removeprefix("sqlite+aiosqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for (name,) in database.execute(DROP).fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            database.execute(statement)
+
+
+def moved(make_operator: MakeOperator) -> Operator:
+    operator = make_operator(kinds=["healthy", "no_backup"])
+    operator.import_numbers()
+    operator.run_number("N-0001")
+    return operator
+
+
+def test_an_untouched_record_is_whole_and_can_be_exported(make_operator: MakeOperator, tmp_path: Path) -> None:
+    operator = moved(make_operator)
+    output = operator.cutover("audit", "verify", "--json")
+    assert (output.exit_code, output.document["whole"]) == (0, True)
+    file = tmp_path / "record.jsonl"
+    assert operator.cutover("audit", "export", str(file)).exit_code == 0
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert sum(line["table"] == "events" for line in lines) > 10
+    assert lines[-1]["table"] == "heads"
+    numbers = [number["e164"] for number in operator.harness.sandbox.manifest("http://sandbox")["numbers"]]
+    assert not [number for number in numbers if number in file.read_text()]
+    assert operator.cutover("audit", "export", str(file)).exit_code == 2
+    assert operator.cutover("audit", "export").exit_code == 2
+
+
+def test_a_cut_is_named_with_its_place_and_fails(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    tamper(operator, "DELETE FROM events WHERE id = (SELECT max(id) FROM events WHERE migration_pk = 1)")
+    output = operator.cutover("audit", "verify")
+    assert output.exit_code == 1
+    assert "N-0001, event " in output.stdout
+    assert "append-only are missing" in output.stdout
+
+
+def test_a_removed_chain_is_found_by_its_anchor(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    head = f"events = 0, events_head = '{'0' * 64}', anchored_events = 0, attempts = 0"
+    tamper(
+        operator,
+        "DELETE FROM budget_calls",
+        "DELETE FROM events WHERE migration_pk = 1",
+        f"UPDATE number_migrations SET {head} WHERE id = 1",
+    )
+    output = operator.cutover("audit", "verify")
+    assert output.exit_code == 1
+    assert "N-0001: the whole chain is gone" in output.stdout
+
+
+def test_a_rotation_and_a_restore_leave_the_record_whole(make_operator: MakeOperator, tmp_path: Path) -> None:
+    operator = moved(make_operator)
+    assert operator.cutover("backup", str(tmp_path / "copy")).exit_code == 0
+    assert operator.cutover("rotate-key").exit_code == 0
+    assert operator.cutover("audit", "verify").exit_code == 0
+    operator.run_number("N-0002")
+    assert operator.cutover("restore", str(tmp_path / "copy"), "--move-aside").exit_code == 0
+    assert operator.cutover("sweep").exit_code in (0, 3)
+    output = operator.cutover("audit", "verify")
+    assert output.exit_code == 0, output.stdout
+
+
+def test_a_pin_is_shown_to_a_named_person_and_recorded(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    pin = operator.harness.sandbox_number(operator.position("N-0001")).pin
+    refused = operator.cutover("reveal", "N-0001", "--because", "handed over")
+    assert refused.exit_code == 2
+    wrong = operator.cutover("reveal", "N-0001", "--because", "handed over", "--confirm", "N-0002")
+    assert wrong.exit_code == 2
+    output = operator.cutover("reveal", "N-0001", "--because", "handed over", "--confirm", "N-0001")
+    assert output.exit_code == 0
+    shown = [line for line in output.stdout.splitlines() if line.isdecimal()]
+    assert shown == [pin]
+    assert shown[0] not in refused.stdout + wrong.stdout
+    events = operator.cutover("show", "N-0001", "--json").document["events"]
+    assert events[-1]["kind"] == "secret_revealed"
+    assert events[-1]["facts"] == {"secret": "PIN", "by": "tester", "reason": "handed over"}
+    assert operator.cutover("audit", "verify").exit_code == 0
+
+
+def test_a_token_is_shown_with_token_and_recorded_for_the_home(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    token = operator.harness.sandbox.manifest("http://sandbox")["token"]
+    profiles = operator.cutover("profile", "--json").document["profiles"]
+    name = profiles[0]["name"]
+    output = operator.cutover("reveal", name, "--token", "--because", "another tool", "--confirm", name)
+    assert output.exit_code == 0, output.stderr
+    assert token in output.stdout
+    assert operator.cutover("audit", "verify").exit_code == 0
+
+
+def test_what_can_be_opened_is_counted(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    operator.run_number("N-0002")
+    groups = operator.cutover("secrets", "--json").document["secrets"]
+    counts = {group["kind"]: group["count"] for group in groups}
+    assert counts["PIN"] == 2
+    assert not {"call under way", "verification code", "earlier PIN"} & set(counts)
+    assert all(group["until"] for group in groups if group["kind"] == "backup")
+    assert operator.cutover("secrets").exit_code == 0
