@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from migration.scrubbing.characters import visible
 from migration.scrubbing.rendering import for_cell, for_json, for_terminal
 
 if TYPE_CHECKING:

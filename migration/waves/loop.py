@@ -15,8 +15,8 @@ from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.home.record_anchor import EVERY_S
 from migration.steps.outcomes import Held
-from migration.waves.notices import PeopleTeller
 from migration.waves.anchoring import Anchoring
+from migration.waves.notices import PeopleTeller
 from migration.waves.senders import SenderKeeper, keep_senders_informed
 from migration.waves.watch import Watch
 from state.enums import WaveState

@@ -9,8 +9,8 @@ from state.queries.calls import CallQueries
 from state.queries.due import DueQueries
 from state.queries.fleet import FleetQueries
 from state.queries.gate import GateQueries
-from state.queries.notices import NoticeQueries
 from state.queries.heads import HeadQueries
+from state.queries.notices import NoticeQueries
 from state.queries.positions import PositionQueries
 from state.queries.reader import Reader
 from state.queries.records import RecordQueries
