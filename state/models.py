@@ -273,7 +273,6 @@ class MigrationTable(Base):
     lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
-    signup_ends_at: Mapped[datetime | None]  # until then a new number may register without another Embedded Signup
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     moving_until: Mapped[datetime | None]  # until then it takes one of its wave's slots, also between its steps
@@ -301,6 +300,7 @@ class MigrationTable(Base):
     seen_at: Mapped[datetime | None]
     served_on: Mapped[str | None] = mapped_column(String(20))
     outage_at_least: Mapped[float | None]  # of all outages of this migration that have ended
+    signup_ends_at: Mapped[datetime | None]  # until then a new number may register without another Embedded Signup
     # Its chain of events: how many there are, and the hash of the last one. A trigger writes both with each event.
     events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
