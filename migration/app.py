@@ -264,9 +264,11 @@ async def open_app(
                 await begin_epoch_by_hand(settings, database, sql_clock)
             home = await count_opening(settings, home_record, keys)
             stack.push_async_callback(count_closing, settings, home_record, keys)
-        secret_store = SecretStore(vault, Secrets(database, sql_clock), BackupShelf(settings.backup_folder))
-        record_key = await secret_store.record_key(make=not dry_run)
+        shelf = BackupShelf(settings.backup_folder)
+        unkeyed = SecretStore(vault, Secrets(database, sql_clock), shelf)
+        record_key = await unkeyed.record_key(make=not dry_run)
         database = with_record_key(database, record_key)
+        secret_store = SecretStore(vault, Secrets(database, sql_clock), shelf)
         if not dry_run:
             await take_over_chains(database, sql_clock)
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
@@ -293,7 +295,7 @@ async def open_app(
             database=database,
             sql_clock=sql_clock,
             home=home,
-            home_record=home_record,
+            home_record=HomeRecord(database, sql_clock),
             ledger=ledger,
             queries=queries,
             vault=vault,
