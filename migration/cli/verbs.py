@@ -95,6 +95,11 @@ VERBS = {
         "reveal",
         "Show the PIN of a number or the token of a profile. Who saw it, when and why is recorded before it is shown.",
     ),
+    "forget": Verb(
+        "forget",
+        "forget",
+        "Erase a customer's name, numbers, contacts and secrets from every table, after the end of its migrations.",
+    ),
     "secrets": Verb(
         "secrets", "secrets", "Show which secrets can be opened, and until when. None of them is opened or shown."
     ),

@@ -104,6 +104,7 @@ class RetentionSettings(_AdminTable):
     """How long is kept what may still be needed, in days."""
 
     backups_days: int = Field(default=30, ge=0, le=3650)  # after the last migration of the number has ended
+    customers_days: int | None = Field(default=None, ge=3, le=3650)  # None: until `cutover forget`
     superseded_days: int = Field(default=7, ge=0, le=3650)  # a PIN or password in whose place an unproved one is
 
     def keep(self) -> KeepFor:

@@ -97,8 +97,15 @@ CALL_COLUMNS = (
 
 def call_references(key: RecordKey | None, calls: Iterable[Sequence[Any]]) -> list[str]:
     """One for each call, sorted; equal calls have equal ones."""
-    found = [[number, call, at.isoformat(), bool(before)] for number, call, at, before in calls]
-    return sorted(key.reference(json.dumps(one)) if key is not None else "ref:" for one in found)
+    if key is None:
+        return ["ref:" for _ in calls]
+    found = [[_number(key, number), call, at.isoformat(), bool(before)] for number, call, at, before in calls]
+    return sorted(key.reference(json.dumps(one)) for one in found)
+
+
+def _number(key: RecordKey, phone_number_id: str) -> str:
+    """The reference of a number's id, also where a forgotten customer has left only that."""
+    return phone_number_id if phone_number_id.startswith("ref:") else key.reference(phone_number_id)
 
 
 async def note_calls(tx: AsyncConnection, clock: SqlClock, calls: Sequence[Mapping[str, Any]]) -> None:

@@ -20,7 +20,18 @@ from state.record_key import GENESIS, RecordKey, hash_under, record_key_of
 
 # Facts about a customer or its number. An event keeps a reference in their place, wherever they stand in its facts.
 PERSONAL = frozenset(
-    ("e164", "customer", "verified_name", "profile", "profile_not_carried", "not_carried", "changes", "contact")
+    (
+        "e164",
+        "phone_number_id",
+        "waba_id",
+        "customer",
+        "contact",
+        "verified_name",
+        "profile",
+        "profile_not_carried",
+        "not_carried",
+        "changes",
+    )
 )
 
 

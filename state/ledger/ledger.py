@@ -8,6 +8,7 @@ from state.ledger.corrections import Corrections
 from state.ledger.field_facts import FieldFacts
 from state.ledger.findings import Findings
 from state.ledger.fleet_import import FleetImport
+from state.ledger.forgetting import Forgetting
 from state.ledger.leases import Leases
 from state.ledger.migrations import Migrations
 from state.ledger.moves import Moves
@@ -45,6 +46,7 @@ class Ledger:
         self.senders = Senders(engine, clock)
         self.service = ServiceRecord(engine, clock)
         self.revelations = Revelations(engine, clock)
+        self.forgetting = Forgetting(engine, clock)
         self.shredding = Shredding(engine, clock)
         self.terms = Terms(engine, clock)
         self.notices = Notices(engine, clock)

@@ -1,0 +1,210 @@
+"""Erases what is known of a customer and of its numbers, once all of its migrations have ended.
+
+Rows stay where the record needs them: a keyed reference stands in the place of each name, number and id. Events hold
+references from the beginning, so that no hash changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from state.enums import Disposition
+from state.errors import Conflict, NotFound
+from state.ledger import home_events
+from state.ledger.inserting import chunks
+from state.ledger.shredding import shredded
+from state.models import (
+    AttemptTable,
+    BudgetCallTable,
+    CallBudgetTable,
+    CauseTable,
+    CustomerTable,
+    FindingTable,
+    InstanceTable,
+    MessageTable,
+    MigrationTable,
+    NoticeTable,
+    NumberTable,
+    OutboxTable,
+    SecretTable,
+    WabaTable,
+)
+from state.record_key import RecordKey, record_key_of
+from state.types import SqlClock
+
+FORGOTTEN = "customer_forgotten"
+# Meta counts calls by the number's id for so long; without the id we could not.
+CALLS_COUNT = timedelta(hours=72)
+GONE = "forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """References of the numbers, and what stands in the place of the customer's name."""
+
+    numbers: Sequence[str]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """Of the rows that belong to the customer."""
+
+    customer: int
+    wabas: Sequence[Any]
+    numbers: Sequence[Any]
+    migrations: Sequence[int]
+
+
+class Forgetting:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def due(self, kept_for: timedelta) -> Sequence[str]:
+        """Names of customers whose last migration has ended so long ago, and that have no other."""
+        query = (
+            select(CustomerTable.name)
+            .join(WabaTable, WabaTable.customer_id == CustomerTable.id)
+            .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+            .join(MigrationTable, MigrationTable.number_pk == NumberTable.id)
+            .where(CustomerTable.name.not_like("ref:%"))
+            .group_by(CustomerTable.name)
+            .having(
+                func.count(MigrationTable.id) == func.count(MigrationTable.ended_at),
+                func.max(MigrationTable.ended_at) <= self._clock.now(-kept_for),
+            )
+        )
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def forget(self, customer: str, by: str, because: str) -> Forgotten:
+        """Erase it, in one transaction. Raises NotFound, or Conflict where the customer is still needed."""
+        async with self._engine.begin() as tx:
+            key = record_key_of(tx)
+            if key is None:
+                raise Conflict("the record has no key yet; `cutover sweep` makes it. Nothing was changed")
+            ids = await self._ids(tx, customer)
+            await self._check(tx, customer, ids)
+            reference = key.reference(customer)
+            await self._forget_rows(tx, key, ids, reference)
+            numbers = [row.ref for row in ids.numbers]
+            facts = {"customer": reference, "numbers": numbers, "by": by, "reason": because.replace(customer, GONE)}
+            await home_events.append(tx, self._clock, FORGOTTEN, facts)
+        return Forgotten(numbers, reference)
+
+    async def _ids(self, tx: AsyncConnection, customer: str) -> _Ids:
+        locked = update(CustomerTable).where(CustomerTable.name == customer).values(hook=CustomerTable.hook)
+        found = (await tx.execute(locked.returning(CustomerTable.id))).scalar_one_or_none()
+        if found is None or customer.startswith("ref:"):
+            raise NotFound(f"there is no customer {customer}; nothing was changed")
+        wabas = (await tx.execute(select(WabaTable.id, WabaTable.waba_id).where(WabaTable.customer_id == found))).all()
+        columns = (NumberTable.id, NumberTable.ref, NumberTable.e164, NumberTable.phone_number_id)
+        of_customer = NumberTable.waba_pk.in_([row.id for row in wabas])
+        numbers = (await tx.execute(select(*columns, NumberTable.instance_pk).where(of_customer))).all()
+        of_numbers = MigrationTable.number_pk.in_(select(NumberTable.id).where(of_customer))
+        migrations = (await tx.execute(select(MigrationTable.id).where(of_numbers))).scalars().all()
+        return _Ids(int(found), wabas, numbers, migrations)
+
+    async def _check(self, tx: AsyncConnection, customer: str, ids: _Ids) -> None:
+        """Raises Conflict, which names the first number in the way."""
+        still = or_(MigrationTable.ended_at.is_(None), MigrationTable.paused_at.is_not(None))
+        live = (
+            select(NumberTable.ref, MigrationTable.ended_at)
+            .join(MigrationTable, MigrationTable.number_pk == NumberTable.id)
+            .where(NumberTable.id.in_([row.id for row in ids.numbers]), still)
+            .order_by(NumberTable.id)
+        )
+        row = (await tx.execute(live)).first()
+        if row is not None:
+            why = "its migration has not ended" if row.ended_at is None else "its senders are still paused"
+            raise Conflict(f"{customer} cannot be forgotten: {row.ref}: {why}; nothing was changed")
+        recent = select(func.count()).where(
+            BudgetCallTable.phone_number_id.in_([row.phone_number_id for row in ids.numbers]),
+            BudgetCallTable.at > self._clock.now(-CALLS_COUNT),
+        )
+        if (await tx.execute(recent)).scalar_one():
+            raise Conflict(
+                f"{customer} cannot be forgotten yet: Meta still counts calls for its numbers, for 72 h after each; "
+                "nothing was changed"
+            )
+
+    async def _forget_rows(self, tx: AsyncConnection, key: RecordKey, ids: _Ids, reference: str) -> None:
+        await _forget_numbers(tx, key, ids, self._clock)
+        await _forget_migrations(tx, ids)
+        await _forget_messages_to_people(tx, [row.ref for row in ids.numbers])
+        await self._destroy_secrets(tx, ids)
+        for waba in ids.wabas:
+            await tx.execute(delete(CallBudgetTable).where(CallBudgetTable.waba_id == waba.waba_id))
+            new = {"waba_id": key.reference(waba.waba_id)}
+            await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(new))
+        gone = update(CustomerTable).where(CustomerTable.id == ids.customer)
+        await tx.execute(gone.values(name=reference, hook=None, terms_known_by=None))
+
+    async def _destroy_secrets(self, tx: AsyncConnection, ids: _Ids) -> None:
+        instances = [f"instance:{row.instance_pk}" for row in ids.numbers if row.instance_pk is not None]
+        owners = [*(f"number:{row.id}" for row in ids.numbers), *instances]
+        for part in chunks(owners):
+            await tx.execute(shredded(SecretTable.owner.in_(part), at=self._clock.now()))
+        for migration_id in ids.migrations:
+            of_migration = SecretTable.owner.like(f"attempt:{migration_id}/%")
+            await tx.execute(shredded(of_migration, at=self._clock.now()))
+
+
+async def _forget_numbers(tx: AsyncConnection, key: RecordKey, ids: _Ids, clock: SqlClock) -> None:
+    for row in ids.numbers:
+        phone_number_id = key.reference(row.phone_number_id)
+        of_number = BudgetCallTable.phone_number_id == row.phone_number_id
+        await tx.execute(update(BudgetCallTable).where(of_number).values(phone_number_id=phone_number_id))
+        values = {
+            "e164": key.reference(row.e164),
+            "phone_number_id": phone_number_id,
+            "tags": "",
+            "smoke_to": None,
+            "daily_volume": None,
+            "wave_name": None,
+            "disposition": func.coalesce(NumberTable.disposition, Disposition.CHURNED.value),
+            "disposition_at": func.coalesce(NumberTable.disposition_at, clock.now()),
+            "disposition_reason": GONE,
+            "disposition_evidence": None,
+        }
+        await tx.execute(update(NumberTable).where(NumberTable.id == row.id).values(**values))
+        if row.instance_pk is not None:
+            await tx.execute(
+                _instance(InstanceTable.id == row.instance_pk, key.reference(f"instance {row.instance_pk}"))
+            )
+
+
+def _instance(condition: ColumnElement[bool], reference: str) -> Any:
+    values: dict[str, Any] = {
+        "name": reference,
+        "base_url": "",
+        "username": "",
+        "command_arguments": {},
+        "certificate": None,
+    }
+    return update(InstanceTable).where(condition).values(**values)
+
+
+async def _forget_migrations(tx: AsyncConnection, ids: _Ids) -> None:
+    for part in chunks(ids.migrations):
+        for table in (FindingTable, MessageTable):
+            await tx.execute(delete(table).where(table.migration_pk.in_(part)))
+        of = AttemptTable.migration_pk.in_(part)
+        await tx.execute(update(AttemptTable).where(of).values(intent={GONE: True}, answer=None))
+        await tx.execute(update(OutboxTable).where(OutboxTable.migration_pk.in_(part)).values(body={GONE: True}))
+        texts = {"because": GONE, "reason": None, "senders_error": None}
+        await tx.execute(update(MigrationTable).where(MigrationTable.id.in_(part)).values(**texts))
+
+
+async def _forget_messages_to_people(tx: AsyncConnection, refs: Sequence[str]) -> None:
+    """Messages name numbers by their reference and masked, some with their customer."""
+    rows = (await tx.execute(select(CauseTable.id, CauseTable.key, CauseTable.title, CauseTable.lines))).all()
+    ids = [row.id for row in rows if any(ref in " ".join([row.key, row.title, *row.lines]) for ref in refs)]
+    for part in chunks(ids):
+        await tx.execute(delete(NoticeTable).where(NoticeTable.cause_pk.in_(part)))
+        await tx.execute(delete(CauseTable).where(CauseTable.id.in_(part)))
