@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
@@ -168,11 +168,15 @@ class CallBudgets:
         return int((await tx.execute(select(kept).where(*self._crossing_now(key, but)))).scalar_one())
 
     async def _crossing(self, tx: AsyncConnection, key: BudgetKey, but: int) -> Any:
-        """The first number of the WABA that crosses now, if there is one."""
+        """The first number of the WABA that crosses now, if there is one.
+
+        One that waits for a person, or for longer than its worker stays with it, keeps its calls and no other number.
+        """
         query = select(NumberTable.ref, MigrationTable.calls_kept_until).join(
             NumberTable, NumberTable.id == MigrationTable.number_pk
         )
-        return (await tx.execute(query.where(*self._crossing_now(key, but)).limit(1))).one_or_none()
+        moves = or_(MigrationTable.lease_until > self._clock.now(), MigrationTable.moving_until > self._clock.now())
+        return (await tx.execute(query.where(*self._crossing_now(key, but), moves).limit(1))).one_or_none()
 
     def _crossing_now(self, key: BudgetKey, but: int) -> tuple[ColumnElement[bool], ...]:
         return (
@@ -224,12 +228,7 @@ async def why_closed(tx: AsyncConnection, clock: SqlClock, migration_id: int) ->
 
 async def waba_has_number_on_cloud(tx: AsyncConnection, clock: SqlClock, number_id: int) -> None:
     """A number was read on Cloud: its WABA has 5,000 calls an hour, and those that waited for calls go on."""
-    waba_id = (
-        select(WabaTable.waba_id)
-        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
-        .where(NumberTable.id == number_id)
-        .scalar_subquery()
-    )
+    waba_id = _waba_of(number_id).scalar_subquery()
     became = (
         update(CallBudgetTable)
         .where(CallBudgetTable.waba_id == waba_id, CallBudgetTable.active.is_(False))
@@ -240,16 +239,30 @@ async def waba_has_number_on_cloud(tx: AsyncConnection, clock: SqlClock, number_
         await _wake(tx, clock, row.waba_id)
 
 
+async def crosses_no_more(tx: AsyncConnection, clock: SqlClock, number_id: int) -> None:
+    """A number that others of its WABA wait for has stopped before Cloud: one of them may cross instead, at once.
+
+    Without that they would wait for LOOK_AGAIN, which is longer than a run has patience.
+    """
+    waba_id = (await tx.execute(_waba_of(number_id))).scalar_one()
+    await _wake(tx, clock, waba_id)
+
+
 async def waba_lost_a_number_on_cloud(tx: AsyncConnection, number_id: int) -> None:
     """A number was taken off Cloud. Without another one there, its WABA has 200 calls an hour again.
 
     The next list of the WABA says so too, and says otherwise where it has numbers that we do not know.
     """
-    waba = select(WabaTable.waba_id).join(NumberTable, NumberTable.waba_pk == WabaTable.id)
-    waba_id = (await tx.execute(waba.where(NumberTable.id == number_id))).scalar_one()
+    waba_id = (await tx.execute(_waba_of(number_id))).scalar_one()
     if not await _has_number_on_cloud(tx, waba_id):
         of_waba = CallBudgetTable.waba_id == waba_id
         await tx.execute(update(CallBudgetTable).where(of_waba).values(active=False))
+
+
+def _waba_of(number_id: int) -> Select[str]:
+    """Meta's id of the number's WABA."""
+    waba = select(WabaTable.waba_id).join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+    return waba.where(NumberTable.id == number_id)
 
 
 async def _has_number_on_cloud(tx: AsyncConnection, waba_id: str) -> bool:

@@ -101,7 +101,13 @@ class Moves:
                         MigrationTable.version == lease.version,
                     )
                     .values(**self._columns(move))
-                    .returning(MigrationTable.number_pk, now.label("now"), *events.HEAD_COLUMNS)
+                    .returning(
+                        MigrationTable.number_pk,
+                        MigrationTable.calls_kept_until,
+                        MigrationTable.moving_until,
+                        now.label("now"),
+                        *events.HEAD_COLUMNS,
+                    )
                 )
             ).one_or_none()
             if moved is None:
@@ -121,6 +127,8 @@ class Moves:
                     await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
                 elif isinstance(change, SideRead) and move.step == "deregister_cloud":
                     await call_budgets.waba_lost_a_number_on_cloud(tx, target.number_id)
+            if moved.calls_kept_until is not None and _crosses_no_more(move.status, moved):
+                await call_budgets.crosses_no_more(tx, self._clock, target.number_id)
             if move.kind:
                 head = events.Head(moved.events, moved.events_head)
                 await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move), head)
@@ -183,6 +191,12 @@ class Moves:
                 return {"epoch": MigrationTable.epoch + 1}
             case _:
                 return {}
+
+
+def _crosses_no_more(status: Status, moved: Any) -> bool:
+    """It stands before Cloud and has given its place up: for a person, or for a longer wait."""
+    waits = status is Status.WAITING and moved.moving_until is None
+    return waits or status in (Status.BLOCKED, Status.HELD, Status.ABORTED)
 
 
 def _side_columns(side: Side, *, undone: bool) -> dict[str, Any]:

@@ -234,3 +234,26 @@ async def test_status_says_how_many_of_those_that_wait_can_move_now(make_harness
         board = await run_all(app)
         assert (await read_fleet(app.queries, None)).call_limits == ()
     assert {position.status for position in board} == {Status.DONE}
+
+
+async def test_where_the_first_number_of_a_waba_is_blocked_another_one_crosses_in_the_same_run(
+    make_harness: MakeHarness,
+) -> None:
+    """All wait for the first to cross, and the run has less patience than they."""
+    harness = await make_harness(kinds=["verified"] * 4)
+    async with harness.worker() as app:
+        first, *others = await harness.import_numbers(app)
+        await harness.advance_to(app, first, "drain")
+        for number in others:
+            waits = await app.runner.run_one(number.migration_id)
+            assert isinstance(waits, Waiting)
+            assert f"{first.ref} crosses first" in waits.reason
+        harness.sandbox.faults.add(
+            route="onprem.stats_app", e164=first.e164, kind="error", code=1003, status=403, times=0
+        )
+        await WaveLoop(app, app.runner.run_one, concurrency=2, patience=timedelta(seconds=20)).run(NumberSelection())
+        board = await app.queries.positions.board()
+    assert [(row.ref, row.side, row.status) for row in board] == [
+        (first.ref, Side.ON_PREMISES, Status.BLOCKED),
+        *((row.ref, Side.CLOUD, Status.DONE) for row in others),
+    ]
