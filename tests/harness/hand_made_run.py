@@ -83,6 +83,7 @@ def make_attempt(intent: Mapping[str, Any] | None = None, step: str = "the_step"
         "opened_at": NOW,
         "answer_due": NOW + timedelta(seconds=35),
         "settle_by": NOW + timedelta(seconds=335),
+        "has_secret": False,
     }
     return OpenAttempt(**(values | columns))
 

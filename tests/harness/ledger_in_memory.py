@@ -118,7 +118,16 @@ class MemoryAttempts:
         due = now + new.longest_call
         key = f"{lease.migration_id}/{new.step}/{number}"
         attempt = OpenAttempt(
-            100 + number, number, new.step, key, new.facts, side_before, now, due, due + new.settle_for
+            100 + number,
+            number,
+            new.step,
+            key,
+            new.facts,
+            side_before,
+            now,
+            due,
+            due + new.settle_for,
+            has_secret=new.sealed is not None,
         )
         row.open_attempt = attempt
         row.attempts.append(

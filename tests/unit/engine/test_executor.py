@@ -225,7 +225,7 @@ async def test_an_answer_closes_the_attempt_and_goes_on() -> None:
     engine = at_register()
     await engine.run()
     assert changes_of(engine) == [
-        c.AttemptClosed(101, AttemptEnd.DONE, {"accepted": True}),
+        c.AttemptClosed(101, AttemptEnd.DONE, {"accepted": True}, sealed=1),
         c.OutsideSettled(),
         c.ResultFound({"accepted": True}, None),
     ]

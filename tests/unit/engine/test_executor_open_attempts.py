@@ -123,7 +123,7 @@ async def test_a_repeat_waits_where_something_stands_against_it_now() -> None:
 
 async def test_a_repeat_of_a_step_that_moves_nothing_reads_no_side() -> None:
     engine = EngineInMemory("pause_sends", hooks=FakeHooks())
-    engine.open({"body": {"migration_id": 1, "event": "pause_sends", "epoch": 5}})
+    engine.open({"body": {"migration_id": 1, "event": "pause_sends", "epoch": 5}}, has_secret=False)
     engine.row.gate = "the number is on hold"
     engine.clock.advance(40)
     assert await engine.run() == Held("the number is on hold")

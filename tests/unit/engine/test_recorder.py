@@ -126,6 +126,12 @@ async def test_an_attempt_is_closed_with_the_answer(end: AttemptEnd) -> None:
     assert move.changes == (c.AttemptClosed(ATTEMPT.id, end, {"refused": "503"}),)
 
 
+async def test_what_an_attempt_sealed_goes_with_it() -> None:
+    sealed = make_attempt(has_secret=True)
+    move = await move_of(make_run(), Decision(WAITING, Closing(sealed, AttemptEnd.REFUSED)))
+    assert move.changes == (c.AttemptClosed(sealed.id, AttemptEnd.REFUSED, None, sealed.number),)
+
+
 @pytest.mark.parametrize("changes_side", [True, False])
 async def test_the_side_is_what_it_was_where_nothing_can_have_happened(changes_side: bool) -> None:
     closing = Closing(ATTEMPT, AttemptEnd.NEVER_LEFT, side_before=Side.ON_PREMISES)
