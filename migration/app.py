@@ -256,7 +256,7 @@ async def open_app(
         admin, home_record = read_admin_settings(settings.admin_path), HomeRecord(database, sql_clock)
         home = await home_record.read()
         keys = settings.keys()  # after the row that names one of them: a rotation only adds to them
-        vault = Vault(keys, settings.keys)
+        vault = Vault(keys, settings.keys, settings.key_file_state)
         is_older_copy = check_identity(settings, home)
         await check_key(settings, home_record, home, keys)
         if not dry_run:
@@ -269,8 +269,9 @@ async def open_app(
         record_key = await unkeyed.record_key(make=not dry_run)
         database = with_record_key(database, record_key)
         secret_store = SecretStore(vault, Secrets(database, sql_clock), shelf)
+        anchor = _anchor(settings, admin, record_key, clock)
         if not dry_run:
-            await take_over_chains(database, sql_clock)
+            await take_over_chains(database, sql_clock, lambda: anchor.read().chains if anchor is not None else {})
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
         if not dry_run:  # whatever a person types must not be refused for the sake of a worker that was killed
             await end_leases_of_dead_workers(ledger, queries, is_gone)
@@ -285,7 +286,6 @@ async def open_app(
         kept = KeptNumbers()
         admission = CallAdmission(ledger.call_budgets, budget.has_plenty)
         executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept)
-        anchor = _anchor(settings, admin, record_key, clock)
         anchors = AnchorWriter(anchor, queries, http.graph, admin.record.anchor_webhook) if anchor else None
         if anchors is not None and not dry_run:
             stack.push_async_callback(anchors.write)

@@ -71,6 +71,14 @@ class Settings(BaseModel):
         command = key_command_of(self.admin_path)
         return f"key_command {command.argv[0]}" if command is not None else str(self.key_path)
 
+    def key_file_state(self) -> object:
+        """Another value than before once the key file was replaced."""
+        try:
+            stat = self.key_path.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
+
     def has_key(self) -> bool:
         """Whether a key is named; a command may still fail to give one."""
         return self.key_source != str(self.key_path) or self.key_path.exists()

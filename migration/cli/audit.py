@@ -61,9 +61,17 @@ def _report(app: App, record: CheckedRecord, file: Path | None, *, as_json: bool
     exit_code = ExitCode.ERROR if record.problems else ExitCode.DONE
     if as_json:
         problems = [{"place": problem.place, "what": problem.what} for problem in record.problems]
-        document = {"whole": not problems, "problems": problems, "chains": len(record.chains), "events": record.events}
+        document = {
+            "whole": not problems,
+            "problems": problems,
+            "notes": record.notes,
+            "chains": len(record.chains),
+            "events": record.events,
+        }
         print_json(document | ({"file": str(file)} if file else {}) | home_fields(app.settings, app.home))
         return exit_code
+    for note in record.notes:
+        print_line(f"note: {note}")
     for problem in record.problems:
         print_line(f"{problem.place}: {problem.what}")
     counted = f"{count_text(record.events, 'event')} in {count_text(len(record.chains), 'chain')}"

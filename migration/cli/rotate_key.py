@@ -12,7 +12,9 @@ from migration.settings import Settings, read_settings
 from migration.vault.private_file import remove_leftovers, write_private
 from migration.vault.rotation_lock import rotation_lock
 from migration.vault.sealing import key_id, new_master_key
+from state.database import empty_wal
 
+MOST_WRAPPED = 10_000_000  # workers that go on sealing under the older key do not keep a rotation from its end
 KEY_IN_ENVIRONMENT = (
     "the master key comes from CUTOVER_MASTER_KEY: put a new one there and this one into CUTOVER_OLDER_MASTER_KEYS, "
     "then type it again; nothing was changed"
@@ -60,11 +62,15 @@ async def _rotate_locked(report: ChangeReport, settings: Settings, *, own_file: 
     if under_older_keys == 0:
         _add_new_key(settings)
     async with open_cli_app() as app:
-        wrapped = await app.secret_store.rewrap()
+        wrapped = 0
+        while (more := await app.secret_store.rewrap()) and wrapped < MOST_WRAPPED:
+            wrapped += more  # until nothing is left that a worker has sealed meanwhile
         await app.home_record.set_key(app.vault.key_id)  # last: until then the older key has to be given too
         await _show_keys(report.after, app, settings)
+        app.secret_store.remove_leftovers()
+        await empty_wal(app.database)
     report.document["wrapped"] = wrapped
-    report.next("keep a copy of the key file somewhere else, then start the workers again")
+    report.next("keep a copy of the key file somewhere else")
     return report.finish()
 
 

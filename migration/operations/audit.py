@@ -19,6 +19,8 @@ async def verify_record(app: App) -> CheckedRecord:
     record = await check_record(app.database)
     if app.anchors is not None:
         anchor = app.anchors.anchor
+        if not await asyncio.to_thread(anchor.path.exists):
+            record.add(str(anchor.path), "the anchors are gone: nothing says how far the chains had come")
         compare(record, await asyncio.to_thread(anchor.read), str(anchor.path))
     return record
 

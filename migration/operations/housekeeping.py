@@ -1,12 +1,15 @@
 """Destroys what is not needed any more: sealed secrets, files of the shelf, and what SQLite's log still holds."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from migration.app import App
+from migration.vault.private_file import remove_leftovers
+from migration.vault.rotation_lock import rotation_lock
 from state.database import empty_wal
-from state.errors import Conflict
+from state.errors import Conflict, LeaseLost
 from state.ledger.shredding import BACKUP
 from state.ledger.wave_events import OURSELVES
 
@@ -21,10 +24,19 @@ class Destroyed:
 async def destroy_what_is_due(app: App) -> Destroyed:
     """What a sweep or the end of a run finds. Safe beside workers, and to repeat after a kill."""
     await _forget_customers(app)
+    _remove_keys_in_clear(app)
     secrets = await app.ledger.shredding.shred_due(app.admin.retention.keep())
     kept = {secret.owner for secret in await app.queries.secrets.openable() if secret.name == BACKUP}
     files = await app.secret_store.remove_files(await app.queries.secrets.shredded_files(), kept)
     return Destroyed(secrets, files, await empty_wal(app.database))
+
+
+def _remove_keys_in_clear(app: App) -> None:
+    """What a killed rotation has left beside the key file."""
+    path = app.settings.key_path
+    if any(path.parent.glob(f".{path.name}.*")):
+        with suppress(LeaseLost, OSError), rotation_lock(path):
+            remove_leftovers(path.parent, re.escape(path.name))
 
 
 async def _forget_customers(app: App) -> None:

@@ -85,7 +85,10 @@ class BackupShelf:
             if parse_file_name(path.name).owner in owners and (path.name in file_names or _is_old(path)):
                 destroy(path)
                 gone += 1
-        return gone + len(remove_leftovers(self._folder, rf".*{re.escape(SUFFIX)}", older_than_s=LIVE_WRITER_S))
+        return gone + self.remove_leftovers()
+
+    def remove_leftovers(self) -> int:
+        return len(remove_leftovers(self._folder, rf".*{re.escape(SUFFIX)}", older_than_s=LIVE_WRITER_S))
 
     def owners_of_several(self) -> set[str]:
         """Whoever has more than one file: a kill came before the earlier ones were removed."""

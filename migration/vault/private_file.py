@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from migration.runtime.worker_identity import holder_name, is_gone
+
 
 def write_private(path: Path, text: str) -> None:
     """Write the complete file or nothing: a temporary file beside it, synced to the disk, then renamed.
 
     The folder is synced too: after a power cut a renamed file may otherwise have its old name, or none.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{_writer()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -32,18 +34,28 @@ def write_private(path: Path, text: str) -> None:
         os.close(folder)
 
 
+def _writer() -> str:
+    """Name of this process, by which another one can tell whether it still runs."""
+    _, pid, _, machine, started = holder_name().rsplit(":", 4)
+    return f"{pid}-{machine}-{started}"
+
+
 def remove_leftovers(folder: Path, of: str, *, older_than_s: float = 0.0) -> Sequence[Path]:
     """Remove the temporary files that a killed `write_private` has left of files whose names match the pattern `of`.
 
-    `older_than_s`: a file that a live writer may be at is younger. Returns what was removed.
+    A file goes at once where its writer is known to have exited. `older_than_s`: of any other, a live writer may be at
+    a file that is younger. Returns what was removed.
     """
-    leftover = re.compile(rf"\.(?:{of})\.[0-9a-f]{{8}}")
+    leftover = re.compile(rf"\.(?:{of})\.(?:(\d+)-([0-9a-f]*)-(\d*)\.)?[0-9a-f]{{8}}")
     removed = []
     for path in folder.glob(".*") if folder.is_dir() else ():
-        if leftover.fullmatch(path.name) is None:
+        name = leftover.fullmatch(path.name)
+        if name is None:
             continue
+        pid, machine, started = name.groups()
+        exited = pid is not None and is_gone(f"here:{pid}:x:{machine}:{started}")
         with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime >= older_than_s:
+            if exited or time.time() - path.stat().st_mtime >= older_than_s:
                 destroy(path)
                 removed.append(path)
     return removed

@@ -80,9 +80,19 @@ def _raw(key: SecretStr) -> bytes:
 class Vault:
     """Seals and opens secrets with the master keys. Has no storage."""
 
-    def __init__(self, keys: MasterKeys, read_again: Callable[[], MasterKeys] | None = None) -> None:
-        """`read_again`: where the keys come from; asked once a secret is met that was sealed under an unknown one."""
+    def __init__(
+        self,
+        keys: MasterKeys,
+        read_again: Callable[[], MasterKeys] | None = None,
+        state_of_source: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`read_again`: where the keys come from; asked once a secret is met that was sealed under an unknown one.
+
+        `state_of_source`: another value than before where they have changed, so that nothing is sealed under an older.
+        """
         self._read_again = read_again
+        self._state_of_source = state_of_source
+        self._seen = state_of_source()
         self._take(keys)
 
     def _take(self, keys: MasterKeys) -> None:
@@ -91,6 +101,9 @@ class Vault:
 
     def seal(self, secret: SecretStr, *, context: str) -> Sealed:
         """Under a version that no other value has."""
+        if self._read_again is not None and (state := self._state_of_source()) != self._seen:
+            self._take(self._read_again())
+            self._seen = state
         version = secrets.randbits(VERSION_BITS)
         bound = _authenticated(context, version)
         data_key = AESGCM.generate_key(256)

@@ -131,6 +131,10 @@ class SecretStore:
         names = {file or ShelfFile(owner, BACKUP).file_name for owner, file in gone}
         return await asyncio.to_thread(self._shelf.remove_of, {owner for owner, _ in gone}, names)
 
+    def remove_leftovers(self) -> None:
+        """Temporary files on the shelf whose writers were killed."""
+        self._shelf.remove_leftovers()
+
     # -- rotation of the master key
 
     async def count_under_older_keys(self) -> int:
@@ -160,7 +164,12 @@ class SecretStore:
         return replace(_row(row.name, rewrapped), shelf_file=row.shelf_file)
 
     def _shelf_under_older_keys(self) -> tuple[ShelfFile, ...]:
-        return tuple(file for file in self._shelf.entries() if self._shelf.get(file).key_id != self._vault.key_id)
+        found = []
+        for file in self._shelf.entries():
+            with suppress(FileNotFoundError):  # a newer backup has replaced it meanwhile, or its time was over
+                if self._shelf.get(file).key_id != self._vault.key_id:
+                    found.append(file)
+        return tuple(found)
 
 
 class NumberSecrets:

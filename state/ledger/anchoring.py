@@ -6,14 +6,14 @@ key, and cannot be changed without being noticed any more.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.ledger import home_events
-from state.models import BudgetCallTable, HomeTable, MigrationTable, WaveEventTable, WaveTable
+from state.models import BudgetCallTable, EventTable, HomeTable, MigrationTable, WaveEventTable, WaveTable
 from state.record_key import RecordKey, record_key_of
 from state.types import SqlClock
 
@@ -21,8 +21,15 @@ TAKEN_OVER = "taken_over"
 CALLS_HANDED_IN = "calls_handed_in"
 
 
-async def take_over_chains(engine: AsyncEngine, clock: SqlClock) -> bool:
-    """Once in each epoch of the home. False where it was done before, or where the engine has no key."""
+Anchored = Mapping[str, tuple[int, str]]  # name of a chain to its count and last hash
+
+
+async def take_over_chains(engine: AsyncEngine, clock: SqlClock, anchored: Callable[[], Anchored] = dict) -> bool:
+    """Once in each epoch of the home. False where it was done before, or where the engine has no key.
+
+    `anchored`: how far the chains had come by the last anchor. What is behind it now stands in the record: a restore
+    loses events, and so does whoever only says that there was one.
+    """
     key = record_key_of(engine)
     if key is None:
         return False
@@ -35,9 +42,25 @@ async def take_over_chains(engine: AsyncEngine, clock: SqlClock) -> bool:
         epoch = (await tx.execute(begun)).scalar_one_or_none()
         if epoch is None:
             return False  # another process was first
-        facts = {"epoch": epoch, "new_key": before.record_epoch is None, **await _anchor_all(tx, key)}
+        behind = await _behind(tx, anchored())
+        facts = {"behind": behind, "epoch": epoch, "new_key": before.record_epoch is None, **await _anchor_all(tx, key)}
         await home_events.append(tx, clock, TAKEN_OVER, facts)
     return True
+
+
+async def _behind(tx: AsyncConnection, anchored: Anchored) -> dict[str, list[int]]:
+    """Chains of numbers that lack the event up to which they were anchored: its number, and how many there are."""
+    if not anchored:
+        return {}
+    rows = await tx.execute(select(EventTable.migration_pk, EventTable.seq, EventTable.hash))
+    found: dict[str, dict[int, str]] = {}
+    for migration_id, seq, link in rows:
+        found.setdefault(f"m{migration_id}", {})[seq] = link
+    return {
+        name: [count, max(found.get(name, {}), default=0)]
+        for name, (count, head) in anchored.items()
+        if name.startswith("m") and found.get(name, {}).get(count) != head
+    }
 
 
 def _not_yet() -> Any:

@@ -43,6 +43,7 @@ class CheckedRecord:
     """`chains`: name of each chain to its links, by sequence number."""
 
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what is no problem, and what a reader has to know
     chains: dict[str, dict[int, str]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     lost: int = 0  # the home's event with which a new key took over from one that was lost; no older hash can be tried
@@ -91,7 +92,23 @@ async def _check_home(connection: AsyncConnection, key: RecordKey, record: Check
     for row in events_of_home:
         chain.link(row, row["seq"] < record.lost or row["hash"] == home_events.digest(key, dict(row)))
     chain.end(home["events"], home["events_head"])
+    _check_epochs(record, home, [row for row in events_of_home if row["kind"] == anchoring.TAKEN_OVER])
     await _check_handed_in(connection, key, record)
+
+
+def _check_epochs(record: CheckedRecord, home: RowMapping, taken_over: Sequence[RowMapping]) -> None:
+    """An epoch that nothing of ours has begun would hide what was anchored in the one before."""
+    if home["record_epoch"] is not None and [row["facts"]["epoch"] for row in taken_over][-1:] != [
+        home["record_epoch"]
+    ]:
+        record.add("the home", f"nothing in its events began epoch {home['record_epoch']}")
+    if home["epoch"] != home["record_epoch"]:
+        record.notes.append("a restore was begun, and its chains are not taken over yet; `cutover sweep` does")
+    for row in taken_over:
+        for name, (anchored, found) in row["facts"]["behind"].items():
+            label = f"migration {name.removeprefix('m')}"
+            epoch = row["facts"]["epoch"]
+            record.notes.append(f"{label}: {anchored} events were anchored before epoch {epoch}, {found} came into it")
 
 
 def _find_lost_key(record: CheckedRecord, key: RecordKey, rows: Sequence[RowMapping]) -> None:

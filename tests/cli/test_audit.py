@@ -70,6 +70,29 @@ def test_a_removed_chain_is_found_by_its_anchor(make_operator: MakeOperator) -> 
     assert "N-0001: the whole chain is gone" in output.stdout
 
 
+def test_an_epoch_that_nobody_began_does_not_hide_a_cut(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    last = "(SELECT max(seq) FROM events WHERE migration_pk = 1)"
+    fit = f"events = {last}, events_head = (SELECT hash FROM events WHERE migration_pk = 1 AND seq = {last})"
+    cut = f"DELETE FROM events WHERE migration_pk = 1 AND seq = {last}"
+    tamper(
+        operator, cut, f"UPDATE number_migrations SET {fit} WHERE id = 1", "UPDATE home SET epoch = 1, record_epoch = 1"
+    )
+    assert "nothing in its events began epoch 1" in operator.cutover("audit", "verify").stdout
+    tamper(operator, "UPDATE home SET epoch = 2")
+    operator.cutover("sweep")
+    output = operator.cutover("audit", "verify")
+    assert "note: migration 1: " in output.stdout
+
+
+def test_anchors_that_are_gone_are_missed(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    (operator.harness.folder / "record-anchors.jsonl").unlink()
+    output = operator.cutover("audit", "verify", "--json")
+    assert (output.exit_code, output.document["whole"]) == (1, False)
+    assert "record-anchors.jsonl" in output.document["problems"][0]["place"]
+
+
 def test_a_rotation_and_a_restore_leave_the_record_whole(make_operator: MakeOperator, tmp_path: Path) -> None:
     operator = moved(make_operator)
     assert operator.cutover("backup", str(tmp_path / "copy")).exit_code == 0
@@ -80,6 +103,7 @@ def test_a_rotation_and_a_restore_leave_the_record_whole(make_operator: MakeOper
     assert operator.cutover("sweep").exit_code in (0, 3)
     output = operator.cutover("audit", "verify")
     assert output.exit_code == 0, output.stdout
+    assert "events were anchored before epoch 1" in output.stdout  # those of N-0002
 
 
 def test_a_pin_is_shown_to_a_named_person_and_recorded(make_operator: MakeOperator) -> None:
