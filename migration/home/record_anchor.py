@@ -25,7 +25,7 @@ EVERY_S = 60.0
 class Replayed:
     """What the lines up to `offset` say. `chains`: name of each chain to its count and last hash."""
 
-    epoch: int = 0
+    epoch: tuple[int, str | None] | None = None  # and its mark; None: no line
     at: str = ""
     chains: dict[str, tuple[int, str]] = field(default_factory=dict)
     mac: str = GENESIS
@@ -42,13 +42,14 @@ class Replayed:
         except (ValueError, AttributeError, KeyError):
             return  # cut off by a kill; the next line follows from the one before it, or is found
         if line.get("key") != key.name():
-            self.epoch, self.chains, self.mac = 0, {}, mac  # of a key that was lost
+            self.epoch, self.chains, self.mac = None, {}, mac  # of a key that was lost
             return
         if mac != _mac(key, self.mac, line):
             self._bad()
-        if line["epoch"] > self.epoch:  # a restore: what was anchored before it counts no more
+        epoch = (line["epoch"], line["mark"])
+        if epoch != self.epoch:  # a restore: what was anchored before it counts no more
             self.chains = {}
-        self.epoch, self.at, self.mac = line["epoch"], line["at"], mac
+        self.epoch, self.at, self.mac = epoch, line["at"], mac
         self.chains |= {name: (count, head) for name, (count, head) in line["chains"].items()}
 
     def _bad(self) -> None:
@@ -73,14 +74,16 @@ class RecordAnchor:
         with _locked(self.path) as descriptor:
             self.read()
             chains = {name: head for name, head in heads.chains.items() if self._read.chains.get(name) != head}
-            if heads.epoch == self._read.epoch and not chains:
+            is_new = (heads.epoch, heads.mark) != self._read.epoch
+            if not is_new and not chains:
                 return None
-            if heads.epoch != self._read.epoch:
+            if is_new:
                 chains = dict(heads.chains)
             line: dict[str, Any] = {
                 "at": self.now(),
                 "home": heads.home_id,
                 "epoch": heads.epoch,
+                "mark": heads.mark,
                 "key": self.key.name(),
                 "chains": {name: list(head) for name, head in sorted(chains.items())},
             }

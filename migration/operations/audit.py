@@ -28,10 +28,10 @@ async def verify_record(app: App) -> CheckedRecord:
 def compare(record: CheckedRecord, anchored: Replayed, path: str) -> None:
     if anchored.bad_line is not None:
         record.add(f"{path}, line {anchored.bad_line}", "it was changed, or a line before it was")
-    if record.epoch < anchored.epoch:
-        what = f"the database is of epoch {record.epoch}, epoch {anchored.epoch} was anchored at {anchored.at}"
-        record.add("the home", what)
-    if record.epoch != anchored.epoch:
+    if anchored.epoch is not None and anchored.epoch != (record.epoch, record.mark) and not record.pending:
+        what = f"epoch {anchored.epoch[0]} was anchored at {anchored.at}, the database is of another one"
+        record.add("the home", f"{what}: was an older copy put in its place?")
+    if anchored.epoch != (record.epoch, record.mark):
         return
     reported = {problem.place.split(",")[0] for problem in record.problems}
     for name, (count, head) in anchored.chains.items():

@@ -13,7 +13,15 @@ from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.ledger import home_events
-from state.models import BudgetCallTable, EventTable, HomeTable, MigrationTable, WaveEventTable, WaveTable
+from state.models import (
+    BudgetCallTable,
+    EventTable,
+    HomeEventTable,
+    HomeTable,
+    MigrationTable,
+    WaveEventTable,
+    WaveTable,
+)
 from state.record_key import RecordKey, record_key_of
 from state.types import SqlClock
 
@@ -34,18 +42,31 @@ async def take_over_chains(engine: AsyncEngine, clock: SqlClock, anchored: Calla
     if key is None:
         return False
     async with engine.connect() as connection:
-        before = (await connection.execute(select(HomeTable.record_epoch).where(_not_yet()))).one_or_none()
-    if before is None:
-        return False
+        if not (await connection.execute(select(HomeTable.id).where(_not_yet()))).all():
+            return False
     async with engine.begin() as tx:
-        begun = update(HomeTable).where(_not_yet()).values(record_epoch=HomeTable.epoch).returning(HomeTable.epoch)
-        epoch = (await tx.execute(begun)).scalar_one_or_none()
-        if epoch is None:
-            return False  # another process was first
-        behind = await _behind(tx, anchored())
-        facts = {"behind": behind, "epoch": epoch, "new_key": before.record_epoch is None, **await _anchor_all(tx, key)}
+        begun = update(HomeTable).where(_not_yet()).values(record_epoch=HomeTable.epoch)
+        home = (await tx.execute(begun.returning(HomeTable.epoch, HomeTable.epoch_mark))).one_or_none()
+        earlier = await _taken_over_with(tx, key)
+        if home is None or (home.epoch, home.epoch_mark) in earlier:
+            return False  # another process was first; or it was, and somebody has only said that it was not
+        facts = {
+            "epoch": home.epoch,
+            "mark": home.epoch_mark,
+            "new_key": not earlier,
+            "behind": await _behind(tx, anchored()),
+            **await _anchor_all(tx, key),
+        }
         await home_events.append(tx, clock, TAKEN_OVER, facts)
     return True
+
+
+async def _taken_over_with(tx: AsyncConnection, key: RecordKey) -> set[tuple[int, str | None]]:
+    """The epochs, with their marks, whose chains this key has taken over."""
+    rows = await tx.execute(select(HomeEventTable.__table__).where(HomeEventTable.kind == TAKEN_OVER))
+    events = [dict(row) for row in rows.mappings()]
+    ours = [event["facts"] for event in events if event["hash"] == home_events.digest(key, event)]
+    return {(facts["epoch"], facts["mark"]) for facts in ours}
 
 
 async def _behind(tx: AsyncConnection, anchored: Anchored) -> dict[str, list[int]]:

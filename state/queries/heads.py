@@ -15,6 +15,7 @@ class Heads:
 
     home_id: str
     epoch: int
+    mark: str | None  # of the epoch
     chains: Mapping[str, tuple[int, str]]
 
 
@@ -31,15 +32,17 @@ class HeadQueries:
                 table.events_head.label("head"),
                 literal("").label("home_id"),
                 literal(0).label("epoch"),
+                literal("").label("mark"),
             ).where(table.events > 0)
             for prefix, table in (("w", WaveTable), ("m", MigrationTable))
         ]
-        home = select(literal("home"), HomeTable.events, HomeTable.events_head, HomeTable.home_id, HomeTable.epoch)
+        of_home = (HomeTable.events, HomeTable.events_head, HomeTable.home_id, HomeTable.epoch, HomeTable.epoch_mark)
+        home = select(literal("home"), *of_home)
         chains: dict[str, tuple[int, str]] = {}
-        home_id, epoch = "", 0
+        home_id, epoch, mark = "", 0, None
         for row in await self._reader.rows(select(union_all(home, *parts).subquery())):
-            name, events, head, of_home, of_epoch = row.values()
+            name, events, head, its_home, its_epoch, its_mark = row.values()
             chains[name] = (int(events), head)
             if name == "home":
-                home_id, epoch = str(of_home), int(of_epoch)
-        return Heads(home_id, epoch, chains)
+                home_id, epoch, mark = str(its_home), int(its_epoch), its_mark
+        return Heads(home_id, epoch, mark, chains)

@@ -49,6 +49,8 @@ class CheckedRecord:
     lost: int = 0  # the home's event with which a new key took over from one that was lost; no older hash can be tried
     waves_taken_over: dict[str, Link] = field(default_factory=dict)
     epoch: int = 0
+    mark: str | None = None
+    pending: bool = False  # a restore was begun, and no process has taken its chains over
     home_id: str = ""
 
     @property
@@ -84,7 +86,8 @@ def _check_triggers(connection: Any, record: CheckedRecord) -> None:
 
 async def _check_home(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> None:
     home = (await connection.execute(select(HomeTable.__table__))).mappings().one()
-    record.epoch, record.home_id = int(home["epoch"]), str(home["home_id"])
+    record.epoch, record.mark, record.home_id = int(home["epoch"]), home["epoch_mark"], str(home["home_id"])
+    record.pending = home["epoch"] != home["record_epoch"]
     rows = (await connection.execute(select(HomeEventTable.__table__).order_by(HomeEventTable.seq))).mappings()
     chain = _Chain("home", "the home", record)
     events_of_home = rows.all()
@@ -98,11 +101,11 @@ async def _check_home(connection: AsyncConnection, key: RecordKey, record: Check
 
 def _check_epochs(record: CheckedRecord, home: RowMapping, taken_over: Sequence[RowMapping]) -> None:
     """An epoch that nothing of ours has begun would hide what was anchored in the one before."""
-    if home["record_epoch"] is not None and [row["facts"]["epoch"] for row in taken_over][-1:] != [
-        home["record_epoch"]
-    ]:
+    begun = taken_over[-1]["facts"] if taken_over else {"epoch": None, "mark": home["epoch_mark"]}
+    pending = home["epoch"] != home["record_epoch"]
+    if home["record_epoch"] != begun["epoch"] or (home["epoch_mark"] != begun["mark"] and not pending):
         record.add("the home", f"nothing in its events began epoch {home['record_epoch']}")
-    if home["epoch"] != home["record_epoch"]:
+    if pending:
         record.notes.append("a restore was begun, and its chains are not taken over yet; `cutover sweep` does")
     for row in taken_over:
         for name, (anchored, found) in row["facts"]["behind"].items():
@@ -116,6 +119,8 @@ def _find_lost_key(record: CheckedRecord, key: RecordKey, rows: Sequence[RowMapp
     begun = [row for row in rows if row["kind"] == anchoring.TAKEN_OVER and row["facts"]["new_key"]]
     if len(begun) > 1 and begun[-1]["hash"] == home_events.digest(key, dict(begun[-1])):
         record.lost = int(begun[-1]["seq"])
+        at = f"{begun[-1]['at']:%Y-%m-%d %H:%M} UTC"
+        record.notes.append(f"a new key of the record began at {at}: hashes before it cannot be tried any more")
         taken_over = begun[-1]["facts"]["waves"]
         record.waves_taken_over = {f"w{wave}": (count, head) for wave, (count, head) in taken_over.items()}
 
@@ -134,7 +139,7 @@ async def _check_handed_in(connection: AsyncConnection, key: RecordKey, record: 
             expected.update(facts["calls"])
     calls = await connection.execute(select(*anchoring.CALL_COLUMNS).where(BudgetCallTable.attempt_pk.is_(None)))
     found = Counter(anchoring.call_references(key, calls.all()))
-    if found != expected:
+    if found != expected and not record.pending:  # a restore counts calls as made; they are taken over with it
         gone, more = (expected - found).total(), (found - expected).total()
         record.add("calls before the import", f"{gone} are missing or changed, {more} were added or changed")
     unhashed = (await connection.execute(anchoring.unhashed_decisions())).all()
@@ -252,7 +257,7 @@ class _NumberChain:
     def take(self, event: RowMapping) -> None:
         parts = (event["previous"], event["migration_pk"], event["seq"], event["at"], event["kind"], event["facts"])
         fits = event["hash"] == events.digest(self._key, *parts)
-        if not fits and event["seq"] <= self._anchored:
+        if not fits and (event["seq"] <= self._anchored or self._record.pending):
             fits = self._record.lost > 0 or event["hash"] == events.digest(None, *parts)
         self._chain.link(event, fits)
         if event["seq"] == self._anchored:

@@ -144,3 +144,34 @@ def test_what_can_be_opened_is_counted(make_operator: MakeOperator) -> None:
     assert not {"call under way", "verification code", "earlier PIN"} & set(counts)
     assert all(group["until"] for group in groups if group["kind"] == "backup")
     assert operator.cutover("secrets").exit_code == 0
+
+
+def test_a_home_that_says_it_was_never_taken_over_is_not_believed(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    forged = "UPDATE events SET kind = 'other' WHERE migration_pk = 1 AND seq = 2"
+    tamper(operator, forged, "UPDATE home SET record_epoch = NULL")
+    operator.cutover("sweep")
+    assert operator.cutover("audit", "verify").exit_code == 1
+
+
+def test_the_same_backup_restored_twice_leaves_the_record_whole(make_operator: MakeOperator, tmp_path: Path) -> None:
+    operator = moved(make_operator)
+    assert operator.cutover("backup", str(tmp_path / "copy")).exit_code == 0
+    for _ in range(2):
+        assert operator.cutover("restore", str(tmp_path / "copy"), "--move-aside").exit_code == 0
+        pending = operator.cutover("audit", "verify")
+        assert pending.exit_code == 0, pending.stdout
+        operator.cutover("sweep")
+        output = operator.cutover("audit", "verify")
+        assert output.exit_code == 0, output.stdout
+        operator.run_number("N-0002")
+
+
+def test_a_lost_key_begins_a_new_one_and_says_so(make_operator: MakeOperator) -> None:
+    operator = moved(make_operator)
+    (operator.harness.folder / "master.key").unlink()
+    assert operator.cutover("init", "--key-lost").exit_code == 0
+    operator.cutover("sweep")
+    output = operator.cutover("audit", "verify")
+    assert output.exit_code == 0, output.stdout
+    assert "a new key of the record began" in output.stdout
