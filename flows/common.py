@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -58,6 +59,7 @@ async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
     A cancellation in Prefect's pages and a worker that ends both send SIGTERM: numbers that are past their gate are
     finished first, and only then Prefect hears of the signal.
     """
+    os.umask(0o077)  # what a run writes is for its owner, whatever the umask of Prefect's worker
     with stopping_on_sigterm() as stop, log_to(RunLogHandler(), run_id()):
         async with open_app(read_settings(), dry_run=dry_run, stop=stop) as app:
             yield app

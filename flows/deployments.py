@@ -31,6 +31,7 @@ from prefect.workers.process import ProcessWorker
 
 from flows.common import open_flow_app
 from migration.app import EXPECTED_ERRORS
+from migration.runtime.process_tree import safe_python
 from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
 from migration.steps.pause_rules import SWEEP_EVERY
@@ -144,10 +145,16 @@ async def create_work_pool() -> bool:
 
 def run_prefect_deploy(path: Path) -> None:
     """Apply the file with Prefect's own command. Raises CannotDeploy with the last line that it printed."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
+    command = [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     try:
         process = subprocess.run(  # noqa: S603  our own interpreter; nothing that a person typed
-            command, cwd=path.parent, capture_output=True, text=True, timeout=DEPLOY_TIMEOUT_S, check=False
+            command,
+            env=safe_python(os.environ),
+            cwd=path.parent,
+            capture_output=True,
+            text=True,
+            timeout=DEPLOY_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired as exc:
         raise CannotDeploy(f"the Prefect API did not take {path} within {DEPLOY_TIMEOUT_S} s") from exc

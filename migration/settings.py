@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from migration.clients.addresses import check_address
 from migration.errors import BadSetting
 from migration.known_variables import check_variables
+from migration.runtime.file_access import our_access
 from migration.scrubbing.texts import remember
 from state.database_url import database_url
 
@@ -93,12 +94,12 @@ class Settings(BaseModel):
             return MasterKeys(remember(self.master_key), tuple(map(remember, older)))
         command = key_command_of(self.admin_path)
         if command is not None:
+            our_access().check(self.admin_path, may_be_mounted=True)  # whoever writes it would run commands as us
             keys = [remember(key) for key in (*command.run(), *older)]
             return MasterKeys(keys[0], tuple(keys[1:]))
         if not self.key_path.exists():
             raise BadSetting(f"there is no master key at {self.key_path}; {_how_to_get_a_key(self.database)}")
-        if self.key_path.stat().st_mode & 0o077:
-            raise BadSetting(f"others may read {self.key_path}; `chmod 600 {self.key_path}` and try again")
+        our_access().check(self.key_path, may_be_mounted=True)
         try:
             keys = [SecretStr(key) for key in self.key_path.read_text().split()]
         except OSError as exc:

@@ -5,6 +5,7 @@ PostgreSQL quotes the values of the row, which may be a number.
 SQLite: https://www.sqlite.org/rescode.html  PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -14,6 +15,11 @@ from state.errors import AlreadyThere, DatabaseBusy, StateError
 _SQLITE_NOT_UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
 _SQLITE_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _NOT_UNIQUE = "23505"
+# `invalid input for query argument $1: 'value' (reason)`, `invalid input syntax for type integer: "value"`
+_BEFORE_A_VALUE = re.compile(r"(?<=\$\d):|(?<=\$\d\d):|(?<=\$\d\d\d):|: (?=['\"])")
+_QUOTED = re.compile(r"(?<!column )(?<!relation )(?<!constraint )(?<!index )(?:\"[^\"]*\"|'[^']*')")
+_NAME = re.compile(r"[a-z]+[a-z0-9]*(_[a-z0-9]+)+|asyncpg\.exceptions\.\w+|sqlalchemy\.[\w.]+")
+_DIGITS = re.compile(r"\+?\d{5,}")
 _BUSY = {
     "55P03": "another writer held a row or table for longer than a statement waits",  # lock_timeout
     "57014": "a statement took longer than it may",  # statement_timeout
@@ -24,12 +30,40 @@ _BUSY = {
 
 
 def translate_errors(engine: Engine) -> None:
-    """Make statements on `engine` raise AlreadyThere and DatabaseBusy; other errors stay as they are."""
+    """Make statements on `engine` raise AlreadyThere and DatabaseBusy; other errors stay, without values of rows."""
     event.listen(engine, "handle_error", _translate)
 
 
 def _translate(context: Any) -> StateError | None:
-    return in_our_words(context.original_exception)
+    ours = in_our_words(context.original_exception)
+    for exc in (context.sqlalchemy_exception, context.original_exception):
+        _hide_values(exc)
+    return ours
+
+
+def _hide_values(exc: BaseException | None) -> None:
+    """In the error and in all that it was raised from: a traceback prints them, and Prefect keeps it.
+
+    PostgreSQL quotes the row in its detail, and asyncpg the value of a parameter in the first line.
+    """
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        if exc.args and isinstance(exc.args[0], str):
+            exc.args = (without_values(exc.args[0]), *exc.args[1:])
+        for name in ("detail", "hint", "where", "internal_query"):
+            quoted = getattr(exc, name, None)
+            if isinstance(quoted, str | list):
+                setattr(exc, name, [] if isinstance(quoted, list) else None)
+        exc = exc.__cause__ or exc.__context__
+
+
+def without_values(message: str) -> str:
+    """The first line of a driver's message without what it quotes; names of tables, columns and constraints stay."""
+    line = message.splitlines()[0] if message else ""
+    line = _BEFORE_A_VALUE.split(line)[0]
+    line = _QUOTED.sub(lambda found: found[0] if _NAME.fullmatch(found[0].strip("\"'")) else '"..."', line)
+    return _DIGITS.sub("...", line)
 
 
 def in_our_words(exc: BaseException) -> StateError | None:

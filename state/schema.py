@@ -4,12 +4,14 @@ The revisions are the folder `alembic` at the top of a checkout, `_alembic` besi
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from state.database import open_database
 from state.errors import SchemaTooOld
@@ -25,8 +27,17 @@ async def upgrade(url: str, to: str = "head") -> None:
     Safe to run from two places at once: the second waits, then finds nothing to do. All revisions are applied
     in one transaction, so a process killed half-way leaves the schema as it was. Raises SchemaTooNew.
     """
+    await asyncio.to_thread(_make_private, url)
     await _not_newer(url)
     await asyncio.to_thread(_run, url, lambda config: command.upgrade(config, to))
+
+
+def _make_private(url: str) -> None:
+    """A new SQLite file, for its owner only whatever the umask; SQLite gives its log the rights of the file."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database and address.database != ":memory:":
+        with suppress(OSError):  # it is there, or whoever opens it says why it cannot be made
+            os.close(os.open(address.database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def upgrade_within(connection: Connection, to: str) -> None:

@@ -1,5 +1,6 @@
 """Fixtures for every folder: databases of either kind, and harnesses on them."""
 
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ __all__ = [
     "sqlite_template",
     "sqlite_url",
 ]
+
+# Whatever a test writes is a file of its owner alone, as an operator's files of secrets have to be.
+os.umask(0o077)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """The `cutover` command: lists the verbs, and turns errors of usage into one line."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -168,6 +169,7 @@ def _end_of(work: Callable[[], None]) -> int:
 
 
 def _main() -> None:
+    os.umask(0o077)  # what a command of ours writes is for its owner, whatever the shell's own umask
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(

@@ -13,6 +13,7 @@ from migration.cli.output import print_json, print_line
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, prefect_api_url
 from migration.operations.wave_wording import unscheduled_waves
+from migration.runtime.process_tree import safe_python
 
 
 def deploy(as_json: Json = False) -> None:
@@ -45,8 +46,8 @@ async def _read_unscheduled() -> dict[str, str]:
 
 
 def _run_deployments() -> "subprocess.CompletedProcess[str]":
-    env = {"PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"} | dict(os.environ)
-    command = [sys.executable, "-m", "flows.deployments"]
+    env = {"PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"} | safe_python(os.environ)
+    command = [sys.executable, "-P", "-m", "flows.deployments"]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
 
 

@@ -1,5 +1,6 @@
 """`cutover init`: makes the home folder, the master key, an admin file to fill in, and the tables in the database."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from migration.cli.output import print_json, print_line
 from migration.cli.running import run_verb
 from migration.home.beginning import check_before_init, settle_identity
 from migration.home.ownership import shown_database
+from migration.home.private_files import check_private_files, repair_private_files
 from migration.settings import Settings, read_settings
 from migration.vault.private_file import write_private
 from migration.vault.sealing import new_master_key
@@ -68,20 +70,25 @@ def init(
 
 async def _init(as_json: bool, *, key_lost: bool) -> int:
     settings = read_settings()
+    repaired = await asyncio.to_thread(repair_private_files, settings)
     had_identity = await check_before_init(settings, key_lost=key_lost)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = _make_key(settings) | _make_admin_file(settings)
     keys = settings.keys()  # raises BadSetting if the key file that is there holds no key
     await upgrade(settings.database)
+    check_private_files(settings)  # raises BadSetting for what belongs to somebody else
     home = await settle_identity(settings, keys, had_identity=had_identity, key_lost=key_lost)
     database = shown_database(settings)
     if as_json:
-        print_json({"home": str(settings.home), "home_id": home, "database": database, "made": sorted(made)})
+        document = {"home": str(settings.home), "home_id": home, "database": database, "made": sorted(made)}
+        print_json(document | {"made_private": [str(path) for path in repaired]})
         return ExitCode.DONE
     print_line(f"home      {settings.home} ({home})")
     print_line(f"database  {database}: tables are up to date")
     print_line(f"key       {settings.key_source}")
     print_line(f"admin     {settings.admin_path}")
+    for path in repaired:
+        print_line(f"private   {path}: others could read it, and no longer can")
     print_line("Keep a copy of the key somewhere else: without it no backup and no PIN can be opened again.")
     print_line("Next: fill in the admin file, then `cutover import FILE`.")
     return ExitCode.DONE

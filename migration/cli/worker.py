@@ -57,7 +57,7 @@ def command(limit: int | None, name: str | None) -> list[str]:
     arguments = ["--pool", POOL, "--type", "process", "--install-policy", "never"]
     arguments += ["--limit", str(limit)] if limit is not None else []
     arguments += ["--name", name] if name is not None else []
-    return [sys.executable, "-m", "prefect", "worker", "start", *arguments]
+    return [sys.executable, "-P", "-m", "prefect", "worker", "start", *arguments]
 
 
 def _wait(child: ChildProcess, stop: StopRequest) -> None:

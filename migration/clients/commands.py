@@ -1,6 +1,7 @@
 """Commands that stop or start instances: named in the admin file, arguments validated, no shell."""
 
 import asyncio
+import os
 import re
 import sys
 import tempfile
@@ -16,7 +17,11 @@ from migration.errors import Rejected, Transient, WriteRefused
 from migration.runtime import command_guard
 from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
+ENVIRONMENT = ("PATH", "HOME", "LANG")
+# Our own settings are no command's business: the master key is one of them.
+VARIABLE = re.compile(r"(?!CUTOVER_)[A-Za-z_][A-Za-z0-9_]*")
 LONGEST_S = 50.0  # of one command; within the longest call of the steps that run one
+UMASK = 0o022  # ours lets nobody read what a command of ours writes; what a stop command writes is for its users
 MAX_STDERR_BYTES = 100_000  # read of what a failed command wrote to its standard error
 _SECRET = r"[\w-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|pin|api[-_]?key)"
 _SECRET_ARGUMENT = re.compile(rf"{_SECRET}=(.+)", re.IGNORECASE | re.DOTALL)
@@ -32,6 +37,7 @@ class NamedCommand(BaseModel):
     argv: tuple[str, ...] = Field(min_length=1)
     arguments: Mapping[str, str] = {}
     timeout_s: float = Field(30.0, gt=0, le=LONGEST_S)
+    env: tuple[str, ...] = ()  # of our environment, beside ENVIRONMENT
 
     @field_validator("arguments")
     @classmethod
@@ -43,6 +49,14 @@ class NamedCommand(BaseModel):
                 raise ValueError(f"the pattern of {name} is not a regular expression: {exc}") from exc
         return patterns
 
+    @field_validator("env")
+    @classmethod
+    def _check_variables(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in names if VARIABLE.fullmatch(name) is None]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no name of a variable that a command may get")
+        return names
+
     def command_line(self, values: Mapping[str, str]) -> list[str]:
         """`argv` with the values in place. Raises Rejected for a value that is missing or not of its pattern."""
         for name in {name for part in self.argv for name in _PLACEHOLDER.findall(part)}:
@@ -50,9 +64,24 @@ class NamedCommand(BaseModel):
             if pattern is None or name not in values:
                 details = as_safe(f"the argument {name} is not given or has no pattern")
                 raise Rejected("a named command", None, details)
-            if re.fullmatch(pattern, values[name]) is None:
-                raise Rejected("a named command", None, as_safe(f"the argument {name} does not match {pattern}"))
+            problem = argument_problem(pattern, values[name])
+            if problem is not None:
+                raise Rejected("a named command", None, as_safe(f"the argument {name} {problem}"))
         return [_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in self.argv]
+
+    def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
+        """What the command gets of `ours`. Our own has the master key, tokens and the password of the database."""
+        return {name: ours[name] for name in (*ENVIRONMENT, *self.env) if name in ours}
+
+
+def argument_problem(pattern: str, value: str) -> str | None:
+    """What is wrong with the value of an argument, as the end of a sentence; None where nothing is.
+
+    Most programs take what begins with a dash for an option, so a value may only where its pattern begins with one.
+    """
+    if value.startswith("-") and not pattern.startswith(("-", "\\-")):
+        return "begins with a dash, and its pattern does not"
+    return None if re.fullmatch(pattern, value) else f"does not match {pattern}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +136,8 @@ class NamedCommands:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,
+                env=command.environment(os.environ),
+                umask=UMASK,
             )
             try:
                 exit_code = await process.wait()

@@ -42,6 +42,7 @@ def write_home(home: Path, manifest: Mapping[str, Any], wave: str = WAVE) -> Pat
         _write_new(home / name, manifest[name])
     stop = [
         sys.executable,
+        "-P",
         "-m",
         "sandbox.control.client_commands",
         "--url",

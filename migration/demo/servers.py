@@ -115,7 +115,7 @@ class DemoServers:
 
     def start_process(self, name: str, *arguments: str) -> ChildProcess:
         """Start `python -m` with these arguments, in a session of its own. `name` is the name of its log file."""
-        command = [sys.executable, "-m", *arguments]
+        command = [sys.executable, "-P", "-m", *arguments]
         child = ChildProcess(command, self.env, cwd=self.folder, log=self._log(name))
         self.children.append(child)
         return child

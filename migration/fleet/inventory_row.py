@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from migration.clients.addresses import BadAddress, parse_address
 from migration.clients.certificates import pin_in_usual_form
+from migration.clients.commands import argument_problem
 from migration.engine.itineraries import FORWARD
 from migration.fleet.bad_inventory import BadRow
 from migration.home.admin_file import AdminSettings
@@ -292,6 +293,6 @@ class RowReader:
             for name, pattern in command.arguments.items() if command is not None else ():
                 if name not in arguments:
                     self.report("command_arguments", f"{self._cells[column]} needs {name}")
-                elif re.fullmatch(pattern, arguments[name]) is None:
-                    self.report("command_arguments", f"{name} does not match {pattern}")
+                elif (problem := argument_problem(pattern, arguments[name])) is not None:
+                    self.report("command_arguments", f"{name} {problem}")
         return arguments

@@ -16,6 +16,7 @@ from migration.clients.certificates import Authority, Trust, pin_in_usual_form, 
 from migration.clients.commands import NamedCommand
 from migration.errors import BadSetting
 from migration.notify.notify_targets import CauseKind, QuietHours, Target
+from migration.runtime.file_access import our_access
 from migration.scrubbing.texts import remember
 from migration.settings import without_prefix
 from state.ledger.shredding import KeepFor
@@ -52,6 +53,10 @@ class SecretSource(BaseModel):
             return remember(SecretStr(value))
         assert self.file is not None
         path = folder / self.file
+        try:
+            our_access().check(path, may_be_mounted=True)
+        except BadSetting as exc:
+            raise BadSetting(f"{name}: {exc}") from None
         try:
             value = path.read_text().strip()
         except OSError as exc:
@@ -209,8 +214,10 @@ class AdminSettings(_AdminTable):
         return Authority(folder / self.certificates[kept].file)
 
 
-def read_admin_settings(path: Path) -> AdminSettings:
-    """Raises BadSetting with one line that names the place in the file."""
+def read_admin_settings(path: Path, *, check: bool = True) -> AdminSettings:
+    """Raises BadSetting with one line that names the place in the file, or says who else may read or write it."""
+    if check:
+        our_access().check(path, may_be_mounted=True)
     try:
         return AdminSettings.model_validate(tomllib.loads(path.read_text()))
     except FileNotFoundError as exc:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.ownership import check_database, check_identity, refuse_missing_file
+from migration.home.private_files import check_private_files
 from migration.runtime.worker_identity import is_gone
 from migration.settings import Settings
 from state.database import open_database
@@ -47,6 +48,7 @@ async def open_reader(
 @asynccontextmanager
 async def open_home(settings: Settings) -> AsyncIterator[AsyncEngine]:
     refuse_missing_file(settings)
+    check_private_files(settings)
     database = open_database(settings.database)
     try:
         await check_database(settings, database)

@@ -24,6 +24,16 @@ POLL_INTERVAL_S = 0.1
 PROC = Path("/proc")
 
 
+def safe_python(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a Python child, whose children inherit it: nothing is imported from the current directory.
+
+    An empty or relative part of PYTHONPATH means it too. https://docs.python.org/3/using/cmdline.html#envvar-PYTHONSAFEPATH
+    """
+    paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(path)]  # noqa: PTH117
+    safe = {name: value for name, value in env.items() if name != "PYTHONPATH"} | {"PYTHONSAFEPATH": "1"}
+    return safe | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
+
+
 class ChildProcess:
     """A process and its descendants. It leads its own session, so a Ctrl-C in the terminal does not reach it."""
 
@@ -36,7 +46,7 @@ class ChildProcess:
         try:
             self.process = subprocess.Popen(  # noqa: S603  the commands are ours: no shell, no input of a user
                 list(command),
-                env={**env, MARK_VARIABLE: self.mark},
+                env={**safe_python(env), MARK_VARIABLE: self.mark},
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

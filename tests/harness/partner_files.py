@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from migration.vault.private_file import write_private
+
 SMOKE_TO = "+15550109999"
 SECRETS = ("token", "app_secret", "hook_secret")
 ADMIN = """
@@ -34,13 +36,14 @@ language = "en_US"
 def write_home(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write `cutover.toml` and the secret files that it names."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     write_secrets(folder, manifest)
-    (folder / "cutover.toml").write_text(ADMIN.format(**manifest))
+    write_private(folder / "cutover.toml", ADMIN.format(**manifest))
 
 
 def write_secrets(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name in SECRETS:
-        (folder / name).write_text(manifest[name])
+        write_private(folder / name, manifest[name])
 
 
 def write_inventory(path: Path, numbers: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:

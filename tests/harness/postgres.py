@@ -136,7 +136,11 @@ def _start() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="cutover-pg-"))
     # As root the server runs as another user, who has to reach its folder.
     folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode=None)
+    before = os.umask(0o022)
+    try:
+        server = get_server(folder / "data", cleanup_mode=None)
+    finally:
+        os.umask(before)
     info = server.get_postmaster_info()
     running = PostgresServer(str(info.socket_dir))
     running.make_template()

@@ -1,6 +1,7 @@
 """Named commands: arguments are checked as a whole, no shell, a time limit, nothing left running."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from migration.clients.commands import CommandResult, NamedCommand, NamedCommand
 from migration.errors import Rejected, Transient, WriteRefused
 from migration.runtime import command_guard
 from migration.scrubbing.texts import SafeText
+from tests.harness.waiting import wait_for
 
 PYTHON = sys.executable
 IN_TIME = float("inf")
@@ -296,3 +298,64 @@ async def test_an_exit_code_of_the_guard_is_the_command_s_own_where_the_command_
 @pytest.mark.parametrize(("named", "limit_s"), [("stop", 7.0), ("another", 50.0)])
 def test_the_limit_of_a_command(named: str, limit_s: float) -> None:
     assert stop_command("true", timeout_s=7.0).limit_s(named) == limit_s
+
+
+# -- what a command gets of us
+
+
+async def test_a_command_gets_no_variable_that_is_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    for name in ("CUTOVER_MASTER_KEY", "PGPASSWORD", "WHATSAPP_TOKEN", "DOCKER_HOST", "LD_PRELOAD_NOT"):
+        monkeypatch.setenv(name, f"planted-{name}")
+    program = script(tmp_path, "import os, sys, json; json.dump(dict(os.environ), open(sys.argv[1], 'w'))")
+    argv = (PYTHON, "-I", program, str(out))
+    command = NamedCommand(argv=argv, env=("DOCKER_HOST", "NOT_THERE"), timeout_s=30.0)
+    assert (await NamedCommands({"stop": command}).run("stop", {}, send_by=IN_TIME)).ok
+    got = json.loads(out.read_text())
+    assert set(got) - {"LC_CTYPE"} <= {"PATH", "HOME", "LANG", "DOCKER_HOST"}, "LC_CTYPE is set by Python itself"
+    assert (got["PATH"], got["DOCKER_HOST"]) == (os.environ["PATH"], "planted-DOCKER_HOST")
+
+
+@pytest.mark.parametrize("name", ["CUTOVER_MASTER_KEY", "CUTOVER_DATABASE_URL", "A=B", "", "A B", "1A", "-x"])
+def test_a_variable_that_no_command_may_get_is_reported(name: str) -> None:
+    with pytest.raises(ValidationError, match="is no name of a variable that a command may get"):
+        NamedCommand(argv=("true",), env=(name,), timeout_s=30.0)
+
+
+@pytest.mark.parametrize("value", ["-f", "--force", "-", "--", "-1", "-a b"])
+async def test_a_value_that_begins_with_a_dash_is_refused(tmp_path: Path, value: str) -> None:
+    out = tmp_path / "out"
+    program = script(tmp_path, "import sys; open(sys.argv[1], 'w').write(sys.argv[2])")
+    with pytest.raises(Rejected) as raised:
+        await stop_command(PYTHON, program, str(out), "{x}", x=".*").run("stop", {"x": value}, send_by=IN_TIME)
+    assert raised.value.details == "the argument x begins with a dash, and its pattern does not"
+    assert not out.exists()
+    pattern = r"\-.*" if value == "-" else "-.*"
+    await stop_command(PYTHON, program, str(out), "{x}", x=pattern).run("stop", {"x": value}, send_by=IN_TIME)
+    assert out.read_text() == value
+
+
+async def test_a_cancelled_command_ends_with_its_whole_tree(tmp_path: Path) -> None:
+    """Also a child that began a session of its own, and the child of that one."""
+    pids = tmp_path / "pids"
+    child = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); os.fork(); time.sleep(600)"
+    program = script(
+        tmp_path,
+        "import subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}, sys.argv[1]], start_new_session=True)\n"
+        "time.sleep(600)",
+    )
+    running = asyncio.ensure_future(stop_command(PYTHON, program, str(pids)).run("stop", {}, send_by=IN_TIME))
+
+    async def begun_children() -> list[str] | None:
+        return (pids.exists() and pids.read_text().split()) or None
+
+    begun = await wait_for(begun_children, "children of the command", within_s=30)
+    tree = [process for pid in begun for process in (psutil.Process(int(pid)), *psutil.Process(int(pid)).children())]
+    running.cancel()
+    await asyncio.wait({running})
+
+    async def all_gone() -> bool | None:
+        return all(gone(process.pid) for process in tree) or None
+
+    assert await wait_for(all_gone, "the end of all children", within_s=30)

@@ -4,10 +4,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from migration.runtime.process_tree import ChildProcess, marked_pids
+from migration.runtime.process_tree import CODE_FOLDER, ChildProcess, marked_pids, safe_python
 
 # A parent that starts a grandchild in a session of its own and lives for so many seconds.
 PARENT = """
@@ -64,3 +65,16 @@ def test_a_mark_matches_whole_path_parts_only() -> None:
     assert _has_mark("A=1\0CUTOVER_FAMILY=/ab/cd\0B=2", "/ab")
     assert _has_mark("A=1\0CUTOVER_FAMILY=/ab\0B=2", "/ab")
     assert not _has_mark("A=1\0CUTOVER_FAMILY=/abc\0B=2", "/ab")
+
+
+@pytest.mark.parametrize("given", [None, "", ":", ".", f":.:relative:{CODE_FOLDER}", f"{CODE_FOLDER}:"])
+def test_a_python_child_imports_nothing_from_the_current_directory(tmp_path: Path, given: str | None) -> None:
+    for name in ("json.py", "migration.py", "planted.py"):
+        (tmp_path / name).write_text("raise SystemExit(7)\n")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env |= {} if given is None else {"PYTHONPATH": given}
+    child = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-m', 'json.tool', '--help']))"
+    for arguments in (["-m", "json.tool", "--help"], ["-c", "import json, migration"], ["-c", child]):
+        process = ChildProcess([sys.executable, *arguments], env, cwd=tmp_path, log=tmp_path / "log")
+        assert process.process.wait(60) == 0, (tmp_path / "log").read_text()
+    assert safe_python(env).get("PYTHONPATH") in (None, str(CODE_FOLDER))
