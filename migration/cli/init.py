@@ -20,6 +20,10 @@ from state.schema import upgrade
 
 ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env = "NAME" } or { file = "PATH" }.
 
+# The master key from a command instead of the key file: it prints the key, then older ones.
+# key_command = ["pass", "show", "cutover"]
+# key_command_env = ["PASSWORD_STORE_DIR"]
+
 # One credential profile per Meta app and system-user token; the inventory's column `profile` names it.
 # [profiles.main]
 # app_id = "1234567890"
@@ -44,6 +48,17 @@ ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env =
 # Who is told of dark and blocked numbers, codes and halts: any address of Apprise. docs/notifications.md has the kinds.
 # [[notify]]
 # url = { file = "duty-url" }
+
+# How long is kept what may still be needed, in days: docs/security.md.
+# [retention]
+# backups_days = 30
+# superseded_days = 7
+# customers_days = 365
+
+# Where the heads of the record are anchored every minute, beside this folder.
+# [record]
+# anchor_file = "/mnt/elsewhere/record-anchors.jsonl"
+# anchor_webhook = "https://keeper.example/anchors"
 
 # The message that proves that a number can send: an approved template without parameters.
 [smoke]

@@ -1,0 +1,29 @@
+"""Several rotations of the master key at once, as processes of their own: no key is lost, and every number moves."""
+
+import os
+import subprocess
+import sys
+
+from tests.harness.cli_fixture import CliFixture
+
+
+def test_rotations_at_once_lose_no_key(cli: CliFixture) -> None:
+    key_file = cli.home / "master.key"
+    first = key_file.read_text().split()
+    command = [sys.executable, "-m", "migration.cli", "rotate-key", "--json"]
+    environment = {**os.environ, **cli.env}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(3)]  # type: ignore[call-overload]
+    verbs = [cli.cutover("status").exit_code for _ in range(3)]
+    ended = [(process.communicate(timeout=60), process.returncode) for process in processes]
+    codes = [code for _, code in ended]
+    assert set(codes) <= {0, 11}, ended
+    assert 0 in codes
+    assert set(verbs) <= {0, 3}
+    keys = key_file.read_text().split()
+    assert (keys[-1:], len(keys)) == (first, 1 + codes.count(0))
+    assert cli.cutover("rotate-key", "--dry-run", "--json").document["now"]["under_older_keys"] == 0
+    key_file.write_text(keys[0] + "\n")
+    assert cli.cutover("run").exit_code in (0, 3)
+    assert cli.cutover("audit", "verify").exit_code == 0
+    assert not list(cli.home.glob(".master.key.[0-9]*"))
