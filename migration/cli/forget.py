@@ -44,6 +44,10 @@ async def _forget(customer: str, because: str, report: ChangeReport) -> int:
         if not report.changes_nothing:
             await destroy_what_is_due(app)  # the files of its backups, and what the database's log still holds
         text = f"{count_text(len(forgotten.numbers))} of {forgotten.reference}: {', '.join(forgotten.numbers)}"
-        report.after(text, {"reference": forgotten.reference, "numbers": list(forgotten.numbers)})
+        document = {"reference": forgotten.reference, "numbers": list(forgotten.numbers)}
+        report.after(text, document | {"events_that_name_it": forgotten.still_named})
+        if forgotten.still_named:
+            why = "in a reason that somebody typed, or written by an older release"
+            report.note(f"{count_text(forgotten.still_named, 'event')} of the record still name it, {why}")
         report.next("cutover audit verify")
         return report.finish()

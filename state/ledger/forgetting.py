@@ -4,6 +4,7 @@ Rows stay where the record needs them: a keyed reference stands in the place of 
 references from the beginning, so that no hash changes.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from state.models import (
     CallBudgetTable,
     CauseTable,
     CustomerTable,
+    EventTable,
     FindingTable,
     InstanceTable,
     MessageTable,
@@ -32,6 +34,7 @@ from state.models import (
     OutboxTable,
     SecretTable,
     WabaTable,
+    WaveEventTable,
 )
 from state.record_key import RecordKey, record_key_of
 from state.types import SqlClock
@@ -44,10 +47,14 @@ GONE = "forgotten"
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """References of the numbers, and what stands in the place of the customer's name."""
+    """References of the numbers, and what stands in the place of the customer's name.
+
+    `still_named`: events that name it all the same, in a reason that somebody typed or by an older release. They stay.
+    """
 
     numbers: Sequence[str]
     reference: str
+    still_named: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,8 @@ class Forgetting:
             numbers = [row.ref for row in ids.numbers]
             facts = {"customer": reference, "numbers": numbers, "by": by, "reason": because.replace(customer, GONE)}
             await home_events.append(tx, self._clock, FORGOTTEN, facts)
-        return Forgotten(numbers, reference)
+            still_named = await _still_named(tx, customer, ids)
+        return Forgotten(numbers, reference, still_named)
 
     async def _ids(self, tx: AsyncConnection, customer: str) -> _Ids:
         locked = update(CustomerTable).where(CustomerTable.name == customer).values(hook=CustomerTable.hook)
@@ -153,6 +161,17 @@ class Forgetting:
         for migration_id in ids.migrations:
             of_migration = SecretTable.owner.like(f"attempt:{migration_id}/%")
             await tx.execute(shredded(of_migration, at=self._clock.now()))
+
+
+async def _still_named(tx: AsyncConnection, customer: str, ids: _Ids) -> int:
+    names = [customer, *(row.e164 for row in ids.numbers), *(row.phone_number_id for row in ids.numbers)]
+    count = 0
+    for part in chunks(ids.migrations):
+        found = await tx.execute(select(EventTable.facts).where(EventTable.migration_pk.in_(part)))
+        texts = (json.dumps(facts, ensure_ascii=False) for facts in found.scalars())
+        count += sum(any(name in text for name in names) for text in texts)
+    decided = (await tx.execute(select(WaveEventTable.because, WaveEventTable.facts))).all()
+    return count + sum(any(name in f"{because} {facts}" for name in names) for because, facts in decided)
 
 
 async def _forget_numbers(tx: AsyncConnection, key: RecordKey, ids: _Ids, clock: SqlClock) -> None:

@@ -67,6 +67,17 @@ def test_nothing_of_the_customer_is_left_and_the_record_is_whole(make_operator: 
     assert operator.cutover(*FORGET).exit_code == 10
 
 
+def test_it_says_which_events_still_name_the_customer(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"])
+    operator.import_numbers(customer="Bäckerei")
+    assert operator.cutover("hold", "N-0001", "--because", "Bäckerei asked for it").exit_code == 0
+    operator.cutover("release", "N-0001")
+    operator.run_number("N-0001")
+    operator.harness.clock.advance(4 * DAY)
+    output = operator.cutover("forget", "Bäckerei", "--because", "law", "--confirm", "Bäckerei", "--json")
+    assert (output.exit_code, output.document["after"]["events_that_name_it"]) == (0, 1)
+
+
 def test_a_customer_that_is_still_needed_is_not_forgotten(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy", "no_backup"])
     operator.import_numbers(customer=CUSTOMER)
