@@ -142,6 +142,12 @@ async def test_each_way_of_changing_the_record_is_found(recorded: Recorded, way:
     assert await recorded.problems()
 
 
+async def test_a_cut_end_is_found_without_anchors(recorded: Recorded) -> None:
+    await recorded.tamper(CUT)
+    (problem,) = (await check_record(recorded.engine)).problems
+    assert problem.place.startswith("N-0001, event ")
+
+
 async def test_a_chain_forged_anew_without_the_key_is_found(recorded: Recorded) -> None:
     """All links, hashes and the head fit each other: only the key is missing."""
     async with recorded.fixture.engine.connect() as connection:
