@@ -7,7 +7,7 @@ STAMP := .venv/.set-up
 CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash wheel-demo lock revision programs clean
+.PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash wheel-demo lock sbom audit revision programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ setup: $(STAMP) ## the virtual environment in .venv with the locked dependencies
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cutover needs Python 3.11 or newer: make PYTHON=python3.12 setup"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -76,6 +76,12 @@ programs:
 
 lock: setup ## requirements.lock made anew from pyproject.toml; KEEP=1 stays with today's versions where they fit
 	$(BIN)/python .ci/lock.py $(if $(KEEP),--keep)
+
+sbom: setup ## build/sbom.cdx.json (CycloneDX) and build/licences.txt, from what is installed
+	$(BIN)/python .ci/sbom.py build
+
+audit: setup ## known vulnerabilities of the locked versions, from a database of OSV at hand: make audit OSV=PyPI/all.zip
+	$(BIN)/python .ci/audit.py $(OSV)
 
 revision: setup ## a schema revision from what changed in state/models.py: make revision NAME=add_x
 	@test -n "$(NAME)" || { echo "say what it does: make revision NAME=add_x"; exit 2; }

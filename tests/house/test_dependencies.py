@@ -63,7 +63,29 @@ def locked() -> dict[str, str]:
 
 
 def lock_lines() -> list[str]:
-    return [line for line in (TOP / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    """One for each package and version, without its hashes."""
+    lines = (TOP / "requirements.lock").read_text().splitlines()
+    return [line.rstrip(" \\") for line in lines if line and not line.startswith(("#", " "))]
+
+
+def test_every_locked_version_has_the_hashes_of_its_files_and_no_address() -> None:
+    text = (TOP / "requirements.lock").read_text()
+    entries = re.findall(r"^\S+==\S+.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(entries) == len(lock_lines())
+    assert [entry for entry in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}$", entry.strip())] == []
+    assert "://" not in text
+    assert "--requirement requirements.lock" in (TOP / "Makefile").read_text()
+    assert (TOP / "Makefile").read_text().count("--require-hashes --requirement requirements.lock") == 1
+
+
+def test_what_only_prefect_needs_stands_apart() -> None:
+    """The parts of the lock: ours, Prefect's, those of tests and tools."""
+    parts = (TOP / "requirements.lock").read_text().split("\n# -- ")[1:]
+    ours, prefects, tools = ({*re.findall(r"^([a-z0-9-]+)==", part, re.MULTILINE)} for part in parts)
+    assert {"httpx", "sqlalchemy", "cryptography", "typer"} <= ours
+    assert {"prefect", "fastapi", "uvicorn"} <= prefects
+    assert {"pytest", "ruff", "mypy"} <= tools
+    assert not ours & prefects
 
 
 # -- what the code imports
@@ -74,7 +96,11 @@ def imported_distributions(folder: str) -> frozenset[str]:
     """The distributions that provide the top-level modules which the files of a folder import."""
     providers = metadata.packages_distributions()
     modules = {module for path in (TOP / folder).rglob("*.py") for module in imported_modules(path)}
-    third_party = modules - set(sys.stdlib_module_names) - {*PRODUCT, *DEVELOPMENT} | modules & {"alembic"}
+    beside = {path.stem for path in (TOP / ".ci").glob("*.py")}  # scripts that import one another
+    # pip is in every virtual environment, and its version is not ours to lock.
+    third_party = modules - set(sys.stdlib_module_names) - {*PRODUCT, *DEVELOPMENT, *beside, "pip"} | modules & {
+        "alembic"
+    }
     unknown = {module for module in third_party if module not in providers}
     assert not unknown, f"{folder}/ imports modules that no installed package provides: {sorted(unknown)}"
     return frozenset(canonicalize_name(providers[module][0]) for module in third_party)
