@@ -7,7 +7,7 @@ STAMP := .venv/.set-up
 CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash wheel-demo lock sbom audit revision programs clean
+.PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash security wheel-demo lock sbom audit revision programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ odd-answers: setup ## 25,000 odd answers of far sides through the clients: error
 crash: setup ## the crash matrix: every step killed at every commit and send, and the large waves, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/crash tests/journeys tests/removals
 	$(CLEAN) $(BIN)/pytest -m "slow or crash" tests/waves
+
+security: setup ## hostile far sides, planted secrets, files, addresses; writes the figures of docs/security.md
+	$(CLEAN) $(BIN)/python .ci/security.py
 
 wheel-demo: setup ## the wheel in an empty virtual environment: `cutover --version` and a small demo
 	PYTHON=$(PYTHON) .ci/wheel-demo
