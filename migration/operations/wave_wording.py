@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from migration.waves.schedule import is_late
 from migration.waves.window import window_of
 from state.enums import Released, WaveState
 from state.rows import Position, WaveEventRow, WaveRow
@@ -134,8 +133,4 @@ def _why_unscheduled(row: WaveRow, now: datetime) -> str | None:
         return f"wave {row.name} is {row.state}; `cutover release {row.name}` lets it go"
     if row.window_start is None:
         return f"wave {row.name} has no start; `cutover run {row.name}` begins it"
-    if is_late(row, now):
-        return None  # `cutover deploy` begins it at once
-    if row.window_start <= now:
-        return f"the window of wave {row.name} has begun; `cutover run {row.name}` goes on with it"
-    return None
+    return None  # it has a schedule, or `cutover deploy` begins what is late at once

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from migration.engine.executor import under_lease
+from migration.engine.executor import Place, under_lease
 from state.enums import Status
 from state.rows import Lease
+from tests.harness.engine_in_memory import EngineInMemory
 from tests.harness.hand_made_number import NOW, POSITION
 
 SEEN = replace(POSITION, status=Status.READY, fence=6, version=3, lease_holder=None, lease_until=None, worker_gone=True)
@@ -28,3 +29,9 @@ def test_a_row_that_was_changed_since_is_read_again(changed: dict[str, Any]) -> 
 
 def test_nothing_was_seen() -> None:
     assert under_lease(None, LEASE) is None
+
+
+async def test_a_row_that_this_release_does_not_understand_is_the_steps_to_report() -> None:
+    engine = EngineInMemory("register")
+    engine.row.update(itinerary="NONE")
+    assert await engine.executor.look(1) == (Place.BEFORE_GATE, None)

@@ -39,10 +39,6 @@ def test_one_line_says_what_is_true() -> None:
     ("changes", "reason"),
     [
         ({}, "wave north has no start; `cutover run north` begins it"),
-        (
-            {"window_start": PAST, "state": WaveState.RUNNING},
-            "the window of wave north has begun; `cutover run north` goes on with it",
-        ),
         ({"state": WaveState.HELD}, "wave north is held; `cutover release north` lets it go"),
         (
             {"window_end": PAST, "time_zone": "Asia/Tokyo"},
@@ -55,8 +51,9 @@ def test_why_no_schedule_will_begin_it(changes: dict[str, Any], reason: str) -> 
     assert unscheduled_waves([make_wave(**changes)], board, NOW) == {"north": reason}
 
 
-def test_a_wave_that_nobody_has_begun_in_its_window_is_begun_by_deploy() -> None:
-    assert unscheduled_waves([make_wave(window_start=PAST)], [make_position(wave="north")], NOW) == {}
+@pytest.mark.parametrize("state", [WaveState.PLANNED, WaveState.RUNNING])
+def test_a_wave_whose_window_is_open_is_run_by_deploy(state: WaveState) -> None:
+    assert unscheduled_waves([make_wave(window_start=PAST, state=state)], [make_position(wave="north")], NOW) == {}
 
 
 def test_waves_that_need_no_schedule_are_left_out() -> None:
