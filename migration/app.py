@@ -179,7 +179,7 @@ class NumberLoader:
             now=now,
             cloud=cloud,
             shared=shared,
-            reading_cache=ReadingCache(),
+            reading_cache=ReadingCache(graph=number.reading_cache.graph),
             service=self._service_log(now),
         )
 

@@ -407,9 +407,26 @@ class StepExecutor:
             case Evidence():
                 return advance(answer, attempt=attempt)
             case CannotTell():
-                return wait_for(answer)  # answered; `probe` has to prove its effect
+                return await self._proved_at_once(run, attempt, intent, answer)
             case Blocked():
                 return Decision(answer, Closing(attempt, AttemptEnd.REFUSED))
+
+    async def _proved_at_once(self, run: StepRun, attempt: OpenAttempt, intent: Intent, answer: CannotTell) -> Decision:
+        """Answered, and `probe` has to prove its effect. After a stop it is asked at once: the number is dark by then.
+
+        Where it cannot prove it yet, the answer is recorded with what was read, and the number is read again.
+        """
+        if run.contract.moves_to is not Side.NEITHER:
+            return wait_for(answer)
+        try:
+            probe = await run.step.probe(run.at_time(await self._queries.now()), intent)
+        except (Transient, Rejected, CredentialsRefused):
+            return wait_for(answer)
+        if isinstance(probe, Done):
+            return advance(probe.evidence, "settled", attempt)
+        if isinstance(probe, CannotTell) and probe.note:
+            return wait_for(replace(probe, note={**probe.note, **(answer.note or {})}))
+        return wait_for(answer)
 
     async def _apply(self, run: StepRun, intent: Intent) -> Evidence | CannotTell | Blocked:
         """The call. What was read of the number before it is not used again, whatever it was answered."""
@@ -417,6 +434,7 @@ class StepExecutor:
             return await run.step.apply(run.number, intent)
         finally:
             run.number.shared.forget(run.number.state.phone_number_id)
+            run.number.reading_cache.discard()
 
     async def _refused(self, run: StepRun, attempt: OpenAttempt, intent: Intent, exc: Transient | Rejected) -> Decision:
         """A refused call that can move the number may have moved it: its attempt stays open until the sides show it."""

@@ -1,6 +1,6 @@
 """Reads both sides, and says what the two readings mean together. All decisions about the side are made here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStanding
@@ -10,16 +10,17 @@ from migration.clients.shared_readings import BEFORE_CROSSING_AGE
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Waiting
 from migration.steps.protocol import READS_LAG
-from migration.steps.reading_cache import BothSides
+from migration.steps.reading_cache import BothSides, GraphReading
 from migration.steps.sunset import SUNSET
 from state.enums import Party, Side
+
+# Steps that follow one another without a call take less; what changes meanwhile is seen by the next reading.
+RECENT = timedelta(seconds=1)
 
 
 async def read_both(number: Number) -> BothSides:
     """Raises Transient or Rejected when Graph cannot be read; On-Premises always gives a reading."""
-    begun = number.time()
-    onprem = await number.onprem.reading() if number.onprem is not None else None
-    return _noted(number, BothSides(await number.cloud.number(number.state.phone_number_id), onprem), begun)
+    return await _read(number, lambda: read_graph(number))
 
 
 async def read_early(number: Number) -> BothSides:
@@ -27,9 +28,31 @@ async def read_early(number: Number) -> BothSides:
 
     There Graph's part may come from one listing of the WABA. Once the number has crossed, it is read by itself.
     """
+    return await _read(number, lambda: cloud_before_crossing(number, BEFORE_CROSSING_AGE))
+
+
+async def _read(number: Number, read_cloud: Callable[[], Awaitable[CloudNumber]]) -> BothSides:
     begun = number.time()
     onprem = await number.onprem.reading() if number.onprem is not None else None
-    return _noted(number, BothSides(await cloud_before_crossing(number, BEFORE_CROSSING_AGE), onprem), begun)
+    return _noted(number, BothSides(await read_cloud(), onprem), begun)
+
+
+async def read_graph(number: Number) -> CloudNumber:
+    """What Graph shows of the number now."""
+    cloud = await number.cloud.number(number.state.phone_number_id)
+    number.reading_cache.graph = GraphReading(cloud, number.time())
+    return cloud
+
+
+async def recent_graph(number: Number) -> CloudNumber:
+    """As `read_graph`, but at most RECENT old, for what no call of ours has changed since.
+
+    Not for a decision about a call that can move the number: that one reads anew.
+    """
+    read = number.reading_cache.graph
+    if read is not None and timedelta() <= number.time() - read.at <= RECENT:
+        return read.cloud
+    return await read_graph(number)
 
 
 async def look_again(number: Number, *, ask_graph: bool = True) -> None:
@@ -64,7 +87,7 @@ async def cloud_before_crossing(number: Number, max_age: timedelta) -> CloudNumb
     """What Graph shows of the number: at most `max_age` old while no call of ours could have moved it, else anew."""
     state = number.state
     if state.crossed_at is not None or state.dark_by_us:
-        return await number.cloud.number(state.phone_number_id)
+        return await recent_graph(number)
     return await number.shared.number(state.phone_number_id, max_age)
 
 

@@ -1,6 +1,7 @@
 """One reading of each side, and how long it may be reused."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from migration.clients.graph_models import CloudNumber
@@ -30,11 +31,25 @@ class BothSides:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class GraphReading:
+    """What Graph showed of the number, and when it had been read."""
+
+    cloud: CloudNumber
+    at: datetime
+
+
 @dataclass(slots=True)
 class ReadingCache:
     """The readings that `check`, `probe` and `prepare` of one pass share.
 
-    Cached for one pass only; discarded before any probe that follows a call.
+    Cached for one pass only; discarded before any probe that follows a call. `graph` alone goes on to the next step
+    while no call is made, for readings that may be a moment old.
     """
 
     both: BothSides | None = None
+    graph: GraphReading | None = None
+
+    def discard(self) -> None:
+        """After a call: what was read before it says nothing about now."""
+        self.both = self.graph = None

@@ -7,6 +7,7 @@ A code lives "typically 10 minutes" and is good once (Meta's OpenAPI file, v23.0
 from datetime import datetime
 from typing import ClassVar
 
+from migration.steps.both_sides import recent_graph
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
@@ -61,4 +62,4 @@ def _was_refused(number: Number, asked_at: datetime | None) -> bool:
 
 
 async def _verified(number: Number) -> bool:
-    return (await number.cloud.number(number.state.phone_number_id)).code_verification_status == "VERIFIED"
+    return (await recent_graph(number)).code_verification_status == "VERIFIED"

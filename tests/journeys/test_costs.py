@@ -25,12 +25,12 @@ class Cost:
 
 
 COSTS = {
-    "open, with backup": Cost(181, 43, 34, 2),
-    "closing, code first": Cost(265, 61, 49, 3),
-    "closing, code after": Cost(265, 61, 49, 3),
-    "closing, dark": Cost(206, 49, 18, 3),
-    "closing, onboard": Cost(105, 26, 12, 1),
-    "open, back by code": Cost(200, 44, 39, 1),
+    "open, with backup": Cost(181, 42, 34, 2),
+    "closing, code first": Cost(275, 60, 49, 3),
+    "closing, code after": Cost(275, 59, 48, 3),
+    "closing, dark": Cost(216, 49, 18, 3),
+    "closing, onboard": Cost(110, 26, 11, 1),
+    "open, back by code": Cost(226, 44, 39, 1),
 }
 
 
