@@ -18,8 +18,7 @@ FEW, MANY, IN_FLOW, AT_ONCE = 300, 1_000, 100, 20
 AT_MOST, FLAT, FLOW_AT_MOST, MEBIBYTES = 2.0, 1.1, 1.3, 250
 OPTIONS = ("--kinds", "healthy", "--switch", "management_limits=off")
 LIMIT = """A number takes 17 steps. Each is a lease and an outcome on the disk, and where it calls something an intent
-as well; the script with rows writes one row a step and reads nothing back. SQLAlchemy's part of a statement (some 0.3
-ms) and httpx's part of a call (1 to 2 ms, the same for the script) are most of what is left."""
+as well: tests/journeys/test_costs.py counts them. The script with rows writes one row a step and reads nothing back."""
 
 
 def run() -> Iterator[Row]:

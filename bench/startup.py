@@ -13,7 +13,7 @@ from bench.table import Row
 TURNS: Final = 7
 TYPER = ("-c", "import typer")
 DATABASE = ("-c", "import typer, sqlalchemy.ext.asyncio, aiosqlite")
-LIMIT = """Both verbs import their models, queries and wording (some 60 modules of ours) on top of the libraries, open
+LIMIT = """Both verbs import their models, queries and wording (some 100 modules of ours) on top of the libraries, open
 the database and compile their statements once."""
 HELP_AT_MOST, READING_AT_MOST = 2.0, 1.4  # times the libraries
 
