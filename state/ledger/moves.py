@@ -127,7 +127,7 @@ class Moves:
                     await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
                 elif isinstance(change, SideRead) and move.step == "deregister_cloud":
                     await call_budgets.waba_lost_a_number_on_cloud(tx, target.number_id)
-            if moved.calls_kept_until is not None and _crosses_no_more(move.status, moved):
+            if moved.calls_kept_until is not None and _crosses_no_more(move, moved):
                 await call_budgets.crosses_no_more(tx, self._clock, target.number_id)
             if move.kind:
                 head = events.Head(moved.events, moved.events_head)
@@ -193,10 +193,15 @@ class Moves:
                 return {}
 
 
-def _crosses_no_more(status: Status, moved: Any) -> bool:
-    """It stands before Cloud and has given its place up: for a person, or for a longer wait."""
-    waits = status is Status.WAITING and moved.moving_until is None
-    return waits or status in (Status.BLOCKED, Status.HELD, Status.ABORTED)
+def _crosses_no_more(move: Move, moved: Any) -> bool:
+    """It stands before Cloud and has given its place up: for a person, or for a longer wait.
+
+    Not where it waits for calls itself: two such numbers would wake each other for ever.
+    """
+    waits = move.status is Status.WAITING and moved.moving_until is None and not move.for_calls
+    return moved.calls_kept_until > moved.now and (
+        waits or move.status in (Status.BLOCKED, Status.HELD, Status.ABORTED)
+    )
 
 
 def _side_columns(side: Side, *, undone: bool) -> dict[str, Any]:
