@@ -106,13 +106,16 @@ async def _run(name: str | None, concurrency: int | None, patience: timedelta, a
 
 
 async def _begin_wave(app: App, selection: NumberSelection, concurrency: int | None, as_json: bool) -> int:
-    """Returns the concurrency: what was typed, else the wave's own."""
+    """Returns how many numbers this process tries at once: what was typed, and not more than the wave allows.
+
+    Those beyond it would be refused, and tried again after each number that ends.
+    """
     assert selection.wave is not None
     row = await begin_wave(app, selection.wave, operator_name())
     ended = window_ended_message(row, await app.queries.now())
     if ended is not None:
         print_line(f"{ended}. What has crossed goes on.", as_json=as_json)
-    return concurrency or row.concurrency
+    return min(concurrency or row.concurrency, row.concurrency)
 
 
 async def _update_bar(app: App, selection: NumberSelection, bar: Progress, task: TaskID) -> None:
