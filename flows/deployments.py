@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from prefect import __version__ as prefect_version
@@ -29,6 +30,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
+from flows.automations import replace_automation
 from flows.common import open_flow_app
 from migration.app import EXPECTED_ERRORS
 from migration.runtime.process_tree import safe_python
@@ -213,6 +215,12 @@ async def begin_late_runs(runs: Sequence[ScheduledRun]) -> tuple[ScheduledRun, .
     return late
 
 
+async def deployment_ids() -> dict[str, UUID]:
+    """By flow, of what was just deployed."""
+    async with get_client() as client:
+        return {flow: (await client.read_deployment_by_name(deployment_name(flow))).id for flow in FLOWS}
+
+
 async def load_runs() -> tuple[tuple[ScheduledRun, ...], tuple[ScheduledRun, ...]]:
     """The runs that are to be scheduled, and those whose time has come already."""
     async with open_flow_app(dry_run=True) as app:
@@ -231,6 +239,7 @@ async def deploy() -> dict[str, Any]:
     await asyncio.to_thread(run_prefect_deploy, path)
     await delete_stale_schedules(runs)
     await delete_former_deployments()
+    await replace_automation(await deployment_ids())
     late = await begin_late_runs(late)
     return {
         "file": str(path),

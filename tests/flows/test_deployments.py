@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
 from prefect.cli.deploy._models import PrefectYamlModel
 
+from flows.automations import sweep_after_lost_runs
 from flows.deployments import FLOWS, prefect_yaml, write_prefect_file
 from migration.waves.schedule import ScheduledRun, late_runs, part_count, scheduled_runs
 from state.enums import WaveState
@@ -177,3 +179,12 @@ def test_a_wave_that_needs_no_run_has_no_schedule(change: dict[str, Any], number
 @pytest.mark.parametrize(("numbers", "parts"), [(1, 1), (20, 1), (21, 2), (300, 2), (301, 3), (500, 4), (10_000, 67)])
 def test_the_number_of_parts(numbers: int, parts: int) -> None:
     assert part_count(numbers) == parts
+
+
+def test_a_late_sweep_starts_no_sweep() -> None:
+    ids = {flow: uuid4() for flow in FLOWS}
+    automation = sweep_after_lost_runs(ids)
+    watched = automation.trigger.match_related.root["prefect.resource.id"]  # type: ignore[union-attr]
+    assert set(watched) == {f"prefect.deployment.{key}" for flow, key in ids.items() if flow != "sweep"}
+    (action,) = automation.actions
+    assert action.deployment_id == ids["sweep"]  # type: ignore[union-attr]

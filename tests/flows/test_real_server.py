@@ -121,6 +121,20 @@ async def test_a_sweep_comes_by_itself(environment: FlowEnvironment, api: Prefec
     await set_sweeps_active(api, active=False)
 
 
+async def test_a_run_that_crashed_starts_a_sweep_which_tells(environment: FlowEnvironment, api: PrefectApi) -> None:
+    """Only Prefect sees it: no schedule of sweeps is active."""
+    run_id = await _unfinished_run_of(api, "lost")
+    body = {"deployments": {"name": {"any_": ["sweep"]}}, "flow_runs": {"tags": {"operator": "and_"}}}
+    before = {run["id"] for run in await api.ask("POST", "/flow_runs/filter", body)}
+    await api.ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+
+    async def sweeps() -> bool:
+        runs = [run for run in await api.ask("POST", "/flow_runs/filter", body) if run["id"] not in before]
+        return any((run["created_by"] or {}).get("type") == "AUTOMATION" for run in runs)
+
+    await wait_for(sweeps, "the automation has begun a sweep", within_s=ENDS_WITHIN_S)
+
+
 async def schedules(api: PrefectApi, deployment: str) -> list[str]:
     schedules = (await api.ask("GET", f"/deployments/name/{deployment}"))["schedules"]
     return sorted(str(schedule["slug"]) for schedule in schedules)
