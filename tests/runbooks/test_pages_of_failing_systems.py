@@ -29,7 +29,7 @@ def test_database_down(runbook: RunbookExecution) -> None:
     assert "cutover runbook database-down" in runbook.execute("hold", exit_code=1).error_line
     assert all("register" not in call.call for call in operator.harness.sandbox.world.calls)
     operator.harness.settings = settings
-    asyncio.run(downgrade(settings.database, "2026_11_26_refuted_facts"))
+    asyncio.run(downgrade(settings.database, "2026_11_27_versions_of_secrets"))
     for path in operator.harness.folder.rglob("home.json"):
         path.unlink()  # a home of an earlier release has none
     assert "run `cutover init`" in operator.cutover("status").error_line
@@ -70,7 +70,8 @@ def test_key_lost(runbook: RunbookExecution) -> None:
     key_file.unlink()
     assert "there is no master key" in operator.cutover("sweep").error_line
     key_file.write_text(new_master_key().get_secret_value() + "\n")
-    assert "others may read" in operator.cutover("sweep").error_line
+    key_file.chmod(0o644)
+    assert "can be read by others" in operator.cutover("sweep").error_line
     key_file.chmod(0o600)
     assert "cutover runbook key-lost" in operator.cutover("run", "N-0001").error_line
     operator.harness.settings = operator.harness.settings.model_copy(update={"older_master_keys": old})

@@ -21,6 +21,7 @@ import httpx
 from sqlalchemy import Connection, MetaData, func, insert, null, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from migration.runtime.file_access import our_access
 from migration.settings import Settings
 from sandbox.app import Sandbox
 from state import schema
@@ -96,6 +97,7 @@ class OldDatabase:
         content = gzip.decompress((self._folder / "home.tar.gz").read_bytes())
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             tar.extractall(home, filter="data")
+        our_access().repair(home.rglob("*"))  # as `cutover init` does it, which the update of a home asks for
 
     def _text(self, name: str) -> str:
         return gzip.decompress((self._folder / name).read_bytes()).decode()
