@@ -118,7 +118,8 @@ def print_table(
     rows = [[for_cell(cell, show_numbers=show_numbers) for cell in row] for row in rows]
     title = for_cell(title, show_numbers=show_numbers)
     widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    terminal = shutil.get_terminal_size()
+    room = terminal.columns if sys.stdout.isatty() else 0
     if sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > room:
         _print_rows_unfolded(title, [columns, *rows], widths)
         return
@@ -134,7 +135,8 @@ def print_table(
         table.add_column(column, overflow="fold", no_wrap=width <= MAX_UNFOLDED_WIDTH)
     for row in rows:
         table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+    # Its size as it was compared: rich takes a terminal that it calls dumb for one of 80 columns, and cuts commands.
+    Console(highlight=False, width=room, height=terminal.lines).print(table)
 
 
 def _print_rows_unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
