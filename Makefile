@@ -29,7 +29,7 @@ test: lint types contracts ## lint, types, import contracts and every test that 
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash"
 
 # Tests inside one process run two at a time; real servers, workers and browsers need the cores for themselves.
-INSIDE := tests/cli tests/crash tests/journeys tests/removals tests/runbooks
+INSIDE := tests/cli tests/crash tests/journeys tests/removals tests/runbooks tests/unit
 test-slow: setup programs ## browser, chaos, large waves, wheel, both databases: under 45 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE)
 	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%)

@@ -41,9 +41,10 @@ PART_OF_STEPS = 96
 # Waves of 300 numbers, minutes each: `make test-slow` runs them on SQLite, `make crash` on PostgreSQL too.
 LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # In these folders `make test` runs one in so many of the cases of one test, and of its cases on PostgreSQL, always the
-# same ones; `make test-slow` runs the others. A test that has no cases runs in `make test`, on SQLite at least.
+# same ones; `make test-slow` runs the others. A test that has no cases runs in `make test`, on SQLite at least. Of the
+# unit tests on PostgreSQL it runs one in three.
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
-PART_OF_CASES, PART_ON_POSTGRES = 3, 6
+PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 3, 6, 3
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -64,9 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_daily(item: pytest.Item) -> bool:
     folder = item.path.relative_to(TESTS).parts[0]
     case = item.nodeid.partition("[")[2].removesuffix("]")
+    on_postgres = "postgresql" in case
+    if folder == "unit" and on_postgres:
+        return zlib.crc32(item.nodeid.encode()) % PART_OF_UNITS_ON_POSTGRES == 0
     if folder not in SHARED_FOLDERS or not case:
         return True
-    part = PART_ON_POSTGRES if "postgresql" in case else PART_OF_CASES if case != "sqlite" else 1
+    part = PART_ON_POSTGRES if on_postgres else PART_OF_CASES if case != "sqlite" else 1
     return zlib.crc32(item.nodeid.encode()) % part == 0
 
 
