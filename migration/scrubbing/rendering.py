@@ -13,6 +13,8 @@ from migration.scrubbing.texts import once_more
 MAX_LINE = 4000
 # Letters that look like a space: enough of them push what follows to the beginning of the terminal's next line.
 _BLANK_LETTERS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
+# More of them than our own columns have would do the same.
+_ROW_OF_SPACES = re.compile(r" {30,}")
 _MARKUP = re.compile(r"[\[\]<>|*!\\]|(?<=\])\(|(?<=:)/(?=/)|(?<=\bwww)\.|(?<=\w)@(?=\w)", re.IGNORECASE)
 _FORMULA = re.compile(r"[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
@@ -21,7 +23,7 @@ def for_terminal(text: object, *, show_numbers: bool = False) -> str:
     """One line, whatever the text has in it: without known secrets and, unless asked for, without full numbers."""
     plain = str(text)
     line = visible(plain) if show_numbers else once_more(plain, MAX_LINE)
-    return _BLANK_LETTERS.sub(" ", line)
+    return _ROW_OF_SPACES.sub(" ", _BLANK_LETTERS.sub(" ", line))
 
 
 def for_cell(text: object, *, show_numbers: bool = False) -> str:

@@ -1,11 +1,12 @@
 """An error of the database holds no value of a row, in none of its parts: Prefect and tracebacks keep errors."""
 
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from state.database import open_database
 from state.database_errors import without_values
@@ -68,3 +69,14 @@ async def test_no_part_of_an_error_shows_a_value(postgres_url: str, mistake: str
 )
 def test_a_message_keeps_what_is_no_value(message: str, shown: str) -> None:
     assert without_values(message) == shown
+
+
+async def test_what_sqlite_quotes_is_taken_out_of_the_error(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite+aiosqlite:///{tmp_path}/planted.db")
+    try:
+        with pytest.raises(OperationalError) as raised:
+            async with engine.begin() as connection:
+                await connection.execute(text(f'SELECT * FROM "planted {NUMBER}"'))
+    finally:
+        await engine.dispose()
+    assert str(raised.value.orig) == "no such table: planted ..."
