@@ -17,6 +17,12 @@ def bound(password: SecretStr, address: str) -> SecretStr:
     return SecretStr(f"{_MARK}{address}\x1f{password.get_secret_value()}")
 
 
+def secret_part(kept: SecretStr) -> SecretStr:
+    """What is secret in it: the address is none, and no text that names it may lose it."""
+    text = kept.get_secret_value()
+    return SecretStr(text.removeprefix(_MARK).partition("\x1f")[2]) if text.startswith(_MARK) else kept
+
+
 def password_for(kept: SecretStr, address: str, instance: str) -> SecretStr:
     """The password. Raises BadSetting where it was given for another address.
 

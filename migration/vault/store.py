@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from migration.errors import BackupNotKept
 from migration.scrubbing.texts import remember
 from migration.vault.backup_shelf import BackupShelf, ShelfFile, parse_file_name
+from migration.vault.bound_password import secret_part
 from migration.vault.sealing import Sealed, Vault, WrongKey
 from state.ledger.shredding import BACKUP
 from state.record_key import RecordKey
@@ -33,14 +34,18 @@ class SecretStore:
 
     def seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         """A row for the ledger to store."""
-        return self._seal(owner, name, remember(value))
+        remember(secret_part(value))
+        return self._seal(owner, name, value)
 
     def _seal(self, owner: str, name: str, value: SecretStr) -> SealedSecret:
         return _row(name, self._vault.seal(value, context=_context(owner, name)))
 
     async def open(self, owner: str, name: str) -> SecretStr | None:
         """The current secret, or None. Raises WrongKey when it was sealed under a master key that is not given."""
-        return remember(await self._open(owner, name))
+        value = await self._open(owner, name)
+        if value is not None:
+            remember(secret_part(value))
+        return value
 
     async def _open(self, owner: str, name: str) -> SecretStr | None:
         row = await self._secrets.get(owner, name)
