@@ -53,3 +53,7 @@ def _sources(admin: AdminSettings) -> Iterator[SecretSource | None]:
     for profile in admin.profiles.values():
         yield from (profile.token, profile.app_secret, profile.verify_token)
     yield from (hook.secret for hook in admin.hooks.values())
+    addresses = [target.url for target in admin.notify]
+    if admin.heartbeat is not None:
+        addresses.append(admin.heartbeat.url)
+    yield from (address for address in addresses if isinstance(address, SecretSource))

@@ -55,3 +55,14 @@ def test_nothing_is_for_others_under_an_open_umask(empty_cli: CliFixture) -> Non
     }
     writer.close()
     assert [path for path in (home, *home.rglob("*")) if others_may(path)] == []
+
+
+@pytest.mark.parametrize("table", ["[[notify]]", "[heartbeat]"])
+def test_the_file_of_an_address_is_repaired_too(empty_cli: CliFixture, table: str) -> None:
+    cli = empty_cli
+    admin, address = cli.home / "cutover.toml", cli.home / "address"
+    admin.write_text(f'{admin.read_text()}\n{table}\nurl = {{ file = "address" }}\n')
+    address.write_text("json://127.0.0.1:9/")
+    address.chmod(0o644)
+    assert cli.cutover("init", "--json").document["made_private"] == [str(address)]
+    assert others_may(address) == 0
