@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import TERMINAL_STATES
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import Field, SecretStr
 
@@ -35,7 +35,6 @@ from migration.operations.wording import number_label
 
 # Not a code, so that a retry, or a new run with the same parameters, cannot enter it as one.
 OVERWRITTEN = "overwritten"
-ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
 LOOK_BACK, PAGE = timedelta(days=1), 100
 
 
@@ -107,7 +106,7 @@ async def overwrite_typed_codes() -> int:
     A worker that is killed and a run that is cancelled before it began call no hook. Looks a day back.
     """
     ended = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(ENDED))),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES))),
         expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"after_": datetime.now(UTC) - LOOK_BACK}),
     )
     named = FlowFilter(name=FlowFilterName(any_=["enter-code"]))

@@ -1,9 +1,12 @@
 """What workers of this machine that have exited still hold. Their open attempts stay open: a call may be under way."""
 
 from collections.abc import Callable
+from datetime import datetime
 
+from state.enums import Status
 from state.ledger.ledger import Ledger
 from state.queries.queries import Queries
+from state.rows import Position
 
 
 async def end_leases_of_dead_workers(ledger: Ledger, queries: Queries, is_gone: Callable[[str], bool]) -> None:
@@ -11,3 +14,9 @@ async def end_leases_of_dead_workers(ledger: Ledger, queries: Queries, is_gone: 
     for holder in await queries.due.lease_holders():
         if is_gone(holder):
             await ledger.leases.end_all_of(holder)
+
+
+def lost_its_worker(position: Position, now: datetime) -> bool:
+    """A worker took the number and never gave it up: its lease has expired, or its process is known to have exited."""
+    lease_over = position.lease_until is None or position.lease_until <= now
+    return position.status is Status.RUNNING and (lease_over or position.worker_gone)

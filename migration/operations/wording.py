@@ -5,6 +5,7 @@ Pure functions: `now` is the database's time, aware, in UTC.
 
 from datetime import datetime
 
+from migration.engine.dead_workers import lost_its_worker
 from migration.engine.itineraries import ItineraryName
 from migration.operations.service_wording import shown_side
 from migration.operations.wave_wording import extend_window_command
@@ -23,12 +24,6 @@ def number_label(position: Position) -> str:
 def current_status(position: Position, now: datetime) -> Status:
     """The status that is true now: a running number that nobody is working on is ready."""
     return Status.READY if lost_its_worker(position, now) else position.status
-
-
-def lost_its_worker(position: Position, now: datetime) -> bool:
-    """A worker took the number and never gave it up: its lease has expired, or its process is known to have exited."""
-    lease_over = position.lease_until is None or position.lease_until <= now
-    return position.status is Status.RUNNING and (lease_over or position.worker_gone)
 
 
 def wait_is_over(position: Position, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
 from state.enums import Party, Status, WaveState
@@ -54,7 +55,7 @@ def _of_number(position: Position, now: datetime) -> Iterable[tuple[CauseKind, s
         if position.waiting_until is not None and position.waiting_until - now <= CODE_ENDS_WITHIN:
             title = f"the codes of # of {position.customer} expire within {_minutes(CODE_ENDS_WITHIN)}"
             yield CauseKind.CODE_EXPIRING, position.customer, title
-    if position.status is Status.RUNNING and _worker_is_gone(position, now):
+    if lost_its_worker(position, now):
         yield CauseKind.WORKER_GONE, wave, f"a worker has gone and left #, ({wave}); `cutover sweep` goes on"
     ends_at = position.signup_ends_at
     if ends_at is not None and position.crossed_at is None and ends_at - now <= SIGNUP_ENDS_WITHIN:
@@ -65,13 +66,8 @@ def _is_dark(position: Position, now: datetime) -> bool:
     """Dark by us for longer than a cutover needs, or with nobody who goes on by himself."""
     if not position.dark_by_us:
         return False
-    stands = position.status in (Status.BLOCKED, Status.HELD) or _worker_is_gone(position, now)
+    stands = position.status in (Status.BLOCKED, Status.HELD) or lost_its_worker(position, now)
     return stands or position.dark_since is None or now - position.dark_since >= DARK_BY_DESIGN
-
-
-def _worker_is_gone(position: Position, now: datetime) -> bool:
-    lease_over = position.lease_until is None or position.lease_until <= now
-    return position.status is Status.RUNNING and (lease_over or position.worker_gone)
 
 
 def _waits_for_code(position: Position, now: datetime) -> bool:
@@ -100,7 +96,7 @@ def _line(position: Position, now: datetime) -> str:
     since = f", dark since {position.dark_since:%H:%M:%S} UTC" if position.dark_by_us and position.dark_since else ""
     until = f" until {position.waiting_until:%H:%M} UTC" if position.waiting_until and position.waiting_on else ""
     why = f": {position.reason}" if position.reason and position.status is not Status.RUNNING else ""
-    if _worker_is_gone(position, now):
+    if lost_its_worker(position, now):
         why, until = ": its worker has gone", ""
     who = f"{position.ref} ({masked(position.e164)}) of {position.customer}"
     return f"{who}: {position.status} at {position.next_step}{until}{since}{why}. Next: {_next(position)}"

@@ -92,10 +92,7 @@ class Notices:
 
     async def drop(self, notice_id: int) -> None:
         """A target that does not exist any more takes no message."""
-        await self._end(notice_id, "the admin file does not name this target any more")
-
-    async def _end(self, notice_id: int, why: str) -> None:
-        values = {"sent_at": self._clock.now(), "error": why}
+        values = {"sent_at": self._clock.now(), "error": "the admin file does not name this target any more"}
         async with self._engine.begin() as tx:
             await tx.execute(update(NoticeTable).where(NoticeTable.id == notice_id).values(**values))
 
