@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
-# Prefect and cutover settings of whoever types `make` must not reach the tests.
-CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME
+# Prefect settings of whoever types `make` must not reach the tests. Nor may some containers' wish to keep no compiled
+# modules: each of the hundreds of processes that tests start would compile all of ours anew, a second of CPU and more.
+CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME -u PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash security wheel-demo lock sbom audit revision programs clean
@@ -28,11 +29,11 @@ demo: setup ## a mixed fleet moved in the sandbox by the real flows, with a repo
 test: lint types contracts ## lint, types, import contracts and every test that is not slow: under 8 minutes
 	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "not slow and not crash"
 
-# Tests inside one process run two at a time; real servers, workers and browsers need the cores for themselves.
-INSIDE := tests/cli tests/crash tests/journeys tests/removals tests/runbooks tests/unit
+# Two at a time; two files at a time where the tests of a file share servers; one by one where times are measured.
 test-slow: setup programs ## browser, chaos, large waves, wheel, both databases: under 45 minutes
-	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash" $(INSIDE)
-	$(CLEAN) $(BIN)/pytest -m "slow and not crash" $(INSIDE:%=--ignore=%)
+	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal -m "slow and not crash and not servers and not alone"
+	$(CLEAN) $(BIN)/pytest -n 2 --dist loadfile -m "slow and not crash and servers"
+	$(CLEAN) $(BIN)/pytest -m "slow and not crash and alone"
 
 # What says within a minute whether the last change was a mistake; the rest of `make test` takes longer.
 FAST := tests/unit tests/house tests/contract tests/removals

@@ -24,6 +24,22 @@ GROUPS = {
         "tests/journeys/test_no_secret_leaks.py",
         "tests/flows/test_prefect_on_postgres.py",
     ),
+    "no secret among the arguments or variables of a worker, a flow, the pages, their child or a command": (
+        "tests/flows/test_no_secret_in_processes.py",
+    ),
+    "each way of cutting or changing the record is found, on both databases": (
+        "tests/unit/state/test_record_check.py",
+        "tests/schema/test_taken_over_record.py",
+        "tests/schema/test_append_only.py",
+        "tests/unit/test_anchor_writer.py",
+        "tests/cli/test_audit.py",
+    ),
+    "rotations of the master key: one at a time, and a kill loses no key": (
+        "tests/cli/test_rotations_at_once.py",
+        "tests/unit/state/test_database_lock.py",
+    ),
+    "what can be opened is what docs/security.md says": ("tests/journeys/test_shredding.py",),
+    "a forgotten customer stands in no table, log or outbox of ours": ("tests/cli/test_forget.py",),
     "codes typed into Prefect's form do not stay there": ("tests/flows/test_typed_codes.py",),
     "errors of an import quote no cell": ("tests/unit/fleet/test_shifted_files.py",),
     "hostile text makes no line, link or formula": (
@@ -44,7 +60,10 @@ GROUPS = {
         "tests/unit/runtime/test_file_access.py",
         "tests/cli/test_private_files.py",
     ),
-    "commands get no secret of ours, and end with their whole tree": ("tests/unit/clients/test_commands.py",),
+    "commands get no secret of ours, and end with their whole tree": (
+        "tests/unit/clients/test_commands.py",
+        "tests/unit/clients/test_command_hooks.py",
+    ),
     "errors of PostgreSQL hold no value of a row": ("tests/unit/state/test_errors_without_values.py",),
     "every file is locked by its hash": ("tests/house/test_dependencies.py", "tests/house/test_supply_chain.py"),
 }

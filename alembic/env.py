@@ -12,6 +12,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from state.database import open_database
+from state.declaring import complete_indexes
 from state.models import Base
 from state.types import UtcDateTime
 
@@ -52,6 +53,7 @@ def run(connection: Connection) -> None:
 
 def run_within(connection: Connection) -> None:
     """In the transaction that the connection is in."""
+    complete_indexes(Base.metadata)
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

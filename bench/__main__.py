@@ -6,15 +6,20 @@
     python -m bench --record ...    writes the tables into docs/performance.md too
 
 A benchmark is a module of this folder with `run()`, which yields rows; `LIMIT` says what keeps its figures where they
-are, `BY_ITSELF` that only its name starts it. The exit code is 1 if a row misses its target.
+are, `SECONDS` how long it may take, `BY_ITSELF` that only its name starts it, and without a limit. One that takes
+longer or ends with an error is recorded with what it had measured until then, and the others follow. The exit code is 1
+if a row misses its target or a benchmark did not end.
 """
 
 import argparse
 import importlib
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench import sizes
 from bench.table import Row, as_markdown, load, machine, with_part
@@ -54,15 +59,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measured(name: str, *, record: bool) -> list[Row]:
+    """The rows of one benchmark, as far as it came."""
     module = importlib.import_module(f"bench.{name}")
     circumstances, began = f"on {machine()}; {load()}", time.perf_counter()
-    rows: list[Row] = list(module.run())
-    circumstances += f"; it took {time.perf_counter() - began:.0f} s"
-    text = as_markdown(name, rows, circumstances, getattr(module, "LIMIT", ""))
-    print("\n" + text, flush=True)
-    if record:
-        PAGE.write_text(with_part(PAGE.read_text() if PAGE.exists() else "", name, text))
+    rows: list[Row] = []
+    try:
+        with _time_limit(getattr(module, "SECONDS", None)):
+            for row in module.run():
+                print(f"{name}: {row.what}: {row.value}", file=sys.stderr, flush=True)
+                rows.append(row)
+    except TimeUp as exc:
+        rows.append(Row(f"the rest, after {exc}", "not measured: the time was up", "to end", met=False))
+    except Exception as exc:  # noqa: BLE001  the other benchmarks say something all the same
+        rows.append(Row("the rest", f"not measured: {_in_a_line(exc)}", "to end", met=False))
+    finally:
+        circumstances += f"; it took {time.perf_counter() - began:.0f} s"
+        text = as_markdown(name, rows, circumstances, getattr(module, "LIMIT", ""))
+        print("\n" + text, flush=True)
+        if record:
+            PAGE.write_text(with_part(PAGE.read_text() if PAGE.exists() else "", name, text))
     return rows
+
+
+class TimeUp(BaseException):
+    """Not an Exception: what runs in between must not take it for an error of its own."""
+
+
+@contextmanager
+def _time_limit(seconds: int | None) -> Iterator[None]:
+    """Raises TimeUp in this thread. Processes that were started end with the blocks that started them."""
+    if seconds is None:
+        yield
+        return
+
+    def time_is_up(*_: Any) -> None:
+        raise TimeUp(f"{seconds} s")
+
+    signal.signal(signal.SIGALRM, time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _in_a_line(exc: Exception) -> str:
+    return " ".join(f"{type(exc).__name__}: {exc}".replace("|", "/").split())[:200]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bench.served import raw_request, send_all, served
 from bench.table import Row
 
 FEW, MANY, PAGE, TURNS = 10_000, 40_000, 500, 3
+SECONDS = 50
 # How much more one call of the long record may cost to read than one of the short record.
 GROWTH = 2.0
 

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from bench.served import served
+from bench.stop_command import use_in
 from migration.demo.partner_files import WAVE, write_home
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
@@ -46,6 +47,7 @@ def imported(
         home = room / "home"
         home.mkdir()
         inventory = write_home(home, manifest)
+        use_in(home / "cutover.toml", manifest["sandbox_url"])
         if columns:
             change_columns(inventory, columns)
         environment = environment_of(home, manifest, url)

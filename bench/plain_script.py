@@ -15,7 +15,6 @@ import asyncio
 import base64
 import json
 import sqlite3
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import httpx
 
 from bench.spent import Spent
+from bench.stop_command import stop_argv
 
 STEPS = 17
 PIN, PASSWORD = "246810", base64.urlsafe_b64encode(b"plain script, no state").decode()
@@ -78,8 +78,8 @@ class Number:
         self.backup = {"data": answer["settings"]["data"], "password": PASSWORD}
 
     async def stop(self) -> None:
-        command = ["-m", "sandbox.control.client_commands", "--url", self.sandbox_url, "stop", self.number["instance"]]
-        process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.DEVNULL)
+        command = stop_argv(self.sandbox_url, self.number["instance"])
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
         if await process.wait():
             raise RuntimeError("the stop command failed")
 

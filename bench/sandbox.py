@@ -25,6 +25,7 @@ SMALL, LARGE = 1_000, 4_000
 SECONDS_TO_READY, PER_SECOND, MEBIBYTES = 2.0, 500, 200
 # How much more a request may cost in a fleet 20 times as large.
 GROWTH = 2.0
+SECONDS = 50
 
 
 def fleet(numbers: int) -> tuple[str, ...]:

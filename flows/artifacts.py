@@ -12,11 +12,21 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
 from migration.app import App
+from migration.operations.proof_wording import proof_text, why_not_proved
 from migration.operations.service_wording import outage_text, side_text
-from migration.operations.wording import current_status, next_command, number_label, reason_text
+from migration.operations.wording import (
+    current_status,
+    next_command,
+    number_label,
+    reason_text,
+    waits_on,
+    without_customer,
+)
 from migration.scrubbing.rendering import for_markdown
 
 PROGRESS_EVERY_S = 5.0
+# Each change of the table of who waits makes a new version of it in Prefect's record.
+WAITING_EVERY_S = 15.0
 
 
 class WaveArtifacts:
@@ -31,6 +41,8 @@ class WaveArtifacts:
         self._key = f"wave-{wave_id}"
         self._writing: asyncio.Task[None] | None = None
         self._written_at = float("-inf")  # time.monotonic()
+        self._waiting_at = float("-inf")
+        self._waiting: list[dict[str, str]] | None = None  # the rows as they were written last
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,6 +67,7 @@ class WaveArtifacts:
             board = await self._board()
             with suppress(Exception):
                 await self._write_progress(sum(row.ended_at is not None for row in board), len(board))
+                await self._write_waiting(board)
             await self._write_table(board)
             again = await self._board()
             # Another run may have ended and written its table between our read and our write; ours would then hide it.
@@ -70,6 +83,17 @@ class WaveArtifacts:
         with suppress(Exception):
             progress = await self._app.queries.positions.progress(wave=self._wave)
             await self._write_progress(progress.ended, progress.total)
+            if time.monotonic() - self._waiting_at >= WAITING_EVERY_S:
+                self._waiting_at = time.monotonic()
+                await self._write_waiting(await self._board())
+
+    async def _write_waiting(self, board: Sequence[Any]) -> None:
+        """Who waits for whom, where that has changed."""
+        rows = waiting_rows(board, await self._app.queries.now())
+        if rows != self._waiting:
+            description = f"who waits for whom in wave {for_markdown(self._wave)}"
+            await acreate_table_artifact(rows, key=f"{self._key}-waiting", description=description)
+            self._waiting = rows
 
     async def _board(self) -> Sequence[Any]:
         return await self._app.queries.positions.board(wave=self._wave)
@@ -92,16 +116,37 @@ class WaveArtifacts:
                 "number": number_label(position),
                 "itinerary": position.itinerary,
                 "side": side_text(position, now),
+                "service": proof_text(position),
                 "status": current_status(position, now).value,
                 "outage": outage_text(position, now),
-                "why": for_markdown(reason_text(position, now) or ""),
-                "next command": for_markdown(next_command(position, now)),
+                "why": _for_prefect(why_not_proved(position) or reason_text(position, now) or "", position),
+                "next command": _for_prefect(next_command(position, now), position),
             }
             for position in board
         ]
         await acreate_table_artifact(
             rows, key=f"{self._key}-table", description=f"how wave {for_markdown(self._wave)} stands"
         )
+
+
+def waiting_rows(board: Sequence[Any], now: Any) -> list[dict[str, str]]:
+    """A row for each number that waits, is held or is blocked: for whom, until when, why, and what to type."""
+    return [
+        {
+            "number": number_label(position),
+            "waits for": _for_prefect(waits_on(position, now), position),
+            "until": f"{position.waiting_until:%Y-%m-%d %H:%M} UTC" if position.waiting_until is not None else "",
+            "why": _for_prefect(reason_text(position, now) or "", position),
+            "next command": _for_prefect(next_command(position, now), position),
+        }
+        for position in board
+        if position.ended_at is None and current_status(position, now).value in ("waiting", "held", "blocked")
+    ]
+
+
+def _for_prefect(text: str, position: Any) -> str:
+    """Prefect keeps its record for itself: no customer is named there."""
+    return for_markdown(without_customer(text, position))
 
 
 def _progress_of(board: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, ParamSpec
 
 from prefect import State, get_client, get_run_logger, task
@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import get_run_context
 from prefect.exceptions import MissingContextError
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
 from migration.app import EXPECTED_ERRORS, App, open_app
@@ -32,12 +32,14 @@ P = ParamSpec("P")
 REFERENCE = r"^N-\d{4,}$"
 # Prefect's client retries a lost server for a minute. No number waits that long for the name of a run.
 RENAME_WITHIN_S = 5
+MOST_NAME = 80  # characters of whoever started a run
 
 # The help text of a form's field is in `Args:` of the flow's docstring: Prefect ignores an annotation's description.
 
 # A reference instead of a phone number: Prefect stores parameters in plain text and shows them.
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 WaveName = Annotated[str, Field(min_length=1, max_length=100)]
+Because = Annotated[str, Field(min_length=1, max_length=200)]
 # A form cannot know who fills it in: Prefect's open-source server has no users.
 StartedBy = Annotated[str, Field(max_length=60)]
 
@@ -85,7 +87,10 @@ def run_id() -> str:
 
 
 def prefect_state(outcome: Outcome | Busy, message: str) -> State[Any]:
-    """A Prefect state that is true: a waiting number has not failed, and a blocked one is not completed."""
+    """A Prefect state that is true: a waiting number has not failed, and a blocked one is not completed.
+
+    What waits or is held is shown in grey: Prefect has no final state for it, and green would say that it is done.
+    """
     message = once_more(message)
     match outcome:
         case Advanced() | Reopen():
@@ -93,7 +98,7 @@ def prefect_state(outcome: Outcome | Busy, message: str) -> State[Any]:
         case Blocked():
             return Failed(name="Blocked", message=message)
         case _:
-            return Completed(name=type(outcome).__name__, message=message)
+            return Cancelled(name=type(outcome).__name__, message=message)
 
 
 async def run_in_task(name: str, run_name: str, work: Callable[[], Awaitable[Outcome | Busy]]) -> Outcome | Busy:
@@ -126,13 +131,15 @@ async def run_in_task(name: str, run_name: str, work: Callable[[], Awaitable[Out
 
 async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
     """Run each step in a task that is named after it, until one does not advance."""
-    while True:
-        position = await app.queries.positions.get(migration_id)
-        step = position.next_step or "end"
-        outcome = await run_in_task(step, step, lambda: app.runner.run_step(migration_id))
-        if app.runner.is_final(outcome):
-            return outcome
-        await app.runner.wait(outcome)
+    try:
+        while True:
+            step = await app.runner.next_step(migration_id) or "end"
+            outcome = await run_in_task(step, step, partial(app.runner.run_step, migration_id, goes_on=True))
+            if app.runner.is_final(outcome):
+                return outcome
+            await app.runner.wait(outcome)
+    finally:
+        await app.runner.let_go(migration_id)
 
 
 def errors_as_failed_state(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:
@@ -218,5 +225,5 @@ def who_started(typed: object = "") -> str:
     run = getattr(get_run_context(), "flow_run", None)
     name = " ".join(str(typed).split()) or getattr(getattr(run, "created_by", None), "display_value", None)
     if name:
-        return f"{once_more(str(name))} (Prefect)"
+        return f"{once_more(str(name), MOST_NAME)} (Prefect)"
     return f"Prefect run {run.id}" if run is not None else "Prefect"

@@ -32,7 +32,9 @@ from prefect.workers.process import ProcessWorker
 
 from flows.automations import replace_automation
 from flows.common import open_flow_app
+from flows.waves_in_forms import offer_waves
 from migration.app import EXPECTED_ERRORS
+from migration.operations.wave_wording import ENDED_STATES
 from migration.runtime.process_tree import safe_python
 from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
@@ -64,6 +66,9 @@ FLOWS: Mapping[str, tuple[str, tuple[int, str] | None]] = {
     "enter-code": ("flows.enter_code.enter_code", None),
     "back-to-onprem": ("flows.back_to_onprem.back_to_onprem", (10, "ENQUEUE")),
     "preflight": ("flows.preflight.preflight", (1, "ENQUEUE")),
+    "hold": ("flows.hold.hold", None),
+    "release": ("flows.release.release", None),
+    "stop-wave": ("flows.stop_wave.stop_wave", None),
 }
 
 
@@ -221,24 +226,26 @@ async def deployment_ids() -> dict[str, UUID]:
         return {flow: (await client.read_deployment_by_name(deployment_name(flow))).id for flow in FLOWS}
 
 
-async def load_runs() -> tuple[tuple[ScheduledRun, ...], tuple[ScheduledRun, ...]]:
-    """The runs that are to be scheduled, and those whose time has come already."""
+async def load_runs() -> tuple[tuple[ScheduledRun, ...], tuple[ScheduledRun, ...], tuple[str, ...]]:
+    """The runs that are to be scheduled, those whose time has come already, and the waves that are not over."""
     async with open_flow_app(dry_run=True) as app:
         waves, board = await app.queries.waves.all(), await app.queries.positions.board()
         now = await app.queries.now()
-        return scheduled_runs(waves, board, now), late_runs(waves, board, now)
+        names = tuple(row.name for row in waves if row.state not in ENDED_STATES)
+        return scheduled_runs(waves, board, now), late_runs(waves, board, now), names
 
 
 async def deploy() -> dict[str, Any]:
     """Create the work pool, write the file, apply it. Raises CannotDeploy, and what `EXPECTED_ERRORS` lists."""
     if not get_current_settings().api.url:
         raise CannotDeploy("PREFECT_API_URL is not set; as in PREFECT_API_URL=http://127.0.0.1:4200/api cutover deploy")
-    runs, late = await load_runs()
+    runs, late, waves = await load_runs()
     pool_created = await create_work_pool()
     path = write_prefect_file(runs, read_settings().home.absolute())
     await asyncio.to_thread(run_prefect_deploy, path)
     await delete_stale_schedules(runs)
     await delete_former_deployments()
+    await offer_waves(waves, {flow: deployment_name(flow) for flow in FLOWS})
     await replace_automation(await deployment_ids())
     late = await begin_late_runs(late)
     return {

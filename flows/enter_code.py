@@ -62,14 +62,15 @@ async def _overwrite(flow: Any, flow_run: Any, state: Any) -> None:
 @errors_as_failed_state
 async def enter_code(
     number: Reference,
-    code: Annotated[SecretStr, Field(json_schema_extra={"pattern": r"^\d{3}-?\d{3}$"})],
+    code: Annotated[SecretStr, Field(max_length=1000)],
     started_by: StartedBy = "",
 ) -> None:
     """Store the verification code of a number, sealed, and wake the number up.
 
     Args:
         number: Short reference of the number, as `cutover status` prints it, for example N-0001.
-        code: The six digits from the SMS or the call. Overwritten in Prefect's record when the run begins.
+        code: The six digits from the SMS or the call, or the whole message. Overwritten in Prefect's record when the
+            run begins.
         started_by: Your name, for the record of who typed the code.
 
     """
@@ -81,7 +82,10 @@ async def enter_code(
         raise OperationRefused("the code of this run was taken when it first ran; start a new run with a new code")
     async with open_flow_app() as app:
         by = who_started("" if holds_code(started_by) else started_by)
-        position = await codes.enter_code(app, number, secret, by)
+        answer = await codes.take_code(app, number, secret, door="prefect", by=by)
+        if not answer.accepted:
+            raise OperationRefused(answer.message)
+        position = await app.queries.positions.find(number)
         log_lines([f"the code of {number_label(position)} is stored, sealed; workers take it from here"])
 
 

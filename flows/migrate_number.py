@@ -20,6 +20,8 @@ from flows.common import (
     who_started,
 )
 from migration.engine.runner import sentence
+from migration.operations.at_the_phone import ask_code
+from migration.operations.codes_needed import needs_code
 from migration.operations.numbers import switch_itinerary
 from migration.operations.wording import next_command, status_line
 
@@ -33,6 +35,7 @@ def _name() -> str:
 async def migrate_number(
     number: Reference,
     itinerary: RequestedItinerary = RequestedItinerary.AS_PLANNED,
+    somebody_at_the_phone: bool = False,
     dry_run: bool = False,
     started_by: StartedBy = "",
 ) -> Any:
@@ -43,6 +46,8 @@ async def migrate_number(
         itinerary: As planned is what the import chose. WITH_BACKUP needs no code; with CODE_FIRST a code is typed in
             before the outage, with CODE_AFTER during it; ONBOARD is for numbers that are new to Cloud.
             Another way than the planned one is refused once a call is open.
+        somebody_at_the_phone: Somebody is at the number's phone now, for ten minutes: its code may be asked for.
+            Without it a number that needs a code waits, unless somebody has said so before.
         dry_run: Only say what the next step is; change nothing anywhere.
         started_by: Your name, for the record of who chose the itinerary.
 
@@ -61,6 +66,9 @@ async def migrate_number(
             position = await switch_itinerary(
                 app, number, itinerary.value, "chosen in Prefect's form", who_started(started_by)
             )
+        if somebody_at_the_phone and needs_code(position):
+            asked = await ask_code(app, number, how="prefect_form", by=who_started(started_by))
+            log_lines([asked.message])
         outcome = await run_steps_in_tasks(app, position.migration_id)
         position = await app.queries.positions.get(position.migration_id)
         now = await app.queries.now()

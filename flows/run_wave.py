@@ -12,6 +12,7 @@ from flows.artifacts import WaveArtifacts
 from flows.common import StartedBy, WaveName, errors_as_failed_state, log_lines, open_flow_app, run_in_task, who_started
 from migration.app import App
 from migration.errors import OperationRefused
+from migration.operations.proof_wording import not_proved
 from migration.operations.waves import begin_wave
 from migration.waves.loop import MAX_NUMBERS_PER_RUN, NumberSelection, RunOne, WaveLoop
 
@@ -64,8 +65,9 @@ async def run_wave(
             await loop.run(NumberSelection(wave=wave, part=part, parts=parts), artifacts.update_progress)
             board = await artifacts.finish()
     live = sum(1 for position in board if position.ended_at is None)
+    unproved = len(not_proved(board))
     message = f"{len(board) - live} of {len(board)} numbers are at their end"
-    log_lines([message])
+    log_lines([message, *([f"{unproved} of them are registered and not proved to work"] if unproved else [])])
     return Completed(name="Unfinished" if live else "Completed", message=message)
 
 

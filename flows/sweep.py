@@ -35,8 +35,13 @@ async def sweep(
         await overwrite_typed_codes()
     async with open_flow_app() as app:
         # A sweep begins neither a planned wave nor a number that is in no wave, and it opens no gate.
-        await keep_senders_informed(app)
         due = await numbers_to_sweep(app)
+        if due:  # first: none of them waits for a hook that hangs, or for clients that are gone
+            run_one = await number_task_runner(app)
+            loop = WaveLoop(app, run_one, concurrency=CONCURRENCY, patience=timedelta(seconds=patience_s))
+            await loop.run(NumberSelection(only=set(due)))
+        else:
+            await keep_senders_informed(app)
         looked = await look_at_standing(app)
         await destroy_what_is_due(app)
         await PeopleTeller(app).finish()
@@ -44,9 +49,6 @@ async def sweep(
         found = f"; {stopped} that stood still have stopped serving" if stopped else ""
         if not due:
             return Completed(message=f"nothing was due{found}")
-        run_one = await number_task_runner(app)
-        loop = WaveLoop(app, run_one, concurrency=CONCURRENCY, patience=timedelta(seconds=patience_s))
-        await loop.run(NumberSelection(only=set(due)))
         message = f"{len(due)} numbers were due{found}"
         log_lines([message])
         return Completed(message=message)

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.clients.addresses import address_problem
 from migration.clients.certificates import Trust
+from migration.clients.command_hooks import CommandHooks, SenderHooks
 from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.http_clients import HttpClients, TransportFactory
@@ -30,20 +31,22 @@ from migration.errors import BadSetting, MigrationError
 from migration.home.admin_file import AdminSettings, read_admin_settings
 from migration.home.anchor_writer import AnchorWriter
 from migration.home.opening import begin_epoch_by_hand, check_key, count_closing, count_opening
-from migration.home.ownership import check_identity
+from migration.home.ownership import read_home
+from migration.home.place import copied_from
 from migration.home.reader import open_home
 from migration.home.record_anchor import FILE, RecordAnchor
+from migration.runtime.log import get_logger
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.worker_identity import holder_name, is_gone
 from migration.settings import Settings
 from migration.steps.both_sides import read_sides
-from migration.steps.number import Number, SmokeMessage
-from migration.steps.reading_cache import ReadingCache
+from migration.steps.number import DrainRule, Number, SmokeMessage
 from migration.steps.service_log import ServiceLog
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.bound_password import password_for
 from migration.vault.sealing import Vault
 from migration.vault.store import NumberSecrets, SecretStore
+from state.enums import Side
 from state.errors import StateError
 from state.home import HomeRecord, HomeRow
 from state.ledger.anchoring import take_over_chains
@@ -54,9 +57,10 @@ from state.rows import InstanceRow, Position
 from state.secrets import Secrets
 from state.types import DatabaseClock, SqlClock
 
+_LOG = get_logger("home")
 Randomness = Callable[[int], bytes]
-# Errors that a person can correct. An entry point shows each as one line; every other error is a defect of ours and
-# keeps its traceback.
+# Errors that a person can correct. An entry point shows each as one line; every other error is a defect of ours, of
+# which it shows the type and the place.
 EXPECTED_ERRORS: tuple[type[Exception], ...] = (MigrationError, StateError, SQLAlchemyError, ConnectionError)
 
 
@@ -80,11 +84,23 @@ class ClientFactory:
 
     async def cloud(self, profile_id: int, profile: str, calls: GraphCalls) -> GraphApi:
         """`calls`: what its calls count for. Raises BadSetting when no token is stored for the profile."""
-        owner = f"profile:{profile_id}"
-        token = await self.secret_store.open(owner, "token")
+        token, app_secret = await self.secret_store.open_all(_names_of_profile(profile_id))
+        return self._cloud(profile, token, app_secret, calls)
+
+    async def both_sides(self, position: Position, calls: GraphCalls) -> tuple[GraphApi, OnPremApi | None]:
+        """The clients of a number. Raises BadSetting as `cloud` and `onprem` do."""
+        instance, names = position.instance, _names_of_profile(position.profile_id)
+        if instance is not None:
+            names.append(_name_of_password(instance))
+        token, app_secret, *password = await self.secret_store.open_all(names)
+        cloud = self._cloud(position.profile, token, app_secret, calls)
+        return cloud, self._onprem(instance, *password) if instance is not None else None
+
+    def _cloud(
+        self, profile: str, token: SecretStr | None, app_secret: SecretStr | None, calls: GraphCalls
+    ) -> GraphApi:
         if token is None:
             raise BadSetting(f"no token is kept for profile {profile}; `cutover profile {profile} --new-token`")
-        app_secret = await self.secret_store.open(owner, "app_secret")
         return self.graph_client(token, app_secret, calls)
 
     async def readings(self, profile_id: int, profile: str, app_id: str, waba_id: str) -> WabaReadings:
@@ -99,7 +115,9 @@ class ClientFactory:
         """Raises BadSetting when no password is stored for the instance."""
         if instance is None:
             return None
-        password = await self.secret_store.open(f"instance:{instance.id}", "password")
+        return self._onprem(instance, await self.secret_store.open(*_name_of_password(instance)))
+
+    def _onprem(self, instance: InstanceRow, password: SecretStr | None) -> OnPremApi:
         if password is None:
             raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
         problem = address_problem(instance.base_url)
@@ -118,15 +136,27 @@ class ClientFactory:
     def _trust(self, certificate: str | None) -> Trust | None:
         return self.admin.trust(certificate, self.settings.admin_path.parent)
 
-    def hooks(self, name: str | None) -> TrafficHooks | None:
+    def hooks(self, name: str | None) -> SenderHooks | None:
         """Raises BadSetting when the admin file does not have the customer's hook."""
         if name is None:
             return None
         hook = self.admin.hooks.get(name)
         if hook is None:
             raise BadSetting(f"{self.settings.admin_path} names no hook {name}")
+        if hook.command is not None:
+            return CommandHooks(self.commands, hook.command)
+        assert hook.url is not None
+        assert hook.secret is not None
         secret = hook.secret.read(f"hook {name}", self.settings.admin_path.parent)
         return TrafficHooks(self.http.trusting(self._trust(hook.certificate)), hook.url, secret)
+
+
+def _names_of_profile(profile_id: int) -> list[tuple[str, str]]:
+    return [(f"profile:{profile_id}", name) for name in ("token", "app_secret")]
+
+
+def _name_of_password(instance: InstanceRow) -> tuple[str, str]:
+    return f"instance:{instance.id}", "password"
 
 
 class NumberLoader:
@@ -144,23 +174,25 @@ class NumberLoader:
         latest = await self._queries.records.latest_code(position.migration_id)
         code = latest if latest is not None and latest.state == "entered" else None
         refused_at = latest.entered_at if latest is not None and latest.state == "refused" else None
-        smoke = self._clients.admin.smoke
+        smoke, drain = self._clients.admin.smoke, self._clients.admin.drain
         calls = self._clients.budget.of(position.app_id, position.waba_id, urgent=_is_urgent(position, now))
-        cloud = await self._clients.cloud(position.profile_id, position.profile, calls)
+        cloud, onprem = await self._clients.both_sides(position, calls)
+        results, notes = await self._queries.records.results_and_notes(position.migration_id)
         return Number(
             state=position,
             now=now,
             cloud=cloud,
             shared=WabaReadings(self._clients.shared, cloud, position.profile_id, position.waba_id),
-            onprem=await self._clients.onprem(position.instance),
+            onprem=onprem,
             hooks=self._clients.hooks(position.hook),
             commands=self._clients.commands,
             secrets=NumberSecrets(self._secret_store, position.number_id, has_code=code is not None),
-            results=await self._queries.records.findings(position.migration_id),
-            notes=await self._queries.records.findings(position.migration_id, "note"),
+            results=results,
+            notes=notes,
             code=code,
             code_refused_at=refused_at,
-            smoke=SmokeMessage(smoke.to, smoke.template, smoke.language),
+            drain=DrainRule(timedelta(minutes=drain.limit_min), drain.at_limit == "go_on"),
+            smoke=SmokeMessage(smoke.to, smoke.template, smoke.language, smoke.text),
             facts=await self._queries.fleet.field_facts(),
             randomness=self._randomness,
             service=self._service_log(now),
@@ -179,7 +211,7 @@ class NumberLoader:
             now=now,
             cloud=cloud,
             shared=shared,
-            reading_cache=ReadingCache(graph=number.reading_cache.graph),
+            reading_cache=number.reading_cache.for_next_step(dark=position.side is Side.NEITHER),
             service=self._service_log(now),
         )
 
@@ -254,14 +286,16 @@ async def open_app(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_home(settings))
         admin, home_record = read_admin_settings(settings.admin_path), HomeRecord(database, sql_clock)
-        home = await home_record.read()
+        home, is_older_copy = await read_home(settings, home_record)
         keys = settings.keys()  # after the row that names one of them: a rotation only adds to them
         vault = Vault(keys, settings.keys, settings.key_file_state)
-        is_older_copy = check_identity(settings, home)
         await check_key(settings, home_record, home, keys)
         if not dry_run:
             if is_older_copy:
                 await begin_epoch_by_hand(settings, database, sql_clock)
+            copied = await copied_from(settings, home_record, home)
+            if copied is not None:
+                _LOG.warning(copied)
             home = await count_opening(settings, home_record, keys)
             stack.push_async_callback(count_closing, settings, home_record, keys)
         shelf = BackupShelf(settings.backup_folder)
@@ -271,7 +305,7 @@ async def open_app(
         secret_store = SecretStore(vault, Secrets(database, sql_clock), shelf)
         anchor = _anchor(settings, admin, record_key, clock)
         if not dry_run:
-            await take_over_chains(database, sql_clock, lambda: anchor.read().chains if anchor is not None else {})
+            await take_over_chains(database, sql_clock, lambda: anchor.read_all().every or {} if anchor else {})
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
         if not dry_run:  # whatever a person types must not be refused for the sake of a worker that was killed
             await end_leases_of_dead_workers(ledger, queries, is_gone)
@@ -283,7 +317,7 @@ async def open_app(
         budget = RateBudget(ledger.call_budgets, clock.boot_time)
         clients = ClientFactory(http, secret_store, admin, settings, commands, shared, budget)
         loader = NumberLoader(clients, queries, secret_store, randomness)
-        kept = KeptNumbers()
+        kept = KeptNumbers(clock.boot_time)
         admission = CallAdmission(ledger.call_budgets, budget.has_plenty)
         executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept)
         anchors = AnchorWriter(anchor, queries, http.graph, admin.record.anchor_webhook) if anchor else None

@@ -17,8 +17,10 @@ from datetime import timedelta
 from typing import Literal
 
 from migration.scrubbing.texts import SafeText, as_safe, once_more
+from state.enums import Party
 
 RefusedBy = Literal["graph", "onprem"]
+Limit = Literal["app", "waba"]
 
 
 class MigrationError(Exception):
@@ -34,6 +36,8 @@ class MigrationError(Exception):
 class Transient(MigrationError):
     """The call had no effect, or is harmless to repeat. `answered`: a response came, so the call counts."""
 
+    whose_move = Party.META  # who can do something about it where it goes on
+
     def __init__(self, message: str, answered: bool = False) -> None:
         super().__init__(message)
         self.args = (*self.args, answered)
@@ -41,12 +45,13 @@ class Transient(MigrationError):
 
 
 class Throttled(Transient):
-    """The caller has to wait for `retry_after`."""
+    """The caller has to wait for `retry_after`. `limit`: whose calls Graph takes no more, where its code says so."""
 
-    def __init__(self, message: str, retry_after: timedelta) -> None:
+    def __init__(self, message: str, retry_after: timedelta, limit: Limit | None = None) -> None:
         super().__init__(message, True)
-        self.args = (self.args[0], retry_after)
+        self.args = (self.args[0], retry_after, limit)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class CallsSpent(Throttled):
@@ -54,6 +59,7 @@ class CallsSpent(Throttled):
 
     def __init__(self, message: str, retry_after: timedelta) -> None:
         super().__init__(message, retry_after)
+        self.args = (self.args[0], retry_after)
         self.answered = False
 
 

@@ -24,7 +24,7 @@ def check_variables(environment: Mapping[str, str], fields: Iterable[str], admin
     known = {PREFIX + field.upper() for field in fields} | {OPERATOR, MARK_VARIABLE}
     named = _named_in(admin_file)
     for name in sorted(environment):
-        if not name.upper().startswith(PREFIX) or name.upper() in known or not environment[name]:
+        if not name.upper().startswith(PREFIX) or name in known or not environment[name]:
             continue
         if named is not None and name in named:
             continue

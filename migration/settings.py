@@ -1,10 +1,12 @@
 """What the operator sets in the environment: variables `CUTOVER_…`."""
 
 import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -16,35 +18,62 @@ from migration.scrubbing.texts import remember
 from state.database_url import database_url
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from migration.vault.sealing import MasterKeys
 
-
-GivenPath = Annotated[Path, AfterValidator(Path.expanduser)]
-GivenDatabase = Annotated[str, AfterValidator(database_url)]  # in the form that SQLAlchemy takes
-GivenAddress = Annotated[str, AfterValidator(check_address)]
 
 PREFIX = "CUTOVER_"
 ADMIN_FILE = "cutover.toml"
 KEY_FILE = "master.key"
+_PATHS = ("home", "admin_file", "key_file", "backup_dir")
+_VERSION = re.compile(r"v\d+\.\d+")
 
 
-class Settings(BaseModel):
-    """Environment variables; each is named `CUTOVER_` and the field's name in capitals."""
+class BadValue(ValueError):
+    """`name` is the field whose value cannot be taken; the text says why and does not quote it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(why)
+        self.name = name
 
-    home: GivenPath = Field(default_factory=lambda: Path.home() / ".cutover")
-    database_url: GivenDatabase | None = None  # default: SQLite in `home`
-    admin_file: GivenPath | None = None  # default: cutover.toml in `home`
-    master_key: SecretStr | None = None  # default: the key file
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Environment variables; each is named `CUTOVER_` and the field's name in capitals. Raises BadValue.
+
+    No model of pydantic, whose import alone costs a command that only reads 50 ms of CPU.
+    """
+
+    home: Path = field(default_factory=lambda: Path.home() / ".cutover")
+    database_url: str | None = None  # in the form that SQLAlchemy takes; default: SQLite in `home`
+    admin_file: Path | None = None  # default: cutover.toml in `home`
+    master_key: "SecretStr | None" = None  # default: the key file
     # Comma-separated; they open what was sealed before a rotation. Keys, so `repr` does not show them.
-    older_master_keys: str = Field(default="", repr=False)
-    key_file: GivenPath | None = None  # default: master.key in `home`
-    backup_dir: GivenPath | None = None  # for the second copy of each backup; default: backups in `home`
-    graph_url: GivenAddress = "https://graph.facebook.com"
+    older_master_keys: str = field(default="", repr=False)
+    key_file: Path | None = None  # default: master.key in `home`
+    backup_dir: Path | None = None  # for the second copy of each backup; default: backups in `home`
+    graph_url: str = "https://graph.facebook.com"
     # Meta's samples of 2026 use v25.0, which is available until 2028-07-29.
     # https://developers.facebook.com/docs/graph-api/changelog/versions/
-    graph_version: str = Field(default="v25.0", pattern=r"^v\d+\.\d+$")
+    graph_version: str = "v25.0"
+
+    def __post_init__(self) -> None:
+        for name in _PATHS:
+            self._take(name, lambda given: Path(given).expanduser())
+        self._take("database_url", database_url)
+        self._take("graph_url", check_address)
+        self._take("graph_version", _graph_version)
+        self._take("master_key", _secret)
+
+    def _take(self, name: str, read: Callable[[Any], Any]) -> None:
+        given = getattr(self, name)
+        if given is None:
+            return
+        try:
+            object.__setattr__(self, name, read(given))
+        except (ValueError, RuntimeError) as exc:  # RuntimeError: a home of an unknown user, ~nobody
+            raise BadValue(name, str(exc)) from None  # the error itself may quote the value
 
     @property
     def database(self) -> str:
@@ -86,7 +115,9 @@ class Settings(BaseModel):
 
     def keys(self) -> "MasterKeys":
         """Raises BadSetting when there is no key, when its command fails, or when others may read its file."""
-        from migration.vault.key_command import key_command_of  # noqa: PLC0415  whoever only reads needs no ciphers
+        from pydantic import SecretStr  # noqa: PLC0415  whoever only reads needs neither this nor ciphers
+
+        from migration.vault.key_command import key_command_of  # noqa: PLC0415
         from migration.vault.sealing import MasterKeys  # noqa: PLC0415
 
         older = tuple(SecretStr(key.strip()) for key in self.older_master_keys.split(",") if key.strip())
@@ -122,19 +153,29 @@ def _how_to_get_a_key(database: str) -> str:
 
 def read_settings() -> Settings:
     """Raises BadSetting with one line that names the variable, also for one that nothing reads."""
-    variables = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    given = {name: os.environ[variable] for name, variable in variables.items() if variable in os.environ}
+    variables = {each.name: f"{PREFIX}{each.name.upper()}" for each in fields(Settings)}
+    given: dict[str, Any] = {name: os.environ[key] for name, key in variables.items() if key in os.environ}
     try:
-        settings = Settings.model_validate(given)
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-        raise BadSetting(f"{name}: {without_prefix(first['msg'])}") from None  # the error itself quotes the value
+        settings = Settings(**given)
+    except BadValue as exc:
+        raise BadSetting(f"{variables[exc.name]}: {exc}") from None
     password = _database_password(settings.database)
     if password:
-        remember(SecretStr(password))
-    check_variables(os.environ, Settings.model_fields, settings.admin_path)
+        remember(_secret(password))
+    check_variables(os.environ, variables, settings.admin_path)
     return settings
+
+
+def _graph_version(given: str) -> str:
+    if _VERSION.fullmatch(given) is None:
+        raise ValueError("it is no version of Graph, such as v25.0")
+    return given
+
+
+def _secret(given: "str | SecretStr") -> "SecretStr":
+    from pydantic import SecretStr  # noqa: PLC0415  whoever only reads has none
+
+    return SecretStr(given) if isinstance(given, str) else given
 
 
 def _database_password(url: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.graph.apps import APP_CALLS, UPLOAD_CALLS
+from sandbox.graph.other_reads import BUSINESS_CALLS
 from sandbox.graph.phone_number import PHONE_CALLS
 from sandbox.graph.waba import TEMPLATE_CALLS, WABA_CALLS
 from sandbox.onprem.nodes import NODES
@@ -21,7 +22,7 @@ def names() -> list[str]:
 
 
 def _names() -> Iterator[str]:
-    for table in (PHONE_CALLS, WABA_CALLS, TEMPLATE_CALLS, APP_CALLS, UPLOAD_CALLS):
+    for table in (PHONE_CALLS, WABA_CALLS, TEMPLATE_CALLS, BUSINESS_CALLS, APP_CALLS, UPLOAD_CALLS):
         yield from (name for name, _, _ in table.values() if isinstance(name, str))
     yield from (f"onprem.{node.name}" for node in NODES.values())
     yield from (f"command.{action}" for action in ACTIONS)

@@ -7,9 +7,9 @@ from sqlalchemy import event, make_url
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from state.database_errors import translate_errors
-from state.errors import DatabaseBusy
-from state.sqlite_driver import SqliteFile
+from state.database_errors import first_line_of, is_away, translate_errors
+from state.errors import DatabaseAway, DatabaseBusy
+from state.sqlite_driver import GOES_FIRST, SqliteFile
 
 # Milliseconds. A statement of ours takes milliseconds, a report of a large fleet seconds. What waits longer waits for a
 # process that is suspended inside a write, and a transaction that stays open keeps everybody else from its rows.
@@ -40,7 +40,7 @@ def open_database(
 
     `tried_after_s`: a connection to PostgreSQL that has been idle for so long is tried before it is used.
     `limits` off: for changes of the schema, which may take as long as they need on PostgreSQL.
-    Its statements raise AlreadyThere and DatabaseBusy beside SQLAlchemy's errors.
+    Its statements raise AlreadyThere, DatabaseBusy and DatabaseAway beside SQLAlchemy's errors.
     """
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_async_engine(
@@ -57,12 +57,17 @@ def open_database(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            connect_args=settings,
+            connect_args=settings | {"async_creator_fn": _connect},
             hide_parameters=True,
         )
         _try_idle_connections(engine, tried_after_s)
     translate_errors(engine.sync_engine)
     return engine
+
+
+def write_first(first: bool) -> None:
+    """On SQLite, from now on: whether this task's writes go before those that wait, because a number is dark."""
+    GOES_FIRST.set(first)
 
 
 def for_reading(engine: AsyncEngine) -> AsyncEngine:
@@ -73,6 +78,18 @@ def for_reading(engine: AsyncEngine) -> AsyncEngine:
     if hasattr(engine, "sync_engine") and engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine
+
+
+async def _connect(*arguments: Any, **options: Any) -> Any:
+    """As asyncpg does. Its errors of sockets and of a server that starts or stops come through SQLAlchemy unchanged."""
+    import asyncpg  # noqa: PLC0415  a home on SQLite does not need it
+
+    try:
+        return await asyncpg.connect(*arguments, **options)
+    except Exception as exc:
+        if not is_away(exc):
+            raise
+        raise DatabaseAway(first_line_of(exc)) from exc
 
 
 def _try_idle_connections(engine: AsyncEngine, idle_s: float) -> None:

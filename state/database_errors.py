@@ -10,16 +10,19 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from state.errors import AlreadyThere, DatabaseBusy, StateError
+from state.errors import AlreadyThere, DatabaseAway, DatabaseBusy, StateError
 
 _SQLITE_NOT_UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
 _SQLITE_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _NOT_UNIQUE = "23505"
+# Patterns as texts: `re` compiles each at its first use, and most commands see no error.
 # `invalid input for query argument $1: 'value' (reason)`, `invalid input syntax for type integer: "value"`
-_BEFORE_A_VALUE = re.compile(r"(?<=\$\d):|(?<=\$\d\d):|(?<=\$\d\d\d):|: (?=['\"])")
-_QUOTED = re.compile(r"(?<!column )(?<!relation )(?<!constraint )(?<!index )(?:\"[^\"]*\"|'[^']*')")
-_NAME = re.compile(r"[a-z]+[a-z0-9]*(_[a-z0-9]+)+|asyncpg\.exceptions\.\w+|sqlalchemy\.[\w.]+")
-_DIGITS = re.compile(r"\+?\d{5,}")
+_BEFORE_A_VALUE = r"(?<=\$\d):|(?<=\$\d\d):|(?<=\$\d\d\d):|: (?=['\"])"
+_QUOTED = r"(?<!column )(?<!relation )(?<!constraint )(?<!index )(?:\"[^\"]*\"|'[^']*')"
+_NAME = r"[a-z]+[a-z0-9]*(_[a-z0-9]+)+|asyncpg\.exceptions\.\w+|sqlalchemy\.[\w.]+"
+_DIGITS = r"\+?\d{5,}"
+# The server starts, stops, takes no more connections, or has ended this one.
+_AWAY = r"08...|57P0[1-3]|53300"
 _BUSY = {
     "55P03": "another writer held a row or table for longer than a statement waits",  # lock_timeout
     "57014": "a statement took longer than it may",  # statement_timeout
@@ -30,15 +33,30 @@ _BUSY = {
 
 
 def translate_errors(engine: Engine) -> None:
-    """Make statements on `engine` raise AlreadyThere and DatabaseBusy; other errors stay, without values of rows."""
+    """Make statements on `engine` raise AlreadyThere, DatabaseBusy and DatabaseAway.
+
+    Other errors stay, without values of rows.
+    """
     event.listen(engine, "handle_error", _translate)
 
 
 def _translate(context: Any) -> StateError | None:
     ours = in_our_words(context.original_exception)
+    if ours is None and context.is_disconnect:
+        ours = DatabaseAway(first_line_of(context.original_exception))
     for exc in (context.sqlalchemy_exception, context.original_exception):
         _hide_values(exc)
     return ours
+
+
+def is_away(exc: BaseException) -> bool:
+    """Whether a connection could not be opened because of the server or the way to it, and not of what was asked."""
+    return isinstance(exc, OSError | TimeoutError) or bool(re.fullmatch(_AWAY, str(getattr(exc, "sqlstate", ""))))
+
+
+def first_line_of(exc: BaseException) -> str:
+    """What the driver says, without values of rows."""
+    return without_values(str(exc)) or type(exc).__name__
 
 
 def _hide_values(exc: BaseException | None) -> None:
@@ -61,9 +79,9 @@ def _hide_values(exc: BaseException | None) -> None:
 def without_values(message: str) -> str:
     """The first line of a driver's message without what it quotes; names of tables, columns and constraints stay."""
     line = message.splitlines()[0] if message else ""
-    line = _BEFORE_A_VALUE.split(line)[0]
-    line = _QUOTED.sub(lambda found: found[0] if _NAME.fullmatch(found[0].strip("\"'")) else '"..."', line)
-    return _DIGITS.sub("...", line)
+    line = re.split(_BEFORE_A_VALUE, line, maxsplit=1)[0]
+    line = re.sub(_QUOTED, lambda found: found[0] if re.fullmatch(_NAME, found[0].strip("\"'")) else '"..."', line)
+    return re.sub(_DIGITS, "...", line)
 
 
 def in_our_words(exc: BaseException) -> StateError | None:

@@ -43,6 +43,7 @@ class OutsideFailure(StrEnum):
 
     GRAPH = "graph"  # Graph did not do what it was asked: HTTP 5xx, "unknown error", "service unavailable"
     TERMS = "terms"  # the business has not accepted Meta's Terms
+    ACCOUNT = "account"  # Meta has restricted the WABA
 
 
 class Party(StrEnum):
@@ -99,3 +100,20 @@ class Released(StrEnum):
     NONE = "none"
     CANARY = "canary"
     ALL = "all"
+
+
+class Codes(StrEnum):
+    """When the verification codes of a wave are asked for."""
+
+    WHEN_READY = "when_ready"  # of a number once somebody has said that its phone is attended
+    AT_ONCE = "at_once"  # somebody is at every phone
+
+
+class SmokeMode(StrEnum):
+    """How it is proved that a moved number works."""
+
+    READ_ONLY = "read-only"  # Meta's readings alone: never a proof
+    OUTBOUND = "outbound"  # a message of it is delivered
+    INBOUND = "inbound"  # a consumer's message comes in
+    ROUND_TRIP = "round-trip"  # a message is delivered, and a person sends a word that comes in
+    PASSIVE = "passive"  # a real message comes in within some hours, or people are told

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Party, Status
 from state.ledger import events
-from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE, BUDGET_WINDOW
+from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE, BUDGET_WINDOW
 from state.models import Base, BudgetCallTable, FindingTable, HomeTable, MigrationTable, NumberTable
 from state.types import DatabaseClock, SqlClock
 
@@ -93,6 +93,7 @@ async def begin_epoch_within(
         "openings": openings,
         "restored_at": now,
         "record_from": record_from,
+        "place": None,  # the next opening writes it
     }
     epoch = (await tx.execute(update(HomeTable).values(values).returning(HomeTable.epoch))).scalar_one()
     await _spend(tx, now, calls)

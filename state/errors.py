@@ -9,6 +9,7 @@
   x Conflict                   the row is in a state that does not allow the change
     x AlreadyThere             another writer has written the same row first
   x DatabaseBusy               the database was locked for too long, or broke a statement off
+    x DatabaseAway             the database cannot be reached, or its connection was lost
   x TooEarly                   the number waits, and the end of the wait has not come
   x GateClosed                 the intent was not committed: hold, window, halt, profile or budget
     x BudgetSpent              only the reserve of calls is left
@@ -56,6 +57,13 @@ class AlreadyThere(Conflict):
 
 class DatabaseBusy(StateError):
     """The database was locked for too long, or broke the statement off; the transaction was rolled back."""
+
+
+class DatabaseAway(DatabaseBusy):
+    """The database cannot be reached. What was being written may have been written or not."""
+
+    def __str__(self) -> str:
+        return f"the database does not answer: {self.args[0]}"
 
 
 class TooEarly(StateError):

@@ -1,10 +1,11 @@
 """The row that says which home a database belongs to, and under which master key its secrets are sealed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, inspect, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.database import for_reading
@@ -24,6 +25,7 @@ class HomeRow:
     epoch_mark: str | None
     restored_at: datetime | None
     record_from: datetime | None
+    place: str | None
 
 
 COLUMNS = (
@@ -34,6 +36,7 @@ COLUMNS = (
     HomeTable.epoch_mark,
     HomeTable.restored_at,
     HomeTable.record_from,
+    HomeTable.place,
 )
 
 
@@ -44,15 +47,37 @@ class HomeRecord:
 
     async def read(self) -> HomeRow:
         """Raises NotFound where somebody emptied the table."""
+        return await self._read(COLUMNS)
+
+    async def read_any_schema(self) -> HomeRow:
+        """As `read`, before an upgrade: a column that the database does not have yet is None."""
         async with for_reading(self._engine).connect() as connection:
-            row = (await connection.execute(select(*COLUMNS))).one_or_none()
+            there = await connection.run_sync(
+                lambda sync: {column["name"] for column in inspect(sync).get_columns("home")}
+            )
+        return await self._read([column if column.key in there else null().label(column.key) for column in COLUMNS])
+
+    async def _read(self, columns: Sequence[Any]) -> HomeRow:
+        async with for_reading(self._engine).connect() as connection:
+            row = (await connection.execute(select(*columns).select_from(HomeTable))).one_or_none()
         if row is None:
             raise NotFound("the database says no longer which home it belongs to; `cutover restore FILE` puts one back")
         return HomeRow(*row)
 
-    async def count_opening(self, key_id: str | None) -> HomeRow:
+    async def object_ids(self) -> str:
+        """PostgreSQL: ids that a replica and an upgraded server keep, and that a restored dump has otherwise."""
+        query = text("SELECT oid, 'home'::regclass::oid FROM pg_database WHERE datname = current_database()")
+        async with for_reading(self._engine).connect() as connection:
+            database, table = (await connection.execute(query)).one()
+        return f"oid:{database}.{table}"
+
+    async def count_opening(self, key_id: str | None, place: str) -> HomeRow:
         """Raise the count of openings; where the home has no master key on record yet, `key_id` becomes it."""
-        values = {"openings": HomeTable.openings + 1, "key_id": func.coalesce(HomeTable.key_id, key_id)}
+        values = {
+            "openings": HomeTable.openings + 1,
+            "key_id": func.coalesce(HomeTable.key_id, key_id),
+            "place": place,
+        }
         async with self._engine.begin() as tx:
             await tx.execute(update(HomeTable).values(values))
         return await self.read()

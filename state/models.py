@@ -17,12 +17,14 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    event,
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped
 
-from state.enums import AttemptEnd, Disposition, PinProvenance, Released, Side, Status, WaveState
+from state.declaring import TableBase, complete_indexes, mapped_column, partial_index
+from state.enums import AttemptEnd, Codes, Disposition, PinProvenance, Released, Side, SmokeMode, Status, WaveState
 from state.types import UtcDateTime
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite generates ids only for INTEGER primary keys
@@ -35,7 +37,7 @@ def _one_of(column: str, values: type[Any]) -> str:
     return f"{column} IN ({', '.join(repr(str(value.value)) for value in values)})"
 
 
-class Base(DeclarativeBase):
+class Base(TableBase):
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -49,6 +51,9 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
         float: Double(),
+        int: Integer(),
+        str: String(),
+        bool: Boolean(),
     }
 
 
@@ -74,6 +79,7 @@ class HomeTable(Base):
     events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
     record_epoch: Mapped[int | None]  # the epoch whose chains were anchored; None: none yet
+    place: Mapped[str | None] = mapped_column(Text)  # where the database lay at its last opening: migration.home.place
 
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
 
@@ -104,8 +110,48 @@ class CustomerTable(Base):
     # Since when it is known that its business has accepted Meta's Terms: by a `register`, or by a person's word.
     terms_known_at: Mapped[datetime | None]
     terms_known_by: Mapped[str | None] = mapped_column(String(100))
+    # Who is called for a code, and when: from the inventory.
+    contact: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(10))
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    hours: Mapped[str | None] = mapped_column(String(200))  # as `migration.fleet.allowed_hours` reads them
+    consent_at: Mapped[datetime | None]
+    consent_by: Mapped[str | None] = mapped_column(String(100))  # who has it in hand
 
     __table_args__ = (CheckConstraint("traffic IN ('required', 'advisory')", name="traffic_known"),)
+
+
+class DutyShiftTable(Base):
+    """Who calls customers, and when. An import of a roster replaces all of it."""
+
+    __tablename__ = "duty_shifts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    operator: Mapped[str] = mapped_column(String(100))
+    contact: Mapped[str | None] = mapped_column(String(200))
+    languages: Mapped[str] = mapped_column(String(100), default="")  # separated by spaces
+    time_zone: Mapped[str] = mapped_column(String(64))
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("begins_at < ends_at", name="shift_forward"),)
+
+
+class RoomTable(Base):
+    """A customer's page for one number. Its link holds `version`, so that a higher one ends all links before it."""
+
+    __tablename__ = "rooms"
+
+    number_pk: Mapped[int] = mapped_column(ForeignKey("numbers.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(default=1)
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(100))
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    consented_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]  # when it was opened last
+    wrong_codes: Mapped[int] = mapped_column(default=0)  # in a row
+    codes_from: Mapped[datetime | None]  # none is taken before, so that guessing is slow
 
 
 class CredentialProfileTable(Base):
@@ -127,6 +173,7 @@ class WabaTable(Base):
     waba_id: Mapped[str] = mapped_column(String(40), unique=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     profile_id: Mapped[int] = mapped_column(ForeignKey("credential_profiles.id"))
+    reported: Mapped[dict[str, Any] | None]  # what Meta's webhooks say of it as a whole: `state/proof.py`
 
 
 class InstanceTable(Base):
@@ -175,8 +222,21 @@ class NumberTable(Base):
     disposition_at: Mapped[datetime | None]
     imported_at: Mapped[datetime]
     route: Mapped[str | None] = mapped_column(String(20))  # the side that its senders were last told to send to
+    # Somebody is at its phone: who said so, how, and until when. A booked slot says it in advance.
+    ready_until: Mapped[datetime | None]
+    ready_how: Mapped[str | None] = mapped_column(String(20))
+    ready_by: Mapped[str | None] = mapped_column(String(100))
+    slot_from: Mapped[datetime | None]
+    slot_until: Mapped[datetime | None]
+    slot_by: Mapped[str | None] = mapped_column(String(100))
+    # What the next code is asked for with, where somebody chose it; else `code_method` and `language`.
+    next_code_method: Mapped[str | None] = mapped_column(String(10))
+    next_code_language: Mapped[str | None] = mapped_column(String(10))
+    smoke: Mapped[str | None] = mapped_column(String(20))  # how its service is proved; None: as its wave says
+    reported: Mapped[dict[str, Any] | None]  # what Meta's webhooks say of it: `state/proof.py`
 
     __table_args__ = (
+        Index("ix_numbers_waba_pk_disposition", "waba_pk", "disposition"),
         CheckConstraint("code_method IN ('SMS', 'VOICE')", name="code_method_known"),
         CheckConstraint(
             f"pin_provenance IS NULL OR {_one_of('pin_provenance', PinProvenance)}",
@@ -207,6 +267,13 @@ class WaveTable(Base):
     # Its chain of decisions: how many there are, and the hash of the last one.
     events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
+    # `when_ready`: a code is asked for once somebody is at the phone. `at_once`: somebody is at every phone.
+    codes: Mapped[str] = mapped_column(String(20), default=Codes.WHEN_READY, server_default=Codes.WHEN_READY.value)
+    # How its numbers are proved to work: `smoke`; those of its canary where it is not None: `smoke_canary`.
+    smoke_canary: Mapped[str | None] = mapped_column(String(20))
+    # Within so many hours after its move a number has to receive its first message; None: no alarm.
+    smoke_hours: Mapped[int | None]
+    smoke: Mapped[str] = mapped_column(String(20), default=SmokeMode.OUTBOUND, server_default=SmokeMode.OUTBOUND.value)
 
     __table_args__ = (
         CheckConstraint(_one_of("state", WaveState), name="state_known"),
@@ -307,6 +374,16 @@ class MigrationTable(Base):
     # Up to here the chain was taken over as it was found, at an upgrade or after a restore; the hash is keyed.
     anchored_events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     anchor: Mapped[str | None] = mapped_column(String(64))
+    # What proves that the moved number works, beside its steps: `state/proof.py`. A step that sends sets `smoke_state`.
+    smoke_state: Mapped[str | None] = mapped_column(String(20))  # of its newest smoke message; None: none was sent
+    smoke_error: Mapped[int | None]  # Meta's code, where that message failed
+    sends_at: Mapped[datetime | None]  # a smoke message of it was delivered
+    receives_at: Mapped[datetime | None]  # the last message of a consumer that came in after it had crossed
+    word_at: Mapped[datetime | None]  # the same, with the word that a person was asked to send
+    foreign_waba: Mapped[str | None] = mapped_column(String(40))  # its webhooks name this WABA, and not its own
+    profile_read_at: Mapped[datetime | None]  # when its profile was compared with the one before the move
+    profile_lost: Mapped[str | None] = mapped_column(String(200))  # what of it was missing then
+    limit_lowered: Mapped[str | None] = mapped_column(String(60))  # its messaging limit, before and after
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),
@@ -314,13 +391,7 @@ class MigrationTable(Base):
         CheckConstraint("status != 'blocked' OR runbook IS NOT NULL", name="blocked_names_runbook"),
         CheckConstraint("status != 'waiting' OR waiting_until IS NOT NULL", name="waiting_has_end"),
         CheckConstraint("(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"),
-        Index(
-            "uq_number_migrations_one_live_per_number",
-            "number_pk",
-            unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
+        partial_index("uq_number_migrations_one_live_per_number", "number_pk", unique=True, where="ended_at IS NULL"),
         Index("ix_number_migrations_status_waiting_until", "status", "waiting_until"),
     )
 
@@ -350,13 +421,7 @@ class AttemptTable(Base):
         UniqueConstraint("migration_pk", "number"),
         CheckConstraint(f"ended IS NULL OR {_one_of('ended', AttemptEnd)}", name="ended_known"),
         CheckConstraint("(ended IS NULL) = (ended_at IS NULL)", name="ended_has_time"),
-        Index(
-            "uq_attempts_one_open_per_migration",
-            "migration_pk",
-            unique=True,
-            sqlite_where=text("ended IS NULL"),
-            postgresql_where=text("ended IS NULL"),
-        ),
+        partial_index("uq_attempts_one_open_per_migration", "migration_pk", unique=True, where="ended IS NULL"),
     )
 
 
@@ -451,13 +516,12 @@ class SecretTable(Base):
 
     __table_args__ = (
         CheckConstraint("(wrapped_key IS NULL) = (shredded_at IS NOT NULL)", name="shredded_has_no_key"),
-        Index(
+        partial_index(
             "uq_secrets_one_current_per_name",
             "owner",
             "name",
             unique=True,
-            sqlite_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
-            postgresql_where=text("superseded_at IS NULL AND shredded_at IS NULL"),
+            where="superseded_at IS NULL AND shredded_at IS NULL",
         ),
         Index("ix_secrets_owner_name", "owner", "name"),
     )
@@ -473,21 +537,21 @@ class CodeTable(Base):
     entered_at: Mapped[datetime]
     entered_by: Mapped[str] = mapped_column(String(100))
     state: Mapped[str] = mapped_column(String(20), default="entered")
+    # Keyed, of its digits: shows the same code typed twice or for two numbers. Removed once no code of then is good.
+    tag: Mapped[str | None] = mapped_column(String(64), index=True)
+    door: Mapped[str] = mapped_column(String(20), default="command", server_default="command")  # where it was typed
 
     __table_args__ = (
         CheckConstraint("state IN ('entered', 'verified', 'refused', 'replaced')", name="state_known"),
-        Index(
-            "uq_codes_one_entered_per_migration",
-            "migration_pk",
-            unique=True,
-            sqlite_where=text("state = 'entered'"),
-            postgresql_where=text("state = 'entered'"),
-        ),
+        partial_index("uq_codes_one_entered_per_migration", "migration_pk", unique=True, where="state = 'entered'"),
     )
 
 
 class MessageTable(Base):
-    """A smoke message: its ids and its state. The body is never stored."""
+    """A smoke message: its ids and its state, which only rises. The body is never stored.
+
+    `wamid` is the SHA-256 of Meta's message id, because the id itself holds the recipient's phone number.
+    """
 
     __tablename__ = "messages"
 
@@ -497,6 +561,10 @@ class MessageTable(Base):
     wamid: Mapped[str | None] = mapped_column(String(200), unique=True)
     state: Mapped[str] = mapped_column(String(20), default="intended")
     at: Mapped[datetime]
+    error: Mapped[int | None]  # Meta's code, where it failed
+    sent_at: Mapped[datetime | None]  # these three by Meta's clock
+    delivered_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
 
 
 class OutboxTable(Base):
@@ -516,12 +584,7 @@ class OutboxTable(Base):
 
     __table_args__ = (
         CheckConstraint("answer IS NULL OR answer IN ('done', 'vetoed', 'withdrawn')", name="answer_known"),
-        Index(
-            "ix_outbox_unanswered",
-            "migration_pk",
-            sqlite_where=text("answer IS NULL"),
-            postgresql_where=text("answer IS NULL"),
-        ),
+        partial_index("ix_outbox_unanswered", "migration_pk", where="answer IS NULL"),
     )
 
 
@@ -581,15 +644,7 @@ class CauseTable(Base):
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None] = mapped_column(String(100))
 
-    __table_args__ = (
-        Index(
-            "uq_causes_one_open_per_key",
-            "key",
-            unique=True,
-            sqlite_where=text("resolved_at IS NULL"),
-            postgresql_where=text("resolved_at IS NULL"),
-        ),
-    )
+    __table_args__ = (partial_index("uq_causes_one_open_per_key", "key", unique=True, where="resolved_at IS NULL"),)
 
 
 class NoticeTable(Base):
@@ -613,10 +668,50 @@ class NoticeTable(Base):
     __table_args__ = (
         UniqueConstraint("cause_pk", "target", "place", name="uq_notices_cause_pk_target_place"),
         CheckConstraint("kind IN ('opened', 'changed', 'reminder', 'resolved')", name="kind_known"),
-        Index(
-            "ix_notices_unsent",
-            "try_at",
-            sqlite_where=text("sent_at IS NULL"),
-            postgresql_where=text("sent_at IS NULL"),
-        ),
+        partial_index("ix_notices_unsent", "try_at", where="sent_at IS NULL"),
     )
+
+
+class GatewayPostTable(Base):
+    """A post of an SMS gateway that was taken. `key`: the SHA-256 of what names it."""
+
+    __tablename__ = "gateway_posts"
+
+    gateway: Mapped[str] = mapped_column(String(100), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    taken_at: Mapped[datetime] = mapped_column(index=True)
+    stored: Mapped[bool]
+
+
+class WebhookTable(Base):
+    """What a webhook said of a number or a WABA of the fleet: words, codes and times, never a text, name or contact.
+
+    `message` is the SHA-256 of Meta's message id, because the id itself holds the other side's phone number.
+    """
+
+    __tablename__ = "webhook_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)  # the same for a copy, however it was batched
+    received_at: Mapped[datetime]
+    profile: Mapped[str] = mapped_column(String(100))
+    waba_id: Mapped[str] = mapped_column(String(40))
+    number_pk: Mapped[int | None] = mapped_column(ForeignKey("numbers.id"))  # None: of the WABA as a whole
+    field: Mapped[str] = mapped_column(String(60))
+    kind: Mapped[str] = mapped_column(String(20))
+    message: Mapped[str | None] = mapped_column(String(64))
+    facts: Mapped[dict[str, Any]]
+    correlation: Mapped[str | None] = mapped_column(String(80))  # of a smoke message of ours
+    applied_at: Mapped[datetime | None]  # when its effects were recorded
+
+    __table_args__ = (
+        partial_index("ix_webhook_events_not_applied", "id", where="applied_at IS NULL"),
+        CheckConstraint("kind IN ('message', 'status', 'error', 'change')", name="kind_known"),
+        Index("ix_webhook_events_received_at", "received_at"),
+        Index("ix_webhook_events_number_pk", "number_pk"),
+        Index("ix_webhook_events_waba_id", "waba_id"),
+        Index("ix_webhook_events_message", "message"),
+    )
+
+
+event.listen(Base.metadata, "before_create", complete_indexes)

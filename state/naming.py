@@ -4,6 +4,8 @@ import re
 
 from state.phone_spelling import plain_digits, spellings
 
+MOST_PERSON = 100  # characters of a person's name, as the columns for one take it
+
 
 def number_reference(place: int) -> str:
     """`N-0001`: printed beside a masked number, and short enough to be read out on the phone."""

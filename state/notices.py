@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+NUMBERS = "\0"  # in a title, before it is written down: the numbers that it concerns; no name has this sign
+
 
 class NoticeKind(StrEnum):
     """Why a message about a cause is sent."""

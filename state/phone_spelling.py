@@ -6,18 +6,34 @@ a number was first registered, also after its country has changed its numbers.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
-# Pairs of forms: what the number begins with in one form and in the other; the rest has that many digits.
-_FORMS = (
+# Old digit of an operator of Gabon -> the new ones.
+_GABON = (("1", "11"), ("2", "62"), ("4", "74"), ("5", "65"), ("6", "66"), ("7", "77"))
+# Country -> pairs of forms: what a number begins with in one form and in the other; the rest has that many digits.
+_FORMS: Mapping[str, tuple[tuple[str, str, int], ...]] = {
     # Mexico: the 1 of mobile numbers is not dialled any more since 2019. https://www.itu.int/oth/T020200008A/en
-    ("521", "52", 10),
+    "52": (("521", "52", 10),),
     # Argentina: the 9 of mobile numbers is dialled from abroad, and left out in other notations.
-    ("549", "54", 10),
+    "54": (("549", "54", 10),),
+    # Colombia, since 1 September 2021: fixed numbers of 8 digits have 10, with 60 in front.
+    # https://radionacional.co/actualidad/como-marcar-de-celular-a-fijo-en-colombia
+    "57": tuple((f"5760{area}", f"57{area}", 7) for area in "1245678"),
     # Cote d'Ivoire, since 31 January 2021: 8 digits have become 10, with two digits of the operator in front.
-    *((f"2250{operator}", "225", 8) for operator in "157"),
+    "225": tuple((f"2250{operator}", "225", 8) for operator in "157"),
     # Benin, since 30 November 2024: 8 digits have become 10, with 01 in front.
-    ("22901", "229", 8),
-)
+    "229": (("22901", "229", 8),),
+    # Cameroon, since 21 November 2014: 8 digits have become 9, with 6 in front of mobile and 2 of fixed numbers.
+    # https://cio-mag.com/?p=1396
+    "237": tuple((f"237{new}{old}", f"237{old}", 7) for new, first in (("6", "56789"), ("2", "23")) for old in first),
+    # Gabon, since 15 November 2019: 7 digits, or 8 where the 0 was written, have become 8.
+    # https://www.pouvoirsafrique.com/2019/11/19/telephonie-mobile-au-gabon-la-nouvelle-numerotation-effective/
+    # http://news.alibreville.com/h/114469.html
+    "241": tuple((f"241{new}", f"241{zero}{old}", 6) for old, new in _GABON for zero in ("0", "")),
+    # Ecuador, since 30 September 2012: mobile numbers of 8 digits have 9, with 9 in front. No source was at hand.
+    "593": tuple((f"5939{old}", f"593{old}", 7) for old in "89"),
+}
+_COUNTRIES = ("55", *_FORMS)
 # Brazil: mobile numbers have a 9 after the area code since 2016; WhatsApp keeps older ones without it.
 _BRAZIL = re.compile(r"55([1-9]{2})9?([6-9][0-9]{7})")
 
@@ -25,8 +41,10 @@ _BRAZIL = re.compile(r"55([1-9]{2})9?([6-9][0-9]{7})")
 def spellings(e164: str) -> tuple[str, ...]:
     """The same number in every form, as E.164 with its plus; first the given one. Any text gives at least itself."""
     digits = e164.removeprefix("+")
+    if not digits.startswith(_COUNTRIES):
+        return (f"+{digits}",)
     forms = [digits]
-    for long, short, rest in _FORMS:
+    for long, short, rest in (pair for country in _FORMS if digits.startswith(country) for pair in _FORMS[country]):
         if re.fullmatch(f"{long}[0-9]{{{rest}}}", digits):
             forms.append(short + digits.removeprefix(long))
         elif re.fullmatch(f"{short}[0-9]{{{rest}}}", digits):
@@ -48,22 +66,44 @@ def plain_digits(text: str) -> str:
 
     Zero-width and direction characters come with text that was copied from a chat, a page or a spreadsheet.
     """
-    return "".join(_plain(character) for character in text)
+    return text if text.isascii() else "".join(_plain(character) for character in text)
+
+
+def plain_figure(text: str) -> str:
+    """As `plain_digits`, without spaces at the ends, and without those within that are no plain space.
+
+    Spreadsheets and pages put such spaces between groups of digits.
+    """
+    return _WIDE_SPACES.sub("", plain_digits(text)).strip()
 
 
 def unseen_characters(text: str) -> tuple[str, ...]:
-    """The names of the characters in a text that nobody can see: control, format and private-use characters."""
-    unseen = dict.fromkeys(character for character in text if unicodedata.category(character) in _UNSEEN)
+    """The names of the characters in a text that nobody can see: control, format and private-use ones, fillers."""
+    if text.isprintable() and (text.isascii() or not _BLANKS.intersection(text)):
+        return ()
+    unseen = dict.fromkeys(character for character in text if _is_unseen(character))
     return tuple(f"U+{ord(character):04X} {unicodedata.name(character, 'control character')}" for character in unseen)
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+# Letters and marks by category, and shown as nothing: joiners, fillers of Hangul and Braille, variation selectors.
+# https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point)
+_RANGES = (
+    *((0x34F, 0x34F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800)),
+    *((0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF)),
+)
+_BLANKS = frozenset(chr(code) for first, last in _RANGES for code in range(first, last + 1))
+_WIDE_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+
+
+def _is_unseen(character: str) -> bool:
+    return character in _BLANKS or unicodedata.category(character) in _UNSEEN
 
 
 def _plain(character: str) -> str:
     if character.isascii():
         return character
-    if unicodedata.category(character) in _UNSEEN:
+    if _is_unseen(character):
         return ""
     digit = unicodedata.decimal(character, None)
     if digit is not None:

@@ -48,15 +48,18 @@ def knows_revision(revision: str) -> bool:
 
 async def check_schema(engine: AsyncEngine) -> None:
     """Raises SchemaTooOld or SchemaTooNew where the database does not have exactly this code's schema."""
-    async with engine.connect() as connection:
-        applied = await connection.run_sync(_applied)
-    check_revisions(applied)
+    check_revisions(await applied_revisions(engine))
 
 
 async def has_revisions(engine: AsyncEngine) -> bool:
     """Whether any schema revision was ever applied to the database: without one it has none of our tables."""
+    return bool(await applied_revisions(engine))
+
+
+async def applied_revisions(engine: AsyncEngine) -> tuple[str, ...]:
+    """What the database says of itself; empty where it has none of our tables."""
     async with engine.connect() as connection:
-        return bool(await connection.run_sync(_applied))
+        return await connection.run_sync(_applied)
 
 
 async def has_table(engine: AsyncEngine, name: str) -> bool:

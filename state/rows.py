@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from state.enums import Party, PinProvenance, Side, Status, WaveState
+from state.enums import Codes, Party, PinProvenance, Side, SmokeMode, Status, WaveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,99 @@ class Position:
     dark_until: datetime | None = None
     seen_at: datetime | None = None
     outage_at_least: float | None = None
+    wave_codes: str | None = None  # `state.enums.Codes`; None for a number in no wave
+    ready_until: datetime | None = None  # somebody is at its phone until then
+    ready_how: str | None = None
+    ready_by: str | None = None
+    slot_from: datetime | None = None  # somebody has promised to be at its phone
+    slot_until: datetime | None = None
+    next_code_method: str | None = None  # chosen for the next code; else `code_method` and `language`
+    next_code_language: str | None = None
     signup_ends_at: datetime | None = None  # of a new number: until then it may register without another signup
+    profile_read_at: datetime | None = None
+    profile_lost: str | None = None
+    limit_lowered: str | None = None
+    smoke: str | None = None  # these, and the three before: see `state/proof.py`
+    wave_smoke: str | None = None
+    wave_smoke_canary: str | None = None
+    smoke_hours: int | None = None
+    smoke_state: str | None = None
+    smoke_error: int | None = None
+    sends_at: datetime | None = None
+    receives_at: datetime | None = None
+    word_at: datetime | None = None
+    foreign_waba: str | None = None
+    reported: Mapping[str, Any] | None = None
+    waba_reported: Mapping[str, Any] | None = None
     home: str = ""  # identity of the home and mark of its epoch: announcements name it
+
+
+class ListedNumber(NamedTuple):
+    """A number as lists show it: its newest migration, with what the sentences about it need and no more.
+
+    A tuple, because a fleet has 50,000 of them.
+    """
+
+    migration_id: int
+    number_id: int
+    ref: str
+    e164: str
+    customer: str
+    profile_halted_at: datetime | None
+    wave: str | None
+    wave_state: str | None
+    wave_released: str | None
+    window_start: datetime | None
+    window_end: datetime | None
+    canary: bool
+    itinerary: str
+    next_step: str | None
+    status: Status
+    hold: bool
+    side: Side
+    side_read_at: datetime | None
+    dark_since: datetime | None
+    dark_by_us: bool
+    outage_seconds: float | None
+    outage_at_least: float | None
+    crossed_at: datetime | None
+    sender_gap_seconds: float | None
+    paused_at: datetime | None
+    waiting_until: datetime | None
+    waiting_on: Party | None
+    reason: str | None
+    runbook: str | None
+    lease_holder: str | None
+    lease_until: datetime | None
+    attempts: int
+    ended_at: datetime | None
+    served_at: datetime | None
+    served_on: Side | None
+    dark_from: datetime | None
+    dark_until: datetime | None
+    seen_at: datetime | None
+    signup_ends_at: datetime | None
+    sides_read: bool  # all of these as in Position
+    worker_gone: bool
+    profile_read_at: datetime | None
+    profile_lost: str | None
+    limit_lowered: str | None
+    smoke: str | None
+    wave_smoke: str | None
+    wave_smoke_canary: str | None
+    smoke_hours: int | None
+    smoke_state: str | None
+    smoke_error: int | None
+    sends_at: datetime | None
+    receives_at: datetime | None
+    word_at: datetime | None
+    foreign_waba: str | None
+    reported: Mapping[str, Any] | None
+    waba_reported: Mapping[str, Any] | None
+
+
+# What the sentences about a number are made of.
+AnyPosition = Position | ListedNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +256,10 @@ class WaveRow:
     canary: tuple[str, ...] = ()  # references, low volume first
     on_hold: int = 0  # numbers that have not crossed and that a hold of their own keeps from it
     last_end: datetime | None = None  # when the last of its numbers that have ended did so
+    codes: Codes = Codes.WHEN_READY
+    smoke: str = SmokeMode.OUTBOUND
+    smoke_canary: str | None = None
+    smoke_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +325,18 @@ class CodeRow:
     entered_at: datetime
     entered_by: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequestRow:
+    """One request of a code. `ended`: how the attempt was closed, None while it is open. `answer`: of a refusal."""
+
+    step: str
+    at: datetime
+    method: str
+    language: str
+    ended: str | None
+    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import aliased
 
 from state.database import for_reading
+from state.declaring import aliased
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret, secret_columns_of
 from state.models import SecretTable
@@ -19,6 +20,25 @@ from state.types import SqlClock
 REWRAPPED_AT_ONCE = 200
 
 _Change = tuple[dict[str, Any], tuple[ColumnElement[bool], ...]]
+
+
+@cache
+def _current(count: int = 1) -> Any:
+    """The current ones of so many owners and names. Made once, because every number opens some."""
+    columns = (SecretTable.owner, SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id)
+    later = aliased(SecretTable, "later_secret")
+    same = (later.owner == SecretTable.owner, later.name == SecretTable.name)
+    newest = select(func.max(later.id)).where(*same).scalar_subquery()
+    more = (SecretTable.shelf_file, SecretTable.version, (SecretTable.id == newest).label("newest"))
+    return select(*columns, *more).where(
+        or_(*[_is(bindparam(f"owner_{at}"), bindparam(f"name_{at}")) for at in range(count)]),
+        SecretTable.superseded_at.is_(None),
+        SecretTable.shredded_at.is_(None),
+    )
+
+
+def _is(owner: Any, name: Any) -> ColumnElement[bool]:
+    return and_(SecretTable.owner == owner, SecretTable.name == name)
 
 
 class Secrets:
@@ -40,21 +60,21 @@ class Secrets:
 
     async def get(self, owner: str, name: str) -> SealedSecret | None:
         """The current secret. `newest` is False where an earlier value was put back in its place."""
-        columns = (SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id)
-        later = aliased(SecretTable)
-        newest = select(func.max(later.id)).where(later.owner == owner, later.name == name).scalar_subquery()
-        more = (SecretTable.shelf_file, SecretTable.version, (SecretTable.id == newest).label("newest"))
-        query = select(*columns, *more).where(
-            SecretTable.owner == owner,
-            SecretTable.name == name,
-            SecretTable.superseded_at.is_(None),
-            SecretTable.shredded_at.is_(None),
-        )
+        return (await self.get_all([(owner, name)])).get((owner, name))
+
+    async def get_all(self, named: Sequence[tuple[str, str]]) -> dict[tuple[str, str], SealedSecret]:
+        """The current secrets of these owners and names, as far as there are any, with one statement."""
+        values = {f"owner_{at}": owner for at, (owner, _) in enumerate(named)}
+        values |= {f"name_{at}": name for at, (_, name) in enumerate(named)}
         async with for_reading(self._engine).connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        if row is None or row.wrapped_key is None:
-            return None
-        return SealedSecret(**row._asdict())
+            rows = (await connection.execute(_current(len(named)), values)).mappings().all()
+        found = {}
+        for row in rows:
+            columns = dict(row)
+            of = columns.pop("owner")
+            if columns["wrapped_key"] is not None:
+                found[of, columns["name"]] = SealedSecret(**columns)
+        return found
 
     async def shred(self, owner: str, name: str | None = None) -> int:
         """Delete the data keys of an owner's secrets: of one name, or of all; superseded ones too. Returns how many."""

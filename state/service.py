@@ -7,7 +7,7 @@ again. Readings lie apart, so the true figure lies between two bounds.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from state.enums import Side
 
@@ -59,7 +59,15 @@ class Service:
 
 def service_of_row(row: Any) -> Service:
     """From whatever has the columns as attributes."""
-    return Service(**{column.name: getattr(row, column.name) for column in fields(Service)})
+    return Service(
+        row.served_at,
+        row.served_on,
+        row.dark_from,
+        row.dark_until,
+        row.seen_at,
+        row.outage_at_least,
+        row.outage_seconds,
+    )
 
 
 def follow(known: Service, sightings: Iterable[Sighting], *, in_use: bool = True) -> Service:
@@ -84,7 +92,17 @@ def outage_until(known: Service, serves_from: datetime) -> Outage:
     return Outage(dark_for, _seconds(known.served_at, serves_from) if known.served_at is not None else None)
 
 
-def outage_so_far(known: Service, now: datetime) -> Outage | None:
+class Shown(Protocol):
+    """A Service, or a row that has its columns."""
+
+    @property
+    def served_at(self) -> datetime | None: ...
+
+    @property
+    def dark_from(self) -> datetime | None: ...
+
+
+def outage_so_far(known: Shown, now: datetime) -> Outage | None:
     """The bounds of the outage that goes on; None where the last reading showed the number served."""
     if known.dark_from is None:
         return None

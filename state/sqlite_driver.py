@@ -13,8 +13,10 @@ import asyncio
 import random
 import re
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
@@ -23,11 +25,57 @@ THREADS = 4  # commits wait for the disk one after another anyway
 FEW_ROWS = 200  # fetched or written where the loop runs; more of them go to a thread
 # Between two tries for the lock that another process holds; a part of it by chance, so that two do not keep step.
 TRY_AGAIN_S = 0.01
+# After the lock was found taken by another process, this one has so many turns in a row, for so many seconds.
+TURNS_IN_A_ROW, SHARES_FOR_S = 4, 5.0
 
 _READS = re.compile(r"\s*(SELECT|PRAGMA|EXPLAIN|VALUES)\b", re.IGNORECASE)
 _BEGINS = re.compile(r"\s*(BEGIN|SAVEPOINT)\b", re.IGNORECASE)
 _WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
 _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+
+
+# Whether a write of this task goes before those that wait: of a number that is dark, or may be soon.
+GOES_FIRST: ContextVar[bool] = ContextVar("goes_first", default=False)
+
+
+# So many of those that go first have a turn before one of the others has: nobody waits for ever.
+FIRST_IN_A_ROW = 4
+
+
+class WriterQueue:
+    """One writer at a time. Those that go first have FIRST_IN_A_ROW turns for each of the others'."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._in_a_row = 0
+        self._first: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self, *, first: bool) -> None:
+        if not self._taken:
+            self._taken = True
+            return
+        turn = asyncio.get_running_loop().create_future()
+        (self._first if first else self._others).append(turn)
+        try:
+            await turn  # whoever ends its turn hands it over
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            raise
+
+    def release(self) -> None:
+        order = [self._first, self._others]
+        if self._in_a_row >= FIRST_IN_A_ROW:
+            order.reverse()
+        for waiting in order:
+            while waiting:
+                turn = waiting.popleft()
+                if not turn.done():
+                    self._in_a_row = self._in_a_row + 1 if waiting is self._first else 0
+                    turn.set_result(None)
+                    return
+        self._taken, self._in_a_row = False, 0
 
 
 class SqliteFile:
@@ -36,7 +84,8 @@ class SqliteFile:
     def __init__(self, patience_s: float, chance: Callable[[], float] = random.random) -> None:
         self._patience_s = patience_s
         self._chance = chance
-        self._writers = asyncio.Lock()
+        self._writers = WriterQueue()
+        self._busy_at, self._turns = float("-inf"), 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
 
     async def connect(self, path: str, **options: Any) -> "SqliteConnection":
@@ -50,13 +99,30 @@ class SqliteFile:
         until = asyncio.get_running_loop().time() + self._patience_s
         try:
             async with asyncio.timeout(self._patience_s):
-                await self._writers.acquire()
+                await self._writers.acquire(first=GOES_FIRST.get())
         except TimeoutError:
             raise locked() from None
         return until
 
     def end_turn(self) -> None:
         self._writers.release()
+
+    def note_busy(self) -> None:
+        """Another process has the lock."""
+        self._busy_at = asyncio.get_running_loop().time()
+
+    async def leave_to_others(self) -> None:
+        """Where another process writes too, leave the lock free now and then for as long as it may sleep between tries.
+
+        SQLite gives the lock to whoever asks first: a process with many writers would have it again before the other
+        one asks.
+        """
+        if asyncio.get_running_loop().time() - self._busy_at > SHARES_FOR_S:
+            return
+        self._turns += 1
+        if self._turns >= TURNS_IN_A_ROW:
+            self._turns = 0
+            await asyncio.sleep(2 * TRY_AGAIN_S)
 
     async def pause(self, until: float) -> None:
         """Between two tries for a lock that another process holds. Raises as SQLite does once `until` has passed."""
@@ -106,7 +172,9 @@ class SqliteConnection:
         until = await self._file.take_turn()
         self._has_turn = True
         try:
+            await self._file.leave_to_others()
             while not self._took_lock():
+                self._file.note_busy()
                 await self._file.pause(until)
             if begins_itself:
                 self.raw.execute("ROLLBACK")

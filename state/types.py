@@ -1,6 +1,7 @@
 """Column types and the database's own clock."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, DateTime, Dialect, Float, literal
@@ -23,10 +24,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """On SQLite in one call a value: a list of 50,000 numbers has a million times."""
+        return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _from_text(value: str | None) -> datetime | None:
+    """As SQLAlchemy and `_sqlite_now` write it: `2026-11-27 08:00:00.000000`."""
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")  # half the time of a replace() after it
 
 
 class _DatabaseNow(FunctionElement[datetime]):
@@ -52,13 +62,21 @@ def _postgres_now(element: _DatabaseNow, compiler: Any, **kw: Any) -> str:
 
 
 class SqlClock(Protocol):
-    """The clock of leases and deadlines, as an SQL expression."""
+    """The clock of leases and deadlines, as an SQL expression: of one `plus` always the same, because statements that
+    are made once contain it."""
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]: ...
+
+    def __hash__(self) -> int: ...
 
 
 class DatabaseClock:
     """The database's own clock, so that the clocks of several workers' machines may differ."""
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
-        return _DatabaseNow(plus.total_seconds())
+        return _database_now(plus.total_seconds())
+
+
+@lru_cache(maxsize=1000)
+def _database_now(seconds: float) -> ColumnElement[datetime]:
+    return _DatabaseNow(seconds)

@@ -13,9 +13,12 @@ from migration.cli.options import Because, Confirm, DryRun, Json
 from migration.cli.output import print_line
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, operator_name
+from migration.engine.itineraries import ITINERARIES
+from migration.engine.step_run import READING
 from migration.operations.numbers import abort, switch_to_abort
 from migration.operations.open_calls import open_call_text
-from state.enums import Status
+from state.enums import Side, Status
+from state.ledger.moves import Move
 from state.rows import Position
 
 
@@ -42,7 +45,7 @@ async def _abort_many(selection: Selection, because: str, report: ChangeReport) 
 
     async def end(app: App, ref: str) -> None:
         if report.changes_nothing:
-            await switch_to_abort(app, ref, because, by)
+            await _forecast(app, await switch_to_abort(app, ref, because, by))
         else:
             await abort(app, ref, because, by, lambda text: print_line(text, as_json=report.as_json))
 
@@ -65,7 +68,7 @@ async def _abort(number: str, because: str, report: ChangeReport) -> int:
         if attempt is not None and position.ended_at is None and position.status is not Status.BLOCKED:
             waits.append(open_call_text(position, attempt))  # whether it can be ended is not known before that
             return
-        await switch_to_abort(app, number, because, operator_name())
+        await _forecast(app, await switch_to_abort(app, number, because, operator_name()))
 
     async def switch_and_run(app: App) -> None:
         await abort(app, number, because, operator_name(), lambda text: print_line(text, as_json=report.as_json))
@@ -78,6 +81,13 @@ async def _abort(number: str, because: str, report: ChangeReport) -> int:
     if report.changes_nothing or await _has_ended(number):
         return exit_code
     return ExitCode.NOT_ALL_MOVED
+
+
+async def _forecast(app: App, position: Position) -> None:
+    """In a rehearsal: a number whose senders need not be told anything has ended at once."""
+    if position.paused_at is None and position.route in (None, Side.ON_PREMISES) and position.next_step is not None:
+        lease = await app.ledger.leases.acquire(position.migration_id, app.holder, READING, exempt=ITINERARIES)
+        await app.ledger.moves.record(lease, Move(position.next_step, Status.ABORTED, "aborted"))
 
 
 async def _has_ended(number: str) -> bool:

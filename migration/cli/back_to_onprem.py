@@ -1,13 +1,13 @@
 """`cutover back-to-onprem`: take one number back to On-Premises, if there is a way back."""
 
 from migration.app import App
-from migration.cli.confirming import ChangeReport, carry_out, show_number
+from migration.cli.confirming import ChangeReport, carry_out, forecast_command, show_number
 from migration.cli.exit_codes import ExitCode
+from migration.cli.number_document import number_document
 from migration.cli.options import Confirm, DryRun, Json, NumberArgument
 from migration.cli.rehearsal import open_for_change
 from migration.cli.running import run_verb
 from migration.cli.session import operator_name
-from migration.cli.status import number_document
 from migration.engine.runner import sentence
 from migration.operations.rollbacks import RollbackAssessment, back_to_onprem, read_rollback_assessment
 from migration.operations.wording import next_command, status_line
@@ -33,7 +33,9 @@ async def _roll_back(number: str, report: ChangeReport) -> int:
             report, app, _will(assessment), lambda app: back_to_onprem(app, assessment, operator_name())
         )
         if report.changes_nothing:
-            await show_number(app, after, report.after)
+            forecast = forecast_command(report, "")
+            await show_number(app, after, report.after, next_command=forecast)
+            report.next(forecast)
             return report.finish()
         return await _run(app, report, after.migration_id)
 

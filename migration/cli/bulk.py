@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from migration.app import App
-from migration.cli.confirming import ChangeReport
+from migration.cli.confirming import ChangeReport, forecast_command
 from migration.cli.exit_codes import ExitCode
+from migration.cli.number_document import number_document
 from migration.cli.output import count_text, print_error, print_line
 from migration.cli.rehearsal import open_for_change
 from migration.cli.running import usage_error
-from migration.cli.status import number_document
+from migration.engine.barrier import unexpected
 from migration.errors import MigrationError
 from migration.operations.wording import next_command, number_label, status_line
 from state.enums import Status
@@ -104,13 +105,18 @@ async def _change_one(app: App, report: ChangeReport, number: Position, change: 
         await change(app, number.ref)
     except (StateError, MigrationError) as exc:
         reason = str(exc)
+    except Exception as exc:  # noqa: BLE001 -- the barrier: it keeps no other number back
+        reason = unexpected(number.ref, "this command", exc)
+    if reason is not None:
         print_line(f"{number_label(number)} was not changed: {reason}", as_json=report.as_json)
     position, now = await app.queries.positions.find(number.ref), await app.queries.now()
     if reason is None:
         hold = "; on hold" if position.hold else ""
         advice = "" if report.changes_nothing else f"  next: {next_command(position, now)}"
         report.note(f"{status_line(position, now)}{hold}{advice}")
-    return number_document(position, now, False) | {"changed": reason is None, "not_changed_because": reason}
+    document = number_document(position, now, False)
+    document["next_command"] = forecast_command(report, document["next_command"])
+    return document | {"changed": reason is None, "not_changed_because": reason}
 
 
 async def _find_each(app: App, typed: Sequence[str]) -> list[Position]:

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from migration.app import App
 from migration.cli.exit_codes import ExitCode
+from migration.cli.number_document import number_document
 from migration.cli.output import print_json, print_line
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change, rehearse
 from migration.cli.running import usage_error
-from migration.cli.status import number_document
 from migration.operations.wave_wording import wave_line
 from migration.operations.wording import next_command, status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
@@ -127,8 +127,8 @@ async def change_number(
         if not report.changes_nothing:
             await keep_senders_informed(app, position.number_id)
             position = await app.queries.positions.find(number)
-        await show_number(app, position, report.after)
         forecast = forecast_command(report, next_command(position, await app.queries.now()))
+        await show_number(app, position, report.after, next_command=forecast)
         report.next(forecast)
         return report.finish(await _still_paused(app, report, position))
 
@@ -151,10 +151,11 @@ async def _still_paused(app: App, report: ChangeReport, position: Position) -> E
     return ExitCode.NOT_ALL_MOVED if lines and not report.changes_nothing else ExitCode.DONE
 
 
-async def show_number(app: App, position: Position, show: Show) -> None:
+async def show_number(app: App, position: Position, show: Show, **instead: str) -> None:
+    """`instead`: what the document has in place of what is true of the number now: a forecast, in a dry run."""
     now = await app.queries.now()
     hold = "; on hold" if position.hold else ""
-    show(status_line(position, now) + hold, number_document(position, now, False))
+    show(status_line(position, now) + hold, number_document(position, now, False) | instead)
 
 
 async def change_wave(

@@ -4,6 +4,8 @@ import asyncio
 import shutil
 import tempfile
 import time
+import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +27,9 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where to put everything; it must be new or empty. Default: a temporary one.")
     ] = None,
+    open_pages: Annotated[
+        bool, typer.Option("--open", help="Open the operators' pages in a browser, to watch the fleet move.")
+    ] = False,
     numbers: Annotated[
         int | None,
         typer.Option(min=MIN_NUMBERS, help="A plain fleet of so many numbers. Default: a mixed fleet of 24."),
@@ -33,7 +38,7 @@ def demo(
     """Move 24 numbers of the sandbox, kill a worker in the middle, show how it ended. Takes two to three minutes."""
     demo_folder = _make_folder(folder)
     try:
-        run_verb(_demo(demo_folder, numbers, as_json))
+        run_verb(_demo(demo_folder, numbers, as_json, open_pages))
     finally:
         if not keep:
             shutil.rmtree(demo_folder, ignore_errors=True)
@@ -48,9 +53,9 @@ def _make_folder(folder: Path | None) -> Path:
     return folder.absolute()
 
 
-async def _demo(folder: Path, numbers: int | None, as_json: bool) -> int:
+async def _demo(folder: Path, numbers: int | None, as_json: bool, open_pages: bool) -> int:
     try:
-        return await _run(folder, numbers, as_json)
+        return await _run(folder, numbers, as_json, open_pages)
     except DidNotStart as exc:
         print_error(str(exc))
         return ExitCode.ERROR
@@ -62,7 +67,7 @@ async def _demo(folder: Path, numbers: int | None, as_json: bool) -> int:
         return ExitCode.INTERRUPTED
 
 
-async def _run(folder: Path, numbers: int | None, as_json: bool) -> int:
+async def _run(folder: Path, numbers: int | None, as_json: bool, open_pages: bool) -> int:
     began = time.monotonic()
 
     def print_event(text: str) -> None:
@@ -70,7 +75,8 @@ async def _run(folder: Path, numbers: int | None, as_json: bool) -> int:
 
     async with DemoServers(folder) as servers:
         with before_sudden_end(servers.kill):
-            result = await DemoRun(servers, print_event, numbers).run()
+            show = _open if open_pages else _nothing
+            result = await DemoRun(servers, print_event, numbers, show_pages=show).run()
     wrong = problems(result)
     _print_result(result, as_json)
     for problem in wrong:
@@ -78,6 +84,16 @@ async def _run(folder: Path, numbers: int | None, as_json: bool) -> int:
     if as_json:
         print_json(summary(result))
     return ExitCode.NOT_ALL_MOVED if wrong else ExitCode.DONE
+
+
+def _open(address: str) -> None:
+    """A machine without a browser goes on without one; the address stands above."""
+    with suppress(webbrowser.Error):
+        webbrowser.open(address)
+
+
+def _nothing(_address: str) -> None:
+    """Nobody asked for a browser."""
 
 
 def _print_result(result: DemoResult, as_json: bool) -> None:
@@ -89,6 +105,8 @@ def _print_result(result: DemoResult, as_json: bool) -> None:
     print_line(
         f"sandbox: {figures['on_cloud']} of {figures['numbers']} numbers are on Cloud, {figures['blocked']} blocked"
     )
+    served = f"{figures['in_service']} of {figures['moved']} moved numbers are in service"
+    print_line(f"sandbox: {served}: a message has gone each way, and nothing is reported lost")
     print_line(f"sandbox: outage of our making {outage['p50']} s in the middle, {outage['p99']} s at most")
     print_line(
         f"sandbox: {figures['calls']['register']} calls of register, {figures['double_effects']} of them twice, "

@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     ERROR = 1
     USAGE = 2
     NOT_ALL_MOVED = 3
+    NOT_ALL_PROVED = 4  # moved, and some have not shown that they work, or a person has to look at something
     NO_SUCH = 10
     HELD_BY_ANOTHER = 11
     CREDENTIALS = 12

@@ -15,20 +15,60 @@ from migration.cli.session import open_cli_app, operator_name
 from migration.fleet.census import CensusResult, NotLooked
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary
 from migration.fleet.importing import correct_fleet, import_fleet
+from migration.fleet.people_files import read_customers, read_roster
+from migration.operations.codes_needed import codes_needed, codes_needed_document, codes_needed_lines
 from migration.scrubbing.masking import masked
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A CSV file, one number a row; docs/inventory.md lists the columns.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A CSV file, one number a row; docs/inventory.md lists the columns.")
+    ] = None,
     correct: Annotated[
         bool, typer.Option("--correct", help="The numbers are known: take their rows over what was imported before.")
     ] = False,
+    customers: Annotated[
+        Path | None,
+        typer.Option(help="A CSV file of customers that are imported: whom to call, when, in what language."),
+    ] = None,
+    roster: Annotated[Path | None, typer.Option(help="A CSV file of operators on duty; replaces the last one.")] = None,
     as_json: Json = False,
 ) -> None:
     """Take a fleet in: check the file, check it against Graph, write all of it or nothing, choose each way."""
-    if not file.is_file():
-        usage_error(f"there is no file {file}")
+    if file is None and customers is None and roster is None:
+        usage_error("name a file: of numbers, --customers or --roster")
+    if file is None and correct:
+        usage_error("--correct needs the file of numbers")
+    if file is not None and (customers is not None or roster is not None):
+        usage_error("one file at a time: the numbers first, then --customers and --roster")
+    for path in (file, customers, roster):
+        if path is not None and not path.is_file():
+            usage_error(f"there is no file {path}")
+    if file is None:
+        run_verb(_import_people(customers, roster, as_json))
     run_verb(_correct(file, as_json) if correct else _import(file, as_json))
+
+
+async def _import_people(customers: Path | None, roster: Path | None, as_json: bool) -> int:
+    """Both files are read before either is taken over."""
+    known = read_customers(customers) if customers is not None else None
+    shifts = read_roster(roster) if roster is not None else None
+    document: dict[str, object] = {}
+    async with open_cli_app() as app:
+        print_home(app.settings, app.home, as_json=as_json)
+        if known is not None:
+            await app.ledger.people.correct_customers(known, operator_name())
+            document["customers"] = len(known)
+        if shifts is not None:
+            await app.ledger.people.replace_roster(shifts, operator_name())
+            document |= {"shifts": len(shifts), "operators": len({shift.operator for shift in shifts})}
+    if as_json:
+        print_json(home_fields(app.settings, app.home) | document)
+    else:
+        print_line(
+            ", ".join(count_text(int(str(count)), name[:-1]) for name, count in document.items()) + " taken over."
+        )
+    return ExitCode.DONE
 
 
 async def _import(file: Path, as_json: bool) -> int:
@@ -39,12 +79,17 @@ async def _import(file: Path, as_json: bool) -> int:
             results = await import_fleet(
                 app, file, operator_name(), lambda done, total: bar.update(task, completed=done, total=total)
             )
+        refs = {result.ref for result in results}
+        board = [position for position in await app.queries.positions.board() if position.ref in refs]
+        needed = await codes_needed(app, board)
     if as_json:
         document = {"imported": len(results), "numbers": [_document(result) for result in results]}
-        print_json(home_fields(app.settings, app.home) | document)
+        print_json(home_fields(app.settings, app.home) | document | codes_needed_document(needed))
         return _exit_code(results)
     _print_choices(f"{count_text(len(results))} imported", results)
     _print_unread(results)
+    for line in codes_needed_lines(needed):
+        print_line(line)
     print_line("Next: `cutover preflight`, then `cutover run`.")
     return _exit_code(results)
 

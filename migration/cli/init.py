@@ -40,6 +40,7 @@ ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env =
 # [hooks.acme]
 # url = "https://senders.example/cutover"
 # secret = { file = "acme-hook-secret" }
+# Or, in place of both, one of the commands: command = "tell-acme"
 
 # An own certificate authority; the inventory's column `onprem_certificate`, or `certificate` of a hook, names it.
 # [certificates.house]
@@ -49,10 +50,20 @@ ADMIN = """# The admin file of cutover. It names secrets, it holds none: { env =
 # [[notify]]
 # url = { file = "duty-url" }
 
+# How long a cutover waits for callbacks that a client still holds; then for a person ("wait"), or it goes on ("go_on").
+# [drain]
+# limit_min = 10
+# at_limit = "wait"
+
+# A router of the partner's that reads `/v1/routes` of `cutover serve`: docs/hooks.md.
+# [web.routers.sender-pool]
+# token = { file = "sender-pool-token" }
+
 # How long is kept what may still be needed, in days: docs/security.md.
 # [retention]
 # backups_days = 30
 # superseded_days = 7
+# webhooks_days = 30
 # customers_days = 365
 
 # Where the heads of the record are anchored every minute, beside this folder.

@@ -6,12 +6,12 @@ import typer
 
 from migration.cli.bulk import Blocked, FromFile, OfWave, Selection
 from migration.cli.confirming import ChangeReport, forecast_command
+from migration.cli.number_document import number_document
 from migration.cli.options import Because, DryRun, Json
 from migration.cli.output import count_text
 from migration.cli.rehearsal import open_for_change
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name
-from migration.cli.status import number_document
 from migration.operations.moving import move_numbers
 from migration.operations.wave_wording import wave_line
 from migration.operations.wording import status_line
@@ -49,7 +49,10 @@ async def _move(selection: Selection, to: str | None, because: str, report: Chan
         await move_numbers(app, chosen, to, because, operator_name(), new=new)
         now = await app.queries.now()
         board = [await app.queries.positions.get(position.migration_id) for position in chosen]
-        report.document["numbers"] = [number_document(position, now, False) for position in board]
+        documents = [number_document(position, now, False) for position in board]
+        report.document["numbers"] = [
+            document | {"next_command": forecast_command(report, document["next_command"])} for document in documents
+        ]
         for position in board:
             wave = f"wave {position.wave}" if position.wave is not None else "no wave"
             hold = ", on hold" if position.hold else ""

@@ -3,15 +3,14 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.scrubbing.characters import visible
-from migration.scrubbing.rendering import for_cell, for_json, for_terminal
+from migration.scrubbing.rendering import for_cell, for_cells, for_json, for_terminal
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 # Longer cells may be folded; a reference, a step or a command to type never is.
 MAX_UNFOLDED_WIDTH = 40
+MANY_ROWS = 500  # from so many on they are lines: a table would be laid out for seconds before its first row is seen
 BOLD, PLAIN = "\033[1m", "\033[0m"
 
 
@@ -43,6 +43,13 @@ def _write(stream: TextIO, text: str) -> None:
 def print_line(text: str, *, as_json: bool = False) -> None:
     """One line for a person. With `as_json` it goes to stderr, because stdout is for the document."""
     _write(sys.stderr if as_json else sys.stdout, for_terminal(text))
+
+
+def print_lines(texts: Iterable[str]) -> None:
+    """Many lines for a person, written together."""
+    lines = [for_terminal(text) for text in texts]
+    if lines:
+        _write(sys.stdout, "\n".join(lines))
 
 
 def print_page(text: str) -> None:
@@ -71,13 +78,9 @@ def print_json(document: Any, *, show_numbers: bool = False, pages: Mapping[str,
     """
     if (record := RECORD.get()) is not None:
         record.has_document = True
-    plain = for_json(json.loads(json.dumps(document, default=_json_value)), show_numbers=show_numbers)
+    plain = for_json(document, show_numbers=show_numbers)
     sys.stdout.write(json.dumps(plain | dict(pages) if pages else plain) + "\n")
     sys.stdout.flush()
-
-
-def _json_value(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 @contextmanager
@@ -114,14 +117,14 @@ def print_fields(title: str, values: Mapping[str, object], *, show_numbers: bool
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, show_numbers: bool = False
 ) -> None:
-    """A table in a terminal that is wide enough, else one line per row."""
-    rows = [[for_cell(cell, show_numbers=show_numbers) for cell in row] for row in rows]
+    """A table in a terminal that is wide enough for its rows, else one line per row."""
+    cells = for_cells(rows, show_numbers=show_numbers)
     title = for_cell(title, show_numbers=show_numbers)
-    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     terminal = shutil.get_terminal_size()
     room = terminal.columns if sys.stdout.isatty() else 0
-    if sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > room:
-        _print_rows_unfolded(title, [columns, *rows], widths)
+    if len(cells) > MANY_ROWS or sum(min(width, MAX_UNFOLDED_WIDTH) + 2 for width in widths) > room:
+        _print_rows_unfolded(title, [columns, *cells], widths)
         return
     from rich.console import Console
     from rich.table import Table
@@ -133,7 +136,7 @@ def print_table(
     )
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column, overflow="fold", no_wrap=width <= MAX_UNFOLDED_WIDTH)
-    for row in rows:
+    for row in cells:
         table.add_row(*map(Text, row))
     # Its size as it was compared: rich takes a terminal that it calls dumb for one of 80 columns, and cuts commands.
     Console(highlight=False, width=room, height=terminal.lines).print(table)
@@ -141,10 +144,8 @@ def print_table(
 
 def _print_rows_unfolded(title: str, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     """A folded row could not be searched for in a file, nor copied from a narrow terminal."""
-    padded = [
-        [cell.ljust(min(width, MAX_UNFOLDED_WIDTH)) for cell, width in zip(row, widths, strict=True)] for row in rows
-    ]
-    print_page("\n".join([*([title] if title else []), *("  ".join(row).rstrip() for row in padded)]))
+    line = "  ".join(f"{{:<{min(width, MAX_UNFOLDED_WIDTH)}}}" for width in widths)
+    print_page("\n".join([*([title] if title else []), *(line.format(*row).rstrip() for row in rows)]))
 
 
 @contextmanager

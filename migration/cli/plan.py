@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -22,11 +23,19 @@ from migration.waves.names import wave_name_problem
 from migration.waves.plan import WaveRule, parse_rule
 from migration.waves.schedule import needs_schedule
 from migration.waves.window import Window, parse_window, window_of
-from state.enums import Released, WaveState
+from state.enums import Codes, Released, SmokeMode, WaveState
 from state.ledger.waves import NewWave
 from state.rows import WaveRow
 
+MAX_HOURS = 720  # a month
 MAX_HALT_COUNT = 1_000_000  # no wave is larger
+
+
+class CodesOption(StrEnum):
+    """As it is typed."""
+
+    WHEN_READY = "when-ready"
+    AT_ONCE = "at-once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,10 @@ class PlanOptions:
     halt_count: int | None
     halt_share: float | None
     released: Released | None
+    codes: Codes | None
+    smoke: SmokeMode | None = None
+    smoke_canary: SmokeMode | None = None
+    smoke_hours: int | None = None
 
     def window(self, kept: Window, now: datetime) -> Window:
         """The wave's new window. Raises BadPlan; a window that does not change is not checked again."""
@@ -85,6 +98,22 @@ def plan(
     released: Annotated[
         Released | None, typer.Option(help="What may cross without `release`; default: all, with a canary none.")
     ] = None,
+    codes: Annotated[
+        CodesOption | None,
+        typer.Option(help="Ask for a code once somebody is at the number's phone, or at once; default: when-ready."),
+    ] = None,
+    smoke: Annotated[
+        SmokeMode | None, typer.Option(help="How its numbers are proved to work; default: outbound.")
+    ] = None,
+    smoke_canary: Annotated[
+        SmokeMode | None, typer.Option(help="The same for its canary; default: as the others.")
+    ] = None,
+    smoke_hours: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MAX_HOURS, help="Alarm where a number receives nothing for so many hours; passive: 24."
+        ),
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -95,7 +124,23 @@ def plan(
     problem = wave_name_problem(wave)
     if problem is not None:
         usage_error(f"a wave is not called {wave!r}: {problem}")
-    options = PlanOptions(rule, limit, start, end, time_zone, canary, concurrency, halt_count, halt_share, released)
+    chosen = Codes(codes.value.replace("-", "_")) if codes is not None else None
+    options = PlanOptions(
+        rule,
+        limit,
+        start,
+        end,
+        time_zone,
+        canary,
+        concurrency,
+        halt_count,
+        halt_share,
+        released,
+        chosen,
+        smoke,
+        smoke_canary,
+        smoke_hours,
+    )
     run_verb(_plan(wave, options, ChangeReport(as_json, dry_run)))
 
 
@@ -165,7 +210,13 @@ def _next_command(row: WaveRow) -> str:
 
 def _new_wave(name: str, options: PlanOptions, window: Window, existing: WaveRow | None) -> NewWave:
     """The settings that the wave will have: those that were typed, over those that it has."""
-    typed = {field: getattr(options, field) for field in ("concurrency", "halt_count", "halt_share", "released")}
+    typed = {
+        field: getattr(options, field)
+        for field in (
+            *("concurrency", "halt_count", "halt_share", "released", "codes"),
+            *("smoke", "smoke_canary", "smoke_hours"),
+        )
+    }
     settings: dict[str, Any] = {"canary_size": options.canary, **typed}
     new_canary = options.canary and (existing is None or options.canary != existing.canary_size)
     if new_canary and options.released is None:

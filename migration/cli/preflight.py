@@ -14,6 +14,7 @@ from migration.cli.session import open_cli_app, operator_name
 from migration.cli.target import select_target
 from migration.fleet.census import CensusResult, NotLooked
 from migration.fleet.importing import begin_migrations
+from migration.operations.codes_needed import codes_needed, codes_needed_document, codes_needed_lines
 from migration.operations.waves import reject_empty_wave
 from migration.operations.wording import number_label
 from migration.preflight.assessment import PreflightReport, run_preflight
@@ -42,6 +43,7 @@ async def _preflight(name: str | None, as_json: bool) -> int:
         with progress_bar("checking", as_json=as_json) as bar:
             task = bar.add_task("", total=len(board))
             reports = await run_preflight(app, board, lambda: bar.advance(task))
+        needed = await codes_needed(app, board)
     failed = sum(1 for report in reports if report.verdict is Verdict.FAIL)
     unclear = sum(1 for report in reports if report.verdict is Verdict.NOT_LOOKED) + len(unread)
     rollbacks = summarize_reports(reports)
@@ -49,7 +51,7 @@ async def _preflight(name: str | None, as_json: bool) -> int:
         numbers = [_document(report) for report in reports]
         not_begun = [{"ref": result.ref, "because": reason_of_choice(result)} for result in unread]
         document = {"numbers": numbers, "failed": failed, "could_not_look": unclear, "ways_back": rollbacks}
-        print_json(document | {"without_itinerary": not_begun})
+        print_json(document | {"without_itinerary": not_begun} | codes_needed_document(needed))
     else:
         _print_reports(reports)
         _print_unread(unread)
@@ -58,6 +60,8 @@ async def _preflight(name: str | None, as_json: bool) -> int:
         looked = f"; {unclear} could not be looked at" if unclear else ""
         print_line(f"{through}{looked}.")
         print_line(f"Ways back: {rollbacks}.")
+        for line in codes_needed_lines(needed):
+            print_line(line)
     return ExitCode.NOT_ALL_MOVED if failed or unclear else ExitCode.DONE
 
 

@@ -13,6 +13,7 @@ from migration.vault.private_file import remove_leftovers, write_private
 from migration.vault.rotation_lock import rotation_lock
 from migration.vault.sealing import key_id, new_master_key
 from state.database import empty_wal
+from state.database_lock import only_rotation
 
 MOST_WRAPPED = 10_000_000  # workers that go on sealing under the older key do not keep a rotation from its end
 KEY_IN_ENVIRONMENT = (
@@ -43,7 +44,8 @@ async def _rotate_key(report: ChangeReport) -> int:
     with rotation_lock(settings.key_path if own_file else settings.home):
         # What a killed rotation has left holds keys in clear.
         remove_leftovers(settings.key_path.parent, re.escape(settings.key_path.name))
-        return await _rotate_locked(report, settings, own_file=own_file)
+        async with only_rotation(settings.database):
+            return await _rotate_locked(report, settings, own_file=own_file)
 
 
 async def _rotate_locked(report: ChangeReport, settings: Settings, *, own_file: bool) -> int:

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from migration.cli.exit_codes import ExitCode
+from migration.cli.number_document import number_document
 from migration.cli.options import Json
 from migration.cli.output import print_json, print_line, print_page, print_table
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app
-from migration.cli.status import number_document
 from migration.operations.service_wording import dark_since_text, outage_text, seen_at, shown_side
 from migration.operations.wording import (
     next_command,

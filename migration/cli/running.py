@@ -1,4 +1,4 @@
-"""Runs a verb to its exit code. An error that a person can correct becomes one line; any other keeps its traceback."""
+"""Runs a verb to its exit code. An error that a person can correct becomes one line that says how."""
 
 import asyncio
 import errno
@@ -13,7 +13,9 @@ from migration.cli.output import print_error
 from migration.errors import CredentialsRefused, MigrationError
 from migration.fleet.bad_inventory import BadInventory
 from migration.runtime.stop_request import PROCESS
-from state.errors import LeaseLost, NotFound, StateError
+from state.errors import DatabaseAway, LeaseLost, NotFound, StateError
+
+DATABASE_PAGE = "; see `cutover runbook database-down`"
 
 
 def run_verb(work: Coroutine[Any, Any, int], *, ends_itself: bool = False) -> NoReturn:
@@ -43,7 +45,7 @@ def run_to_exit_code(work: Coroutine[Any, Any, int]) -> int:
         advice = "; see `cutover runbook token-refused`" if exc.refused_by == "graph" else ""
         return _error(exc, ExitCode.CREDENTIALS, advice)
     except (StateError, MigrationError) as exc:
-        return _error(exc, ExitCode.ERROR)
+        return _error(exc, ExitCode.ERROR, DATABASE_PAGE if isinstance(exc, DatabaseAway) else "")
     except BrokenPipeError:
         raise  # the reader of our output has gone, as `head` does; this is no error of ours
     except OSError as exc:
@@ -87,5 +89,5 @@ def _os_error(exc: OSError) -> ExitCode:
 
 def _database_error(exc: OSError | SQLAlchemyError) -> ExitCode:
     message = (str(getattr(exc, "orig", None) or exc) or type(exc).__name__).splitlines()[0]
-    print_error(f"the database does not answer: {message}; see `cutover runbook database-down`")
+    print_error(f"the database does not answer: {message}{DATABASE_PAGE}")
     return ExitCode.ERROR

@@ -13,8 +13,9 @@ import typer
 from migration.errors import BadSetting
 from migration.home.reader import HomeReader, open_reader
 from migration.runtime.stop_request import PROCESS
-from migration.scrubbing.texts import SHOWN, once_more
+from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
+from state.naming import MOST_PERSON
 
 if TYPE_CHECKING:
     from migration.app import App
@@ -60,7 +61,15 @@ async def open_cli_app(*, dry_run: bool = False) -> AsyncIterator["App"]:
 
 def operator_name() -> str:
     """The person who types, for the history."""
-    return once_more(os.environ.get("CUTOVER_OPERATOR") or getuser(), SHOWN)
+    return once_more(os.environ.get("CUTOVER_OPERATOR") or _login_name(), MOST_PERSON)
+
+
+def _login_name() -> str:
+    """A container may run as a user that its system has no name for."""
+    try:
+        return getuser()
+    except (KeyError, OSError):  # the second from Python 3.13 on
+        return f"uid {os.getuid()}"
 
 
 def read_typed_line() -> str:

@@ -1,28 +1,37 @@
 """`cutover show`: everything that is known of one number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from migration.cli.exit_codes import ExitCode
+from migration.cli.number_document import number_document
 from migration.cli.options import Json, NumberArgument, ShowNumbers
 from migration.cli.output import print_fields, print_json, print_line, print_table
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_reader
-from migration.cli.status import number_document
 from migration.operations.approval import recorded_rollback_option
+from migration.operations.evidence_wording import message_document, message_text, webhook_document, webhook_text
+from migration.operations.gap_wording import gap_lines
+from migration.operations.parity_wording import Comparison, kept_parity, shown_text
+from migration.operations.proof_wording import proof_text, reported_texts, why_not_proved, word_to_send
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
 from migration.operations.wave_wording import gate_text, wave_event_document, wave_event_text
 from migration.operations.wording import (
+    at_the_phone_text,
     current_status,
     next_command_after_show,
     number_label,
     reason_text,
     whose_move,
 )
-from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
-from state.rows import Position
+from migration.steps.code_requests import MOST_A_DAY, calls_left
+from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE
+from state.rows import EventRow, Position
 
+SHOWN_EVENTS = 200  # a move has some 40; a number that waited for months has thousands
 HIDDEN = frozenset({"body"})  # the body of a message to the senders contains the full number
 
 
@@ -30,27 +39,48 @@ def show(
     number: NumberArgument,
     as_json: Json = False,
     show_numbers: ShowNumbers = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help=f"Print and check its whole history, not only the last {SHOWN_EVENTS} events.")
+    ] = False,
 ) -> None:
     """Show one number: where it is, how it got there, what was sent, what comes next."""
-    run_verb(_show(number, as_json, show_numbers))
+    run_verb(_show(number, as_json, show_numbers, None if whole else SHOWN_EVENTS))
 
 
-async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
+async def _show(number: str, as_json: bool, show_numbers: bool, last: int | None) -> int:
+    """`last`: how many events are shown."""
     async with open_cli_reader() as reader:
         position = await reader.queries.positions.find(number)
         now = await reader.queries.now()
-        events = await reader.queries.records.events(position.migration_id)
-        broken = await reader.queries.records.broken_link(position.migration_id)
+        events = await reader.queries.records.events(position.migration_id, last)
+        broken = await reader.queries.records.broken_link(position.migration_id, last)
         rollback = await recorded_rollback_option(reader.queries, position)
         wave_events = await reader.queries.waves.events(position.wave) if position.wave else ()
         spent, _ = await reader.queries.gate.budget_spent(position.phone_number_id, "register")
+        requests = await reader.queries.people.code_requests(position.number_id)
+        results = await reader.queries.records.findings(position.migration_id)
+        messages = await reader.queries.proofs.messages(position.migration_id)
+        webhooks = await reader.queries.proofs.webhooks(position.number_id)
+    compared, gap = kept_parity(results), gap_lines(position, results)
     if as_json:
         document = number_document(position, now, show_numbers) | {
             "because": position.because,
             "next_command": next_command_after_show(position, now),
             "register_calls_72h": spent,
+            "codes_asked": [
+                {"step": row.step, "at": row.at, "method": row.method, "language": row.language, "ended": row.ended}
+                for row in requests
+            ],
+            "codes_left_24h": calls_left(requests, now),
+            "at_the_phone": at_the_phone_text(position, now),
+            "word_to_send": word_to_send(position),
+            "messages": [message_document(row) for row in messages],
+            "webhooks": [webhook_document(row) for row in webhooks],
             "way_back": {"way": rollback.state, "reason": rollback.reason},
+            "parity": compared,
+            "gap": gap,
             "history_intact": broken is None,
+            "earlier_events": _earlier(events),
             "events": [
                 {"seq": event.seq, "at": event.at, "kind": event.kind, "facts": _without_hidden(event.facts)}
                 for event in events
@@ -61,11 +91,23 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
         return ExitCode.DONE
     title = f"{position.ref} ({position.e164})" if show_numbers else number_label(position)
     fields = _fields(position, now, spent)
+    if requests:
+        asked = ", ".join(f"{row.method} {row.at:%m-%d %H:%M}" for row in requests[:MOST_A_DAY])
+        fields["codes"] = f"{asked} UTC; {calls_left(requests, now)} of {MOST_A_DAY} in 24 h are left"
+    fields |= {f"lost, {line['what']}": line["said"] for line in gap}
+    fields |= {f"message {place}": message_text(row) for place, row in enumerate(messages, 1)}
     fields |= {"way back": rollback, "next command": next_command_after_show(position, now)}
     print_fields(title, fields, show_numbers=show_numbers)
+    _print_parity(compared, position.crossed_at is not None, position.ref, show_numbers=show_numbers)
     rows = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in events]
     print_line("")
+    if _earlier(events):
+        print_line(f"{_earlier(events)} earlier events are not shown: `cutover show {position.ref} --all`")
     print_table("what happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
+    if webhooks:
+        heard = [(f"{row['received_at']:%Y-%m-%d %H:%M:%S}", webhook_text(row)) for row in reversed(webhooks)]
+        print_line("")
+        print_table("what Meta's webhooks said last (UTC)", ("when", "what"), heard, show_numbers=show_numbers)
     if wave_events:
         decided = [(f"{event.at:%Y-%m-%d %H:%M:%S}", wave_event_text(event)) for event in wave_events]
         print_line("")
@@ -74,6 +116,23 @@ async def _show(number: str, as_json: bool, show_numbers: bool) -> int:
     if broken is not None:
         print_line(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")
     return ExitCode.DONE
+
+
+def _print_parity(compared: Mapping[str, Any] | None, crossed: bool, ref: str, *, show_numbers: bool) -> None:
+    """What needs a person of the last comparison; how to make one where there was none."""
+    print_line("")
+    if compared is None:
+        if crossed:
+            print_line(f"It was not compared with what was true before: `cutover parity {ref}`")
+        return
+    rows = [
+        (line["what"], line["verdict"], shown_text(line))
+        for line in compared["lines"]
+        if line["verdict"] != Comparison.SAME
+    ]
+    same = len(compared["lines"]) - len(rows)
+    title = f"before and after the move, read {compared['read_at']:%Y-%m-%d %H:%M:%S} UTC; {same} lines are the same"
+    print_table(title, ("what", "verdict", "before -> after"), rows, show_numbers=show_numbers)
 
 
 def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
@@ -87,17 +146,27 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "whose move": whose_move(position, now),
         "outage": outage_text(position, now),
         "service": finding_text(position) or dark_since_text(position, now),
+        "proof": proof_text(position),
+        "not proved": why_not_proved(position),
+        "Meta reports": "; ".join(reported_texts(position)) or None,
+        "word to send": word_to_send(position),
         "sender gap": f"{gap:.1f} s" if gap is not None else None,
         "itinerary": f"{position.itinerary}: {position.because}",
         "wave": f"{position.wave}, in its canary" if position.canary else position.wave,
-        "may cross": gate_text(position),
+        "may cross": gate_text(position, now),
         "customer": position.customer,
+        "at the phone": at_the_phone_text(position, now),
         "WABA": position.waba_id,
         "phone number id": position.phone_number_id,
         "instance": position.instance.name if position.instance else "none",
         "PIN": position.pin_provenance or "of unknown provenance",
         "register calls": f"{spent} of {BUDGET_CALLS} in 72 h; the last {BUDGET_RESERVE} are a person's",
     }
+
+
+def _earlier(events: Sequence[EventRow]) -> int:
+    """How many events stand before those that are shown."""
+    return events[0].seq - 1 if events else 0
 
 
 def _without_hidden(facts: Mapping[str, Any]) -> dict[str, Any]:

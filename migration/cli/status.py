@@ -1,7 +1,7 @@
 """`cutover status`: what is true of every number, what is down and since when, and who has to act."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,26 +10,31 @@ import typer
 
 from migration.cli.exit_codes import ExitCode
 from migration.cli.home_line import home_fields, print_home
+from migration.cli.number_document import number_document
 from migration.cli.options import Json, ShowNumbers
-from migration.cli.output import count_text, print_json, print_line, print_table
+from migration.cli.output import count_text, print_json, print_line, print_lines, print_table
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_reader
 from migration.engine.sender_needs import owes_resume
 from migration.operations.call_wording import limit_document, limit_line
+from migration.operations.proof_wording import (
+    moved_line,
+    not_proved_line,
+    proof_text,
+    reported_texts,
+)
 from migration.operations.service_wording import (
     dark_seconds,
     dark_since_text,
     finding_text,
     outage_text,
-    service_document,
     shown_side,
     side_text,
     stopped_by_itself,
 )
 from migration.operations.wave_wording import (
     canary_text,
-    gate_text,
     next_wave_command,
     released_text,
     wave_event_document,
@@ -38,14 +43,18 @@ from migration.operations.wave_wording import (
 from migration.operations.wording import (
     current_status,
     next_command,
-    reason_text,
+    shown_number,
     whose_move,
 )
-from migration.scrubbing.masking import masked
+from state.errors import NotFound
+from state.proof import not_proved
 from state.queries.calls import CallLimit
+from state.queries.listing import NumberFilter
 from state.queries.queries import Queries
-from state.rows import Position, WaveEventRow, WaveRow
+from state.rows import AnyPosition, ListedNumber, Position, WaveEventRow, WaveRow
 
+SHOWN_UNPROVED = 30  # numbers, a line each
+NO_MIGRATION = "no migration yet: `cutover preflight`"
 SIDE_NAMES = {"neither": "neither side", "on_premises": "On-Premises", "cloud": "Cloud", "unknown": "an unknown side"}
 
 
@@ -54,7 +63,7 @@ class Fleet:
     """What is shown: all of the fleet, or one wave."""
 
     now: datetime
-    board: Sequence[Position]
+    board: Sequence[ListedNumber]
     without_migration: Sequence[Mapping[str, Any]]
     waves: Sequence[WaveRow]
     halted_profiles: Sequence[Mapping[str, Any]]
@@ -85,6 +94,8 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
         print_home(reader.settings, reader.home, as_json=as_json)
         if reader.is_older_copy:
             print_line("An older copy of the database was put in its place; see `cutover runbook restored`.")
+        if reader.copied_from is not None:
+            print_line(f"{reader.copied_from[0].upper()}{reader.copied_from[1:]}.")
         _print_fleet(fleet, show_numbers)
     still_paused = any(owes_resume(position) for position in fleet.paused)
     gone = any(stopped_by_itself(position) for position in fleet.board)
@@ -93,19 +104,24 @@ async def _status(wave: str | None, as_json: bool, show_numbers: bool) -> int:
 
 async def read_fleet(queries: Queries, wave: str | None) -> Fleet:
     """All that `status` shows. Raises NotFound for an unknown wave."""
-    if wave is not None:
-        await queries.waves.get(wave)
     waves = [row for row in await queries.waves.all() if wave in (None, row.name)]
+    if wave is not None and not waves:
+        raise NotFound(f"there is no wave {wave}; `cutover status` lists the waves")
+    events = await (queries.waves.all_events() if wave is None else _events_of(queries, wave))
     return Fleet(
-        board=await queries.positions.board(wave=wave),
+        board=await queries.listing.all(NumberFilter(wave=wave)),
         without_migration=await queries.fleet.without_migration() if wave is None else (),
         waves=waves,
-        wave_events={row.name: await queries.waves.events(row.name) for row in waves},
+        wave_events={row.name: events.get(row.name, ()) for row in waves},
         halted_profiles=[row for row in await queries.fleet.profiles() if row["halted_at"] is not None],
         paused=[row for row in await queries.positions.paused() if wave in (None, row.wave)],
         call_limits=await queries.calls.holding_back(),
         now=await queries.now(),
     )
+
+
+async def _events_of(queries: Queries, wave: str) -> Mapping[str, Sequence[WaveEventRow]]:
+    return {wave: await queries.waves.events(wave)}
 
 
 def fleet_document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
@@ -136,33 +152,6 @@ def fleet_document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
     }
 
 
-def number_document(position: Position, now: datetime, show_numbers: bool) -> dict[str, Any]:
-    """One number as JSON."""
-    return {
-        "ref": position.ref,
-        "number": _shown_number(position, show_numbers),
-        "customer": position.customer,
-        "wave": position.wave,
-        "canary": position.canary,
-        "hold": position.hold,
-        "may_cross": gate_text(position),
-        "itinerary": position.itinerary,
-        "status": current_status(position, now),
-        "next_step": position.next_step,
-        **service_document(position, now),
-        "sender_gap_s": position.sender_gap_seconds,
-        "on": whose_move(position, now),
-        "until": position.waiting_until,
-        "reason": reason_text(position, now),
-        "runbook": position.runbook,
-        "next_command": next_command(position, now),
-    }
-
-
-def _shown_number(position: Position, show_numbers: bool) -> str:
-    return position.e164 if show_numbers else masked(position.e164)
-
-
 def _print_fleet(fleet: Fleet, show_numbers: bool) -> None:
     if not fleet.board and not fleet.without_migration and not fleet.waves:
         print_line("There are no numbers. Next: `cutover import FILE`.")
@@ -187,9 +176,10 @@ def _print_numbers(fleet: Fleet, show_numbers: bool) -> None:
     rows = [
         (
             position.ref,
-            _shown_number(position, show_numbers),
+            shown_number(position, show_numbers),
             position.itinerary,
             side_text(position, now),
+            proof_text(position),
             current_status(position, now).value,
             position.next_step or "-",
             outage_text(position, now),
@@ -198,11 +188,12 @@ def _print_numbers(fleet: Fleet, show_numbers: bool) -> None:
         )
         for position in ordered
     ]
-    columns = ("number", "", "itinerary", "side", "status", "step", "outage", "move", "next command")
+    columns = ("number", "", "itinerary", "side", "service", "status", "step", "outage", "move", "next command")
     print_table("", columns, rows, show_numbers=show_numbers)
-    for row in fleet.without_migration:
-        disposition = row["disposition"] or "no migration yet: `cutover preflight`"
-        print_line(f"{row['ref']}  {disposition}  {row['disposition_reason'] or ''}")
+    print_lines(
+        f"{row['ref']}  {row['disposition'] or NO_MIGRATION}  {row['disposition_reason'] or ''}"
+        for row in fleet.without_migration
+    )
 
 
 def _print_wave(row: WaveRow, fleet: Fleet) -> None:
@@ -224,7 +215,31 @@ def _print_totals(fleet: Fleet) -> None:
         position for position in fleet.board if position.dark_by_us and dark_seconds(position, fleet.now) is not None
     ]
     print_line(f"{count_text(len(fleet.board))}: {sides or 'none'}. Dark by us: {len(dark)}.")
-    for position in fleet.board:
-        finding, since = finding_text(position), dark_since_text(position, fleet.now)
-        if finding is not None or since is not None:
-            print_line(finding or f"{position.ref} is {since}")
+    print_lines(proof_lines(fleet.board))
+    print_lines(filter(None, (_dark_line(position, fleet.now) for position in fleet.board)))
+
+
+def proof_lines(board: Sequence[AnyPosition]) -> Iterator[str]:
+    """How many of the moved numbers are proved, which are not, and what Meta reports of the others."""
+    moved = moved_line(board)
+    if moved is None and not any(position.reported or position.waba_reported for position in board):
+        return
+    if moved is not None:
+        yield moved
+    unproved = not_proved(board)
+    yield from (not_proved_line(position) for position in unproved[:SHOWN_UNPROVED])
+    if len(unproved) > SHOWN_UNPROVED:
+        yield f"and {len(unproved) - SHOWN_UNPROVED} more that are not proved: `cutover status --json` has them"
+    told = {position.migration_id for position in unproved}
+    for position in board:
+        if position.migration_id not in told and (texts := reported_texts(position)):
+            yield f"{position.ref}: {'; '.join(texts)}"
+
+
+def _dark_line(position: ListedNumber, now: datetime) -> str | None:
+    """What was found of a number that is not served, or since when it is not; None of one that is."""
+    finding = finding_text(position)
+    if finding is not None:
+        return finding
+    since = dark_since_text(position, now)
+    return f"{position.ref} is {since}" if since is not None else None

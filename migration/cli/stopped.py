@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from migration.cli.number_document import number_document
 from migration.cli.output import count_text
-from migration.cli.status import number_document
 from state.rows import Position
 
 

@@ -8,18 +8,20 @@ import typer
 
 from migration.app import App
 from migration.cli.exit_codes import ExitCode
+from migration.cli.following import follow_fleet
+from migration.cli.number_document import number_document
 from migration.cli.options import DryRun, Json
 from migration.cli.output import count_text, print_json, print_line
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change
-from migration.cli.running import run_verb
-from migration.cli.status import number_document
+from migration.cli.running import run_verb, usage_error
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text, stopped_by_itself
 from migration.operations.wording import next_command, status_line
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.notices import PeopleTeller
+from migration.waves.proofs import apply_webhooks
 from migration.waves.senders import keep_senders_informed
 from migration.waves.watch import look_at_standing
 from state.enums import Status
@@ -32,10 +34,20 @@ def sweep(
     patience: Annotated[
         float, typer.Option(min=0, max=600, help="Go on while one of them comes due within so many seconds.")
     ] = 20.0,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until it is stopped: what comes due is moved within seconds.")
+    ] = False,
+    parent: Annotated[
+        int | None, typer.Option(min=1, help="With --follow: end with this parent, by its process id.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone."""
+    if follow and (dry_run or as_json):
+        usage_error("--follow moves numbers until it is stopped; it has no --dry-run and no --json")
+    if follow:
+        run_verb(follow_fleet(parent), ends_itself=True)
     run_verb(_sweep(timedelta(seconds=patience), as_json=as_json, dry_run=dry_run), ends_itself=True)
 
 
@@ -51,6 +63,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
         elif not dry_run and not app.stop.requested:
             await keep_senders_informed(app)
         if not dry_run and not app.stop.requested:
+            await apply_webhooks(app)
             await look_at_standing(app)
             await destroy_what_is_due(app)
             await PeopleTeller(app).finish()

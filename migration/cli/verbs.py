@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from typer.core import TyperCommand
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
@@ -37,10 +38,35 @@ VERBS = {
     "run": Verb("run", "run_", "Move numbers as far as they can go now. Safe to stop and to run again at any time."),
     "status": Verb("status", "status", "Show every number: side, status, outage, whose move, what to type next."),
     "show": Verb("show", "show", "Show one number: where it is, how it got there, what was sent, what comes next."),
+    "report": Verb(
+        "report",
+        "report",
+        "Write the account of a fleet or a wave in Markdown: decisions, figures, every number, and what is left to do.",
+    ),
+    "parity": Verb(
+        "parity",
+        "parity",
+        "Compare what is true of moved numbers now with what was true before: a line each. Changes nothing at Meta.",
+    ),
+    "callers": Verb(
+        "callers",
+        "callers",
+        "List what a customer's programs change for each number, and read which side they still call.",
+    ),
     "enter-code": Verb(
         "enter_code",
         "enter_code_",
         "Type in the verification code of a number. It is asked for, so that it does not stay in the shell's history.",
+    ),
+    "ask-code": Verb(
+        "ask_code",
+        "ask_code_",
+        "Say that somebody is at the phone of a number, so that its code may be asked for. Workers ask; this does not.",
+    ),
+    "rooms": Verb(
+        "rooms",
+        "rooms",
+        'Write a link to its own page for every number of a wave: slot, consent, "send the code now", entering it.',
     ),
     "move": Verb(
         "move", "move", "Move numbers that have not crossed to another wave, or out of their wave: all of them or none."
@@ -95,6 +121,11 @@ VERBS = {
         "reveal",
         "Show the PIN of a number or the token of a profile. Who saw it, when and why is recorded before it is shown.",
     ),
+    "rotate-pin": Verb(
+        "rotate_pin",
+        "rotate_pin_",
+        "Set a new PIN for a number on Cloud whose migration has ended. `reveal` shows it, and records to whom.",
+    ),
     "forget": Verb(
         "forget",
         "forget",
@@ -113,6 +144,11 @@ VERBS = {
         "demo",
         "demo",
         "Move 24 numbers of the sandbox, kill a worker in the middle, show how it ended. Takes two to three minutes.",
+    ),
+    "serve": Verb(
+        "serve",
+        "serve",
+        "Serve the operators' pages, the code desk, customers' rooms and metrics, and move what comes due.",
     ),
     "deploy": Verb(
         "deploy",
@@ -157,5 +193,27 @@ def _command(name: str, verb: Verb) -> Any:
     if verb.passes_options_on:
         options["context_settings"] = {"allow_extra_args": True, "ignore_unknown_options": True}
         options["add_help_option"] = False
-    info = CommandInfo(name=name, callback=function, **options)
+    info = CommandInfo(name=name, cls=_Command, callback=function, **options)
     return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+
+class _Command(TyperCommand):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return take_as_typed(super().get_params(ctx))
+
+
+class _AsTyped:
+    """For texts and flags, in place of Typer's models of pydantic, whose import costs a command 60 ms of CPU."""
+
+    def coerce(self, value: Any, **_: Any) -> Any:
+        return value
+
+
+def take_as_typed(parameters: list[Any]) -> list[Any]:
+    """Texts and flags. Where Typer keeps its converter elsewhere, nothing changes but the cost: a test notices."""
+    for parameter in parameters:
+        annotation = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+        is_one = parameter.nargs == 1 and not parameter.multiple and parameter.envvar is None
+        if annotation in (str, bool) and is_one:
+            parameter._runtime_param = _AsTyped()  # noqa: SLF001  Typer has no public place for it
+    return parameters

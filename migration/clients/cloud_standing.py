@@ -53,8 +53,9 @@ def cloud_standing(platform: str, status: str, sends: bool, code_status: str | N
             return CloudStanding.ON_CLOUD if sends and verified else CloudStanding.CANNOT_TELL
         case "ON_PREMISE":
             return CloudStanding.NOT_ON_CLOUD
-        case "NOT_APPLICABLE":
-            return CloudStanding.CANNOT_TELL if sends else CloudStanding.NOT_ON_CLOUD
+        case "NOT_APPLICABLE":  # registered nowhere, and connected: the two contradict each other
+            contradicts = sends or status == "CONNECTED"
+            return CloudStanding.CANNOT_TELL if contradicts else CloudStanding.NOT_ON_CLOUD
         case _:
             return CloudStanding.NOT_ON_CLOUD if status in OFFLINE and not sends else CloudStanding.CANNOT_TELL
 

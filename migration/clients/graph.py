@@ -6,11 +6,13 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp (field
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from pydantic import SecretStr
 
-from migration.clients.figures import text
+from migration.clients.figures import count, text
+from migration.clients.graph_details import DETAIL_FIELDS, NumberDetails
+from migration.clients.graph_errors import is_not_visible
 from migration.clients.graph_http import GraphHttp
 from migration.clients.graph_listing import read_all
 from migration.clients.graph_models import (
@@ -27,10 +29,14 @@ from migration.clients.graph_models import (
 from migration.clients.graph_parsing import parse, parse_health, parse_rows, parse_subscribed_app
 from migration.clients.http import REGISTER_S, HttpClient
 from migration.clients.json_values import inside
+from migration.clients.profile_picture import Picture
 from migration.clients.rate_budget import GraphCalls
-from migration.errors import OutcomeUnknown
+from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Transient
 
 PAGE = "100"  # the most rows that phone_numbers returns at once
+
+LIMIT = "whatsapp_business_manager_messaging_limit"
+UNKNOWN_FIELD = 100  # Graph's code for a field that it does not know, and for other bad parameters
 
 
 class GraphApi:
@@ -64,7 +70,27 @@ class GraphApi:
     # -- reading
 
     async def number(self, phone_number_id: str) -> CloudNumber:
-        return parse(CloudNumber, await self._http.get(_path(phone_number_id), fields=NUMBER_FIELDS))
+        """Raises CredentialsRefused where the token may not see its WABA either: then the number is as it should be."""
+        try:
+            body = await self._http.get(_path(phone_number_id), fields=NUMBER_FIELDS)
+        except Rejected as exc:
+            if is_not_visible(exc):
+                await self._check_sees_waba()
+            raise
+        return parse(CloudNumber, body)
+
+    async def _check_sees_waba(self) -> None:
+        waba_id = self._http.calls.waba_id if self._http.calls is not None else None
+        if waba_id is None:
+            return
+        try:
+            await self._http.get(_path(waba_id), fields="id")
+        except Rejected as exc:
+            if not is_not_visible(exc):
+                raise
+            message = f"the token may not see WABA {waba_id}: {exc.details}"
+            code, subcode = exc.error_code, exc.error_subcode
+            raise CredentialsRefused(message, code, exc.details, subcode, None, exc.trace_id, "graph") from None
 
     async def numbers(self, waba_id: str) -> tuple[CloudNumber, ...]:
         """All numbers of a WABA. A row without an id is left out; whoever looks for it reads the number's own node."""
@@ -93,9 +119,34 @@ class GraphApi:
         body = await self._http.get(path, fields=",".join(PROFILE_FIELDS))
         return parse(Profile, inside(body.get("data"), 0) or {})
 
+    async def details(self, phone_number_id: str) -> NumberDetails:
+        """Standing, limits and route of a number."""
+        return parse(NumberDetails, await self._http.get(_path(phone_number_id), fields=DETAIL_FIELDS))
+
+    async def details_of_all(self, waba_id: str) -> tuple[NumberDetails, ...]:
+        """The same of all numbers of a WABA, 100 a call."""
+        path = f"{_path(waba_id)}/phone_numbers"
+        return parse_rows(NumberDetails, await read_all(self._http, path, fields=DETAIL_FIELDS, limit=PAGE))
+
+    async def approved_templates(self, waba_id: str) -> int | None:
+        """How many templates of a WABA are approved, with one call; None where Graph does not count them.
+
+        https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account/message_templates/
+        """
+        path = f"{_path(waba_id)}/message_templates"
+        body = await self._http.get(path, limit="1", status="APPROVED", summary="total_count")
+        return count(inside(body, "summary", "total_count"))
+
     async def health(self, phone_number_id: str) -> Health:
-        body = await self._http.get(_path(phone_number_id), fields="health_status")
-        return parse_health(body.get("health_status"))
+        """With the messaging limit, where this version of Graph has that field; one that has not refuses the call."""
+        try:
+            body = await self._http.get(_path(phone_number_id), fields=f"health_status,{LIMIT}")
+        except Rejected as exc:
+            if exc.error_code != UNKNOWN_FIELD:
+                raise
+            body = await self._http.get(_path(phone_number_id), fields="health_status")
+        health = parse_health(body.get("health_status"))
+        return health.model_copy(update={"limit": text(body.get(LIMIT))})
 
     async def debug_token(self) -> TokenFacts:
         """The app, scopes and expiry of our own token."""
@@ -103,6 +154,10 @@ class GraphApi:
         return parse(TokenFacts, body.get("data") or {})
 
     # -- writing
+
+    def connect_ahead(self) -> None:
+        """Open the connection of `register` in the background, beside the commit of its intent."""
+        self._http.connect_ahead()
 
     async def register(self, phone_number_id: str, pin: SecretStr, backup: Backup | None, *, send_by: float) -> None:
         """Register on Cloud; with a backup this also takes the number off On-Premises.
@@ -151,11 +206,21 @@ class GraphApi:
         self, phone_number_id: str, to: str, template: str, language: str, correlation: str, *, send_by: float
     ) -> str:
         """Send an approved template without parameters. Returns the message id (wamid)."""
+        content = {"type": "template", "template": {"name": template, "language": {"code": language}}}
+        return await self._send_message(phone_number_id, to, content, correlation, send_by=send_by)
+
+    async def send_text(self, phone_number_id: str, to: str, text: str, correlation: str, *, send_by: float) -> str:
+        """Send a text, which is delivered only within 24 h of the recipient's last message. Returns as above."""
+        content = {"type": "text", "text": {"body": text}}
+        return await self._send_message(phone_number_id, to, content, correlation, send_by=send_by)
+
+    async def _send_message(
+        self, phone_number_id: str, to: str, content: Mapping[str, Any], correlation: str, *, send_by: float
+    ) -> str:
         body = {
             "messaging_product": "whatsapp",
             "to": to,  # with its plus: without it Meta may add a country code in front
-            "type": "template",
-            "template": {"name": template, "language": {"code": language}},
+            **content,
             "biz_opaque_callback_data": correlation,
         }
         path = f"{_path(phone_number_id)}/messages"
@@ -164,6 +229,28 @@ class GraphApi:
         if wamid is None:
             raise OutcomeUnknown("POST /messages: answered without a message id")
         return wamid
+
+    async def upload_picture(self, app_id: str, picture: Picture, *, send_by: float) -> str:
+        """Two calls, which change nothing that anybody sees. Returns the handle for `set_profile`.
+
+        Raises Transient where it is not known whether the bytes arrived: they can be sent again.
+        https://developers.facebook.com/docs/graph-api/guides/upload
+        """
+        named = {"file_name": "picture", "file_length": str(len(picture.content)), "file_type": picture.kind}
+        try:
+            begun = await self._http.post(f"{_path(app_id)}/uploads", named, send_by=send_by, required="id")
+            # `upload:...?sig=...`: the signature is a parameter.
+            session, _, query = (text(begun["id"]) or "").partition("?")
+            path = f"/{quote(session, safe=':')}"
+            done = await self._http.post(
+                path, {}, send_by=send_by, required="h", query=dict(parse_qsl(query)), content=picture.content
+            )
+        except OutcomeUnknown as exc:
+            raise Transient(str(exc), True) from exc
+        handle = text(done["h"])
+        if not handle:
+            raise Transient("POST upload: answered without a handle", True)
+        return handle
 
     async def set_profile(self, phone_number_id: str, changes: Mapping[str, Any], *, send_by: float) -> None:
         body = {"messaging_product": "whatsapp", **changes}

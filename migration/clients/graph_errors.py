@@ -12,23 +12,32 @@ from typing import Any
 from migration.clients.figures import LONGEST_PAUSE, number, pause, retry_after, text, whole
 from migration.clients.http import Answer
 from migration.clients.json_values import inside, objects, parse_json
-from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.errors import CredentialsRefused, Limit, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
-# The token is expired, revoked or malformed (190), the session is (102), or the caller cannot be authenticated (0).
-CREDENTIALS = frozenset({0, 102, 190})
-# The token is good, and lacks a permission or the access to this asset: capability (3), permission (10, 200 to 299).
-PERMISSIONS = frozenset({3, 10, *range(200, 300)})
+# The token is expired, revoked or malformed (190), missing (104), the session is (102), or the caller cannot be
+# authenticated (0).
+CREDENTIALS = frozenset({0, 102, 104, 190})
+# The token is good, and lacks a permission or the access to this asset: capability (3), permission (10, 200 to 299,
+# and 131005, "access denied: permission is either not granted or has been removed").
+PERMISSIONS = frozenset({3, 10, *range(200, 300), 131005})
 # Of code 100 only the text tells that the app secret is not the app's: "Invalid appsecret_proof provided".
 # https://developers.facebook.com/docs/graph-api/guides/secure-requests
 WRONG_APP_SECRET = re.compile(r"app\s*_?secret", re.IGNORECASE)
-# Limits of the app (4), the user (17), the page (32), one API (613), the WABA (80007), its management calls (80008);
-# throughput (130429).
-THROTTLED = frozenset({4, 17, 32, 613, 80007, 80008, 130429})
+# "Object with ID ... does not exist, cannot be loaded due to missing permissions": code and subcode.
+NOT_VISIBLE = (100, 33)
+# Limits of the app (4), the user (17), the page (32), one API (613), a business use case (80000 to 80014; the WABA is
+# 80007, its management calls are 80008); throughput (130429); messages to one recipient (131056).
+THROTTLED = frozenset({4, 17, 32, 613, *range(80000, 80015), 130429, 131056})
+# A system user's calls (17) are those of its app, whatever WABA they are about.
+_LIMITS: Mapping[int, Limit] = {4: "app", 17: "app", **dict.fromkeys((32, 613, *range(80000, 80015)), "waba")}
 # The service reports that it was not available; the call had no effect.
 UNAVAILABLE = frozenset({131016, 133004})
 # "Unknown error" (1), "temporarily unavailable" (2), "something went wrong" (131000): the effect is not known.
 EFFECT_UNKNOWN = frozenset({1, 2, 131000})
+
+# What counts where the body names no code. https://www.rfc-editor.org/rfc/rfc9110#section-15.5
+UNAUTHORIZED_STATUS, THROTTLED_STATUS = 401, 429
 
 DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 # The longest that a text may ask for: the counters of register and deregister cover 72 hours.
@@ -42,16 +51,18 @@ def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: b
     """The body, already scrubbed, decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal."""
     error = inside(body, "error")
     error_code = whole(error.get("code")) if isinstance(error, Mapping) else None
-    if not isinstance(error, Mapping) or (error_code is None and answer.status_code >= 500):
+    by_status = error_code is None and (answer.status_code >= 500 or answer.status_code == THROTTLED_STATUS)
+    if not isinstance(error, Mapping) or by_status:
         return _status_error(call, answer, now, write=write)
     details = _details(error)
     message = f"{call}: {details}"
     error_subcode, trace_id = whole(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
-    if error_code in CREDENTIALS | PERMISSIONS or _is_wrong_app_secret(error_code, error):
+    unauthorized = error_code is None and answer.status_code == UNAUTHORIZED_STATUS
+    if unauthorized or error_code in CREDENTIALS | PERMISSIONS or _is_wrong_app_secret(error_code, error):
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
     if error_code in THROTTLED:
         asked = _asked_pause(answer, now) or parsed_wait(details, LONGEST_PAUSE)
-        return Throttled(message, asked or DEFAULT_RETRY_AFTER)
+        return Throttled(message, asked or DEFAULT_RETRY_AFTER, _LIMITS.get(error_code or 0))
     if error_code in UNAVAILABLE:
         return Transient(message, True)
     if error_code in EFFECT_UNKNOWN:
@@ -63,15 +74,20 @@ def _is_wrong_app_secret(error_code: int | None, error: Mapping[str, Any]) -> bo
     return error_code == 100 and WRONG_APP_SECRET.search(str(error.get("message") or "")[:MOST_DETAILS]) is not None
 
 
-def credentials_problem(error_code: int | None) -> str:
+def is_not_visible(exc: Rejected) -> bool:
+    """Graph answers so for what is gone, and for what the token may not see."""
+    return (exc.error_code, exc.error_subcode) == NOT_VISIBLE
+
+
+def credentials_problem(exc: Rejected) -> str:
     """In words, what of a profile's credentials Graph does not accept."""
-    if error_code == 100:
-        return "the app secret"
-    return "a permission of the token" if error_code in PERMISSIONS else "the token"
+    if exc.error_code in PERMISSIONS or is_not_visible(exc):
+        return "a permission of the token"
+    return "the app secret" if exc.error_code == 100 else "the token"
 
 
 def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> MigrationError:
-    if answer.status_code == 429:
+    if answer.status_code == THROTTLED_STATUS:
         return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now) or DEFAULT_RETRY_AFTER)
     message = f"{call}: HTTP {answer.status_code}, {answer.unreadable or 'without a readable body'}"
     return OutcomeUnknown(message, answer.status_code >= 500) if write else Transient(message, True)
@@ -97,13 +113,16 @@ def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
 def time_to_regain_access(headers: Mapping[str, str]) -> timedelta | None:
     """The longest `estimated_time_to_regain_access`, which Meta gives in minutes. What is no such figure is left out.
 
+    A day at most: where Graph still takes no calls then, it says so again. What is longer than a week, nobody means.
+
     https://developers.facebook.com/docs/graph-api/overview/rate-limiting
     """
     usage = parse_json(headers.get("x-business-use-case-usage", "").encode())
     rows = [row for value in usage.values() for row in objects(value)] if isinstance(usage, Mapping) else []
     minutes = (number(row.get("estimated_time_to_regain_access")) for row in rows)
-    pauses = (pause(figure * 60) for figure in minutes if figure is not None)
-    return max((each for each in pauses if each is not None), default=None)
+    pauses = (pause(figure * 60, LONGEST_WAIT) for figure in minutes if figure is not None)
+    longest = max((each for each in pauses if each is not None), default=None)
+    return min(longest, LONGEST_PAUSE) if longest is not None else None
 
 
 def parsed_wait(details: str, longest: timedelta = LONGEST_WAIT) -> timedelta | None:

@@ -1,5 +1,6 @@
 """HTTP to Graph: authorization, the proof of the app secret, and the error that a response means."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -16,9 +17,14 @@ from migration.errors import OutcomeUnknown, Rejected, Throttled
 from migration.scrubbing.texts import Fields, Scrubber, as_safe, ids_of, numbers_of, secrets_of
 
 # Read as they are: what identifies something, what a customer wrote about themself, and times.
-_IDS = ("id", "app_id", "fbtrace_id", "after", "certificate")
+_IDS = ("id", "app_id", "fbtrace_id", "after", "certificate", "h")
 _NUMBER = ("display_phone_number", "verified_name", "last_onboarded_time", "override_callback_uri", "expires_at")
 FIELDS = Fields(whole=frozenset((*_IDS, *_NUMBER, *PROFILE_FIELDS)))
+
+
+# Seconds. No call is sent later than that after its intent was measured, and a server may close what is idle.
+AHEAD_S = 6.0
+_CLOSING: set[asyncio.Future[None]] = set()
 
 
 class GraphHttp:
@@ -39,6 +45,30 @@ class GraphHttp:
         self._token = token
         self._app_secret = app_secret
         self.calls = calls
+        self._ahead: HttpClient | None = None
+        self._closes: asyncio.TimerHandle | None = None
+
+    def connect_ahead(self) -> None:
+        """Open the connection of the next call that asks for a new one. Unused, it is closed after AHEAD_S."""
+        if self._ahead is not None:
+            return
+        self._ahead = self._new_client()
+        self._ahead.open_ahead(self._base)
+        self._closes = asyncio.get_running_loop().call_later(AHEAD_S, self._drop_ahead)
+
+    def _drop_ahead(self) -> None:
+        client, self._ahead = self._ahead, None
+        if client is not None:
+            closing = asyncio.ensure_future(client.aclose())
+            _CLOSING.add(closing)
+            closing.add_done_callback(_CLOSING.discard)
+
+    def _fresh_client(self) -> HttpClient:
+        """Without a connection that was used before; the caller closes it."""
+        client, self._ahead = self._ahead, None
+        if self._closes is not None:
+            self._closes.cancel()
+        return client or self._new_client()
 
     def within(self, seconds: float) -> float:
         """The deadline of a call of several requests, on the boot-time clock."""
@@ -81,15 +111,17 @@ class GraphHttp:
         seconds: float = WRITE_S,
         new_connection: bool = False,
         required: str = "success",
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> dict[str, Any]:
         """The body of the response, which must have the field `required`, and must not say `success=false`.
 
-        `seconds`: the longest that it may take. Raises OutcomeUnknown where the effect is not known: no response, or
-        one without that field.
+        `content`: bytes in place of `body`, from the first one on. `seconds`: the longest that it may take. Raises
+        OutcomeUnknown where the effect is not known: no response, or one without that field.
         """
         call = f"POST {path}"
         connection: AbstractAsyncContextManager[HttpClient] = (
-            self._new_client() if new_connection else nullcontext(self._client)
+            self._fresh_client() if new_connection else nullcontext(self._client)
         )
         async with connection as client:
             answer = await client.send(
@@ -98,17 +130,23 @@ class GraphHttp:
                 call=call,
                 by=client.within(seconds),
                 write=True,
-                params=self._proof(),
-                json_body=body,
-                headers=self._headers(),
+                params={**(query or {}), **self._proof()},
+                json_body=body if content is None else None,
+                content=content,
+                headers=self._headers() if content is None else self._headers() | {"file_offset": "0"},
                 send_by=send_by,
             )
-        content = self._checked(call, answer, self._scrubber(path, body), write=True)
+        try:
+            given = self._checked(call, answer, self._scrubber(path, body), write=True)
+        except Throttled as exc:
+            if self.calls is not None:
+                await self.calls.after_write(path, answer.headers, exc)
+            raise
         if required == "success":
-            _check_success(call, content)
-        elif required not in content:
+            _check_success(call, given)
+        elif required not in given:
             raise OutcomeUnknown(f"{call}: answered without `{required}`")
-        return content
+        return given
 
     def _checked(self, call: str, answer: Answer, scrubber: Scrubber, *, write: bool) -> dict[str, Any]:
         body = answer.read(scrubber, FIELDS)

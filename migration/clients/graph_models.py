@@ -16,13 +16,31 @@ from pydantic import (
 )
 
 from migration.clients.cloud_standing import ClientConnection, CloudStanding, client_connection, cloud_standing
-from migration.clients.figures import count, flag, moment, text
+from migration.clients.figures import count, flag, moment, text, whole
+from migration.clients.json_values import objects
 
 CAN_SEND = frozenset({"AVAILABLE", "LIMITED"})
-PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websites")
+# In health: the account is locked, or restricted for violating a policy of Meta's.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+LOCKED = frozenset({131031, 368})
+WORDS = ("status", "platform_type", "code_verification_status", "quality_rating", "name_status", "new_name_status")
+PROFILE_FIELDS = ("about", "address", "description", "email", "vertical", "websites", "profile_picture_url")
 
 
-class _GraphModel(BaseModel):
+def _word(value: Any) -> Any:
+    """Graph's words are in capitals; one that is not means the same."""
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _health_entity(row: Mapping[str, Any]) -> dict[str, Any]:
+    words = {name: _word(row[name]) for name in ("entity_type", "can_send_message") if isinstance(row.get(name), str)}
+    codes = (whole(error.get("error_code")) for error in objects(row.get("errors")))
+    return words | {"error_codes": tuple(code for code in codes if code is not None)}
+
+
+class GraphModel(BaseModel):
+    """A body of Graph: what is unknown in it is ignored, and what cannot be read counts as absent."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     @field_validator("*", mode="wrap")
@@ -41,18 +59,19 @@ class _GraphModel(BaseModel):
             return default
 
 
-class HealthEntity(_GraphModel):
+class HealthEntity(GraphModel):
     entity_type: str = ""
     can_send_message: str = ""
+    error_codes: tuple[int, ...] = ()
 
 
-class NumberHealth(_GraphModel):
+class NumberHealth(GraphModel):
     """The part of `health_status` that says whether a number can send; `parse_health` reads the whole of it."""
 
     entities: tuple[HealthEntity, ...] = ()
 
 
-class CloudNumber(_GraphModel):
+class CloudNumber(GraphModel):
     """`GET /{phone-number-id}`. Enumerations stay strings, because Meta adds values.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/phone-numbers
@@ -68,6 +87,7 @@ class CloudNumber(_GraphModel):
     name_status: str | None = None
     new_name_status: str | None = None
     is_on_biz_app: bool | None = False  # None: it is there and cannot be read
+    is_pin_enabled: bool | None = None  # None: not shown, or not readable
     health_status: NumberHealth = NumberHealth()
     last_onboarded_time: datetime | Literal["unreadable"] | None = None
 
@@ -84,20 +104,36 @@ class CloudNumber(_GraphModel):
         rows = value.get("entities") if isinstance(value, dict) else None
         if not isinstance(rows, list):
             return value if isinstance(value, NumberHealth) else NumberHealth()
-        names = HealthEntity.model_fields
-        readable = [row for row in rows if isinstance(row, dict)]
-        return {"entities": [{name: row[name] for name in names if isinstance(row.get(name), str)} for row in readable]}
+        return {"entities": [_health_entity(row) for row in objects(rows)]}
+
+    @field_validator(*WORDS, mode="before")
+    @classmethod
+    def _capitals(cls, value: Any) -> Any:
+        return _word(value)
 
     @field_validator("is_on_biz_app", mode="plain")
     @classmethod
     def _flag(cls, value: Any) -> bool | None:
         return False if value is None else flag(value)
 
+    @field_validator("is_pin_enabled", mode="plain")
+    @classmethod
+    def _pin_flag(cls, value: Any) -> bool | None:
+        return None if value is None else flag(value)
+
     @property
     def sends(self) -> bool:
         """By its health the number itself can send through Cloud API; False where that was not read."""
         entities = self.health_status.entities
         return any(e.entity_type == "PHONE_NUMBER" and e.can_send_message in CAN_SEND for e in entities)
+
+    @property
+    def locked_by(self) -> str | None:
+        """What of it health shows blocked because it is locked: `WABA`, `BUSINESS` or itself; None for nothing."""
+        locked = (
+            e for e in self.health_status.entities if e.can_send_message == "BLOCKED" and LOCKED & {*e.error_codes}
+        )
+        return next((entity.entity_type or "UNKNOWN" for entity in locked), None)
 
     @property
     def standing(self) -> CloudStanding:
@@ -127,17 +163,17 @@ class Backup(BaseModel):
     password: SecretStr
 
 
-class SubscribedApp(_GraphModel):
+class SubscribedApp(GraphModel):
     app_id: str
     override_callback_uri: str | None = None
 
 
-class StorageSettings(_GraphModel):
+class StorageSettings(GraphModel):
     status: str = "DEFAULT"
     region: str | None = Field(None, validation_alias="data_localization_region")
 
 
-class Profile(_GraphModel):
+class Profile(GraphModel):
     """`GET /{phone-number-id}/whatsapp_business_profile`."""
 
     about: str | None = None
@@ -146,6 +182,7 @@ class Profile(_GraphModel):
     email: str | None = None
     vertical: str | None = None
     websites: tuple[str, ...] = ()
+    profile_picture_url: str | None = Field(default=None, exclude=True)  # another one at each reading
     not_carried: Mapping[str, str] = Field(
         default_factory=dict, exclude=True
     )  # field of On-Premises -> why Cloud API does not take it
@@ -154,7 +191,7 @@ class Profile(_GraphModel):
         return {name: value for name, value in self.model_dump(mode="json").items() if value}
 
 
-class Health(_GraphModel):
+class Health(GraphModel):
     """The worst state of messaging over all entities; the overall value can be blocked for calls alone.
 
     https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
@@ -162,9 +199,10 @@ class Health(_GraphModel):
 
     messaging: str
     why: str
+    limit: str | None = None  # the messaging limit, where it was shown
 
 
-class TokenFacts(_GraphModel):
+class TokenFacts(GraphModel):
     """`GET /debug_token`."""
 
     app_id: str | None = None

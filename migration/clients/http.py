@@ -6,7 +6,7 @@ Every call of ours to a far side goes through `HttpClient.send`. It follows no r
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
@@ -109,6 +109,7 @@ class Answer:
     unreadable: str | None = None
     is_cut: bool = False
     is_page: bool = False
+    content: bytes = field(default=b"", repr=False)  # of a body that is no JSON: a picture
 
     @classmethod
     def of(cls, status_code: int, headers: httpx.Headers, content: bytes) -> Self:
@@ -116,7 +117,7 @@ class Answer:
         if value is UNREADABLE:
             said = content.strip()
             unreadable = "the body is no JSON that we read" if said else None
-            return cls(status_code, headers, unreadable=unreadable, is_page=said.startswith(b"<"))
+            return cls(status_code, headers, unreadable=unreadable, is_page=said.startswith(b"<"), content=content)
         return cls(status_code, headers, OutsideBody(value))
 
     def read(self, scrubber: Scrubber, fields: Fields = NO_FIELDS) -> Any:
@@ -192,6 +193,12 @@ class HttpClient:
         left = by - self.clock.boot_time()
         connect = min(CONNECT_S, left)
         return httpx.Timeout(left, connect=connect, pool=connect).as_dict()
+
+    def open_ahead(self, url: str) -> None:
+        """Open the connection of the next request to this address in the background, where the transport can."""
+        opens = getattr(self._transport, "open_ahead", None)
+        if opens is not None:
+            opens(httpx.URL(url))
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -4,12 +4,14 @@ import logging
 import ssl
 from collections.abc import Callable
 from typing import TypeAlias
+from weakref import WeakSet
 
 import httpx
 
 from migration.clients.certificates import Trust, tls_context, unchecked_context
 from migration.clients.http import HttpClient
-from migration.clients.transports import DeadlineTransport, ReadOnlyTransport
+from migration.clients.opened_ahead import FreshTransport
+from migration.clients.transports import DeadlineTransport, PoolPerOrigin, ReadOnlyTransport
 from migration.clock import Clock
 from migration.runtime.log import guard_foreign_loggers
 
@@ -28,6 +30,8 @@ class HttpClients:
         self._checked: ssl.SSLContext | None = None
         self._unchecked: ssl.SSLContext | None = None
         self._trusting: dict[Trust, HttpClient] = {}
+        self._on_network = transport is None
+        self._fresh: WeakSet[HttpClient] = WeakSet()  # their callers close them
         if transport is None:
             self._checked, self._unchecked = ssl.create_default_context(), unchecked_context()
         # httpcore writes requests and headers to its log, and some of ours carry a token.
@@ -39,7 +43,9 @@ class HttpClients:
 
     def new_graph_client(self) -> HttpClient:
         """A client without open connections; the caller closes it."""
-        return self._client(self._checked)
+        client = self._client(self._checked, fresh=True)
+        self._fresh.add(client)
+        return client
 
     def onprem(self, *, verify_tls: bool, trust: Trust | None = None) -> HttpClient:
         """`trust` counts before `verify_tls`. Raises BadSetting where an authority's file cannot be used."""
@@ -55,8 +61,9 @@ class HttpClients:
             self._trusting[trust] = self._client(tls_context(trust))
         return self._trusting[trust]
 
-    def _client(self, tls: ssl.SSLContext | None) -> HttpClient:
-        transport: httpx.AsyncBaseTransport = DeadlineTransport(self._make_transport(tls), self._clock.boot_time)
+    def _client(self, tls: ssl.SSLContext | None, *, fresh: bool = False) -> HttpClient:
+        made = FreshTransport(tls) if fresh and self._on_network and tls is not None else self._make_transport(tls)
+        transport: httpx.AsyncBaseTransport = DeadlineTransport(made, self._clock.boot_time)
         if self._dry_run:
             transport = ReadOnlyTransport(transport)
         return HttpClient(transport, self._clock)
@@ -64,8 +71,8 @@ class HttpClients:
     @staticmethod
     def _network_transport(tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
         assert tls is not None
-        return httpx.AsyncHTTPTransport(verify=tls, limits=LIMITS)
+        return PoolPerOrigin(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=LIMITS))
 
     async def aclose(self) -> None:
-        for client in (self.graph, self._self_signed, *self._trusting.values()):
+        for client in (self.graph, self._self_signed, *self._trusting.values(), *self._fresh):
             await client.aclose()

@@ -9,14 +9,27 @@ from pydantic import SecretStr
 
 from migration.clients.bodies import MOST_BACKUP_BYTES
 from migration.clients.carried_profile import carried_profile
+from migration.clients.client_record import ClientRecord, settings_of
 from migration.clients.graph_models import Profile
 from migration.clients.http import BACKUP_S, READ_S, READING_S, WRITE_S, HttpClient
 from migration.clients.json_values import inside
 from migration.clients.onprem_http import OnPremHttp
 from migration.clients.onprem_login import LoginSession, OnPremLogin
-from migration.clients.onprem_parsing import Expiry, callback_queue_size, expiry, gateway_connected
+from migration.clients.onprem_parsing import (
+    CallbackQueue,
+    Expiry,
+    callback_queue,
+    expiry,
+    gateway_connected,
+    sending_time,
+)
 from migration.clients.onprem_reading import OnPremReading, Reading, connection_refused
-from migration.errors import MigrationError, Transient
+from migration.clients.profile_picture import MOST_PICTURE_BYTES, Picture, picture_of
+from migration.errors import MigrationError, Rejected, Transient
+from migration.runtime.concurrency import both_of
+
+# "Not found": https://developers.facebook.com/docs/whatsapp/api/errors
+NO_PICTURE = (1006, 404)
 
 
 class OnPremApi:
@@ -84,9 +97,41 @@ class OnPremApi:
         about = await self._http.get("/v1/settings/profile/about", by=by)
         return carried_profile(business, about)
 
-    async def callback_queue(self) -> int | None:
-        """How many callbacks wait for delivery, over all nodes; None where the figure cannot be read."""
-        return callback_queue_size(await self._http.get("/v1/stats/app", by=self._http.within(READ_S)))
+    async def record(self) -> ClientRecord:
+        """Its picture and its settings. Raises nothing: what cannot be read is named, with the reason."""
+        by = self._http.within(READ_S)
+        picture, settings = await both_of(self._picture(by), self._settings(by))
+        unread = {"picture": picture} if isinstance(picture, str) else {}
+        if isinstance(settings, str):
+            unread["settings"] = settings
+        webhook, kept = settings_of(settings) if not isinstance(settings, str) else (None, {})
+        return ClientRecord(picture if isinstance(picture, Picture) else None, webhook, kept, unread)
+
+    async def _picture(self, by: float) -> Picture | str | None:
+        """Or why it cannot be read. https://developers.facebook.com/docs/whatsapp/on-premises/reference/settings"""
+        try:
+            content = await self._http.get_bytes("/v1/settings/profile/photo", by=by, most=MOST_PICTURE_BYTES)
+        except Rejected as exc:
+            return None if exc.error_code in NO_PICTURE or exc.details == "HTTP 404" else str(exc)
+        except MigrationError as exc:
+            return str(exc)
+        return (picture_of(content) or "it is neither JPEG nor PNG") if content else None
+
+    async def _settings(self, by: float) -> Any:
+        """Or, as a text, why they cannot be read."""
+        try:
+            body = await self._http.get("/v1/settings/application", by=by)
+        except MigrationError as exc:
+            return str(exc)
+        return inside(body, "settings", "application")
+
+    async def callback_queue(self) -> CallbackQueue:
+        """How many callbacks wait for delivery, and how many were sent."""
+        return callback_queue(await self._http.get("/v1/stats/app", by=self._http.within(READ_S)))
+
+    async def message_calls(self) -> float | None:
+        """A figure that grows with every call of a program that sends; None where the client does not tell."""
+        return sending_time(await self._http.get_any("/metrics", by=self._http.within(READ_S)))
 
     async def backup(self, password: SecretStr) -> SecretStr:
         """The settings backup, bound to `password`. Changes nothing at the instance, so it needs no `send_by`.

@@ -1,5 +1,7 @@
 """HTTP to one On-Premises instance: calls that carry the login's token."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from migration.clients.onprem_login import OnPremLogin
 from migration.clients.onprem_parsing import envelope_error
 from migration.errors import OutcomeUnknown, Transient
 from migration.scrubbing.texts import Fields, Scrubber, numbers_of, secrets_of
+from state.enums import Party
 
 # Read as they are: a backup, what a customer wrote about themself, and times.
 FIELDS = Fields(
@@ -54,8 +57,28 @@ class OnPremHttp:
 
     async def get(self, path: str, *, by: float) -> dict[str, Any]:
         """`by`: the deadline of everything that the call does."""
-        response = await self._call(_Call("GET", path, None, None, by, MOST_BYTES))
+        with _of_partner():
+            response = await self._call(_Call("GET", path, None, None, by, MOST_BYTES))
         return response.body
+
+    async def get_any(self, path: str, *, by: float) -> dict[str, Any] | bytes:
+        """As `get`; a body that is neither JSON nor a page comes as it is."""
+        call = _Call("GET", path, None, None, by, MOST_BYTES)
+        with _of_partner():
+            answer = await self._answer(call)
+            if answer.content and answer.is_success and not answer.is_page:
+                return answer.content
+            return self._accepted(call, answer).body
+
+    async def get_bytes(self, path: str, *, by: float, most: int) -> bytes:
+        """A body that is no JSON, such as a picture; empty where there is none. Raises as `get` does."""
+        call = _Call("GET", path, None, None, by, most)
+        with _of_partner():
+            answer = await self._answer(call)
+            if answer.content and answer.is_success and not answer.is_page:
+                return answer.content
+            self._accepted(call, answer)
+        return b""
 
     async def post(
         self, path: str, body: dict[str, Any], *, send_by: float | None, by: float, most: int = MOST_BYTES
@@ -64,15 +87,19 @@ class OnPremHttp:
 
         `by`: the deadline of everything that the call does; `most`: bytes of the response's body.
         """
-        return await self._call(_Call("POST", path, body, send_by, by, most))
+        with _of_partner():
+            return await self._call(_Call("POST", path, body, send_by, by, most))
 
     async def _call(self, call: _Call) -> AcceptedResponse:
         """Repeats the call once with a new token after a 401: a call that gets a 401 has had no effect."""
+        return self._accepted(call, await self._answer(call))
+
+    async def _answer(self, call: _Call) -> Answer:
         token = await self._login.token(call.by)
         response = await self._send(call, token)
         if response.status_code == 401:
             response = await self._send(call, await self._login.renew(token, call.by))
-        return self._accepted(call, response)
+        return response
 
     def _scrubber(self, call: _Call) -> Scrubber:
         sent = call.body or {}
@@ -104,3 +131,13 @@ class OnPremHttp:
 
     def _name_of(self, call: _Call) -> str:
         return f"{self._instance}: {call.method} {call.path}"
+
+
+@contextmanager
+def _of_partner() -> Iterator[None]:
+    """The client is the partner's own: nothing that Meta does brings it back."""
+    try:
+        yield
+    except Transient as exc:
+        exc.whose_move = Party.OPERATOR
+        raise

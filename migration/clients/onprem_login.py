@@ -79,17 +79,20 @@ class OnPremLogin:
 
     def secrets(self) -> list[SecretStr | str | None]:
         """What no answer of this instance may show."""
-        return [self._username, self._password, self._session.token]
+        return [self._username, self._password, self._session.token, self._basic()]
+
+    def _basic(self) -> str:
+        """https://www.rfc-editor.org/rfc/rfc7617"""
+        return b64encode(f"{self._username}:{self._password.get_secret_value()}".encode()).decode()
 
     async def _request_token(self, by: float) -> SecretStr:
-        credentials = f"{self._username}:{self._password.get_secret_value()}".encode()
         answer = await self._client.send(
             "POST",
             self._url,
             call=self._call,
             by=min(by, self._client.within(READING_S)),
             write=False,
-            headers={"Authorization": f"Basic {b64encode(credentials).decode()}"},
+            headers={"Authorization": f"Basic {self._basic()}"},
         )
         body = answer.read(Scrubber(self.secrets()), FIELDS)
         error = envelope_error(self._call, answer, body, self._client.clock.now(), write=False)

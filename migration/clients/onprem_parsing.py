@@ -1,11 +1,13 @@
 """Reads the bodies of the On-Premises API: errors, health over all topologies, queues, expiry."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite, nan
 from typing import Any
 
-from migration.clients.figures import count, moment, retry_after, text, whole
+from migration.clients.figures import count, moment, number, retry_after, text, whole
 from migration.clients.http import Answer
 from migration.clients.json_values import inside
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
@@ -72,7 +74,7 @@ def gateway_connected(health: Mapping[str, Any]) -> tuple[bool | None, str]:
     `connecting` proves nothing: a client whose number was registered elsewhere reports it too while it retries.
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
     """
-    statuses = [text(status) or "unreadable" for status in _gateway_statuses(health.get("health"))]
+    statuses = [(text(status) or "unreadable").strip().lower() for status in _gateway_statuses(health.get("health"))]
     detail = ", ".join(statuses[:MOST_NODES]) or "no gateway status"
     if any(status in CONNECTED for status in statuses):
         return True, detail
@@ -109,13 +111,83 @@ def expiry(body: Mapping[str, Any]) -> Expiry:
     return Expiry(min((time for time in times if time is not None), default=None), None not in times)
 
 
-def callback_queue_size(body: Mapping[str, Any]) -> int | None:
-    """From `/v1/stats/app`: the gauge `callback_queue_size`, summed over all nodes; None where it cannot be read.
+@dataclass(frozen=True, slots=True)
+class CallbackQueue:
+    """`queued`: callbacks that wait, over all nodes; None where one of them cannot be read.
+
+    `posted`: callbacks that were sent since the client started, whatever was answered; None where it is not counted.
+    """
+
+    queued: int | None
+    posted: int | None = None
+    nodes: int = 1
+
+
+def callback_queue(body: Mapping[str, Any]) -> CallbackQueue:
+    """From `/v1/stats/app`: the gauge `callback_queue_size` and the counter `callback_requests`.
 
     A gauge that is missing says nothing about the queue. https://developers.facebook.com/docs/whatsapp/api/stats/
     """
-    rows = inside(body, "stats", "app", "callback_queue_size", "data")
-    if not isinstance(rows, list) or not rows:
+    queued, nodes = _sum(body, "callback_queue_size")
+    posted, _ = _sum(body, "callback_requests")
+    return CallbackQueue(queued, posted, nodes)
+
+
+# What a customer's programs call to send; `POST_v1_messages` is one, as the documentation has them.
+SENDING = ("POST_v1_messages", "PUT_v1_messages", "POST_v1_contacts", "POST_v1_media")
+
+
+def sending_time(body: Mapping[str, Any] | bytes) -> float | None:
+    """From `/metrics`: milliseconds that calls to send have taken, over all nodes; they grow with each call.
+
+    JSON, or the text that Prometheus reads; None where the client does not tell.
+    https://developers.facebook.com/docs/whatsapp/on-premises/reference/metrics
+    """
+    if isinstance(body, bytes):
+        return _sending_time_in_text(body.decode("utf-8", "replace"))
+    rows = inside(body, "metrics", "api_requests_duration_ms_sum", "data")
+    if not isinstance(rows, list):
+        rows = inside(body, "api_requests_duration_ms_sum", "data")
+    if not isinstance(rows, list):
         return None
-    sizes = [count(inside(row, "value")) for row in rows]
-    return None if None in sizes else sum(size for size in sizes if size is not None)
+    total = 0.0
+    for row in rows:
+        value, method = inside(row, "value"), inside(row, "labels", "method")
+        if isinstance(method, str) and method.startswith(SENDING):
+            milliseconds = number(value)
+            if milliseconds is None:
+                return None
+            total += milliseconds
+    return total
+
+
+# https://prometheus.io/docs/instrumenting/exposition_formats/
+_SAMPLE = re.compile(r"api_requests_duration_ms_sum\{([^}]{0,1000})\}[ \t]+([^\s]{1,40})", re.ASCII)
+_METHOD = re.compile(r'(?:^|,)\s*method="([^"]*)"')
+
+
+def _sending_time_in_text(text: str) -> float | None:
+    total, told = 0.0, False
+    for labels, value in _SAMPLE.findall(text):
+        told = True
+        method = _METHOD.search(labels)
+        if method is not None and method[1].startswith(SENDING):
+            total += _float(value)
+    return total if told and isfinite(total) else None
+
+
+def _float(text: str) -> float:
+    """A text that is no number counts as NaN, and makes the sum NaN."""
+    try:
+        return float(text)
+    except ValueError:
+        return nan
+
+
+def _sum(body: Mapping[str, Any], metric: str) -> tuple[int | None, int]:
+    """Over all rows, which are nodes or kinds, and how many there are."""
+    rows = inside(body, "stats", "app", metric, "data")
+    if not isinstance(rows, list) or not rows:
+        return None, 0
+    values = [count(inside(row, "value")) for row in rows]
+    return (None if None in values else sum(value for value in values if value is not None)), len(rows)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from migration.clients.figures import number
 from migration.clients.json_values import objects, parse_json
 from migration.errors import CallsSpent, Throttled
-from state.ledger.call_budgets import BudgetKey, CallBlock, closed_reason
+from state.ledger.call_budgets import EVERY_WABA, BudgetKey, CallBlock, closed_reason
 from state.ledger.call_window import ACTIVE
 
 # How long a worker may go on with the calls that it took; what is left of them then is given back.
@@ -22,6 +22,8 @@ BLOCK_LASTS_S = 60.0
 # The part of a limit (a tenth) by which the use of others has to change for the other workers to be told at once.
 TOLD_AT_ONCE = 10
 _PERCENT = ("call_count", "total_cputime", "total_time")
+# Of a limit: whatever lies outside is a mistake of the far side. Meta shows more than 100 where calls are refused.
+MOST_PERCENT = 1_000
 # Not among the management calls that Meta counts for a WABA.
 _NOT_COUNTED = ("/settings", "/whatsapp_business_profile")
 _OF_WABA = ("/phone_numbers", "/subscribed_apps")
@@ -116,8 +118,7 @@ class RateBudget:
         if block.closed:
             account.closed_at, account.closed_until = account.taken_at + wait.total_seconds(), block.free_at
             raise CallsSpent(closed_reason(key, block.free_at), wait)
-        whose = f"WABA {key.waba_id}" if key.waba_id else f"app {key.app_id}"
-        left = f"{whose} has {block.left} of {block.limit} calls left this hour"
+        left = f"{key.whose} has {block.left} of {block.limit} calls left this hour"
         raise CallsSpent(f"{left}, kept for numbers that cross; more at {block.free_at:%H:%M} UTC", wait)
 
     async def observe(self, key: BudgetKey, headers: Mapping[str, str]) -> None:
@@ -130,7 +131,7 @@ class RateBudget:
             return
         block = account.block
         shown = percent * block.limit // 100
-        others = max(shown - (block.ours - account.unused), 0)
+        others = min(max(shown - (block.ours - account.unused), 0), block.limit)
         account.used_by_others, account.seen_at = others, self._boot_time()
         if abs(others - account.others_told) * TOLD_AT_ONCE >= block.limit:
             account.used_by_others, account.others_told = None, others
@@ -146,7 +147,9 @@ class RateBudget:
     async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> None:
         """A list of the WABA shows whether it is active: 5,000 calls an hour, else 200."""
         account = self._account(key)
-        if account.active is None or account.active != any_on_cloud:
+        if account.active is None and account.block is not None:
+            account.active = account.block.limit == ACTIVE  # as the store had it for the call that listed it
+        if account.active != any_on_cloud:
             account.active = await self._store.saw_numbers(key, any_on_cloud=any_on_cloud)
 
     def has_plenty(self, key: BudgetKey) -> bool:
@@ -176,11 +179,17 @@ class GraphCalls:
         self._waba_id = waba_id
         self._urgent = urgent
 
+    @property
+    def waba_id(self) -> str | None:
+        """Of the number that the calls are about, where it is known."""
+        return self._waba_id
+
     async def before(self, path: str) -> None:
         """Raises CallsSpent where this reading must not be made now."""
         key = self._key(path)
         if key is not None:
-            self._budget.check_open(BudgetKey(self._app_id))  # what closes the app closes all of its WABAs
+            if key.waba_id:
+                self._budget.check_open(BudgetKey(self._app_id, EVERY_WABA))
             await self._budget.take(key, urgent=self._urgent)
 
     async def after(self, path: str, headers: Mapping[str, str], error: Exception | None) -> None:
@@ -189,10 +198,15 @@ class GraphCalls:
         if key is None:
             return
         if isinstance(error, Throttled):
-            of_app = (usage_percent(headers, of_app=True) or 0) >= 100 and not (usage_percent(headers) or 0) >= 100
-            await self._budget.close(BudgetKey(self._app_id) if of_app else key, error)
+            every = key.waba_id and _refuses_every_waba(headers, error)
+            await self._budget.close(BudgetKey(self._app_id, EVERY_WABA) if every else key, error)
         else:  # a throttled answer shows 100 percent, and names the time when that is over
             await self._budget.observe(key, headers)
+
+    async def after_write(self, path: str, headers: Mapping[str, str], error: Throttled) -> None:
+        """A write was refused for a limit of reads and writes; one of messages alone closes nothing."""
+        if error.limit is not None:
+            await self.after(path, headers, error)
 
     async def saw_numbers(self, waba_id: str, *, any_on_cloud: bool) -> None:
         """All numbers of a WABA were listed."""
@@ -202,11 +216,18 @@ class GraphCalls:
         """The budget that a reading counts for; None where Meta counts it for no WABA."""
         if path.endswith(_OF_WABA):
             return BudgetKey(self._app_id, path.split("/")[1])
-        if path == "/debug_token":
+        if path == "/debug_token" or path.endswith("/uploads"):
             return BudgetKey(self._app_id)
         if path.endswith(_NOT_COUNTED) or self._waba_id is None:
             return None
         return BudgetKey(self._app_id, self._waba_id)
+
+
+def _refuses_every_waba(headers: Mapping[str, str], error: Throttled) -> bool:
+    """Of a call on a WABA. Its own limit counts first: which code it is refused with is not documented."""
+    if error.limit == "waba" or (usage_percent(headers) or 0) >= 100:
+        return False
+    return error.limit == "app" or (usage_percent(headers, of_app=True) or 0) >= 100
 
 
 def usage_percent(headers: Mapping[str, str], *, of_app: bool = False) -> int | None:
@@ -220,7 +241,7 @@ def usage_percent(headers: Mapping[str, str], *, of_app: bool = False) -> int | 
     named = objects(rows)
     whatsapp = [row for row in named if "whatsapp" in str(row.get("type", "")).lower()]
     percents = [number(row.get(name)) for row in whatsapp or named for name in _PERCENT]
-    return max((int(percent) for percent in percents if percent is not None), default=None)
+    return max((int(one) for one in percents if one is not None and 0 <= one <= MOST_PERCENT), default=None)
 
 
 def _values(header: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from migration.clients.graph import GraphApi
+from migration.clients.graph_details import NumberDetails
 from migration.clients.graph_models import CloudNumber, SubscribedApp, TokenFacts
 from migration.errors import MigrationError, Rejected
 
@@ -23,6 +24,7 @@ PREFLIGHT_AGE = timedelta(minutes=5)  # checks change nothing, and each step rea
 BEFORE_CROSSING_AGE = timedelta(seconds=60)
 CODE_AGE = timedelta(seconds=10)  # whether the number is verified already, before its phone rings
 SUBSCRIBED_AGE = timedelta(minutes=15)
+TEMPLATES_AGE = timedelta(minutes=15)
 # That our app is not subscribed is followed by a call that would remove an override set meanwhile.
 NOT_SUBSCRIBED_AGE = timedelta(seconds=2)
 
@@ -135,6 +137,19 @@ class WabaReadings:
         if first != phone_number_id and (listed := await self._listed(phone_number_id, max_age)) is not None:
             return listed
         return await self._shared.read(key, max_age, lambda: self._graph.number(phone_number_id))
+
+    async def details(self, phone_number_id: str) -> NumberDetails | None:
+        """Standing, limits and route before the move, from one list of the WABA; None where it is not in it."""
+        listed = await self._shared.read(self._key("details"), BEFORE_CROSSING_AGE, self._details)
+        return listed.get(phone_number_id)
+
+    async def approved_templates(self) -> int | None:
+        """How many approved templates the WABA has."""
+        waba, read = self._waba_id, self._graph.approved_templates
+        return await self._shared.read(self._key("templates"), TEMPLATES_AGE, lambda: read(waba))
+
+    async def _details(self) -> dict[str, NumberDetails]:
+        return {row.id: row for row in await self._graph.details_of_all(self._waba_id)}
 
     def forget(self, phone_number_id: str) -> None:
         """A call may have changed this number: what was read of it before is not used again."""

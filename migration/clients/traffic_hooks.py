@@ -9,29 +9,32 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
 from migration.clients.addresses import BadAddress, parse_address
-from migration.clients.figures import retry_after, text
+from migration.clients.figures import count, moment, retry_after, text
 from migration.clients.http import READ_S, WRITE_S, Answer, HttpClient
 from migration.clients.json_values import inside
 from migration.errors import Rejected, Throttled, Transient
 from migration.scrubbing.texts import Fields, SafeText, Scrubber, as_safe, ids_of, numbers_of
 
-FIELDS = Fields(whole=frozenset(("ask",)))
+FIELDS = Fields(whole=frozenset(("ask", "until")))
 SIGNATURE, TIMESTAMP, KEY = "X-Cutover-Signature-256", "X-Cutover-Timestamp", "Idempotency-Key"
 DONE = {"state": "done"}  # the whole body; whatever else a proxy, a login page or another program answers is not it
 MOST_ASK_URL = 2_000  # characters
 NOT_OURS = "the ask URL is no address with the scheme, host and port of the hook"
 LONGEST_HOOK_PAUSE = timedelta(minutes=1)
+LONGEST_VETO = timedelta(hours=24)  # a person looks at one that is to last longer, or that says no end
 
 
 @dataclass(frozen=True, slots=True)
 class HookDone:
-    """The hook has done it; the senders have nothing in flight any more."""
+    """The hook has done it; the senders have nothing in flight any more, or as much as it says."""
+
+    in_flight: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,16 @@ class HookDraining:
     """The hook has accepted it, and the senders still have messages in flight; ask again at `ask_url`."""
 
     ask_url: str
+    in_flight: int | None = None
+    until: datetime | None = None  # when it expects to have finished
 
 
 @dataclass(frozen=True, slots=True)
 class HookVetoed:
-    """The hook forbids it; allowed before the point of no return only."""
+    """The hook forbids it, until a time or until somebody has talked; before the point of no return only."""
 
     reason: SafeText
+    until: datetime | None = None
 
 
 HookAnswer = HookDone | HookDraining | HookVetoed
@@ -78,7 +84,7 @@ class TrafficHooks:
         scrubber = Scrubber([self._secret, headers[SIGNATURE]], numbers=numbers_of(body), ids=ids)
         return self._meaning(answer, scrubber)
 
-    async def ask(self, ask_url: str, key: str) -> HookAnswer:
+    async def ask(self, ask_url: str, key: str, _body: Mapping[str, Any]) -> HookAnswer:
         """Ask whether the senders still drain, at the URL that the hook gave for `key`. Raises as `announce` does."""
         address = self._on_own_origin(ask_url)
         if address is None:
@@ -120,14 +126,22 @@ class TrafficHooks:
         if status == 202 and ask_again:
             if self._on_own_origin(ask_again) is None:
                 raise _refused(status, NOT_OURS)
-            return HookDraining(ask_again)
+            return HookDraining(ask_again, count(inside(body, "in_flight")), moment(inside(body, "until")))
         if status == 409:
-            return HookVetoed(as_safe(text(inside(body, "reason")) or "no reason given"))
+            reason = as_safe(text(inside(body, "reason")) or "no reason given")
+            return HookVetoed(reason, self._veto_ends(inside(body, "until"), answer))
         if status >= 500 or status == 429:
             raise self._later(answer)
         if status in (401, 403):
             raise _refused(status, "the hook does not accept the signature")
         raise _refused(status, f"the hook answered HTTP {status}")
+
+    def _veto_ends(self, until: Any, answer: Answer) -> datetime | None:
+        """By `until` of the body or the header Retry-After; None for no end, or one that is too far away."""
+        now = self._client.clock.now()
+        wait = retry_after(answer.headers, now)
+        ends = moment(until) or (now + wait if wait is not None else None)
+        return ends if ends is not None and ends - now <= LONGEST_VETO else None
 
     def _later(self, answer: Answer) -> Transient:
         """A hook may ask for a pause, but no longer one than we make ourselves: numbers may be dark meanwhile."""
@@ -138,9 +152,11 @@ class TrafficHooks:
 
 def _done(body: Any) -> HookDone:
     """Raises Transient for every other body: a proxy, a login page and a wrong program answer 200 too."""
-    if body != DONE:
+    more = {name: value for name, value in body.items() if name != "in_flight"} if isinstance(body, dict) else None
+    in_flight = count(inside(body, "in_flight"))
+    if more != DONE or (body != DONE and in_flight is None):
         raise Transient('traffic hook: HTTP 200 without {"state": "done"}, which says nothing', True)
-    return HookDone()
+    return HookDone(in_flight)
 
 
 def _refused(status: int | None, details: str) -> Rejected:

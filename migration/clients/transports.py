@@ -1,6 +1,8 @@
-"""What stands before the network: the latest moment of sending, and the dry run."""
+"""What stands before the network: the latest moment of sending, the dry run, and a pool of connections a far side."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -24,6 +26,12 @@ class DeadlineTransport(httpx.AsyncBaseTransport):
         self._check_deadline(request)
         request.extensions = {**request.extensions, "trace": self._trace(request)}
         return await self._inner.handle_async_request(request)
+
+    def open_ahead(self, url: httpx.URL) -> None:
+        """Open the connection of the next request, where the transport can."""
+        opens = getattr(self._inner, "open_ahead", None)
+        if opens is not None:
+            opens(url)
 
     def _trace(self, request: httpx.Request) -> Callable[[str, Any], Any]:
         """https://www.encode.io/httpcore/extensions/#trace"""
@@ -72,3 +80,74 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+# Far sides whose connections stay open between two calls: each On-Premises client is one of its own.
+MOST_IDLE_POOLS = 100
+
+
+@dataclass(slots=True)
+class _Pool:
+    transport: httpx.AsyncBaseTransport
+    in_use: int = 0  # requests whose response is not closed yet
+
+
+class PoolPerOrigin(httpx.AsyncBaseTransport):
+    """A pool of connections for each far side, made when it is first called.
+
+    httpcore asks every open connection of a pool for its state at each request. In one pool for a whole fleet a call to
+    one client would cost more with every other client that is connected.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], most_idle: int = MOST_IDLE_POOLS) -> None:
+        self._make = make
+        self._most_idle = most_idle
+        self._pools: dict[tuple[str, bytes, int | None], _Pool] = {}  # the one that was used last is the last
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        origin = (request.url.scheme, request.url.raw_host, request.url.port)
+        pool = self._pools.pop(origin, None) or _Pool(self._make())
+        self._pools[origin] = pool
+        pool.in_use += 1
+        try:
+            await self._close_idle()
+            response = await pool.transport.handle_async_request(request)
+        except BaseException:
+            pool.in_use -= 1
+            raise
+        response.stream = _Counted(response.stream, pool)
+        return response
+
+    async def _close_idle(self) -> None:
+        """Those that were not used for the longest time, where there are too many."""
+        too_many = len(self._pools) - self._most_idle
+        if too_many <= 0:
+            return
+        idle = [origin for origin, pool in self._pools.items() if not pool.in_use]
+        for pool in [self._pools.pop(origin) for origin in idle[:too_many]]:
+            with suppress(Exception):  # the request that made room is not concerned
+                await pool.transport.aclose()
+
+    async def aclose(self) -> None:
+        while self._pools:
+            await self._pools.popitem()[1].transport.aclose()
+
+
+class _Counted(httpx.AsyncByteStream):
+    """The body of a response; its pool is in use until it is closed."""
+
+    def __init__(self, stream: Any, pool: _Pool) -> None:
+        self._stream = stream
+        self._pool: _Pool | None = pool
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            if self._pool is not None:
+                self._pool.in_use -= 1
+                self._pool = None

@@ -12,9 +12,12 @@ from migration.demo.prefect_api import PrefectApi
 from migration.demo.report import DemoResult, Numbers
 from migration.demo.sandbox_control import SandboxControl
 from migration.demo.servers import DemoServers
+from migration.demo.webhook_address import name_callback
 from migration.runtime.process_tree import ChildProcess
+from migration.waves.proofs import apply_webhooks
 from migration.waves.schedule import part_count
 from state.enums import Status
+from state.proof import is_moved, receives, sends
 from state.rows import Position
 
 # Seconds for the whole move. After the kill, the leases of the dead worker expire first: up to 65 s for `register`.
@@ -24,6 +27,7 @@ POLL_S = 0.4
 POLL_BEFORE_KILL_S = 0.05
 # The demo waits for a number that becomes due within this time, instead of leaving it to a person.
 SOON = timedelta(minutes=3)
+PROVED_WITHIN_S = 15  # after the last number has moved
 CODE_REFUSED = "runbooks/code-refused.md"
 # How many numbers have to be on Cloud before the worker is killed: one of so many of the fleet, and no more than three.
 MOVED_BEFORE_KILL = 3
@@ -37,11 +41,15 @@ RUN_WAVE = "run-wave/run-wave"
 
 @dataclass
 class DemoRun:
-    """`print_event` shows a line of progress. `numbers`: the size of the fleet; None: the mixed fleet of 24 numbers."""
+    """`print_event` shows a line of progress. `numbers`: the size of the fleet; None: the mixed fleet of 24 numbers.
+
+    `show_pages`: is given the address of the pages on which the fleet can be watched.
+    """
 
     servers: DemoServers
     print_event: Callable[[str], None]
     numbers: int | None = None
+    show_pages: Callable[[str], None] = lambda _address: None
     killed: int = 0
     before: Numbers = ()
     wave_runs: list[str] = field(default_factory=list)  # ids of the wave's runs in Prefect
@@ -57,6 +65,7 @@ class DemoRun:
             open_app(self.servers.settings) as app,
         ):
             await self._move(app, sandbox, prefect)
+            await self._prove(app, sandbox)
             return await self._result(app, sandbox)
 
     # -- before
@@ -69,6 +78,11 @@ class DemoRun:
         self.print_event(f"sandbox   {self.servers.graph_url}: {len(self.before)} numbers")
         await asyncio.gather(self.servers.start_prefect(), self._import_fleet())
         self.print_event(f"prefect   {self.servers.prefect_url}")
+        pages, webhooks = await self.servers.start_pages()
+        self.print_event(f"pages     {pages}")
+        await name_callback(self.servers.manifest, webhooks)
+        self.print_event(f"webhooks  the partner has named {webhooks} as its app's callback")
+        self.show_pages(pages)
         self.worker, _ = await asyncio.gather(self.servers.start_worker("worker-1"), self.servers.cutover("deploy"))
         self.print_event("prefect   deployments are registered, worker-1 is online")
 
@@ -76,6 +90,7 @@ class DemoRun:
         inventory = write_home(self.servers.home, self.servers.manifest)
         await self.servers.cutover("init")
         await self.servers.cutover("import", str(inventory))
+        await self.servers.cutover("plan", WAVE, "--codes", "at-once")  # the demo plays a person at every phone
         self.print_event("import    both sides of every number were read, a way was chosen for each")
 
     # -- the move
@@ -162,6 +177,20 @@ class DemoRun:
         return all([await prefect.has_ended(run_id) for run_id in run_ids])
 
     # -- after
+
+    async def _prove(self, app: App, sandbox: SandboxControl) -> None:
+        """A consumer writes to each moved number; what webhooks say of that, and of our messages, is waited for."""
+        moved = [position for position in await app.queries.positions.board() if is_moved(position)]
+        for position in moved:
+            await sandbox.write_to(position.e164)
+        for _ in range(round(PROVED_WITHIN_S / POLL_S)):
+            await apply_webhooks(app)
+            board = await app.queries.positions.board()
+            proved = sum(sends(position) and receives(position) for position in board)
+            if proved == len(moved):
+                break
+            await asyncio.sleep(POLL_S)
+        self.print_event(f"proof     {proved} of {len(moved)} moved numbers have sent and received a message")
 
     async def _result(self, app: App, sandbox: SandboxControl) -> DemoResult:
         return DemoResult(

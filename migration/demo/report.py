@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 from typing import Any
 
+from migration.operations.proof_wording import proof_text, why_not_proved
 from migration.operations.service_wording import outage_text, shown_side
 from migration.operations.wording import next_command, number_label
+from migration.operations.written_report import nearest_rank
 from state.enums import Status
+from state.proof import Proof, is_moved, not_proved, proof_of, receives, sends
 from state.rows import Position
 
 Numbers = Sequence[Mapping[str, Any]]  # numbers as the sandbox shows them
@@ -40,6 +42,8 @@ def summary(result: DemoResult) -> dict[str, Any]:
         "killed": result.killed,
         "wrong_pins": sum(number["wrong_pins"] for number in result.after),
         "sends_to_dead_side": sum(number["sends_to_dead_side"] for number in result.after),
+        "moved": sum(1 for position in result.board if is_moved(position)),
+        "in_service": sum(1 for position in result.board if proof_of(position) is Proof.IN_SERVICE),
     }
 
 
@@ -55,7 +59,7 @@ def caused_outages(result: DemoResult) -> list[float]:
 
 def percentile(values: Sequence[float], share: float) -> float | None:
     """By nearest rank, so that the value has really occurred. `values` are sorted; None if there are none."""
-    return round(values[max(ceil(share * len(values)), 1) - 1], 2) if values else None
+    return round(nearest_rank(values, share), 2) if values else None
 
 
 def problems(result: DemoResult) -> list[str]:
@@ -71,12 +75,15 @@ def problems(result: DemoResult) -> list[str]:
     ]
     if live:
         wrong.append(f"not at their end: {', '.join(live)}")
+    silent = [position.ref for position in not_proved(result.board) if not (sends(position) and receives(position))]
+    if silent:
+        wrong.append(f"moved, and no message has gone each way: {', '.join(silent)}")
     if not result.killed:
         wrong.append("no worker was killed in the middle")
     return wrong
 
 
-COLUMNS = ("number", "itinerary", "side", "outage", "next command", "why")
+COLUMNS = ("number", "itinerary", "side", "service", "outage", "next command", "why")
 
 
 def table_rows(result: DemoResult) -> list[tuple[str, ...]]:
@@ -86,14 +93,15 @@ def table_rows(result: DemoResult) -> list[tuple[str, ...]]:
             number_label(position),
             position.itinerary,
             shown_side(position).value,
+            proof_text(position),
             outage_text(position, result.now),
             next_command(position, result.now),
-            (position.reason or "") if position.ended_at is None else "",
+            (why_not_proved(position) or "") if position.ended_at is not None else position.reason or "",
         )
         for position in result.board
     ]
     others = [
-        (str(row["ref"]), "-", "cloud", "-", "-", str(row["disposition_reason"] or ""))
+        (str(row["ref"]), "-", "cloud", "-", "-", "-", str(row["disposition_reason"] or ""))
         for row in result.without_migration
     ]
     return sorted(moved + others)

@@ -34,6 +34,11 @@ class SandboxControl:
         """Every call after call number `since`, in order."""
         return list((await self._get("calls", since=str(since)))["calls"])
 
+    async def write_to(self, e164: str) -> None:
+        """A consumer writes to the number."""
+        response = await self._http.post("/_sandbox/inbound", json={"e164": e164, "text": "Hello"})
+        response.raise_for_status()
+
     async def code(self, e164: str) -> str | None:
         """The newest code that has arrived on the number's phone."""
         codes = (await self._get("sms", e164=e164))["codes"]

@@ -144,6 +144,23 @@ class DemoServers:
 
         await self.wait_until(child, "sandbox", is_ready)
 
+    async def start_pages(self) -> tuple[str, str]:
+        """Start `cutover serve`, which moves nothing here. Raises DidNotStart.
+
+        Gives the address that signs in, and the one that takes the profile's webhooks.
+        """
+        child = self.start_process("serve", "migration.cli", "serve", "--port", "0", "--no-moves")
+        ready: dict[str, Any] = {}
+
+        async def is_ready() -> bool:
+            lines = self._log("serve").read_text().splitlines(keepends=True)
+            line = next((line for line in lines if line.startswith("{") and line.endswith("\n")), None)
+            ready.update(json.loads(line) if line is not None else {})
+            return bool(ready)
+
+        await self.wait_until(child, "serve", is_ready)
+        return ready["pages_url"], ready["webhook_urls"]["main"]
+
     async def start_prefect(self) -> None:
         """Raises DidNotStart."""
         child = self.start_process(

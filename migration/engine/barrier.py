@@ -27,6 +27,15 @@ def log_unexpected(ref: str, reason: str, exc: Exception) -> None:
     _LOG.error("%s: %s (%s)", ref, reason, place, extra={"number": ref, "frames": frames})
 
 
+def unexpected(ref: str, where: str, exc: Exception) -> str:
+    """The reason for the record of one number, logged; raises the error again where every other one would meet it."""
+    if concerns_every_number(exc):
+        raise exc
+    reason = reason_of(exc, where)
+    log_unexpected(ref, reason, exc)
+    return reason
+
+
 def log_unwritten(ref: str, step: str, exc: Exception) -> None:
     """A call was answered, and the database does not take the answer."""
     kind = type(exc).__name__

@@ -8,7 +8,7 @@ grow with every number and step that ends. So a worker on a busy machine admits 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from migration.runtime.stop_request import StopRequest
@@ -22,6 +22,13 @@ SETTLES_IN_S = 0.25
 # So many are let in at first, and always: where other programs keep the machine busy, fewer would help nobody.
 LEAST_CROSSING, LEAST_OTHERS = 4.0, 8.0
 SHRINKS_TO = 0.7
+# Seconds between two counts of what crosses at the hands of all workers.
+COUNT_EVERY_S = 1.0
+
+
+async def nothing_crosses() -> int:
+    """Of a worker that shares its database with nobody."""
+    return 0
 
 
 class _Limit:
@@ -45,13 +52,25 @@ class _Limit:
 
 
 class CrossingRoom:
-    """Of one process. `boot_time` in seconds."""
+    """Of one process. `boot_time` in seconds.
 
-    def __init__(self, boot_time: Callable[[], float], stop: StopRequest) -> None:
+    `crossing_now`: how many numbers all workers of the database have across. They share one room: what this worker
+    admits stands beside what the others have. Each may have one number across, whatever the others do.
+    """
+
+    def __init__(
+        self,
+        boot_time: Callable[[], float],
+        stop: StopRequest,
+        crossing_now: Callable[[], Awaitable[int]] = nothing_crosses,
+    ) -> None:
         self._boot_time = boot_time
         self._stop = stop
+        self._crossing_now = crossing_now
+        self._elsewhere, self._counted_at = 0, float("-inf")
         self._crossing, self._others = _Limit(LEAST_CROSSING), _Limit(LEAST_OTHERS)
         self._shrunk_at = float("-inf")
+        self._resting: set[int] = set()  # they have left their places for a while
 
     @property
     def crossing(self) -> int:
@@ -68,23 +87,55 @@ class CrossingRoom:
 
     def let_in(self, migration_id: int) -> None:
         """It crosses already, whatever the limit says."""
+        self._resting.discard(migration_id)
         self._crossing.taken.add(migration_id)
 
-    async def enter(self, migration_id: int) -> bool:
-        """Wait for room among those that cross; a request to stop ends the wait. Returns whether it had to wait."""
-        waited = await self._wait(self._crossing)
-        self._crossing.taken.add(migration_id)
+    async def enter(self, migration_id: int, *, first: bool = False) -> bool:
+        """Wait for room among those that cross; a request to stop ends the wait. Returns whether it had to wait.
+
+        `first`: before all others that wait, because its senders are paused.
+        """
+        waited = await self._wait(self._crossing, first=first)
+        await self._count_others()
+        while self._is_full_by_others() and not self._stop.requested:
+            waited = True
+            await unless_stopped(asyncio.sleep(COUNT_EVERY_S), self._stop)
+            await self._wait(self._crossing)
+            await self._count_others()
+        self.let_in(migration_id)
         return waited
+
+    async def _count_others(self) -> None:
+        across = len(self._crossing.taken)
+        if not across or self._boot_time() - self._counted_at < COUNT_EVERY_S:
+            return
+        self._counted_at = self._boot_time()
+        self._elsewhere = max(await self._crossing_now() - across - len(self._resting), 0)
+
+    def _is_full_by_others(self) -> bool:
+        across = len(self._crossing.taken)
+        return across > 0 and across + self._elsewhere >= int(self._crossing.most)
+
+    def rest(self, migration_id: int) -> None:
+        """It only lets time pass: its place is for another one meanwhile."""
+        if migration_id in self._crossing.taken:
+            self._crossing.taken.discard(migration_id)
+            self._resting.add(migration_id)
+            self._crossing.wake()
+
+    def is_resting(self, migration_id: int) -> bool:
+        return migration_id in self._resting
 
     def leave(self, migration_id: int) -> None:
         """The number's run has ended. There is more room where the loop had time for it."""
+        self._resting.discard(migration_id)
         if migration_id in self._crossing.taken:
             self._crossing.taken.discard(migration_id)
             self._grow(self._crossing)
 
     @asynccontextmanager
     async def other_step(self, migration_id: int) -> AsyncIterator[bool]:
-        """Around a step of a number that does not cross yet. Yields whether it had to wait."""
+        """Around steps of a number that does not cross yet. Yields whether it had to wait."""
         waited = await self._wait(self._others)
         self._others.taken.add(migration_id)
         try:
@@ -92,6 +143,11 @@ class CrossingRoom:
         finally:
             self._others.taken.discard(migration_id)
             self._grow(self._others)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Fewer numbers may take steps before their gate than do so now."""
+        return len(self._others.taken) > int(self._others.most)
 
     async def measure(self) -> None:
         """How long a ready task waits for the loop, measured by waiting once."""
@@ -112,12 +168,12 @@ class CrossingRoom:
             limit.most += 1
         limit.wake()
 
-    async def _wait(self, limit: _Limit) -> bool:
+    async def _wait(self, limit: _Limit, *, first: bool = False) -> bool:
         waited = False
         while not limit.has_room and not self._stop.requested:
             waited = True
             turn = asyncio.get_running_loop().create_future()
-            limit.waiting.append(turn)
+            (limit.waiting.appendleft if first else limit.waiting.append)(turn)
             try:
                 await unless_stopped(turn, self._stop)
             except BaseException:

@@ -3,11 +3,10 @@
 Reads from top to bottom. It decides with `failures`, writes with `recorder`, and is the only caller of both.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -22,14 +21,16 @@ from migration.engine.barrier import (
 from migration.engine.call_admission import CallAdmission
 from migration.engine.decisions import Closing, Decision, advance, pass_over, wait_for
 from migration.engine.failures import FailurePolicy
-from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
-from migration.engine.kept_numbers import KeptNumbers
+from migration.engine.itineraries import ITINERARIES, itinerary_named
+from migration.engine.kept_numbers import Continued, KeptNumbers
 from migration.engine.obstacles import Obstacles
 from migration.engine.outside_failures import counted_failure, too_often
+from migration.engine.places import UNLIMITED, Place, place_of, under_lease
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
+from migration.engine.reopening import bounded
 from migration.engine.settlement import NoEffect, Settlement
-from migration.engine.step_run import SEND_WITHIN, StepRun
+from migration.engine.step_run import READING, SEND_WITHIN, StepRun
 from migration.engine.transition_log import log_position, log_transition
 from migration.errors import BackupNotKept, CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Throttled, Transient
 from migration.runtime.stop_request import StopRequest
@@ -53,15 +54,10 @@ from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateErro
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused, Change
 from state.ledger.ledger import Ledger
+from state.ledger.moves import Move, as_one
 from state.queries.queries import Queries
 from state.rows import Lease, OpenAttempt, Position
 
-# Recovery itineraries bypass the wave's concurrency limit.
-UNLIMITED = frozenset(
-    {ItineraryName.ABORT.value, ItineraryName.BACK_TO_ONPREM.value, ItineraryName.FORWARD_RECOVERY.value}
-)
-# What a worker may take for reading before it commits an intent.
-READING = timedelta(seconds=45)
 # Between the last moment an answer can come and the moment another worker may take over.
 LEASE_MARGIN = timedelta(seconds=10)
 
@@ -75,38 +71,6 @@ NO_BACKUP_PAGE = "runbooks/no-backup.md"
 
 
 T = TypeVar("T")
-
-
-class Place(Enum):
-    """Where a number is before its next step."""
-
-    BEFORE_GATE = "before its gate"
-    AT_GATE = "at its gate"
-    PAST_GATE = "past its gate, dark, or with its senders paused"
-
-
-def place_of(state: Position, step: str) -> Place:
-    """`step`: its next one, where that is known to be another than in `state`."""
-    itinerary = itinerary_named(state.itinerary)
-    dark = state.dark_by_us or (state.side is Side.NEITHER and itinerary.name is not ItineraryName.ONBOARD)
-    if state.crossed_at is not None or state.paused_at is not None or dark or itinerary.name in UNLIMITED:
-        return Place.PAST_GATE
-    at_gate = itinerary.has(step) and itinerary.at(step).gated
-    return Place.AT_GATE if at_gate else Place.BEFORE_GATE
-
-
-def under_lease(seen: Position | None, lease: Lease) -> Position | None:
-    """The row that was read right before the lease was taken, as the lease left it; None where it was changed since."""
-    if seen is None or (seen.fence + 1, seen.version) != (lease.fence, lease.version):
-        return None
-    return replace(
-        seen,
-        status=Status.RUNNING,
-        worker_gone=False,
-        lease_holder=lease.holder,
-        lease_until=lease.until,
-        fence=lease.fence,
-    )
 
 
 class NumberSource(Protocol):
@@ -152,6 +116,10 @@ class StepExecutor:
         """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
         return self._clock.now() + self._ahead
 
+    async def crossing_now(self) -> int:
+        """How many numbers all workers of this database have across."""
+        return await self._queries.due.crossing_now()
+
     async def look(self, migration_id: int) -> tuple[Place, Position | None]:
         """Where the number is before its next step, and its row where it had to be read for that.
 
@@ -159,8 +127,8 @@ class StepExecutor:
         only there one number's surprise is a block of that number.
         """
         kept = self._kept.look_at(migration_id)
-        if kept is not None:
-            return place_of(kept.number.state, kept.next_step), None
+        if kept is not None and kept.last_state is not None:
+            return place_of(kept.last_state, kept.next_step), None
         try:
             state = await self._queries.positions.get(migration_id)
             return place_of(state, state.next_step or ""), state
@@ -176,23 +144,38 @@ class StepExecutor:
             return None
         return await self.run_next(migration_id, settle_only=True)
 
-    async def run_next(self, migration_id: int, seen: Position | None = None, *, settle_only: bool = False) -> Outcome:
+    async def run_next(
+        self,
+        migration_id: int,
+        seen: Position | None = None,
+        *,
+        settle_only: bool = False,
+        goes_on: bool = False,
+    ) -> Outcome:
         """Take the next step of one number as far as it goes now. A wait that is not over is answered again.
 
         `seen`: its row, where it was read just now; it is not read again where nobody has changed it since.
+        `goes_on`: the caller takes the next step at once, so this one's write takes the number for it; whoever does
+        not go on after all calls `let_go`.
 
         Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
         numbers as it may, Conflict when it has ended or is blocked, NotFound. Safe to call again after any kill.
         Raises Stopped where this worker was asked to stop and the number has not crossed.
         """
-        lease = None
+        continued = None if settle_only else self._kept.go_on(migration_id)
+        lease = continued.lease if continued is not None else None
         try:
             if self._stop.requested and not settle_only:
                 self._finish_only(await self._queries.positions.get(migration_id))
-            exempt = ITINERARIES if settle_only else UNLIMITED
-            lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=exempt)
-            self._ahead = lease.now - self._clock.now()
-            return await self._run_leased(lease, seen, settle_only=settle_only)
+            if continued is None:
+                exempt = ITINERARIES if settle_only else UNLIMITED
+                began = self._clock.boot_time()
+                lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=exempt)
+                self._ahead = lease.now - self._clock.now()
+                continued = Continued(lease, seen, (), began)
+            elif continued.state is None:
+                continued = replace(continued, state=seen)
+            return await self._run_leased(continued, settle_only=settle_only, goes_on=goes_on)
         except TooEarly as exc:
             self._ahead = exc.now - self._clock.now()
             return Waiting(exc.until, exc.on, exc.reason)
@@ -205,21 +188,47 @@ class StepExecutor:
         except Exception as exc:
             if concerns_every_number(exc):
                 raise
-            return await self._block(migration_id, lease, exc)
+            return await self._block(migration_id, lease, exc, continued.before if continued is not None else ())
 
-    async def _run_leased(self, lease: Lease, seen: Position | None, *, settle_only: bool) -> Outcome:
+    async def let_go(self, migration_id: int) -> None:
+        """Give the number up, where its last write took it for a step that is not taken now."""
+        left = self._kept.go_on(migration_id)
+        if left is None:
+            return
+        try:
+            if left.before:
+                await self._ledger.moves.record(left.lease, as_one(left.before))
+            else:
+                await self._ledger.leases.give_back(left.lease)
+        except Exception as exc:
+            # Else somebody has changed the number, or the lease ends by itself: what was read is read again.
+            if not is_database_error(exc) and not isinstance(exc, StateError):
+                raise
+
+    async def next_step(self, migration_id: int) -> str | None:
+        """What a run takes next, which may not be written yet; None where the number has ended. Raises NotFound."""
+        kept = self._kept.look_at(migration_id)
+        if kept is not None and kept.lease is not None:
+            return kept.next_step
+        return (await self._queries.positions.get(migration_id)).next_step
+
+    async def _run_leased(self, continued: Continued, *, settle_only: bool, goes_on: bool) -> Outcome:
         """Read the number, decide, record. Where something arrived for it meanwhile, read it again and decide anew."""
+        lease = continued.lease
         for _ in range(READS_BEFORE_A_LATER_TRY):
-            run = await self._load(lease, seen)
-            seen = None
+            run = await self._load(continued)
+            continued = replace(continued, state=None, before=())
             run.settle_only = settle_only
             with suppress(Outdated):
-                return await self._record(run, await self._decide(run))
+                decision = await bounded(self._queries, run, await self._decide(run))
+                run.goes_on = goes_on and not self._stop.requested
+                return await self._record(run, decision)
         raise LeaseLost(f"migration {lease.migration_id} is being changed all the time; try again")
 
-    async def _load(self, lease: Lease, seen: Position | None) -> StepRun:
+    async def _load(self, continued: Continued) -> StepRun:
+        lease, began_at = continued.lease, self._clock.boot_time()
         # The row first: whatever arrives after it raises its version, and the write that names this one is refused.
-        position = under_lease(seen, lease) or await self._queries.positions.get(lease.migration_id)
+        position = under_lease(continued.state, lease) or await self._queries.positions.get(lease.migration_id)
         itinerary = itinerary_named(position.itinerary)
         entry, lease = itinerary.at(position.next_step or ""), replace(lease, version=position.version)
         kept = self._kept.take(lease, position.version)
@@ -227,7 +236,8 @@ class StepExecutor:
         if number is None:
             number = await self._numbers.load(position, lease.now)
             attempt = await self._queries.records.open_attempt(lease.migration_id)
-        run = StepRun(itinerary, entry, lease, number, attempt)
+        run = StepRun(itinerary, entry, lease, number, attempt, leased_at=continued.leased_at, began_at=began_at)
+        run.before = continued.before
         run.number.service.doubt = run.doubt()
         return run
 
@@ -264,12 +274,19 @@ class StepExecutor:
         if self._stop.requested and state.crossed_at is None:
             raise Stopped(f"{state.ref}: this worker was asked to stop before {state.next_step}")
 
-    async def _block(self, migration_id: int, lease: Lease | None, exc: Exception) -> Outcome:
+    async def _block(
+        self, migration_id: int, lease: Lease | None, exc: Exception, before: Sequence[Move] = ()
+    ) -> Outcome:
         """The barrier: what nobody expected in one number's run blocks that number, and never reaches another.
 
         An open attempt stays open. The error's own text may hold anything, so only its type and place are recorded.
         """
         position = await self._queries.positions.get(migration_id)
+        if lease is not None and before and position.next_step == before[0].step:
+            with suppress(StateError):  # else it is looked at from there
+                written = replace(as_one(before), status=Status.RUNNING, keep_lease=True)
+                await self._ledger.moves.record(lease, written)
+                position = await self._queries.positions.get(migration_id)
         reason = reason_of(exc, position.next_step or "no step")
         log_unexpected(position.ref, reason, exc)
         blocked = Blocked(reason, INTERNAL_ERROR_PAGE)
@@ -368,7 +385,9 @@ class StepExecutor:
             announcement=draft.announcement,
             closes=closes,
             witnesses=witnesses,
+            person_for=run.person_for,
             service=run.service(),
+            before=run.before,
         )
         try:
             attempt = await self._ledger.attempts.open(run.lease, new)
@@ -376,7 +395,7 @@ class StepExecutor:
             return await self._failures.after_spent_budget(run, exc, closes)
         except GateClosed as exc:
             return Decision(Held(str(exc)))
-        run.attempt, run.called = attempt, True
+        run.attempt, run.called, run.before = attempt, True, ()
         run.number.service.doubt = run.doubt()
         run.write_by = send_by + (contract.longest_call + LEASE_MARGIN).total_seconds()
         log_transition(run, "intent", f"its call may leave within {SEND_WITHIN.total_seconds():g} s")
@@ -400,7 +419,7 @@ class StepExecutor:
                 return await self._refused(run, attempt, intent, exc)
             return self._failures.after_unsent(run, attempt, exc)
         except CredentialsRefused as exc:
-            return self._failures.after_refused_credentials(run, exc, attempt)
+            return await self._failures.after_refused_call(run, exc, attempt)
         except Rejected as exc:
             return await self._refused(run, attempt, intent, exc)
         match answer:
@@ -441,11 +460,23 @@ class StepExecutor:
         unclear = isinstance(exc, Transient) and not isinstance(exc, Throttled) and run.contract.repeats_after
         proved_by_reading = run.entry.changes_side or run.contract.reads_lag or unclear
         if not proved_by_reading or self._failures.leads_elsewhere(run, exc):
-            return await self._failures.after_refusal(run, attempt, exc)
+            shown = await self._shown_all_the_same(run, intent) if isinstance(exc, Rejected) else None
+            return shown or await self._failures.after_refusal(run, attempt, exc)
         refusal = record_of(exc, await self._queries.now())
         failed = counted_failure(run) if isinstance(exc, Transient) and not isinstance(exc, Throttled) else ()
         await self._note(run, "refused", refusal, AttemptRefused(attempt.id, refusal), *failed)
         return await self._probe_open(run, replace(attempt, refusal=refusal), intent)
+
+    async def _shown_all_the_same(self, run: StepRun, intent: Intent) -> Decision | None:
+        """A refused call whose effect is there to be read has had it: the reading decides, and not the answer."""
+        contract = run.contract
+        if contract.promise is not Promise.REPEATABLE or not contract.repeats_after or contract.notifies_senders:
+            return None
+        try:
+            probe = await run.step.probe(run.at_time(await self._queries.now()), replace(intent, refused=True))
+        except (Transient, Rejected):
+            return None
+        return advance(probe.evidence, "settled", run.attempt) if isinstance(probe, Done) else None
 
     async def _note(self, run: StepRun, kind: str, facts: Mapping[str, Any], *changes: Change) -> None:
         """An event of a call that was made; whatever arrived meanwhile does not undo it."""
@@ -456,7 +487,7 @@ class StepExecutor:
 
     async def _read_version(self, run: StepRun) -> None:
         position = await self._until_taken(run, lambda: self._queries.positions.get(run.lease.migration_id))
-        run.lease = replace(run.lease, version=position.version)
+        run.lease, run.changed_meanwhile = replace(run.lease, version=position.version), True
 
     # -- an attempt that is still open
 

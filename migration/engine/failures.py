@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from migration.clients.graph_errors import credentials_problem
+from migration.clients.onprem_reading import Reading
 from migration.engine.decisions import Closing, Decision, advance, pass_over
 from migration.engine.outside_failures import UNREACHABLE_PAGE, enough
 from migration.engine.refusals import REFUSED_PAGE, Refusal, page_of, rule_for
@@ -66,6 +67,8 @@ class FailurePolicy:
             return pass_over(outcome.reason, attempt, side=side.side if side is not None else None)
         error_code = exc.error_code if isinstance(exc, Rejected) else None
         answer = {**(attempt.refusal or {}), "refused": str(exc), "code": error_code}
+        if isinstance(exc, Rejected) and exc.error_subcode is not None:
+            answer["subcode"] = exc.error_subcode  # decides how long no other code is asked for
         return Decision(
             outcome,
             Closing(attempt, AttemptEnd.REFUSED, answer),
@@ -122,6 +125,18 @@ class FailurePolicy:
 
     # -- credentials that were refused
 
+    async def after_refused_call(self, run: StepRun, exc: CredentialsRefused, attempt: OpenAttempt) -> Decision:
+        """The token of a call that was made. It may have moved the number all the same, and Graph cannot be asked.
+
+        Only a client that serves proves that it has not. Without one the attempt stays open, and is settled when the
+        profile goes on: the side is not what it was before.
+        """
+        served = attempt.side_before in (Side.ON_PREMISES, Side.CLOUD)
+        decision = self.after_refused_credentials(run, exc, attempt)
+        if exc.refused_by == "onprem" or not run.entry.changes_side or not served or await _still_serves(run, attempt):
+            return decision
+        return replace(decision, closing=None)
+
     def after_refused_credentials(
         self, run: StepRun, exc: CredentialsRefused, refused: OpenAttempt | None = None
     ) -> Decision:
@@ -129,7 +144,6 @@ class FailurePolicy:
 
         `refused`: the attempt whose own call was refused. A refused reading tells nothing about an open attempt.
         """
-        # Authentication is checked before anything else, so a refused token or login cannot have moved the number.
         closing = Closing(refused, AttemptEnd.REFUSED, side_before=refused.side_before) if refused else None
         state = run.number.state
         if exc.refused_by == "onprem":
@@ -138,7 +152,7 @@ class FailurePolicy:
             if run.entry.optional and (refused or run.attempt is None):
                 return pass_over(verdict.reason, refused, side_before=closing.side_before if closing else None)
             return Decision(verdict, closing)
-        because = f"Graph refused {credentials_problem(exc.error_code)} (code {exc.error_code})"
+        because = f"Graph refused {credentials_problem(exc)} (code {exc.error_code})"
         held = Held(f"credential profile {state.profile} is halted: {because}", halts_profile_because=because)
         return Decision(held, closing)
 
@@ -169,7 +183,10 @@ class FailurePolicy:
         wait = _pause(state)
         if isinstance(exc, Throttled):
             wait = max(wait, exc.retry_after)
-        return Waiting(run.number.now + wait, Party.META, str(exc), for_calls=isinstance(exc, Throttled))
+        # The hook is the partner's own, as the client is: nothing that Meta does brings it back.
+        whose = Party.OPERATOR if run.contract.notifies_senders else exc.whose_move
+        for_calls = isinstance(exc, Throttled) and whose is Party.META
+        return Waiting(run.number.now + wait, whose, str(exc), for_calls=for_calls)
 
     # -- a spent budget
 
@@ -189,3 +206,11 @@ class FailurePolicy:
 def _pause(state: Position) -> timedelta:
     """2, 4, 8 ... seconds, at most BACKOFF_CAP."""
     return min(timedelta(seconds=2.0 ** min(state.tries + 1, 9)), BACKOFF_CAP)
+
+
+async def _still_serves(run: StepRun, attempt: OpenAttempt) -> bool:
+    """The client from which the call would have taken the number serves it: it answers itself, and never lags."""
+    onprem = run.number.onprem
+    if attempt.side_before is not Side.ON_PREMISES or onprem is None:
+        return False
+    return (await onprem.reading()).kind is Reading.SERVING

@@ -19,6 +19,8 @@ AFTER_DRAIN = timedelta(minutes=2)
 FOR_A_CODE = timedelta(minutes=10)
 CUTOVER_WITH_CODE = CUTOVER + FOR_A_CODE
 
+CODE_REQUESTS = ("request_code", "request_code_onprem")
+
 AFTER_CROSSING = "confirm"  # the step that shows by reading that a number is in service on Cloud
 
 
@@ -79,6 +81,15 @@ class Itinerary:
         """The name of the step that follows, or None at the end."""
         place = self._names.index(step) + 1
         return self._names[place] if place < len(self.steps) else None
+
+    def needs_person(self, step: str) -> bool:
+        """Whether somebody has to be at the phone before this step: it asks for a code, or a code is asked after it
+        while the number is paused or dark.
+        """
+        if step in CODE_REQUESTS:
+            return True
+        stops = step == "pause_sends" or self.at(step).gated
+        return stops and any(name in CODE_REQUESTS for name in self._names[self._names.index(step) :])
 
     @property
     def first(self) -> str:
@@ -228,3 +239,9 @@ ITINERARIES = {itinerary.name: itinerary for itinerary in (*FORWARD, BACK_TO_ONP
 def itinerary_named(name: str) -> Itinerary:
     """Raises ValueError for a name that is no itinerary."""
     return ITINERARIES[ItineraryName(name)]
+
+
+def known_itinerary(name: str, step: str | None) -> Itinerary | None:
+    """The itinerary, where this release has it with that step: a row may be another release's, or changed by hand."""
+    found = next((one for one in ITINERARIES.values() if one.name == name), None)
+    return found if found is not None and (step is None or found.has(step)) else None

@@ -1,33 +1,77 @@
 """What a worker has read of a number and need not read again for the number's next step.
 
 Whatever arrives for a number raises its version, and whoever takes it raises its fence. While both show that nobody
-else was there, its findings, notes, code and secrets are as this worker left them.
+else was there, its row, findings, notes, code and secrets are as this worker left them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from migration.engine.step_run import StepRun
 from migration.steps.number import Number
-from state.enums import Status
-from state.ledger.changes import AttemptClosed, CodeUsed, FactRefuted, NoteTaken, ResultFound, ResultsForgotten
+from state.enums import PinProvenance, Side, Status
+from state.ledger.changes import (
+    AttemptClosed,
+    CodeUsed,
+    Compared,
+    FactRefuted,
+    NoteTaken,
+    OutboxAnswered,
+    PinForgotten,
+    PinKnown,
+    ProfileHalted,
+    ResultFound,
+    ResultsForgotten,
+    ServiceSeen,
+    SideRead,
+)
 from state.ledger.moves import Move, plain
-from state.rows import FindingRow, Lease
+from state.queries.position_rows import after_move
+from state.rows import FindingRow, Lease, Position
+
+# Seconds. A lease that the last write took for the next step has all its time left for it when that begins by then.
+BEGINS_WITHIN_S = 5.0
+# The same where what was read since has still to be written: thrown away, it would have to be read again.
+WRITTEN_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class KeptNumber:
-    number: Number
+    """`number` None: it has to be loaded anew. `state` None: so has its row."""
+
+    number: Number | None
     fence: int  # of the lease under which it was left
     version: int
     next_step: str
+    lease: Lease | None = None  # for its next step
+    state: Position | None = None  # under that lease
+    at: float = 0.0  # when the lease was taken, on the boot-time clock, in seconds
+    before: tuple[Move, ...] = ()  # steps that are done and not written
+    seen_at: float = 0.0  # the moment of `lease.now`, where that is later than `at`
+
+    @property
+    def last_state(self) -> Position | None:
+        """Its row, or how it was before its last step."""
+        return self.state or (self.number.state if self.number is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """What a run goes on with. `state` None: the row has to be read."""
+
+    lease: Lease
+    state: Position | None
+    before: tuple[Move, ...]
+    leased_at: float
 
 
 class KeptNumbers:
-    """At most one entry for each number that is between two of its steps."""
+    """At most one entry for each number that is between two of its steps. `boot_time` in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, boot_time: Callable[[], float] = lambda: 0.0) -> None:
+        self._boot_time = boot_time
         self._kept: dict[int, KeptNumber] = {}
 
     def keep(self, run: StepRun, move: Move, at: datetime) -> None:
@@ -38,9 +82,65 @@ class KeptNumbers:
                 number, run.lease.fence, run.lease.version, move.to or move.step
             )
 
+    def keep_leased(self, run: StepRun, move: Move, lease: Lease, columns: Mapping[str, Any]) -> None:
+        """After `move` was recorded together with the lease for the next step. `columns`: what it returned."""
+        self._kept[lease.migration_id] = KeptNumber(
+            number_after(run, move, lease.now),
+            run.lease.fence,
+            lease.version,
+            move.to or move.step,
+            lease,
+            state_after(run, move, columns),
+            self._boot_time(),
+        )
+
+    def keep_unwritten(self, run: StepRun, move: Move) -> bool:
+        """Keep a step that only read, to be written with what comes next. False where it has to be written now.
+
+        Under the lease that the run has: its next step is taken at once.
+        """
+        columns: dict[str, Any] = {"next_step": move.to}
+        for change in move.changes:
+            match change:
+                case ResultFound():
+                    pass
+                case ServiceSeen(service, None):
+                    columns |= service.columns()
+                case Compared(found):
+                    columns |= found
+                case _:
+                    return False
+        if run.attempt is not None or self._boot_time() - run.leased_at > BEGINS_WITHIN_S:
+            return False
+        self._kept[run.lease.migration_id] = KeptNumber(
+            number_after(run, move, run.number.now),
+            run.lease.fence - 1,
+            run.lease.version,
+            move.to or move.step,
+            run.lease,
+            replace(run.number.state, **columns),
+            run.leased_at,
+            (*run.before, move),
+            run.began_at,
+        )
+        return True
+
     def look_at(self, migration_id: int) -> KeptNumber | None:
-        """Without taking it: its row is as it was before its last step."""
+        """Without taking it."""
         return self._kept.get(migration_id)
+
+    def go_on(self, migration_id: int) -> Continued | None:
+        """The lease that was taken for the next step, at this moment, with what stands under it. Given once."""
+        kept = self._kept.get(migration_id)
+        if kept is None or kept.lease is None:
+            return None
+        self._kept[migration_id] = replace(kept, lease=None, state=None, before=())
+        now = self._boot_time()
+        if now - kept.at > (WRITTEN_WITHIN_S if kept.before else BEGINS_WITHIN_S):
+            return None
+        since = timedelta(seconds=now - max(kept.at, kept.seen_at))
+        lease = replace(kept.lease, now=kept.lease.now + since)
+        return Continued(lease, kept.state, kept.before, kept.at)
 
     def take(self, lease: Lease, version: int) -> Number | None:
         """The number, where nobody has taken or changed it since it was kept. `version`: as it was read just now."""
@@ -72,6 +172,28 @@ def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
                     results.pop(step, None)
                     notes.pop(step, None)
     return replace(run.number, results=results, notes=notes) if open_attempt is None else None
+
+
+def state_after(run: StepRun, move: Move, columns: Mapping[str, Any]) -> Position | None:
+    """The row after the move, whose own `columns` were returned; None where other tables may show it otherwise now."""
+    if run.contract.budget is not None:
+        return None
+    state = after_move(run.number.state, columns)
+    for change in move.changes:
+        match change:
+            case FactRefuted() | ProfileHalted() | SideRead(Side.CLOUD):
+                return None
+            case OutboxAnswered() if move.step == "switch_route":
+                return None
+            case SideRead(Side.ON_PREMISES):
+                state = replace(state, sides_read=True, onprem_off_stated_by=None, onprem_off_stated_at=None)
+            case SideRead():
+                state = replace(state, sides_read=True)
+            case PinKnown(provenance):
+                state = replace(state, pin_provenance=PinProvenance(provenance))
+            case PinForgotten():
+                state = replace(state, pin_provenance=None)
+    return state
 
 
 def _plain(facts: Mapping[str, object]) -> Mapping[str, object]:

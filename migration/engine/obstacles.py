@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from migration.engine.outside_failures import UNREACHABLE_PAGE
+from migration.engine.person_at_the_phone import PersonAtThePhone
 from migration.engine.refusals import page_of
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Blocked, Held, Reopen, Waiting
@@ -21,6 +22,7 @@ class Obstacles:
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
+        self._person = PersonAtThePhone(queries)
 
     async def find(self, run: StepRun) -> None | Waiting | Blocked | Held | Reopen:
         """What stands against this step now: the gate, a stale input or its own check. All of them only read."""
@@ -41,7 +43,8 @@ class Obstacles:
                 return Reopen(stale, f"{stale} is too old for {run.contract.name}")
         if run.contract.reads_lag and (soon := await self._too_soon(run)) is not None:
             return soon
-        return await run.step.check(run.number)
+        obstacle = await run.step.check(run.number)
+        return obstacle if obstacle is not None else await self._person.missing(run)
 
     async def _never_answered(self, run: StepRun, attempt: OpenAttempt) -> Blocked | None:
         """Such a call would be repeated for ever, and nobody would hear of it. A dark number is tried further."""

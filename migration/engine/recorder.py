@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
@@ -10,8 +11,9 @@ from pydantic import SecretStr
 from migration.engine.decisions import Advance, Closing, Decision
 from migration.engine.itineraries import itinerary_named
 from migration.engine.kept_numbers import KeptNumbers
+from migration.engine.places import goes_on_without_gate
 from migration.engine.refusals import TERMS_PAGE
-from migration.engine.step_run import StepRun
+from migration.engine.step_run import READING, StepRun
 from migration.engine.transition_log import log_transition
 from migration.errors import BackupNotKept
 from migration.scrubbing.texts import once_more
@@ -23,6 +25,7 @@ from state.ledger.changes import (
     AttemptClosed,
     Change,
     CodeUsed,
+    Compared,
     EpochRaised,
     MessageSent,
     NoteTaken,
@@ -74,7 +77,7 @@ class StepRecorder:
         outcome = decision.outcome
         if isinstance(outcome, Advance):
             return await self._advance(run, outcome, decision.closing)
-        move = _stay_or_turn(run, outcome, decision)
+        move = replace(_stay_or_turn(run, outcome, decision), before=run.before)
         self._kept.keep(run, move, await self._moves.record(run.lease, move))
         if move.kind:  # else it only repeats the last one
             log_transition(run, move.kind, once_more(_why(outcome)))
@@ -112,28 +115,43 @@ class StepRecorder:
             *_closing(run, closing),
             *_side_and_service(run, evidence.side),
             *([OutsideSettled()] if run.entry.changes_side else []),
-            *([ResultFound(evidence.facts, evidence.fresh_from)] if outcome.event != "still_good" else []),
+            *([_result(run, evidence)] if outcome.event != "still_good" else []),
             *(SecretSealed(owner, secret) for secret in sealed),
             *_evidence(run, evidence),
         ]
         status = run.itinerary.ends_as if to is None else Status.READY
         move = Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))
         try:
-            at = await self._moves.record(run.lease, move)
+            await self._write_advance(run, move)
         except NotStored as exc:
             raise BackupNotKept(str(exc)) from exc
         except LeaseLost:
             await self._drop_older_copies(owner, evidence.backups)  # ours, where the new holder's is in force
             raise
-        self._kept.keep(run, move, at)
         await self._drop_older_copies(owner, evidence.backups)
         log_transition(run, outcome.event, f"on to {to}" if to is not None else f"ended as {status}")
         return Advanced(step, ended=to is None)
+
+    async def _write_advance(self, run: StepRun, move: Move) -> None:
+        goes_on = run.goes_on and goes_on_without_gate(run.number.state, run.itinerary, move.step)
+        if goes_on and self._kept.keep_unwritten(run, move):
+            return
+        move = replace(move, before=run.before)
+        if goes_on:
+            lease, columns = await self._moves.record_and_keep(run.lease, move, READING)
+            self._kept.keep_leased(run, move, lease, columns)
+        else:
+            self._kept.keep(run, move, await self._moves.record(run.lease, move))
 
     async def _drop_older_copies(self, owner: str, names: Iterable[str]) -> None:
         for name in names:
             with suppress(Exception):  # the outcome stands; what stays is removed after the next backup
                 await self._secrets.drop_older_copies(owner, name)
+
+
+def _result(run: StepRun, evidence: Evidence) -> ResultFound:
+    has_note = run.changed_meanwhile or run.contract.name in run.number.notes
+    return ResultFound(evidence.facts, evidence.fresh_from, forgets_note=has_note)
 
 
 def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
@@ -145,6 +163,8 @@ def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
         yield CodeUsed(run.number.code.id, "verified")
     if evidence.message is not None:
         yield MessageSent(evidence.message)
+    if evidence.compared:
+        yield Compared(evidence.compared)
     if evidence.outbox_key is not None:
         yield OutboxAnswered(evidence.outbox_key)
         yield EpochRaised()
@@ -220,6 +240,8 @@ def _consequences(
         yield PinForgotten()
     if isinstance(outcome, Blocked) and outcome.runbook == TERMS_PAGE:
         yield OutsideFailed(OutsideFailure.TERMS)
+    if isinstance(outcome, Blocked) and outcome.account_refused:
+        yield OutsideFailed(OutsideFailure.ACCOUNT)
     if isinstance(outcome, Held) and outcome.halts_profile_because is not None:
         yield ProfileHalted(run.number.state.profile_id, outcome.halts_profile_because)
 
@@ -235,7 +257,10 @@ def _closing(run: StepRun, closing: Closing | None) -> Iterator[Change]:
         yield SideRestored(closing.side_before)
     sent = attempt.intent.get("code_id")
     if closing.end is AttemptEnd.REFUSED and contract.uses_code and sent is not None:
-        yield CodeUsed(int(sent), "refused")  # the code that was sent: another may have been typed in since
+        # The code that was sent: another may have been typed in since. An answer without an error code (throttled,
+        # HTTP 500) says nothing about it: the same code may be typed in again.
+        about_it = (closing.answer or {}).get("code") is not None
+        yield CodeUsed(int(sent), "refused" if about_it else "replaced")
     # After a refusal the hook may answer the same key as it did before; so the next announcement has a key of its own.
     refused = closing.end is AttemptEnd.REFUSED and contract.notifies_senders
     if refused and (closing.answer or {}).get("code") is not None:

@@ -43,6 +43,7 @@ class GoBackTo:
 class Stop:
     runbook: str
     pin_refused: bool = False  # the PIN that was sent is of unknown provenance from now on
+    account_refused: bool = False  # no other number of the WABA crosses
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class RefusalRule:
                 return Waiting(now + max(how_long, self.refusal.wait or timedelta()), on, self.refusal.reason)
             case GoBackTo(step):
                 return Reopen(step, self.refusal.reason)
-            case Stop(runbook, pin_refused):
-                return Blocked(self.refusal.reason, runbook, pin_refused=pin_refused)
+            case Stop(runbook, pin_refused, account_refused):
+                return Blocked(self.refusal.reason, runbook, pin_refused=pin_refused, account_refused=account_refused)
             case SwitchTo(itinerary):
                 return Switch(itinerary, self.refusal.reason)
 
@@ -75,6 +76,8 @@ class RefusalRule:
 ANY = "*"
 WRONG_PIN = Stop("runbooks/wrong-pin.md", pin_refused=True)
 NO_CODE = Stop("runbooks/code-never-comes.md")
+HOOK_VETO = 409  # the HTTP status of a hook: docs/hooks.md
+SHORTEST_VETO = timedelta(minutes=1)
 TERMS_PAGE = "runbooks/terms-of-service.md"
 REFUSED_PAGE = "runbooks/refused.md"
 
@@ -95,6 +98,11 @@ TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     ("register", 133015, None): WaitFor(timedelta(minutes=5)),
     # An earlier deregistration did not finish.
     ("register", 133000, None): Stop("runbooks/deregistration-unfinished.md"),
+    # The display name is not approved; Meta documents no text for the subcode.
+    ("register", 100, 2388001): Stop("runbooks/display-name.md"),
+    # The number was deleted, or its account is restricted for violating a policy: Meta decides.
+    (ANY, 33, None): Stop("runbooks/not-movable.md"),
+    (ANY, 368, None): Stop("runbooks/not-movable.md", account_refused=True),
     # Ten calls in 72 h are spent, whoever made them.
     (ANY, 133016, None): WaitFor(timedelta(hours=72)),
     # Backup blob could not be read; 133002 is an older code of the same table.
@@ -111,6 +119,8 @@ TABLE: Mapping[tuple[str, int, int | None], Rule] = {
     ("verify_code", 136025, None): GoBackTo("verify_code"),
     # A wrong or used-up code; On-Premises documents no code for it, 1009 is its "value invalid".
     ("verify_code_onprem", 1009, None): GoBackTo("verify_code_onprem"),
+    # A number whose quality is low may not send for a while; that says nothing about others of its account.
+    ("send_smoke", 368, None): Stop("runbooks/smoke-failed.md"),
     ("send_smoke", 133010, None): WaitFor(timedelta(seconds=5)),  # a short lag right after register
     ("set_storage", 100, None): Stop("runbooks/storage-refused.md"),
 }
@@ -150,6 +160,8 @@ def rule_for(refusal: Refusal) -> RefusalRule:
     for part, words, by_text in BY_TEXT:
         if part in refusal.step and words in refusal.details.lower():
             return RefusalRule(by_text, refusal)
+    if refusal.step == "pause_sends" and refusal.error_code == HOOK_VETO and refusal.wait is not None:
+        return RefusalRule(WaitFor(SHORTEST_VETO, Party.CUSTOMER), refusal)  # the hook says when to ask again
     if refusal.error_code is not None:
         for step in (refusal.step, ANY):
             for subcode in (refusal.subcode, None):

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 from migration.clock import Clock
 from migration.engine.crossing_room import CrossingRoom
-from migration.engine.executor import Place, StepExecutor
+from migration.engine.executor import StepExecutor
+from migration.engine.places import Place, serves_still
 from migration.errors import Stopped
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.waiting import unless_stopped
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
-from state.database import is_database_error
-from state.errors import Conflict, LeaseLost
+from state.database import is_database_error, write_first
+from state.enums import Party
+from state.errors import NotFound, StateError
 from state.ledger.concurrency_limit import SHORT_WAIT
 from state.rows import Position
 
@@ -27,19 +29,30 @@ class NumberRunner:
         self._executor = executor
         self._clock = clock
         self._stop = stop
-        self._room = CrossingRoom(clock.boot_time, stop)
+        self._room = CrossingRoom(clock.boot_time, stop, executor.crossing_now)
 
-    async def run_step(self, migration_id: int, seen: Position | None = None) -> Outcome | Busy:
-        """One step. `seen`: the number's row, where it was read just now."""
+    async def run_step(
+        self, migration_id: int, seen: Position | None = None, *, goes_on: bool = False
+    ) -> Outcome | Busy:
+        """One step. `seen`: the number's row, where it was read just now.
+
+        `goes_on`: the caller takes the next step at once, or calls `let_go`.
+        """
         try:
-            return await self._executor.run_next(migration_id, seen)
-        except (LeaseLost, Conflict, Stopped) as exc:
+            return await self._executor.run_next(migration_id, seen, goes_on=goes_on)
+        except Stopped as exc:
             return Busy(str(exc))
         except Exception as exc:
-            if not is_database_error(exc):
-                raise
-            # One statement that was not taken ends no other number's run; whoever runs many asks the database next.
-            return Busy(f"the database did not take a statement ({type(exc).__name__}); it is tried again")
+            if is_database_error(exc):
+                # One statement that was not taken ends no other number's run; whoever runs many asks the database next.
+                return Busy(f"the database did not take a statement ({type(exc).__name__}); it is tried again")
+            if isinstance(exc, StateError) and not isinstance(exc, NotFound):
+                return Busy(str(exc))  # another worker holds it, or it is not as it was read
+            raise
+
+    async def next_step(self, migration_id: int) -> str | None:
+        """The step that a run takes next; None where the number has ended. Raises NotFound."""
+        return await self._executor.next_step(migration_id)
 
     async def settle(self, migration_id: int) -> Outcome | None:
         """Find out what an open call did, without a new call. None where none is open. Raises LeaseLost, Conflict."""
@@ -52,9 +65,16 @@ class NumberRunner:
                 outcome = await self._step_in_turn(migration_id)
                 if self.is_final(outcome):
                     return outcome
+                if isinstance(outcome, Waiting) and outcome.on is Party.US:
+                    self._room.rest(migration_id)  # else the places would be kept by numbers that let time pass
                 await self.wait(outcome)
         finally:
             self._room.leave(migration_id)
+            await self.let_go(migration_id)
+
+    async def let_go(self, migration_id: int) -> None:
+        """Give up a number whose next step is not taken now."""
+        await self._executor.let_go(migration_id)
 
     async def _step_in_turn(self, migration_id: int) -> Outcome | Busy:
         """One step, once those that must not wait leave room for it."""
@@ -64,13 +84,31 @@ class NumberRunner:
             place, seen = await self._executor.look(migration_id)
             match place:
                 case Place.BEFORE_GATE:
+                    write_first(False)
                     async with self._room.other_step(migration_id) as waited:
-                        return await self.run_step(migration_id, None if waited else seen)
+                        return await self._steps_before_gate(migration_id, None if waited else seen)
                 case Place.AT_GATE:
                     seen = None if await self._room.enter(migration_id) else seen
+                case Place.PAST_GATE if self._room.is_resting(migration_id) and seen is not None and serves_still(seen):
+                    seen = None if await self._room.enter(migration_id, first=True) else seen
                 case Place.PAST_GATE:
                     self._room.let_in(migration_id)
-        return await self.run_step(migration_id, seen)
+        write_first(True)
+        return await self.run_step(migration_id, seen, goes_on=True)
+
+    async def _steps_before_gate(self, migration_id: int, seen: Position | None) -> Outcome | Busy:
+        """Steps as long as they advance, the number does not stand at its gate, and there is room for it."""
+        while True:
+            outcome = await self.run_step(migration_id, seen, goes_on=True)
+            if not isinstance(outcome, Advanced) or outcome.ended:
+                return outcome
+            await self._room.measure()
+            if self._room.is_crowded:
+                await self.let_go(migration_id)
+                return outcome
+            place, seen = await self._executor.look(migration_id)
+            if place is not Place.BEFORE_GATE:
+                return outcome
 
     def is_final(self, outcome: Outcome | Busy) -> bool:
         """Whether a run ends here: at the end, or at a wait that is longer than a worker sleeps."""

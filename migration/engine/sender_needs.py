@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from migration.engine.itineraries import ItineraryName, itinerary_named
+from migration.engine.itineraries import ItineraryName, known_itinerary
 from migration.steps.pause_rules import PAUSE_LEASE, SWEEP_EVERY, may_be_dark
-from state.enums import Party, Side, Status
+from state.enums import Party, Side, Status, WaveState
 from state.rows import Position
 
 RESUME = "resume_sends"
@@ -30,10 +30,10 @@ def sender_need(state: Position) -> SenderNeed:
         return SenderNeed.NOTHING
     if state.ended_at is not None:
         return SenderNeed.RESUME
-    itinerary = itinerary_named(state.itinerary)
+    itinerary = known_itinerary(state.itinerary, state.next_step)
     step = state.next_step or ""
     waits_for_person = state.status in (Status.BLOCKED, Status.HELD)
-    if not itinerary.has(RESUME):
+    if itinerary is None or not itinerary.has(RESUME):
         return SenderNeed.PAUSE if may_be_dark(state) else SenderNeed.RESUME
     if step == RESUME or itinerary.name is ItineraryName.ABORT:
         return SenderNeed.RESUME if waits_for_person else SenderNeed.NOTHING
@@ -41,6 +41,8 @@ def sender_need(state: Position) -> SenderNeed:
         return SenderNeed.RESUME
     if may_be_dark(state):
         return SenderNeed.PAUSE
+    if state.wave_state == WaveState.STOPPED:
+        return SenderNeed.RESUME  # it does not cross any more; on its way to the gate it may still wait for minutes
     waits_for_code = state.status is Status.WAITING and state.waiting_on is Party.CUSTOMER and "code" in step
     return SenderNeed.RESUME if waits_for_person or waits_for_code or _waits_long(state) else SenderNeed.PAUSE
 

@@ -9,11 +9,14 @@ from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.reading_cache import ReadingCache
 from migration.steps.service_log import Doubt
 from state.enums import Side
+from state.ledger.moves import Move
 from state.rows import Lease, OpenAttempt
 from state.service import Service, Sighting, follow, service_of_row
 
 # From the moment an intent is measured to the moment its first byte may leave, or its command may begin.
 SEND_WITHIN = timedelta(seconds=5)
+# What a worker may take for reading before it commits an intent.
+READING = timedelta(seconds=45)
 
 
 @dataclass(slots=True)
@@ -25,6 +28,14 @@ class StepRun:
     attempt: OpenAttempt | None = None  # not closed yet when this pass began, or opened in it
     settle_only: bool = False  # find out what an earlier call did, and make none
     called: bool = False  # this pass has made its call, so its answer has to be recorded
+    changed_meanwhile: bool = False  # something arrived for the number since it was loaded
+    goes_on: bool = False  # its worker takes the next step at once
+    # Steps that only read and were done just before this one. They are written with its intent or its outcome: nothing
+    # has happened that a crash could lose.
+    before: tuple[Move, ...] = ()
+    leased_at: float = 0.0  # when its lease was taken, on the boot-time clock, in seconds
+    began_at: float = 0.0  # when this pass began, on the same clock; its number has the time of that moment
+    person_for: timedelta | None = None  # somebody has to be at the phone for so long when the intent is committed
     write_by: float = 0.0  # until then (boot-time clock, seconds) nobody else may take the number
 
     @property

@@ -1,10 +1,11 @@
 """Reads both sides of imported numbers, and begins the migration of each or stores why it has none."""
 
-import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from pydantic import SecretStr
 
@@ -20,10 +21,12 @@ from migration.scrubbing.masking import masked
 from migration.steps.register import EMBEDDED_SIGNUP_DAYS
 from state.enums import Side
 from state.ledger.ledger import Ledger
+from state.ledger.migrations import NewMigration
 from state.phone_spelling import is_same_number
 from state.service import Service, Sighting, follow
 
 MAX_CONCURRENT = 20
+WRITTEN_AT_ONCE = 200  # migrations that begin in one transaction; a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,29 @@ class CensusResult:
     onprem_reading: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A number whose itinerary is chosen and whose migration is not begun yet."""
+
+    number: CensusNumber
+    choice: ItineraryChoice
+    onprem: str
+    new: NewMigration
+
+    @property
+    def target(self) -> CensusTarget:
+        return CensusTarget(self.number.ref, self.number.e164, self._loaded)
+
+    async def _loaded(self) -> CensusNumber:
+        return self.number
+
+    def result(self, migration_id: int) -> CensusResult:
+        return CensusResult(self.number.ref, self.number.e164, self.choice, migration_id, self.onprem)
+
+
+Outcome = TypeVar("Outcome", CensusResult, "CensusResult | _Chosen")
+
+
 def _spelling(number: CensusNumber) -> str:
     """Where Graph writes the number in another way: so that whoever compares the two knows that both are right."""
     shown = number.cloud.display_phone_number
@@ -95,19 +121,66 @@ class Census:
         `tick` is called after each number. What goes wrong with one number is its own result; raises only what every
         number would meet.
         """
-        slots = asyncio.Semaphore(MAX_CONCURRENT)
+        results: dict[int, CensusResult] = {}
+        chosen: dict[int, _Chosen] = {}
+        places = iter(range(len(targets)))
 
-        async def run_one(target: CensusTarget) -> CensusResult:
-            async with slots:
-                result = await self._run_target(target, by)
-            tick()
-            return result
+        async def write() -> None:
+            batch = dict(chosen)
+            chosen.clear()
+            results.update(await self._begin(batch, by))
+            for _ in batch:
+                tick()
 
-        return await gather_all(run_one(target) for target in targets)
+        async def look() -> None:
+            for place in places:
+                found = await self._run_target(targets[place], partial(self._run_one, by=by))
+                if isinstance(found, _Chosen):
+                    chosen[place] = found
+                    if len(chosen) >= WRITTEN_AT_ONCE:
+                        await write()
+                else:
+                    results[place] = found
+                    tick()
 
-    async def _run_target(self, target: CensusTarget, by: str) -> CensusResult:
         try:
-            return await self._run_one(await target.load(), by)
+            await gather_all(look() for _ in range(min(MAX_CONCURRENT, len(targets))))
+        finally:  # what was looked at is kept, whatever every number would meet
+            await write()
+        return tuple(results[place] for place in range(len(targets)))
+
+    async def _begin(self, batch: "Mapping[int, _Chosen]", by: str) -> dict[int, CensusResult]:
+        """Begin the migrations of these numbers. One that cannot begin is told why by itself."""
+        new = [each.new for each in batch.values()]
+        begun = await self._ledger.migrations.start_all(new, by) if new else {}
+        results: dict[int, CensusResult] = {}
+        for place, each in batch.items():
+            if each.new.number_id in begun:
+                results[place] = each.result(begun[each.new.number_id])
+            else:
+                results[place] = await self._run_target(each.target, partial(self._begin_one, each, by))
+        return results
+
+    async def _begin_one(self, each: "_Chosen", by: str, _number: CensusNumber) -> CensusResult:
+        new = each.new
+        migration_id = await self._ledger.migrations.start(
+            new.number_id,
+            itinerary=new.itinerary,
+            first=new.first,
+            because=new.because,
+            side=new.side,
+            dark_since=new.dark_since,
+            service=new.service,
+            by=by,
+            signup_ends_at=new.signup_ends_at,
+        )
+        return each.result(migration_id)
+
+    async def _run_target(
+        self, target: CensusTarget, work: "Callable[[CensusNumber], Awaitable[Outcome]]"
+    ) -> "Outcome | CensusResult":
+        try:
+            return await work(await target.load())
         except Exception as exc:
             if concerns_every_number(exc):
                 raise
@@ -116,7 +189,7 @@ class Census:
                 log_unexpected(target.ref, reason, exc)
             return CensusResult(target.ref, target.e164, NotLooked(reason), None, "not read")
 
-    async def _run_one(self, number: CensusNumber, by: str) -> CensusResult:
+    async def _run_one(self, number: CensusNumber, by: str) -> "CensusResult | _Chosen":
         begun = self._now()
         readings = await self.read_sides(number)
         choice = choose_itinerary(readings, self._now(), number.forced)
@@ -126,7 +199,7 @@ class Census:
             evidence = {"status": cloud.status, "platform_type": cloud.platform_type, "onprem": onprem}
             await self._ledger.migrations.dispose(number.number_id, choice.disposition, choice.reason, evidence, by)
             return CensusResult(number.ref, number.e164, choice, None, onprem)
-        migration_id = await self._ledger.migrations.start(
+        new = NewMigration(
             number.number_id,
             itinerary=choice.itinerary,
             first=itinerary_named(choice.itinerary).first,
@@ -134,10 +207,9 @@ class Census:
             side=choice.side,
             dark_since=self._now() if choice.dark_on_arrival else None,
             service=self._service(choice, begun),
-            by=by,
             signup_ends_at=_signup_ends_at(choice, readings),
         )
-        return CensusResult(number.ref, number.e164, choice, migration_id, onprem)
+        return _Chosen(number, choice, onprem, new)
 
     def _service(self, choice: ItineraryChoice, begun: datetime) -> Service:
         """A number that is on neither side was in use before, unless it is new: nobody has lost a new one."""

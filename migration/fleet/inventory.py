@@ -10,9 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from migration.fleet.bad_inventory import BadRow
-from migration.fleet.inventory_row import SURPLUS_CELLS, InventoryRow, RowReader
+from migration.fleet.inventory_row import PEOPLE_COLUMNS, SURPLUS_CELLS, InventoryRow, RowReader
 from migration.home.admin_file import AdminSettings
-from state.phone_spelling import spellings
+from state.phone_spelling import plain_digits, spellings
 
 REQUIRED = ("e164", "phone_number_id", "waba_id", "customer", "profile")
 OPTIONAL = (
@@ -31,6 +31,7 @@ OPTIONAL = (
     "code_method",
     "storage_region",
     "smoke_to",
+    "smoke",
     "tags",
     "daily_volume",
     "wave",
@@ -40,6 +41,11 @@ OPTIONAL = (
     "register_calls_72h",
     "deregister_calls_72h",
     "terms_accepted_by",
+    "customer_contact",
+    "customer_language",
+    "customer_time_zone",
+    "customer_hours",
+    "customer_consent",
 )
 
 
@@ -61,17 +67,18 @@ def read_inventory(path: Path, admin: AdminSettings) -> Inventory:
 
 
 def _read_rows(reader: "csv.DictReader[str]", admin: AdminSettings) -> Inventory:
-    columns = [name.strip() for name in reader.fieldnames or []]
+    columns = [plain_digits(name).strip() for name in reader.fieldnames or []]
     bad = list(_wrong_separator(columns) or _wrong_columns(columns))
     if bad:
         return Inventory((), tuple(bad))
     reader.fieldnames = columns
+    named = frozenset(columns)  # one for all rows: there may be 50,000
     rows: list[InventoryRow] = []
     unique = _UniqueValues()
     for cells in reader:
         if not any(cells.values()):
             continue  # spreadsheets write empty rows, which are all commas
-        row_reader = RowReader(reader.line_num, cells, admin, bad)
+        row_reader = RowReader(reader.line_num, cells, admin, bad, named)
         row = row_reader.read()
         unique.check(row_reader, row)
         rows.append(row)
@@ -108,15 +115,16 @@ def _meant(name: str) -> str:
 
 
 class _UniqueValues:
-    """Values that may be in a file only once, and values that must be the same for all numbers of a WABA."""
+    """Values that may be in a file only once, and those that a WABA's or a customer's numbers have in common."""
 
     def __init__(self) -> None:
         self._lines: dict[tuple[str, str], int] = {}  # (column, value) -> first line
         self._wabas: dict[tuple[str, str], tuple[str, int]] = {}  # (column, WABA id) -> value, first line
+        self._of_customers: dict[tuple[str, str], tuple[str, int]] = {}  # (column, customer) -> value, first line
 
     def check(self, reader: RowReader, row: InventoryRow) -> None:
         new = row.new
-        self._check_once(reader, "e164", min(spellings(new.e164)))
+        self._check_once(reader, "e164", new.e164, *spellings(new.e164)[1:])
         self._check_once(reader, "phone_number_id", new.phone_number_id)
         if new.instance is not None:
             self._check_once(reader, "instance", new.instance.name)
@@ -128,9 +136,18 @@ class _UniqueValues:
             if first_value != value:
                 reader.report(column, f"its WABA has another {column} in line {line}")
 
-    def _check_once(self, reader: RowReader, column: str, value: str) -> None:
+        of_customer = {column: getattr(new.people, field) for column, field in PEOPLE_COLUMNS.items()}
+        for column, value in (of_customer | {"hook": new.hook}).items():
+            if value is None or not reader.is_good(column):
+                continue
+            first_value, line = self._of_customers.setdefault((column, new.customer), (value, reader.line))
+            if first_value != value:
+                reader.report(column, f"is another than in line {line}, for the same customer")
+
+    def _check_once(self, reader: RowReader, column: str, value: str, *other_forms: str) -> None:
         if not value:
             return
-        first_line = self._lines.setdefault((column, value), reader.line)
-        if first_line != reader.line:
-            reader.report(column, f"is in line {first_line} already")
+        lines = [self._lines[column, form] for form in (value, *other_forms) if (column, form) in self._lines]
+        if lines:
+            reader.report(column, f"is in line {min(lines)} already")
+        self._lines.setdefault((column, value), reader.line)

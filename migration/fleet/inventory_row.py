@@ -12,12 +12,15 @@ from migration.clients.certificates import pin_in_usual_form
 from migration.clients.commands import argument_problem
 from migration.engine.itineraries import FORWARD
 from migration.fleet.bad_inventory import BadRow
+from migration.fleet.people_cells import contact_problem, hours_problem, language_problem, zone_problem
 from migration.home.admin_file import AdminSettings
 from migration.scrubbing.masking import mask_numbers
 from migration.scrubbing.texts import Scrubber
 from migration.waves.names import wave_name_problem
+from state.enums import SmokeMode
 from state.ledger.fleet_rows import NewInstance, NewNumber
-from state.phone_spelling import plain_digits, spellings, unseen_characters
+from state.ledger.people import NewCustomer
+from state.phone_spelling import plain_figure, spellings, unseen_characters
 
 # Countries in which Meta can store messages: documentation/business-messaging/whatsapp/local-storage.
 REGIONS = frozenset(["AU", "ID", "IN", "JP", "SG", "KR", "DE", "CH", "GB", "BR", "BH", "ZA", "AE", "CA"])
@@ -31,6 +34,9 @@ MAX_LENGTHS = {
     "language": 10,
     "tags": 500,
     "wave": 100,
+    "customer_contact": 200,
+    "customer_hours": 200,
+    "customer_consent": 100,
 }
 MAX_E164_LENGTH = 16  # the plus and 15 digits; https://www.itu.int/rec/T-REC-E.164
 MAX_CALLS = 100  # ten are allowed in 72 h; far more is a mistake
@@ -54,8 +60,15 @@ DIGIT_COLUMNS = {
     "register_calls_72h",
     "deregister_calls_72h",
 }
-# Joiners that several scripts and emoji need between letters.
-ALLOWED = dict.fromkeys(("customer", "tags"), ("U+200C", "U+200D"))
+PEOPLE_COLUMNS = {
+    "customer_contact": "contact",
+    "customer_language": "language",
+    "customer_time_zone": "time_zone",
+    "customer_hours": "hours",
+    "customer_consent": "consent_by",
+}
+# Joiners that several scripts and emoji need between letters, and what makes a sign an emoji.
+ALLOWED = dict.fromkeys(("customer", "tags"), ("U+200C", "U+200D", "U+FE0E", "U+FE0F"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +80,12 @@ class InventoryRow:
     password: SecretStr | None
 
 
-def _is_possible(e164: str) -> bool:
-    return phonenumbers.is_possible_number_with_reason(phonenumbers.parse(e164, None)) == IS_POSSIBLE
+def _is_possible(parsed: phonenumbers.PhoneNumber) -> bool:
+    return bool(phonenumbers.is_possible_number_with_reason(parsed) == IS_POSSIBLE)
+
+
+def _is_possible_as(e164: str) -> bool:
+    return _is_possible(phonenumbers.parse(e164, None))
 
 
 class RowReader:
@@ -77,8 +94,16 @@ class RowReader:
     A message names line and column and never quotes a cell: in a shifted row any column may hold a password.
     """
 
-    def __init__(self, line: int, cells: Mapping[str, str | None], admin: AdminSettings, bad: list[BadRow]) -> None:
+    def __init__(
+        self,
+        line: int,
+        cells: Mapping[str, str | None],
+        admin: AdminSettings,
+        bad: list[BadRow],
+        columns: frozenset[str],
+    ) -> None:
         self.line = line
+        self._columns = columns
         self._cells = {name: (value or "").strip() for name, value in cells.items() if name != SURPLUS_CELLS}
         self._admin = admin
         self._bad = bad
@@ -87,7 +112,7 @@ class RowReader:
         if SURPLUS_CELLS in cells:
             self.report("row", "has more cells than the header")
         for column in DIGIT_COLUMNS & self._cells.keys():
-            self._cells[column] = plain_digits(self._cells[column]).strip()
+            self._cells[column] = plain_figure(self._cells[column])
         for column, value in self._cells.items():
             unseen = [name for name in unseen_characters(value) if name.split()[0] not in ALLOWED.get(column, ())]
             if unseen:
@@ -117,20 +142,22 @@ class RowReader:
                 hook=self._name_in("hook", self._admin.hooks),
                 hook_required=self._flag("hook_required"),
                 instance=self._instance(),
-                language=self._cells.get("language") or "en",
+                language=self._cells.get("language") or self._cells.get("customer_language") or "en",
                 code_method=self._choice("code_method", ("SMS", "VOICE")) or "SMS",
                 tags=self._label("tags", self._cells.get("tags", "")),
                 daily_volume=self._count("daily_volume", MAX_DAILY_VOLUME),
                 storage_region=self._choice("storage_region", REGIONS),
                 smoke_to=self._e164("smoke_to", required=False) or None,
+                smoke=self._smoke(),
                 itinerary=self._choice("itinerary", [itinerary.name.value for itinerary in FORWARD]),
                 has_pin=pin is not None,
                 wave=self._wave(),
-                names_wave="wave" in self._cells,
+                columns=self._columns,
                 line=self.line,
                 register_calls_before=self._count("register_calls_72h", MAX_CALLS) or 0,
                 deregister_calls_before=self._count("deregister_calls_72h", MAX_CALLS) or 0,
                 terms_accepted_by=self._cells.get("terms_accepted_by") or None,
+                people=self._people(),
             ),
             pin=pin,
             password=SecretStr(password) if password else None,
@@ -172,7 +199,7 @@ class RowReader:
         if parsed is not None:
             written = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
             # WhatsApp may write the number in a form that its country has given up.
-            e164 = written if any(map(_is_possible, spellings(written))) else ""
+            e164 = written if _is_possible(parsed) or any(map(_is_possible_as, spellings(written)[1:])) else ""
         if not e164 or len(e164) > MAX_E164_LENGTH:
             self.report(column, "is not an E.164 number, with a plus and the country code")
             return value
@@ -194,6 +221,13 @@ class RowReader:
             self.report(column, f"is none of {', '.join(sorted(choices))}")
         return value or None
 
+    def _smoke(self) -> str | None:
+        """How its service is proved; as `cutover plan --smoke` takes it."""
+        value = self._cells.get("smoke", "").lower()
+        if value and value not in list(SmokeMode):
+            self.report("smoke", f"is none of {', '.join(SmokeMode)}")
+        return value or None
+
     def _flag(self, column: str) -> bool:
         value = self._cells.get(column, "").lower()
         if value not in ("", "yes", "no", "true", "false", "1", "0"):
@@ -210,6 +244,26 @@ class RowReader:
         return int(value)
 
     # -- single columns
+
+    def _people(self) -> NewCustomer:
+        """Whom to call for a code. A secret of the row in one of these cells is refused, as in every text."""
+        checks = {
+            "customer_contact": contact_problem,
+            "customer_language": language_problem,
+            "customer_time_zone": zone_problem,
+            "customer_hours": hours_problem,
+            "customer_consent": contact_problem,
+        }
+        values: dict[str, str | None] = {}
+        for column, problem in checks.items():
+            value = self._cells.get(column, "")
+            reason = problem(value) if value else None
+            if reason is not None and self.is_good(column):
+                self.report(column, reason)
+            if self._scrubber.holds_secret(value) and self.is_good(column):
+                self.report(column, "has the PIN or the password of this row in it")
+            values[PEOPLE_COLUMNS[column]] = value or None
+        return NewCustomer(**values)
 
     def _wave(self) -> str | None:
         value = self._cells.get("wave") or None

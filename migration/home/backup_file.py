@@ -140,7 +140,7 @@ def reading(path: Path) -> Iterator[BackupReader]:
             archive = stack.enter_context(zipfile.ZipFile(file))
             manifest = _manifest(path, json.loads(archive.read("manifest.json")))
             _check_parts(archive, manifest, damaged)
-        except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError):
+        except (zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, RecursionError):
             raise damaged from None
         yield BackupReader(archive, manifest)
 

@@ -4,7 +4,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.identity_file import Identity, identities, write_identity
 from migration.home.opening import check_key, wrong_key
-from migration.home.ownership import check_identity, database_file, refuse_vanished
+from migration.home.ownership import read_home, refuse_vanished
+from migration.home.place import database_file
 from migration.settings import Settings
 from migration.vault.sealing import MasterKeys, WrongKey, key_id
 from state.database import open_database
@@ -39,8 +40,7 @@ async def _check_existing(settings: Settings, database: AsyncEngine, *, key_lost
     if not await has_table(database, "home"):
         return False
     record = HomeRecord(database, DatabaseClock())
-    row = await record.read()
-    check_identity(settings, row)
+    row, _ = await read_home(settings, record, any_schema=True)
     if not key_lost and has_key(settings):
         await check_key(settings, record, row, settings.keys())
     return True
@@ -74,10 +74,10 @@ async def settle_identity(settings: Settings, keys: MasterKeys, *, had_identity:
         if key_lost:
             await record.set_key(key_id(keys.current))
             await record.forget_record_key()
-        row = await record.read()
+        row, is_older_copy = await read_home(settings, record)
         await check_key(settings, record, row, keys)
         settings.backup_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not check_identity(settings, row):
+        if not is_older_copy:
             write_identity(settings, Identity(row.home_id, row.openings))
         return row.home_id
     finally:

@@ -34,7 +34,7 @@ def read_identity(path: Path) -> Identity | None:
         return None
     except OSError as exc:
         raise BadSetting(f"{path} cannot be read: {exc.strerror}") from exc
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         advice = "move it away, then `cutover init` writes it again from the database"
         raise BadSetting(f"{path}, which says to which home this folder belongs, is damaged; {advice}") from None
 

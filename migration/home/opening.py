@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.identity_file import Identity, identities, write_identity
+from migration.home.place import read_place
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.sealing import MasterKeys, WrongKey, key_id
@@ -59,7 +60,8 @@ async def count_opening(settings: Settings, record: HomeRecord, keys: MasterKeys
 
     A folder that cannot be written, as that of a worker with read-only settings, notices no copy; all else works.
     """
-    row = await record.count_opening(key_id(keys.current))
+    place = await read_place(settings, record)
+    row = await record.count_opening(key_id(keys.current), str(place))
     with suppress(OSError):
         await asyncio.to_thread(write_identity, settings, Identity(row.home_id, row.openings))
     return row

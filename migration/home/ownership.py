@@ -1,16 +1,17 @@
 """Is this the home's own database? Asked before anything is done with it, and by whoever only reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.errors import BadSetting
-from migration.home.identity_file import identities
+from migration.home.identity_file import Identity, identities
+from migration.home.place import database_file
 from migration.settings import Settings
-from state.home import HomeRow
-from state.revisions import check_schema, has_revisions
+from state.home import HomeRecord, HomeRow
+from state.revisions import applied_revisions, check_revisions
 
 
 class WrongHome(BadSetting):
@@ -20,12 +21,6 @@ class WrongHome(BadSetting):
 def shown_database(settings: Settings) -> str:
     """The address of the database without its password."""
     return make_url(settings.database).render_as_string(hide_password=True)
-
-
-def database_file(settings: Settings) -> Path | None:
-    """Of SQLite; None for a server."""
-    url = make_url(settings.database)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def traces(settings: Settings) -> Sequence[str]:
@@ -50,9 +45,10 @@ def refuse_vanished(settings: Settings, what: str) -> None:
 
 async def check_database(settings: Settings, engine: AsyncEngine) -> None:
     """Raises WrongHome, SchemaTooOld or SchemaTooNew."""
-    if not await has_revisions(engine):
+    applied = await applied_revisions(engine)
+    if not applied:
         refuse_vanished(settings, "has no tables")
-    await check_schema(engine)
+    check_revisions(applied)
 
 
 def refuse_missing_file(settings: Settings) -> None:
@@ -67,10 +63,23 @@ def refuse_missing_file(settings: Settings) -> None:
     raise WrongHome(f"the database {shown_database(settings)} is not there; `cutover init` makes one for a new home")
 
 
-def check_identity(settings: Settings, row: HomeRow) -> bool:
-    """Whether the database is behind what a folder of the home has seen. Raises WrongHome for another home's."""
+async def read_home(settings: Settings, record: HomeRecord, *, any_schema: bool = False) -> tuple[HomeRow, bool]:
+    """The home's row, and whether the database is behind what a folder of the home has seen. Raises WrongHome.
+
+    `any_schema`: the database may be of an earlier release, before its upgrade.
+
+    The folders are read first: other processes open the home meanwhile, and count in the database before the folders.
+    Read after the row, a folder could be further than it, and the database would be taken for an older copy.
+    """
+    seen = tuple(identities(settings))
+    row = await (record.read_any_schema() if any_schema else record.read())
+    return row, check_identity(settings, row, seen)
+
+
+def check_identity(settings: Settings, row: HomeRow, seen: Iterable[tuple[Path, Identity]]) -> bool:
+    """Whether the database is behind what the folders had seen before. Raises WrongHome for another home's."""
     behind = False
-    for path, identity in identities(settings):
+    for path, identity in seen:
         if identity.home_id != row.home_id:
             raise WrongHome(
                 f"the database {shown_database(settings)} belongs to home {row.home_id}, {path} to home "

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migration.errors import BadSetting
-from migration.home.admin_file import AdminSettings, SecretSource, read_admin_settings
 from migration.home.identity_file import identity_paths
-from migration.home.ownership import database_file
+from migration.home.place import database_file
 from migration.runtime.file_access import our_access, with_log_files
 from migration.settings import Settings
+
+if TYPE_CHECKING:
+    from migration.home.admin_file import AdminSettings, SecretSource
 
 
 def check_private_files(settings: Settings) -> None:
@@ -42,6 +45,8 @@ def _files_of_ours(settings: Settings) -> Iterator[Path]:
 
 def _secret_files(settings: Settings) -> Iterator[Path]:
     """What the admin file names, as far as it can be read."""
+    from migration.home.admin_file import read_admin_settings  # noqa: PLC0415  only `cutover init` repairs
+
     with suppress(BadSetting):
         folder = settings.admin_path.parent
         for source in _sources(read_admin_settings(settings.admin_path, check=False)):
@@ -49,10 +54,14 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
                 yield folder / source.file
 
 
-def _sources(admin: AdminSettings) -> Iterator[SecretSource | None]:
+def _sources(admin: "AdminSettings") -> "Iterator[SecretSource | None]":
     for profile in admin.profiles.values():
         yield from (profile.token, profile.app_secret, profile.verify_token)
     yield from (hook.secret for hook in admin.hooks.values())
+    yield from admin.web.tokens.values()
+    yield from (gateway.secret for gateway in admin.web.gateways.values())
+    from migration.home.admin_file import SecretSource  # noqa: PLC0415  as above
+
     addresses = [target.url for target in admin.notify]
     if admin.heartbeat is not None:
         addresses.append(admin.heartbeat.url)

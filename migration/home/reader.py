@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from migration.home.ownership import check_database, check_identity, refuse_missing_file
+from migration.home.ownership import check_database, read_home, refuse_missing_file
+from migration.home.place import copied_from
 from migration.home.private_files import check_private_files
 from migration.runtime.worker_identity import is_gone
 from migration.settings import Settings
@@ -24,6 +25,7 @@ class HomeReader:
     database: AsyncEngine
     home: HomeRow
     is_older_copy: bool  # a copy was put in its place; the next command that changes something begins an epoch
+    copied_from: str | None  # a sentence, until the next command that changes something
     queries: Queries
 
 
@@ -34,14 +36,15 @@ async def open_reader(
     """Open the database for reading. Raises WrongHome, SchemaTooNew, SchemaTooOld."""
     sql_clock = sql_clock or DatabaseClock()
     async with open_home(settings) as database:
-        home = await HomeRecord(database, sql_clock).read()
-        is_older_copy = check_identity(settings, home)
+        record = HomeRecord(database, sql_clock)
+        home, is_older_copy = await read_home(settings, record)
         yield HomeReader(
             settings=settings,
             database=database,
             home=home,
             is_older_copy=is_older_copy,
-            queries=Queries(database, sql_clock, is_gone),
+            copied_from=await copied_from(settings, record, home),
+            queries=Queries(database, sql_clock, is_gone, older_copy=is_older_copy),
         )
 
 

@@ -32,6 +32,9 @@ class Replayed:
     lines: int = 0
     offset: int = 0
     bad_line: int | None = None  # the first that is not what this key has written
+    ours: tuple[int, str | None] | None = None  # the epoch of the last line of this key, whatever came after it
+    every: dict[str, dict[int, str]] | None = None  # each link of this epoch that a line names, where all are kept
+    lost_key_line: int | None = None  # of another key, before any of this one; right only where a key was lost
 
     def take(self, raw: bytes, key: RecordKey) -> None:
         self.lines += 1
@@ -39,18 +42,34 @@ class Replayed:
         try:
             line = json.loads(raw)
             mac = line.pop("mac")
-        except (ValueError, AttributeError, KeyError):
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             return  # cut off by a kill; the next line follows from the one before it, or is found
         if line.get("key") != key.name():
             self.epoch, self.chains, self.mac = None, {}, mac  # of a key that was lost
+            if self.ours is None:
+                self.lost_key_line = self.lines
             return
         if mac != _mac(key, self.mac, line):
             self._bad()
-        epoch = (line["epoch"], line["mark"])
+        try:
+            epoch, at = (line["epoch"], line["mark"]), line["at"]
+            chains = {name: (count, head) for name, (count, head) in line["chains"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self._bad()  # no line of ours has this form
+            return
+        if self.epoch is None and epoch == self.ours:
+            self._bad()  # a line of another key hides how far the chains of this epoch had come
         if epoch != self.epoch:  # a restore: what was anchored before it counts no more
             self.chains = {}
-        self.epoch, self.at, self.mac = epoch, line["at"], mac
-        self.chains |= {name: (count, head) for name, (count, head) in line["chains"].items()}
+        if self.every is not None:
+            self._keep_links(self.every if epoch == self.ours else {}, chains)
+        self.epoch, self.ours, self.at, self.mac = epoch, epoch, at, mac
+        self.chains |= chains
+
+    def _keep_links(self, every: dict[str, dict[int, str]], chains: Mapping[str, tuple[int, str]]) -> None:
+        for name, (count, head) in chains.items():
+            every.setdefault(name, {}).setdefault(count, head)
+        self.every = every
 
     def _bad(self) -> None:
         self.bad_line = self.bad_line or self.lines
@@ -109,6 +128,13 @@ class RecordAnchor:
                 else:
                     self._read.offset += len(raw)
         return self._read
+
+    def read_all(self) -> Replayed:
+        """As `read`, from the first line on, and with each link that any line names.
+
+        The last line alone would not do: after a cut, the next line says how far the shorter chain has come.
+        """
+        return RecordAnchor(self.path, self.key, self.now, Replayed(every={})).read()
 
     def _ends_in_line(self) -> bool:
         with self.path.open("rb") as file:

@@ -19,7 +19,7 @@ from migration.home.backup_file import BackupReader, BadBackup, Manifest, readin
 from migration.home.beginning import has_key
 from migration.home.identity_file import Identity, identities, write_identity
 from migration.home.opening import wrong_key
-from migration.home.ownership import database_file
+from migration.home.place import database_file
 from migration.home.sqlite_file import into_one_file, keep, new_beside, remove_unfinished
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX

@@ -1,6 +1,8 @@
 """Sends one message through Apprise. What a target is told holds no secret; its address is one."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 from migration.errors import MigrationError
@@ -10,6 +12,7 @@ from migration.scrubbing.texts import once_more, remember
 # Apprise gives each connection and each answer four seconds; some targets are several calls.
 SEND_WITHIN_S = 30.0
 MOST_LINES = 20
+THREADS = 4  # of one target
 
 
 class NotTaken(MigrationError):
@@ -31,13 +34,20 @@ async def send(target: Target, title: str, body: str, *, urgent: bool) -> None:
     remember(target.url)
     try:
         async with asyncio.timeout(SEND_WITHIN_S):
-            error = await asyncio.to_thread(_notify, target.url.get_secret_value(), title, body, urgent)
+            url, loop = target.url.get_secret_value(), asyncio.get_running_loop()
+            error = await loop.run_in_executor(_threads_of(target.name), _notify, url, title, body, urgent)
     except TimeoutError:
         raise NotTaken(f"{target.shown} did not answer within {SEND_WITHIN_S:.0f} s") from None
     except Exception as exc:
         raise NotTaken(f"{target.shown}: {type(exc).__name__}") from exc
     if error is not None:
         raise NotTaken(f"{target.shown}: {once_more(error, 300)}")
+
+
+@cache
+def _threads_of(_target: str) -> ThreadPoolExecutor:
+    """Those that wait for a target that says nothing are no threads of another, nor those that look up hosts' names."""
+    return ThreadPoolExecutor(THREADS, "notify")
 
 
 def _notify(url: str, title: str, body: str, urgent: bool) -> str | None:

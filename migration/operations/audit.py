@@ -16,33 +16,43 @@ from state.queries.record_check import CheckedRecord, check_record
 
 async def verify_record(app: App) -> CheckedRecord:
     """The database's own chains, then what was anchored of them outside of it."""
+    anchored, path = None, None if app.anchors is None else app.anchors.anchor.path
+    if app.anchors is not None and await asyncio.to_thread(app.anchors.anchor.path.exists):
+        # Before the database: workers may add events and anchor them meanwhile.
+        anchored = await asyncio.to_thread(app.anchors.anchor.read_all)
     record = await check_record(app.database)
-    if app.anchors is not None:
-        anchor = app.anchors.anchor
-        if not await asyncio.to_thread(anchor.path.exists):
-            record.add(str(anchor.path), "the anchors are gone: nothing says how far the chains had come")
-        compare(record, await asyncio.to_thread(anchor.read), str(anchor.path))
+    if anchored is not None:
+        compare(record, anchored, str(path))
+    elif path is not None:
+        record.add(str(path), "the anchors are gone: nothing says how far the chains had come")
     return record
 
 
 def compare(record: CheckedRecord, anchored: Replayed, path: str) -> None:
+    """`anchored`: what `RecordAnchor.read_all` gives."""
     if anchored.bad_line is not None:
         record.add(f"{path}, line {anchored.bad_line}", "it was changed, or a line before it was")
+    elif anchored.lost_key_line is not None and not record.lost and not record.pending:
+        record.add(f"{path}, line {anchored.lost_key_line}", "it is of another key, and no key of this record was lost")
+    elif anchored.epoch is None and not record.pending:
+        record.add(path, "no line at its end says how far the chains had come")
     if anchored.epoch is not None and anchored.epoch != (record.epoch, record.mark) and not record.pending:
         what = f"epoch {anchored.epoch[0]} was anchored at {anchored.at}, the database is of another one"
         record.add("the home", f"{what}: was an older copy put in its place?")
     if anchored.epoch != (record.epoch, record.mark):
         return
     reported = {problem.place.split(",")[0] for problem in record.problems}
-    for name, (count, head) in anchored.chains.items():
+    for name, anchored_links in (anchored.every or {}).items():
         links = record.chains.get(name)
         label = record.labels.get(name, f"chain {name}")
-        if links is None or not links:
-            record.add(label, f"the whole chain is gone: {count} events were anchored by {anchored.at}")
-        elif links.get(count) != head and label not in reported:
-            place = f"{label}, event {min(count, max(links) + 1)}"
+        wrong = min((count for count, head in anchored_links.items() if (links or {}).get(count) != head), default=None)
+        if not links:
+            last = max(anchored_links)
+            record.add(label, f"the whole chain is gone: {last} events were anchored by {anchored.at}")
+        elif wrong is not None and label not in reported:
+            place = f"{label}, event {min(wrong, max(links) + 1)}"
             record.add(
-                place, f"{count} events were anchored by {anchored.at}, and this is another chain or a shorter one"
+                place, f"{wrong} events were anchored by {anchored.at}, and this is another chain or a shorter one"
             )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from migration.app import App
+from migration.steps.code_requests import CODE_LIVES
 from migration.vault.private_file import remove_leftovers
 from migration.vault.rotation_lock import rotation_lock
 from state.database import empty_wal
@@ -25,6 +26,9 @@ async def destroy_what_is_due(app: App) -> Destroyed:
     """What a sweep or the end of a run finds. Safe beside workers, and to repeat after a kill."""
     await _forget_customers(app)
     _remove_keys_in_clear(app)
+    await app.ledger.readiness.drop_tags(CODE_LIVES)
+    await app.ledger.webhooks.drop_older(timedelta(days=app.admin.retention.webhooks_days))
+    await app.ledger.gateway_posts.drop_old()
     secrets = await app.ledger.shredding.shred_due(app.admin.retention.keep())
     kept = {secret.owner for secret in await app.queries.secrets.openable() if secret.name == BACKUP}
     files = await app.secret_store.remove_files(await app.queries.secrets.shredded_files(), kept)

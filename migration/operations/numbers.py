@@ -24,16 +24,16 @@ from migration.engine.itineraries import (
 from migration.engine.runner import Busy
 from migration.errors import CredentialsRefused, OperationRefused, Rejected, Transient
 from migration.operations.open_calls import settle_open_call
+from migration.operations.restored import sides_and_service
 from migration.scrubbing.texts import Scrubber, ids_of
-from migration.steps.both_sides import read_sides
 from migration.steps.foreign_register import FOREIGN_PAGE
 from migration.steps.outcomes import Outcome
 from migration.steps.verify_code import NO_CODE_PAGE
 from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
-from state.phone_spelling import plain_digits
+from state.phone_spelling import plain_figure
 from state.rows import Position
-from state.service import Sighting, follow, service_of_row
+from state.service import Service, Sighting, follow, service_of_row
 
 # For a number that waits for a code: the step that requests another one.
 PIN_PATTERN = re.compile(r"[0-9]{6}")
@@ -106,9 +106,10 @@ async def retry_number(app: App, number: str, because: str, by: str) -> Position
     position = await _find_live(app, number)
     if position.status in (Status.READY, Status.RUNNING):
         raise OperationRefused(f"{position.ref} is {position.status}; there is nothing to resolve")
-    read = not position.sides_read
-    if read:
-        because = f"{because}; both sides read: {await _side_now(app, position)}"
+    read = None
+    if not position.sides_read:
+        side, read = await _sides_now(app, position)
+        because = f"{because}; both sides read: {side}"
     waits_for_code = position.runbook == NO_CODE_PAGE
     request_step = REQUEST_STEPS.get(position.next_step or "") if waits_for_code else None
     if request_step is not None and await app.queries.records.open_attempt(position.migration_id) is None:
@@ -119,10 +120,10 @@ async def retry_number(app: App, number: str, because: str, by: str) -> Position
     return await app.queries.positions.get(position.migration_id)
 
 
-async def _side_now(app: App, position: Position) -> Side:
+async def _sides_now(app: App, position: Position) -> tuple[Side, Service]:
     """Both sides, read anew. Raises OperationRefused where one cannot be read."""
     try:
-        return (await read_sides(await app.loader.load(position, await app.queries.now()))).side or Side.UNKNOWN
+        return await sides_and_service(app, position)
     except (CredentialsRefused, Transient, Rejected) as exc:
         raise OperationRefused(f"{position.ref} was not read since the restore, and cannot be read now: {exc}") from exc
 
@@ -152,20 +153,21 @@ async def take_over(app: App, number: str, because: str, by: str) -> Position:
 async def record_onprem_off(app: App, number: str, because: str, by: str) -> Position:
     """Record a person's statement that the On-Premises client is off and stays off."""
     position = await _find_live(app, number)
-    await app.ledger.operator_inputs.record_onprem_off(position.number_id, by)
+    await app.ledger.operator_inputs.record_onprem_off(position.number_id, by, because)
     return await _make_due(app, position, because, by)
 
 
 async def hand_in_pin(app: App, number: str, pin: SecretStr, because: str, by: str) -> Position:
     """Store the PIN that a person knows."""
     position = await _find_live(app, number)
-    pin = SecretStr(plain_digits(pin.get_secret_value()).strip())
+    pin = SecretStr(plain_figure(pin.get_secret_value()))
     if PIN_PATTERN.fullmatch(pin.get_secret_value()) is None:
         raise OperationRefused("a PIN is six digits; nothing was stored")
     owner = f"number:{position.number_id}"
     sealed = app.secret_store.seal(owner, "pin", pin)
     because = Scrubber([pin], ids=ids_of(because)).text(because)
-    await app.ledger.operator_inputs.record_pin(position.number_id, owner, sealed, PinProvenance.HANDED_IN, by)
+    provenance = PinProvenance.HANDED_IN
+    await app.ledger.operator_inputs.record_pin(position.number_id, owner, sealed, provenance, by, because)
     return await _make_due(app, position, because, by)
 
 
@@ -174,7 +176,7 @@ async def record_two_step_off(app: App, number: str, because: str, by: str) -> P
     position = await _find_live(app, number)
     owner = f"number:{position.number_id}"
     provenance = PinProvenance.TWO_STEP_OFF_STATED
-    await app.ledger.operator_inputs.record_pin(position.number_id, owner, None, provenance, by)
+    await app.ledger.operator_inputs.record_pin(position.number_id, owner, None, provenance, by, because)
     await app.secret_store.shred(owner, "pin")
     return await _make_due(app, position, because, by)
 

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from state.ledger.shredding import BACKUP, CODE, INTENT, KeepFor
+from state.ledger.pins import NEXT
+from state.ledger.shredding import BACKUP, CODE, INTENT, PICTURE, KeepFor
 from state.queries.secrets import OpenableSecret
 
 
@@ -43,19 +44,21 @@ def _fate(secret: OpenableSecret, keep: KeepFor) -> tuple[str, str, datetime | N
     if secret.superseded_at is not None:
         until = secret.superseded_at + keep.superseded
         return f"earlier {_kind(secret)}", "destroyed once the one in its place was proved, at the latest then", until
-    if secret.name != BACKUP:
+    if secret.name not in (BACKUP, PICTURE):
         return _kind(secret), _stays(secret), None
     if secret.live or secret.ended_at is None:
         days = f"{keep.backups.days} days after the number's migration has ended"
-        return BACKUP, f"kept until {days}", None
-    return BACKUP, "kept until then, for the way back", max(secret.ended_at, secret.made_at) + keep.backups
+        return _kind(secret), f"kept until {days}", None
+    return _kind(secret), "kept until then, for the way back", max(secret.ended_at, secret.made_at) + keep.backups
 
 
 def _kind(secret: OpenableSecret) -> str:
     kind, _, _ = secret.owner.partition(":")
     match kind:
         case "number":
-            return "PIN" if secret.name == "pin" else secret.name
+            return {"pin": "PIN", NEXT: "PIN that is being set", PICTURE: "profile picture"}.get(
+                secret.name, secret.name
+            )
         case "profile":
             return f"{secret.name.replace('_', ' ')} of a credential profile"
         case "instance":

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from migration.engine.itineraries import ItineraryName
+from migration.operations.proof_wording import mode_text
 from migration.waves.window import window_of
-from state.enums import Released, WaveState
-from state.rows import Position, WaveEventRow, WaveRow
+from state.enums import Codes, Released, WaveState
+from state.rows import AnyPosition, Position, WaveEventRow, WaveRow
 
 MAX_SHOWN = 10  # numbers of a canary in one line; JSON has all of them
 ENDED_STATES = (WaveState.STOPPED, WaveState.DONE)
@@ -25,7 +27,14 @@ def wave_line(row: WaveRow) -> str:
             f"{time:%Y-%m-%d %H:%M}" if time is not None else "open" for time in (row.window_start, row.window_end)
         )
         window = f", window {start} to {end} UTC ({row.time_zone})"
-    return f"wave {row.name} is {row.state}{reason}; {numbers}{canary_text(row)}, {released_text(row)}{window}"
+    proofs = mode_text(row.smoke, row.smoke_canary, row.smoke_hours)
+    released = f"{released_text(row)}{codes_text(row)}{proofs}{window}"
+    return f"wave {row.name} is {row.state}{reason}; {numbers}{canary_text(row)}, {released}"
+
+
+def codes_text(row: WaveRow) -> str:
+    """Only where it is not the default: it makes phones ring that nobody may be at."""
+    return ", codes at once" if row.codes is Codes.AT_ONCE else ""
 
 
 def canary_text(row: WaveRow) -> str:
@@ -53,22 +62,34 @@ def _holds_text(row: WaveRow) -> str:
     return f"; {numbers} on hold and may not cross: a hold wins over any release"
 
 
-def gate_text(position: Position) -> str | None:
+def gate_text(position: AnyPosition, now: datetime) -> str | None:
     """Whether the number may cross by what people have decided, and which decision wins; None once it has crossed."""
     if position.crossed_at is not None or position.ended_at is not None:
         return None
-    wave, released = position.wave, position.wave_released
+    if position.itinerary == ItineraryName.ABORT:
+        return "no: its migration is being ended"
     if position.hold:
-        wins = f", which wins over the release of wave {wave} for {released}" if wave is not None else ""
-        return f"no: it is on hold{wins}"
-    if wave is None:
+        over = f"the release of wave {position.wave} for {position.wave_released}"
+        return f"no: it is on hold{f', which wins over {over}' if position.wave is not None else ''}"
+    if position.profile_halted_at is not None:
+        return "no: its credential profile is halted"
+    if position.wave is None:
         return "yes: neither a hold nor a wave stops it"
+    return _gate_of_wave(position, now)
+
+
+def _gate_of_wave(position: AnyPosition, now: datetime) -> str:
+    wave, released = position.wave, position.wave_released
     if position.wave_state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         return f"no: wave {wave} is {position.wave_state}, which wins over its release for {released}"
     if released == Released.NONE or (released == Released.CANARY and not position.canary):
         return f"no: wave {wave} is released for {released} only"
     if position.wave_state == WaveState.PLANNED:
         return f"not yet: wave {wave} has not begun; it is released for {released}"
+    if position.window_end is not None and position.window_end <= now:
+        return f"no: the window of wave {wave} ended at {position.window_end:%Y-%m-%d %H:%M} UTC"
+    if position.window_start is not None and position.window_start > now:
+        return f"not yet: the window of wave {wave} begins at {position.window_start:%Y-%m-%d %H:%M} UTC"
     return f"yes: wave {wave} is {position.wave_state} and released for {released}"
 
 

@@ -20,6 +20,8 @@ from state.ledger.wave_events import OURSELVES
 from state.ledger.waves import NOT_OVER, NewWave
 from state.rows import Position, WaveRow
 
+MAX_CONCURRENCY = 200
+
 
 async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None, by: str = OURSELVES) -> WaveRow:
     """Make a wave of the numbers that the rule matches and that are in no wave; low volume first.
@@ -61,6 +63,17 @@ async def change_window(app: App, name: str, window: Window, by: str = OURSELVES
         raise OperationRefused(f"wave {name} is {row.state}; nothing was changed")
     check_window_fits(window, not_crossed(await app.queries.positions.board(wave=name)), await app.queries.now())
     await app.ledger.waves.set_window(name, window.start, window.end, window.time_zone, by=by)
+    return await app.queries.waves.get(name)
+
+
+async def change_concurrency(app: App, name: str, concurrency: int, by: str = OURSELVES) -> WaveRow:
+    """How many numbers of the wave move at once, also after it has begun; those that move now go on.
+
+    Raises NotFound, Conflict once the wave has ended, OperationRefused for a figure that no wave can have.
+    """
+    if not 1 <= concurrency <= MAX_CONCURRENCY:
+        raise OperationRefused(f"a wave moves 1 to {MAX_CONCURRENCY} numbers at once; nothing was changed")
+    await app.ledger.waves.set_concurrency(name, concurrency, by=by)
     return await app.queries.waves.get(name)
 
 

@@ -11,42 +11,57 @@ from migration.operations.service_wording import shown_side
 from migration.operations.wave_wording import extend_window_command
 from migration.scrubbing.masking import masked
 from state.enums import Party, Released, Status, WaveState
-from state.rows import Position
+from state.ledger.readiness import NOBODY, WAITS_BEFORE
+from state.rows import AnyPosition, Position
 
 NO_COMMAND = "-"
 
 
-def number_label(position: Position) -> str:
+def number_label(position: AnyPosition) -> str:
     """Reference and masked number, as every message names it."""
     return f"{position.ref} ({masked(position.e164)})"
 
 
-def current_status(position: Position, now: datetime) -> Status:
+def current_status(position: AnyPosition, now: datetime) -> Status:
     """The status that is true now: a running number that nobody is working on is ready."""
     return Status.READY if lost_its_worker(position, now) else position.status
 
 
-def wait_is_over(position: Position, now: datetime) -> bool:
+def wait_is_over(position: AnyPosition, now: datetime) -> bool:
     """The end of its wait has passed, and no worker has taken it since."""
     return position.status is Status.WAITING and (position.waiting_until is None or position.waiting_until <= now)
 
 
-def was_begun(position: Position) -> bool:
+def was_begun(position: AnyPosition) -> bool:
     """Somebody asked to move it, and it is not at its end."""
     waits_for_its_wave = position.wave_state in (None, WaveState.PLANNED) and position.attempts == 0
     return position.ended_at is None and not waits_for_its_wave
 
 
-def reason_text(position: Position, now: datetime) -> str | None:
+def reason_text(position: AnyPosition, now: datetime) -> str | None:
     """Why the number is where it is. A reason goes with the wait, hold or block that it belongs to."""
     if lost_its_worker(position, now):
         return "its worker has ended; nobody is working on it"
     if wait_is_over(position, now):
         return "its wait has ended; nobody is working on it"
-    return None if position.status in (Status.READY, Status.RUNNING) else position.reason
+    if position.status in (Status.READY, Status.RUNNING):
+        return None
+    if waits_for_person(position):
+        return f"waiting for {position.customer}: {position.reason}"
+    return position.reason
 
 
-def whose_move(position: Position, now: datetime) -> str:
+def waits_for_person(position: AnyPosition) -> bool:
+    """Nobody is at its phone, so no code of it is asked for."""
+    waits = position.status in (Status.WAITING, Status.HELD) and position.next_step in WAITS_BEFORE
+    return waits and (position.reason or "").startswith(NOBODY)
+
+
+def shown_number(position: AnyPosition, show_numbers: bool) -> str:
+    return position.e164 if show_numbers else masked(position.e164)
+
+
+def whose_move(position: AnyPosition, now: datetime) -> str:
     """The party that has to act next."""
     if position.ended_at is not None:
         return "-"
@@ -55,7 +70,27 @@ def whose_move(position: Position, now: datetime) -> str:
     return position.waiting_on.value if position.waiting_on else Party.OPERATOR.value
 
 
-def next_command(position: Position, now: datetime) -> str:
+def at_the_phone_text(position: Position, now: datetime) -> str | None:
+    """Who is at its phone, and until when; or the slot that is booked; None where neither is."""
+    if position.ready_until is not None and position.ready_until >= now:
+        return f"{position.ready_by} ({position.ready_how}) until {position.ready_until:%Y-%m-%d %H:%M} UTC"
+    if position.slot_from is not None and position.slot_until is not None and position.slot_until >= now:
+        return f"booked from {position.slot_from:%Y-%m-%d %H:%M} to {position.slot_until:%H:%M} UTC"
+    return None
+
+
+def waits_on(position: AnyPosition, now: datetime) -> str:
+    """As `whose_move`, with a customer by its name."""
+    party = whose_move(position, now)
+    return position.customer if party == Party.CUSTOMER else party
+
+
+def without_customer(text: str, position: AnyPosition) -> str:
+    """For a record that `cutover forget` does not reach, as Prefect's: the number stands for its customer."""
+    return text.replace(position.customer, "its customer")
+
+
+def next_command(position: AnyPosition, now: datetime) -> str:
     """The command that an operator types next; NO_COMMAND once the migration has ended."""
     status = current_status(position, now)
     runbook = next_runbook(position, now)
@@ -63,6 +98,8 @@ def next_command(position: Position, now: datetime) -> str:
         return NO_COMMAND
     if runbook is not None:
         return f"cutover runbook {runbook} {position.ref}"
+    if waits_for_person(position):
+        return f"cutover ask-code {position.ref}"
     if wait_is_over(position, now):
         return _command_to_move(position, now, position.ref)
     if status is Status.WAITING and position.next_step in ("verify_code", "verify_code_onprem"):
@@ -72,7 +109,7 @@ def next_command(position: Position, now: datetime) -> str:
     return f"cutover show {position.ref}"
 
 
-def next_command_after_show(position: Position, now: datetime) -> str:
+def next_command_after_show(position: AnyPosition, now: datetime) -> str:
     """As `next_command`, for somebody who has just typed `cutover show`: it never names itself."""
     command = next_command(position, now)
     if not command.startswith("cutover show"):
@@ -82,7 +119,7 @@ def next_command_after_show(position: Position, now: datetime) -> str:
     return NO_COMMAND if position.status is Status.RUNNING else f"cutover run {position.ref}"
 
 
-def next_runbook(position: Position, now: datetime) -> str | None:
+def next_runbook(position: AnyPosition, now: datetime) -> str | None:
     """The runbook that an operator has to follow before the number can continue, or None."""
     status = current_status(position, now)
     if position.ended_at is not None:
@@ -95,7 +132,7 @@ def next_runbook(position: Position, now: datetime) -> str | None:
     return None
 
 
-def _command_to_continue(position: Position, status: Status, now: datetime) -> str:
+def _command_to_continue(position: AnyPosition, status: Status, now: datetime) -> str:
     """For a ready or held number: the command that opens its gate or, if the gate is open, that moves the number."""
     if position.crossed_at is not None or position.itinerary == ItineraryName.ABORT:
         return _command_to_move(position, now, position.ref)  # neither a hold nor its wave stops it any more
@@ -110,7 +147,7 @@ def _command_to_continue(position: Position, status: Status, now: datetime) -> s
     return _command_to_move(position, now, position.wave)
 
 
-def _command_to_move(position: Position, now: datetime, name: str) -> str:
+def _command_to_move(position: AnyPosition, now: datetime, name: str) -> str:
     """A sweep takes over what a worker left behind, but never a number of a wave that is only planned."""
     left = lost_its_worker(position, now) or wait_is_over(position, now)
     if left and position.wave_state != WaveState.PLANNED:
@@ -118,7 +155,7 @@ def _command_to_move(position: Position, now: datetime, name: str) -> str:
     return f"cutover run {name}"
 
 
-def _command_to_open_wave(position: Position, now: datetime) -> str | None:
+def _command_to_open_wave(position: AnyPosition, now: datetime) -> str | None:
     """The command that lets the number's wave continue; None if the wave does not stop the number."""
     if position.wave is None:
         return None
@@ -138,7 +175,7 @@ def runbook_name(path: str | None) -> str:
     return (path or "runbooks/refused.md").removeprefix("runbooks/").removesuffix(".md")
 
 
-def status_line(position: Position, now: datetime) -> str:
+def status_line(position: AnyPosition, now: datetime) -> str:
     """One sentence: the number, its status, step and side, and why."""
     status = current_status(position, now)
     why = reason_text(position, now)

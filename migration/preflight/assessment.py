@@ -9,11 +9,12 @@ from migration.engine.barrier import INTERNAL_ERROR_PAGE, concerns_every_number,
 from migration.errors import CredentialsRefused, MigrationError, Transient
 from migration.preflight.check import Check, CheckResult, Verdict
 from migration.preflight.checks.catalogue import CHECKS
+from migration.preflight.checks.token import TokenCheck
 from migration.preflight.clear_addresses import check_clear_addresses
 from migration.runtime.concurrency import gather_all
 from migration.steps.number import Number
 from migration.steps.rollback_options import PREFLIGHT, RollbackOption
-from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
+from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import Position
 
 MAX_CONCURRENT = 10
@@ -72,8 +73,11 @@ async def _run_check(check: Check, number: Number) -> CheckResult | None:
     try:
         return await check.run(number)
     except CredentialsRefused as exc:
-        runbook = "runbooks/token-refused.md" if exc.refused_by == "graph" else "runbooks/onprem-login.md"
-        return CheckResult(check.name, Verdict.FAIL, str(exc), runbook)
+        if exc.refused_by == "onprem":
+            return CheckResult(check.name, Verdict.FAIL, str(exc), "runbooks/onprem-login.md")
+        # The check of the token fails for a token that Graph does not accept. Of the number nothing was seen.
+        verdict = Verdict.FAIL if check.name == TokenCheck.name else Verdict.NOT_LOOKED
+        return CheckResult(check.name, verdict, str(exc), "runbooks/token-refused.md")
     except Transient as exc:
         return CheckResult(check.name, Verdict.NOT_LOOKED, str(exc), "runbooks/far-side-down.md")
     except MigrationError as exc:

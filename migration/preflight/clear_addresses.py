@@ -28,7 +28,7 @@ def clear_instance(admin: AdminSettings, profile: str, base_url: str, *, allowed
 def clear_hook(admin: AdminSettings, hook: str | None) -> str | None:
     """As `clear_instance`, of a hook that the admin file names."""
     settings = admin.hooks.get(hook or "")
-    if settings is None or settings.clear_http or not is_clear(settings.url):
+    if settings is None or settings.url is None or settings.clear_http or not is_clear(settings.url):
         return None
     return f"{hook} has an http:// address beyond this machine; use https://, or state clear_http = true in the hook"
 

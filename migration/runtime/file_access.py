@@ -14,6 +14,7 @@ from migration.errors import BadSetting
 
 OTHERS, GROUP_AND_OTHERS_WRITE = 0o077, 0o022
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+NO_FILE = "is a pipe and no file: whoever reads it would wait until something writes into it"
 
 
 def on_read_only_file_system(path: Path) -> bool:
@@ -39,6 +40,8 @@ class Access:
             return None  # whoever opens it says why that fails
         if may_be_mounted and status.st_uid == 0 and self.is_read_only(path):
             return None
+        if stat.S_ISFIFO(status.st_mode) and not str(path).startswith(("/dev/", "/proc/")):
+            return NO_FILE
         if status.st_uid != self.us:
             return f"belongs to another user (id {status.st_uid})"
         mode = stat.S_IMODE(status.st_mode)
@@ -51,6 +54,8 @@ class Access:
         problem = self.problem(path, may_be_mounted=may_be_mounted)
         if problem is None:
             return
+        if problem == NO_FILE:
+            raise BadSetting(f"{path} {problem}; put a file in its place")
         mode = f"{PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE:o}"
         first = "" if "user" not in problem else f"`chown {self.us} {path}` and "
         raise BadSetting(

@@ -24,7 +24,7 @@ RUN: ContextVar[str] = ContextVar("run", default="")
 FOREIGN = (
     *("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "asyncio", "aiosqlite"),
     *("sqlalchemy.engine.Engine", "sqlalchemy.pool", "alembic.runtime.migration", "alembic.runtime.plugins"),
-    *("apprise", "urllib3.connectionpool"),
+    *("apprise", "urllib3.connectionpool", "uvicorn.error"),
 )
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "frames"}

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import migration
 
@@ -38,24 +39,31 @@ class ChildProcess:
     """A process and its descendants. It leads its own session, so a Ctrl-C in the terminal does not reach it."""
 
     def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None, log: Path | None = None
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        log: Path | None = None,
+        output: TextIO | None = None,
     ) -> None:
+        """What it prints goes to the file `log`, or to `output`, or where our own output goes."""
         parent_mark = env.get(MARK_VARIABLE, "")
         self.mark = f"{parent_mark}/{secrets.token_hex(6)}"
-        output = log.open("ab") if log is not None else None
+        file = log.open("ab") if log is not None else None
         try:
             self.process = subprocess.Popen(  # noqa: S603  the commands are ours: no shell, no input of a user
                 list(command),
                 env={**safe_python(env), MARK_VARIABLE: self.mark},
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT if output is not None else None,
+                stdout=file if file is not None else output,
+                stderr=subprocess.STDOUT if file is not None else output,
                 start_new_session=True,
             )
         finally:
-            if output is not None:
-                output.close()
+            if file is not None:
+                file.close()
 
     @property
     def pid(self) -> int:

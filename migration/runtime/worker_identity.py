@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 import socket
+from functools import cache
 from pathlib import Path
 
 PROC = Path("/proc")  # Linux: https://man7.org/linux/man-pages/man5/proc.5.html
@@ -33,6 +34,7 @@ def is_gone(holder: str, proc: Path = PROC) -> bool:
     return _started(int(pid), proc) != started
 
 
+@cache  # both stay what they are while a process lives, and each number's row asks for them
 def _machine(proc: Path) -> str:
     """A hash of this machine's boot and of this process's pid namespace; empty where the system shows neither."""
     try:

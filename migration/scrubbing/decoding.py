@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import html
 import re
 from collections.abc import Iterator
 
@@ -11,19 +10,33 @@ from migration.scrubbing.characters import one_line
 MAX_LAYERS = 5  # a text that was escaped more often than this is not readable anyway
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+# Of JavaScript, Perl, Python and C; `%uXXXX` is what `escape()` of JavaScript writes.
 _BACKSLASH = re.compile(
-    r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([/\"'\\])|([nrtbfv]))"
+    r"\\(?:[ux]\{([0-9A-Fa-f]{1,6})\}|(?:u|U0000)([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([/\"'\\])|([nrtbfv]))"
 )
+_PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
+# As mail writes it: https://www.rfc-editor.org/rfc/rfc2045#section-6.7
+_QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-F]{2}){3,}")
+# The bytes one by one, as programs print a buffer.
+_BYTES = re.compile(r"(?<!\d)(?:\d{2,3}[ ,;]{1,12}){3,4000}\d{2,3}(?!\d)")
+_BASE32 = re.compile(r"[A-Z2-7]{8,}|[a-z2-7]{8,}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,.-]?){4,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
-_WORD = re.compile(r"[A-Za-z]?[a-z_-]+|[A-Z_-]+")  # base64 of six characters or more never looks like this
+# Base64 of six characters or more never looks like this, and digits alone stand for no ASCII character: each of them is
+# at least 52 of 64, so every third byte is at least 0xD0.
+_WORD = re.compile(r"[A-Za-z]?[a-z_-]+|[A-Z_-]+")
 
 
 def decoded(text: str) -> str:
     """The text without its escapes, as one line."""
     text = one_line(text)
+    if text.isascii() and not any(sign in text for sign in "%&\\"):
+        return text  # no escape of any kind begins in it
+    import html  # noqa: PLC0415  its table of 2,000 names, only where a text may have one of them
+
     for _ in range(MAX_LAYERS):
-        plain = one_line(_BACKSLASH.sub(_unescape, _PERCENT.sub(_unquote, html.unescape(text))))
+        plain = _PERCENT.sub(_unquote, _PERCENT_U.sub(_of_code, html.unescape(text)))
+        plain = one_line(_BACKSLASH.sub(_unescape, plain))
         if plain == text:
             break
         text = plain
@@ -31,15 +44,24 @@ def decoded(text: str) -> str:
 
 
 def encoded_parts(text: str) -> Iterator[tuple[int, int, str]]:
-    """Parts that may be hex or base64: where each begins and ends, and what it would mean.
+    """Parts that may be hex, base64, base32 or a list of bytes: where each begins and ends, and what it would mean.
 
     Base64 is read from each of four places, because what is searched for may begin anywhere in something longer.
     """
     for match in _HEX.finditer(text):
         digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", match.group())
         yield match.start(), match.end(), bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
+    for match in _BYTES.finditer(text):
+        codes = [int(code) for code in re.findall(r"\d+", match.group())]
+        yield match.start(), match.end(), bytes(code for code in codes if code < 256).decode("utf-8", "ignore")
+    for match in _QUOTED_PRINTABLE.finditer(text):
+        yield match.start(), match.end(), bytes.fromhex(match.group().replace("=", "")).decode("utf-8", "ignore")
+    for match in _BASE32.finditer(text):
+        word = match.group()
+        if not (word.isalpha() and word.islower() and text[match.end() : match.end() + 1] != "="):  # else it is a word
+            yield match.start(), match.end(), _from_base32(word.upper())
     for match in _BASE64.finditer(text):
-        if _WORD.fullmatch(match.group()):
+        if _WORD.fullmatch(match.group()) or match.group().isdigit():
             continue
         letters = match.group().replace("-", "+").replace("_", "/")
         for skipped in range(4):
@@ -53,6 +75,18 @@ def _from_base64(letters: str) -> str:
         return base64.b64decode(letters + "=" * (-len(letters) % 4)).decode("utf-8", "ignore")
     except (binascii.Error, ValueError):
         return ""
+
+
+def _from_base32(letters: str) -> str:
+    letters = letters[: len(letters) - (len(letters) % 8 in (1, 3, 6))]  # of a part, what a whole byte has
+    try:
+        return base64.b32decode(letters + "=" * (-len(letters) % 8)).decode("utf-8", "ignore")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _of_code(match: re.Match[str]) -> str:
+    return chr(int(match.group(1), 16))
 
 
 def _unquote(match: re.Match[str]) -> str:

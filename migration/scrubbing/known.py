@@ -22,6 +22,7 @@ class KnownSecrets:
         self._older, self._newer = _exact(), _exact()
         self._seen: set[str] = set()
         self._ids: set[str] = set()
+        self.is_empty = True  # no secret is looked for: a command that only reads has none
 
     @property
     def ids(self) -> Collection[str]:
@@ -43,8 +44,11 @@ class KnownSecrets:
                     self._seen = set()
                 self._seen.add(secret)
                 self._newer.add(secret)
+                self.is_empty = False
 
     def without_secrets(self, text: str) -> str:
+        if self.is_empty:
+            return text
         with self._lock:
             return replaced(text, [*self._older.spans(text), *self._newer.spans(text)], SIGN)
 

@@ -21,10 +21,15 @@ _HEX_ID = r"(?<![0-9A-Za-z])(?=\d{0,63}[a-f])[0-9a-f]{8,64}(?![0-9A-Za-z])"
 _DAY = r"(?<!\d)20\d{2}_?(?:0[1-9]|1[0-2])_?(?:0[1-9]|[12]\d|3[01])(?!\d)"
 # Graph's error code and subcode, as our own sentences write them: (136024/2388367).
 _CODES = r"\(\d{1,6}/\d{7}\)"
+# A time as our own sentences and documents write it; `_STAYS` lets each of them stay.
+_OUR_TIMES = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:\+00:00)?(?![\d:])")
 _OURS_STAYS = re.compile(rf"{_STAYS.pattern}|{_HEX_ID}|{_DAY}|{_CODES}", re.IGNORECASE)
 # Digits with what people write between them. The signs between two digits are few, so the work is bounded.
-_NUMBER = re.compile(r"\+?[(]?\d(?:[ ().\-/_~*|\u00b7\u2010-\u2015\u2212]{0,4}\d|,\d)*")
+_NEXT_DIGIT = r"(?:[ ().\-/_~*|\u00b7\u2010-\u2015\u2212]{0,4}\d|,\d)"
+_NUMBER = re.compile(rf"\+?[(]?\d{_NEXT_DIGIT}*")
 MIN_DIGITS, MAX_DIGITS = 8, 15  # of a number that can be dialled; E.164 has 15 at most
+# Texts without it have nothing to mask. Most have not, and it is found out in a microsecond.
+_ENOUGH_DIGITS = re.compile(rf"\d{_NEXT_DIGIT}{{{MIN_DIGITS - 1}}}")
 ID_DIGITS = 14  # ids of Meta have so many or more; hardly any number in use has
 
 
@@ -39,6 +44,8 @@ def mask_numbers(text: str, keep: Collection[str] = (), *, ids_stay: bool = True
     `ids_stay`: so do long numbers without a plus, which are ids far more often than they are numbers, and hexadecimal
     ids.
     """
+    if _ENOUGH_DIGITS.search(text) is None or _ENOUGH_DIGITS.search(_OUR_TIMES.sub("", text)) is None:
+        return text
     shortest_id = ID_DIGITS if ids_stay else MAX_DIGITS + 1
 
     def mask(match: re.Match[str]) -> str:

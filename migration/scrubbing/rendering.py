@@ -5,38 +5,55 @@ direction overrides, markup and formulas. None of them reaches a terminal, a pag
 """
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from migration.scrubbing.characters import visible
-from migration.scrubbing.texts import once_more
+from migration.scrubbing.texts import is_plain, once_more
 
 MAX_LINE = 4000
 # Letters that look like a space: enough of them push what follows to the beginning of the terminal's next line.
 _BLANK_LETTERS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 # More of them than our own columns have would do the same.
 _ROW_OF_SPACES = re.compile(r" {30,}")
-_MARKUP = re.compile(r"[\[\]<>|*!\\]|(?<=\])\(|(?<=:)/(?=/)|(?<=\bwww)\.|(?<=\w)@(?=\w)", re.IGNORECASE)
-_FORMULA = re.compile(r"[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+# As texts: `re` compiles them at their first use, and a terminal needs neither.
+_MARKUP = r"(?i)[\[\]<>|*!\\]|(?<=\])\(|(?<=:)/(?=/)|(?<=\bwww)\.|(?<=\w)@(?=\w)"
+_FORMULA = r"[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
 
 
 def for_terminal(text: object, *, show_numbers: bool = False) -> str:
     """One line, whatever the text has in it: without known secrets and, unless asked for, without full numbers."""
     plain = str(text)
-    line = visible(plain) if show_numbers else once_more(plain, MAX_LINE)
-    return _ROW_OF_SPACES.sub(" ", _BLANK_LETTERS.sub(" ", line))
+    line: str = visible(plain) if show_numbers else plain if is_plain(plain, MAX_LINE) else once_more(plain, MAX_LINE)
+    if not line.isascii():
+        line = _BLANK_LETTERS.sub(" ", line)
+    return _ROW_OF_SPACES.sub(" ", line) if "  " in line else line
 
 
 def for_cell(text: object, *, show_numbers: bool = False) -> str:
     """A value beside others on a line: as `for_terminal`, and no row of spaces moves it to the next line."""
-    return " ".join(for_terminal(text, show_numbers=show_numbers).split())
+    line = for_terminal(text, show_numbers=show_numbers)
+    return " ".join(line.split()) if "  " in line or line[:1] == " " or line[-1:] == " " else line
 
 
-def for_markdown(text: object) -> str:
+def for_cells(rows: Iterable[Sequence[object]], *, show_numbers: bool = False) -> list[list[str]]:
+    """Each value as `for_cell` makes it; a value that stands in many rows is looked at once."""
+    seen: dict[object, str] = {}
+
+    def new(value: object) -> str:
+        made = seen[value] = for_cell(value, show_numbers=show_numbers)
+        return made
+
+    return [[seen.get(value) or new(value) for value in row] for row in rows]
+
+
+def for_markdown(text: object, *, show_numbers: bool = False) -> str:
     """A text within a Markdown page or artifact: shown as it is, no link, picture, table, tag or emphasis.
 
     Underscores between letters and code in backticks stay; they mark nothing up, and our own sentences have them.
     """
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", for_cell(text))
+    return re.sub(_MARKUP, lambda found: f"\\{found[0]}", for_cell(text, show_numbers=show_numbers))
 
 
 def for_csv(text: object) -> str:
@@ -45,13 +62,56 @@ def for_csv(text: object) -> str:
     https://owasp.org/www-community/attacks/CSV_Injection
     """
     cell = for_cell(text)
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return f"'{cell}" if re.match(_FORMULA, cell) else cell
 
 
 def for_json(value: Any, *, show_numbers: bool = False) -> Any:
-    """A JSON value with every text and every key in it as `for_terminal` makes it: whoever reads it may print it."""
-    if isinstance(value, dict):
-        return {for_terminal(key): for_json(item, show_numbers=show_numbers) for key, item in value.items()}
-    if isinstance(value, list):
-        return [for_json(item, show_numbers=show_numbers) for item in value]
-    return for_terminal(value, show_numbers=show_numbers) if isinstance(value, str) else value
+    """A JSON value with every text and every key in it as `for_terminal` makes it: whoever reads it may print it.
+
+    A time becomes text in ISO form, anything else that JSON has not its `str`.
+    """
+    return _JsonMaker(show_numbers).plain(value)
+
+
+_AS_IT_IS = frozenset((type(None), bool, int, float))
+
+
+class _JsonMaker:
+    """Of one document. A text that stands in it many times, as a status does, is looked at once."""
+
+    def __init__(self, show_numbers: bool) -> None:
+        self._show_numbers = show_numbers
+        self._keys: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+
+    def plain(self, value: Any) -> Any:
+        """In the order of what most of a document is: to ask whether something is a Mapping takes longest."""
+        if type(value) is dict:
+            return self._fields(value)
+        if isinstance(value, str):
+            return self._texts.get(value) or self._text(value)
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if value is None or isinstance(value, int | float):
+            return value
+        if isinstance(value, list | tuple):
+            return [self.plain(item) for item in value]
+        return self._fields(value) if isinstance(value, Mapping) else self._text(str(value))
+
+    def _fields(self, value: Mapping[Any, Any]) -> dict[str, Any]:
+        keys, texts = self._keys, self._texts
+        return {
+            keys.get(key) or self._key(key): item
+            if type(item) in _AS_IT_IS
+            else ((texts.get(item) or self._text(item)) if type(item) is str else self.plain(item))
+            for key, item in value.items()
+        }
+
+    def _text(self, text: str) -> str:
+        made = self._texts[text] = for_terminal(text, show_numbers=self._show_numbers)
+        return made
+
+    def _key(self, key: object) -> str:
+        text = str(key)
+        made = self._keys[text] = for_terminal(text)
+        return made

@@ -31,7 +31,7 @@ class SecretTexts:
     def __init__(self, secrets: Iterable[str] = (), *, loose: bool = True) -> None:
         self._loose = loose
         self._whole: set[str] = set()
-        self._words: set[str] = set()
+        self._words: dict[str, set[str]] = {}  # by their first two characters
         self._parts: set[str] = set()
         self._long: list[str] = []
         for secret in secrets:
@@ -52,12 +52,13 @@ class SecretTexts:
                 self._whole.add(compact(letters.lower()))
                 self._add_parts(letters)
             elif len(spelling) > 1:
-                self._words.update(_as_words(spelling.lower()))
+                for word in _as_words(spelling.lower()):
+                    self._words.setdefault(word[:2], set()).add(word)
             if len(letters) >= SHORT:
                 self._add_parts(spelling)
 
     def is_one_of(self, text: str) -> bool:
-        return text in self._whole or text in self._words
+        return text in self._whole or text in self._words.get(text[:2], ())
 
     def _add_parts(self, secret: str) -> None:
         """A part that reads as a word is left out where others do not: `password` of `password-1` tells nothing."""
@@ -69,6 +70,8 @@ class SecretTexts:
 
     def spans(self, text: str) -> list[Span]:
         """Where the text, without escapes, holds one; in base64 or hex too."""
+        if not (self._whole or self._words or self._parts or self._long):
+            return []
         found = [*self._plain_spans(text)]
         found += [(start, end) for start, end, inner in encoded_parts(text) if self._inside(inner, MAX_DEPTH - 1)]
         return found
@@ -87,15 +90,26 @@ class SecretTexts:
         if len(lower) != len(text):
             return
         yield from self._part_spans(lower)
-        for word in self._words:
-            start = lower.find(word)
-            while start >= 0:
+        yield from self._word_spans(lower)
+
+    def _word_spans(self, text: str) -> Iterator[Span]:
+        """Words that stand by themselves. Hundreds are known, so the text says which of them are tried."""
+        if not self._words:
+            return
+        for start in range(len(text) - 1):
+            if text[start - 1 : start].isalnum():
+                continue
+            for word in self._words.get(text[start : start + 2], ()):
                 end = start + len(word)
-                if not (lower[start - 1 : start].isalnum() or lower[end : end + 1].isalnum()):
+                if text.startswith(word, start) and not text[end : end + 1].isalnum():
                     yield start, end
-                start = lower.find(word, start + 1)
 
     def _letter_spans(self, text: str) -> Iterator[Span]:
+        if text.isascii():
+            found = list(self._matches(compact(text.lower())))
+            if not found or text.isalnum():  # as most texts of an answer are: each character stands where it stood
+                yield from found
+                return
         places = [(at, letter) for at, char in enumerate(text) for letter in char.lower() if letter.isalnum()]
         letters = "".join(letter for _, letter in places)
         for start, end in self._matches(letters):

@@ -6,25 +6,27 @@ Graph, clients, hooks and commands quote what they were sent: a token, a URL wit
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NoReturn, TypeVar
-
-from pydantic import SecretStr
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from migration.scrubbing.characters import visible
 from migration.scrubbing.decoding import decoded
 from migration.scrubbing.known import KNOWN
 from migration.scrubbing.masking import ID_DIGITS, SIGN, mask_numbers
 from migration.scrubbing.prose import without_likely_secrets
-from migration.scrubbing.secret_search import SecretTexts, replaced
+from migration.scrubbing.secret_search import LONG, SecretTexts, replaced
 
-Secret = TypeVar("Secret", SecretStr, SecretStr | None)
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+Secret = TypeVar("Secret", "SecretStr", "SecretStr | None")
 
 SHOWN = 300  # characters of a text from outside
 CUT = " ... (cut)"
 READ = 4000  # characters that are looked at; what comes after them is not shown anyway
 WHOLE = 4000  # characters of a field that stays whole; Meta's longest, a description, has 512
 MAX_DEPTH = 64  # of a JSON body
+MOST_SEARCHES = 256  # sets of secrets that are kept ready to be searched for; those of recent calls are known anyway
 NOT_SHOWN = "(a text from outside that cannot be shown)"
 
 _ONE_WORD = re.compile(r"[A-Za-z_]{1,64}")
@@ -79,6 +81,14 @@ class Fields:
 NO_FIELDS = Fields()
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was made of the texts of one body so far: a list of numbers has most of them many times."""
+
+    texts: dict[str, SafeText]
+    whole: dict[str, bool]  # whether one stays whole
+
+
 class Scrubber:
     """Knows the secrets of one call. Never raises; its work is bounded whatever it is given.
 
@@ -88,7 +98,7 @@ class Scrubber:
 
     def __init__(
         self,
-        secrets: Iterable[SecretStr | str | None] = (),
+        secrets: "Iterable[SecretStr | str | None]" = (),
         *,
         numbers: Iterable[str] = (),
         ids: Iterable[str] = (),
@@ -100,7 +110,7 @@ class Scrubber:
 
     @cached_property
     def _known(self) -> SecretTexts:
-        return SecretTexts([*self._secrets, *(re.sub(r"\D", "", number) for number in self._numbers)])
+        return _search_for((*self._secrets, *(re.sub(r"\D", "", number) for number in self._numbers)))
 
     def text(self, outside: object) -> SafeText:
         """One line of at most SHOWN characters without secrets, phone numbers and control characters."""
@@ -118,24 +128,33 @@ class Scrubber:
 
     def body(self, outside: OutsideBody, fields: Fields = NO_FIELDS) -> Any:
         """The JSON body with every text in it scrubbed, but for those that `fields` names."""
-        return self._tree(_raw(outside), fields, None, MAX_DEPTH)
+        return self._tree(_raw(outside), fields, None, MAX_DEPTH, _Seen({}, {}))
 
-    def _tree(self, value: Any, fields: Fields, key: str | None, depth: int) -> Any:
+    def _tree(self, value: Any, fields: Fields, key: str | None, depth: int, seen: "_Seen") -> Any:
         if depth == 0:
             return None
         if isinstance(value, Mapping):
             keys = {name: name if _ONE_WORD.fullmatch(name) else self.text(name) for name in value}
-            return {keys[name]: self._tree(item, fields, name, depth - 1) for name, item in value.items()}
+            return {keys[name]: self._tree(item, fields, name, depth - 1, seen) for name, item in value.items()}
         if isinstance(value, list):
-            return [self._tree(item, fields, key, depth - 1) for item in value]
+            return [self._tree(item, fields, key, depth - 1, seen) for item in value]
         if not isinstance(value, str):
             is_secret = isinstance(value, int | float) and self._known.is_one_of(str(value))
             return SafeText(SIGN) if is_secret else value
         if key in fields.secret:
+            from pydantic import SecretStr  # noqa: PLC0415  whoever only reads the record needs none
+
             return SecretStr(value)
-        if key in fields.whole and len(value) <= WHOLE and not self.holds_secret(value):
+        if key in fields.whole and self._stays_whole(value, seen.whole):
             return value
-        return self.text(value)
+        if value not in seen.texts:
+            seen.texts[value] = self.text(value)
+        return seen.texts[value]
+
+    def _stays_whole(self, value: str, whole: dict[str, bool]) -> bool:
+        if value not in whole:
+            whole[value] = len(value) <= WHOLE and not self.holds_secret(value)
+        return whole[value]
 
     def _scrubbed(self, outside: object, shown: int) -> str:
         try:
@@ -146,10 +165,22 @@ class Scrubber:
             return NOT_SHOWN
 
     def _without_secrets(self, text: str) -> str:
+        if _ONE_WORD.fullmatch(text) and "EAA" not in text:  # no escape, no number, nothing that looks random
+            return KNOWN.without_secrets(replaced(text, self._known.spans(text), SIGN))
         text = decoded(text)[: 2 * READ]
         text = KNOWN.without_secrets(replaced(text, self._known.spans(text), SIGN))
         text = without_likely_secrets(text)
         return " ".join(mask_numbers(text, self._ids, ids_stay=False).split())
+
+
+def _search_for(secrets: tuple[str, ...]) -> SecretTexts:
+    """To be made ready costs more than a search: the calls of one client share it, but for those with a backup."""
+    return SecretTexts(secrets) if sum(map(len, secrets)) > LONG else _shared_search(secrets)
+
+
+@lru_cache(maxsize=MOST_SEARCHES)
+def _shared_search(secrets: tuple[str, ...]) -> SecretTexts:
+    return SecretTexts(secrets)
 
 
 def remember(secret: Secret) -> Secret:
@@ -170,11 +201,24 @@ def cut(text: str, shown: int, *, was_cut: bool = False) -> str:
     return text[: shown - len(CUT)].rstrip() + CUT
 
 
+def is_plain(text: object, shown: int) -> bool:
+    """Whether the last net would leave the text as it is: so it is with nearly all of a long list."""
+    return (
+        isinstance(text, str)
+        and len(text) <= shown
+        and KNOWN.is_empty
+        and visible(text) is text
+        and mask_numbers(text) is text
+    )
+
+
 def once_more(text: object, shown: int = 2000) -> SafeText:
     """The last net, for our own sentences: without the secrets of recent calls, phone numbers and control characters.
 
     Ids stay, because our own sentences name them. Never raises.
     """
+    if is_plain(text, shown):
+        return SafeText(text)
     try:
         line = KNOWN.without_secrets(visible(_first_part(str(text))))
         return SafeText(cut(mask_numbers(line, KNOWN.ids), shown))
@@ -193,7 +237,7 @@ def _raw(outside: object) -> Any:
     return outside._raw if isinstance(outside, OutsideText) else outside  # noqa: SLF001 -- its own module
 
 
-def _plain(secret: SecretStr | str | None) -> str:
+def _plain(secret: "SecretStr | str | None") -> str:
     if secret is None:
         return ""
     return secret if isinstance(secret, str) else secret.get_secret_value()

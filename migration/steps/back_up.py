@@ -18,7 +18,7 @@ from migration.errors import Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import StepContract
-from state.enums import Promise
+from state.enums import Party, Promise
 
 NO_BACKUP_PAGE = "runbooks/no-backup.md"
 
@@ -36,7 +36,9 @@ class BackUp:
             with suppress(Transient):
                 await number.onprem.login()  # a password that is refused is mended otherwise than a host that is gone
             # One reading without an answer is no reason to stop the number, or to go on without its backup.
-            raise Transient(f"the instance is unreachable: {reading.detail}")
+            unreachable = Transient(f"the instance is unreachable: {reading.detail}")
+            unreachable.whose_move = Party.OPERATOR
+            raise unreachable
         if reading.kind is not Reading.SERVING:
             return Blocked(f"the instance is {reading.kind}: {reading.detail}", NO_BACKUP_PAGE)
         return None

@@ -7,6 +7,7 @@ from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStand
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import Reading
 from migration.clients.shared_readings import BEFORE_CROSSING_AGE
+from migration.runtime.concurrency import both_of
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Waiting
 from migration.steps.protocol import READS_LAG
@@ -32,15 +33,19 @@ async def read_early(number: Number) -> BothSides:
 
 
 async def _read(number: Number, read_cloud: Callable[[], Awaitable[CloudNumber]]) -> BothSides:
+    """Side by side: one after the other, the slower of them would lengthen an outage by the time of the other."""
     begun = number.time()
-    onprem = await number.onprem.reading() if number.onprem is not None else None
-    return _noted(number, BothSides(await read_cloud(), onprem), begun)
+    if number.onprem is None:
+        return _noted(number, BothSides(await read_cloud(), None), begun)
+    onprem, cloud = await both_of(number.onprem.reading(), read_cloud())
+    return _noted(number, BothSides(cloud, onprem), begun)
 
 
 async def read_graph(number: Number) -> CloudNumber:
     """What Graph shows of the number now."""
     cloud = await number.cloud.number(number.state.phone_number_id)
-    number.reading_cache.graph = GraphReading(cloud, number.time())
+    cache = number.reading_cache
+    cache.graph, cache.proof = GraphReading(cloud, number.time()), None  # a proof is as old as its part of Graph
     return cloud
 
 
@@ -50,7 +55,7 @@ async def recent_graph(number: Number) -> CloudNumber:
     Not for a decision about a call that can move the number: that one reads anew.
     """
     read = number.reading_cache.graph
-    if read is not None and timedelta() <= number.time() - read.at <= RECENT:
+    if read is not None and _is_recent(number, read):
         return read.cloud
     return await read_graph(number)
 
@@ -101,9 +106,16 @@ async def cached_early(number: Number) -> BothSides:
 async def cached_sides(number: Number) -> BothSides:
     """As `read_both`, but at most once a pass: `check`, `probe` and `prepare` lie milliseconds apart. During an outage
     each further reading would lengthen it, and slow readings would use up the lease before an intent is committed."""
-    if number.reading_cache.both is None:
-        number.reading_cache.both = await read_both(number)
-    return number.reading_cache.both
+    cache = number.reading_cache
+    if cache.both is None and cache.proof is not None and _is_recent(number, cache.graph):
+        cache.both = cache.proof
+    if cache.both is None:
+        cache.both = await read_both(number)
+    return cache.both
+
+
+def _is_recent(number: Number, read: GraphReading | None) -> bool:
+    return read is not None and timedelta() <= number.time() - read.at <= RECENT
 
 
 def side_of(both: BothSides, number: Number) -> Side:

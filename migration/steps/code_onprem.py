@@ -11,10 +11,11 @@ from typing import ClassVar
 import phonenumbers
 
 from migration.steps.both_sides import cached_sides, serving_side
+from migration.steps.code_requests import COOL_DOWN, SMS, VOICE, next_method
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
-from migration.steps.request_code import COOL_DOWN, MOST_REQUESTS, outstanding, request_facts
+from migration.steps.request_code import MOST_REQUESTS, lost_by, outstanding, request_facts
 from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
 from state.enums import Party, Promise
 
@@ -38,12 +39,15 @@ class RequestCodeOnPrem:
         again = datetime.fromisoformat(last["asked_at"]) + COOL_DOWN
         return Waiting(again, Party.US, "cooling down before another code is asked for") if number.now < again else None
 
+    def _method(self, number: Number) -> str:
+        return next_method(number.state, lost_by(number, self.contract.name, "verify_code_onprem"))
+
     async def prepare(self, number: Number) -> Draft:
         parsed = phonenumbers.parse(number.state.e164, None)
         pin = await number.secrets.open("pin")
         facts = {
             "cc": str(parsed.country_code),
-            "method": number.state.code_method,
+            "method": SMS if self._method(number) == SMS else VOICE,  # the client knows no other
             "cert": await number.cloud.certificate(number.state.phone_number_id),
             "asked": int(number.result_of(self.contract.name).get("asked", 0)) + 1,
         }

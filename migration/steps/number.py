@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from migration.clients.command_hooks import SenderHooks
 from migration.clients.commands import NamedCommands
 from migration.clients.graph import GraphApi
 from migration.clients.onprem import OnPremApi
 from migration.clients.shared_readings import WabaReadings
-from migration.clients.traffic_hooks import TrafficHooks
 from migration.steps.reading_cache import ReadingCache
 from migration.steps.service_log import ServiceLog
 from state.rows import CodeRow, FindingRow, Position
@@ -29,11 +29,20 @@ class SecretReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SmokeMessage:
-    """Whom the smoke message goes to, and which approved template it uses."""
+    """Whom the smoke message goes to, and which approved template it uses, or which text in its place."""
 
     to: str | None
     template: str
     language: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRule:
+    """How long a client may take to deliver its queued callbacks, and what follows then."""
+
+    limit: timedelta = timedelta(minutes=10)
+    goes_on: bool = False  # without a person: what is still queued is lost with the client, and recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Number:
     cloud: GraphApi
     shared: WabaReadings  # what was read of Graph for all numbers of its WABA
     onprem: OnPremApi | None
-    hooks: TrafficHooks | None
+    hooks: SenderHooks | None
     commands: NamedCommands
     secrets: SecretReader
     results: Mapping[str, FindingRow]
@@ -55,12 +64,20 @@ class Number:
     facts: Mapping[str, str]
     randomness: Callable[[int], bytes]
     code_refused_at: datetime | None = None  # when the last code was typed in, if Meta or the client refused it
+    drain: DrainRule = DrainRule()
     reading_cache: ReadingCache = field(default_factory=ReadingCache)
     service: ServiceLog = field(default_factory=ServiceLog)
 
     def time(self) -> datetime:
         """The time of this moment; `now` is that of the beginning of the pass."""
         return self.service.time(self.now)
+
+    async def secret(self, name: str) -> SecretStr | None:
+        """One of its own secrets, read at most once a pass."""
+        opened = self.reading_cache.secrets
+        if name not in opened:
+            opened[name] = await self.secrets.open(name)
+        return opened[name]
 
     def after(self, **duration: float) -> datetime:
         """The time that is `duration` (as of timedelta) from now."""

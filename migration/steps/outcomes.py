@@ -36,12 +36,14 @@ class Blocked:
     """A person must act; `runbook` is a page under runbooks/.
 
     `side`: only from a reading of both sides. `pin_refused`: Meta refused the PIN, so it is known no longer.
+    `account_refused`: Meta refused the account of the number, so that of every number of its WABA.
     """
 
     reason: str
     runbook: str
     side: Side | None = None
     pin_refused: bool = False
+    account_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Evidence:
     pin: PinProvenance | None = None
     code_verified: bool = False
     message: Mapping[str, Any] | None = None  # the row of a message that was sent
+    # What of the profile or the limit was found lost: columns that `state/proof.py` reads.
+    compared: Mapping[str, Any] = field(default_factory=dict, compare=False)
     outbox_key: str | None = None  # the announcement that the senders have confirmed
     paused: bool = False
     resumed: bool = False

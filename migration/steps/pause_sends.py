@@ -6,12 +6,15 @@ Before the point of no return the hook may refuse; then nothing is moved. Taken 
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from migration.errors import Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.pause_rules import PAUSE_LEASE
+from migration.steps.pause_rules import PAUSE_LEASE, may_be_dark
 from migration.steps.protocol import StepContract
 from migration.steps.traffic import announce, announcement, ask_again
 from state.enums import Promise, Side
+
+ADVISORY_TRIES = 6  # the pauses between them are 2, 4, 8, 16 and 32 s: a minute together
 
 
 class PauseSends:
@@ -50,7 +53,14 @@ class PauseSends:
         return NotDone({"why": "the same announcement under the same key is harmless"})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell:
-        answer = await announce(number, intent, {})
+        """An advisory hook that does not answer ADVISORY_TRIES times keeps its number from nothing."""
+        try:
+            answer = await announce(number, intent, {})
+        except Transient as exc:
+            waits = number.state.hook_required or may_be_dark(number.state)
+            if waits or number.state.tries + 1 < ADVISORY_TRIES:
+                raise
+            return Evidence({"told": f"nobody: the hook is advisory and does not answer ({exc})"})
         return _paused(answer, intent) if isinstance(answer, Evidence) else answer
 
 

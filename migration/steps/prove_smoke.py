@@ -11,6 +11,7 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
 from state.enums import Promise
+from state.proof import limit_lowered
 
 PATIENCE = timedelta(minutes=5)
 SMOKE_PAGE = "runbooks/smoke-failed.md"
@@ -27,6 +28,15 @@ class ProveSmoke(ReadStep):
         sent = number.result_of("send_smoke").get("sent")
         can_send = health.messaging
         if can_send in ("AVAILABLE", "LIMITED"):
-            return Evidence({"accepted": sent, "health": can_send, "delivery": "not witnessed"})
+            lowered = limit_lowered(_limit_before(number), health.limit)
+            facts = {"accepted": sent, "health": can_send, "delivery": "not witnessed", "limit lowered": lowered}
+            known = {name: fact for name, fact in facts.items() if fact is not None or name == "accepted"}
+            return Evidence(known, compared={"limit_lowered": lowered} if health.limit is not None else {})
         stop = Blocked(f"Meta says the number can not send: {health.why}", SMOKE_PAGE)
         return self.not_yet(number, PATIENCE, stop, 5, f"health says {can_send}")
+
+
+def _limit_before(number: Number) -> str | None:
+    graph = (number.result_of("snapshot").get("before") or {}).get("graph") or {}
+    limit: str | None = graph.get("whatsapp_business_manager_messaging_limit")
+    return limit

@@ -44,18 +44,19 @@ class Register:
         self._with_backup = with_backup
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
-        if number.state.pin_provenance is None or await number.secrets.open("pin") is None:
+        if number.state.pin_provenance is None or await number.secret("pin") is None:
             return Blocked("the PIN is of unknown provenance; a wrong one takes the number down", PIN_PAGE)
-        if self._with_backup and await number.secrets.open("backup") is None:
+        if self._with_backup and await number.secret("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
         both = await cached_sides(number)
         stop = moved_by_others(both, number, self.contract.name) or unclear(both, number, self.contract.name)
         return stop or self._signup_too_old(number, both)
 
     async def prepare(self, number: Number) -> Draft:
-        secret = {"pin": await number.secrets.open("pin")}
+        number.cloud.connect_ahead()
+        secret = {"pin": await number.secret("pin")}
         if self._with_backup:
-            secret["backup"] = await number.secrets.open("backup")
+            secret["backup"] = await number.secret("backup")
         both = await cached_sides(number)
         return Draft(
             {"has_backup": self._with_backup, "onprem_before": both.kind},

@@ -3,6 +3,7 @@
 A refusal of `register` after the stop is an outage without an end in sight. Documented refusals, and what tells each:
 
 * 33, deleted; 100 "SMB businesses": `status`, `is_on_biz_app` (`both_sides.not_movable`)
+* 131031, 368, a locked or restricted account: the errors of `health_status`, here
 * 100/2388001, the display name is not approved: `name_status`, here
 * 133005, 133008, 133009, 131031, the PIN: `secure_pin` sets it and knows where it comes from
 * 133006, not verified: `verify_code` comes before the stop in CODE_FIRST; CODE_AFTER stops first because it has to
@@ -26,6 +27,7 @@ from state.enums import Party
 from state.rows import Position
 
 NAME_PAGE = "runbooks/display-name.md"
+ACCOUNT_PAGE = "runbooks/not-movable.md"
 # A statement or another number's `register` wakes the number at once; this is for what nobody tells us.
 TERMS_LOOKED_AT_AGAIN = timedelta(hours=1)
 # The values of `name_status` with which a name may be used.
@@ -42,10 +44,20 @@ def name_problem(cloud: CloudNumber) -> str | None:
     return f"its display name is not approved (name_status {cloud.name_status}), so register would be refused"
 
 
+def account_problem(cloud: CloudNumber) -> str | None:
+    """Why `register` would refuse whatever is sent; None where health does not show that the account is locked."""
+    if cloud.locked_by is None:
+        return None
+    return f"Graph's health shows its {cloud.locked_by} locked, so register would be refused"
+
+
 def refused_after_the_stop(both: BothSides, number: Number) -> Blocked | Waiting | None:
     """Why a client that serves must not be stopped. A number that is dark has nothing to lose by trying."""
     if number.state.itinerary not in STOPS_FIRST or not both.serving:
         return None
+    problem = account_problem(both.cloud)
+    if problem is not None:
+        return Blocked(problem, ACCOUNT_PAGE)
     problem = name_problem(both.cloud)
     if problem is not None:
         return Blocked(problem, NAME_PAGE)
@@ -55,6 +67,9 @@ def refused_after_the_stop(both: BothSides, number: Number) -> Blocked | Waiting
 
 
 def terms_problem(state: Position) -> str:
-    """What is not known, and what a person can type; a `register` of another number of the customer shows it too."""
-    what = f"nobody has stated that the business of {state.customer} has accepted Meta's Terms; no register shows it"
+    """What is not known, and what a person can type; a `register` of another number of the customer shows it too.
+
+    It stands in the record, so it names the customer by no name: `cutover forget` changes no event.
+    """
+    what = "nobody has stated that its customer's business has accepted Meta's Terms; no register shows it"
     return f'{what}; `cutover resolve {state.ref} --terms-accepted --because "NAME has looked"`'

@@ -4,20 +4,18 @@ Somebody's phone rings, and asking too often locks the number out for a day, so 
 https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status/request_code/
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from migration.clients.shared_readings import CODE_AGE
 from migration.steps.both_sides import cloud_before_crossing
+from migration.steps.code_requests import CODE_LIVES, COOL_DOWN, next_method
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import StepContract
 from state.enums import Party, Promise
 
-# "Typically 10 minutes", and good once (Meta's OpenAPI file, v23.0).
-CODE_LIVES = timedelta(minutes=10)
-# Meta documents no figure for either; both are ours, on the cautious side.
-COOL_DOWN = timedelta(seconds=60)
+# Meta documents no figure for it; it is ours, on the cautious side.
 MOST_REQUESTS = 3
 
 
@@ -43,8 +41,8 @@ class RequestCode:
     async def prepare(self, number: Number) -> Draft:
         return Draft(
             {
-                "method": number.state.code_method,
-                "language": number.state.language,
+                "method": next_method(number.state, lost_by(number, self.contract.name, "verify_code")),
+                "language": number.state.next_code_language or number.state.language,
                 "asked": int(number.result_of(self.contract.name).get("asked", 0)) + 1,
             }
         )
@@ -81,7 +79,18 @@ def outstanding(number: Number, requested: str, verified: str) -> bool:
 
 def request_facts(intent: Intent, *, lost: bool) -> dict[str, object]:
     """What is remembered of a request: how many there were, when, and whether the answer to it is known."""
-    return {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
+    facts = {"asked": intent.facts["asked"], "asked_at": intent.opened_at.isoformat(), "answer_lost": lost}
+    return facts | {name: intent.facts[name] for name in ("method",) if name in intent.facts}
+
+
+def lost_by(number: Number, requested: str, verified: str) -> str | None:
+    """The method of the last code, where nothing was typed in for it: neither the right code nor a wrong one."""
+    last = number.result_of(requested)
+    if "asked_at" not in last or outstanding(number, requested, verified):
+        return None
+    asked_at = datetime.fromisoformat(last["asked_at"])
+    typed = number.code_refused_at is not None and number.code_refused_at >= asked_at
+    return None if typed else last.get("method")
 
 
 async def _not_verified(number: Number) -> bool:

@@ -5,7 +5,7 @@ sent: https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-
 Setting it replaces whatever was set before; repeating it with the same PIN changes nothing.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from pydantic import SecretStr
@@ -16,7 +16,7 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
 from migration.steps.register_needs import refused_after_the_stop
-from state.enums import PinProvenance, Promise
+from state.enums import Party, PinProvenance, Promise
 
 PIN_PAGE = "runbooks/pin-unknown.md"
 
@@ -33,14 +33,32 @@ class SecurePin:
         stop = stop or moved_by_others(both, number, self.contract.name) or refused_after_the_stop(both, number)
         if stop is not None:
             return stop
+        if (set_since := await self._set_behind_us(number)) is not None:
+            return set_since
         known = number.state.pin_provenance is not None
         if not known and graph_sets_no_pin(both.cloud, number.facts) and not both.serving:
             return Blocked("no PIN is known and nothing that could set one answers", PIN_PAGE)
         return None
 
+    async def _set_behind_us(self, number: Number) -> Waiting | Blocked | None:
+        """Somebody stated that two-step verification is off, and Graph shows a PIN: any that we sent would be wrong.
+
+        A reading may be of before, so it is read again once the lag has passed.
+        """
+        state, both = number.state, await cached_early(number)
+        off = state.pin_provenance is PinProvenance.TWO_STEP_OFF_STATED and not state.register_sent
+        if not off or both.serving or both.cloud.is_pin_enabled is not True:
+            return None
+        shown_at = number.note_of(self.contract.name).get("pin_shown_at")
+        first = datetime.fromisoformat(shown_at) if shown_at else number.now
+        if number.now < first + READS_LAG:
+            note = {"pin_shown_at": first.isoformat()}
+            return Waiting(first + READS_LAG, Party.META, "Graph still shows a PIN; reads may lag", note)
+        return Blocked("two-step verification was stated to be off, and Graph shows that a PIN is set", PIN_PAGE)
+
     async def prepare(self, number: Number) -> Draft:
         serving = (await cached_early(number)).serving
-        pin = await number.secrets.open("pin") or invented_pin(number)
+        pin = await number.secret("pin") or invented_pin(number)
         return Draft({"route": "onprem" if serving else "cloud"}, {"pin": pin})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
@@ -49,7 +67,7 @@ class SecurePin:
         provenance = number.state.pin_provenance
         if provenance is None or (await cached_early(number)).serving:
             return NotDone({"pin": "not set by us just now"})
-        pin = await number.secrets.open("pin")
+        pin = await number.secret("pin")
         if pin is not None:
             return Done(Evidence({"provenance": provenance, "kept": True}))
         if provenance is PinProvenance.TWO_STEP_OFF_STATED:

@@ -9,6 +9,7 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
+from state.proof import SENDING, message_key, mode_of
 
 
 class SendSmoke:
@@ -23,6 +24,8 @@ class SendSmoke:
         return Draft({"correlation": f"smoke-{number.randomness(8).hex()}"})
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
+        if mode_of(number.state) not in SENDING:
+            return Done(Evidence({"sent": False, "why": f"its wave asks for no message: {mode_of(number.state)}"}))
         if _recipient(number) is None:
             return Done(Evidence({"sent": False, "why": "no recipient is named for smoke messages"}))
         if intent is None:
@@ -35,16 +38,17 @@ class SendSmoke:
         to = _recipient(number)
         assert to is not None
         correlation = str(intent.facts["correlation"])
-        wamid = await number.cloud.send_template(
-            number.state.phone_number_id,
-            to,
-            number.smoke.template,
-            number.smoke.language,
-            correlation,
-            send_by=intent.send_by,
-        )
-        message = {"correlation": correlation, "wamid": wamid, "state": "accepted"}
-        return Evidence({"sent": True, "correlation": correlation, "wamid": wamid}, message=message)
+        wamid = await _send(number, to, correlation, intent.send_by)
+        key = message_key(wamid)
+        message = {"correlation": correlation, "wamid": key, "state": "accepted"}
+        return Evidence({"sent": True, "correlation": correlation, "message": key}, message=message)
+
+
+async def _send(number: Number, to: str, correlation: str, send_by: float) -> str:
+    smoke, phone = number.smoke, number.state.phone_number_id
+    if smoke.text is not None:
+        return await number.cloud.send_text(phone, to, smoke.text, correlation, send_by=send_by)
+    return await number.cloud.send_template(phone, to, smoke.template, smoke.language, correlation, send_by=send_by)
 
 
 def _recipient(number: Number) -> str | None:

@@ -4,7 +4,7 @@ Sent as signed HTTP from a durable outbox; without a hook they cost nothing. Use
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
@@ -55,15 +55,24 @@ async def announce(number: Number, intent: Intent, note: Mapping[str, Any]) -> E
     hooks = number.hooks
     assert hooks is not None
     ask_url = note.get("ask_url") if note.get("key") == key else None
-    answer = await hooks.ask(ask_url, key) if ask_url else await hooks.announce(body, key, send_by=intent.send_by)
+    answer = await hooks.ask(ask_url, key, body) if ask_url else await hooks.announce(body, key, send_by=intent.send_by)
     match answer:
-        case HookDone():
-            return Evidence({"told": body["event"], "epoch": body["epoch"]}, outbox_key=key)
-        case HookDraining(next_url):
-            draining = {"ask_url": next_url, "key": key}
-            return CannotTell(number.after(seconds=2), "the senders are draining", draining, on=Party.CUSTOMER)
-        case HookVetoed(reason):
-            raise Rejected(f"the customer's hook vetoed {body['event']}", 409, reason, None, None, None)
+        case HookDone(in_flight):
+            told = {"told": body["event"], "epoch": body["epoch"]}
+            return Evidence(told | ({"in_flight": in_flight} if in_flight is not None else {}), outbox_key=key)
+        case HookDraining(next_url) as draining:
+            note = {"ask_url": next_url, "key": key}
+            return CannotTell(number.after(seconds=2), _how_far(draining), note, on=Party.CUSTOMER)
+        case HookVetoed(reason, until):
+            wait = max(until - number.time(), timedelta()) if until is not None else None
+            raise Rejected(f"the customer's hook vetoed {body['event']}", 409, reason, None, wait, None)
+
+
+def _how_far(draining: HookDraining) -> str:
+    """What the hook says of its senders, as far as it says something."""
+    in_flight = f", {draining.in_flight} messages in flight" if draining.in_flight is not None else ""
+    until = f", until {draining.until:%H:%M:%S} UTC by their own word" if draining.until is not None else ""
+    return f"the senders are draining{in_flight}{until}"
 
 
 async def ask_again(number: Number, intent: Intent, note: Mapping[str, Any]) -> Evidence | CannotTell | None:

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from migration.steps.both_sides import recent_graph
+from migration.steps.code_requests import CODE_LIVES
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
-from migration.steps.request_code import CODE_LIVES
 from state.enums import Party, Promise
 
 NO_CODE_PAGE = "runbooks/code-never-comes.md"
@@ -42,15 +42,16 @@ class VerifyCode:
         return Evidence({"verified": True}, code_verified=True)
 
 
-def wait_for_code(number: Number, requested: str) -> Waiting | Blocked | Reopen:
-    """While no code was typed in, for either side: wait as long as the last one is good, then ask again or stop."""
+def wait_for_code(number: Number, requested: str) -> Waiting | Reopen:
+    """While no code was typed in, for either side: wait as long as the last one is good, then ask again."""
     request = number.result_of(requested)
     asked_at = datetime.fromisoformat(request["asked_at"]) if request.get("asked_at") else None
     until = (asked_at or number.now) + CODE_LIVES
     if asked_at is not None and number.now >= until:
         if request.get("answer_lost"):
             return Reopen(requested, "no code came, and whether one was ever asked for is not known")
-        return Blocked("no code was entered while it was good", NO_CODE_PAGE)
+        # No other is asked for before somebody is at the phone, and not for ever: MOST_REQUESTS.
+        return Reopen(requested, "no code was entered while it was good")
     what = ANOTHER if _was_refused(number, asked_at) else "the code"
     return Waiting(until, Party.CUSTOMER, f"{what}; type it with `cutover enter-code {number.state.ref}`")
 

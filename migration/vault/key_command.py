@@ -1,9 +1,11 @@
 """The master key from a command or a secret store: `key_command` in the admin file."""
 
 import os
+import signal
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,22 +29,15 @@ class KeyCommand:
         """Raises BadSetting, without what the command has printed."""
         environment = {name: os.environ[name] for name in (*ENVIRONMENT, *self.env) if name in os.environ}
         try:
-            done = subprocess.run(  # noqa: S603  the administrator's own command, without a shell
-                self.argv,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
+            exit_code, printed = _run(self.argv, environment)
         except OSError as exc:
             raise self._bad(f"cannot be run: {exc.strerror}") from exc
         except subprocess.TimeoutExpired:
             raise self._bad(f"has not ended within {TIMEOUT_S:g} s") from None
-        if done.returncode != 0:
-            raise self._bad(f"has ended with exit code {done.returncode}")
+        if exit_code != 0:
+            raise self._bad(f"has ended with exit code {exit_code}")
         try:
-            keys = done.stdout.decode("ascii").split()
+            keys = printed.decode("ascii").split()
         except UnicodeDecodeError:
             keys = []
         if not keys:
@@ -55,13 +50,37 @@ class KeyCommand:
         )
 
 
+def _run(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, bytes]:
+    """Its exit code and what it has printed. What it began ends with it where its time is over, or where this is
+    interrupted. Raises OSError and TimeoutExpired."""
+    with subprocess.Popen(  # noqa: S603  the administrator's own command, without a shell
+        argv,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=TIMEOUT_S)
+        except BaseException:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, printed
+
+
 def key_command_of(admin_path: Path) -> KeyCommand | None:
     """None where the admin file names none. What else is wrong with the file, `read_admin_settings` says."""
     try:
+        if admin_path.is_fifo():
+            return None  # nothing may ever write into it
         document = tomllib.loads(admin_path.read_text())
     except (OSError, ValueError):
         return None
     argv, env = document.get("key_command"), document.get("key_command_env", [])
-    if not (isinstance(argv, list) and argv and all(isinstance(part, str) for part in [*argv, *env])):
+    if not (isinstance(argv, list) and argv and isinstance(env, list)):
+        return None
+    if not all(isinstance(part, str) for part in [*argv, *env]):
         return None
     return KeyCommand(tuple(argv), tuple(env))

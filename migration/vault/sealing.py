@@ -27,7 +27,7 @@ class WrongKey(BadSetting):
 
 
 class MissingKey(WrongKey):
-    """The secret was sealed under a master key that is not given. It concerns every number, not one."""
+    """The master key that opened other secrets is not given any more. It concerns every number, not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class Vault:
         self._read_again = read_again
         self._state_of_source = state_of_source
         self._seen = state_of_source()
+        self._opened_by: str | None = None  # the key that has opened a secret last
         self._take(keys)
 
     def _take(self, keys: MasterKeys) -> None:
@@ -130,11 +131,15 @@ class Vault:
             self._take(self._read_again())
             master = self._keys.get(sealed.key_id)
         if master is None:
-            raise MissingKey(
+            # Where the key that opens the others is still given, this one secret is odd, and not the key.
+            kind = WrongKey if self._opened_by in self._keys else MissingKey
+            raise kind(
                 f"a secret was sealed under master key {sealed.key_id}, which is not the one given ({self.key_id}); "
                 "see runbooks/key-lost.md"
             )
-        return _decrypt(master, sealed.wrapped_key, sealed.authenticated(context))
+        data_key = _decrypt(master, sealed.wrapped_key, sealed.authenticated(context))
+        self._opened_by = sealed.key_id
+        return data_key
 
 
 def _authenticated(context: str, version: int | None) -> str:

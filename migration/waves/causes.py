@@ -1,19 +1,21 @@
 """What a person has to know of, found in our own record: no far side is asked, nothing is changed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
+from migration.waves.proof_causes import proof_causes
 from state.enums import Party, Status, WaveState
-from state.notices import FoundCause
+from state.ledger.readiness import NOBODY
+from state.notices import NUMBERS, FoundCause
 from state.rows import Position, WaveRow
 
 # A cutover that goes well is dark for less: nobody is woken for it.
-DARK_BY_DESIGN = timedelta(seconds=60)
+DARK_BY_DESIGN = timedelta(seconds=45)  # a pass of messages begins every 10 s: it is told within 60 s
 CODE_ENDS_WITHIN = timedelta(minutes=3)
 WINDOW_ENDS_WITHIN = timedelta(minutes=30)
 SIGNUP_ENDS_WITHIN = timedelta(days=2)
@@ -22,17 +24,31 @@ CODE_STEPS = ("verify_code", "verify_code_onprem")
 
 
 def find_causes(
-    positions: Sequence[Position], waves: Sequence[WaveRow], halted: Iterable[Mapping[str, Any]], now: datetime
+    positions: Sequence[Position],
+    waves: Sequence[WaveRow],
+    halted: Iterable[Mapping[str, Any]],
+    now: datetime,
+    to_tell: Sequence[Position] = (),
+    *,
+    known_dark: Collection[str] = (),
+    leaving: bool = False,
 ) -> tuple[FoundCause, ...]:
-    """`positions`: those of `needing_attention`; `halted`: credential profiles with `name` and `halted_because`."""
+    """`positions`: those of `needing_attention`; `halted`: credential profiles with `name` and `halted_because`.
+
+    `to_tell`: numbers of which webhooks have shown something, or have not shown it in time. `known_dark`: references
+    of numbers that were told to be dark; they are so until a side serves them. `leaving`: whoever asks ends with this
+    look, and nobody may look again in time.
+    """
     groups: dict[tuple[str, CauseKind, str], list[Position]] = defaultdict(list)
     for position in positions:
-        for kind, scope, title in _of_number(position, now):
+        dark = position.dark_by_us and position.ref in known_dark
+        for kind, scope, title in _of_number(position, now, dark=dark or _is_dark(position, now, leaving=leaving)):
             groups[scope, kind, title].append(position)
     found = [
         FoundCause(f"{kind}:{scope}"[:300], kind, _counted(title, numbers), tuple(_line(one, now) for one in numbers))
         for (scope, kind, title), numbers in groups.items()
     ]
+    found += proof_causes(to_tell, now)
     found += [cause for wave in waves for cause in _of_wave(wave, now)]
     for profile in halted:
         title = f"credential profile {profile['name']} is halted: {profile['halted_because']}"
@@ -40,33 +56,39 @@ def find_causes(
     return tuple(found)
 
 
-def _of_number(position: Position, now: datetime) -> Iterable[tuple[CauseKind, str, str]]:
-    """Kind, what makes one cause of several numbers, and the title, in which `#` stands for how many they are."""
+def dark_ones(lines: Iterable[str]) -> frozenset[str]:
+    """References of the numbers in the lines of a cause."""
+    return frozenset(line.partition(" ")[0] for line in lines)
+
+
+def _of_number(position: Position, now: datetime, *, dark: bool) -> Iterable[tuple[CauseKind, str, str]]:
+    """Kind, what makes one cause of several numbers, and the title, in which NUMBERS stands for how many they are."""
     wave = position.wave or "no wave"
-    if _is_dark(position, now):
-        yield CauseKind.DARK, wave, f"# dark, on neither side ({wave})"
+    if dark:
+        yield CauseKind.DARK, wave, f"{NUMBERS} dark, on neither side ({wave})"
     if position.status is Status.BLOCKED:
         page = position.runbook or "no page"
-        yield CauseKind.BLOCKED, f"{page}:{wave}", f"# blocked ({wave}): see {page}"
+        yield CauseKind.BLOCKED, f"{page}:{wave}", f"{NUMBERS} blocked ({wave}): see {page}"
     elif position.status is Status.HELD and position.wave_state != WaveState.HALTED:
-        yield CauseKind.HELD, wave, f"# held at the gate ({wave})"
+        yield CauseKind.HELD, wave, f"{NUMBERS} held at the gate ({wave})"
     elif _waits_for_code(position, now):
-        yield CauseKind.CODE, position.customer, f"{position.customer} has to read out the code of #"
+        yield CauseKind.CODE, position.customer, f"{position.customer} has to read out the code of {NUMBERS}"
         if position.waiting_until is not None and position.waiting_until - now <= CODE_ENDS_WITHIN:
-            title = f"the codes of # of {position.customer} expire within {_minutes(CODE_ENDS_WITHIN)}"
+            title = f"the codes of {NUMBERS} of {position.customer} expire within {_minutes(CODE_ENDS_WITHIN)}"
             yield CauseKind.CODE_EXPIRING, position.customer, title
     if lost_its_worker(position, now):
-        yield CauseKind.WORKER_GONE, wave, f"a worker has gone and left #, ({wave}); `cutover sweep` goes on"
+        yield CauseKind.WORKER_GONE, wave, f"a worker has gone and left {NUMBERS}, ({wave}); `cutover sweep` goes on"
     ends_at = position.signup_ends_at
     if ends_at is not None and position.crossed_at is None and ends_at - now <= SIGNUP_ENDS_WITHIN:
-        yield CauseKind.SIGNUP_ENDING, position.customer, f"Embedded Signup of # of {position.customer} ends"
+        yield CauseKind.SIGNUP_ENDING, position.customer, f"Embedded Signup of {NUMBERS} of {position.customer} ends"
 
 
-def _is_dark(position: Position, now: datetime) -> bool:
+def _is_dark(position: Position, now: datetime, *, leaving: bool) -> bool:
     """Dark by us for longer than a cutover needs, or with nobody who goes on by himself."""
     if not position.dark_by_us:
         return False
     stands = position.status in (Status.BLOCKED, Status.HELD) or lost_its_worker(position, now)
+    stands = stands or (leaving and position.status is not Status.RUNNING)
     return stands or position.dark_since is None or now - position.dark_since >= DARK_BY_DESIGN
 
 
@@ -88,7 +110,7 @@ def _of_wave(wave: WaveRow, now: datetime) -> Iterable[FoundCause]:
 
 
 def _counted(title: str, numbers: Sequence[Position]) -> str:
-    return title.replace("#", numbers[0].ref if len(numbers) == 1 else f"{len(numbers)} numbers")
+    return title.replace(NUMBERS, numbers[0].ref if len(numbers) == 1 else f"{len(numbers)} numbers")
 
 
 def _line(position: Position, now: datetime) -> str:
@@ -105,6 +127,8 @@ def _line(position: Position, now: datetime) -> str:
 def _next(position: Position) -> str:
     if position.status is Status.BLOCKED and position.runbook:
         return f"cutover runbook {position.runbook.removeprefix('runbooks/').removesuffix('.md')} {position.ref}"
+    if position.status is Status.WAITING and (position.reason or "").startswith(NOBODY):
+        return f"cutover ask-code {position.ref}"
     if position.status is Status.WAITING and position.next_step in CODE_STEPS:
         return f"cutover enter-code {position.ref}"
     return f"cutover show {position.ref}"

@@ -4,7 +4,7 @@ Does not depend on Prefect: it calls `run_one`, which a flow wraps in a Prefect 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,20 +14,31 @@ from migration.engine.dead_workers import end_leases_of_dead_workers
 from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.home.record_anchor import EVERY_S
+from migration.runtime.log import get_logger
 from migration.steps.outcomes import Held
 from migration.waves.anchoring import Anchoring
+from migration.waves.held import still_held
 from migration.waves.notices import PeopleTeller
+from migration.waves.proofs import ProofKeeper
 from migration.waves.senders import SenderKeeper, keep_senders_informed
 from migration.waves.watch import Watch
 from state.enums import WaveState
-from state.errors import Conflict, DatabaseBusy
+from state.errors import Conflict, DatabaseAway, DatabaseBusy
 from state.ledger.wave_events import HALT_RULE
-from state.queries.due import WavePart
+from state.queries.due import Due, WavePart
 
 SWEEP_EVERY = timedelta(seconds=2)
 MAX_NUMBERS_PER_RUN = 500  # a Prefect server drops task runs beyond that: docs/decisions.md
 MAX_DUE = 10_000
+# Numbers that are due are asked for in each round where so few are left, and else every so many seconds.
+ASKED_BELOW, ASKED_EVERY_S = 200, 0.5
+# How long the loop waits for a database that is away: a failover takes a minute, a person who restarts it ten.
+DATABASE_BACK_WITHIN = timedelta(minutes=30)
+DATABASE_TRIED_EVERY_S = 1.0
+CHOSEN_BY_IMPORT = tuple(itinerary.name.value for itinerary in FORWARD)
 RunOne = Callable[[int], Awaitable[object]]
+
+_LOG = get_logger("waves")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,7 @@ class NumberSelection:
     part: int = 0
     parts: int = 1
     only: Collection[int] | None = None
+    begun: bool = False  # only those that somebody has asked to move
 
     @property
     def wave_part(self) -> WavePart | None:
@@ -55,7 +67,7 @@ async def numbers_to_sweep(app: App, *, dry_run: bool = False) -> tuple[int, ...
     """
     if not dry_run:
         await end_leases_of_dead_workers(app.ledger, app.queries, app.is_gone)
-    due = await app.queries.due.due_now(begun=[itinerary.name.value for itinerary in FORWARD])
+    due = await app.queries.due.due_now(begun=CHOSEN_BY_IMPORT)
     return due[:MAX_NUMBERS_PER_RUN]
 
 
@@ -63,8 +75,9 @@ class WaveLoop:
     """`patience`: the loop ends when no number becomes due within this time.
 
     `gate_patience`: how long the loop stays for a wave whose numbers are held at the gate, so that a release takes
-    effect within seconds. When the process is asked to stop, no further number is begun, and the loop ends when those
-    that are past their gate have come to their end, to a person or to a longer wait.
+    effect within seconds. `stays`: the loop ends only when the process is asked to stop. When it is, no further number
+    is begun, and the loop ends when those that are past their gate have come to their end, to a person or to a longer
+    wait.
     """
 
     def __init__(
@@ -75,63 +88,146 @@ class WaveLoop:
         concurrency: int,
         patience: timedelta,
         gate_patience: timedelta = timedelta(),
+        stays: bool = False,
     ) -> None:
         self._app = app
         self._run_one = run_one
         self._concurrency = concurrency
         self._patience = patience
         self._gate_patience = gate_patience
+        self._stays = stays
         self._running: dict[int, asyncio.Future[object]] = {}
         self._finished = 0  # how many runs of numbers have ended that were not rejected
         self._finished_at_start: dict[int, int] = {}  # migration id -> `_finished` when the number was last begun
         self.rejected: dict[int, str] = {}  # migration id -> why other numbers keep it from running now
         self._idle_since: datetime | None = None
+        self._due: Sequence[Due] = ()  # as last asked, without those that were begun since
+        self._asked_at = 0.0  # on the boot-time clock
+        self._busy_since: float | None = None  # on the same clock
         self._senders = SenderKeeper(app)
         self._watch = Watch(app)
         self._people = PeopleTeller(app)
+        self._proofs = ProofKeeper(app)
         self._anchoring = Anchoring(app, EVERY_S)
+        self._leases_at = app.clock.boot_time()
 
     async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
 
-        An error of one number (a wrong key, a lost database) ends the loop after the other numbers have stopped.
+        An error that every number would meet (a wrong key) ends the loop after the other numbers have stopped. A
+        database that is away or locked does not: the loop goes on when it is back, and ends with DatabaseAway or
+        DatabaseBusy where it is not back within DATABASE_BACK_WITHIN.
         """
         try:
             while not self._app.stop.requested:
-                with suppress(DatabaseBusy):  # the gate reads the halt rule itself; the next round writes it down
-                    await self._halt_waves()  # first: what the last number did may forbid the next one
-                    await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
-                self._senders.begin_pass()
-                self._anchoring.begin_pass()
-                self._watch.begin_pass(selection.wave_part, selection.includes)
-                self._people.begin_pass()
-                await self._begin_due(selection)
-                if tick is not None:
-                    await tick()
-                if not self._running and not await self._more_soon(selection) and not await self._held(selection):
-                    return
-                await self._wait()
+                try:
+                    if await self._round(selection, tick):
+                        return
+                    self._busy_since = None
+                except DatabaseAway as exc:
+                    await self._wait_for_database(exc)
+                except DatabaseBusy as exc:
+                    await self._wait_for_lock(exc)
         finally:
-            await self._wait_for_running()
-            with suppress(DatabaseBusy):  # the next run or sweep tells them, and finishes the waves
-                await self._watch.finish()
-                await self._senders.finish()
-                await self._anchoring.finish()
-                await keep_senders_informed(self._app)  # also of those whose number ended just now
-                await self._app.ledger.waves.finish()
-                await self._people.finish()
+            await self._finish()
+
+    async def _finish(self) -> None:
+        await self._wait_for_running()
+        with suppress(DatabaseBusy):  # the next run or sweep tells them, and finishes the waves
+            await self._watch.finish()
+            await self._senders.finish()
+            await self._proofs.finish()
+            await self._anchoring.finish()
+            await keep_senders_informed(self._app)  # also of those whose number ended just now
+            await self._app.ledger.waves.finish()
+            await self._people.finish()
+
+    async def _round(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None) -> bool:
+        """Begin what is due, and wait for what runs. Returns whether the loop is over."""
+        try:
+            await self._halt_waves()  # first: what the last number did may forbid the next one
+            await self._end_leases()
+        except DatabaseAway:
+            raise
+        except DatabaseBusy:
+            pass  # the gate reads the halt rule itself; the next round writes it down
+        self._senders.begin_pass()
+        self._anchoring.begin_pass()
+        self._watch.begin_pass(selection.wave_part, selection.includes)
+        self._people.begin_pass()
+        self._proofs.begin_pass()
+        await self._begin_due(selection)
+        if tick is not None:
+            await tick()
+        if await self._is_over(selection):
+            return True
+        await self._wait()
+        return False
+
+    async def _wait_for_database(self, away: DatabaseAway) -> None:
+        """Until it answers, or the process is asked to stop. Raises `away` where it takes too long."""
+        _LOG.error("%s; no number is begun until it does; see `cutover runbook database-down`", away)
+        await self._wait_for_running()
+        clock = self._app.clock
+        end = clock.boot_time() + DATABASE_BACK_WITHIN.total_seconds()
+        while not self._app.stop.requested:
+            try:
+                # Nothing of ours runs now. What stopped inside a call may be dark, and need not wait for its lease.
+                await self._app.ledger.leases.end_all_of(self._app.holder)
+            except DatabaseAway:
+                if clock.boot_time() >= end:
+                    raise away from None
+                await clock.sleep(DATABASE_TRIED_EVERY_S)
+            else:
+                _LOG.info("the database answers again; numbers go on")
+                return
+
+    async def _wait_for_lock(self, busy: DatabaseBusy) -> None:
+        """Somebody keeps what a round reads: numbers that run go on. Raises `busy` where it takes too long."""
+        now = self._app.clock.boot_time()
+        if self._busy_since is None:
+            _LOG.warning("%s: no number is begun until then; see `cutover runbook database-down`", busy)
+            self._busy_since = now
+        if now - self._busy_since >= DATABASE_BACK_WITHIN.total_seconds():
+            raise busy
+        await self._app.clock.sleep(DATABASE_TRIED_EVERY_S)
+
+    async def _is_over(self, selection: NumberSelection) -> bool:
+        if self._running or self._stays:
+            return False
+        return not await self._more_soon(selection) and not await self._held(selection)
 
     async def _begin_due(self, selection: NumberSelection) -> None:
         slots = self._concurrency - len(self._running)
         if slots <= 0:
             return
-        for migration_id in await self._app.queries.due.due_now(selection.wave_part, limit=MAX_DUE):
-            if slots <= 0:
-                break
-            if selection.includes(migration_id) and migration_id not in {*self._running, *self.rejected}:
-                self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
-                self._finished_at_start[migration_id] = self._finished
-                slots -= 1
+        left: list[Due] = []
+        for due in await self._due_now(selection):
+            migration_id, was_held = due
+            if slots <= 0 or not selection.includes(migration_id) or migration_id in self.rejected:
+                left.append(due)
+                continue
+            if migration_id in self._running:
+                continue
+            # A number whose gate is as closed as it was written down costs no run: no lease, no event, no task.
+            if was_held and await still_held(self._app, migration_id) is not None:
+                continue
+            self._running[migration_id] = asyncio.ensure_future(self._run_one(migration_id))
+            self._finished_at_start[migration_id] = self._finished
+            slots -= 1
+        self._due = left
+
+    async def _due_now(self, selection: NumberSelection) -> Sequence[Due]:
+        """Of a large wave, what the last round has left of a list that is not older than ASKED_EVERY_S.
+
+        There is a round with each number that ends, and to find the due ones of 10,000 costs a fifth of a number.
+        """
+        now = self._app.clock.boot_time()
+        if len(self._due) < ASKED_BELOW or now >= self._asked_at + ASKED_EVERY_S:
+            begun = CHOSEN_BY_IMPORT if selection.begun else ()
+            self._due = await self._app.queries.due.due_and_held(selection.wave_part, limit=MAX_DUE, begun=begun)
+            self._asked_at = now
+        return self._due
 
     async def _wait(self) -> None:
         """Wait until a number finishes or the next round is due."""
@@ -198,10 +294,18 @@ class WaveLoop:
                     wave, WaveState.HALTED, allowed=[WaveState.RUNNING], because=reason, by=HALT_RULE
                 )
 
+    async def _end_leases(self) -> None:
+        """Of dead workers, every SWEEP_EVERY: a round begins with each number that ends."""
+        now = self._app.clock.boot_time()
+        if now >= self._leases_at:
+            self._leases_at = now + SWEEP_EVERY.total_seconds()
+            await end_leases_of_dead_workers(self._app.ledger, self._app.queries, self._app.is_gone)
+
     async def _wait_for_running(self) -> None:
         while self._running:
             self._senders.begin_pass()
             self._people.begin_pass()
+            self._proofs.begin_pass()
             done, _ = await asyncio.wait(self._running.values(), timeout=SWEEP_EVERY.total_seconds())
             for migration_id in [number for number, task in self._running.items() if task in done]:
                 task = self._running.pop(migration_id)

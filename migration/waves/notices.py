@@ -5,21 +5,25 @@ service did not take is tried again, and two processes send it once. No move wai
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from typing import Any
 
 from migration.app import App
 from migration.errors import MigrationError
-from migration.notify.notify_targets import CauseKind, Target
+from migration.notify.notify_targets import CauseKind, Target, told_now
 from migration.notify.planning import next_notice
 from migration.notify.sending import body_of, send
 from migration.runtime.concurrency import gather_all
 from migration.runtime.log import get_logger
-from migration.waves.causes import find_causes
-from state.notices import CauseRow, NoticeKind, NoticeRow
+from migration.waves.background_pass import BackgroundPass
+from migration.waves.causes import dark_ones, find_causes
+from state.notices import CauseRow, FoundCause, NoticeKind, NoticeRow
 
 BETWEEN_PASSES_S = 10.0
+MOST_LOOKED_AT = 5_000
 AGAIN_AFTER = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 HEARTBEAT_WITHIN_S = 10.0
 WORD = {
@@ -33,17 +37,39 @@ _LOG = get_logger("notify")
 
 
 def targets_of(app: App) -> dict[str, Target]:
-    """By name. Raises BadSetting where an address cannot be read."""
+    """By name; entries of one address are a target each. Raises BadSetting where an address cannot be read."""
     folder = app.settings.admin_path.parent
-    return {target.name: target for target in (row.target(folder) for row in app.admin.notify)}
+    targets: dict[str, Target] = {}
+    before: Counter[str] = Counter()
+    for given in dict.fromkeys(row.target(folder) for row in app.admin.notify):
+        target = replace(given, place=before[given.name])
+        before[given.name] += 1
+        targets[target.name] = target
+    return targets
 
 
-async def tell_people(app: App) -> None:
-    """One pass: find the causes, write down what has to be told, send it and what was left over."""
+async def _told_now(app: App) -> dict[str, Target]:
     targets = targets_of(app)
+    if all(target.operator is None for target in targets.values()):
+        return targets
+    on_duty = {shift.operator for shift in await app.queries.people.on_duty()}
+    return {target.name: target for target in told_now(targets.values(), on_duty)}
+
+
+async def tell_people(app: App, *, leaving: bool = False) -> None:
+    """One pass: find the causes, write down what has to be told, send it and what was left over.
+
+    `leaving`: the caller ends with it. A number that it leaves dark is told now, because nobody may look again in time.
+    """
+    await gather_all(await _deliveries(app, leaving=leaving))
+
+
+async def _deliveries(app: App, *, leaving: bool) -> list[Coroutine[Any, Any, None]]:
+    """What has to be sent now. It is written down, and taken: nobody else sends it for a minute."""
+    targets = await _told_now(app)
     if not targets:
-        return
-    causes = await _current_causes(app)
+        return []
+    causes = await _synced_causes(app, leaving=leaving)
     ended = await app.queries.notices.causes_to_end()
     last = await app.queries.notices.last_notices([cause.id for cause in (*causes, *ended)])
     by_target = {(notice.cause_id, notice.target): notice for notice in last}
@@ -58,15 +84,28 @@ async def tell_people(app: App) -> None:
                 made.append(notice)
     left = [notice for notice in await app.queries.notices.to_try() if await app.ledger.notices.take(notice)]
     kinds = {cause.id: CauseKind(cause.kind) for cause in (*causes, *ended)}
-    await gather_all(_deliver(app, targets, notice, kinds) for notice in (*made, *left))
+    return [_deliver(app, targets, notice, kinds) for notice in (*made, *left)]
 
 
-async def _current_causes(app: App) -> tuple[CauseRow, ...]:
+async def current_causes(
+    app: App, known: Sequence[CauseRow], *, leaving: bool = False, most: int = MOST_LOOKED_AT
+) -> tuple[FoundCause, ...]:
+    """What somebody has to know of now, by the record; nothing is written. `known`: the open causes.
+
+    `most`: so many numbers are looked at, those that may be dark first.
+    """
     now, waves = await app.queries.now(), await app.queries.waves.all()
-    positions = await app.queries.positions.needing_attention()
+    positions = await app.queries.positions.needing_attention(most)
     halted = [row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None]
+    dark = dark_ones(line for row in known if row.kind == CauseKind.DARK for line in row.lines)
+    to_tell = await app.queries.proofs.to_tell()
+    return find_causes(positions, waves, halted, now, to_tell, known_dark=dark, leaving=leaving)
+
+
+async def _synced_causes(app: App, *, leaving: bool) -> tuple[CauseRow, ...]:
     rows = await app.queries.notices.open_causes()
-    if await app.ledger.notices.sync(find_causes(positions, waves, halted, now), rows):
+    found = await current_causes(app, rows, leaving=leaving)
+    if await app.ledger.notices.sync(found, rows):
         rows = await app.queries.notices.open_causes()
     return rows
 
@@ -110,33 +149,42 @@ class Heartbeat:
 
 
 class PeopleTeller:
-    """Passes in the background, one at a time: a target that does not answer holds no number up."""
+    """Passes in the background, one at a time: a target that does not answer holds no number up, and no other pass."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._heartbeat = Heartbeat(app)
-        self._pass: asyncio.Task[None] | None = None
-        self._next = app.clock.boot_time()
+        self._pass = BackgroundPass(app.clock, BETWEEN_PASSES_S)
+        self._under_way: set[asyncio.Task[None]] = set()
 
     def begin_pass(self) -> None:
         """Does nothing while a pass is under way, or a short time after it."""
-        now = self._app.clock.boot_time()
-        if now < self._next or (self._pass is not None and not self._pass.done()):
-            return
-        self._next = now + BETWEEN_PASSES_S
-        self._pass = asyncio.ensure_future(self._run())
+        self._pass.begin(self._run)
 
     async def finish(self) -> None:
         """Wait for the pass under way, and tell what has come about since: a wave that ends, a number left dark."""
-        if self._pass is not None:
-            await asyncio.wait({self._pass})
-        await self._run()
+        await self._pass.wait()
+        await self._run(leaving=True)
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
-    async def _run(self) -> None:
-        for name, work in (("the heartbeat", self._heartbeat.beat), ("people", partial(tell_people, self._app))):
-            try:
-                await work()
-            except MigrationError as exc:
-                _LOG.warning("%s could not be told: %s", name, exc)
-            except Exception as exc:  # noqa: BLE001 - whatever it is, it may end no run of a number
-                _LOG.error("%s could not be told: %s", name, type(exc).__name__)
+    async def _run(self, *, leaving: bool = False) -> None:
+        self._begin("the heartbeat", self._heartbeat.beat())
+        await self._noted("people", self._tell(leaving=leaving))
+
+    async def _tell(self, *, leaving: bool) -> None:
+        for delivery in await _deliveries(self._app, leaving=leaving):
+            self._begin("people", delivery)
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(self._noted(name, work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _noted(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except MigrationError as exc:
+            _LOG.warning("%s could not be told: %s", name, exc)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it may end no run of a number
+            _LOG.error("%s could not be told: %s", name, type(exc).__name__)

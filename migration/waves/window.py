@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from migration.engine.itineraries import itinerary_named
+from migration.engine.itineraries import known_itinerary
 from migration.waves.plan import BadPlan
+from state.phone_spelling import plain_digits
 from state.rows import Position, WaveRow
 
 # Entries of the time zone database that are no zones; what they stand for depends on the machine.
@@ -69,7 +70,9 @@ def check_window_fits(window: Window, numbers: Sequence[Position], now: datetime
 
 def longest_cutover(position: Position) -> timedelta:
     """The longest time that a cutover takes on this number's itinerary."""
-    return max(entry.fits_in for entry in itinerary_named(position.itinerary).steps)
+    itinerary = known_itinerary(position.itinerary, None)
+    steps = itinerary.steps if itinerary is not None else ()
+    return max((entry.fits_in for entry in steps), default=timedelta())
 
 
 def _find_zone(name: str) -> ZoneInfo:
@@ -87,7 +90,8 @@ def _in_zone(time: datetime | None, kept: Window, zone: ZoneInfo) -> datetime | 
 
 
 def _parse_time(text: str, zone: ZoneInfo) -> datetime | None:
-    if text.strip().lower() == OPEN:
+    text = plain_digits(text).strip()
+    if text.lower() == OPEN:
         return None
     try:
         time = datetime.fromisoformat(text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox import call_names
@@ -11,7 +11,7 @@ from sandbox.errors import ControlError
 from sandbox.faults import LONGEST_S, BadFault, Faults, parse_fault
 from sandbox.onprem import deployments
 from sandbox.wire import Request, Response, RoutedCall, json_response
-from sandbox.world import credentials, messaging, whatsapp_manager
+from sandbox.world import credentials, messaging, sent_webhooks, whatsapp_manager
 from sandbox.world.senders import BEHAVIOURS, EVENTS, QUEUES
 from sandbox.world.world import World
 
@@ -210,6 +210,11 @@ def _inbound(oracle: Oracle, request: Request) -> dict[str, Any]:
     return {"delivered_to": messaging.inbound(world, number, consumer, text)}
 
 
+def _send_webhook(oracle: Oracle, request: Request) -> dict[str, Any]:
+    body, world = _body(request), oracle.world
+    return sent_webhooks.send(world, world.number(_e164(world, body.get("e164"))), body)
+
+
 def _run_manager_action(oracle: Oracle, request: Request) -> dict[str, Any]:
     body, world = _body(request), oracle.world
     if str(body.get("do")) in credentials.ACTIONS:
@@ -226,12 +231,18 @@ def _set_senders(oracle: Oracle, request: Request) -> dict[str, Any]:
         isinstance(drain_s, bool) or not isinstance(drain_s, int | float) or not 0 <= drain_s <= LONGEST_S
     ):
         raise ControlError(400, f"drain_s is a number of seconds from 0 to {LONGEST_S}")
+    veto_s = body.get("veto_s")
+    if veto_s is not None and (
+        isinstance(veto_s, bool) or not isinstance(veto_s, int | float) or not 0 <= veto_s <= LONGEST_S
+    ):
+        raise ControlError(400, f"veto_s is a number of seconds from 0 to {LONGEST_S}")
     if queue is not None and queue not in QUEUES:
         raise ControlError(400, f"queue is one of {', '.join(QUEUES)}")
     e164s = [_e164(world, body["e164"])] if body.get("e164") is not None else list(world.numbers)
     for e164 in e164s:
         sender = world.number(e164).sender
         sender.behaviour, sender.queue = behaviour or sender.behaviour, queue or sender.queue
+        sender.veto_until = world.now() + timedelta(seconds=veto_s) if veto_s is not None else sender.veto_until
         sender.drain_s = sender.drain_s if drain_s is None else float(drain_s)
     return {"changed": len(e164s)}
 
@@ -249,5 +260,6 @@ ROUTES: dict[tuple[str, str], Callable[[Oracle, Request], Response | dict[str, A
     ("POST", "clock"): _advance_clock,
     ("POST", "inbound"): _inbound,
     ("GET", "webhooks"): _webhooks,
+    ("POST", "webhooks"): _send_webhook,
     ("POST", "manager"): _run_manager_action,
 }

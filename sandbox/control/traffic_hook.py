@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.errors import ControlError
 from sandbox.wire import Request, Response, json_response
-from sandbox.world.senders import EVENTS, HookResponse
+from sandbox.world.senders import EVENTS, IN_FLIGHT, HookResponse
 from sandbox.world.world import World
 
 
@@ -47,13 +47,16 @@ def _obey(world: World, request: Request, key: str, body: dict[str, Any]) -> Hoo
         return HookResponse(200, {"state": "done"})  # a newer message has come before this one
     match body["event"]:
         case "pause_sends":
-            if sender.behaviour == "veto":
-                return HookResponse(409, {"state": "vetoed", "reason": "a campaign is running"})
+            if sender.behaviour == "veto" and (sender.veto_until is None or now < sender.veto_until):
+                ending = {"until": sender.veto_until.isoformat()} if sender.veto_until is not None else {}
+                return HookResponse(409, {"state": "vetoed", "reason": "a campaign is running", **ending})
             # Once its number may be dark, a pause that nobody renews goes on: the old side may be dead.
             deadline = None if body.get("after_deadline") == "stay" else _time(body.get("deadline"))
             if not sender.pause(now, deadline):
                 ticket = world.hook.ticket(key, number.e164)
-                return HookResponse(202, {"state": "draining", "ask": f"{request.base}/_sandbox/senders/asks/{ticket}"})
+                ask = f"{request.base}/_sandbox/senders/asks/{ticket}"
+                until = sender.stops_at.isoformat() if sender.stops_at is not None else None
+                return HookResponse(202, {"state": "draining", "ask": ask, "in_flight": IN_FLIGHT, "until": until})
         case "switch_route":
             sender.switch(str(body.get("to") or "cloud"))
         case _:

@@ -167,7 +167,7 @@ def _session(call: GraphCall) -> Session:
     """The session, for a token of the app that began it."""
     token = call.authorize()
     session = call.world.uploads.sessions.get(call.path[0])
-    if session is None or session.app_id != token.app_id:
+    if session is None or session.app_id != token.app_id or not session.id.endswith(f"?sig={call.params.get('sig')}"):
         raise unknown_object(call.path[0])
     return session
 
@@ -180,7 +180,7 @@ def _upload(call: GraphCall) -> Response:
     size = len(call.request.body)
     if not size or session.offset + size > session.length:
         raise Refusal(100, "The file is not as long as it was said to be.")
-    handle = call.world.uploads.add(session, size)
+    handle = call.world.uploads.add(session, call.request.body)
     body = {"id": session.id, "file_offset": session.offset} if handle is None else {"h": handle}
     return json_response(body, effect=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.errors import Refusal
 from sandbox.graph.access import Entry, GraphCall, success
 from sandbox.graph.field_tree import Shape, parse, plain_fields, select
-from sandbox.graph.fields import PROFILE_FIELDS
+from sandbox.graph.fields import PROFILE_FIELDS, shown_profile
 from sandbox.wire import Response, json_response
 from sandbox.world.accounts import SCOPES
 
@@ -30,7 +30,7 @@ VERTICALS = frozenset({
 def _profile(call: GraphCall) -> Response:
     number = call.number(MESSAGING)
     tree = parse(call.params["fields"]) if call.params.get("fields") else plain_fields("about")
-    fields = select({name: value for name, value in number.profile.items() if value}, tree, PROFILE)
+    fields = select(shown_profile(number.profile), tree, PROFILE)
     return json_response({"data": [fields | {"messaging_product": "whatsapp"}]})
 
 
@@ -46,6 +46,7 @@ def _set_profile(call: GraphCall) -> Response:
         if name in params and name != "profile_picture_url":
             number.profile[name] = params[name]
     if handle:
+        number.picture = call.world.uploads.handles[str(handle)].sha256
         number.profile["profile_picture_url"] = f"https://pps.example/{number.phone_number_id}.jpg"
     return success(call.world)
 

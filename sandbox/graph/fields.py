@@ -68,6 +68,11 @@ def webhooks_of(app: App, world: World, number: SimNumber) -> dict[str, str]:
     return {level: url for level, url in levels.items() if url is not None}
 
 
+def shown_profile(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile as Graph reads it: an industry that was never chosen is `UNDEFINED`, all else is left out."""
+    return {"vertical": "UNDEFINED"} | {name: value for name, value in profile.items() if value}
+
+
 def graph_time(at: datetime | None) -> str | None:
     return at.strftime("%Y-%m-%dT%H:%M:%S+0000") if at is not None else None
 
@@ -103,7 +108,7 @@ PHONE: Mapping[str, PhoneField] = {
     "country_code": lambda _, number: COUNTRIES.get(number.digits[:2]),
     "conversational_automation": lambda _, number: None,
     "eligibility_for_api_business_global_search": lambda _, number: "NON_ELIGIBLE_UNDEFINED_COUNTRY",
-    "whatsapp_business_profile": lambda _, number: dict(number.profile),
+    "whatsapp_business_profile": lambda _, number: shown_profile(number.profile),
 }
 PHONE_DEFAULTS = ("verified_name", "code_verification_status", "display_phone_number", "quality_rating", "id")
 

@@ -8,6 +8,7 @@ from sandbox.graph import fields
 from sandbox.graph.access import Entry, GraphCall, after_handshake, callback_url, success
 from sandbox.graph.business_profile import PROFILE_CALLS
 from sandbox.graph.field_tree import parse
+from sandbox.graph.other_reads import OTHER_PHONE_READS
 from sandbox.graph.settings import SETTINGS_CALLS
 from sandbox.wire import Response, json_response
 from sandbox.world import display_names, messaging, registering, verifying
@@ -103,4 +104,5 @@ PHONE_CALLS: Mapping[tuple[str, str], Entry] = {
     ("POST", "messages"): ("messages", True, _messages),
     **SETTINGS_CALLS,
     **PROFILE_CALLS,
+    **OTHER_PHONE_READS,
 }

@@ -14,6 +14,7 @@ from sandbox import wording_variants
 from sandbox.errors import Refusal, unknown_object
 from sandbox.graph.access import VERSION, GraphCall, Handler, HandshakeRequired, served_version
 from sandbox.graph.apps import APP_CALLS, UPLOAD_CALLS, access_token, debug_token, me
+from sandbox.graph.other_reads import BUSINESS_CALLS
 from sandbox.graph.phone_number import PHONE_CALLS
 from sandbox.graph.waba import TEMPLATE_CALLS, WABA_CALLS
 from sandbox.wire import PendingHandshake, Request, Response, RoutedCall, json_response
@@ -57,6 +58,8 @@ def _find(call: GraphCall) -> tuple[str, bool, Handler]:
         tables = [WABA_CALLS]
     elif node in world.templates:
         tables = [TEMPLATE_CALLS]
+    elif node in world.businesses:
+        tables = [BUSINESS_CALLS]
     elif node.startswith("upload:"):
         tables = [UPLOAD_CALLS]
     elif node in world.apps:

@@ -15,6 +15,13 @@ from sandbox.world.register_checks import REGIONS
 from sandbox.world.world import World
 
 MANAGE = SCOPES[0]
+# What a number has on which calls were never set up: Meta's OpenAPI file requires each of these.
+CALLS: Mapping[str, Any] = {
+    "status": "DISABLED",
+    "call_icon_visibility": "DEFAULT",
+    "ip_addresses": {"default": []},
+    "callback_permission_status": "DISABLED",
+}
 # The longest and shortest time for which "no storage" keeps a message; undocumented.
 SHORTEST_MINUTES, LONGEST_MINUTES = 1, 60 * 24 * 30
 
@@ -28,7 +35,7 @@ def _settings(call: GraphCall) -> Response:
         storage["retention_minutes"] = number.storage.retention_minutes
     return json_response(
         {
-            "calling": {"status": "DISABLED"},
+            "calling": CALLS,
             "storage_configuration": storage,
             "payload_encryption": {"status": "DISABLED"},
             "user_identity_change": {"enable_identity_key_check": number.identity_check},

@@ -12,7 +12,8 @@ from sandbox.graph.access import Entry, GraphCall, after_handshake, callback_url
 from sandbox.graph.apps import SYSTEM_USER
 from sandbox.graph.field_tree import RequestedField, Shape, Tree, parse, plain_fields, select
 from sandbox.graph.numbers_edge import numbers
-from sandbox.graph.paging import Edge, Order, page
+from sandbox.graph.other_reads import OTHER_WABA_READS
+from sandbox.graph.paging import Edge, Order, Visible, page
 from sandbox.wire import Response, json_response
 from sandbox.world.accounts import SCOPES, Subscription, Template, Waba
 from sandbox.world.health import template_health
@@ -30,7 +31,10 @@ TEMPLATE: Shape = dict.fromkeys((
     "quality_score": dict.fromkeys(("score", "date", "reasons")),
 }
 # fmt: on
-TEMPLATE_DEFAULTS = ("name", "components", "language", "status", "category")
+TEMPLATE_DEFAULTS = ("name", "parameter_format", "components", "language", "status", "category")
+FILTERS = ("name", "status", "language", "category")  # several values of one are separated by commas
+MOST_TEMPLATES = 6_000  # of a verified business: .../whatsapp/templates/overview
+RATED_AT = 1_735_689_600  # seconds since 1970: when its quality was last looked at
 USER: Shape = dict.fromkeys(("id", "name", "tasks"))
 
 
@@ -103,27 +107,49 @@ def _templates(call: GraphCall) -> Response:
 
 def _template_page(call: GraphCall, waba: Waba, params: Mapping[str, Any]) -> dict[str, Any]:
     rows = {template.id: _template(template) for template in waba.templates}
-    filters = {name: params[name] for name in ("name", "status", "language") if name in params}
-    tree = _tree(params)
+    filters = {name: str(params[name]).split(",") for name in FILTERS if name in params}
+    tree = _tree(params) or plain_fields(*TEMPLATE_DEFAULTS)
     select({}, tree, TEMPLATE)  # a field that does not exist is an error also when there is no row
 
     def visible(template_id: str) -> bool:
-        return all(rows[template_id][name] == value for name, value in filters.items())
+        return all(rows[template_id][name] in values for name, values in filters.items())
 
     def row(template_id: str) -> dict[str, Any]:
         return {**select(rows[template_id], tree, TEMPLATE), "id": template_id}
 
-    return page(call, Edge(f"{waba.id}/message_templates", Order(list(rows)), row, params, visible))
+    answer = page(call, Edge(f"{waba.id}/message_templates", Order(list(rows)), row, params, visible))
+    return answer | _summary(rows, visible, params.get("summary"))
+
+
+def _summary(rows: Mapping[str, Any], visible: Visible, asked: Any) -> dict[str, Any]:
+    """The counts that the parameter `summary` names; nothing where it is not given. Raises Refusal."""
+    if not asked:
+        return {}
+    counts = {
+        "total_count": sum(map(visible, rows)),
+        "message_template_count": len(rows),
+        "message_template_limit": MOST_TEMPLATES,
+        "are_translations_complete": True,
+    }
+    return {"summary": select(counts, parse(asked), dict.fromkeys(counts))}
 
 
 def _template(template: Template) -> dict[str, Any]:
+    """With what Graph says of a template for which nobody chose anything: positional parameters, no rating yet.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/overview
+    """
     return {
         "id": template.id,
         "name": template.name,
         "language": template.language,
         "status": template.status,
         "category": template.category,
-        "components": [{"type": "BODY", "text": "Hello {{1}}"}],
+        "parameter_format": "POSITIONAL",
+        "components": [{"type": "BODY", "text": "Hello {{1}}", "example": {"body_text": [["Ada"]]}}],
+        "rejected_reason": "NONE" if template.status != "REJECTED" else "INVALID_FORMAT",
+        "quality_score": {"score": "UNKNOWN", "date": RATED_AT},
+        "cta_url_link_tracking_opted_out": False,
     }
 
 
@@ -153,4 +179,5 @@ WABA_CALLS: Mapping[tuple[str, str], Entry] = {
     ("DELETE", "subscribed_apps"): ("unsubscribe", True, _unsubscribe),
     ("GET", "message_templates"): ("get.templates", False, _templates),
     ("GET", "assigned_users"): ("get.assigned_users", False, _assigned_users),
+    **OTHER_WABA_READS,
 }

@@ -50,11 +50,13 @@ def account_updated(world: World, number: SimNumber, event: str, **more: Any) ->
 
 def picture_lost(world: World, number: SimNumber, at: datetime) -> None:
     """https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/account_alerts"""
-    alert = {
-        "alert_severity": "WARNING",
-        "alert_status": "ACTIVE",
-        "alert_type": "PROFILE_PICTURE_LOST",
-        "alert_description": "The profile picture of the phone number is gone.",
-    }
-    value = {"entity_type": "PHONE_NUMBER", "entity_id": number.phone_number_id, "alert_info": alert}
-    put(world, number, "account_alerts", value, at)
+    put(world, number, "account_alerts", alert(number, "PROFILE_PICTURE_LOST"), at)
+
+
+def alert(number: SimNumber, kind: str) -> dict[str, Any]:
+    """The value of an alert about the number."""
+    text = {"PROFILE_PICTURE_LOST": "The profile picture of the phone number is gone."}.get(
+        kind, "See the support page."
+    )
+    info = {"alert_severity": "WARNING", "alert_status": "ACTIVE", "alert_type": kind, "alert_description": text}
+    return {"entity_type": "PHONE_NUMBER", "entity_id": number.phone_number_id, "alert_info": info}

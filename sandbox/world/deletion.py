@@ -32,7 +32,7 @@ def delete(world: World, number: SimNumber, pin: Any) -> None:
         number.platform = "NOT_APPLICABLE"
         number.code_status, number.verified_at, number.onboarded_at = "NOT_VERIFIED", None, None
         number.incomplete_deregistration = False
-        number.storage, number.profile = Storage(), {}
+        number.storage, number.profile, number.picture = Storage(), {}, None
         number.webhooks.clear()
         if world.switches.pin_after_deletion == "gone":
             number.pin = None

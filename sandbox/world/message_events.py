@@ -25,7 +25,7 @@ COUNTRIES: Mapping[str, str] = {"55": "BR", "49": "DE", "44": "GB", "91": "IN", 
 # -- messages on Cloud
 
 
-def _metadata(number: SimNumber) -> dict[str, Any]:
+def metadata(number: SimNumber) -> dict[str, Any]:
     return {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": number.digits, "phone_number_id": number.phone_number_id},
@@ -33,7 +33,7 @@ def _metadata(number: SimNumber) -> dict[str, Any]:
 
 
 def inbound_on_cloud(world: World, number: SimNumber, consumer: str, message_id: str, text: str, at: datetime) -> None:
-    value = _metadata(number) | _inbound(consumer, message_id, text, at)
+    value = metadata(number) | inbound(consumer, message_id, text, at)
     scoped_id = user_id(world, number, consumer)
     value["contacts"][0]["user_id"] = value["messages"][0]["from_user_id"] = scoped_id
     put(world, number, "messages", value, at, about=message_id)
@@ -54,7 +54,7 @@ def user_id(world: World, number: SimNumber, consumer: str) -> str:
     return f"{country}.{chance.randrange(10**15, 10**16)}"
 
 
-def _inbound(consumer: str, message_id: str, text: str, at: datetime) -> dict[str, Any]:
+def inbound(consumer: str, message_id: str, text: str, at: datetime) -> dict[str, Any]:
     """The part of an inbound message that is the same for Cloud and On-Premises."""
     return {
         "contacts": [_contact(consumer)],
@@ -85,10 +85,10 @@ def statuses_on_cloud(
         if opaque is not None:
             row["biz_opaque_callback_data"] = str(opaque)
         if failed is not None:
-            row["errors"] = [_error(failed)]
+            row["errors"] = [error(failed)]
         else:
             row["pricing"] = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
-        value = _metadata(number) | {
+        value = metadata(number) | {
             "contacts": [_contact(to) | {"user_id": row["recipient_user_id"]}],
             "statuses": [row],
         }
@@ -105,7 +105,7 @@ def _statuses(world: World, at: datetime, failed: int | None) -> Iterator[tuple[
         yield "read", at + timedelta(seconds=READ_S)
 
 
-def _error(code: int) -> dict[str, Any]:
+def error(code: int) -> dict[str, Any]:
     page = "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"
     title = GRAPH.get(code, (0, "Error"))[1]
     return {"code": code, "title": title, "message": title, "error_data": {"details": title}, "href": page}
@@ -114,7 +114,7 @@ def _error(code: int) -> dict[str, Any]:
 def inbound_on_premises(
     world: World, instance: Instance, consumer: str, message_id: str, text: str, at: datetime
 ) -> bool:
-    return put_for_client(world, instance, _inbound(consumer, message_id, text, at), at, message_id)
+    return put_for_client(world, instance, inbound(consumer, message_id, text, at), at, message_id)
 
 
 def statuses_on_premises(

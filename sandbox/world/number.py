@@ -113,6 +113,7 @@ class SimNumber:
     storage: Storage = field(default_factory=Storage)
     identity_check: bool = False
     profile: dict[str, Any] = field(default_factory=dict)
+    picture: str | None = None  # SHA-256 of the profile's picture on Cloud
     webhooks: dict[str, str] = field(default_factory=dict)  # app id -> the number's own webhook address for messages
     phone: Phone = field(default_factory=Phone)
     register_budget: Budget = field(default_factory=Budget)

@@ -3,6 +3,7 @@
 https://developers.facebook.com/docs/whatsapp/cloud-api/reference/account-migration (with a backup: the move)
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,7 +87,9 @@ def _leave_onprem(attempt: Attempt) -> None:
         number.official = False
     keep = contents is not None and world.switches.profile_survives == "yes"
     number.moving_profile = dict(contents.profile) if keep and contents is not None else {}
-    if client is not None and client.photo is not None and not keep:
+    photo = client.photo if client is not None else None
+    number.picture = hashlib.sha256(photo).hexdigest() if photo is not None and keep else None
+    if photo is not None and not keep:
         account_events.picture_lost(world, number, attempt.at)
 
 

@@ -36,6 +36,7 @@ class Sender:
     behaviour: Behaviour = "obey"
     queue: Queue = "drops"
     drain_s: float = 3.0
+    veto_until: datetime | None = None  # a veto ends then, and says so; None: it lasts as long as the behaviour
     ran: bool = True  # `running` before the present pause; restored when the pause expires
     stops_at: datetime | None = None  # end of the drain of a pause
     paused_at: datetime | None = None
@@ -172,6 +173,7 @@ class Sender:
             "behaviour": self.behaviour,
             "queue": self.queue,
             "drain_s": self.drain_s,
+            "veto_until": self.veto_until.isoformat() if self.veto_until is not None else None,
             "sent": self.sent,
             "held": self.held,
             "waiting": self.waiting,

@@ -12,7 +12,10 @@ MOST_BYTES = 5 * 1024 * 1024
 
 @dataclass(slots=True)
 class Session:
-    """One upload; `handle` once the file is complete. Only the number of its bytes is kept."""
+    """One upload; `handle` and `sha256` once the file is complete. Its bytes are kept until then.
+
+    `id` has a signature, as Meta's have: `upload:...?sig=...`.
+    """
 
     id: str
     app_id: str
@@ -20,6 +23,8 @@ class Session:
     kind: str
     offset: int = 0
     handle: str | None = None
+    received: bytearray = field(default_factory=bytearray)
+    sha256: str = ""
 
 
 @dataclass(slots=True)
@@ -30,16 +35,20 @@ class Uploads:
 
     def begin(self, app_id: str, length: int, kind: str) -> Session:
         name = self._opaque("session", len(self.sessions))
-        session = Session(f"upload:{name}", app_id, length, kind)
-        self.sessions[session.id] = session
+        signature = self._opaque("signature", len(self.sessions))[:16]
+        session = Session(f"upload:{name}?sig={signature}", app_id, length, kind)
+        self.sessions[f"upload:{name}"] = session
         return session
 
-    def add(self, session: Session, size: int) -> str | None:
-        """Adds `size` bytes; returns the handle once the file is complete."""
-        session.offset += size
+    def add(self, session: Session, content: bytes) -> str | None:
+        """Adds bytes; returns the handle once the file is complete."""
+        session.offset += len(content)
+        session.received += content
         if session.offset < session.length:
             return None
         session.handle = f"4::{self._opaque('handle', len(self.handles))}"
+        session.sha256 = hashlib.sha256(session.received).hexdigest()
+        session.received.clear()
         self.handles[session.handle] = session
         return session.handle
 

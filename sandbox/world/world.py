@@ -291,6 +291,8 @@ class World:
             "sends_doubled": number.sender.doubled,
             "dropped_inbound": number.dropped_inbound,
             "sender_gap_s": number.sender_gap_s,
+            "profile": dict(number.profile),
+            "picture_sha256": number.picture,
         }
 
     def _clients(self, number: SimNumber) -> dict[str, Any]:

@@ -5,25 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, literal, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Row, bindparam, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import AttemptEnd, Side, Status
 from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated
-from state.ledger import call_budgets, events, gates
-from state.ledger.inserting import insert_or_nothing
+from state.ledger import call_budgets, events, gates, readiness
+from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE, BUDGET_WINDOW
+from state.ledger.inserting import write_or_nothing
+from state.ledger.moves import Move, Moves
 from state.ledger.sealed import store_intent
 from state.ledger.shredding import intent_owner, shred_intent
 from state.models import AttemptTable, BudgetCallTable, MigrationTable, NumberTable, OutboxTable
+from state.prepared import Prepared, parameters, settings
 from state.rows import Lease, OpenAttempt, SealedSecret
 from state.service import Service
 from state.types import SqlClock
 
-BUDGET_WINDOW = timedelta(hours=72)
-# Ten calls per number in a moving 72 h, failed ones counted; the eleventh blocks the number for 72 h.
-# https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/registration
-BUDGET_CALLS = 10
-BUDGET_RESERVE = 3
+# Made once: every call has them.
+_INSERT = insert(AttemptTable).returning(AttemptTable.id)
+_SPEND = insert(BudgetCallTable).values(
+    phone_number_id=select(NumberTable.phone_number_id)
+    .where(NumberTable.id == bindparam("w_number"))
+    .scalar_subquery(),
+    call=bindparam("v_call"),
+    at=bindparam("v_at"),
+    attempt_pk=bindparam("v_attempt_pk"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +51,27 @@ class NewIntent:
     announcement: Mapping[str, Any] | None = None
     closes: OpenAttempt | None = None  # an earlier attempt that `witnesses` prove to have had no effect
     witnesses: Mapping[str, Any] | None = None
+    person_for: timedelta | None = None  # somebody has to be at the phone, and for so long from now
     service: Service | None = None  # what this pass has seen of the number's service so far
+    before: tuple[Move, ...] = ()  # steps that only read and were done just before it; written with it
+
+
+def _pauses(new: NewIntent) -> bool:
+    return new.announcement is not None and new.announcement["event"] == "pause_sends"
 
 
 class Attempts:
-    def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
+    def __init__(self, engine: AsyncEngine, clock: SqlClock, moves: Moves) -> None:
         self._engine = engine
         self._clock = clock
+        self._moves = moves
+        self._prepared = Prepared()
 
     async def open(self, lease: Lease, new: NewIntent) -> OpenAttempt:
         """Commit an intent. Raises LeaseLost, Outdated, GateClosed or BudgetSpent; then nothing was written."""
         async with self._engine.begin() as tx:
-            moved = (await tx.execute(self._guarded(lease, new))).one_or_none()
+            await self._moves.pass_over(tx, lease, new.before)
+            moved = (await tx.execute(*self._guarded(lease, new))).one_or_none()
             if moved is None:
                 raise await self._refusal(tx, lease, new)
             head = events.Head(moved.events, moved.events_head)
@@ -62,7 +79,20 @@ class Attempts:
                 head = await self._close_as_not_done(tx, lease, new, moved, head)
             return await self._insert(tx, lease, new, moved, head)
 
-    def _guarded(self, lease: Lease, new: NewIntent) -> Any:
+    def _guarded(self, lease: Lease, new: NewIntent) -> tuple[Any, Mapping[str, Any]]:
+        """The update, made once for each kind of step, and its values."""
+        service = new.service.columns() if new.service is not None else {}
+        gate = (new.gated, new.fits_in, new.person_for)
+        kind = (new.longest_call, new.lease_margin, new.changes_side, *gate, new.budget, _pauses(new))
+        statement = self._prepared.get((kind, tuple(service)), lambda: self._made(new, service))
+        values = {"w_id": lease.migration_id, "w_fence": lease.fence, "w_version": lease.version, "w_step": new.step}
+        if new.changes_side:
+            values["w_served"] = new.facts.get("side_before") in (Side.ON_PREMISES, Side.CLOUD)
+        if new.announcement is not None and _pauses(new):
+            values["w_pause_until"] = datetime.fromisoformat(new.announcement["deadline"])
+        return statement, values | parameters(service)
+
+    def _made(self, new: NewIntent, service: Mapping[str, Any]) -> Any:
         now = self._clock.now()
         values: dict[str, Any] = {
             "attempts": MigrationTable.attempts + 1,
@@ -70,15 +100,14 @@ class Attempts:
             "lease_until": self._clock.now(new.longest_call + new.lease_margin),
             "moving_until": self._clock.now(new.longest_call + new.lease_margin),
         }
-        if new.announcement is not None and new.announcement["event"] == "pause_sends":
+        if _pauses(new):
             # Before the hook has answered: it may take the pause, and its answer may be lost.
             values["paused_at"] = func.coalesce(MigrationTable.paused_at, now)
-            values["pause_until"] = datetime.fromisoformat(new.announcement["deadline"])
-        if new.service is not None:
-            values |= new.service.columns()
+            values["pause_until"] = bindparam("w_pause_until")
+        values |= settings(service)
         if new.changes_side:
             serving = [Side.ON_PREMISES, Side.CLOUD]
-            served = or_(MigrationTable.side.in_(serving), literal(new.facts.get("side_before") in serving))
+            served = or_(MigrationTable.side.in_(serving), bindparam("w_served", type_=Boolean()))
             values |= {
                 "side": Side.UNKNOWN,
                 "side_read_at": None,
@@ -86,13 +115,15 @@ class Attempts:
                 "dark_by_us": or_(MigrationTable.dark_by_us, served),
                 "crossed_at": func.coalesce(MigrationTable.crossed_at, now),
             }
-        conditions = [*self._lease_holds(lease, new.step), MigrationTable.version == lease.version]
+        conditions = [*self._lease_holds(), MigrationTable.version == bindparam("w_version")]
         if new.gated:
             conditions.append(gates.open_for(self._clock, new.fits_in))
             # Graph may have refused calls since the number was let in: none would be left to read where it is.
             conditions.append(or_(MigrationTable.crossed_at.is_not(None), call_budgets.not_closed(self._clock)))
         if new.changes_side:
             conditions.append(gates.sides_read())
+        if new.person_for is not None:
+            conditions.append(readiness.somebody_ready(self._clock, new.person_for))
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
@@ -102,11 +133,11 @@ class Attempts:
             .returning(MigrationTable.attempts, MigrationTable.number_pk, now.label("now"), *events.HEAD_COLUMNS)
         )
 
-    def _lease_holds(self, lease: Lease, step: str) -> Sequence[ColumnElement[bool]]:
+    def _lease_holds(self) -> Sequence[ColumnElement[bool]]:
         return (
-            MigrationTable.id == lease.migration_id,
-            MigrationTable.fence == lease.fence,
-            MigrationTable.next_step == step,
+            MigrationTable.id == bindparam("w_id"),
+            MigrationTable.fence == bindparam("w_fence"),
+            MigrationTable.next_step == bindparam("w_step"),
             MigrationTable.ended_at.is_(None),
             MigrationTable.lease_until > self._clock.now(),
         )
@@ -131,7 +162,8 @@ class Attempts:
         return spent < allowed
 
     async def _refusal(self, tx: AsyncConnection, lease: Lease, new: NewIntent) -> Exception:
-        if (await tx.execute(select(MigrationTable.id).where(*self._lease_holds(lease, new.step)))).first() is None:
+        held = {"w_id": lease.migration_id, "w_fence": lease.fence, "w_step": new.step}
+        if (await tx.execute(select(MigrationTable.id).where(*self._lease_holds()), held)).first() is None:
             return LeaseLost(f"the lease on migration {lease.migration_id} was lost before {new.step}")
         read = select(MigrationTable.version).where(MigrationTable.id == lease.migration_id)
         if (await tx.execute(read)).scalar_one() != lease.version:
@@ -145,6 +177,10 @@ class Attempts:
             return GateClosed(closed)
         if new.gated and (throttled := await call_budgets.why_closed(tx, self._clock, lease.migration_id)) is not None:
             return GateClosed(throttled)
+        if new.person_for is not None and not await readiness.is_attended(
+            tx, self._clock, lease.migration_id, new.person_for
+        ):
+            return GateClosed(readiness.NOBODY)
         return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
 
     async def _close_as_not_done(
@@ -183,7 +219,7 @@ class Attempts:
             "answer_due": due,
             "settle_by": due + new.settle_for,
         }
-        attempt_id = (await tx.execute(insert(AttemptTable).values(**values).returning(AttemptTable.id))).scalar_one()
+        attempt_id = (await tx.execute(_INSERT, values)).scalar_one()
         if new.sealed is not None:
             await store_intent(tx, intent_owner(lease.migration_id, moved.attempts), new.sealed, moved.now)
         if new.budget is not None:
@@ -191,7 +227,8 @@ class Attempts:
         if new.announcement is not None:
             await self._announce(tx, lease, new.announcement, moved)
         facts = {"attempt": moved.attempts, "step": new.step, "intent": dict(new.facts)}
-        await events.append(tx, lease.migration_id, moved.now, "intent", facts, head)
+        times = {name: values[name] for name in ("answer_due", "settle_by")}
+        await events.append(tx, lease.migration_id, moved.now, "intent", facts | times, head)
         return OpenAttempt(
             attempt_id,
             moved.attempts,
@@ -206,10 +243,8 @@ class Attempts:
         )
 
     async def _spend(self, tx: AsyncConnection, moved: Row[Any], call: str, attempt_id: int) -> None:
-        number_id = select(NumberTable.phone_number_id).where(NumberTable.id == moved.number_pk).scalar_subquery()
-        await tx.execute(
-            insert(BudgetCallTable).values(phone_number_id=number_id, call=call, at=moved.now, attempt_pk=attempt_id)
-        )
+        values = {"w_number": moved.number_pk, "v_call": call, "v_at": moved.now, "v_attempt_pk": attempt_id}
+        await tx.execute(_SPEND, values)
 
     async def _announce(
         self, tx: AsyncConnection, lease: Lease, announcement: Mapping[str, Any], moved: Row[Any]
@@ -225,4 +260,4 @@ class Attempts:
             "made_at": moved.now,
         }
         # Where it is there, the same announcement is repeated under the same idempotency key.
-        await tx.execute(insert_or_nothing(tx, OutboxTable, row))
+        await write_or_nothing(tx, OutboxTable, row)

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.orm import aliased
 
+from state.declaring import aliased
 from state.enums import Side, Status
-from state.ledger.call_window import ACTIVE, RESERVE, CallWindow
+from state.ledger.call_window import ACTIVE, CROSSES, RESERVE, CallWindow
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.versions import raise_versions
-from state.models import CallBudgetTable, MigrationTable, NumberTable, WabaTable
+from state.models import CallBudgetTable, CredentialProfileTable, MigrationTable, NumberTable, WabaTable
 from state.rows import Lease
 from state.types import SqlClock
 
 # Of the calls that one worker takes at once: how many are written for nothing where it is killed.
 BLOCK = {True: 50, False: 5}  # by whether the WABA is active
+# Of a row that is closed where Graph refuses the calls of an app on any WABA. The calls of the app itself, such as
+# uploads, have a limit of their own: https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+EVERY_WABA = "*"
 # How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner.
 LOOK_AGAIN = timedelta(seconds=60)
-# A number whose senders are paused or that may be dark: only it may take the reserve.
-CROSSES = (Status.READY, Status.RUNNING, Status.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,14 @@ class CrossingRefused:
 
 @dataclass(frozen=True, slots=True)
 class BudgetKey:
-    """`waba_id` is empty for the calls that count for the app itself."""
+    """`waba_id` is empty for the calls that count for the app itself, and EVERY_WABA for all others of it together."""
 
     app_id: str
     waba_id: str = ""
+
+    @property
+    def whose(self) -> str:
+        return f"WABA {self.waba_id}" if self.waba_id not in ("", EVERY_WABA) else f"app {self.app_id}"
 
 
 class CallBudgets:
@@ -72,8 +77,9 @@ class CallBudgets:
         async with self._engine.begin() as tx:
             row, window = await self._lock(tx, key, -unused, used_by_others)
             kept = RESERVE + await self._reserved(tx, key) if key.waba_id else 0
-            if row.closed_until is not None and row.closed_until > window.now:
-                granted, free_at, closed = 0, row.closed_until, True
+            refused = _closed(key, row)
+            if refused is not None:
+                granted, free_at, closed = 0, refused.until, True
             elif window.left > kept:
                 granted, free_at, closed = min(BLOCK[window.active], window.left - kept), window.now, False
             else:
@@ -119,8 +125,9 @@ class CallBudgets:
         """
         async with self._engine.begin() as tx:
             row, window = await self._lock(tx, key)
-            if row.closed_until is not None and row.closed_until > window.now:
-                return CrossingRefused(row.closed_until, closed_reason(key, row.closed_until))
+            closed = _closed(key, row)
+            if closed is not None:
+                return closed
             reserved = await self._reserved(tx, key, but=lease.migration_id)
             first = None if window.active else await self._crossing(tx, key, lease.migration_id)
             if first is not None:
@@ -143,7 +150,10 @@ class CallBudgets:
     ) -> tuple[Any, CallWindow]:
         """The row, locked until the end of the transaction, and what is left by it."""
         lock = update(CallBudgetTable).where(_is(key)).values(app_id=key.app_id)
-        columns = (*CallBudgetTable.__table__.columns, self._clock.now().label("now"))
+        app = aliased(CallBudgetTable, "budget_of_app")
+        of_app = select(app.closed_until).where(app.app_id == key.app_id, app.waba_id == EVERY_WABA)
+        app_closed = of_app.scalar_subquery().label("app_closed_until")
+        columns = (*CallBudgetTable.__table__.columns, self._clock.now().label("now"), app_closed)
         row = (await tx.execute(lock.returning(*columns))).one_or_none()
         if row is None:
             active = await _has_number_on_cloud(tx, key.waba_id)
@@ -154,8 +164,8 @@ class CallBudgets:
                 "minutes": {},
                 "used_by_others": 0,
             }
-            await tx.execute(insert_or_nothing(tx, CallBudgetTable, values))
-            row = (await tx.execute(lock.returning(*columns))).one()
+            new = insert_or_nothing(tx, CallBudgetTable, values).returning(*columns)
+            row = (await tx.execute(new)).one_or_none() or (await tx.execute(lock.returning(*columns))).one()
         others, seen_at = (row.used_by_others, row.seen_at) if used_by_others is None else (used_by_others, row.now)
         window = CallWindow(row.now, row.active, row.minutes, others, seen_at)
         if more:
@@ -170,13 +180,15 @@ class CallBudgets:
     async def _crossing(self, tx: AsyncConnection, key: BudgetKey, but: int) -> Any:
         """The first number of the WABA that crosses now, if there is one.
 
-        One that waits for a person, or for longer than its worker stays with it, keeps its calls and no other number.
+        One that waits before its crossing (for its callbacks to drain, say) keeps its calls and no other number: it may
+        wait for ten minutes and then need a person. Nor does one that waits longer than its worker stays with it.
         """
         query = select(NumberTable.ref, MigrationTable.calls_kept_until).join(
             NumberTable, NumberTable.id == MigrationTable.number_pk
         )
         moves = or_(MigrationTable.lease_until > self._clock.now(), MigrationTable.moving_until > self._clock.now())
-        return (await tx.execute(query.where(*self._crossing_now(key, but), moves).limit(1))).one_or_none()
+        goes_on = or_(MigrationTable.crossed_at.is_not(None), MigrationTable.status != Status.WAITING)
+        return (await tx.execute(query.where(*self._crossing_now(key, but), moves, goes_on).limit(1))).one_or_none()
 
     def _crossing_now(self, key: BudgetKey, but: int) -> tuple[ColumnElement[bool], ...]:
         return (
@@ -193,35 +205,50 @@ class CallBudgets:
         )
 
 
+def _closed(key: BudgetKey, row: Any) -> CrossingRefused | None:
+    """Graph takes no calls of the WABA, or of the whole app, as any worker has met it; the longer time counts."""
+    times = ((row.closed_until, key), (row.app_closed_until, BudgetKey(key.app_id, EVERY_WABA)))
+    over = [(until, whose) for until, whose in times if until is not None and until > row.now]
+    if not over:
+        return None
+    until, whose = max(over, key=lambda pair: pair[0])
+    return CrossingRefused(until, closed_reason(whose, until))
+
+
 def closed_reason(key: BudgetKey, until: datetime) -> str:
     """Why no call is made: for a person."""
-    whom = f"WABA {key.waba_id}" if key.waba_id else f"app {key.app_id}"
-    return f"Graph takes no calls for {whom} until {until:%H:%M} UTC; calls before that would lengthen the wait"
+    return f"Graph takes no calls for {key.whose} until {until:%H:%M} UTC; calls before that would lengthen the wait"
 
 
 def not_closed(clock: SqlClock) -> ColumnElement[bool]:
     """Graph has not refused calls on the number's WABA for a time that is not over."""
-    budget = CallBudgetTable
     closed = (
-        select(budget.waba_id)
-        .join(WabaTable, WabaTable.waba_id == budget.waba_id)
-        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
-        .where(NumberTable.id == MigrationTable.number_pk, budget.closed_until > clock.now())
+        _budgets_of(MigrationTable.number_pk)
+        .where(CallBudgetTable.closed_until > clock.now())
         .correlate(MigrationTable)
     )
     return ~closed.exists()
 
 
+def _budgets_of(number_pk: Any) -> Select[*tuple[Any, ...]]:
+    """Of the WABA and of the app of a number."""
+    budget, profile = CallBudgetTable, CredentialProfileTable
+    of_app = and_(budget.waba_id == EVERY_WABA, budget.app_id == profile.app_id)
+    return (
+        select(budget.app_id, budget.waba_id, budget.closed_until)
+        .select_from(NumberTable)
+        .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+        .join(profile, profile.id == WabaTable.profile_id)
+        .join(budget, or_(budget.waba_id == WabaTable.waba_id, of_app))
+        .where(NumberTable.id == number_pk)
+    )
+
+
 async def why_closed(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> str | None:
     """Why Graph takes no calls on this number's WABA now, or None."""
-    query = (
-        select(CallBudgetTable)
-        .join(WabaTable, WabaTable.waba_id == CallBudgetTable.waba_id)
-        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
-        .join(MigrationTable, MigrationTable.number_pk == NumberTable.id)
-        .where(MigrationTable.id == migration_id, CallBudgetTable.closed_until > clock.now())
-        .with_only_columns(CallBudgetTable.app_id, CallBudgetTable.waba_id, CallBudgetTable.closed_until)
-    )
+    number = select(MigrationTable.number_pk).where(MigrationTable.id == migration_id).scalar_subquery()
+    query = _budgets_of(number).where(CallBudgetTable.closed_until > clock.now())
+    query = query.order_by(CallBudgetTable.closed_until.desc()).limit(1)
     row = (await tx.execute(query)).first()
     return closed_reason(BudgetKey(row.app_id, row.waba_id), row.closed_until) if row is not None else None
 
@@ -236,7 +263,7 @@ async def waba_has_number_on_cloud(tx: AsyncConnection, clock: SqlClock, number_
         .returning(CallBudgetTable.waba_id)
     )
     for row in (await tx.execute(became)).all():
-        await _wake(tx, clock, row.waba_id)
+        await _wake(tx, clock, row.waba_id, but=number_id)
 
 
 async def crosses_no_more(tx: AsyncConnection, clock: SqlClock, number_id: int) -> None:
@@ -245,7 +272,7 @@ async def crosses_no_more(tx: AsyncConnection, clock: SqlClock, number_id: int) 
     Without that they would wait for LOOK_AGAIN, which is longer than a run has patience.
     """
     waba_id = (await tx.execute(_waba_of(number_id))).scalar_one()
-    await _wake(tx, clock, waba_id)
+    await _wake(tx, clock, waba_id, but=number_id)
 
 
 async def waba_lost_a_number_on_cloud(tx: AsyncConnection, number_id: int) -> None:
@@ -267,7 +294,7 @@ def _waba_of(number_id: int) -> Select[str]:
 
 async def _has_number_on_cloud(tx: AsyncConnection, waba_id: str) -> bool:
     """By the last migration of each number: an earlier one may have ended on Cloud."""
-    later = aliased(MigrationTable)
+    later = aliased(MigrationTable, "later_of_waba")
     superseded = select(later.id).where(later.number_pk == MigrationTable.number_pk, later.id > MigrationTable.id)
     on_cloud = select(MigrationTable.id).where(
         MigrationTable.side == Side.CLOUD, _in_waba(waba_id), ~superseded.exists()
@@ -275,10 +302,12 @@ async def _has_number_on_cloud(tx: AsyncConnection, waba_id: str) -> bool:
     return (await tx.execute(on_cloud.limit(1))).first() is not None
 
 
-async def _wake(tx: AsyncConnection, clock: SqlClock, waba_id: str) -> None:
+async def _wake(tx: AsyncConnection, clock: SqlClock, waba_id: str, but: int | None = None) -> None:
+    """`but`: the number whose worker writes this, and knows it."""
     # A worker that has just decided to let its number wait writes that later: it has to read and decide anew. Those
     # first: on PostgreSQL one that writes its wait between the two statements is found by the second.
-    await raise_versions(tx, MigrationTable.lease_holder.is_not(None), _in_waba(waba_id))
+    others = MigrationTable.number_pk != but if but is not None else true()
+    await raise_versions(tx, MigrationTable.lease_holder.is_not(None), _in_waba(waba_id), others)
     waiting = and_(MigrationTable.status == Status.WAITING, MigrationTable.waits_for_calls.is_(True))
     await tx.execute(update(MigrationTable).where(waiting, _in_waba(waba_id)).values(waiting_until=clock.now()))
 

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from state.enums import Status
+
 ACTIVE, INACTIVE = 5_000, 200
 # An hour, and the time by which a call may be made later than it was counted, or be counted by Meta to its minute.
 WINDOW = timedelta(minutes=62)
 # Kept for the readings of numbers that have crossed; only they may take these calls.
 RESERVE = 40
+# A number whose senders are paused or that may be dark: only it may take the reserve.
+CROSSES = (Status.READY, Status.RUNNING, Status.WAITING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What one move of a number may change beside its cursor; all of it is written in the move's own transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -56,10 +56,14 @@ class SideRestored:
 
 @dataclass(frozen=True, slots=True)
 class ResultFound:
-    """The step's result. `at`: where it holds from an earlier time on than that of the write."""
+    """The step's result. `at`: where it holds from an earlier time on than that of the write.
+
+    `forgets_note`: the step may have left a note, which its result makes superfluous.
+    """
 
     facts: Mapping[str, Any]
     at: datetime | None = None
+    forgets_note: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,13 @@ class CodeUsed:
 @dataclass(frozen=True, slots=True)
 class MessageSent:
     """Columns of the row in `messages`."""
+
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A step has compared the profile or the messaging limit with what it was: `state/proof.py` has the columns."""
 
     columns: Mapping[str, Any]
 
@@ -179,6 +190,7 @@ Change = (
     | PinForgotten
     | CodeUsed
     | MessageSent
+    | Compared
     | OutboxAnswered
     | OutboxRefused
     | ProfileHalted

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import aliased
 
+from state.declaring import aliased
 from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
 
@@ -35,7 +35,7 @@ def needs_no_slot(clock: SqlClock, exempt: Collection[str]) -> ColumnElement[boo
 
 def has_free_slot(clock: SqlClock) -> ColumnElement[bool]:
     """Fewer numbers of its wave are moved than the wave allows. Only for a transaction that has locked the wave."""
-    other = aliased(MigrationTable)
+    other = aliased(MigrationTable, "moving")
     slots_taken = (
         select(func.count(other.id))
         .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now())

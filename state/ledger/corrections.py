@@ -15,13 +15,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import PinProvenance, Status
 from state.errors import AlreadyThere, Conflict
-from state.ledger import terms
+from state.ledger import recorded_rows, terms
 from state.ledger.corrected_columns import add_earlier_calls, change_waves
-from state.ledger.fleet_rows import NewNumber, Sealer, columns_of, instance_columns_of, terms_of, traffic_of
+from state.ledger.fleet_rows import (
+    NewNumber,
+    Sealer,
+    columns_of,
+    customers_of,
+    instance_columns_of,
+    named_only,
+    terms_of,
+    traffic_of,
+)
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
 from state.ledger.operator_changes import NewItinerary, switch_within
+from state.ledger.people import write_customers
 from state.ledger.sealed import replace_secrets
-from state.ledger.versions import on_instance, raise_versions
+from state.ledger.versions import of_waba, on_instance, raise_versions
 from state.ledger.wave_events import OURSELVES
 from state.models import (
     CredentialProfileTable,
@@ -32,6 +42,7 @@ from state.models import (
     WabaTable,
     WaveTable,
 )
+from state.phone_spelling import is_same_number
 from state.rows import SealedSecret
 from state.types import SqlClock
 
@@ -53,7 +64,7 @@ class CorrectedNumber:
 
 def _with_its_wave(new: NewNumber, row: Any) -> NewNumber:
     """A file without the column says nothing about waves: the number stays in its own."""
-    return new if new.names_wave else replace(new, wave=row.wave_name)
+    return new if new.names("wave") else replace(new, wave=row.wave_name)
 
 
 class Corrections:
@@ -68,7 +79,7 @@ class Corrections:
         by: str = OURSELVES,
         first_steps: Mapping[str, str] | None = None,
     ) -> tuple[CorrectedNumber, ...]:
-        """Overwrite imported rows, each found by its E.164, in one transaction. `by`: the person.
+        """Overwrite imported rows, each found by its E.164 in any spelling, in one transaction. `by`: the person.
 
         `first_steps`: of each itinerary that a row may newly force on its live migration. Ids of Graph may change only
         where no migration is live. Raises Conflict or LeaseLost, naming the line or number; nothing was written.
@@ -76,6 +87,7 @@ class Corrections:
         try:
             for _ in range(READS):
                 async with self._engine.connect() as connection:
+                    numbers = await _as_stored(connection, numbers)
                     rows = await _read(connection, numbers)
                 _check(numbers, rows)
                 numbers = [_with_its_wave(new, rows[new.e164]) for new in numbers]
@@ -106,11 +118,15 @@ class Corrections:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             wabas = await _wabas(tx, numbers)
             await terms.state_in_inventory(tx, terms_of(numbers), now)
+            await write_customers(tx, customers_of(numbers), now)
             await _write_instances(tx, numbers, rows, instances)
             await _write_numbers(tx, numbers, rows, instances, wabas, now)
             await replace_secrets(tx, secrets, now)
+            await recorded_rows.note_ids(tx, self._clock, _changed_ids(numbers, rows))
             await add_earlier_calls(tx, self._clock, numbers, now)
             await change_waves(tx, self._clock, numbers, rows, now, by)
+            again = [row.id for row in rows.values() if row.disposition is not None]
+            await recorded_rows.note_dispositions(tx, self._clock, recorded_rows.TAKEN_UP_AGAIN, again)
             for new in numbers:
                 row = rows[new.e164]
                 forced = _newly_forced(new, row)
@@ -119,6 +135,16 @@ class Corrections:
                     to = NewItinerary(row.migration_id, forced, first_steps[forced], because)
                     await switch_within(tx, self._clock, to, by, before_crossing=True)
         return True
+
+
+async def _as_stored(connection: AsyncConnection, numbers: Sequence[NewNumber]) -> Sequence[NewNumber]:
+    """A number that the file spells in another way than an earlier one did is still the number of its id."""
+    query, stored = select(NumberTable.phone_number_id, NumberTable.e164), dict[str, str]()
+    for part in chunks(numbers):
+        found = query.where(NumberTable.phone_number_id.in_([new.phone_number_id for new in part]))
+        stored |= {row.phone_number_id: row.e164 for row in (await connection.execute(found)).all()}
+    kept = ((new, stored.get(new.phone_number_id, new.e164)) for new in numbers)
+    return [replace(new, e164=e164) if is_same_number(new.e164, e164) else new for new, e164 in kept]
 
 
 async def _read(connection: AsyncConnection, numbers: Sequence[NewNumber], *, lock: bool = False) -> dict[str, Any]:
@@ -167,6 +193,15 @@ def _check(numbers: Sequence[NewNumber], rows: Mapping[str, Any]) -> None:
             )
 
 
+def _changed_ids(numbers: Sequence[NewNumber], rows: Mapping[str, Any]) -> dict[str, str]:
+    """The earlier id of each number that gets another one, by its reference."""
+    return {
+        rows[new.e164].ref: rows[new.e164].phone_number_id
+        for new in numbers
+        if new.phone_number_id != rows[new.e164].phone_number_id
+    }
+
+
 def _may_restart(row: Any) -> bool:
     return row.disposition is not None or row.status in (Status.ABORTED, Status.SKIPPED)
 
@@ -207,24 +242,34 @@ def _seal(
 async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber]) -> dict[str, int]:
     """The ids of the WABAs. The hook of each customer becomes the one in the file."""
     wabas: dict[str, int] = {}
+    traffic = traffic_of(numbers)
     for new in numbers:
         if new.waba_id in wabas:
             continue
-        hook = {"hook": new.hook, "traffic": traffic_of(new)}
-        customer = await find_or_insert(tx, CustomerTable, {"name": new.customer}, hook)
+        customer = await find_or_insert(tx, CustomerTable, {"name": new.customer}, traffic[new.customer])
         profile = select(CredentialProfileTable.id).where(CredentialProfileTable.name == new.profile)
-        values = {"customer_id": customer.id, "profile_id": (await tx.execute(profile)).scalar_one_or_none()}
-        if values["profile_id"] is None:
+        profile_id = (await tx.execute(profile)).scalar_one_or_none()
+        if profile_id is None:
             raise Conflict(f"line {new.line}: credential profile {new.profile} has imported no number yet")
-        wabas[new.waba_id] = int((await find_or_insert(tx, WabaTable, {"waba_id": new.waba_id}, values)).id)
+        values = {"customer_id": customer.id, "profile_id": profile_id}
+        waba = await find_or_insert(tx, WabaTable, {"waba_id": new.waba_id}, values)
+        wabas[new.waba_id] = int(waba.id)
+        if waba.profile_id != profile_id:
+            await _change_profile(tx, int(waba.id), int(profile_id))
     owners = {name: customer for customer, name in await _customers_of(tx, list(wabas))}
     for new in numbers:
         if owners[new.waba_id] != new.customer:
             raise Conflict(f"line {new.line}: its WABA belongs to another customer already")
-    for name, last in {new.customer: new for new in numbers}.items():
-        changed = update(CustomerTable).where(CustomerTable.name == name)
-        await tx.execute(changed.values(hook=last.hook, traffic=traffic_of(last)))
+    for name, columns in traffic.items():
+        if said := named_only(numbers[0], columns):  # all rows of a file have the same columns
+            await tx.execute(update(CustomerTable).where(CustomerTable.name == name).values(**said))
     return wabas
+
+
+async def _change_profile(tx: AsyncConnection, waba: int, profile_id: int) -> None:
+    """Of a WABA, with all of its numbers: those that the file does not name, too."""
+    await tx.execute(update(WabaTable).where(WabaTable.id == waba).values(profile_id=profile_id))
+    await raise_versions(tx, of_waba(waba))
 
 
 async def _customers_of(tx: AsyncConnection, wabas: Sequence[str]) -> list[tuple[str, str]]:
@@ -247,7 +292,7 @@ async def _write_instances(
             if rows[new.e164].instance_pk is None:
                 added.append(columns | {"id": instances[new.e164]})
             else:
-                changed.append(columns | {"pk": instances[new.e164]})
+                changed.append(named_only(new, columns) | {"pk": instances[new.e164]})
     await insert_rows(tx, InstanceTable, added)
     await _update_rows(tx, InstanceTable, changed)
 
@@ -261,8 +306,8 @@ async def _write_numbers(
     now: datetime,
 ) -> None:
     written = [
-        columns_of(new)
-        | {"pk": rows[new.e164].id, "waba_pk": wabas[new.waba_id], "instance_pk": instances.get(new.e164)}
+        named_only(new, columns_of(new) | {"instance_pk": instances.get(new.e164)})
+        | {"pk": rows[new.e164].id, "waba_pk": wabas[new.waba_id]}
         for new in numbers
     ]
     await _update_rows(tx, NumberTable, written)

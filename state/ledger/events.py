@@ -87,6 +87,18 @@ async def append(
     return new
 
 
+async def begin_chains(tx: AsyncConnection, at: datetime, kind: str, facts: Mapping[int, Mapping[str, Any]]) -> None:
+    """Add the first event of each of these migrations, which the caller's transaction has made: one statement."""
+    key, rows = record_key_of(tx), []
+    for migration_id, of_one in facts.items():
+        plain = without_persons(key, json.loads(json.dumps(of_one, default=str)))
+        new = digest(key, GENESIS, migration_id, 1, at, kind, plain)
+        chain = {"migration_pk": migration_id, "seq": 1, "previous": GENESIS, "hash": new}
+        rows.append(chain | {"at": at, "kind": kind, "facts": plain})
+    if rows:
+        await tx.execute(_APPEND, rows)
+
+
 def without_persons(key: RecordKey | None, facts: Any) -> Any:
     """The facts with a reference in the place of each personal one; without a key it only says that there was one."""
     if isinstance(facts, list):
@@ -104,17 +116,23 @@ def _reference(key: RecordKey | None, value: Any) -> str:
     return "ref:" if key is None else key.reference(text)
 
 
-async def first_broken_link(tx: AsyncConnection, migration_id: int) -> int | None:
+async def first_broken_link(tx: AsyncConnection, migration_id: int, last: int | None = None) -> int | None:
     """The sequence number of the first event that does not follow from the one before it, or None.
+
+    `last`: only the last so many are looked at.
 
     One past the last event where events at the end are gone. Without the record's key only the links are checked;
     `cutover audit verify` checks the hashes.
     """
     key, expected = record_key_of(tx), Head(0, GENESIS)
-    rows = await tx.execute(
-        select(EventTable.__table__).where(EventTable.migration_pk == migration_id).order_by(EventTable.seq)
-    )
     counted = (await tx.execute(_HEAD, {"migration_id": migration_id})).one_or_none()
+    ours = select(EventTable.__table__).where(EventTable.migration_pk == migration_id).order_by(EventTable.seq)
+    if last is not None and counted is not None and counted.events > last:
+        before = counted.events - last
+        ours = ours.where(EventTable.seq > before)
+        known = select(EventTable.hash).where(EventTable.migration_pk == migration_id, EventTable.seq == before)
+        expected = Head(before, (await tx.execute(known)).scalar_one_or_none() or "")
+    rows = await tx.execute(ours)
     anchored = await tx.execute(select(MigrationTable.anchored_events).where(MigrationTable.id == migration_id))
     home = (await tx.execute(select(HomeTable.record_epoch, HomeTable.epoch))).one_or_none()
     # Until a key has begun, or has taken over what a restore brought, any event may be without it.

@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.ledger import recorded_rows
 from state.ledger.inserting import replace_row
 from state.ledger.versions import raise_versions
 from state.models import FieldFactTable
@@ -26,4 +27,5 @@ class FieldFacts:
                 "refuted_by": None,
             }
             await replace_row(tx, FieldFactTable, ("name",), row)
+            await recorded_rows.note_fact(tx, self._clock, recorded_rows.FACT_STATED, name)
             await raise_versions(tx)

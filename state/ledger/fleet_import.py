@@ -16,9 +16,19 @@ from state.enums import WaveState
 from state.errors import AlreadyThere, Conflict, StateError
 from state.ledger import terms, wave_events
 from state.ledger.anchoring import note_calls
-from state.ledger.fleet_rows import ImportedNumber, NewNumber, Sealer, columns_of, earlier_calls, terms_of, traffic_of
+from state.ledger.fleet_rows import (
+    ImportedNumber,
+    NewNumber,
+    Sealer,
+    columns_of,
+    customers_of,
+    earlier_calls,
+    terms_of,
+    traffic_of,
+)
 from state.ledger.import_stage import ImportStages, Stage
 from state.ledger.inserting import REFERENCES, allot, chunks, find_or_insert, insert_rows
+from state.ledger.people import write_customers
 from state.ledger.profiles import NewProfile, write_profile
 from state.models import (
     BudgetCallTable,
@@ -30,6 +40,8 @@ from state.models import (
 )
 from state.naming import number_reference
 from state.types import SqlClock
+
+CORRECT = "rows of its known numbers change that with `cutover import FILE --correct`"
 
 
 class FleetImport:
@@ -98,22 +110,25 @@ class FleetImport:
                 await self._wave(tx, wave, count, now, by)
             wabas = await _wabas(tx, stage.numbers, known)
             await terms.state_in_inventory(tx, terms_of(stage.numbers), now)
-            rows = [
-                columns_of(new)
-                | stage.columns(place, now)
-                | {
-                    "ref": number_reference(first + place),
-                    "e164": new.e164,
-                    "waba_pk": wabas[new.waba_id],
-                    "imported_at": now,
-                }
-                for place, new in enumerate(stage.numbers)
-            ]
-            await insert_rows(tx, NumberTable, rows)
+            await write_customers(tx, customers_of(stage.numbers), now)
+            for places in chunks(range(len(stage.numbers))):  # the rows of all of them at once would fill the memory
+                rows = [
+                    columns_of(stage.numbers[place])
+                    | stage.columns(place, now)
+                    | {
+                        "ref": number_reference(first + place),
+                        "e164": stage.numbers[place].e164,
+                        "waba_pk": wabas[stage.numbers[place].waba_id],
+                        "imported_at": now,
+                    }
+                    for place in places
+                ]
+                await insert_rows(tx, NumberTable, rows)
             calls = [call for new in stage.numbers for call in earlier_calls(new, now)]
             await insert_rows(tx, BudgetCallTable, calls)
             await note_calls(tx, self._clock, calls)
-        return tuple(ImportedNumber(row["id"], row["ref"]) for row in rows)
+        places = range(len(stage.numbers))
+        return tuple(ImportedNumber(stage.first_number + at, number_reference(first + at)) for at in places)
 
     async def _wave(self, tx: AsyncConnection, name: str, count: int, now: datetime, by: str) -> None:
         known = (await tx.execute(select(WaveTable.id).where(WaveTable.name == name))).first() is not None
@@ -122,6 +137,10 @@ class FleetImport:
         await wave_events.append(tx, self._clock, row.id, "numbers_imported" if known else "planned", by, facts=facts)
         if row.state != WaveState.PLANNED:
             raise Conflict(f"wave {name} is {row.state}; numbers are put into planned waves only")
+
+
+def _hook_text(hook: str | None) -> str:
+    return f"the hook {hook}" if hook is not None else "no hook"
 
 
 async def _known(connection: AsyncConnection, numbers: Sequence[NewNumber]) -> set[str]:
@@ -149,16 +168,20 @@ async def _wabas(tx: AsyncConnection, numbers: Sequence[NewNumber], profiles: Ma
     """The ids of the WABAs, written with their customers where they are new."""
     wabas: dict[str, int] = {}
     owners: dict[str, str] = {}
+    traffic = traffic_of(numbers)
     for new in numbers:
         if owners.setdefault(new.waba_id, new.customer) != new.customer:
             raise Conflict(f"line {new.line}: its WABA belongs to another customer already")
     # In one order for all imports: two of them in different orders would wait for each other.
     for new in sorted({new.waba_id: new for new in numbers}.values(), key=lambda new: (new.customer, new.waba_id)):
-        hook = {"hook": new.hook, "traffic": traffic_of(new)}
-        customer = await find_or_insert(tx, CustomerTable, {"name": new.customer}, hook)
+        customer = await find_or_insert(tx, CustomerTable, {"name": new.customer}, traffic[new.customer])
+        if traffic[new.customer]["hook"] not in (None, customer.hook):
+            raise Conflict(f"line {new.line}: its customer has {_hook_text(customer.hook)} already; {CORRECT}")
         values = {"customer_id": customer.id, "profile_id": profiles[new.profile]}
         waba = await find_or_insert(tx, WabaTable, {"waba_id": new.waba_id}, values)
         if waba.customer_id != customer.id:
             raise Conflict(f"line {new.line}: its WABA belongs to another customer already")
+        if waba.profile_id != profiles[new.profile]:
+            raise Conflict(f"line {new.line}: its WABA belongs to another credential profile already; {CORRECT}")
         wabas[new.waba_id] = int(waba.id)
     return wabas

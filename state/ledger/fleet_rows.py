@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from state.ledger.people import NOBODY_NAMED, NewCustomer
 from state.ledger.profiles import ProfileSealer
 from state.rows import SealedSecret
 
@@ -43,11 +44,17 @@ class NewNumber:
     itinerary: str | None
     has_pin: bool
     wave: str | None = None
-    names_wave: bool = True  # the file has the column
+    columns: frozenset[str] | None = None  # that the file has; None: all of them
     line: int = 0  # of the file it came from
     register_calls_before: int = 0
     deregister_calls_before: int = 0
+    people: NewCustomer = NOBODY_NAMED
+    smoke: str | None = None  # how its service is proved; None: as its wave says
     terms_accepted_by: str | None = None  # who states that the customer's business has accepted Meta's Terms
+
+    def names(self, *columns: str) -> bool:
+        """Whether the file has one of these columns: one that it has not says nothing about what is known."""
+        return self.columns is None or not self.columns.isdisjoint(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,30 @@ def columns_of(new: NewNumber) -> dict[str, Any]:
         "code_method": new.code_method,
         "storage_region": new.storage_region,
         "smoke_to": new.smoke_to,
+        "smoke": new.smoke,
         "forced_itinerary": new.itinerary,
     }
+
+
+# By column of the database: those of the inventory that say what it is; else it has the same name.
+_SAID_BY: Mapping[str, tuple[str, ...]] = {
+    "wave_name": ("wave",),
+    "forced_itinerary": ("itinerary",),
+    "language": ("language", "customer_language"),
+    "name": ("instance",),
+    "instance_pk": ("onprem_url",),
+    "base_url": ("onprem_url",),
+    "username": ("onprem_username",),
+    "verify_tls": ("onprem_self_signed",),
+    "clear_http": ("onprem_clear_http",),
+    "certificate": ("onprem_certificate",),
+    "traffic": ("hook_required",),
+}
+
+
+def named_only(new: NewNumber, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these columns of the database those about which the file says something."""
+    return {name: value for name, value in columns.items() if new.names(*_SAID_BY.get(name, (name,)))}
 
 
 def instance_columns_of(new: NewInstance) -> dict[str, Any]:
@@ -84,8 +113,15 @@ def instance_columns_of(new: NewInstance) -> dict[str, Any]:
     return columns | {"command_arguments": dict(new.command_arguments)}
 
 
-def traffic_of(new: NewNumber) -> str:
-    return "required" if new.hook_required else "advisory"
+def traffic_of(numbers: Sequence[NewNumber]) -> dict[str, dict[str, str | None]]:
+    """By customer, the columns of its traffic hook; one of its rows is enough to name it."""
+    traffic: dict[str, dict[str, str | None]] = {}
+    for new in numbers:
+        columns = traffic.setdefault(new.customer, {"hook": None, "traffic": "advisory"})
+        columns["hook"] = columns["hook"] or new.hook
+        if new.hook_required:
+            columns["traffic"] = "required"
+    return traffic
 
 
 def terms_of(numbers: Sequence[NewNumber]) -> dict[str, str | None]:
@@ -94,6 +130,14 @@ def terms_of(numbers: Sequence[NewNumber]) -> dict[str, str | None]:
     for new in numbers:
         stated[new.customer] = stated.get(new.customer) or new.terms_accepted_by
     return stated
+
+
+def customers_of(numbers: Sequence[NewNumber]) -> dict[str, NewCustomer]:
+    """By customer, whom to call for a code; one of its rows is enough."""
+    customers: dict[str, NewCustomer] = {}
+    for new in numbers:
+        customers[new.customer] = customers.get(new.customer, NOBODY_NAMED).over(new.people)
+    return customers
 
 
 def earlier_calls(new: NewNumber, now: datetime) -> list[dict[str, Any]]:

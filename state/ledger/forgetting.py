@@ -5,6 +5,7 @@ references from the beginning, so that no hash changes.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Disposition
 from state.errors import Conflict, NotFound
-from state.ledger import home_events
+from state.ledger import home_events, recorded_rows
 from state.ledger.inserting import chunks
 from state.ledger.shredding import shredded
 from state.models import (
@@ -32,9 +33,11 @@ from state.models import (
     NoticeTable,
     NumberTable,
     OutboxTable,
+    RoomTable,
     SecretTable,
     WabaTable,
     WaveEventTable,
+    WebhookTable,
 )
 from state.record_key import RecordKey, record_key_of
 from state.types import SqlClock
@@ -43,6 +46,20 @@ FORGOTTEN = "customer_forgotten"
 # Meta counts calls by the number's id for so long; without the id we could not.
 CALLS_COUNT = timedelta(hours=72)
 GONE = "forgotten"
+# Columns of a customer and of a number that say something of a person.
+NO_PERSON = dict.fromkeys(("contact", "language", "time_zone", "hours", "consent_at", "consent_by"))
+NOBODY_AT_ITS_PHONE = dict.fromkeys(
+    (
+        "ready_until",
+        "ready_how",
+        "ready_by",
+        "slot_from",
+        "slot_until",
+        "slot_by",
+        "next_code_method",
+        "next_code_language",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,7 @@ class _Ids:
     """Of the rows that belong to the customer."""
 
     customer: int
+    name: str
     wabas: Sequence[Any]
     numbers: Sequence[Any]
     migrations: Sequence[int]
@@ -101,7 +119,9 @@ class Forgetting:
             await self._forget_rows(tx, key, ids, reference)
             numbers = [row.ref for row in ids.numbers]
             facts = {"customer": reference, "numbers": numbers, "by": by, "reason": because.replace(customer, GONE)}
-            await home_events.append(tx, self._clock, FORGOTTEN, facts)
+            ended = await recorded_rows.disposition_references(tx, [row.id for row in ids.numbers])
+            rows = {"rows": {recorded_rows.DISPOSITIONS: ended}}
+            await home_events.append(tx, self._clock, FORGOTTEN, facts | rows)
             still_named = await _still_named(tx, customer, ids)
         return Forgotten(numbers, reference, still_named)
 
@@ -116,7 +136,7 @@ class Forgetting:
         numbers = (await tx.execute(select(*columns, NumberTable.instance_pk).where(of_customer))).all()
         of_numbers = MigrationTable.number_pk.in_(select(NumberTable.id).where(of_customer))
         migrations = (await tx.execute(select(MigrationTable.id).where(of_numbers))).scalars().all()
-        return _Ids(int(found), wabas, numbers, migrations)
+        return _Ids(int(found), customer, wabas, numbers, migrations)
 
     async def _check(self, tx: AsyncConnection, customer: str, ids: _Ids) -> None:
         """Raises Conflict, which names the first number in the way."""
@@ -143,15 +163,27 @@ class Forgetting:
 
     async def _forget_rows(self, tx: AsyncConnection, key: RecordKey, ids: _Ids, reference: str) -> None:
         await _forget_numbers(tx, key, ids, self._clock)
+        await _forget_earlier_ids(tx, key, ids)
         await _forget_migrations(tx, ids)
-        await _forget_messages_to_people(tx, [row.ref for row in ids.numbers])
+        names = [str(waba.waba_id) for waba in ids.wabas]
+        await _forget_messages_to_people(tx, [row.ref for row in ids.numbers], [ids.name, *names])
         await self._destroy_secrets(tx, ids)
+        await self._forget_instances_of_nobody(tx, key)
         for waba in ids.wabas:
+            await tx.execute(delete(WebhookTable).where(WebhookTable.waba_id == waba.waba_id))
             await tx.execute(delete(CallBudgetTable).where(CallBudgetTable.waba_id == waba.waba_id))
-            new = {"waba_id": key.reference(waba.waba_id)}
+            new = {"waba_id": key.reference(waba.waba_id), "reported": None}
             await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(new))
         gone = update(CustomerTable).where(CustomerTable.id == ids.customer)
-        await tx.execute(gone.values(name=reference, hook=None, terms_known_by=None))
+        await tx.execute(gone.values(name=reference, hook=None, terms_known_by=None, **NO_PERSON))
+
+    async def _forget_instances_of_nobody(self, tx: AsyncConnection, key: RecordKey) -> None:
+        """A corrected inventory may leave a number without its instance, and nothing says whose that was."""
+        named = select(NumberTable.instance_pk).where(NumberTable.instance_pk.is_not(None))
+        left = select(InstanceTable.id).where(InstanceTable.id.not_in(named), InstanceTable.base_url != "")
+        for instance in (await tx.execute(left)).scalars().all():
+            await tx.execute(_instance(InstanceTable.id == instance, key.reference(f"instance {instance}")))
+            await tx.execute(shredded(SecretTable.owner == f"instance:{instance}", at=self._clock.now()))
 
     async def _destroy_secrets(self, tx: AsyncConnection, ids: _Ids) -> None:
         instances = [f"instance:{row.instance_pk}" for row in ids.numbers if row.instance_pk is not None]
@@ -184,14 +216,18 @@ async def _forget_numbers(tx: AsyncConnection, key: RecordKey, ids: _Ids, clock:
             "phone_number_id": phone_number_id,
             "tags": "",
             "smoke_to": None,
+            "reported": None,
             "daily_volume": None,
             "wave_name": None,
             "disposition": func.coalesce(NumberTable.disposition, Disposition.CHURNED.value),
             "disposition_at": func.coalesce(NumberTable.disposition_at, clock.now()),
             "disposition_reason": GONE,
             "disposition_evidence": None,
+            **NOBODY_AT_ITS_PHONE,
         }
         await tx.execute(update(NumberTable).where(NumberTable.id == row.id).values(**values))
+        await tx.execute(delete(RoomTable).where(RoomTable.number_pk == row.id))
+        await tx.execute(delete(WebhookTable).where(WebhookTable.number_pk == row.id))
         if row.instance_pk is not None:
             await tx.execute(
                 _instance(InstanceTable.id == row.instance_pk, key.reference(f"instance {row.instance_pk}"))
@@ -209,6 +245,18 @@ def _instance(condition: ColumnElement[bool], reference: str) -> Any:
     return update(InstanceTable).where(condition).values(**values)
 
 
+async def _forget_earlier_ids(tx: AsyncConnection, key: RecordKey, ids: _Ids) -> None:
+    """Calls under an id that the number had before a corrected inventory gave it another one."""
+    for part in chunks(ids.migrations):
+        attempts = select(AttemptTable.id).where(AttemptTable.migration_pk.in_(part))
+        of_attempts = BudgetCallTable.attempt_pk.in_(attempts)
+        earlier = select(BudgetCallTable.phone_number_id).where(of_attempts).distinct()
+        for phone_number_id in (await tx.execute(earlier)).scalars().all():
+            if not phone_number_id.startswith("ref:"):
+                calls = update(BudgetCallTable).where(BudgetCallTable.phone_number_id == phone_number_id)
+                await tx.execute(calls.values(phone_number_id=key.reference(phone_number_id)))
+
+
 async def _forget_migrations(tx: AsyncConnection, ids: _Ids) -> None:
     for part in chunks(ids.migrations):
         for table in (FindingTable, MessageTable):
@@ -216,14 +264,15 @@ async def _forget_migrations(tx: AsyncConnection, ids: _Ids) -> None:
         of = AttemptTable.migration_pk.in_(part)
         await tx.execute(update(AttemptTable).where(of).values(intent={GONE: True}, answer=None))
         await tx.execute(update(OutboxTable).where(OutboxTable.migration_pk.in_(part)).values(body={GONE: True}))
-        texts = {"because": GONE, "reason": None, "senders_error": None}
+        texts = {"because": GONE, "reason": None, "senders_error": None, "foreign_waba": None}
         await tx.execute(update(MigrationTable).where(MigrationTable.id.in_(part)).values(**texts))
 
 
-async def _forget_messages_to_people(tx: AsyncConnection, refs: Sequence[str]) -> None:
-    """Messages name numbers by their reference and masked, some with their customer."""
+async def _forget_messages_to_people(tx: AsyncConnection, refs: Sequence[str], names: Sequence[str]) -> None:
+    """Messages name numbers by their reference and masked, some with their customer or its account at Meta."""
     rows = (await tx.execute(select(CauseTable.id, CauseTable.key, CauseTable.title, CauseTable.lines))).all()
-    ids = [row.id for row in rows if any(ref in " ".join([row.key, row.title, *row.lines]) for ref in refs)]
+    words = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in (*refs, *names)))
+    ids = [row.id for row in rows if words.search("\n".join([row.key, row.title, *row.lines]))]
     for part in chunks(ids):
         await tx.execute(delete(NoticeTable).where(NoticeTable.cause_pk.in_(part)))
         await tx.execute(delete(CauseTable).where(CauseTable.id.in_(part)))

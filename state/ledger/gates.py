@@ -4,8 +4,10 @@ As SQL, so that the conditions stand in the WHERE of the update that commits an 
 """
 
 from datetime import timedelta
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import Released, WaveState
@@ -29,6 +31,7 @@ def sides_read() -> ColumnElement[bool]:
     return MigrationTable.read_epoch >= this_epoch()
 
 
+@cache
 def this_epoch() -> ScalarSelect[int]:
     return select(HomeTable.epoch).scalar_subquery()
 
@@ -67,7 +70,34 @@ def _wave_allows(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
 
 async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlClock, fits_in: timedelta) -> str | None:
     """In one sentence, which condition of the gate does not hold now; None when the gate is open."""
-    query = (
+    row = (await connection.execute(_conditions(clock, fits_in), {"of_migration": migration_id})).one()
+    if row.open:
+        return None
+    if row.halted_at is not None:
+        return f"credential profile {row.profile} is halted: {row.halted_because}"
+    if row.hold:
+        wins = f", which wins over the release of wave {row.wave} for {row.released}" if row.wave is not None else ""
+        return f"the number is on hold{wins}; `cutover release` lets it go"
+    if row.state != WaveState.RUNNING:
+        return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
+    if not row.within_rule:
+        because = halt_rule.halt_reason(row.halt_count, row.halt_share, row.failed, row.ended, row.outside)
+        return f"wave {row.wave} is about to be halted: {because}"
+    failing = (await connection.execute(outside_failures.stopping_at(migration_id))).first()
+    if failing is not None:
+        return outside_failures.reason_of(failing.ref, failing.outside_failure)
+    if row.early:
+        return f"the window of wave {row.wave} has not begun"
+    if row.over:
+        return f"the window of wave {row.wave} has ended; `cutover plan {row.wave}` gives it another"
+    if row.late:
+        return f"the window of wave {row.wave} has no room left for a cutover"
+    return f"wave {row.wave} is released for {row.released} only"
+
+
+@lru_cache(maxsize=100)  # made once, because each number asks before several of its steps
+def _conditions(clock: SqlClock, fits_in: timedelta) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             MigrationTable.hold,
             CredentialProfileTable.name.label("profile"),
@@ -92,28 +122,5 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
         .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
         .join(CredentialProfileTable, CredentialProfileTable.id == WabaTable.profile_id)
         .outerjoin(WaveTable, WaveTable.id == MigrationTable.wave_pk)
-        .where(MigrationTable.id == migration_id)
+        .where(MigrationTable.id == bindparam("of_migration"))
     )
-    row = (await connection.execute(query)).one()
-    if row.open:
-        return None
-    if row.halted_at is not None:
-        return f"credential profile {row.profile} is halted: {row.halted_because}"
-    if row.hold:
-        wins = f", which wins over the release of wave {row.wave} for {row.released}" if row.wave is not None else ""
-        return f"the number is on hold{wins}; `cutover release` lets it go"
-    if row.state != WaveState.RUNNING:
-        return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
-    if not row.within_rule:
-        because = halt_rule.halt_reason(row.halt_count, row.halt_share, row.failed, row.ended, row.outside)
-        return f"wave {row.wave} is about to be halted: {because}"
-    failing = (await connection.execute(outside_failures.stopping_at(migration_id))).first()
-    if failing is not None:
-        return outside_failures.reason_of(failing.ref, failing.outside_failure, failing.customer)
-    if row.early:
-        return f"the window of wave {row.wave} has not begun"
-    if row.over:
-        return f"the window of wave {row.wave} has ended; `cutover plan {row.wave}` gives it another"
-    if row.late:
-        return f"the window of wave {row.wave} has no room left for a cutover"
-    return f"wave {row.wave} is released for {row.released} only"

@@ -107,8 +107,8 @@ async def refusal(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> Ex
 
 
 def held_by(ref: str, holder: str, until: datetime) -> str:
-    """Which worker holds the number, and until when at the latest: it gives the number up when its step ends."""
+    """Which worker holds the number. It gives it up when the number waits or has ended; a lease of a lost one ends."""
     host, *rest = holder.rsplit(":", 4)
     name = f"{host}, process {rest[0]}" if rest else host
-    latest = f"at the latest until {until:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{ref} is held by another worker ({name}) until its step ends, {latest}"
+    lost = f"if that worker is lost, until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{ref} is held by another worker ({name}) until it waits or has ended; {lost}"

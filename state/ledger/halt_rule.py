@@ -4,9 +4,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select
-from sqlalchemy.orm import aliased
 
-from state.enums import Side, Status
+from state.declaring import aliased
+from state.enums import OutsideFailure, Side, Status
 from state.models import MigrationTable, NumberTable, WaveTable
 
 
@@ -22,21 +22,22 @@ def is_failed(migration: Any) -> ColumnElement[bool]:
 @cache
 def failed_count() -> ScalarSelect[int]:
     """How many numbers of a wave have failed, for a statement that reads `WaveTable`."""
-    migration = aliased(MigrationTable)
+    migration = aliased(MigrationTable, "failed_migration")
     return _count_in_wave(migration, is_failed(migration))
 
 
 @cache
 def failed_outside() -> ScalarSelect[str]:
     """The reference of one number of a wave that is blocked by what would stop the others too, or NULL."""
-    migration, number = aliased(MigrationTable), aliased(NumberTable)
+    migration, number = aliased(MigrationTable, "outside_migration"), aliased(NumberTable, "outside_number")
     query = (
         select(func.min(number.ref))
         .join(migration, migration.number_pk == number.id)
         .where(
             migration.wave_pk == WaveTable.id,
             migration.status == Status.BLOCKED,
-            migration.outside_failure.is_not(None),
+            # Terms and a restricted account concern a customer or a WABA; the gate keeps back their numbers alone.
+            migration.outside_failure == OutsideFailure.GRAPH,
             migration.failure_known.is_(False),
         )
     )
@@ -46,7 +47,7 @@ def failed_outside() -> ScalarSelect[str]:
 @cache
 def ended_count() -> ScalarSelect[int]:
     """How many migrations of a wave have ended, for a statement that reads `WaveTable`."""
-    migration = aliased(MigrationTable)
+    migration = aliased(MigrationTable, "ended_migration")
     return _count_in_wave(migration, migration.ended_at.is_not(None))
 
 

@@ -1,10 +1,10 @@
 """Which worker may act on a number, and until when: by the database's clock, without a heartbeat."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.database import for_reading
@@ -13,6 +13,7 @@ from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound,
 from state.ledger import concurrency_limit
 from state.ledger.guard import held_by
 from state.models import MigrationTable, NumberTable, WaveTable
+from state.prepared import Prepared
 from state.rows import Lease
 from state.types import SqlClock
 
@@ -23,6 +24,7 @@ class Leases:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
         self._clock = clock
+        self._prepared = Prepared()
 
     async def acquire(
         self, migration_id: int, holder: str, duration: timedelta, *, exempt: Collection[str] = ()
@@ -33,11 +35,10 @@ class Leases:
         numbers as it may, TooEarly before the end of its wait, Conflict when it ended or is blocked, NotFound.
         """
         async with self._engine.begin() as tx:
-            claim = self._claim(migration_id, holder, duration)
-            needs_no_slot = concurrency_limit.needs_no_slot(self._clock, exempt)
-            row = (await tx.execute(claim.where(needs_no_slot))).one_or_none()
+            who = {"w_id": migration_id, "w_holder": holder}
+            row = (await tx.execute(self._claim(duration, exempt), who)).one_or_none()
             if row is None:
-                row = await self._claim_with_slot(tx, claim, migration_id)
+                row = await self._claim_with_slot(tx, duration, who)
         if row is None:
             raise await self._refusal(migration_id, holder)
         return Lease(migration_id, holder, row.fence, row.now, row.lease_until, row.version)
@@ -69,22 +70,32 @@ class Leases:
         async with self._engine.begin() as tx:
             return (await tx.execute(ended)).rowcount
 
-    async def _claim_with_slot(self, tx: AsyncConnection, claim: Any, migration_id: int) -> Any:
+    async def _claim_with_slot(self, tx: AsyncConnection, duration: timedelta, who: Mapping[str, Any]) -> Any:
         """Lock the wave's row, then count: two workers that counted at once would both find the last free slot."""
-        wave_pk = select(MigrationTable.wave_pk).where(MigrationTable.id == migration_id).scalar_subquery()
+        wave_pk = select(MigrationTable.wave_pk).where(MigrationTable.id == who["w_id"]).scalar_subquery()
         await tx.execute(select(WaveTable.id).where(WaveTable.id == wave_pk).with_for_update())
-        return (await tx.execute(claim.where(concurrency_limit.has_free_slot(self._clock)))).one_or_none()
+        return (await tx.execute(self._claim(duration, None), who)).one_or_none()
 
-    def _claim(self, migration_id: int, holder: str, duration: timedelta) -> Any:
-        """The update that takes the number, without the condition of its wave's limit."""
+    def _claim(self, duration: timedelta, exempt: Collection[str] | None) -> Any:
+        """The update that takes a number. `exempt` None: where its wave has a free slot; else where it needs none."""
+        shape = (duration, None if exempt is None else frozenset(exempt))
+        return self._prepared.get(shape, lambda: self._made(duration, exempt))
+
+    def _made(self, duration: timedelta, exempt: Collection[str] | None) -> Any:
+        if exempt is None:
+            limit = concurrency_limit.has_free_slot(self._clock)
+        else:
+            limit = concurrency_limit.needs_no_slot(self._clock, exempt)
+        holder: Any = bindparam("w_holder")
         claim: Update = (
             update(MigrationTable)
             .where(
-                MigrationTable.id == migration_id,
+                MigrationTable.id == bindparam("w_id"),
                 MigrationTable.ended_at.is_(None),
                 MigrationTable.status != Status.BLOCKED,
                 or_(MigrationTable.status != Status.WAITING, MigrationTable.waiting_until <= self._clock.now()),
                 self._is_free_for(holder),
+                limit,
             )
             .values(
                 lease_holder=holder,
@@ -102,7 +113,7 @@ class Leases:
             self._clock.now().label("now"),
         )
 
-    def _is_free_for(self, holder: str) -> ColumnElement[bool]:
+    def _is_free_for(self, holder: Any) -> ColumnElement[bool]:
         """No worker holds the number, or `holder` itself does."""
         return or_(
             MigrationTable.lease_until.is_(None),

@@ -1,6 +1,7 @@
 """How the migration of a number begins, and how it ends where the number is not moved."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +10,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Disposition, Side, Status
 from state.errors import Conflict, NotFound
-from state.ledger import events, gates
+from state.ledger import events, findings, gates, recorded_rows
 from state.ledger.guard import not_leased, refusal
+from state.ledger.inserting import chunks
 from state.ledger.senders import NOT_PAUSED
 from state.ledger.shredding import of_ended, shredded
-from state.models import AttemptTable, FindingTable, MigrationTable, NumberTable, WaveTable
+from state.models import AttemptTable, MigrationTable, NumberTable, WaveTable
 from state.service import Service
 from state.types import SqlClock
+
+
+@dataclass(frozen=True, slots=True)
+class NewMigration:
+    """As the arguments of `Migrations.start`, for a number that never had a migration."""
+
+    number_id: int
+    itinerary: str
+    first: str
+    because: str
+    side: Side
+    dark_since: datetime | None = None
+    service: Service = field(default_factory=Service)
+    signup_ends_at: datetime | None = None
 
 
 class Migrations:
@@ -41,8 +57,8 @@ class Migrations:
         """Begin a migration at step `first`, in the wave that the number was imported for. Returns its id.
 
         `service`: what was read of whether it is served.
-        `after`: the number's last migration, whose snapshot is copied. `by`: the person who began it. Raises NotFound;
-        Conflict when one is live, or when the number has a disposition.
+        `after`: the number's last migration, of which what still holds is copied. `by`: the person who began it.
+        Raises NotFound; Conflict when one is live, or when the number has a disposition.
         """
         async with self._engine.begin() as tx:
             number = await self._change_number(tx, number_id, {"ref": NumberTable.ref})
@@ -77,10 +93,55 @@ class Migrations:
             migration_id = int((await tx.execute(new.returning(MigrationTable.id))).scalar_one())
             await _take_over_pause(tx, number_id, migration_id)
             if after is not None:
-                await _copy_snapshot(tx, after, migration_id)
+                await findings.copy_what_holds(tx, self._clock, after, migration_id)
             facts = {"itinerary": itinerary, "because": because, "side": side, "by": by}
             await events.append(tx, migration_id, now, "started", facts)
         return migration_id
+
+    async def start_all(self, new: Sequence[NewMigration], by: str) -> dict[int, int]:
+        """Begin many migrations with the few statements of one: the id of each by its number's.
+
+        Left out are numbers that `start` would refuse, as one that was begun meanwhile; it says why.
+        """
+        begun: dict[int, int] = {}
+        for part in chunks(sorted(new, key=lambda each: each.number_id)):
+            async with self._engine.begin() as tx:
+                begun |= await self._start_part(tx, part, by)
+        return begun
+
+    async def _start_part(self, tx: AsyncConnection, part: Sequence[NewMigration], by: str) -> dict[int, int]:
+        ids = [each.number_id for each in part]
+        # In one order for all writers; on SQLite the update takes the lock of the whole file.
+        await tx.execute(
+            select(NumberTable.id).where(NumberTable.id.in_(ids)).order_by(NumberTable.id).with_for_update()
+        )
+        kept_out = update(NumberTable).where(NumberTable.id.in_(ids), NumberTable.disposition.is_(None))
+        returned = (NumberTable.id, NumberTable.wave_name, self._clock.now().label("now"))
+        numbers = (await tx.execute(kept_out.values(ref=NumberTable.ref).returning(*returned))).all()
+        live = set((await tx.execute(_live_of(ids, MigrationTable.number_pk))).scalars())
+        waves = await _wave_ids(tx, {row.wave_name for row in numbers if row.wave_name is not None})
+        rows = {row.id: (waves.get(row.wave_name), row.now) for row in numbers if row.id not in live}
+        taken = [each for each in part if each.number_id in rows]
+        if not taken:
+            return {}
+        now = next(iter(rows.values()))[1]
+        made = insert(MigrationTable).values(read_epoch=gates.this_epoch())
+        await tx.execute(made, [_columns(each, rows[each.number_id][0], now) for each in taken])
+        found = await tx.execute(_live_of(list(rows), MigrationTable.number_pk, MigrationTable.id))
+        begun = {row.number_pk: int(row.id) for row in found}
+        for number_id in await _with_paused_senders(tx, list(rows)):
+            await _take_over_pause(tx, number_id, begun[number_id])
+        facts = {
+            begun[each.number_id]: {
+                "itinerary": each.itinerary,
+                "because": each.because,
+                "side": each.side,
+                "by": by,
+            }
+            for each in taken
+        }
+        await events.begin_chains(tx, now, "started", facts)
+        return begun
 
     async def dispose(
         self, number_id: int, disposition: Disposition, reason: str, evidence: Mapping[str, Any], by: str
@@ -102,6 +163,7 @@ class Migrations:
             still_live = (await tx.execute(_live(number_id))).scalar_one_or_none()
             if still_live is not None:
                 raise await refusal(tx, self._clock, still_live)  # no number has a disposition and a live migration
+            await recorded_rows.note_dispositions(tx, self._clock, recorded_rows.DISPOSED, [number_id])
 
     async def _change_number(self, tx: AsyncConnection, number_id: int, values: Mapping[str, Any]) -> Any:
         """Change the number's row, which keeps every other writer of it out until the end of the transaction.
@@ -138,6 +200,40 @@ class Migrations:
             await events.append(tx, row.id, now, "skipped", facts)
 
 
+def _columns(new: NewMigration, wave_pk: int | None, now: datetime) -> dict[str, Any]:
+    return {
+        "number_pk": new.number_id,
+        "wave_pk": wave_pk,
+        "itinerary": new.itinerary,
+        "because": new.because,
+        "next_step": new.first,
+        "status": Status.READY,
+        "side": new.side,
+        "side_read_at": now,
+        "dark_since": new.dark_since,
+        "signup_ends_at": new.signup_ends_at,
+        "created_at": now,
+        **new.service.columns(),
+    }
+
+
+async def _wave_ids(tx: AsyncConnection, names: Collection[str]) -> dict[str | None, int]:
+    rows = await tx.execute(select(WaveTable.name, WaveTable.id).where(WaveTable.name.in_(names)))
+    return {row.name: int(row.id) for row in rows}
+
+
+def _live_of(number_ids: Sequence[int], *columns: Any) -> Any:
+    return select(*columns).where(MigrationTable.number_pk.in_(number_ids), MigrationTable.ended_at.is_(None))
+
+
+async def _with_paused_senders(tx: AsyncConnection, number_ids: Sequence[int]) -> list[int]:
+    """Numbers of which an earlier migration has paused senders that have not gone on yet."""
+    paused = select(MigrationTable.number_pk).where(
+        MigrationTable.number_pk.in_(number_ids), MigrationTable.paused_at.is_not(None)
+    )
+    return list((await tx.execute(paused.distinct())).scalars())
+
+
 def _live(number_id: int) -> Any:
     return select(MigrationTable.id).where(MigrationTable.number_pk == number_id, MigrationTable.ended_at.is_(None))
 
@@ -150,14 +246,3 @@ async def _take_over_pause(tx: AsyncConnection, number_id: int, migration_id: in
     if row is not None:
         await tx.execute(update(MigrationTable).where(*earlier).values(**NOT_PAUSED))
         await tx.execute(update(MigrationTable).where(MigrationTable.id == migration_id).values(**row))
-
-
-async def _copy_snapshot(tx: AsyncConnection, before: int, migration_id: int) -> None:
-    """The snapshot of the migration before this one still shows the number before anything was touched."""
-    rows = await tx.execute(
-        select(FindingTable.kind, FindingTable.at, FindingTable.facts).where(
-            FindingTable.migration_pk == before, FindingTable.step == "snapshot"
-        )
-    )
-    for row in rows.mappings().all():
-        await tx.execute(insert(FindingTable).values(migration_pk=migration_id, step="snapshot", **row))

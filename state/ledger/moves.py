@@ -1,22 +1,23 @@
 """Writes the outcome of a step: cursor, attempt, side, findings, secrets and event in one transaction."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, OutsideFailure, Party, Side, Status
 from state.errors import LeaseLost, Outdated, StateError
-from state.ledger import call_budgets, events, findings, gates, terms
+from state.ledger import call_budgets, events, findings, gates, outside_failures, recorded_rows, terms
 from state.ledger.changes import (
     AttemptClosed,
     AttemptRefused,
     Change,
     CodeUsed,
+    Compared,
     EpochRaised,
     FactRefuted,
     MessageSent,
@@ -42,7 +43,7 @@ from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret
 from state.ledger.senders import NOT_PAUSED
 from state.ledger.shredding import intent_owner, of_ended, shredded, superseded_pins, used_code
-from state.ledger.versions import raise_versions
+from state.ledger.versions import on_profile, raise_versions
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -55,7 +56,8 @@ from state.models import (
     OutboxTable,
     SecretTable,
 )
-from state.rows import Lease
+from state.prepared import Prepared, parameters, settings, shape_of
+from state.rows import Lease, Position
 from state.types import SqlClock, UtcDateTime
 
 
@@ -77,64 +79,130 @@ class Move:
     changes: tuple[Change, ...] = ()
     keep_lease: bool = False
     for_calls: bool = False  # waits for calls of its WABA that Graph takes
+    before: tuple["Move", ...] = ()  # steps that only read and were done just before it; written with it
+
+
+def as_one(done: Sequence[Move]) -> Move:
+    """Steps that only read as one write."""
+    return replace(done[-1], before=tuple(done[:-1]))
+
+
+# What a Position has of the migration's own row.
+_POSITION_COLUMNS = tuple(column for column in MigrationTable.__table__.columns if column.name in Position.__slots__)
+_READ_BACK = (
+    MigrationTable.number_pk,
+    MigrationTable.calls_kept_until,
+    MigrationTable.moving_until,
+    MigrationTable.crossed_at,
+    MigrationTable.outside_failure,
+)
+_NAMES_READ_BACK = frozenset(column.key for column in _READ_BACK)
+# Made once, as the statements are that contain them.
+_FENCE_RAISED, _EPOCH_RAISED = MigrationTable.fence + 1, MigrationTable.epoch + 1
+_CLOSE_ATTEMPT = (
+    update(AttemptTable)
+    .where(AttemptTable.id == bindparam("w_id"), AttemptTable.ended.is_(None))
+    .values(ended=bindparam("v_ended"), ended_at=bindparam("v_ended_at"), answer=bindparam("v_answer"))
+    .returning(AttemptTable.id)
+)
 
 
 class Moves:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
         self._clock = clock
+        self._prepared = Prepared()
+        stays = clock.now(BETWEEN_STEPS)
+        soon = bindparam("v_waiting_until", type_=UtcDateTime()) <= clock.now(SHORT_WAIT)
+        self._stays, self._stays_if_soon = stays, case((soon, stays), else_=None)
 
     async def record(self, lease: Lease, move: Move) -> datetime:
         """Write it all, or write nothing and raise LeaseLost, or Outdated where something arrived for the number.
 
         Returns the database's time of the write.
         """
+        return (await self._write(lease, move, self._columns(move))).now  # type: ignore[no-any-return]
+
+    async def record_and_keep(self, lease: Lease, move: Move, duration: timedelta) -> tuple[Lease, Mapping[str, Any]]:
+        """As `record`, and take the number for its next step in the same write. Raises as `record`.
+
+        Returns the new lease, and the columns of the migration that a Position has, as they are now.
+        """
+        until = self._clock.now(duration)
+        kept = {
+            "status": Status.RUNNING,
+            "lease_holder": lease.holder,
+            "lease_until": until,
+            "moving_until": until,
+            "failure_known": False,
+            "fence": _FENCE_RAISED,
+        }
+        moved = await self._write(lease, move, self._columns(move) | kept, *_POSITION_COLUMNS)
+        columns = {column.name: getattr(moved, column.name) for column in _POSITION_COLUMNS}
+        new = Lease(lease.migration_id, lease.holder, moved.fence, moved.now, moved.lease_until, moved.version)
+        return new, columns
+
+    async def _write(self, lease: Lease, move: Move, columns: Mapping[str, Any], *more: Any) -> Any:
         async with self._engine.begin() as tx:
-            now = self._clock.now()
-            moved = (
-                await tx.execute(
-                    update(MigrationTable)
-                    .where(
-                        MigrationTable.id == lease.migration_id,
-                        MigrationTable.fence == lease.fence,
-                        MigrationTable.next_step == move.step,
-                        MigrationTable.version == lease.version,
-                    )
-                    .values(**self._columns(move))
-                    .returning(
-                        MigrationTable.number_pk,
-                        MigrationTable.calls_kept_until,
-                        MigrationTable.moving_until,
-                        now.label("now"),
-                        *events.HEAD_COLUMNS,
-                    )
-                )
-            ).one_or_none()
-            if moved is None:
-                raise await _why_not(tx, lease, move.step)
-            if move.itinerary is not None:
-                await findings.forget_all_but_the_snapshot(tx, lease.migration_id)
-            target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
-            needed_no_more = list(_needed_no_more(move, target))
-            if needed_no_more:
-                await tx.execute(shredded(or_(*needed_no_more), at=moved.now))
+            await self.pass_over(tx, lease, move.before)
+            return await self._write_in(tx, lease, move, columns, *more)
+
+    async def pass_over(self, tx: AsyncConnection, lease: Lease, done: Sequence[Move]) -> None:
+        """Write steps that only read, in a transaction of the caller's; the lease stays. Raises as `record`."""
+        for move in done:
+            columns: dict[str, Any] = {"next_step": move.to}
             for change in move.changes:
-                await _apply_to_migration(tx, change, target)
-                await _apply_to_number(tx, change, target)
-                if isinstance(change, AttemptClosed) and (move.step, change.end) == ("register", AttemptEnd.DONE):
-                    await terms.shown_by_register(tx, target.number_id, moved.now)
-                if isinstance(change, SideRead) and change.side is Side.CLOUD:
-                    await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
-                elif isinstance(change, SideRead) and move.step == "deregister_cloud":
-                    await call_budgets.waba_lost_a_number_on_cloud(tx, target.number_id)
-            if moved.calls_kept_until is not None and _crosses_no_more(move, moved):
-                await call_budgets.crosses_no_more(tx, self._clock, target.number_id)
-            if move.kind:
-                head = events.Head(moved.events, moved.events_head)
-                await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move), head)
-        return moved.now  # type: ignore[no-any-return]
+                columns |= self._columns_of(change)
+            await self._write_in(tx, lease, move, columns)
+
+    async def _write_in(
+        self, tx: AsyncConnection, lease: Lease, move: Move, columns: Mapping[str, Any], *more: Any
+    ) -> Any:
+        guarded = self._prepared.get((shape_of(columns), bool(more)), lambda: self._guarded(columns, more))
+        held = {"w_id": lease.migration_id, "w_fence": lease.fence, "w_version": lease.version}
+        moved = (await tx.execute(guarded, {**parameters(columns), **held, "w_step": move.step})).one_or_none()
+        if moved is None:
+            raise await _why_not(tx, lease, move.step)
+        if move.itinerary is not None:
+            await findings.forget_all_but_what_holds(tx, self._clock, lease.migration_id)
+        target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
+        needed_no_more = list(_needed_no_more(move, target))
+        if needed_no_more:
+            await tx.execute(shredded(or_(*needed_no_more), at=moved.now))
+        for change in move.changes:
+            await _apply_to_migration(tx, change, target)
+            await _apply_to_number(tx, self._clock, change, target)
+            if isinstance(change, AttemptClosed) and (move.step, change.end) == ("register", AttemptEnd.DONE):
+                await terms.shown_by_register(tx, target.number_id, moved.now)
+            if isinstance(change, SideRead) and change.side is Side.CLOUD:
+                await call_budgets.waba_has_number_on_cloud(tx, self._clock, target.number_id)
+            elif isinstance(change, SideRead) and move.step == "deregister_cloud":
+                await call_budgets.waba_lost_a_number_on_cloud(tx, target.number_id)
+        await _let_others_cross(tx, self._clock, move, moved, target)
+        if move.kind:
+            head = events.Head(moved.events, moved.events_head)
+            await events.append(tx, lease.migration_id, moved.now, move.kind, _event_facts(move), head)
+        return moved
 
     # -- the row of the migration
+
+    def _guarded(self, columns: Mapping[str, Any], more: Sequence[Any]) -> Any:
+        return (
+            update(MigrationTable)
+            .where(
+                MigrationTable.id == bindparam("w_id"),
+                MigrationTable.fence == bindparam("w_fence"),
+                MigrationTable.next_step == bindparam("w_step"),
+                MigrationTable.version == bindparam("w_version"),
+            )
+            .values(**settings(columns))
+            .returning(
+                *_READ_BACK,
+                self._clock.now().label("now"),
+                *events.HEAD_COLUMNS,
+                *(column for column in more if column.name not in _NAMES_READ_BACK),
+            )
+        )
 
     def _columns(self, move: Move) -> dict[str, Any]:
         ended = move.status in ENDED
@@ -159,13 +227,9 @@ class Moves:
 
     def _keeps_slot_until(self, move: Move) -> Any:
         """Until when the number keeps its place among those that its wave moves."""
-        stays = self._clock.now(BETWEEN_STEPS)
         if move.status is Status.READY:
-            return stays
-        if move.status is Status.WAITING:
-            soon = literal(move.until, UtcDateTime()) <= self._clock.now(SHORT_WAIT)
-            return case((soon, stays), else_=None)
-        return None
+            return self._stays
+        return self._stays_if_soon if move.status is Status.WAITING else None
 
     def _columns_of(self, change: Change) -> dict[str, Any]:
         """What a change sets in the row of the migration."""
@@ -179,26 +243,40 @@ class Moves:
                 return {"side": side, "dark_since": None, "dark_by_us": False, "crossed_at": None}
             case SideRestored(side):
                 return {"side": side}
-            case OutsideFailed(failure):
-                return {"outside_failure": failure}
-            case OutsideSettled():
-                return {"outside_failure": None}
+            case Compared() | MessageSent():
+                return _proof_columns(change)
+            case OutsideFailed() | OutsideSettled():
+                failed = change.failure if isinstance(change, OutsideFailed) else outside_failures.settled()
+                return {"outside_failure": failed}
             case SendersPaused(at):
                 return {"paused_at": at}
             case SendersResumed(gap_seconds):
                 return {"sender_gap_seconds": gap_seconds, **NOT_PAUSED}
             case EpochRaised():
-                return {"epoch": MigrationTable.epoch + 1}
+                return {"epoch": _EPOCH_RAISED}
             case _:
                 return {}
 
 
+def _proof_columns(change: Compared | MessageSent) -> dict[str, Any]:
+    """As `state/proof.py` reads them."""
+    if isinstance(change, Compared):
+        return dict(change.columns)
+    return {"smoke_state": change.columns.get("state"), "smoke_error": None}
+
+
+def _settles(move: Move, moved: Any) -> bool:
+    """The failure that kept other numbers from crossing is over: the call went through, or the number has ended."""
+    return moved.outside_failure == outside_failures.SETTLED or move.status in ENDED
+
+
 def _crosses_no_more(move: Move, moved: Any) -> bool:
-    """It stands before Cloud and has given its place up: for a person, or for a longer wait.
+    """It stands before Cloud and keeps no other of its WABA from crossing: it waits, or a person has to act.
 
     Not where it waits for calls itself: two such numbers would wake each other for ever.
     """
-    waits = move.status is Status.WAITING and moved.moving_until is None and not move.for_calls
+    given_up = moved.crossed_at is None or moved.moving_until is None
+    waits = move.status is Status.WAITING and given_up and not move.for_calls
     return moved.calls_kept_until > moved.now and (
         waits or move.status in (Status.BLOCKED, Status.HELD, Status.ABORTED)
     )
@@ -242,6 +320,14 @@ def _needed_no_more(move: Move, target: _Target) -> Iterator[ColumnElement[bool]
                 yield and_(SecretTable.owner == owner, SecretTable.name == secret.name)
 
 
+async def _let_others_cross(tx: AsyncConnection, clock: SqlClock, move: Move, moved: Any, target: _Target) -> None:
+    """Wake the numbers that this one has kept from crossing, and keeps no longer."""
+    if moved.calls_kept_until is not None and _crosses_no_more(move, moved):
+        await call_budgets.crosses_no_more(tx, clock, target.number_id)
+    if moved.outside_failure is not None and _settles(move, moved):
+        await outside_failures.release_others(tx, target.migration_id)
+
+
 async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Target) -> None:
     """Write the rows that belong to this migration alone: attempts, findings, codes, messages."""
     match change:
@@ -250,9 +336,10 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
         case AttemptRefused(attempt_id, answer):
             refused = update(AttemptTable).where(AttemptTable.id == attempt_id, AttemptTable.ended.is_(None))
             await tx.execute(refused.values(answer=plain(answer)))
-        case ResultFound(facts, at):
+        case ResultFound(facts, at, forgets_note):
             await _put_finding(tx, target, "result", facts, at or target.at)
-            await findings.forget(tx, target.migration_id, target.step, "note")
+            if forgets_note:
+                await findings.forget(tx, target.migration_id, target.step, "note")
         case NoteTaken(facts):
             await _put_finding(tx, target, "note", facts, target.at)
         case ResultsForgotten(steps):
@@ -264,7 +351,7 @@ async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Targ
             await _keep_message(tx, columns, target)
 
 
-async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target) -> None:
+async def _apply_to_number(tx: AsyncConnection, clock: SqlClock, change: Change, target: _Target) -> None:
     """Write what outlives this migration: the number, its secrets, its route, its credential profile."""
     match change:
         case SideRead(Side.ON_PREMISES):
@@ -282,24 +369,32 @@ async def _apply_to_number(tx: AsyncConnection, change: Change, target: _Target)
         case OutboxRefused(key):
             await _refuse_outbox(tx, key, target)
         case FactRefuted(name, value, answer):
-            await _refute(tx, name, value, answer, target)
+            await _refute(tx, clock, FactRefuted(name, value, answer), target)
         case ProfileHalted(profile_id, because):
             await tx.execute(
                 update(CredentialProfileTable)
                 .where(CredentialProfileTable.id == profile_id, CredentialProfileTable.halted_at.is_(None))
                 .values(halted_at=target.at, halted_because=because)
             )
+            # Workers that are at other numbers of it read them anew before their next intent.
+            await raise_versions(tx, on_profile(profile_id), MigrationTable.id != target.migration_id)
 
 
-async def _refute(tx: AsyncConnection, name: str, value: str, answer: str, target: _Target) -> None:
+async def _refute(tx: AsyncConnection, clock: SqlClock, fact: FactRefuted, target: _Target) -> None:
     """Only the statement that was believed: a newer one may say something else."""
     ref = select(NumberTable.ref).where(NumberTable.id == target.number_id).scalar_subquery()
     refuted = await tx.execute(
         update(FieldFactTable)
-        .where(FieldFactTable.name == name, FieldFactTable.value == value, FieldFactTable.refuted_at.is_(None))
-        .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {answer}"))
+        .where(
+            FieldFactTable.name == fact.name,
+            FieldFactTable.value == fact.value,
+            FieldFactTable.refuted_at.is_(None),
+        )
+        .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {fact.answer}"))
     )
-    if refuted.rowcount:  # workers that are at other numbers read anew what is believed
+    if refuted.rowcount:
+        await recorded_rows.note_fact(tx, clock, recorded_rows.FACT_REFUTED, fact.name)
+        # Workers that are at other numbers read anew what is believed.
         others = and_(MigrationTable.id != target.migration_id, MigrationTable.moving_until > target.at)
         await raise_versions(tx, others)
 
@@ -316,12 +411,8 @@ async def _why_not(tx: AsyncConnection, lease: Lease, step: str) -> StateError:
 
 
 async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Target) -> None:
-    closed = await tx.execute(
-        update(AttemptTable)
-        .where(AttemptTable.id == change.attempt_id, AttemptTable.ended.is_(None))
-        .values(ended=change.end, ended_at=target.at, answer=plain(change.answer))
-        .returning(AttemptTable.id)
-    )
+    closes = {"w_id": change.attempt_id, "v_ended": change.end, "v_ended_at": target.at}
+    closed = await tx.execute(_CLOSE_ATTEMPT, closes | {"v_answer": plain(change.answer)})
     if closed.one_or_none() is None:
         raise LeaseLost(f"the attempt at {target.step} of migration {target.migration_id} was closed by another")
     if change.end is AttemptEnd.NEVER_LEFT:

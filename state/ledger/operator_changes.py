@@ -11,6 +11,7 @@ from state.enums import Status
 from state.ledger import events, findings, gates
 from state.ledger.guard import change_live_migration, due_now
 from state.models import MigrationTable, NumberTable
+from state.service import Service
 from state.types import SqlClock
 
 
@@ -30,7 +31,7 @@ async def switch_within(
     facts = {"itinerary": to.itinerary, "because": to.because, "by": by}
     also = (MigrationTable.crossed_at.is_(None),) if before_crossing else ()
     now = await change_live_migration(tx, clock, to.migration_id, values, also=also)
-    await findings.forget_all_but_the_snapshot(tx, to.migration_id)
+    await findings.forget_all_but_what_holds(tx, clock, to.migration_id)
     await events.append(tx, to.migration_id, now, "switched", facts)
 
 
@@ -62,10 +63,10 @@ class OperatorChanges:
         async with self._engine.begin() as tx:
             await switch_within(tx, self._clock, to, by, before_crossing=before_crossing)
 
-    async def reopen(self, migration_id: int, step: str, because: str, by: str, *, read: bool = False) -> None:
+    async def reopen(self, migration_id: int, step: str, because: str, by: str, *, read: Service | None = None) -> None:
         """Put the cursor back on a step of the itinerary, and forget that step's findings.
 
-        `read`: both sides were read for this decision.
+        `read`: both sides were read for this decision, and what they showed of the number's service.
         """
         async with self._engine.begin() as tx:
             values = {"next_step": step, **due_now(), **_both_read(read)}
@@ -84,8 +85,8 @@ class OperatorChanges:
             facts = {"to": step, "reason": because, "by": by}
             await events.append(tx, migration_id, now, "taken_over", facts)
 
-    async def retry(self, migration_id: int, because: str, by: str, *, read: bool = False) -> None:
-        """Make a blocked, waiting or held number due now. `read`: both sides were read for this decision."""
+    async def retry(self, migration_id: int, because: str, by: str, *, read: Service | None = None) -> None:
+        """Make a blocked, waiting or held number due now. `read`: as of `reopen`."""
         values = due_now() | _both_read(read)
         await self._change(migration_id, values, "resolved", {"reason": because, "by": by})
 
@@ -124,8 +125,8 @@ class OperatorChanges:
             await events.append(tx, migration_id, now, kind, facts)
 
 
-def _both_read(read: bool) -> dict[str, Any]:
-    return {"read_epoch": gates.this_epoch()} if read else {}
+def _both_read(read: Service | None) -> dict[str, Any]:
+    return {"read_epoch": gates.this_epoch(), **read.columns()} if read is not None else {}
 
 
 def _who_and_why(by: str, because: str) -> dict[str, str]:

@@ -20,20 +20,25 @@ class OperatorInputs:
         self._engine = engine
         self._clock = clock
 
-    async def enter_code(self, migration_id: int, sealed: SealedSecret, owner: str, by: str) -> None:
-        """Store a sealed code and make the number due. A code that was entered before and not used is replaced."""
+    async def enter_code(
+        self, migration_id: int, sealed: SealedSecret, owner: str, by: str, *, door: str = "command", tag: str = ""
+    ) -> None:
+        """Store a sealed code and make the number due. A code that was entered before and not used is replaced.
+
+        `tag`: keyed, of its digits, to recognise them when they are typed again.
+        """
         async with self._engine.begin() as tx:
             now = await change_live_migration(
                 tx, self._clock, migration_id, {}, while_attempt_open=True, while_leased=True
             )
             entered = (CodeTable.migration_pk == migration_id, CodeTable.state == "entered")
             await tx.execute(update(CodeTable).where(*entered).values(state="replaced"))
-            await tx.execute(
-                insert(CodeTable).values(migration_pk=migration_id, entered_at=now, entered_by=by, state="entered")
-            )
+            typed = {"entered_at": now, "entered_by": by[:100], "door": door, "tag": tag or None}
+            await tx.execute(insert(CodeTable).values(migration_pk=migration_id, state="entered", **typed))
             await replace_secret(tx, owner, sealed, now, proved=True)  # nobody sends the earlier code any more
-            await events.append(tx, migration_id, now, "code_entered", {"by": by})
-        async with self._engine.begin() as tx:
+            await events.append(tx, migration_id, now, "code_entered", {"by": by, "door": door})
+            # Here too: of a number that sleeps on, a stored code would be told to be "stored already".
+            # Between two transactions a process may die.
             await tx.execute(
                 update(MigrationTable)
                 .where(
@@ -45,7 +50,13 @@ class OperatorInputs:
             )
 
     async def record_pin(
-        self, number_id: int, owner: str, sealed: SealedSecret | None, provenance: PinProvenance, by: str
+        self,
+        number_id: int,
+        owner: str,
+        sealed: SealedSecret | None,
+        provenance: PinProvenance,
+        by: str,
+        because: str = "",
     ) -> None:
         """Store a PIN that somebody knows, or (`sealed` None) their statement that two-step verification is off.
 
@@ -67,9 +78,10 @@ class OperatorInputs:
                 await replace_secret(tx, owner, sealed, now)
             # The result is about another PIN, and `register` sends none that secure_pin has not secured.
             await findings.forget(tx, migration_id, "secure_pin")
-            await events.append(tx, migration_id, now, "pin_stated", {"provenance": provenance, "by": by})
+            facts = {"provenance": provenance, "by": by, "reason": because}
+            await events.append(tx, migration_id, now, "pin_stated", facts)
 
-    async def record_onprem_off(self, number_id: int, by: str) -> None:
+    async def record_onprem_off(self, number_id: int, by: str, because: str = "") -> None:
         """Store a named person's statement that the On-Premises client is off and stays off."""
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
@@ -85,4 +97,4 @@ class OperatorInputs:
                 .returning(MigrationTable.id)
             )
             for row in live:
-                await events.append(tx, row.id, now, "onprem_off_stated", {"by": by})
+                await events.append(tx, row.id, now, "onprem_off_stated", {"by": by, "reason": because})

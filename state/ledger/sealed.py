@@ -8,12 +8,14 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.errors import AlreadyThere, NotStored
-from state.ledger.inserting import chunks, insert_or_nothing, insert_rows
+from state.ledger.inserting import chunks, insert_rows, write_or_nothing
 from state.models import SecretTable
 from state.rows import SealedSecret
 
 # How often a secret is stored again because another writer has stored one of its name at the same moment.
 WRITERS_AT_ONCE = 5
+
+_INSERT = insert(SecretTable)
 
 
 def secret_columns_of(owner: str, sealed: SealedSecret) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def secret_columns_of(owner: str, sealed: SealedSecret) -> dict[str, Any]:
 
 async def store_intent(tx: AsyncConnection, owner: str, sealed: SealedSecret, at: datetime) -> None:
     """The secrets of a new attempt, which never had others."""
-    await tx.execute(insert(SecretTable).values(secret_columns_of(owner, sealed) | {"made_at": at}))
+    await tx.execute(_INSERT, secret_columns_of(owner, sealed) | {"made_at": at})
 
 
 async def replace_secret(
@@ -52,8 +54,8 @@ async def replace_secret(
     for attempt in range(WRITERS_AT_ONCE):
         if attempt > 0 or not earlier_are_gone:
             await (_shred_earlier if proved else _supersede)(tx, [owner], sealed.name, at)
-        new = insert_or_nothing(tx, SecretTable, secret_columns_of(owner, sealed) | {"made_at": at})
-        row_id = (await tx.execute(new.returning(SecretTable.id))).scalar_one_or_none()
+        row = secret_columns_of(owner, sealed) | {"made_at": at}
+        row_id = (await write_or_nothing(tx, SecretTable, row, returning=SecretTable.id)).scalar_one_or_none()
         if row_id is not None:  # otherwise another writer has stored one meanwhile, and ours replaces it
             break
     else:

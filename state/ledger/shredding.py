@@ -15,6 +15,7 @@ from state.models import AttemptTable, CodeTable, MigrationTable, NumberTable, S
 from state.types import SqlClock
 
 INTENT, CODE, BACKUP = "intent", "code", "backup"
+PICTURE = "picture"  # of the business profile: kept as long as a backup, because its way back is the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ class Shredding:
             .group_by(NumberTable.id)
             .having(and_(func.max(MigrationTable.ended_at) <= before, ~_any_live()))
         )
-        return and_(SecretTable.name == BACKUP, SecretTable.made_at <= before, SecretTable.owner.in_(ended))
+        return and_(
+            SecretTable.name.in_([BACKUP, PICTURE]), SecretTable.made_at <= before, SecretTable.owner.in_(ended)
+        )
 
 
 def _any_live() -> ColumnElement[bool]:

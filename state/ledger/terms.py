@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Disposition, Party, Status
@@ -22,15 +22,23 @@ from state.types import SqlClock
 WAITS_BEFORE = ("secure_pin", "deregister_onprem")
 
 
+# In place of who states it, where a `register` was refused for the Terms: whoever said so was wrong, or they are new.
+REFUTED = "refuted by a refused register"
+
+
 def are_known() -> ColumnElement[bool]:
-    """Of the customer of `CustomerTable`. A number of its that was on Cloud at its import shows it too."""
+    """Of the customer of `CustomerTable`.
+
+    A number of its that was on Cloud at its import shows it too, but for what a refused `register` has refuted since.
+    """
     on_cloud = (
         select(NumberTable.id)
         .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
         .where(WabaTable.customer_id == CustomerTable.id, NumberTable.disposition == Disposition.ALREADY_ON_CLOUD)
         .correlate(CustomerTable)
     )
-    return or_(CustomerTable.terms_known_at.is_not(None), on_cloud.exists())
+    never_refuted = CustomerTable.terms_known_by.is_distinct_from(REFUTED)
+    return or_(CustomerTable.terms_known_at.is_not(None), and_(never_refuted, on_cloud.exists()))
 
 
 class Terms:
@@ -67,9 +75,9 @@ async def state_in_inventory(tx: AsyncConnection, stated: Mapping[str, str | Non
 
 
 async def refuted(tx: AsyncConnection, number_id: int) -> None:
-    """A `register` was refused for the Terms: whoever said so was wrong, or the Terms are new."""
+    """A `register` was refused for the Terms: nobody's word and no other number shows them accepted any more."""
     of_customer = update(CustomerTable).where(CustomerTable.id == _customer_of(number_id))
-    await tx.execute(of_customer.values(terms_known_at=None, terms_known_by=None))
+    await tx.execute(of_customer.values(terms_known_at=None, terms_known_by=REFUTED))
 
 
 async def shown_by_register(tx: AsyncConnection, number_id: int, now: Any) -> None:

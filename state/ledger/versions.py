@@ -26,3 +26,8 @@ def on_profile(profile_id: int) -> ColumnElement[bool]:
 def on_instance(instance_ids: Collection[int]) -> ColumnElement[bool]:
     """The number belongs to one of these On-Premises instances."""
     return MigrationTable.number_pk.in_(select(NumberTable.id).where(NumberTable.instance_pk.in_(instance_ids)))
+
+
+def of_waba(waba_pk: int) -> ColumnElement[bool]:
+    """The number belongs to this WABA."""
+    return MigrationTable.number_pk.in_(select(NumberTable.id).where(NumberTable.waba_pk == waba_pk))

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.enums import Released, Status, WaveState
+from state.enums import Codes, Released, SmokeMode, Status, WaveState
 from state.errors import AlreadyThere, Conflict, NotFound
 from state.ledger import wave_events, wave_members
 from state.ledger.halt_rule import is_failed
@@ -34,6 +34,10 @@ class NewWave:
     halt_count: int | None = None
     halt_share: float | None = None
     released: Released = Released.ALL
+    codes: Codes = Codes.WHEN_READY
+    smoke: SmokeMode = SmokeMode.OUTBOUND
+    smoke_canary: SmokeMode | None = None
+    smoke_hours: int | None = None
 
 
 class Waves:
@@ -105,6 +109,16 @@ class Waves:
             opened = Status.READY if row.state == WaveState.RUNNING else Status.HELD
             await wave_members.make_held_due(tx, row.id, opened)
             await self._record(tx, row.id, "window_changed", by, facts=values)
+
+    async def set_concurrency(self, name: str, concurrency: int, *, by: str = OURSELVES) -> None:
+        """How many numbers of a wave may move at once, from now on. Raises NotFound; Conflict once it is over."""
+        async with self._engine.begin() as tx:
+            was = (await tx.execute(select(WaveTable.concurrency).where(WaveTable.name == name))).scalar_one_or_none()
+            changed = update(WaveTable).where(WaveTable.name == name, WaveTable.state.in_(NOT_OVER))
+            row = (await tx.execute(changed.values(concurrency=concurrency).returning(WaveTable.id))).one_or_none()
+            if row is None:
+                raise await self._refusal(tx, name)
+            await self._record(tx, row.id, "concurrency_changed", by, facts={"concurrency": concurrency, "was": was})
 
     async def _with_window(self, tx: AsyncConnection, name: str, change: Any) -> Any:
         try:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import and_, case, func, select
 
 from state.enums import Status
-from state.ledger.call_budgets import CROSSES
-from state.ledger.call_window import RESERVE, CallWindow
+from state.ledger.call_budgets import EVERY_WABA
+from state.ledger.call_window import CROSSES, RESERVE, CallWindow
 from state.ledger.wave_members import LOW_VOLUME_FIRST
 from state.models import CallBudgetTable, CredentialProfileTable, MigrationTable, NumberTable, WabaTable, WaveTable
 from state.queries.reader import Reader
@@ -57,7 +57,7 @@ class CallQueries:
         rows = {(row["app_id"], row["waba_id"]): row for row in await self._reader.rows(budgets)}
         kept = {row["waba_id"]: row for row in await self._reader.rows(self._kept())}
         return tuple(
-            _limit(rows[key], rows.get((key[0], "")), kept.get(key[1]), tuple(names))
+            _limit(rows[key], rows.get((key[0], EVERY_WABA)), kept.get(key[1]), tuple(names))
             for key, names in waiting.items()
             if key in rows
         )

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 
-from state.enums import Side, Status, WaveState
+from state.enums import Party, Side, Status, WaveState
+from state.ledger.readiness import WAITS_BEFORE
 from state.ledger.wave_members import LOW_VOLUME_FIRST
 from state.models import AttemptTable, EventTable, MigrationTable, NumberTable, WaveTable
 from state.queries.reader import Reader
@@ -26,6 +27,13 @@ class WavePart:
     of: int = 1
 
 
+class Due(NamedTuple):
+    """`held`: a gate kept it when it was looked at last."""
+
+    migration_id: int
+    held: bool
+
+
 class DueQueries:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -33,6 +41,12 @@ class DueQueries:
     async def due_now(
         self, part: WavePart | None = None, *, limit: int = 500, begun: Collection[str] = ()
     ) -> tuple[int, ...]:
+        """As `due_and_held`, the ids alone."""
+        return tuple(migration_id for migration_id, _ in await self.due_and_held(part, limit=limit, begun=begun))
+
+    async def due_and_held(
+        self, part: WavePart | None = None, *, limit: int = 500, begun: Collection[str] = ()
+    ) -> tuple[Due, ...]:
         """Migrations that a worker may take now: ready, wait or lease over, or held and to be looked at again.
 
         `begun`: the itineraries that an import chooses. Where it is given, migrations that nobody has asked to move yet
@@ -43,11 +57,18 @@ class DueQueries:
 
     async def due_by(self, when: datetime, part: WavePart | None = None, *, limit: int = 10_000) -> tuple[int, ...]:
         """Migrations that are due now or will be by `when` if nobody does anything; held ones are not among them."""
-        return await self._due(literal(when, UtcDateTime()), part, limit, held=False)
+        due = await self._due(literal(when, UtcDateTime()), part, limit, held=False)
+        return tuple(migration_id for migration_id, _ in due)
 
     async def held_at_gate(self, part: WavePart) -> tuple[int, ...]:
-        """Migrations of this part that a gate holds."""
-        query = _only_part(select(MigrationTable.id).where(MigrationTable.status == Status.HELD), part)
+        """Migrations of this part that a gate holds, or that wait before it until somebody is at their phones."""
+        migration = MigrationTable
+        for_people = and_(
+            migration.status == Status.WAITING,
+            migration.waiting_on == Party.CUSTOMER,
+            migration.next_step.in_(WAITS_BEFORE),
+        )
+        query = _only_part(select(migration.id).where(or_(migration.status == Status.HELD, for_people)), part)
         return tuple(row["id"] for row in await self._reader.rows(query))
 
     async def standing_still(
@@ -80,6 +101,17 @@ class DueQueries:
         query = _only_part(query, part) if part is not None else query
         return tuple(row["id"] for row in await self._reader.rows(query))
 
+    async def crossing_now(self) -> int:
+        """How many numbers that have crossed, or whose senders are paused, are moved by some worker now."""
+        migration = MigrationTable
+        query = select(func.count().label("numbers")).where(
+            migration.ended_at.is_(None),
+            or_(migration.crossed_at.is_not(None), migration.paused_at.is_not(None)),
+            migration.moving_until > self._reader.clock.now(),
+        )
+        prepared = self._reader.prepared.get("crossing_now", lambda: query)
+        return int((await self._reader.rows(prepared))[0]["numbers"])
+
     async def lease_holders(self) -> tuple[str, ...]:
         """Names of the workers that hold a number now."""
         holder, until = MigrationTable.lease_holder, MigrationTable.lease_until
@@ -94,7 +126,7 @@ class DueQueries:
         *,
         held: bool = True,
         begun: Collection[str] = (),
-    ) -> tuple[int, ...]:
+    ) -> tuple[Due, ...]:
         migration = MigrationTable
         not_leased = or_(migration.lease_until.is_(None), migration.lease_until <= by)
         waiting = [Status.WAITING, Status.HELD] if held else [Status.WAITING]
@@ -102,7 +134,7 @@ class DueQueries:
             migration.status.in_(waiting), or_(migration.waiting_until.is_(None), migration.waiting_until <= by)
         )
         query = (
-            select(migration.id)
+            select(migration.id, migration.status)
             .join(NumberTable, NumberTable.id == migration.number_pk)
             .outerjoin(WaveTable, WaveTable.id == migration.wave_pk)
             .where(
@@ -117,7 +149,7 @@ class DueQueries:
             query = _only_part(query, part)
         if begun:
             query = query.where(_was_begun(begun))
-        return tuple(row["id"] for row in await self._reader.rows(query))
+        return tuple(Due(row["id"], row["status"] == Status.HELD) for row in await self._reader.rows(query))
 
 
 def _only_part(query: Select[*tuple[Any, ...]], part: WavePart) -> Select[*tuple[Any, ...]]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from state.ledger import gates
-from state.ledger.attempts import BUDGET_WINDOW
+from state.ledger.counted_calls import BUDGET_WINDOW
 from state.models import BudgetCallTable
 from state.queries.reader import Reader
 

@@ -1,10 +1,11 @@
 """The one query behind every `Position`, and the row made of its result."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
 from state.enums import Party, PinProvenance, Side, Status
 from state.ledger import gates, terms
@@ -20,6 +21,14 @@ from state.models import (
     WaveTable,
 )
 from state.rows import InstanceRow, Position
+
+_ENUMS: Mapping[str, Callable[[str], Any]] = {
+    "status": Status,
+    "side": Side,
+    "served_on": Side,
+    "waiting_on": Party,
+    "pin_provenance": PinProvenance,
+}
 
 
 @cache
@@ -45,6 +54,22 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             WaveTable.name.label("wave"),
             WaveTable.state.label("wave_state"),
             WaveTable.released.label("wave_released"),
+            WaveTable.codes.label("wave_codes"),
+            WaveTable.smoke.label("wave_smoke"),
+            WaveTable.smoke_canary.label("wave_smoke_canary"),
+            WaveTable.smoke_hours,
+            number.smoke,
+            number.reported,
+            WabaTable.reported.label("waba_reported"),
+            migration.smoke_state,
+            migration.smoke_error,
+            migration.sends_at,
+            migration.receives_at,
+            migration.word_at,
+            migration.profile_read_at,
+            migration.profile_lost,
+            migration.limit_lowered,
+            foreign_waba().label("foreign_waba"),
             WaveTable.window_start,
             WaveTable.window_end,
             migration.canary,
@@ -87,6 +112,13 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             migration.attempts,
             number.language,
             number.code_method,
+            number.ready_until,
+            number.ready_how,
+            number.ready_by,
+            number.slot_from,
+            number.slot_until,
+            number.next_code_method,
+            number.next_code_language,
             number.storage_region,
             number.smoke_to,
             number.pin_provenance,
@@ -111,6 +143,12 @@ def select_positions() -> Select[*tuple[Any, ...]]:
     )
 
 
+def foreign_waba() -> ColumnElement[str]:
+    """The WABA that the number's webhooks name, unless it has become its own since: by a corrected inventory."""
+    named = MigrationTable.foreign_waba
+    return case((named == WabaTable.waba_id, None), else_=named)
+
+
 def _register_sent() -> ColumnElement[bool]:
     """Not those of the inventory's column `register_calls_72h`: they were made by somebody else."""
     calls = select(BudgetCallTable.id).where(
@@ -126,17 +164,33 @@ def position_of(row: Mapping[str, Any], is_gone: Callable[[str], bool]) -> Posit
     columns = {
         name: row[name] for name in Position.__slots__ if name in row and name not in ("instance", "hook_required")
     }
-    columns |= {
-        "status": Status(row["status"]),
-        "side": Side(row["side"]),
-        "served_on": Side(row["served_on"]) if row["served_on"] else None,
-        "waiting_on": Party(row["waiting_on"]) if row["waiting_on"] else None,
-        "pin_provenance": PinProvenance(row["pin_provenance"]) if row["pin_provenance"] else None,
+    columns |= _enums_of(row) | {
         "hook_required": row["traffic"] == "required",
         "instance": instance_of(row),
         "worker_gone": row["lease_holder"] is not None and is_gone(row["lease_holder"]),
     }
     return Position(**columns)
+
+
+def after_move(position: Position, columns: Mapping[str, Any]) -> Position:
+    """The position with these columns of its migration, as a write has returned them."""
+    return replace(position, **{**columns, **_enums_of(columns)})
+
+
+def _enums_of(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _word(kind, name, columns[name]) for name, kind in _ENUMS.items() if name in columns}
+
+
+def _word(kind: Callable[[str], Any], name: str, value: str | None) -> Any:
+    """None for a word that we do not know, where the database allows any: one odd row makes no list unreadable."""
+    if not value:
+        return None
+    try:
+        return kind(value)
+    except ValueError:
+        if name in ("status", "side"):
+            raise
+        return None
 
 
 def instance_columns() -> list[Any]:

@@ -1,12 +1,13 @@
 """Number migrations, each with all that is known of its number."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
+from state.declaring import aliased
 from state.enums import Party, Status
 from state.errors import NotFound, NotMigrated
 from state.models import MigrationTable, NumberTable, WaveTable
@@ -26,16 +27,21 @@ class WaveProgress:
 
 
 class PositionQueries:
-    def __init__(self, reader: Reader, is_gone: Callable[[str], bool]) -> None:
+    def __init__(self, reader: Reader, is_gone: Callable[[str], bool], *, older_copy: bool) -> None:
         self._reader = reader
         self._is_gone = is_gone
+        self._older_copy = older_copy
+
+    def _position(self, row: Mapping[str, Any]) -> Position:
+        position = position_of(row, self._is_gone)
+        return replace(position, sides_read=False) if self._older_copy else position
 
     async def get(self, migration_id: int) -> Position:
         """Raises NotFound."""
         rows = await self._reader.rows(_by_id(), {"migration_id": migration_id})
         if not rows:
             raise NotFound(f"there is no number migration {migration_id}")
-        return position_of(rows[0], self._is_gone)
+        return self._position(rows[0])
 
     async def find(self, typed: str) -> Position:
         """The newest migration of a number that is named by reference, E.164 or phone number id.
@@ -46,7 +52,7 @@ class PositionQueries:
             newest = select_positions().where(_is_named(name)).order_by(MigrationTable.id.desc()).limit(1)
             rows = await self._reader.rows(newest)
             if rows:
-                return position_of(rows[0], self._is_gone)
+                return self._position(rows[0])
         raise await self._not_found(typed)
 
     async def _not_found(self, typed: str) -> NotFound:
@@ -65,12 +71,12 @@ class PositionQueries:
     async def history(self, number_id: int) -> tuple[Position, ...]:
         """All migrations of a number, oldest first."""
         query = select_positions().where(NumberTable.id == number_id).order_by(MigrationTable.id)
-        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+        return tuple(self._position(row) for row in await self._reader.rows(query))
 
     async def paused(self) -> tuple[Position, ...]:
         """Every migration, ended ones too, whose senders were told to pause and have not confirmed that they go on."""
         query = select_positions().where(MigrationTable.paused_at.is_not(None)).order_by(MigrationTable.id)
-        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+        return tuple(self._position(row) for row in await self._reader.rows(query))
 
     async def needing_attention(self, limit: int = 5_000) -> tuple[Position, ...]:
         """Live migrations of which a person may have to know: dark, blocked, held, waiting for a person or for nobody.
@@ -90,15 +96,15 @@ class PositionQueries:
             .order_by(migration.dark_by_us.desc(), migration.id)
             .limit(limit)
         )
-        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+        return tuple(self._position(row) for row in await self._reader.rows(query))
 
     async def progress(self, *, wave: str | None = None, only: Collection[int] | None = None) -> WaveProgress:
         """How far the numbers of `board` are, counted by the database. `only`: of these migrations."""
         ended = MigrationTable.ended_at.is_not(None).label("ended")
         step = case((MigrationTable.status == Status.RUNNING, MigrationTable.next_step)).label("step")
-        query = select(ended, step, func.count().label("numbers")).where(MigrationTable.id.in_(_newest()))
+        query = select(ended, step, func.count().label("numbers")).where(is_newest())
         if wave is not None:
-            query = query.join(WaveTable, WaveTable.id == MigrationTable.wave_pk).where(WaveTable.name == wave)
+            query = query.where(_in_wave(wave))
         if only is not None:
             query = query.where(MigrationTable.id.in_(only))
         rows = await self._reader.rows(query.group_by(ended, step))
@@ -108,14 +114,21 @@ class PositionQueries:
 
     async def board(self, *, wave: str | None = None) -> tuple[Position, ...]:
         """The newest migration of every number, by reference; only those of a wave where one is named."""
-        query = select_positions().where(MigrationTable.id.in_(_newest())).order_by(NumberTable.id)
+        query = select_positions().where(is_newest()).order_by(NumberTable.id)
         if wave is not None:
-            query = query.where(WaveTable.name == wave)
-        return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
+            query = query.where(_in_wave(wave))
+        return tuple(self._position(row) for row in await self._reader.rows(query))
 
 
-def _newest() -> Any:
-    return select(func.max(MigrationTable.id)).group_by(MigrationTable.number_pk).scalar_subquery()
+def _in_wave(name: str) -> ColumnElement[bool]:
+    return MigrationTable.wave_pk == select(WaveTable.id).where(WaveTable.name == name).scalar_subquery()
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Of its number. Asked row by row, so that a wave of a few numbers does not search the whole fleet."""
+    later = aliased(MigrationTable, "later")
+    another = select(later.id).where(later.number_pk == MigrationTable.number_pk, later.id > MigrationTable.id)
+    return ~another.correlate(MigrationTable).exists()
 
 
 @cache

@@ -1,7 +1,7 @@
 """What every group of queries reads with: the database and the clock that its times are compared with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.database import for_reading
+from state.prepared import Prepared
 from state.types import SqlClock
 
 
@@ -16,6 +17,7 @@ from state.types import SqlClock
 class Reader:
     engine: AsyncEngine
     clock: SqlClock
+    prepared: Prepared = field(default_factory=Prepared, compare=False)
 
     async def rows(
         self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
@@ -25,7 +27,13 @@ class Reader:
             rows: Sequence[Any] = (await connection.execute(query, values)).mappings().all()
         return rows
 
+    async def tuples(self, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        """As `rows`, each a tuple in the order of the columns: for many rows."""
+        async with for_reading(self.engine).connect() as connection:
+            return (await connection.execute(query)).all()
+
     async def now(self) -> datetime:
         """The time by the database's clock."""
+        query = self.prepared.get("now", lambda: select(self.clock.now()))
         async with for_reading(self.engine).connect() as connection:
-            return (await connection.execute(select(self.clock.now()))).scalar_one()
+            return (await connection.execute(query)).scalar_one()  # type: ignore[no-any-return]

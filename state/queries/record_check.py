@@ -1,15 +1,16 @@
-"""Is the record whole? Every chain, its head, the calls of the budget and the database's triggers; for one home."""
+"""Is the record of one home whole? Every chain, its head, the rows that follow from it, the database's triggers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Connection, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.append_only import PROTECTED, TRIGGERS
 from state.enums import AttemptEnd
-from state.ledger import anchoring, events, home_events, wave_events
+from state.ledger import anchoring, events, home_events, recorded_rows, wave_events
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -21,11 +22,10 @@ from state.models import (
     WaveEventTable,
     WaveTable,
 )
+from state.queries.row_check import AttemptsOnRecord, changed_rows, forgotten_numbers
 from state.record_key import GENESIS, RecordKey, record_key_of
-from state.triggers import triggers_of
+from state.triggers import digests_of
 
-# What has to be in force on each table; the names differ between the databases.
-PROTECTED = ("events", "wave_events", "home_events", "budget_calls")
 BUDGET_OF_STEP = {"register": "register", "deregister_cloud": "deregister"}
 NEVER_LEFT = AttemptEnd.NEVER_LEFT.value
 
@@ -52,6 +52,8 @@ class CheckedRecord:
     mark: str | None = None
     pending: bool = False  # a restore was begun, and no process has taken its chains over
     home_id: str = ""
+    forgotten: frozenset[str] = frozenset()  # references of numbers whose customer was forgotten
+    earlier_ids: frozenset[tuple[str, str]] = frozenset()  # numbers, and references of ids that they had before
 
     @property
     def events(self) -> int:
@@ -67,21 +69,44 @@ async def check_record(engine: AsyncEngine) -> CheckedRecord:
     assert key is not None
     record = CheckedRecord()
     async with engine.connect() as connection:
+        await _as_of_one_moment(connection)
         await connection.run_sync(lambda sync: _check_triggers(sync, record))
         await _check_home(connection, key, record)
         await _check_waves(connection, key, record)
-        calls = await _check_numbers(connection, key, record)
-        await _check_calls(connection, record, calls)
+        attempts = AttemptsOnRecord(lost_key=record.lost > 0)
+        calls = await _check_numbers(connection, key, record, attempts)
+        await _check_calls(connection, key, record, calls)
+        broken = {problem.place.split(",")[0] for problem in record.problems if ", event " in problem.place}
+        for place, what in await attempts.differences(connection, key, record.forgotten):
+            if place.split(",")[0] not in broken:
+                record.add(place, what)
     return record
 
 
-def _check_triggers(connection: Any, record: CheckedRecord) -> None:
-    found = {name for name, _, _ in triggers_of(connection)}
-    ends = ("no_update", "no_delete") if connection.dialect.name == "sqlite" else ("kept", "not_emptied")
+async def _as_of_one_moment(connection: AsyncConnection) -> None:
+    """From here on each read sees the same state: workers add events meanwhile, and move heads and attempts with them.
+
+    https://sqlite.org/isolation.html, https://www.postgresql.org/docs/current/transaction-iso.html
+    """
+    if connection.in_transaction():
+        return  # of a dry run that has begun to change something
+    sqlite = connection.dialect.name == "sqlite"
+    await connection.exec_driver_sql("BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def _check_triggers(connection: Connection, record: CheckedRecord) -> None:
+    """One of the same name that does something else, or nothing, is none."""
+    found, needed = digests_of(connection), TRIGGERS[connection.dialect.name]
     for table in PROTECTED:
-        needed = {f"{table}_{end}" for end in (*ends, *(["counted"] if table == "events" else []))}
-        if not needed <= found:
+        there = {name: digest for name, (on, digest) in found.items() if on == table}
+        names = [name for name in needed if name.startswith(f"{table}_")]
+        if any(name not in there for name in names):
             record.add(f"table {table}", "the triggers that keep it append-only are missing")
+        for name in names:
+            if name in there and there[name] != needed[name]:
+                record.add(f"table {table}", f"its trigger {name} is not the one that keeps it append-only")
+        for name in sorted(there.keys() - needed.keys()):
+            record.notes.append(f"table {table}: it has a trigger that is not ours, {name}")
 
 
 async def _check_home(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> None:
@@ -97,6 +122,13 @@ async def _check_home(connection: AsyncConnection, key: RecordKey, record: Check
     chain.end(home["events"], home["events_head"])
     _check_epochs(record, home, [row for row in events_of_home if row["kind"] == anchoring.TAKEN_OVER])
     await _check_handed_in(connection, key, record)
+    record.forgotten = forgotten_numbers(events_of_home)
+    record.earlier_ids = recorded_rows.earlier_ids(events_of_home)
+    differences = await changed_rows(connection, key, events_of_home)
+    if differences is None:
+        record.notes.append("field facts and dispositions are not taken over yet; `cutover sweep` does")
+    for place, what in differences or ():
+        record.add(place, what)
 
 
 def _check_epochs(record: CheckedRecord, home: RowMapping, taken_over: Sequence[RowMapping]) -> None:
@@ -112,6 +144,9 @@ def _check_epochs(record: CheckedRecord, home: RowMapping, taken_over: Sequence[
             label = f"migration {name.removeprefix('m')}"
             epoch = row["facts"]["epoch"]
             record.notes.append(f"{label}: {anchored} events were anchored before epoch {epoch}, {found} came into it")
+        for name, count in row["facts"].get("changed", {}).items():  # older events of a take-over do not have it
+            label = f"migration {name.removeprefix('m')}, event {count}"
+            record.add(label, f"another one came into epoch {row['facts']['epoch']} than was anchored before it")
 
 
 def _find_lost_key(record: CheckedRecord, key: RecordKey, rows: Sequence[RowMapping]) -> None:
@@ -165,7 +200,9 @@ async def _check_waves(connection: AsyncConnection, key: RecordKey, record: Chec
 Calls = dict[tuple[int, int], tuple[str, Any]]  # (migration, attempt) -> call and time
 
 
-async def _check_numbers(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> Calls:
+async def _check_numbers(
+    connection: AsyncConnection, key: RecordKey, record: CheckedRecord, attempts: AttemptsOnRecord
+) -> Calls:
     columns = (MigrationTable.events, MigrationTable.events_head, MigrationTable.anchored_events, MigrationTable.anchor)
     query = (
         select(MigrationTable.id, MigrationTable.attempts, NumberTable.ref, *columns)
@@ -175,7 +212,7 @@ async def _check_numbers(connection: AsyncConnection, key: RecordKey, record: Ch
     migrations = {row["id"]: row for row in (await connection.execute(query)).mappings()}
     calls: Calls = {}
     checkers: dict[int, _NumberChain] = {
-        migration_id: _NumberChain(row, key, record, calls) for migration_id, row in migrations.items()
+        migration_id: _NumberChain(row, key, record, calls, attempts) for migration_id, row in migrations.items()
     }
     rows = await connection.stream(select(EventTable.__table__).order_by(EventTable.migration_pk, EventTable.seq))
     async for event in rows.mappings():
@@ -189,14 +226,15 @@ async def _check_numbers(connection: AsyncConnection, key: RecordKey, record: Ch
     return calls
 
 
-async def _check_calls(connection: AsyncConnection, record: CheckedRecord, expected: Calls) -> None:
+async def _check_calls(connection: AsyncConnection, key: RecordKey, record: CheckedRecord, expected: Calls) -> None:
     query = (
         select(
             AttemptTable.migration_pk,
             AttemptTable.number,
             BudgetCallTable.call,
             BudgetCallTable.at,
-            (BudgetCallTable.phone_number_id == NumberTable.phone_number_id).label("of_number"),
+            BudgetCallTable.phone_number_id,
+            NumberTable.phone_number_id.label("id_now"),
             NumberTable.ref,
         )
         .join(AttemptTable, AttemptTable.id == BudgetCallTable.attempt_pk)
@@ -206,7 +244,9 @@ async def _check_calls(connection: AsyncConnection, record: CheckedRecord, expec
     left = dict(expected)
     for row in (await connection.execute(query)).mappings():
         found = left.pop((row["migration_pk"], row["number"]), None)
-        if found != (row["call"], row["at"]) or not row["of_number"]:
+        of, now = (anchoring.number_reference(key, row[name]) for name in ("phone_number_id", "id_now"))
+        of_number = of == now or (row["ref"], of) in record.earlier_ids
+        if found != (row["call"], row["at"]) or not of_number:
             record.add(f"{row['ref']}, call {row['call']}", "the row of the budget is not what its event says")
     for (migration_id, attempt), (call, _) in left.items():
         label = record.labels.get(f"m{migration_id}", f"migration {migration_id}")
@@ -246,8 +286,10 @@ class _Chain:
 class _NumberChain:
     """The chain of one migration, with what its events say of calls."""
 
-    def __init__(self, row: RowMapping, key: RecordKey, record: CheckedRecord, calls: Calls) -> None:
-        self._row, self._key, self._record, self._calls = row, key, record, calls
+    def __init__(
+        self, row: RowMapping, key: RecordKey, record: CheckedRecord, calls: Calls, attempts: AttemptsOnRecord
+    ) -> None:
+        self._row, self._key, self._record, self._calls, self._attempts = row, key, record, calls, attempts
         self._chain = _Chain(f"m{row['id']}", str(row["ref"]), record)
         self._intents = 0
         self._open: int | None = None
@@ -265,6 +307,7 @@ class _NumberChain:
             self._anchor_seen = of == self._row["anchor"]
         if fits:
             self._note_call(event)
+            self._attempts.take(event)
 
     def _note_call(self, event: RowMapping) -> None:
         facts: Mapping[str, Any] = event["facts"]

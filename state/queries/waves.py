@@ -1,8 +1,8 @@
 """Waves, and those of them that their halt rule must stop."""
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 
-from state.enums import WaveState
+from state.enums import Codes, WaveState
 from state.errors import NotFound
 from state.ledger import halt_rule
 from state.ledger.wave_members import LOW_VOLUME_FIRST
@@ -17,34 +17,39 @@ class WaveQueries:
 
     async def all(self) -> tuple[WaveRow, ...]:
         """Every wave, oldest first."""
-        numbers = (
-            select(func.count()).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable).scalar_subquery()
-        )
-        held = (
-            select(func.count())
-            .where(
-                MigrationTable.wave_pk == WaveTable.id,
-                MigrationTable.hold.is_(True),
-                MigrationTable.crossed_at.is_(None),
-                MigrationTable.ended_at.is_(None),
+        migration = MigrationTable
+        held = and_(migration.hold.is_(True), migration.crossed_at.is_(None), migration.ended_at.is_(None))
+        of_wave = (
+            select(
+                migration.wave_pk,
+                func.count().label("numbers"),
+                func.sum(case((held, 1), else_=0)).label("on_hold"),
+                func.max(migration.ended_at).label("last_end"),
             )
-            .correlate(WaveTable)
-            .scalar_subquery()
+            .where(migration.wave_pk.is_not(None))
+            .group_by(migration.wave_pk)
+            .subquery()
         )
-        last_end = (
-            select(func.max(MigrationTable.ended_at))
-            .where(MigrationTable.wave_pk == WaveTable.id)
-            .correlate(WaveTable)
-            .scalar_subquery()
+        counts = (
+            func.coalesce(of_wave.c.numbers, 0).label("numbers"),
+            func.coalesce(of_wave.c.on_hold, 0).label("on_hold"),
+            of_wave.c.last_end,
         )
-        counts = (numbers.label("numbers"), held.label("on_hold"), last_end.label("last_end"))
-        query = select(WaveTable.__table__, *counts).order_by(WaveTable.id)
+        query = (
+            select(WaveTable.__table__, *counts)
+            .outerjoin(of_wave, of_wave.c.wave_pk == WaveTable.id)
+            .order_by(WaveTable.id)
+        )
         rows = await self._reader.rows(query)
         canaries = await self._canaries()
         return tuple(
             WaveRow(
                 **{name: row[name] for name in WaveRow.__slots__ if name != "canary"}
-                | {"state": WaveState(row["state"]), "canary": tuple(canaries.get(row["id"], ()))}
+                | {
+                    "state": WaveState(row["state"]),
+                    "codes": Codes(row["codes"]),
+                    "canary": tuple(canaries.get(row["id"], ())),
+                }
             )
             for row in rows
         )
@@ -72,6 +77,20 @@ class WaveQueries:
             .order_by(WaveEventTable.id)
         )
         return tuple(WaveEventRow(**row) for row in await self._reader.rows(query))
+
+    async def all_events(self) -> dict[str, tuple[WaveEventRow, ...]]:
+        """The same of every wave that has any, by its name."""
+        columns = [getattr(WaveEventTable, name) for name in WaveEventRow.__slots__ if name != "by"]
+        query = (
+            select(WaveTable.name, *columns, WaveEventTable.decided_by.label("by"))
+            .join(WaveTable, WaveTable.id == WaveEventTable.wave_pk)
+            .order_by(WaveEventTable.id)
+        )
+        events: dict[str, list[WaveEventRow]] = {}
+        for row in await self._reader.rows(query):
+            event = WaveEventRow(**{name: row[name] for name in WaveEventRow.__slots__})
+            events.setdefault(row["name"], []).append(event)
+        return {name: tuple(rows) for name, rows in events.items()}
 
     async def get(self, name: str) -> WaveRow:
         """Raises NotFound."""

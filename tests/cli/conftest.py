@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,8 @@ def empty_cli(tmp_path: Path, sandbox: SandboxProcess, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def cli(tmp_path: Path, sandbox: SandboxProcess, template: Path) -> CliFixture:
-    """A home folder with the fleet imported."""
+    """A home folder with the fleet imported. It is a copy that takes itself for the one home there is."""
     shutil.copytree(template, tmp_path / "home")
+    with closing(sqlite3.connect(tmp_path / "home" / "cutover.db")) as database, database:
+        database.execute("UPDATE home SET place = NULL")
     return build_cli_fixture(tmp_path / "home", sandbox)

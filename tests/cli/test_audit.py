@@ -4,9 +4,15 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from migration.app import App
+from state.ledger.events import digest
+from state.models import EventTable
+from state.record_key import GENESIS
 from tests.cli.side_effects import MakeOperator
 from tests.harness.operator import Operator
 
@@ -83,6 +89,30 @@ def test_an_epoch_that_nobody_began_does_not_hide_a_cut(make_operator: MakeOpera
     operator.cutover("sweep")
     output = operator.cutover("audit", "verify")
     assert "note: migration 1: " in output.stdout
+
+
+def test_a_chain_that_was_written_anew_does_not_hide_behind_an_epoch(make_operator: MakeOperator) -> None:
+    """With plain hashes, as somebody without the key can: the next sweep takes over what it finds."""
+    operator = moved(make_operator)
+    rows, previous, statements = operator.with_app(_chain_of_first), GENESIS, list[str]()
+    for row in rows:
+        facts = row["facts"] | ({"by": "nobody"} if row["seq"] == 2 else {})
+        link = digest(None, previous, 1, row["seq"], row["at"], row["kind"], facts)
+        new = f"facts = '{json.dumps(facts).replace(chr(39), chr(39) * 2)}', previous = '{previous}', hash = '{link}'"
+        statements.append(f"UPDATE events SET {new} WHERE migration_pk = 1 AND seq = {row['seq']}")
+        previous = link
+    head = f"UPDATE number_migrations SET events_head = '{previous}' WHERE id = 1"
+    tamper(operator, *statements, head, "UPDATE home SET epoch = epoch + 1, epoch_mark = '0badc0de'")
+    operator.cutover("sweep")
+    output = operator.cutover("audit", "verify")
+    assert output.exit_code == 1
+    assert "another one came into epoch 1 than was anchored before it" in output.stdout
+
+
+async def _chain_of_first(app: App) -> list[dict[str, Any]]:
+    query = select(EventTable.__table__).where(EventTable.migration_pk == 1).order_by(EventTable.seq)
+    async with app.database.connect() as connection:
+        return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
 def test_anchors_that_are_gone_are_missed(make_operator: MakeOperator) -> None:

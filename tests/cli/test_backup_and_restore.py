@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.cli_fixture import CliFixture
 
-IN_EPOCH = {"status", "reason", "runbook", "next_command", "on", "until"}
+IN_EPOCH = {"side", "status", "reason", "runbook", "next_command", "on", "until"}
 
 
 def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
@@ -41,6 +41,10 @@ def elsewhere(cli: CliFixture, tmp_path: Path) -> dict[str, str]:
     for name in ("master.key", "cutover.toml", "token", "app_secret", "hook_secret"):
         shutil.copy(cli.home / name, home / name)
     return {"CUTOVER_HOME": str(home)}
+
+
+def sides_shown(cli: CliFixture) -> set[str]:
+    return {number["side"] for number in cli.cutover("status", "--json").document["numbers"]}
 
 
 def test_a_home_comes_back_whole_in_a_new_epoch(cli: CliFixture, taken: Path, elsewhere: dict[str, str]) -> None:
@@ -120,16 +124,20 @@ def test_a_copy_that_was_put_back_by_hand_counts_as_a_restore(cli: CliFixture, t
         path.unlink()
     shutil.copy(tmp_path / "copy.db", cli.home / "cutover.db")
     assert "An older copy of the database" in cli.cutover("status").stdout
+    assert sides_shown(cli) == {"unknown"}, "what the copy says of a number is not shown as true"
     calls = len(cli.sandbox.control("GET", "calls"))
     assert cli.cutover("run", "--patience", "0").exit_code == 3
     assert len(cli.sandbox.control("GET", "calls")) == calls
     numbers = cli.cutover("status", "--json").document["numbers"]
     assert {number["runbook"] for number in numbers} == {"runbooks/restored.md"}
     assert "an older copy of the database" in numbers[0]["reason"]
+    assert sides_shown(cli) == {"unknown"}
     assert cli.cutover("show", "N-0001", "--json").document["register_calls_72h"] == 7
     assert rows(cli.home, "SELECT epoch FROM home") == [(1,)]
     cli.cutover("run", "--patience", "0")
     assert rows(cli.home, "SELECT epoch FROM home") == [(1,)], "once"
+    assert cli.cutover("restore", "--look").exit_code == 0
+    assert sides_shown(cli) == {"on_premises"}
 
 
 def test_a_backup_overwrites_nothing_and_is_private(cli: CliFixture, taken: Path) -> None:

@@ -105,7 +105,7 @@ def test_what_a_person_types_is_not_refused_for_a_dead_worker(
     holder = f"worker-{operator.harness.workers}"
     refused = operator.cutover(*verb)
     assert refused.exit_code == 11
-    assert f"N-0001 is held by another worker ({holder}) until its step ends, at the latest until" in refused.error_line
+    assert f"N-0001 is held by another worker ({holder}) until it waits or has ended; if that" in refused.error_line
     operator.harness.dead.add(holder)
     assert operator.cutover(*verb).exit_code == 0
 

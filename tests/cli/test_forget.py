@@ -35,10 +35,13 @@ def left_of(operator: Operator, secrets: list[str]) -> list[str]:
 def moved(make_operator: MakeOperator) -> tuple[Operator, list[str]]:
     """Two numbers of one customer at their end, and what is known of them."""
     operator = make_operator(kinds=["healthy", "no_backup"])
-    operator.import_numbers(customer=CUSTOMER, hook="senders", tags="bread")
+    people = {"customer_contact": "Rui Alves", "customer_hours": "Mon 08:00-09:17", "customer_consent": "Bea Dias"}
+    operator.import_numbers(customer=CUSTOMER, hook="senders", tags="bread", **people)
+    links = ("--url", "https://rooms.test", "--out", str(operator.harness.folder / "links.csv"))
+    assert operator.cutover("rooms", "N-0001", *links).exit_code == 0
     operator.run_number("N-0001")
     operator.run_number("N-0002")
-    known = [CUSTOMER]
+    known = [CUSTOMER, *people.values()]
     for ref in ("N-0001", "N-0002"):
         position = operator.position(ref)
         number = operator.harness.sandbox_number(position)

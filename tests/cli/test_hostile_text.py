@@ -26,6 +26,7 @@ DECIDES = {
     "served_on", "route", "time_zone", "ended", "kind", "event", "call", "hash", "previous", "home_id", "epoch_mark",
     "base_url", "username", "hook", "certificate", "stop_command", "start_command", "shelf_file", "key", "by_key",
     "command_arguments", "intent", "lease_holder", "holder", "profile", "idempotency_key", "source", "value",
+    "codes", "smoke", "smoke_canary",
 }  # fmt: skip
 VERBS = (
     ("status",),

@@ -255,6 +255,24 @@ def test_a_dry_run_names_no_command_that_moves_the_number(make_operator: MakeOpe
     assert "the same command with --confirm N-0001" in operator.cutover("abort", "N-0001", "--because", "x").stdout
 
 
+def test_what_a_dry_run_shows_of_the_number_comes_true(make_operator: MakeOperator) -> None:
+    operator = three(make_operator, wave="north")
+    fields = ("status", "next_step", "itinerary", "side", "hold", "may_cross", "reason")
+    for verb in (
+        ("hold", "N-0001"),
+        ("release", "N-0001"),
+        ("resolve", "N-0002", "--switch", "CODE_AFTER", "--because", "x"),
+        ("abort", "N-0003", "--because", "x", "--confirm", "N-0003"),
+    ):
+        forecast = last_json(operator.cutover(*verb, "--dry-run", "--json"))["then"]
+        after = last_json(operator.cutover(*verb, "--json"))["after"]
+        assert "the same command with" in forecast["next_command"], verb
+        assert [forecast[name] for name in fields] == [after[name] for name in fields], verb
+    bulk = ("abort", "--wave", "north", "--because", "x", "--dry-run", "--json")
+    for number in last_json(operator.cutover(*bulk))["numbers"]:
+        assert (number["status"], "cutover run" in number["next_command"]) == ("aborted", False)
+
+
 def test_a_released_number_loses_the_reason_of_its_hold(make_operator: MakeOperator) -> None:
     operator = three(make_operator)
     operator.cutover("hold", "N-0001", "--because", "later")

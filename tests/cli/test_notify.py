@@ -45,6 +45,8 @@ def test_a_cause_that_does_not_exist_cannot_be_taken_over(cli: CliFixture) -> No
         ('url = "json://x"\nkinds = ["drak"]', "kinds"),
         ('url = "json://x"\nquiet = "25:00-07:00"', 'give quiet hours as "22:00-07:00"'),
         ('url = "json://x"\ntime_zone = "Mars"', "there is no time zone 'Mars'"),
+        ('url = "json://x"\ntime_zone = "Europe"', "there is no time zone 'Europe'"),
+        ('url = "json://x"\nquiet = "22:00-22:00"', "begin and end at the same time"),
         ('url = "json://x"\nafter_min = -1', "after_min"),
         ("url = 7", "url"),
         ('url = { env = "NO_SUCH_URL" }', "NO_SUCH_URL is not set"),

@@ -1,12 +1,18 @@
 """One number's trouble in an import or a preflight is named with its cause, and is no other number's."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
 from migration.app import App
-from state.models import InstanceTable
+from migration.cli.bulk import Selection, change_numbers
+from migration.cli.confirming import ChangeReport
+from migration.cli.session import OPENER
+from state.models import FindingTable, InstanceTable, MigrationTable, SecretTable
 from tests.cli.side_effects import MakeOperator
 from tests.harness.cli_fixture import CliFixture, SandboxProcess
 
@@ -73,3 +79,112 @@ def test_a_sweep_moves_the_others_and_tells_by_its_exit_code_that_one_is_blocked
     assert output.exit_code == 3
     states = sorted((row["status"], row["side"]) for row in output.document["numbers"])
     assert states == [("blocked", "on_premises"), ("done", "cloud")]
+
+
+def test_a_secret_under_another_key_ends_no_other_number_s_run(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    operator.with_app(
+        lambda app: _write(app, update(SecretTable).where(SecretTable.owner == "instance:1"), key_id="0" * 16)
+    )
+    output = operator.cutover("run", "--json")
+    assert [(row["status"], row["side"]) for row in output.document["numbers"]] == [
+        ("blocked", "on_premises"),
+        ("done", "cloud"),
+    ]
+    assert "sealed under master key 0000000000000000" in output.document["numbers"][0]["reason"]
+
+
+async def _write(app: App, statement: Any, **values: Any) -> None:
+    async with app.database.begin() as connection:
+        assert (await connection.execute(statement.values(**values))).rowcount
+
+
+def test_one_number_s_odd_record_keeps_no_other_from_being_compared(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    operator.cutover("run")
+    snapshot = update(FindingTable).where(FindingTable.migration_pk == 1, FindingTable.step == "snapshot")
+    operator.with_app(lambda app: _write(app, snapshot, facts={"profile": "text"}))
+    document = operator.cutover("parity", "--json").document
+    assert [row["ref"] for row in document["numbers"]] == ["N-0002"]
+    assert [(row["ref"], row["because"].partition(":")[0]) for row in document["not_read"]] == [
+        ("N-0001", "internal error in parity")
+    ]
+
+
+def test_a_refused_token_is_tried_once_by_a_comparison(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers()
+    operator.cutover("run")
+    world = operator.harness.sandbox.world
+    for token in world.tokens.values():
+        token.revoked = True
+    before = sum(call.side == "graph" for call in world.calls)
+    output = operator.cutover("parity", "--json")
+    assert output.exit_code == 12
+    assert [row["ref"] for row in output.document["not_read"]] == ["N-0001", "N-0002", "N-0003"]
+    refused = sum(call.side == "graph" for call in world.calls) - before
+    assert 1 <= refused <= 2, "the first of its readings, not those of every number"
+
+
+def test_a_word_that_nobody_knows_makes_no_list_unreadable(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    words = update(MigrationTable).where(MigrationTable.id == 1)
+    operator.with_app(lambda app: _write(app, words, waiting_on="martian", served_on="moon"))
+    for verb in (("status",), ("show", "N-0001"), ("plan", "north", "N-0001"), ("run", "N-0002")):
+        output = operator.cutover(*verb)
+        assert "internal error" not in output.stdout + output.stderr
+    assert {row["ref"] for row in operator.cutover("status", "--json").document["numbers"]} == {"N-0001", "N-0002"}
+
+
+def test_one_number_s_secret_keeps_no_other_from_being_read_for_its_callers(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    password = update(SecretTable).where(SecretTable.owner == "instance:1")
+    operator.with_app(lambda app: _write(app, password, ciphertext=b"not ours"))
+    first, second = operator.cutover("callers", "--sides", "--json").document["numbers"]
+    assert "does not open" in first["called"]["on_premises"]["why"]
+    assert "first time" in second["called"]["on_premises"]["why"]
+
+
+def test_one_number_s_surprise_keeps_no_other_from_being_changed(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    changed: list[str] = []
+
+    async def change(_: App, ref: str) -> None:
+        if ref == "N-0001":
+            raise KeyError("+15550104321")
+        changed.append(ref)
+
+    token = OPENER.set(lambda *, dry_run: operator.harness.worker(dry_run=dry_run))
+    try:
+        report, both = ChangeReport(as_json=True), Selection(("N-0001", "N-0002"))
+        exit_code = asyncio.run(change_numbers(report, both, "change", change, lambda _: True))
+    finally:
+        OPENER.reset(token)
+    assert (exit_code, changed) == (3, ["N-0002"])
+    assert report.document["numbers"][0]["not_changed_because"] == "internal error in this command: KeyError"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_nobody_expected_is_one_line_without_its_text(
+    make_operator: MakeOperator, options: tuple[str, ...]
+) -> None:
+    operator = make_operator()
+    operator.import_numbers()
+
+    @asynccontextmanager
+    async def surprise(**_: Any) -> AsyncIterator[App]:
+        raise KeyError("a token of Meta")
+        yield
+
+    operator.harness.worker = surprise  # type: ignore[method-assign]
+    output = operator.cutover("hold", "N-0001", "--because", "x", *options)
+    assert output.exit_code == 1
+    assert output.stderr.startswith("cutover: internal error: KeyError (")
+    assert output.stderr.count("\n") == 1
+    assert "token" not in output.stdout + output.stderr
+    assert bool(output.stdout) is bool(options)

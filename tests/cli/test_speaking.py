@@ -29,6 +29,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliFixture]:
     with run_sandbox("--numbers", "3", "--kinds", "healthy,no_backup,on_cloud", "--seed", "6") as sandbox:
         cli = build_cli_fixture(tmp_path_factory.mktemp("moved"), sandbox)
         assert cli.cutover("import", cli.inventory()).exit_code == 0
+        assert cli.cutover("ask-code", "N-0002").exit_code == 0
         assert cli.cutover("run", "--patience", "0", "--json").exit_code == 3, "one number waits for its code"
         yield cli
 
@@ -96,6 +97,7 @@ def test_an_entered_code_lets_the_number_continue(tmp_path: Path) -> None:
     with run_sandbox("--numbers", "1", "--kinds", "no_backup", "--seed", "9") as sandbox:
         cli = build_cli_fixture(tmp_path / "home", sandbox)
         assert cli.cutover("import", cli.inventory()).exit_code == 0
+        assert cli.cutover("ask-code", "N-0001").exit_code == 0
         assert cli.cutover("run", "--patience", "0").exit_code == 3
         e164 = cli.fleet[0]["e164"].replace("+", "%2B")
         code = sandbox.control("GET", f"sms?e164={e164}")["codes"][-1]["code"]
@@ -139,7 +141,9 @@ def test_init_does_not_print_the_password_of_a_database(empty_cli: CliFixture) -
 
 def test_a_number_that_another_worker_holds_is_not_moved(cli: CliFixture) -> None:
     with sqlite3.connect(cli.home / "cutover.db") as database:
-        database.execute("UPDATE number_migrations SET status='running', lease_holder='w', lease_until='2099-01-01'")
+        until = "2099-01-01 00:00:00.000000"
+        held = "UPDATE number_migrations SET status='running', lease_holder='w', lease_until=?"
+        database.execute(held, (until,))
     database.close()
     output = cli.cutover("run", "N-0001", "--patience", "0", "--json")
     assert output.exit_code == 3

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from migration.cli.session import operator_name
+from state.naming import MOST_PERSON
 from tests.harness.cli_fixture import CliFixture
 
 
@@ -14,6 +16,7 @@ from tests.harness.cli_fixture import CliFixture
     ("name", "near"),
     [
         ("CUTOVER_HOEM", "CUTOVER_HOME"),
+        ("cutover_database_url", "CUTOVER_DATABASE_URL"),  # nothing reads it in small letters
         ("CUTOVER_GRAPH_ULR", "CUTOVER_GRAPH_URL"),
         ("CUTOVER_DB_URL", "CUTOVER_DATABASE_URL"),
         ("CUTOVER_XYZ", ""),
@@ -81,3 +84,9 @@ def test_the_first_line_says_home_database_and_graph(cli: CliFixture, verb: tupl
     assert (document["home"], document["graph"]) == (str(cli.home), graph)
     assert document["home_id"] in first
     assert document["database"] in first
+
+
+def test_a_name_is_no_longer_than_the_record_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL refuses what is: an import would end at the first number that the person decides about."""
+    monkeypatch.setenv("CUTOVER_OPERATOR", "Ann " * 100)
+    assert len(operator_name()) == MOST_PERSON

@@ -9,9 +9,11 @@ from pydantic import SecretStr
 from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
 from migration.clients.http import HttpClient
+from migration.clients.profile_picture import Picture
 from migration.clock import SystemClock
 from sandbox.app import Sandbox
-from sandbox.graph.fields import PHONE, WABA
+from sandbox.graph.fields import PHONE, PROFILE_FIELDS, WABA
+from sandbox.graph.waba import TEMPLATE
 from tests.contract.spec import Call
 from tests.sandbox.partner import BASE, Clock
 
@@ -21,7 +23,7 @@ CONSUMER = "+4915112345678"
 
 
 class Recorder(httpx.AsyncBaseTransport):
-    """Records each call with its response. `kinds` maps an id to `phone`, `waba` or `app`."""
+    """Records each call with its response. `kinds` maps an id to the kind of its node."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, kinds: Mapping[str, str]) -> None:
         self._inner = inner
@@ -34,7 +36,7 @@ class Recorder(httpx.AsyncBaseTransport):
         _, node, *edge = request.url.path.strip("/").split("/")
         hidden = ("appsecret_proof", "access_token")  # credentials; every call may carry them
         query = {name: value for name, value in request.url.params.items() if name not in hidden}
-        sent = _json(request) if request.content else None
+        sent = _json(request) if request.headers.get("content-type") == "application/json" else None
         kind = self._kinds.get(node, node)
         call = Call(request.method, kind, "/".join(edge), query, sent, response.status_code, response.json())
         self.calls.append(call)
@@ -56,6 +58,9 @@ class ContractSetup:
         self.waba = manifest["wabas"][0]["waba_id"]
         self.app, self.token, self.secret = manifest["app_id"], manifest["token"], manifest["app_secret"]
         kinds = {row["phone_number_id"]: "phone" for row in manifest["numbers"]} | {self.waba: "waba", self.app: "app"}
+        self.business = manifest["businesses"][0]["business_id"]
+        self.template = self.sandbox.world.wabas[self.waba].templates[0].id
+        kinds |= {self.business: "business", self.template: "template"}
         self.recorder = Recorder(self.sandbox.transport(), kinds)
         self.http = httpx.AsyncClient(transport=self.recorder, base_url=f"{BASE}/v25.0/")
         secret = SecretStr(self.secret)
@@ -104,6 +109,17 @@ async def _send_template(setup: ContractSetup) -> None:
     await client.send_template(setup.id("on_cloud"), CONSUMER, "smoke_test", "en", "c-1", send_by=FAR_FUTURE)
 
 
+async def _send_text(setup: ContractSetup) -> None:
+    client = setup.client
+    await client.send_text(setup.id("on_cloud"), CONSUMER, "A test.", "c-2", send_by=FAR_FUTURE)
+
+
+async def _upload_picture(setup: ContractSetup) -> None:
+    picture = Picture(b"\xff\xd8\xff\xe0picture", "image/jpeg")
+    handle = await setup.client.upload_picture(setup.app, picture, send_by=FAR_FUTURE)
+    await setup.client.set_profile(setup.id("on_cloud"), {"profile_picture_handle": handle}, send_by=FAR_FUTURE)
+
+
 async def _verify_code(setup: ContractSetup) -> None:
     await setup.client.verify_code(setup.id("no_backup"), SecretStr(setup.code("no_backup")), send_by=FAR_FUTURE)
 
@@ -117,6 +133,10 @@ CLIENT_CALLS: Mapping[str, Callable[[ContractSetup], Awaitable[Any]]] = {
     "subscribed_apps": lambda setup: setup.client.subscribed_apps(setup.waba),
     "settings": lambda setup: setup.client.settings(setup.id("on_cloud")),
     "profile": lambda setup: setup.client.profile(setup.id("on_cloud")),
+    "details": lambda setup: setup.client.details(setup.id("on_cloud")),
+    "details_of_all": lambda setup: setup.client.details_of_all(setup.waba),
+    "approved_templates": lambda setup: setup.client.approved_templates(setup.waba),
+    "upload_picture": _upload_picture,
     "health": lambda setup: setup.client.health(setup.id("payment_problem")),
     "debug_token": lambda setup: setup.client.debug_token(),
     "set_pin": lambda setup: setup.client.set_pin(setup.id("on_cloud"), SecretStr("135790"), send_by=FAR_FUTURE),
@@ -125,6 +145,7 @@ CLIENT_CALLS: Mapping[str, Callable[[ContractSetup], Awaitable[Any]]] = {
     "verify_code": _verify_code,
     "register": _register,
     "send_template": _send_template,
+    "send_text": _send_text,
     "set_profile": lambda setup: setup.client.set_profile(
         setup.id("on_cloud"), {"about": "Open", "websites": ["https://shop.example"]}, send_by=FAR_FUTURE
     ),
@@ -142,6 +163,18 @@ async def call_every_other_route(setup: ContractSetup) -> None:
     await send("GET", waba)
     await send("GET", f"{waba}/phone_numbers", fields=",".join(PHONE), limit="2")
     await send("GET", f"{waba}/message_templates", limit="2")
+    await send("GET", f"{waba}/message_templates", fields=",".join(TEMPLATE), summary="total_count")
+    await send("GET", setup.template)
+    await send("GET", setup.template, fields=",".join((*TEMPLATE, "health_status")))
+    await send("GET", setup.business)
+    await send("GET", f"{setup.business}/owned_whatsapp_business_accounts")
+    await send("GET", f"{setup.business}/client_whatsapp_business_accounts")
+    await send("GET", f"{waba}/flows")
+    await send("GET", f"{phone}/whatsapp_commerce_settings")
+    await send("GET", f"{phone}/message_qrdls")
+    await send("GET", f"{phone}/block_users")
+    await send("GET", f"{setup.id('healthy')}/settings")
+    await send("GET", f"{setup.id('healthy')}/whatsapp_business_profile", fields=",".join(PROFILE_FIELDS))
     await send("GET", f"{waba}/assigned_users", business="1")
     await send("GET", f"{waba}/subscribed_apps")
     await send("POST", f"{waba}/subscribed_apps")

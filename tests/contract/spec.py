@@ -17,12 +17,14 @@ NODES: Mapping[str, tuple[str, ...]] = {
     "phone": ("Phone-Number-ID",),
     "waba": ("WABA-ID", "WhatsApp-Business-Account-ID"),
     "app": ("Application-ID",),
+    "business": ("Business-ID",),
+    "template": ("TEMPLATE_ID",),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One exchange on the wire. `node` is phone, waba, app or the first piece of the path; bodies are JSON or None."""
+    """One exchange on the wire. `node` is a name of NODES or the first piece of the path; bodies are JSON or None."""
 
     method: str
     node: str

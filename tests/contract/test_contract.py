@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import pytest
 
 from migration.clients.graph import GraphApi
+from sandbox.graph.other_reads import BUSINESS_CALLS
 from sandbox.graph.phone_number import PHONE_CALLS
-from sandbox.graph.waba import WABA_CALLS
+from sandbox.graph.waba import TEMPLATE_CALLS, WABA_CALLS
 from tests.contract.known_differences import REQUESTS, RESPONSES, KnownDifference
 from tests.contract.recorded_calls import CLIENT_CALLS, ContractSetup, call_every_client_method, call_every_other_route
 from tests.contract.spec import Call, Spec
@@ -53,8 +54,8 @@ async def test_every_route_of_sandbox_is_called(setup: ContractSetup) -> None:
     await call_every_client_method(setup)
     await call_every_other_route(other)
     driven = {(call.node, call.method, call.edge) for call in [*setup.recorder.calls, *other.recorder.calls]}
-    tables = [("phone", *key) for key in PHONE_CALLS] + [("waba", *key) for key in WABA_CALLS]
-    assert set(tables) <= driven
+    tables = {"phone": PHONE_CALLS, "waba": WABA_CALLS, "business": BUSINESS_CALLS, "template": TEMPLATE_CALLS}
+    assert {(node, *key) for node, table in tables.items() for key in table} <= driven
 
 
 def _limited_to(place: str, known: Iterable[KnownDifference]) -> list[KnownDifference]:

@@ -12,7 +12,7 @@ import pytest
 
 from migration.runtime.process_tree import CODE_FOLDER, MARK_VARIABLE, marked_pids
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 # Seconds. The demo promises three minutes on two idle cores.
 LONGEST_S = 330

@@ -1,5 +1,6 @@
 """The last line of the demo, and the problems it reports, from a made-up result."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,17 +8,20 @@ import pytest
 
 from migration.demo.demo_run import KINDS, fleet_options
 from migration.demo.report import DemoResult, percentile, problems, summary
-from state.enums import Status
+from state.enums import Side, Status
+from state.rows import Position
+from tests.harness.hand_made_number import POSITION
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-class EndedMigration:
-    """A number migration, with the attributes that the report reads."""
+def migration(ref: str, itinerary: str, status: Status, **shown: Any) -> Position:
+    ended = NOW if status is Status.DONE else None
+    side = Side.CLOUD if ended is not None else Side.NEITHER
+    return replace(POSITION, ref=ref, itinerary=itinerary, status=status, ended_at=ended, side=side, **shown)
 
-    def __init__(self, ref: str, itinerary: str, status: Status) -> None:
-        self.ref, self.itinerary, self.status = ref, itinerary, status
-        self.ended_at = NOW if status is Status.DONE else None
+
+PROVED: dict[str, Any] = {"smoke_state": "delivered", "sends_at": NOW, "receives_at": NOW}
 
 
 def sandbox_number(e164: str, side: str, outage_s: float | None = None, **counters: int) -> dict[str, Any]:
@@ -27,9 +31,9 @@ def sandbox_number(e164: str, side: str, outage_s: float | None = None, **counte
 
 BEFORE = [sandbox_number("+1", "on_premises"), sandbox_number("+2", "neither"), sandbox_number("+3", "neither")]
 BOARD = [
-    EndedMigration("N-0001", "WITH_BACKUP", Status.DONE),
-    EndedMigration("N-0002", "CODE_AFTER", Status.DONE),
-    EndedMigration("N-0003", "CODE_AFTER", Status.BLOCKED),
+    migration("N-0001", "WITH_BACKUP", Status.DONE, **PROVED),
+    migration("N-0002", "CODE_AFTER", Status.DONE, **PROVED, profile_lost="picture"),
+    migration("N-0003", "CODE_AFTER", Status.BLOCKED),
 ]
 
 
@@ -62,6 +66,8 @@ def test_the_summary_of_a_result() -> None:
         "killed": 1,
         "wrong_pins": 0,
         "sends_to_dead_side": 0,
+        "moved": 2,
+        "in_service": 1,
     }
     assert problems(demo_result()) == []
 
@@ -70,6 +76,10 @@ def test_the_summary_of_a_result() -> None:
     ("changes", "problem"),
     [
         ({"killed": 0}, "no worker was killed"),
+        (
+            {"board": [migration("N-0001", "WITH_BACKUP", Status.DONE, smoke_state="accepted"), *BOARD[1:]]},
+            "no message has gone each way: N-0001",
+        ),
         (
             {
                 "after": [
@@ -90,7 +100,7 @@ def test_the_summary_of_a_result() -> None:
             },
             "double_effects",
         ),
-        ({"board": [*BOARD[:2], EndedMigration("N-0003", "CODE_AFTER", Status.WAITING)]}, "N-0003"),
+        ({"board": [*BOARD[:2], migration("N-0003", "CODE_AFTER", Status.WAITING)]}, "N-0003"),
     ],
 )
 def test_each_problem_is_reported(changes: dict[str, Any], problem: str) -> None:

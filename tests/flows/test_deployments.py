@@ -56,6 +56,9 @@ LIMITS = {
     "enter-code": None,
     "back-to-onprem": WAITS,
     "preflight": {"limit": 1, "collision_strategy": "ENQUEUE"},
+    "hold": None,
+    "release": None,
+    "stop-wave": None,
 }
 
 

@@ -102,7 +102,7 @@ async def test_parameters_that_contradict_each_other_are_refused_first(environme
 async def test_a_number_that_waits_for_a_code_has_not_failed(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     state = await migrate_number(FIRST, return_state=True)
-    assert (state.type, state.name) == (StateType.COMPLETED, "Waiting")
+    assert (state.type, state.name) == (StateType.CANCELLED, "Waiting")
     [position] = await environment.positions()
     assert (position.status, position.waiting_on) == (Status.WAITING, Party.CUSTOMER)
 

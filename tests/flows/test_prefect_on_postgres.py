@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from migration.app import open_app
 from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
+from migration.home.reader import open_reader
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.postgres import EMPTY, PostgresServer
@@ -20,7 +20,7 @@ from tests.harness.prefect_runs import last_event_is_stored, set_sweeps_active
 from tests.harness.prefect_stack import PrefectStack
 from tests.harness.waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.postgres]
 
 WAVE = "night"
 # The last one needs a code.
@@ -60,6 +60,7 @@ async def test_a_wave_with_prefect_on_postgresql(
     inventory = write_home(stack.home, stack.manifest, WAVE)
     await stack.cutover("init")
     await asyncio.gather(stack.start_prefect(), stack.cutover("import", str(inventory)))
+    await stack.cutover("plan", WAVE, "--codes", "at-once")
     await stack.cutover("deploy")
     async with PrefectApi(stack.prefect_url) as api:
         await set_sweeps_active(api, active=False)
@@ -104,8 +105,8 @@ async def final_states(api: PrefectApi, runs: list[str]) -> list[tuple[str, str]
 
 
 async def board(stack: PrefectStack) -> tuple[Position, ...]:
-    async with open_app(stack.settings) as app:
-        return await app.queries.positions.board()
+    async with open_reader(stack.settings) as home:
+        return await home.queries.positions.board()
 
 
 async def numbers(stack: PrefectStack) -> list[dict[str, Any]]:
@@ -138,9 +139,9 @@ async def assert_every_number_moved_once(stack: PrefectStack) -> None:
 
 
 async def assert_the_parts_share_their_artifacts(stack: PrefectStack, api: PrefectApi) -> None:
-    async with open_app(stack.settings) as app:
-        key = f"wave-{(await app.queries.waves.get(WAVE)).id}"
+    async with open_reader(stack.settings) as home:
+        key = f"wave-{(await home.queries.waves.get(WAVE)).id}"
     artifacts = {artifact["key"]: artifact for artifact in await api.ask("POST", "/artifacts/latest/filter", {})}
-    assert set(artifacts) == {key, f"{key}-table"}
+    assert set(artifacts) == {key, f"{key}-table", f"{key}-waiting"}
     assert artifacts[key]["data"] == 100
     assert artifacts[f"{key}-table"]["data"].count('"done"') == NUMBERS

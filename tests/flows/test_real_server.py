@@ -23,7 +23,7 @@ from tests.harness.prefect_runs import last_event_is_stored, set_sweeps_active
 from tests.harness.waiting import wait_for
 from tests.runbooks.pages import REPOSITORY, commands_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 
 # Seconds: a run is picked up within two and needs as many again to import Prefect; the machine may be busy.
 ENDS_WITHIN_S = 120
@@ -206,7 +206,7 @@ async def test_the_server_has_the_limits(api: PrefectApi) -> None:
     deployments = {flow: await api.ask("GET", f"/deployments/name/{flow}/{flow}") for flow in FLOWS}
     limits = {flow: (shown["global_concurrency_limit"] or {}).get("limit") for flow, shown in deployments.items()}
     expected = {"migrate-number": 10, "run-wave": None, "sweep": 1, "enter-code": None, "back-to-onprem": 10}
-    assert limits == expected | {"preflight": 1}
+    assert limits == expected | {"preflight": 1} | dict.fromkeys(("hold", "release", "stop-wave"))
     options = {flow: shown["concurrency_options"] or {} for flow, shown in deployments.items()}
     strategies = {flow: option.get("collision_strategy") for flow, option in options.items()}
     assert {flow for flow, strategy in strategies.items() if strategy == "ENQUEUE"} == {

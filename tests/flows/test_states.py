@@ -18,10 +18,10 @@ LATER = datetime(2026, 11, 24, tzinfo=UTC)
     [
         (Advanced("register"), (StateType.COMPLETED, "Completed")),
         (Reopen("request_code", "expired"), (StateType.COMPLETED, "Completed")),
-        (Waiting(LATER, Party.CUSTOMER, "the code"), (StateType.COMPLETED, "Waiting")),
-        (Held("the wave is held"), (StateType.COMPLETED, "Held")),
+        (Waiting(LATER, Party.CUSTOMER, "the code"), (StateType.CANCELLED, "Waiting")),
+        (Held("the wave is held"), (StateType.CANCELLED, "Held")),
         (Blocked("why", "runbooks/refused.md"), (StateType.FAILED, "Blocked")),
-        (Busy("somebody is at it"), (StateType.COMPLETED, "Busy")),
+        (Busy("somebody is at it"), (StateType.CANCELLED, "Busy")),
     ],
 )
 def test_the_prefect_state_of_each_outcome(outcome: Outcome | Busy, expected: tuple[StateType, str]) -> None:

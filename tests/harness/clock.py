@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, literal
+from sqlalchemy import ColumnElement, bindparam
 
 from state.types import UtcDateTime
 
@@ -38,6 +38,10 @@ class FakeSqlClock:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
+        self._made: dict[timedelta, ColumnElement[datetime]] = {}
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
-        return literal(self._now() + plus, UtcDateTime())
+        if plus not in self._made:
+            time = bindparam(None, callable_=lambda: self._now() + plus, type_=UtcDateTime(), unique=True)
+            self._made[plus] = time
+        return self._made[plus]

@@ -5,6 +5,7 @@ import copy
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class HarnessCopier:
         url = await self._copy_database(harness.settings.database, folder)
         copied = copy.deepcopy(harness)
         copied.folder = folder
-        copied.settings = harness.settings.model_copy(update={"home": folder, "database_url": url})
+        copied.settings = replace(harness.settings, home=folder, database_url=url)
         try:
             yield copied
         finally:

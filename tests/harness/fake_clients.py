@@ -11,7 +11,9 @@ from typing import Any, TypeVar, cast
 
 from pydantic import SecretStr
 
-from migration.clients.commands import CommandResult
+from migration.clients.client_record import ClientRecord
+from migration.clients.commands import LONGEST_S, CommandResult
+from migration.clients.graph_details import NumberDetails
 from migration.clients.graph_models import (
     Backup,
     CloudNumber,
@@ -21,7 +23,9 @@ from migration.clients.graph_models import (
     SubscribedApp,
     TokenFacts,
 )
+from migration.clients.onprem_parsing import CallbackQueue
 from migration.clients.onprem_reading import OnPremReading
+from migration.clients.profile_picture import Picture
 from migration.clients.traffic_hooks import HookAnswer
 from migration.scrubbing.texts import SafeText
 
@@ -56,6 +60,11 @@ class Script:
         value = self._next(name, arguments)
         assert isinstance(value, kind), f"{self._owner}.{name} is scripted to answer {value!r}"
         return value
+
+    def answer_or(self, otherwise: T, kind: type[T], name: str, /, **arguments: Any) -> T:
+        """As `answer`, for a call that most tests say nothing about."""
+        self._answers.setdefault(name, [otherwise])
+        return self.answer(kind, name, **arguments)
 
     def accept(self, name: str, /, **arguments: Any) -> None:
         """A write. It succeeds where nothing else is scripted."""
@@ -95,6 +104,8 @@ class FakeGraph:
     async def number(self, phone_number_id: str) -> CloudNumber:
         return self.script.answer(CloudNumber, "number", phone_number_id=phone_number_id)
 
+    def connect_ahead(self) -> None: ...
+
     def secret_for(self, purpose: str) -> bytes:
         return hmac.digest(b"app secret", purpose.encode(), "sha256")
 
@@ -109,6 +120,15 @@ class FakeGraph:
 
     async def profile(self, phone_number_id: str) -> Profile:
         return self.script.answer(Profile, "profile", phone_number_id=phone_number_id)
+
+    async def details_of_all(self, waba_id: str) -> tuple[NumberDetails, ...]:
+        return self.script.answer_or((), tuple, "details_of_all", waba_id=waba_id)
+
+    async def approved_templates(self, waba_id: str) -> int | None:
+        return self.script.answer_or(3, int, "approved_templates", waba_id=waba_id)
+
+    async def upload_picture(self, app_id: str, picture: Picture, *, send_by: float) -> str:
+        return self.script.answer(str, "upload_picture", app_id=app_id, picture=picture, send_by=send_by)
 
     async def health(self, phone_number_id: str) -> Health:
         return self.script.answer(Health, "health", phone_number_id=phone_number_id)
@@ -150,6 +170,10 @@ class FakeGraph:
             send_by=send_by,
         )
 
+    async def send_text(self, phone_number_id: str, to: str, text: str, correlation: str, *, send_by: float) -> str:
+        values = {"to": to, "text": text, "correlation": correlation, "send_by": send_by}
+        return self.script.answer(str, "send_text", phone_number_id=phone_number_id, **values)
+
     async def debug_token(self) -> TokenFacts:
         return self.script.answer(TokenFacts, "debug_token")
 
@@ -172,10 +196,14 @@ class FakeOnPrem:
     async def profile(self) -> Profile:
         return self.script.answer(Profile, "profile")
 
-    async def callback_queue(self) -> int | None:
+    async def record(self) -> ClientRecord:
+        return self.script.answer_or(ClientRecord(), ClientRecord, "record")
+
+    async def callback_queue(self) -> CallbackQueue:
+        """Scripted as the queue, or as its size alone."""
         size = self.script.answer(object, "callback_queue")
-        assert size is None or isinstance(size, int)
-        return size
+        assert size is None or isinstance(size, int | CallbackQueue)
+        return size if isinstance(size, CallbackQueue) else CallbackQueue(size)
 
     async def set_two_step(self, pin: SecretStr, *, send_by: float) -> None:
         self.script.accept("set_two_step", pin=pin, send_by=send_by)
@@ -223,7 +251,7 @@ class FakeHooks:
         )
         return answer
 
-    async def ask(self, ask_url: str, key: str) -> HookAnswer:
+    async def ask(self, ask_url: str, key: str, _body: Mapping[str, Any]) -> HookAnswer:
         answer: HookAnswer = cast(HookAnswer, self.script.answer(object, "ask", ask_url=ask_url, key=key))
         return answer
 
@@ -237,7 +265,9 @@ class FakeCommands:
     def limit_s(self, name: str) -> float:
         return 30.0
 
-    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
+    async def run(
+        self, name: str, arguments: Mapping[str, str], *, send_by: float, at_most_s: float = LONGEST_S
+    ) -> CommandResult:
         return self.script.answer(CommandResult, "run", name=name, arguments=arguments, send_by=send_by)
 
 

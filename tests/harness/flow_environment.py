@@ -7,14 +7,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from migration.app import App, open_app
+from migration.app import open_app
 from migration.demo.partner_files import write_home
 from migration.demo.sandbox_control import SandboxControl
 from migration.demo.servers import DemoServers
 from migration.fleet.importing import import_fleet
+from migration.home.reader import open_reader
 from migration.vault.private_file import write_private
 from migration.vault.sealing import new_master_key
 from state.rows import Position
+from tests.harness.in_process import everybody_at_the_phone
 from tests.harness.waiting import wait_for
 
 CODE_WITHIN_S = 10.0
@@ -40,14 +42,14 @@ class FlowEnvironment:
         write_private(self.stack.settings.key_path, new_master_key().get_secret_value())
         async with self.app() as app:
             await import_fleet(app, inventory, "tester", lambda done, of: None)
+            await everybody_at_the_phone(app)
 
     def app(self) -> Any:
         return open_app(self.stack.settings)
 
     async def positions(self) -> tuple[Position, ...]:
-        async with self.app() as app:
-            opened: App = app
-            return await opened.queries.positions.board()
+        async with open_reader(self.stack.settings) as home:
+            return await home.queries.positions.board()
 
     async def sandbox_numbers(self) -> list[dict[str, Any]]:
         async with SandboxControl(self.sandbox_url) as control:

@@ -125,6 +125,7 @@ POSITION = Position(
     route=None,
     created_at=NOW - timedelta(days=1),
     ended_at=None,
+    ready_until=NOW + timedelta(days=1000),
 )
 
 

@@ -4,16 +4,16 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 from pydantic import SecretStr
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from migration.app import App, open_app
-from migration.clients.commands import CommandResult, NamedCommands
+from migration.clients.commands import LONGEST_S, CommandResult, NamedCommands
 from migration.clock import Clock
 from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
@@ -26,6 +26,7 @@ from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Waiting
 from migration.vault.sealing import new_master_key
 from sandbox.app import Sandbox
 from state.enums import Party
+from state.models import NumberTable
 from state.rows import Position
 from tests.harness.clock import AFTER_SUNSET, START, FakeClock, FakeSqlClock
 from tests.harness.crash_point import CrashPoint
@@ -62,7 +63,9 @@ class SandboxCommands(NamedCommands):
         super().__init__({}, boot_time=harness.clock.boot_time)
         self._harness = harness
 
-    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
+    async def run(
+        self, name: str, arguments: Mapping[str, str], *, send_by: float, at_most_s: float = LONGEST_S
+    ) -> CommandResult:
         self.check_deadline(name, send_by)
         self._harness.crash_point.sending()
         self._harness.commands.append(f"{name} {arguments['instance']}")
@@ -86,6 +89,7 @@ class Harness:
     dead: set[str] = field(default_factory=set)  # workers that are known to have exited
     seed: int = 1
     stop: StopRequest = field(default_factory=StopRequest)  # of every worker
+    attended: bool = True  # somebody is at the phone of every number
     before_answer: Callable[[httpx.Request], Awaitable[None]] | None = None  # the far side has acted already
     change_answer: Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]] | None = None
     instead_of_command: dict[str, InsteadOfCommand] = field(default_factory=dict)  # by instance
@@ -110,6 +114,8 @@ class Harness:
             stop=self.stop,
             commands=SandboxCommands(self),
         ) as app:
+            if self.attended and not dry_run:
+                await everybody_at_the_phone(app)
             event.listen(app.database.sync_engine, "commit", lambda _connection: self.crash_point.committed())
             yield app
 
@@ -135,6 +141,8 @@ class Harness:
 
     async def import_numbers(self, app: App, **columns: str) -> list[Position]:
         await import_fleet(app, self.inventory(**columns), "tester", lambda done, of: None)
+        if self.attended:
+            await everybody_at_the_phone(app)
         return list(await app.queries.positions.board())
 
     # -- moving
@@ -189,6 +197,15 @@ class Harness:
 
     def sandbox_number(self, position: Position) -> Any:
         return self.sandbox.world.number(position.e164)
+
+
+async def everybody_at_the_phone(app: App) -> None:
+    """As if somebody had said so of each number, and stayed."""
+    async with app.database.begin() as tx:
+        nobody = update(NumberTable).where(NumberTable.ready_until.is_(None))
+        await tx.execute(
+            nobody.values(ready_until=datetime(2090, 1, 1, tzinfo=UTC), ready_how="desk", ready_by="tester")
+        )
 
 
 async def build_harness(

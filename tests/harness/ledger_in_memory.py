@@ -17,7 +17,7 @@ from state.errors import BudgetSpent, Conflict, GateClosed, LeaseLost, Outdated,
 from state.ledger import changes as c
 from state.ledger.attempts import NewIntent
 from state.ledger.moves import Move
-from state.rows import CodeRow, FindingRow, Lease, OpenAttempt, Position, SealedSecret
+from state.rows import CodeRequestRow, CodeRow, FindingRow, Lease, OpenAttempt, Position, SealedSecret
 
 
 class Journal:
@@ -270,6 +270,10 @@ class MemoryRecords:
         self._journal.enter("records.last_number")
         return max((int(row["number"]) for row in self._of(step)), default=0)
 
+    async def reopened(self, migration_id: int, step: str) -> int:
+        self._journal.enter("records.reopened")
+        return sum(1 for move in self._row.moves if move.kind == "reopened" and move.to == step)
+
     async def without_effect(self, migration_id: int, step: str) -> int:
         self._journal.enter("records.without_effect")
         return sum(1 for row in self._of(step) if row["ended"] is AttemptEnd.NOT_DONE)
@@ -291,11 +295,20 @@ class MemoryGate:
         return 7, self._row.budget_until
 
 
+class MemoryPeople:
+    def __init__(self, row: NumberInMemory) -> None:
+        self._row = row
+
+    async def code_requests(self, number_id: int) -> tuple[CodeRequestRow, ...]:
+        return ()
+
+
 class MemoryQueries:
     def __init__(self, row: NumberInMemory, now: Callable[[], datetime], journal: Journal) -> None:
         self.positions = MemoryPositions(row, journal)
         self.records = MemoryRecords(row, journal)
         self.gate = MemoryGate(row, journal)
+        self.people = MemoryPeople(row)
         self._now, self._journal = now, journal
 
     async def now(self) -> datetime:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Thread
+
+from tests.harness.quiet_server import QuietServer
 
 
 class Listener:
@@ -39,7 +41,7 @@ def listening() -> Iterator[Listener]:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = QuietServer(("127.0.0.1", 0), Handler)
     listener = Listener(server.server_address[1], bodies, paths)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()

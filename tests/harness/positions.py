@@ -32,6 +32,7 @@ def make_position(**changes: Any) -> Position:
         "status": Status.READY,
         "hold": False,
         "side": Side.ON_PREMISES,
+        "sides_read": True,
         "dark_by_us": False,
         "tries": 0,
         "spend_reserve": False,

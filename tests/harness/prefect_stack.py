@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class PrefectStack(DemoServers):
 
     @property
     def settings(self) -> Settings:
-        return super().settings.model_copy(update={"database_url": self._database_url})
+        return replace(super().settings, database_url=self._database_url)
 
     async def start_prefect(self) -> None:
         await super().start_prefect()

@@ -12,7 +12,7 @@ from tests.harness.in_process import MakeHarness
 from tests.harness.operator_requests import request_rollback
 
 HOOK = {"hook": "senders", "start_command": "start"}
-FORWARD_TAIL = ["register", "switch_route", "messages", "resume_sends", "profile"]
+FORWARD_TAIL = ["register", "switch_route", "messages", "resume_sends", "profile", "profile"]
 LEAVE_CLOUD = ["pause_sends", "deregister", "command.start", "onprem.restore", "command.start", "onprem.account"]
 BACK_TAIL = ["switch_route", "resume_sends"]
 

@@ -46,7 +46,7 @@ async def test_a_stop_that_is_proved_is_followed_by_register_at_once(make_harnes
     (stop,) = [place for place, call in enumerate(calls) if call.side == "command"]
     register = [call.call for call in calls].index("register")
     between = [call.call for call in calls[stop + 1 : register] if call.side == "graph"]
-    assert between == ["get.number", "get.number"]  # the proof, and what `register` is decided by
+    assert between == ["get.number"]  # the proof, by which `register` is decided too
     assert (calls[register].at - calls[stop].at).total_seconds() == 0
 
 

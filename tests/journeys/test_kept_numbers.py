@@ -9,7 +9,7 @@ import pytest
 
 from migration.app import App
 from migration.engine.executor import StepExecutor
-from migration.engine.kept_numbers import KeptNumbers
+from migration.engine.kept_numbers import BEGINS_WITHIN_S, KeptNumbers
 from migration.engine.runner import NumberRunner
 from migration.engine.step_run import StepRun
 from migration.operations.numbers import hold_number, record_onprem_off
@@ -18,12 +18,14 @@ from migration.operations.rollbacks import back_to_onprem, read_rollback_assessm
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Waiting
-from state.enums import Party
+from state.enums import Party, Status
+from state.errors import LeaseLost
+from state.ledger.changes import ProfileHalted
 from state.ledger.moves import Move
 from state.ledger.waves import NewWave
 from state.rows import Lease, Position
 from tests.harness.in_process import Harness, MakeHarness
-from tests.harness.scenarios import BACK, SCENARIOS
+from tests.harness.scenarios import BACK, SCENARIOS, Scenario
 
 NO_TIME = timedelta(seconds=0.5)
 
@@ -31,8 +33,8 @@ NO_TIME = timedelta(seconds=0.5)
 class WatchedNumbers(KeptNumbers):
     """Remembers what was kept last, and how often it was used."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, boot_time: Callable[[], float]) -> None:
+        super().__init__(boot_time)
         self.last: Number | None = None
         self.used = 0
 
@@ -51,7 +53,7 @@ class WatchedNumbers(KeptNumbers):
 async def watching(harness: Harness) -> AsyncIterator[tuple[App, WatchedNumbers]]:
     """A worker whose kept numbers can be looked at."""
     async with harness.worker() as app:
-        kept = WatchedNumbers()
+        kept = WatchedNumbers(app.clock.boot_time)
         executor = StepExecutor(
             app.ledger,
             app.queries,
@@ -78,8 +80,29 @@ async def _same_as_loaded_anew(app: App, kept: Number, position: Position) -> No
     assert await app.queries.records.open_attempt(position.migration_id) is None
 
 
-async def _step(harness: Harness, app: App, position: Position) -> None:
-    outcome = await app.runner.run_step(position.migration_id)
+async def _begun(harness: Harness, app: App, scenario: Scenario) -> Position:
+    """The number of the scenario before the first step of its last itinerary."""
+    (position,) = await harness.import_numbers(app, **scenario.columns)
+    if scenario.after == BACK:
+        await harness.run_number(app, position.ref)
+        position = await back_to_onprem(app, await read_rollback_assessment(app, position.ref), "tester")
+    return position
+
+
+async def _steps(harness: Harness, app: App, position: Position, *, goes_on: bool = False) -> AsyncIterator[Position]:
+    """The number as the database has it after each step but the last. Fails where it does not come to its end."""
+    for _ in range(100):
+        await _step(harness, app, position, goes_on=goes_on)
+        position = await app.queries.positions.get(position.migration_id)
+        if position.ended_at is not None:
+            return
+        yield position
+    raise AssertionError("the number has not ended after 100 steps")
+
+
+async def _step(harness: Harness, app: App, position: Position, *, goes_on: bool) -> None:
+    """`goes_on`: by a worker that takes the number for its next step too."""
+    outcome = await app.runner.run_step(position.migration_id, goes_on=goes_on)
     by_customer = isinstance(outcome, Waiting) and outcome.on is Party.CUSTOMER
     if isinstance(outcome, Waiting) and not (by_customer and await harness.enter_newest_code(app, position)):
         harness.clock.advance(max((outcome.until - harness.clock.now()).total_seconds(), 0.1))
@@ -93,19 +116,11 @@ async def test_what_is_kept_is_what_the_database_has(make_harness: MakeHarness, 
     scenario = SCENARIOS[name]
     harness = await make_harness(kinds=[scenario.kind], world=scenario.world, switches=scenario.switches)
     async with watching(harness) as (app, kept):
-        (position,) = await harness.import_numbers(app, **scenario.columns)
-        if scenario.after == BACK:
-            await harness.run_number(app, position.ref)
-            position = await back_to_onprem(app, await read_rollback_assessment(app, position.ref), "tester")
+        begun = await _begun(harness, app, scenario)
         kept.used = 0
-        for _ in range(100):
-            await _step(harness, app, position)
-            position = await app.queries.positions.get(position.migration_id)
-            if position.ended_at is not None:
-                break
+        async for position in _steps(harness, app, begun):
             if kept.last is not None:
                 await _same_as_loaded_anew(app, kept.last, position)
-        assert position.ended_at is not None
     assert kept.used >= 5  # most steps read nothing anew
 
 
@@ -137,3 +152,110 @@ async def test_whatever_arrives_for_a_number_has_it_read_anew(make_harness: Make
         harness.clock.advance(1)
         await app.runner.run_step(position.migration_id)
         assert kept.used == used + 1
+
+
+# -- the lease that a step's write takes for the next one
+
+
+@pytest.mark.parametrize("name", ITINERARIES)
+async def test_the_row_that_is_kept_is_the_row_of_the_database(make_harness: MakeHarness, name: str) -> None:
+    scenario = SCENARIOS[name]
+    harness = await make_harness(kinds=[scenario.kind], world=scenario.world, switches=scenario.switches)
+    async with watching(harness) as (app, kept):
+        begun = await _begun(harness, app, scenario)
+        compared = 0
+        async for position in _steps(harness, app, begun, goes_on=True):
+            entry = kept.look_at(position.migration_id)
+            if entry is not None and entry.lease is not None:
+                assert (entry.lease.fence, entry.lease.version) == (position.fence, position.version)
+                if not entry.before:  # else steps are done that the database learns with the next write
+                    assert entry.state in (None, position)
+                    compared += entry.state is not None
+    assert compared >= 4
+
+
+async def _two_steps(make_harness: MakeHarness, between: Callable[[App, Position], Awaitable[object]]) -> Position:
+    """A step that takes the number for the next one, something in between, and that next step."""
+    harness = await make_harness(kinds=["healthy"])
+    async with watching(harness) as (app, _):
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "secure_pin")
+        await app.runner.run_step(position.migration_id, goes_on=True)
+        held = await app.queries.positions.get(position.migration_id)
+        assert (held.status, held.lease_holder, held.next_step) == (Status.RUNNING, app.holder, "back_up")
+        await between(app, held)
+        await app.runner.run_step(position.migration_id)
+        return await app.queries.positions.get(position.migration_id)
+
+
+async def test_nobody_else_takes_a_number_between_two_steps_of_a_run(make_harness: MakeHarness) -> None:
+    async def another(app: App, position: Position) -> None:
+        with pytest.raises(LeaseLost):
+            await app.ledger.leases.acquire(position.migration_id, "other", NO_TIME)
+
+    after = await _two_steps(make_harness, another)
+    assert (after.next_step, after.lease_until) == ("subscribe", None)
+
+
+async def test_what_is_late_of_the_step_before_changes_nothing(make_harness: MakeHarness) -> None:
+    """The same worker holds the number under a new lease; the earlier one counts no more."""
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        assert position.next_step is not None
+        earlier = await app.ledger.leases.acquire(position.migration_id, app.holder, NO_TIME)
+        done = Move(position.next_step, Status.READY, "")
+        await app.ledger.moves.record_and_keep(earlier, done, timedelta(seconds=30))
+        held = await app.queries.positions.get(position.migration_id)
+        await app.ledger.leases.give_back(earlier)
+        with pytest.raises(LeaseLost):
+            await app.ledger.moves.record(earlier, done)
+        assert await app.queries.positions.get(position.migration_id) == held
+
+
+async def test_a_hold_between_two_steps_of_a_run_is_seen(make_harness: MakeHarness) -> None:
+    after = await _two_steps(make_harness, lambda app, position: hold_number(app, position.ref, "tester"))
+    assert (after.hold, after.next_step) == (True, "subscribe")
+
+
+async def test_a_number_that_is_not_gone_on_with_is_given_up(make_harness: MakeHarness) -> None:
+    async def let_go(app: App, position: Position) -> None:
+        await app.runner.let_go(position.migration_id)
+        free = await app.queries.positions.get(position.migration_id)
+        assert (free.status, free.lease_until) == (Status.READY, None)
+        await app.ledger.leases.acquire(position.migration_id, "other", NO_TIME)
+        await app.ledger.leases.end_all_of("other")
+
+    assert (await _two_steps(make_harness, let_go)).next_step == "subscribe"
+
+
+async def test_a_lease_that_was_taken_a_while_ago_is_taken_anew(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "secure_pin")
+        await app.runner.run_step(position.migration_id, goes_on=True)
+        before = (await app.queries.positions.get(position.migration_id)).fence
+        harness.clock.advance(BEGINS_WITHIN_S + 1)
+        await app.runner.run_step(position.migration_id)
+        assert (await app.queries.positions.get(position.migration_id)).fence == before + 1
+
+
+async def test_no_number_is_kept_while_it_waits_for_room_at_its_gate(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app, hook="senders")
+        position = await harness.advance_to(app, position, "set_storage")
+        await app.runner.run_step(position.migration_id, goes_on=True)
+        at_gate = await app.queries.positions.get(position.migration_id)
+        assert (at_gate.next_step, at_gate.lease_until) == ("pause_sends", None)
+
+
+async def test_a_profile_that_is_halted_has_its_other_numbers_read_anew(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy", "healthy"])
+    async with harness.worker() as app:
+        first, second = await harness.import_numbers(app)
+        lease = await app.ledger.leases.acquire(first.migration_id, "w", timedelta(seconds=30))
+        halted = ProfileHalted(first.profile_id, "its token was refused")
+        await app.ledger.moves.record(lease, Move("snapshot", Status.HELD, "held", changes=(halted,)))
+        assert (await app.queries.positions.get(second.migration_id)).version == second.version + 1

@@ -1,18 +1,24 @@
 """People are told: what a real listener gets, while targets are down, twice at once, and after the end."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from migration.app import App
 from migration.home.admin_file import NotifySettings
-from migration.waves.notices import tell_people
+from migration.waves.notices import PeopleTeller, tell_people
+from state.enums import Status
+from state.ledger.people import NewShift
+from state.models import MigrationTable
 from state.rows import Position
 from tests.harness.in_process import Harness, MakeHarness
 from tests.harness.listener import Listener, listening
@@ -117,3 +123,80 @@ async def test_an_address_that_nobody_answers_ends_nothing(make_harness: MakeHar
         assert len(told.listener.bodies) == 1
         (unsent,) = await app.queries.notices.unsent()
         assert unsent.error is not None
+
+
+async def test_two_entries_of_one_address_are_told_each_of_its_own(make_harness: MakeHarness) -> None:
+    async with _dark_number(make_harness) as told:
+        url = told.listener.url
+        entries = (_to(url, kinds=["dark"]), _to(url, kinds=["code"]), _to(url, kinds=["halted"], after_min=30))
+        told.app = _with_targets(told.app, *entries, entries[0])
+        titles = await told.after(timedelta(seconds=61))
+        assert len(titles) == 2
+        assert sum("dark" in title for title in titles) == 1
+
+
+async def _until(look: Callable[[], Awaitable[Sequence[object]]]) -> None:
+    """Until there is something."""
+    for _ in range(1_000):
+        if await look():
+            return
+        await asyncio.sleep(0.01)
+
+
+async def test_a_target_that_says_nothing_does_not_delay_what_others_are_told_later(make_harness: MakeHarness) -> None:
+    async with _dark_number(make_harness) as told:
+        with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+            silent_url = f"json://127.0.0.1:{silent.getsockname()[1]}/"
+            app = _with_targets(told.app, _to(silent_url, kinds=["code"]), _to(told.listener.url, kinds=["dark"]))
+            people = PeopleTeller(app)
+            people.begin_pass()
+            await _until(app.queries.notices.unsent)
+            told.harness.clock.advance(61)
+
+            async def told_after_a_pass() -> Sequence[str]:
+                people.begin_pass()
+                return told.listener.bodies
+
+            async with asyncio.timeout(3):  # its answer is awaited for 4 s
+                await _until(told_after_a_pass)
+        await people.finish()
+        assert len(told.listener.bodies) == 1
+
+
+async def test_whoever_leaves_a_number_dark_says_so_before(make_harness: MakeHarness) -> None:
+    """`cutover run` ends while the code is awaited: nothing may run 45 s later."""
+    async with _dark_number(make_harness, kinds=["dark"]) as told:
+        assert await told.after(timedelta(seconds=5)) == []
+        await PeopleTeller(told.app).finish()
+        assert json.loads(told.listener.bodies[-1])["title"] == "cutover: N-0001 dark, on neither side (no wave)"
+        assert await told.after(timedelta(seconds=5)) == [], "the next process knows of it, and does not call it over"
+
+
+async def test_a_number_that_is_tried_again_is_dark_until_it_serves(make_harness: MakeHarness) -> None:
+    async with _dark_number(make_harness, kinds=["dark"]) as told:
+        assert len(await told.after(timedelta(seconds=61))) == 1
+        async with told.app.database.begin() as tx:  # as a worker has it in hand that took it a moment ago
+            now, soon = told.harness.clock.now(), told.harness.clock.now() + timedelta(minutes=1)
+            row = {"status": Status.RUNNING, "dark_since": now, "lease_holder": "w", "lease_until": soon}
+            await tx.execute(update(MigrationTable).values(**row | {"waiting_until": None, "waiting_on": None}))
+        assert not [title for title in await told.after() if title.startswith("cutover: over:")]
+
+
+async def test_the_roster_says_who_is_told(make_harness: MakeHarness) -> None:
+    """Each on duty while the cause is open; the second one too, though the first was told."""
+    async with _dark_number(make_harness) as told:
+        now = told.harness.clock.now()
+        shifts = [
+            NewShift("Ana", None, "en", "UTC", now, now + timedelta(minutes=5)),
+            NewShift("Ben", None, "en", "UTC", now + timedelta(minutes=5), now + timedelta(hours=1)),
+        ]
+        await told.app.ledger.people.replace_roster(shifts, "tester")
+        dark: dict[str, Any] = {"kinds": ["dark"]}
+        told.app = _with_targets(
+            told.app,
+            *(_to(f"{told.listener.url}{name}", operator=name, **dark) for name in ("Ana", "Ben")),
+        )
+        await told.after(timedelta(seconds=61))
+        assert told.listener.paths == ["/Ana"]
+        await told.after(timedelta(minutes=5))
+        assert told.listener.paths == ["/Ana", "/Ben"]

@@ -39,8 +39,14 @@ async def test_numbers_of_one_waba_share_what_they_read_before_they_cross(make_h
         before = len(harness.sandbox.world.calls)
         for position in board:
             await harness.advance_to(app, position, "pause_sends")
-        # The subscriptions twice: that our app is not subscribed is read anew once it is.
-        assert graph_reads(harness, before) == {"get.number": 1, "get.numbers": 1, "get.subscribed_apps": 2}
+        # The subscriptions twice: that our app is not subscribed is read anew once it is. The numbers twice: where they
+        # are, and what `cutover parity` compares with.
+        assert graph_reads(harness, before) == {
+            "get.number": 1,
+            "get.numbers": 2,
+            "get.subscribed_apps": 2,
+            "get.templates": 1,
+        }
 
 
 async def test_each_number_is_read_anew_right_before_it_crosses_and_after_it(make_harness: MakeHarness) -> None:

@@ -16,6 +16,8 @@ from migration.operations.numbers import hand_in_pin
 from state.models import SecretTable
 from tests.harness.in_process import MakeHarness
 
+PIN, BACKUP, PICTURE = (("number", name, False) for name in ("pin", "backup", "picture"))
+
 
 async def openable(app: App) -> Counter[tuple[str, str, bool]]:
     """Kind of owner, name, and whether it is a superseded value."""
@@ -32,15 +34,15 @@ async def test_after_a_run_the_live_pins_and_the_backups_are_left(make_harness: 
         for position in await harness.import_numbers(app, hook="senders"):
             await harness.run_number(app, position.ref)
             assert (await app.queries.positions.get(position.migration_id)).ended_at is not None
-        assert await openable(app) == {("number", "pin", False): 2, ("number", "backup", False): 1}
+        assert await openable(app) == {PIN: 2, BACKUP: 1, PICTURE: 2}
         assert len(list(app.settings.backup_folder.glob("*.sealed"))) == 1
 
         harness.clock.advance(timedelta(days=29).total_seconds())
         await destroy_what_is_due(app)
-        assert (await openable(app))["number", "backup", False] == 1
+        assert (await openable(app))[BACKUP] == 1
         harness.clock.advance(timedelta(days=1, minutes=5).total_seconds())
         await destroy_what_is_due(app)
-        assert await openable(app) == {("number", "pin", False): 2}
+        assert await openable(app) == {PIN: 2}
         assert not list(app.settings.backup_folder.glob("*.sealed"))
 
 
@@ -68,7 +70,7 @@ async def test_a_pin_that_a_person_replaces_goes_once_the_new_one_was_set(make_h
         await hand_in_pin(app, position.ref, SecretStr("918273"), "told on the phone", "tester")
         assert (await openable(app))["number", "pin", True] == 1  # nothing has proved the new one yet
         await harness.run_number(app, position.ref)
-        assert (await openable(app)) == {("number", "pin", False): 1, ("number", "backup", False): 1}
+        assert (await openable(app)) == {PIN: 1, BACKUP: 1, PICTURE: 1}
 
 
 async def test_a_code_goes_with_its_refusal_but_not_the_one_typed_since(make_harness: MakeHarness) -> None:

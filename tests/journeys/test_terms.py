@@ -94,6 +94,19 @@ async def test_a_refusal_takes_a_statement_back(make_harness: MakeHarness) -> No
         assert (code.side, harness.sandbox_number(code).side) == (Side.ON_PREMISES, "on_premises")
 
 
+async def test_a_number_on_cloud_shows_nothing_against_a_later_refusal(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["no_backup", "tos_missing", "on_cloud"])
+    async with harness.worker() as app:
+        code, missing = await harness.import_numbers(app, **ONE_CUSTOMER)
+        assert code.terms_known
+        await harness.run_number(app, missing.ref)
+        assert not (await app.queries.positions.find(code.ref)).terms_known
+        await run_to_its_wait(harness, app, code.ref)
+        assert harness.sandbox_number(code).side == "on_premises"
+        await state_terms(app, code.ref, "accepted now", "Ana")
+        assert (await app.queries.positions.find(code.ref)).terms_known
+
+
 async def test_preflight_says_it_ahead(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["no_backup", "healthy"])
     async with harness.worker() as app:

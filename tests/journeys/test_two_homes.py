@@ -33,9 +33,7 @@ def second_home(first: Harness, template: Path, folder: Path) -> Harness:
         connection.execute("UPDATE home SET home_id = ?", (folder.name,))
     connection.close()
     url = f"sqlite+aiosqlite:///{database}"
-    settings = first.settings.model_copy(
-        update={"home": folder, "database_url": url, "master_key": new_master_key(), "backup_dir": None}
-    )
+    settings = replace(first.settings, home=folder, database_url=url, master_key=new_master_key(), backup_dir=None)
     return replace(first, settings=settings, folder=folder, workers=10)
 
 

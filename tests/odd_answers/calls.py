@@ -53,7 +53,7 @@ CALLS: dict[str, tuple[Call, float]] = {
     "instance asks": (lambda g, o, h, by: o.request_code("1", "55501", "sms", "c", PIN, send_by=by), WRITE_S),
     "instance code": (lambda g, o, h, by: o.verify_code(PIN, send_by=by), WRITE_S),
     "announcement": (lambda g, o, h, by: h.announce({"e164": "+15550104321"}, "k", send_by=by), WRITE_S),
-    "ask": (lambda g, o, h, by: h.ask(ASK, "k"), READ_S),
+    "ask": (lambda g, o, h, by: h.ask(ASK, "k", {}), READ_S),
 }
 
 

@@ -50,7 +50,8 @@ COMMANDS = [
     r"backup FILE|restore (FILE( --move-aside)?|--look)",
     rf"(preflight|status)( {WAVE})?",
     rf"run( {NUMBER_OR_WAVE})?",
-    rf"(show|enter-code) {NUMBER}",
+    rf"(show|enter-code|parity) {NUMBER}",
+    rf"ask-code {NUMBER}( --(lost|answering-machine))?",
     rf"hold ({NUMBER_OR_WAVE}|N-0002)( --because {TEXT})?",
     rf"release ({NUMBER}|{WAVE}( --canary)?)",
     rf"stop {WAVE} --because {TEXT} --confirm {WAVE}",
@@ -59,6 +60,7 @@ COMMANDS = [
     rf"back-to-onprem {NUMBER} --confirm {NUMBER}( --dry-run)?",
     rf"plan {WAVE}{PLAN}",
     r"profile NAME --new-token",
+    rf"rooms {WAVE} --out FILE",
     rf"runbook( [a-z-]+( {NUMBER})?)?",
 ]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -28,12 +28,14 @@ def test_code_never_comes(runbook: RunbookExecution) -> None:
     assert position.runbook == "runbooks/code-never-comes.md"
     runbook.execute("hold")
     assert_untouched(operator)
-    runbook.execute("import", argument=str(operator.harness.inventory(code_method="VOICE")))
-    runbook.execute("--look-again")
     operator.harness.clock.advance(86400)
     operator.cutover("release", "N-0001")
+    runbook.execute("ask-code")
     operator.run_number()
-    assert operator.position().code_method == "VOICE"
+    methods = [
+        row.method for row in operator.with_app(lambda app: app.queries.people.code_requests(position.number_id))
+    ]
+    assert set(methods) == {"SMS", "VOICE"}, "after a lost message the number is called"
     assert_on_cloud(operator)
     runbook.assert_all_executed()
 
@@ -90,7 +92,7 @@ def test_pin_unknown(runbook: RunbookExecution) -> None:
             runbook.execute(remedy)
             continue
         if remedy == "--two-step-off":
-            operator.sandbox_number().pin = None
+            operator.change_at_meta("pin", None)
         runbook.execute(remedy, typed=f"{operator.sandbox_number().pin}\n")
         runbook.execute("run", exit_code=None)
         operator.run_number()
@@ -108,7 +110,7 @@ def test_wrong_pin(runbook: RunbookExecution) -> None:
         assert operator.sandbox_number().wrong_pins == 1
         operator.harness.clock.advance(600)
         if remedy == "--two-step-off":
-            operator.sandbox_number().pin = None
+            operator.change_at_meta("pin", None)
         runbook.execute(remedy, typed=f"{operator.sandbox_number().pin}\n")
         runbook.execute("run", exit_code=None)
         operator.run_number()

@@ -1,6 +1,7 @@
 """The pages for a database, Prefect, a key, a token, a login, a hook or a far side that fails."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from migration.vault.sealing import new_master_key
@@ -22,7 +23,7 @@ def test_database_down(runbook: RunbookExecution) -> None:
     operator.advance_to("pause_sends", "N-0002")
     settings = operator.harness.settings
     unreachable = "postgresql+asyncpg://nobody@127.0.0.1:9/none"
-    operator.harness.settings = settings.model_copy(update={"database_url": unreachable})
+    operator.harness.settings = replace(settings, database_url=unreachable)
     assert "the database does not answer" in runbook.execute("status", exit_code=1).error_line
     assert "the database does not answer" in runbook.execute("show", exit_code=1).error_line
     assert "the database does not answer" in runbook.execute("sweep", exit_code=1).error_line
@@ -74,10 +75,10 @@ def test_key_lost(runbook: RunbookExecution) -> None:
     assert "can be read by others" in operator.cutover("sweep").error_line
     key_file.chmod(0o600)
     assert "cutover runbook key-lost" in operator.cutover("run", "N-0001").error_line
-    operator.harness.settings = operator.harness.settings.model_copy(update={"older_master_keys": old})
+    operator.harness.settings = replace(operator.harness.settings, older_master_keys=old)
     operator.env["CUTOVER_OLDER_MASTER_KEYS"] = old
     runbook.execute("rotate-key")
-    operator.harness.settings = operator.harness.settings.model_copy(update={"older_master_keys": ""})
+    operator.harness.settings = replace(operator.harness.settings, older_master_keys="")
     assert operator.cutover("run", "N-0001").exit_code == 0
     assert_on_cloud(operator)
 
@@ -152,7 +153,7 @@ def test_traffic_hook(runbook: RunbookExecution) -> None:
     runbook.execute("hold")
     assert_untouched(operator)
     operator.cutover("release", "N-0001")
-    runbook.execute("import", argument=str(operator.harness.inventory(**HOOK_COLUMNS)))
+    runbook.execute("import", argument=str(operator.harness.inventory(**HOOK_COLUMNS, hook_required="no")))
     assert operator.position().hook_required is False
     operator.sandbox_number().sender.behaviour = "obey"
     runbook.execute("--look-again")

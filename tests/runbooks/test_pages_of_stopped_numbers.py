@@ -48,6 +48,7 @@ def test_dark_on_both_sides(runbook: RunbookExecution) -> None:
     assert "DARK" in runbook.execute("show").stdout
     runbook.execute("--look-again")
     runbook.execute("FORWARD_RECOVERY")
+    operator.harness.clock.advance(60)  # the code that its move had asked for cools down
     runbook.execute("run", exit_code=3)
     runbook.execute("enter-code", typed=operator.newest_code() + "\n")
     runbook.execute("run")
@@ -114,6 +115,8 @@ def test_smoke_failed(runbook: RunbookExecution) -> None:
     runbook.execute("--look-again")
     runbook.execute("run")
     assert_on_cloud(operator)
+    runbook.execute("parity", exit_code=None)
+    assert operator.position().profile_read_at is not None
     runbook.assert_all_executed()
 
 

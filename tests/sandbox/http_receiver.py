@@ -4,9 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.harness.quiet_server import QuietServer
 
 PATIENCE_S = 10
 
@@ -44,7 +46,7 @@ Received = list[tuple[bytes, dict[str, str]]]
 def serve_endpoint(refusals: int = 0, kind: type[Endpoint] = Endpoint) -> Iterator[tuple[str, Received]]:
     received: Received = []
     handler = type("Handler", (kind,), {"received": received, "refusals": refusals})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = QuietServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -15,6 +15,7 @@ from pywa.client import WhatsApp
 from pywa.errors import WhatsAppError
 from pywa.handlers import MessageHandler, MessageStatusHandler
 from pywa.types.others import Industry, UserIdentityChangeSettings
+from pywa.types.templates import ParamFormat
 from pywa.utils import UserIdentifier
 from wabclient import Client
 
@@ -74,6 +75,30 @@ def test_pywa_reads_accounts_and_numbers(manifest: dict[str, Any], cloud: WhatsA
     assert set(numbers) == {row["phone_number_id"] for row in manifest["numbers"]}
     cloud_number = cloud.get_business_phone_number(phone_id=phone(manifest, "on_cloud"))
     assert (cloud_number.platform_type, cloud_number.status) == ("CLOUD_API", "CONNECTED")
+
+
+def test_pywa_reads_everything_of_numbers_on_which_nothing_was_set(manifest: dict[str, Any], cloud: WhatsApp) -> None:
+    """Each read of pywa that concerns a number or an account: a field that was never set must not be missing."""
+    business, waba = manifest["businesses"][0]["business_id"], manifest["wabas"][0]["waba_id"]
+    for row in manifest["numbers"]:
+        phone_id = row["phone_number_id"]
+        assert cloud.get_business_phone_number(phone_id=phone_id).id == phone_id
+        assert cloud.get_business_profile(phone_id=phone_id).industry in Industry
+        calling = cloud.get_business_phone_number_settings(phone_id=phone_id).calling
+        assert calling is not None
+        assert calling.call_icon_visibility is not None
+        assert calling.callback_permission_status is not None
+        assert cloud.get_commerce_settings(phone_id=phone_id).catalog_id == phone_id
+        assert list(cloud.get_qr_codes(phone_id=phone_id)) == []
+        assert list(cloud.get_blocked_users(phone_id=phone_id)) == []
+    templates = cloud.get_templates()
+    assert templates.total_count == len(list(templates))
+    for template in templates:
+        read = cloud.get_template(template.id)
+        assert (read.id, read.parameter_format, read.status) == (template.id, ParamFormat.POSITIONAL, "APPROVED")
+    assert list(cloud.get_flows()) == []
+    assert [account.id for account in cloud.get_owned_business_accounts(business_portfolio_id=business)] == [waba]
+    assert list(cloud.get_shared_business_accounts(business_portfolio_id=business)) == []
 
 
 def test_pywa_moves_a_number_with_a_code(manifest: dict[str, Any], cloud: WhatsApp) -> None:

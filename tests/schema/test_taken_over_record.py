@@ -13,6 +13,8 @@ from tests.schema.old_database import SCENES, OldDatabase
 CHANGES = {
     "a fact": "UPDATE events SET kind = 'other' WHERE id = (SELECT min(id) FROM events)",
     "the end": "DELETE FROM events WHERE id = (SELECT max(id) FROM events)",
+    "an attempt": "DELETE FROM attempts WHERE id = (SELECT min(id) FROM attempts)",
+    "what became of an attempt": "UPDATE attempts SET ended = 'not done', ended_at = opened_at",
 }
 
 
@@ -25,7 +27,9 @@ async def test_an_old_record_is_anchored_and_kept(tmp_path: Path, change: str) -
     async with harness.worker() as app:
         async with app.database.connect() as connection:
             assert (await connection.execute(text("SELECT count(*) FROM events"))).scalar_one() > 0
-            assert (await connection.execute(text("SELECT count(*) FROM home_events"))).scalar_one() == 1
+            assert (
+                await connection.execute(text("SELECT count(*) FROM home_events"))
+            ).scalar_one() == 2  # its chains and its rows
         assert (await check_record(app.database)).problems == []
 
         def tamper(connection: Connection) -> None:

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from migration.clients.http import HttpClient
+from migration.errors import BadSetting
 from migration.home.anchor_writer import AnchorWriter
+from migration.home.identity_file import read_identity
 from migration.home.record_anchor import RecordAnchor
 from state.record_key import RecordKey
 from tests.harness.clock import START, FakeClock
@@ -73,3 +75,32 @@ async def test_what_fails_is_said_and_stops_nothing(
     with caplog.at_level(logging.WARNING):
         await writer(fixture, path, take).write()
     assert "anchor" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("odd", "found"),
+    [
+        ("[" * 5000, False),  # not even JSON, as after a kill
+        ('["mac"]', False),
+        ('{"mac": "x", "key": "KEY"}', True),
+        ('{"mac": "x", "key": "KEY", "epoch": 0, "mark": null, "at": "", "chains": [1]}', True),
+    ],
+)
+async def test_a_line_of_another_hand_stops_no_worker(
+    fixture: LedgerFixture, tmp_path: Path, odd: str, found: bool
+) -> None:
+    path = tmp_path / "anchors.jsonl"
+    await fixture.import_number(1)
+    await writer(fixture, path, lambda _request: httpx.Response(200)).write()
+    with path.open("a") as file:
+        file.write(odd.replace("KEY", KEY.name()) + "\n")
+    await fixture.import_number(2)
+    await writer(fixture, path, lambda _request: httpx.Response(200)).write()
+    read = RecordAnchor(path, KEY, str).read()
+    assert (read.bad_line, {"m1", "m2"} <= set(read.chains)) == (2 if found else None, True)
+
+
+def test_an_identity_of_brackets_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "home.json").write_text("[" * 5000)
+    with pytest.raises(BadSetting, match="is damaged"):
+        read_identity(tmp_path / "home.json")

@@ -1,7 +1,7 @@
 """Clients are made from stored secrets and the admin file; whatever is missing is named with the next command."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +33,9 @@ class StoredSecrets:
     async def open(self, owner: str, name: str) -> SecretStr | None:
         value = self.secrets.get((owner, name))
         return None if value is None else SecretStr(value)
+
+    async def open_all(self, named: Sequence[tuple[str, str]]) -> list[SecretStr | None]:
+        return [await self.open(owner, name) for owner, name in named]
 
 
 @dataclass

@@ -32,6 +32,7 @@ EACH: list[Exception] = [
     MigrationError("it went wrong"),
     Transient("come back", answered=True),
     Throttled("slower", WAIT),
+    Throttled("slower", WAIT, "app"),
     CallsSpent("none left", WAIT),
     OutcomeUnknown("no answer"),
     Rejected("refused", 133005, SafeText("the PIN is wrong"), 2388, WAIT, SafeText("trace")),

@@ -101,8 +101,31 @@ MISTAKES = {
     "a hook without a host": ("[hooks.a]\nurl = 'https://'\nsecret = { env = 'S' }", r"hooks\.a\.url: .* host name"),
     "a command that is a line": ("[commands.stop]\nargv = 'docker stop x'", r"commands\.stop\.argv"),
     "a command of nothing": ("[commands.stop]\nargv = []", r"commands\.stop\.argv"),
+    "a recipient without its plus": ("[smoke]\nto = '15550104321'", r"smoke\.to: give a number with its plus"),
+    "a recipient that is none": ("[smoke]\nto = '+0 12'", r"smoke\.to: give a number with its plus"),
+    "a hook's command with a field of pauses alone": (
+        "[hooks.a]\ncommand = 'tell'\n[commands.tell]\nargv = ['x', '{after_deadline}']",
+        r"hooks\.a\.command: in \[commands\.tell\], \{after_deadline\} is no field of every message",
+    ),
+    "a hook's command that cannot end a pause": (
+        (
+            "[hooks.a]\ncommand = 'tell'\n[commands.tell]\nargv = ['x', '{event}']\n"
+            "arguments = { event = 'pause_sends|switch_route' }"
+        ),
+        "the pattern of event does not take resume_sends",
+    ),
+    "a hook's command without a pattern": (
+        "[hooks.a]\ncommand = 'tell'\n[commands.tell]\nargv = ['x', '{e164}']",
+        r"\{e164\} has no pattern",
+    ),
     "a pattern that is none": ("[commands.stop]\nargv = ['x']\narguments = { a = '[' }", "not a regular expression"),
 }
+
+
+def test_a_recipient_is_read_with_separators_and_digits_of_every_script(tmp_path: Path) -> None:
+    path = tmp_path / "cutover.toml"
+    path.write_text("[smoke]\nto = '\u2066+1 (555) 010-٤٣٢١\u2069'")
+    assert read_admin_settings(path).smoke.to == "+15550104321"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -152,6 +175,23 @@ def test_a_missing_secret_names_its_variable_or_file(tmp_path: Path, monkeypatch
         SecretSource(env="A_TOKEN").read("it", tmp_path)
     with pytest.raises(BadSetting, match="nowhere"):
         SecretSource(file=Path("nowhere")).read("it", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SecretSource(env="EAAGm0PX4ZCpsBAKZCn1"),
+        SecretSource(env="my-verify-token"),
+        SecretSource(file=Path("EAAGm0PX4ZCpsBAKZCn1")),
+        SecretSource(file=Path("secrets/9f86d081884c7d659a2feaa0c55ad015")),
+    ],
+    ids=str,
+)
+def test_a_secret_in_the_place_of_its_name_is_not_shown(tmp_path: Path, source: SecretSource) -> None:
+    with pytest.raises(BadSetting, match=r"profile main, token: the .* that it names \(not shown") as raised:
+        source.read("profile main, token", tmp_path)
+    given = source.env or (source.file or Path()).name
+    assert given not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["https://graph.test:port", "graph.test", "https://graph.test:99999", "https://g?x=1"])

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from migration.app import open_app
 from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
+from migration.home.reader import open_reader
 from migration.runtime.process_tree import ChildProcess
 from state.enums import Side, Status
 from state.rows import Position
@@ -28,7 +28,7 @@ from tests.harness.waiting import wait_for
 from tests.runbooks.pages import REPOSITORY, commands_in
 
 log = logging.getLogger(__name__)
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.asyncio(loop_scope="module")]
 
 NIGHT = "night"
 # As the runbook pages call it.
@@ -91,8 +91,8 @@ async def ended(api: PrefectApi, run: str) -> dict[str, Any]:
 
 
 async def board(stack: PrefectStack, wave: str | None = None) -> dict[str, Position]:
-    async with open_app(stack.settings) as app:
-        return {position.ref: position for position in await app.queries.positions.board(wave=wave)}
+    async with open_reader(stack.settings) as home:
+        return {position.ref: position for position in await home.queries.positions.board(wave=wave)}
 
 
 async def truth(stack: PrefectStack) -> dict[str, dict[str, Any]]:
@@ -146,7 +146,9 @@ async def test_a_number_that_serves_from_cloud_goes_back(
 async def test_a_hold_outlives_its_worker_and_the_server(
     stack: PrefectStack, api: PrefectApi, worker: ChildProcess
 ) -> None:
-    await stack.cutover("plan", NIGHT, "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2")
+    await stack.cutover(
+        "plan", NIGHT, "--codes", "at-once", "--limit", str(IN_NIGHT), "--canary", "1", "--concurrency", "2"
+    )
     await api.start("run-wave/run-wave", {"wave": NIGHT})
     await wait_until(lambda: at_the_gate(stack, IN_NIGHT), "all stand at the gate")
     assert await crossings(stack) == []
@@ -203,7 +205,7 @@ async def test_a_stop_is_heard_by_a_run_that_is_up(stack: PrefectStack, api: Pre
 
 async def test_prefect_down(stack: PrefectStack, api: PrefectApi) -> None:
     """Each command of the page, and what its Check says, with a server that is gone and comes again."""
-    await stack.cutover("plan", WAVE)
+    await stack.cutover("plan", WAVE, "--codes", "at-once")
     stack.kill_prefect()
     lines = commands_in(REPOSITORY / "runbooks" / "prefect-down.md")
     assert lines == ["cutover status", f"cutover run {WAVE}", "cutover deploy", "cutover worker", "cutover sweep"]

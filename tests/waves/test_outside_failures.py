@@ -8,7 +8,7 @@ import pytest
 
 from migration.app import App
 from migration.operations.numbers import retry_number
-from migration.operations.waves import begin_wave, release_wave
+from migration.operations.waves import begin_wave
 from migration.waves.loop import NumberSelection, WaveLoop
 from state.enums import Side, Status, WaveState
 from state.ledger.waves import NewWave
@@ -75,13 +75,13 @@ async def test_terms_that_are_not_accepted_stop_the_numbers_of_that_business(mak
         board = await harness.import_numbers(app, hook="senders")
         await begin(app, board)
         await run(app)
-        row = await app.queries.waves.get("north")
-        assert row.state is WaveState.HALTED
+        assert (await app.queries.waves.get("north")).state is WaveState.RUNNING
         assert sum(registers(harness, board)) == 1
+        held = [p for p in await app.queries.positions.board(wave="north") if p.status is Status.HELD]
+        assert ["has not accepted Meta's Terms" in (position.reason or "") for position in held] == [True, True]
         for number in numbers:
             number.tos_missing = False
         (blocked,) = [p for p in await app.queries.positions.board(wave="north") if p.status is Status.BLOCKED]
-        await release_wave(app, "north", canary=False, only=[])
         await retry_number(app, blocked.ref, "accepted in WhatsApp Manager", "tester")
         harness.clock.advance(120)
         await run(app)
@@ -90,17 +90,17 @@ async def test_terms_that_are_not_accepted_stop_the_numbers_of_that_business(mak
 
 
 async def test_terms_of_one_business_stop_no_other(make_harness: MakeHarness) -> None:
-    harness = await make_harness(kinds=["healthy"] * 2)
-    first, _ = harness.sandbox.world.numbers.values()
-    first.tos_missing = True
+    harness = await make_harness(kinds=["healthy"] * 4, numbers_per_waba=2)
+    first, second, *_ = harness.sandbox.world.numbers.values()
+    first.tos_missing = second.tos_missing = True
     async with harness.worker() as app:
         board = await harness.import_numbers(app)
-        customers = {position.customer for position in board}
+        assert [position.customer == board[0].customer for position in board] == [True, True, False, False]
         await begin(app, board)
         await run(app)
         after = await app.queries.positions.board(wave="north")
-    moved = [position for position in after if position.side is Side.CLOUD]
-    assert len(moved) == (1 if len(customers) == 2 else 0)
+    assert [position.side is Side.CLOUD for position in after] == [False, False, True, True]
+    assert sum(registers(harness, board)) == 3
 
 
 async def test_a_dark_number_is_tried_further_and_further_apart(make_harness: MakeHarness) -> None:

@@ -12,16 +12,16 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from migration.app import open_app
 from migration.demo.partner_files import write_home
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
+from migration.home.reader import open_reader
 from state.enums import Side, Status
 from state.rows import Position
 from tests.harness.prefect_stack import PrefectStack
 from tests.harness.waiting import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
 NUMBERS = 40
 WAVE = "night"
@@ -40,8 +40,8 @@ async def registered(stack: PrefectStack) -> set[str]:
 
 
 async def board(stack: PrefectStack) -> tuple[Position, ...]:
-    async with open_app(stack.settings) as app:
-        return await app.queries.positions.board()
+    async with open_reader(stack.settings) as home:
+        return await home.queries.positions.board()
 
 
 @pytest.mark.parametrize("how", ["the run is cancelled", "the worker gets SIGTERM"])

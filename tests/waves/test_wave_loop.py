@@ -1,31 +1,32 @@
 """The wave loop: order, gate, window, halt rule, concurrency limit and end of a wave."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from migration.app import App
 from migration.engine.runner import Busy
 from migration.operations.numbers import switch_itinerary
 from migration.operations.waves import begin_wave, hold_wave, release_wave
 from migration.steps.outcomes import Held, Outcome
-from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.loop import DATABASE_BACK_WITHIN, NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.window import longest_cutover
 from state.enums import Released, Side, Status, WaveState
+from state.errors import DatabaseAway
 from state.ledger.waves import NewWave
 from state.models import MigrationTable
 from state.queries.due import WavePart
 from tests.harness.crash_point import CrashPoint, Killed
-from tests.harness.in_process import MakeHarness
+from tests.harness.in_process import Harness, MakeHarness
 
 SOON = timedelta(seconds=30)
 
 
-def _loop(app: App) -> WaveLoop:
-    return WaveLoop(app, app.runner.run_one, concurrency=5, patience=SOON)
+def _loop(app: App, patience: timedelta = SOON) -> WaveLoop:
+    return WaveLoop(app, app.runner.run_one, concurrency=5, patience=patience)
 
 
 async def test_a_wave_ends_when_its_numbers_have_ended(make_harness: MakeHarness) -> None:
@@ -37,6 +38,59 @@ async def test_a_wave_ends_when_its_numbers_have_ended(make_harness: MakeHarness
         assert (await app.queries.waves.get("north")).state is WaveState.DONE
         assert {position.side for position in await app.queries.positions.board(wave="north")} == {Side.CLOUD}
     assert all(harness.mutations(position).count("register") == 1 for position in board)
+
+
+@dataclass
+class AwayDatabase:
+    """The database of a worker, which does not answer for `seconds` from its nth commit on."""
+
+    harness: Harness
+    nth: int
+    seconds: float
+    until: datetime | None = None
+
+    def watch(self, app: App) -> None:
+        self.harness.crash_point = CrashPoint(on_commit=self._commit)
+        event.listen(app.database.sync_engine, "before_cursor_execute", self._answer)
+
+    def _commit(self) -> None:
+        if self.harness.crash_point.commits == self.nth:
+            self.until = self.harness.clock.now() + timedelta(seconds=self.seconds)
+
+    def _answer(self, *_: object) -> None:
+        if self.until is not None and self.harness.clock.now() < self.until:
+            raise DatabaseAway("the test has taken it away")
+
+
+# Before the gate, around the stop and `register` of several, and near the end.
+@pytest.mark.parametrize("nth", [5, 28, 34, 37, 40, 43, 46, 60])
+async def test_a_database_that_is_away_for_a_while_ends_no_wave(make_harness: MakeHarness, nth: int) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app, wave="north")
+        await begin_wave(app, "north")
+        away = AwayDatabase(harness, nth, 20.0)
+        away.watch(app)
+        # Where it went away inside a stop command, nothing is settled before the time limit of that has passed.
+        await _loop(app, timedelta(minutes=2)).run(NumberSelection(wave="north"))
+        assert away.until is not None
+        ended = await app.queries.positions.board(wave="north")
+        assert {(position.side, position.status) for position in ended} == {(Side.CLOUD, Status.DONE)}
+    assert [harness.mutations(position).count("register") for position in board] == [1, 1, 1]
+
+
+async def test_a_database_that_does_not_come_back_ends_the_loop(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        await harness.import_numbers(app, wave="north")
+        await begin_wave(app, "north")
+        away = AwayDatabase(harness, 3, 10 * DATABASE_BACK_WITHIN.total_seconds())
+        away.watch(app)
+        began = harness.clock.now()
+        with pytest.raises(DatabaseAway):
+            await _loop(app).run(NumberSelection(wave="north"))
+        assert harness.clock.now() - began >= DATABASE_BACK_WITHIN
+        away.until = None
 
 
 async def test_everything_reversible_is_done_before_the_gate(make_harness: MakeHarness) -> None:

@@ -8,7 +8,7 @@ from migration.preflight.check import CheckResult, Verdict
 from migration.steps.both_sides import UNCLEAR_PAGE, not_movable
 from migration.steps.foreign_register import FOREIGN_PAGE
 from migration.steps.number import Number
-from migration.steps.register_needs import NAME_PAGE, STOPS_FIRST, name_problem
+from migration.steps.register_needs import ACCOUNT_PAGE, NAME_PAGE, STOPS_FIRST, account_problem, name_problem
 from state.enums import Side
 
 
@@ -27,11 +27,10 @@ class GraphNumberCheck:
         if cloud.registered and not number.state.register_sent and number.state.crossed_at is None:
             message = "it is on Cloud, and no register of this home is on record: somebody else moved it"
             return CheckResult(self.name, Verdict.FAIL, message, FOREIGN_PAGE)
-        problem = name_problem(cloud)
-        if problem is not None:
-            stops_first = number.state.itinerary in STOPS_FIRST and number.state.side is Side.ON_PREMISES
-            verdict = Verdict.FAIL if stops_first else Verdict.WARN
-            return CheckResult(self.name, verdict, problem, NAME_PAGE)
+        for problem, page in ((account_problem(cloud), ACCOUNT_PAGE), (name_problem(cloud), NAME_PAGE)):
+            if problem is not None:
+                stops_first = number.state.itinerary in STOPS_FIRST and number.state.side is Side.ON_PREMISES
+                return CheckResult(self.name, Verdict.FAIL if stops_first else Verdict.WARN, problem, page)
         if cloud.new_name_status == "PENDING_REVIEW":
             return CheckResult(self.name, Verdict.WARN, "a new display name is in review; better moved after it")
         if cloud.quality_rating == "RED":

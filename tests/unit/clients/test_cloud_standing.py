@@ -38,6 +38,7 @@ TABLE: dict[str, dict[str, tuple[CloudStanding, CloudStanding]]] = {
     "CLOUD_API": {"online": (ON, ON), "offline": (UP, UNCLEAR), "ended": (OFF, OFF), "unknown": (UNCLEAR, ON)},
     "ON_PREMISE": {"online": (OFF, OFF), "offline": (OFF, OFF), "ended": (OFF, OFF), "unknown": (OFF, OFF)},
     "NOT_APPLICABLE": {
+        "connected": (UNCLEAR, UNCLEAR),  # registered nowhere, and connected
         "online": (OFF, UNCLEAR),
         "offline": (OFF, UNCLEAR),
         "ended": (OFF, OFF),
@@ -60,7 +61,8 @@ def kind_of(status: str) -> str:
 @pytest.mark.parametrize(("platform", "status", "sends"), tuple(product(PLATFORMS, STATUSES, (False, True))))
 def test_where_graph_shows_a_number(platform: str, status: str, sends: bool) -> None:
     row = TABLE.get(platform, TABLE["UNKNOWN"])
-    assert cloud_standing(platform, status, sends, "VERIFIED") is row[kind_of(status)][sends]
+    kind = status.lower() if status == "CONNECTED" and "connected" in row else kind_of(status)
+    assert cloud_standing(platform, status, sends, "VERIFIED") is row[kind][sends]
 
 
 @pytest.mark.parametrize("code_status", ["NOT_VERIFIED", "UNVERIFIED"])
@@ -74,6 +76,48 @@ def test_what_graph_shows_of_the_client(platform: str, status: str) -> None:
     down = {"ON_PREMISE": OFFLINE | ENDED, "NOT_APPLICABLE": OFFLINE | ENDED | QUALITY}.get(platform, frozenset())
     assert (shown is ClientConnection.DOWN) is (status in down)
     assert (shown is ClientConnection.LIVE) is (platform == "ON_PREMISE" and kind_of(status) == "online")
+
+
+@pytest.mark.parametrize(
+    ("shown", "standing"),
+    [
+        ({"platform_type": "cloud_api", "status": "connected"}, ON),
+        ({"platform_type": " Cloud_Api", "status": "flagged"}, ON),
+        ({"platform_type": "cloud_api", "status": "pending"}, UP),
+        ({"platform_type": "on_premise", "status": "Connected"}, OFF),
+        ({"platform_type": ["CLOUD_API"], "status": "CONNECTED"}, UNCLEAR),
+        ({"platform_type": 1, "status": "CONNECTED"}, UNCLEAR),
+        ({"platform_type": "CLOUD_API", "status": {"value": "CONNECTED"}}, UNCLEAR),
+        ({"platform_type": "CLOUD_API", "status": 5}, UNCLEAR),
+        ({"platform_type": None, "status": None}, UNCLEAR),
+        ({}, UNCLEAR),
+    ],
+)
+def test_words_are_read_in_any_case_and_what_is_no_word_says_nothing(
+    shown: dict[str, Any], standing: CloudStanding
+) -> None:
+    assert CloudNumber.model_validate({"id": "1"} | shown).standing is standing
+
+
+def test_health_in_small_letters_says_the_same() -> None:
+    health = {"entities": [{"entity_type": "phone_number", "can_send_message": "available"}]}
+    assert CloudNumber.model_validate({"id": "1", "health_status": health}).sends
+
+
+@pytest.mark.parametrize(
+    ("state", "errors", "locked"),
+    [
+        ("BLOCKED", [{"error_code": 131031}], "WABA"),
+        ("blocked", [{"error_code": "368"}, {"error_code": 141006}], "WABA"),
+        ("LIMITED", [{"error_code": 131031}], None),
+        ("BLOCKED", [{"error_code": 141006}], None),  # a payment method: register goes through
+        ("BLOCKED", "odd", None),
+        ("BLOCKED", [7, {"error_code": [131031]}], None),
+    ],
+)
+def test_a_locked_account_is_read_from_health(state: str, errors: Any, locked: str | None) -> None:
+    entity = {"entity_type": "WABA", "can_send_message": state, "errors": errors}
+    assert CloudNumber.model_validate({"id": "1", "health_status": {"entities": [entity]}}).locked_by == locked
 
 
 @pytest.mark.parametrize(

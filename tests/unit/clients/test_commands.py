@@ -248,6 +248,23 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
+async def test_a_cancelled_command_has_ended_when_its_cancellation_is_answered(tmp_path: Path) -> None:
+    """One that ends later may stop a client that was aborted meanwhile; nor is a process left to a closed loop."""
+    pids = tmp_path / "pids"
+    program = script(tmp_path, HIDING)
+    running = asyncio.create_task(
+        stop_command(PYTHON, program, str(pids), timeout_s=50.0).run("stop", {}, send_by=IN_TIME)
+    )
+    assert await _seen(pids.exists)
+    command, keeper, _ = (psutil.Process(int(pid)) for pid in pids.read_text().split())
+    guard = keeper.parent()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert guard is not None
+    assert not any(_runs(process) for process in (guard, command))
+
+
 async def test_a_child_that_hides_ends_with_the_worker(tmp_path: Path) -> None:
     hanging = HangingCommand(tmp_path)
     worker = await hanging.start()
@@ -322,6 +339,49 @@ def test_a_variable_that_no_command_may_get_is_reported(name: str) -> None:
         NamedCommand(argv=("true",), env=(name,), timeout_s=30.0)
 
 
+def test_a_value_given_with_the_name_of_a_variable_is_not_quoted() -> None:
+    with pytest.raises(ValidationError) as raised:
+        NamedCommand(argv=("true",), env=("PGPASSWORD=hunter-22",), timeout_s=30.0)
+    assert "hunter" not in raised.value.errors()[0]["msg"]
+
+
+ECHO = "import os, sys; print('refused:', *sys.argv[1:], *map(os.environ.get, ENV), file=sys.stderr); sys.exit(77)"
+WAYS_TO_GIVE_A_SECRET = {
+    "a variable": ((), {"PGPASSWORD": "Pl4nted-pw"}),
+    "a variable whose name says nothing": ((), {"ACME_LOGIN": "Pl4nted-pw"}),
+    "-p with it": (("-pPl4nted-pw",), {}),
+    "-p and it": (("-p", "Pl4nted-pw"), {}),
+    "--key and it": (("--access-key", "Pl4nted-pw"), {}),
+    "KEY=": (("ACME_KEY=Pl4nted-pw",), {}),
+    "user and password": (("-u", "stopper:Pl4nted-pw"), {}),
+    "a header": (("-H", "X-Auth-Token: Pl4nted-pw"), {}),
+    "a bearer": (("--header", "Authorization: Bearer Pl4nted-pw"), {}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_GIVE_A_SECRET)
+async def test_what_a_command_echoes_of_its_secrets_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    argv, environment = WAYS_TO_GIVE_A_SECRET[way]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    program = script(tmp_path, ECHO.replace("ENV", repr(tuple(environment))))
+    command = NamedCommand(argv=(PYTHON, program, *argv), env=tuple(environment), timeout_s=30.0)
+    result = await NamedCommands({"stop": command}).run("stop", {}, send_by=IN_TIME)
+    assert result.detail.startswith("exit code 77: refused:")
+    assert "Pl4nted" not in result.detail
+
+
+async def test_a_message_keeps_what_is_no_secret_of_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.7:2376")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    names = ("DOCKER_HOST", "DOCKER_CERT_PATH")
+    command = NamedCommand(argv=(PYTHON, script(tmp_path, ECHO.replace("ENV", repr(names)))), env=names, timeout_s=30.0)
+    result = await NamedCommands({"stop": command}).run("stop", {}, send_by=IN_TIME)
+    assert "tcp://10.0.0.7:2376" in result.detail
+
+
 @pytest.mark.parametrize("value", ["-f", "--force", "-", "--", "-1", "-a b"])
 async def test_a_value_that_begins_with_a_dash_is_refused(tmp_path: Path, value: str) -> None:
     out = tmp_path / "out"
@@ -359,3 +419,13 @@ async def test_a_cancelled_command_ends_with_its_whole_tree(tmp_path: Path) -> N
         return all(gone(process.pid) for process in tree) or None
 
     assert await wait_for(all_gone, "the end of all children", within_s=30)
+
+
+async def test_a_command_that_the_machine_does_not_start_has_not_run(tmp_path: Path) -> None:
+    """No attempt stays open for it, and the number is not blocked by an internal error."""
+    touched = tmp_path / "touched"
+    command = NamedCommand(argv=("touch", str(touched), "{long}"), arguments={"long": "a+"}, timeout_s=30)
+    with pytest.raises(Transient, match=r"command stop: not run: Argument list too long") as caught:
+        await NamedCommands({"stop": command}).run("stop", {"long": "a" * 200_000}, send_by=float("inf"))
+    assert not caught.value.answered
+    assert not touched.exists()

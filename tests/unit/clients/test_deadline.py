@@ -83,7 +83,7 @@ CALLS: dict[str, tuple[Call, float, bool]] = {
     "instance restore": (lambda g, o, h: o.restore(SECRET, SECRET, send_by=60), BACKUP_S, True),
     "instance code": (lambda g, o, h: o.verify_code(SECRET, send_by=60), WRITE_S, True),
     "announcement": (lambda g, o, h: h.announce({}, "k", send_by=60), WRITE_S, False),
-    "ask": (lambda g, o, h: h.ask("https://senders.test/ask", "k"), READ_S, False),
+    "ask": (lambda g, o, h: h.ask("https://senders.test/ask", "k", {}), READ_S, False),
 }
 
 

@@ -1,6 +1,7 @@
 """What a response of Graph means: the body counts before the HTTP status, and silence is never a refusal."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,11 +9,30 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from migration.clients.graph_errors import parsed_wait, time_to_regain_access
+from migration.clients.graph import GraphApi
+from migration.clients.graph_errors import credentials_problem, parsed_wait, time_to_regain_access
+from migration.clients.rate_budget import GraphCalls
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
-from tests.unit.clients.graph_stub import LATER, NUMBER, always, error_body, graph_api, raising
+from tests.unit.clients.graph_stub import LATER, NUMBER, WABA, always, error_body, graph_api, raising
 
 PIN = SecretStr("123456")
+
+
+class EveryCall(GraphCalls):
+    """Counts no call, and knows the WABA that they are about."""
+
+    def __init__(self, waba_id: str) -> None:
+        self._waba_id = waba_id
+        self.throttled: list[str] = []
+
+    async def after_write(self, path: str, headers: Mapping[str, str], error: Throttled) -> None:
+        self.throttled.append(path)
+
+    async def before(self, path: str) -> None: ...
+
+    async def after(self, path: str, headers: Mapping[str, str], error: Exception | None) -> None: ...
+
+
 USAGE = {"1234": [{"type": "x", "estimated_time_to_regain_access": 7}, {"estimated_time_to_regain_access": 3}]}
 
 
@@ -38,6 +58,8 @@ TABLE: dict[tuple[int, int], tuple[type[MigrationError], type[MigrationError]]] 
     (10, 403): (CredentialsRefused, CredentialsRefused),
     (200, 403): (CredentialsRefused, CredentialsRefused),
     (299, 403): (CredentialsRefused, CredentialsRefused),
+    (131005, 403): (CredentialsRefused, CredentialsRefused),
+    (104, 400): (CredentialsRefused, CredentialsRefused),
     (300, 403): (Rejected, Rejected),
     (133005, 200): (Rejected, Rejected),
     (0, 401): (CredentialsRefused, CredentialsRefused),
@@ -50,6 +72,8 @@ TABLE: dict[tuple[int, int], tuple[type[MigrationError], type[MigrationError]]] 
     (613, 400): (Throttled, Throttled),
     (80007, 400): (Throttled, Throttled),
     (80008, 400): (Throttled, Throttled),
+    (80004, 400): (Throttled, Throttled),
+    (131056, 400): (Throttled, Throttled),
     (130429, 429): (Throttled, Throttled),
     (131016, 500): (Transient, Transient),
     (133004, 503): (Transient, Transient),
@@ -66,6 +90,43 @@ async def test_an_error_code_means_the_same_with_every_http_status(error_code: i
     assert type(await error_of_read(status, error_body(error_code))) is of_a_read
 
 
+@pytest.mark.parametrize(("status", "kind"), [(401, CredentialsRefused), (429, Throttled)])
+async def test_the_status_counts_where_an_error_has_no_code(status: int, kind: type[MigrationError]) -> None:
+    body = {"error": {"message": "no"}}
+    assert type(await error_of_write(status, body)) is kind
+    assert type(await error_of_read(status, body)) is kind
+
+
+def sees(*, waba: httpx.Response) -> GraphApi:
+    """A client of which Graph shows no number; how it answers for the number's WABA."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        hidden = httpx.Response(400, json=error_body(100, error_subcode=33))
+        return waba if request.url.path.endswith(f"/{WABA}") else hidden
+
+    return graph_api(answer).counted_by(EveryCall(WABA))
+
+
+@pytest.mark.parametrize(
+    ("waba", "kind"),
+    [
+        (httpx.Response(200, json={"id": WABA}), Rejected),
+        (httpx.Response(400, json=error_body(100, error_subcode=33)), CredentialsRefused),
+        (httpx.Response(403, json=error_body(200)), CredentialsRefused),
+        (httpx.Response(503), Transient),
+    ],
+    ids=["the number is gone", "the WABA is hidden too", "the WABA is refused", "the WABA cannot be read"],
+)
+async def test_a_number_that_is_not_shown_is_told_from_a_token_that_may_not_see_it(
+    waba: httpx.Response, kind: type[MigrationError]
+) -> None:
+    with pytest.raises(MigrationError) as raised:
+        await sees(waba=waba).number(NUMBER)
+    assert type(raised.value) is kind
+    if isinstance(raised.value, CredentialsRefused):
+        assert credentials_problem(raised.value) == "a permission of the token"
+
+
 async def test_error_133000_with_http_500_is_a_rejection() -> None:
     refused = await error_of_write(500, error_body(133000, error_subcode=2494, fbtrace_id="AbC"))
     assert isinstance(refused, Rejected)
@@ -76,6 +137,26 @@ async def test_a_refused_token_names_graph() -> None:
     refused = await error_of_write(401, error_body(190, error_subcode=463))
     assert isinstance(refused, CredentialsRefused)
     assert (refused.refused_by, refused.error_code, refused.error_subcode) == ("graph", 190, 463)
+
+
+LIMITS = {4: "app", 17: "app", 32: "waba", 613: "waba", 80007: "waba", 80008: "waba", 130429: None, 131056: None}
+
+
+@pytest.mark.parametrize("error_code", LIMITS)
+async def test_a_throttled_call_names_whose_limit_it_met(error_code: int) -> None:
+    for throttled in (
+        await error_of_read(400, error_body(error_code)),
+        await error_of_write(400, error_body(error_code)),
+    ):
+        assert isinstance(throttled, Throttled)
+        assert throttled.limit == LIMITS[error_code]
+
+
+async def test_a_throttled_write_is_told_to_whoever_counts_calls() -> None:
+    calls = EveryCall(WABA)
+    with pytest.raises(Throttled):
+        await graph_api(always(400, error_body(4))).counted_by(calls).set_pin(NUMBER, PIN, send_by=LATER)
+    assert calls.throttled == [f"/{NUMBER}"]
 
 
 @pytest.mark.parametrize("error_code", [4, 80007])
@@ -90,6 +171,12 @@ async def test_a_throttle_without_a_usage_header_lasts_30_seconds() -> None:
     throttled = await error_of_read(400, error_body(4))
     assert isinstance(throttled, Throttled)
     assert throttled.retry_after == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(("minutes", "wait"), [(1440, timedelta(days=1)), (1800, timedelta(days=1)), (20_000, None)])
+def test_a_throttle_of_days_is_looked_at_again_after_one(minutes: int, wait: timedelta | None) -> None:
+    usage = json.dumps({"1": [{"estimated_time_to_regain_access": minutes}]})
+    assert time_to_regain_access({"x-business-use-case-usage": usage}) == wait
 
 
 @pytest.mark.parametrize("header", ["", "no json", "null", "[]", "7", '{"1": 5}', '{"1": [5]}', '{"1": [{}]}'])

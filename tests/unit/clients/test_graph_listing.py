@@ -88,6 +88,7 @@ FIELDS = {
     "quality_rating": None,
     "new_name_status": None,
     "is_on_biz_app": None,
+    "is_pin_enabled": None,
     "last_onboarded_time": "unreadable",
 }
 
@@ -95,7 +96,7 @@ FIELDS = {
 @pytest.mark.parametrize("odd", [[], {}, ["CONNECTED"], {"a": 1}, 0.5, "1e999"], ids=str)
 @pytest.mark.parametrize("field", FIELDS)
 async def test_an_odd_field_is_unknown_and_the_number_is_readable(field: str, odd: Any) -> None:
-    if isinstance(odd, str) and field not in ("is_on_biz_app", "last_onboarded_time"):
+    if isinstance(odd, str) and field not in ("is_on_biz_app", "is_pin_enabled", "last_onboarded_time"):
         return  # text is text
     number = await graph_api(always(200, {"id": NUMBER, "verified_name": "Acme", field: odd})).number(NUMBER)
     assert number.verified_name == "Acme"

@@ -9,7 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from migration.clients.onprem_login import LoginSession
+from migration.clients.onprem_parsing import CallbackQueue
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
+from state.enums import Party
 from tests.unit.clients.webapp_stub import LATER, PASSWORD, Webapp, client_with_responses, error_response, onprem
 
 PIN = SecretStr("123456")
@@ -137,10 +139,11 @@ async def test_a_gateway_page_leaves_a_write_unknown_and_makes_a_read_transient(
     page = httpx.Response(status, text="<html>Bad Gateway</html>")
     with pytest.raises(OutcomeUnknown):
         await client_with_responses(TWO_STEP, page)[0].set_two_step(PIN, send_by=LATER)
-    with pytest.raises(Transient):
+    with pytest.raises(Transient) as health:
         await client_with_responses(HEALTH, page)[0].health()
-    with pytest.raises(Transient):
+    with pytest.raises(Transient) as backup:
         await client_with_responses(BACKUP, page)[0].backup(SecretStr("p"))
+    assert (health.value.whose_move, backup.value.whose_move) == (Party.OPERATOR, Party.OPERATOR)
 
 
 async def test_a_foreign_page_with_status_200_is_no_success() -> None:
@@ -231,4 +234,11 @@ async def test_a_profile_is_translated_for_cloud() -> None:
     ],
 )
 async def test_waiting_callbacks_are_summed_over_nodes(stats: Any, queued: int | None) -> None:
-    assert await client_with_responses("/v1/stats/app", stats)[0].callback_queue() == queued
+    assert (await client_with_responses("/v1/stats/app", stats)[0].callback_queue()).queued == queued
+
+
+async def test_callbacks_that_were_posted_are_summed_over_kinds_and_nodes() -> None:
+    rows = [{"value": 2, "labels": {"type": "status_change"}}, {"value": 5, "labels": {"type": "inbound_message"}}]
+    stats = {"callback_queue_size": {"data": [{"value": 0}, {"value": 0}]}, "callback_requests": {"data": rows}}
+    client, _ = client_with_responses("/v1/stats/app", {"stats": {"app": stats}})
+    assert await client.callback_queue() == CallbackQueue(queued=0, posted=7, nodes=2)

@@ -128,6 +128,35 @@ async def test_a_reading_without_an_expiry_is_still_a_reading() -> None:
     assert (reading.kind, reading.expires_at) == (Reading.SERVING, None)
 
 
+# -- what calls to send have taken
+
+METRIC = "api_requests_duration_ms_sum"
+AS_TEXT = f"""# TYPE {METRIC} counter
+{METRIC}{{node="a:1",result="ok",method="POST_v1_messages"}} 1.5e+03
+{METRIC}{{method="GET_v1_health", node="a:1"}} 9
+{METRIC}{{method="PUT_v1_messages__id",node="b:1"}} 2
+web_uptime 77
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        (httpx.Response(200, text=AS_TEXT), 1502.0),
+        (httpx.Response(200, text=AS_TEXT.replace("1.5e+03", "NaN")), None),
+        (httpx.Response(200, text=AS_TEXT.replace("1.5e+03", "much")), None),
+        (httpx.Response(200, text="web_uptime 77\n"), None),
+        (httpx.Response(200, content=b"\xff\xfe"), None),
+        ({"metrics": {METRIC: {"data": [{"labels": {"method": "POST_v1_messages"}, "value": "7"}]}}}, 7.0),
+        ({METRIC: {"data": [{"labels": {"method": "GET_v1_health"}, "value": 7}]}}, 0.0),
+        ({"metrics": {}}, None),
+    ],
+    ids=["as text", "NaN", "no number", "another metric", "no text", "as JSON", "other calls", "nothing"],
+)
+async def test_the_time_of_calls_to_send_is_read_from_json_and_from_text(answer: Any, taken: float | None) -> None:
+    assert await onprem(Webapp({"/metrics": [answer]})).message_calls() == taken
+
+
 # -- over real sockets
 
 

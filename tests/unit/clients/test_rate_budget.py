@@ -8,10 +8,11 @@ import pytest
 
 from migration.clients.rate_budget import BLOCK_LASTS_S, RateBudget, usage_percent
 from migration.errors import CallsSpent, Throttled, Transient
-from state.ledger.call_budgets import BudgetKey, CallBlock
+from state.ledger.call_budgets import EVERY_WABA, BudgetKey, CallBlock
 from tests.harness.clock import START, FakeClock
 
 WABA, APP = BudgetKey("7", "w"), BudgetKey("7")
+ALL = BudgetKey("7", EVERY_WABA)
 TEN_MINUTES = timedelta(minutes=10)
 
 
@@ -118,10 +119,40 @@ async def test_a_throttled_app_closes_all_of_its_wabas() -> None:
     rig = Rig()
     calls = rig.budget.of("7", "w")
     await calls.after("/123", headers(3, app=100), Throttled("too many", TEN_MINUTES))
-    assert rig.store.closed == {APP: TEN_MINUTES}
+    assert rig.store.closed == {ALL: TEN_MINUTES}
     with pytest.raises(CallsSpent, match="for app 7 until"):
         await rig.budget.of("7", "another").before("/456")
     await rig.budget.of("8", "w").before("/123")
+
+
+@pytest.mark.parametrize(("limit", "closed"), [("app", ALL), ("waba", WABA), (None, None)])
+async def test_a_write_that_is_throttled_closes_what_its_code_names(limit: Any, closed: BudgetKey | None) -> None:
+    rig = Rig()
+    throttled = Throttled("POST /123/register: too many calls", TEN_MINUTES, limit)
+    await rig.budget.of("7", "w").after_write("/123/register", {}, throttled)
+    assert rig.store.closed == ({closed: TEN_MINUTES} if closed is not None else {})
+
+
+async def test_a_code_of_the_app_closes_it_without_a_header_that_says_so() -> None:
+    rig = Rig()
+    await rig.budget.of("7", "w").after("/123", {}, Throttled("too many", TEN_MINUTES, "app"))
+    assert rig.store.closed == {ALL: TEN_MINUTES}
+
+
+async def test_a_code_of_the_app_closes_one_waba_whose_own_limit_the_header_shows() -> None:
+    """Meta does not document with which code the limit of a WABA refuses."""
+    rig = Rig()
+    await rig.budget.of("7", "w").after("/123", headers(100), Throttled("too many", TEN_MINUTES, "app"))
+    assert rig.store.closed == {WABA: TEN_MINUTES}
+
+
+@pytest.mark.parametrize("path", ["/7/uploads", "/debug_token"])
+async def test_calls_of_the_app_itself_have_a_limit_of_their_own(path: str) -> None:
+    rig = Rig()
+    calls = rig.budget.of("7", "w")
+    await calls.after_write(path, headers(3, app=100), Throttled("too many", TEN_MINUTES, "app"))
+    assert rig.store.closed == {APP: TEN_MINUTES}
+    await calls.before("/123")
 
 
 async def test_another_failure_closes_nothing() -> None:
@@ -152,12 +183,22 @@ async def test_calls_of_others_that_a_header_shows_are_told_to_the_other_workers
     assert len(rig.store.given_back) == 1, "a small change goes with the next block"
 
 
+async def test_a_percentage_of_more_than_all_is_all() -> None:
+    rig = Rig()
+    calls = rig.budget.of("7", "w")
+    await calls.before("/123")
+    await calls.after("/123", headers(1_000), None)
+    assert rig.store.given_back == [(0, 200)]
+
+
 @pytest.mark.parametrize(
     ("text", "percent"),
     [
         ('{"1": [{"type": "ads", "call_count": 99}, {"type": "whatsapp_x", "call_count": 3, "total_time": 7}]}', 7),
         ('{"1": [{"type": "other", "call_count": "12"}], "2": [{"total_cputime": 40}]}', 40),
         ('{"1": [{"call_count": null}, "odd"], "2": "odd"}', None),
+        ('{"1": [{"call_count": 100000000000000000, "total_time": 8}]}', 8),
+        ('{"1": [{"call_count": 1e17, "total_time": -1e17}]}', None),
         ("[]", None),
         ("{", None),
         ("", None),

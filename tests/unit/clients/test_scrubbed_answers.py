@@ -139,6 +139,18 @@ async def test_a_client_whose_health_quotes_secrets() -> None:
     assert "6453" not in reading.detail or "•••6453" in reading.detail
 
 
+async def test_a_login_that_is_quoted_letter_by_letter() -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"].removeprefix("Basic "))
+        return httpx.Response(400, json={"errors": [{"code": 1008, "details": " ".join(sent[-1])}]})
+
+    with pytest.raises(Rejected) as raised:
+        await OnPremApi(client(answer), "https://wa", "admin", PASSWORD, LoginSession(), "client-1").login()
+    assert sent[-1].rstrip("=") not in f"{raised.value!r}".replace(" ", "")
+
+
 def hooks(answer) -> TrafficHooks:
     return TrafficHooks(client(answer), "https://hook/path", HOOK_SECRET)
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from migration.scrubbing.texts import SafeText
 from sandbox.app import Sandbox
 
 URL = "https://senders.test/hook"
+ASKS = f"{URL}/asks/1"
 SECRET = SecretStr("hook-secret")
 BODY = {"event": "pause_sends", "migration_id": 1, "epoch": 0, "customer": "Bäckerei"}
 LATER = 10_000.0
@@ -43,7 +44,7 @@ async def test_the_signature_covers_time_key_and_the_bytes_that_are_sent(asked: 
 
     key = "1:pause_sends:0"
     if asked:
-        await hooks(answer).ask(f"{URL}/asks/1", key)
+        await hooks(answer).ask(ASKS, key, BODY)
     else:
         await hooks(answer).announce(BODY, key, send_by=LATER)
     (request,) = requests
@@ -63,11 +64,24 @@ async def test_the_signature_covers_time_key_and_the_bytes_that_are_sent(asked: 
         (202, {"state": "draining", "ask": "https://senders.test/asks/1"}, HookDraining("https://senders.test/asks/1")),
         (409, {"state": "vetoed", "reason": "black friday"}, HookVetoed(SafeText("black friday"))),
         (409, None, HookVetoed(SafeText("no reason given"))),
+        (200, DONE | {"in_flight": 2}, HookDone(2)),
+        (
+            202,
+            {"ask": "https://senders.test/asks/1", "in_flight": 12, "until": "2030-01-01T12:03:00+00:00"},
+            HookDraining("https://senders.test/asks/1", 12, datetime(2030, 1, 1, 12, 3, tzinfo=UTC)),
+        ),
+        (
+            202,
+            {"ask": "https://senders.test/asks/1", "in_flight": "many", "until": "soon"},
+            HookDraining("https://senders.test/asks/1"),
+        ),
+        (409, {"reason": "no", "until": "2099-01-01T00:00:00+00:00"}, HookVetoed(SafeText("no"))),
+        (409, {"reason": "no", "until": "soon"}, HookVetoed(SafeText("no"))),
     ],
 )
 async def test_a_response_is_read(status: int, body: Any, expected: Any) -> None:
     assert await hooks_answering(status, body).announce(BODY, "k", send_by=LATER) == expected
-    assert await hooks_answering(status, body).ask(f"{URL}/asks/1", "k") == expected
+    assert await hooks_answering(status, body).ask(ASKS, "k", BODY) == expected
 
 
 @pytest.mark.parametrize(
@@ -116,11 +130,11 @@ async def test_nothing_but_done_confirms(said: str) -> None:
     with pytest.raises(Transient):
         await answering.announce(BODY, "1", send_by=LATER)
     with pytest.raises(Transient):
-        await answering.ask(f"{URL}/asks/1", "1")
+        await answering.ask(ASKS, "1", BODY)
 
 
 async def test_a_draining_response_without_a_url_keeps_the_url_that_was_asked() -> None:
-    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1", "k") == HookDraining(f"{URL}/asks/1")
+    assert await hooks_answering(202, {"state": "draining"}).ask(ASKS, "k", BODY) == HookDraining(ASKS)
 
 
 async def test_a_first_draining_response_without_a_url_is_rejected() -> None:
@@ -129,8 +143,8 @@ async def test_a_first_draining_response_without_a_url_is_rejected() -> None:
 
 
 async def test_a_draining_response_may_name_another_url() -> None:
-    assert await hooks_answering(202, {"state": "draining"}).ask(f"{URL}/asks/1", "k") == HookDraining(f"{URL}/asks/1")
-    redirected = await hooks_answering(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(f"{URL}/asks/1", "k")
+    assert await hooks_answering(202, {"state": "draining"}).ask(ASKS, "k", BODY) == HookDraining(ASKS)
+    redirected = await hooks_answering(202, {"state": "draining", "ask": f"{URL}/asks/2"}).ask(ASKS, "k", BODY)
     assert redirected == HookDraining(f"{URL}/asks/2")
 
 
@@ -147,7 +161,7 @@ async def test_an_event_without_a_response_is_transient(exc: type[httpx.Transpor
     with pytest.raises(Transient):
         await hooks(answer).announce(BODY, "k", send_by=LATER)
     with pytest.raises(Transient):
-        await hooks(answer).ask(f"{URL}/asks/1", "k")
+        await hooks(answer).ask(ASKS, "k", BODY)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +192,7 @@ async def test_only_the_origin_of_the_hook_is_asked(ask: str) -> None:
         return httpx.Response(200, json=DONE)
 
     with pytest.raises(Rejected):
-        await hooks(answer).ask(ask, "k")
+        await hooks(answer).ask(ask, "k", BODY)
     assert requests == []
     with pytest.raises(Rejected):
         await hooks_answering(202, {"ask": ask}).announce(BODY, "k", send_by=LATER)
@@ -206,3 +220,16 @@ async def test_the_senders_of_the_sandbox_accept_the_signature() -> None:
     hooks_with_another = TrafficHooks(http, manifest["hook_url"], SecretStr("another"))
     with pytest.raises(Rejected):
         await hooks_with_another.announce(body, "1:pause_sends:1", send_by=LATER)
+
+
+async def test_a_veto_with_an_end_within_a_day_says_when_to_ask_again() -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+    body = {"reason": "a campaign runs", "until": ends.isoformat()}
+    vetoed = await hooks_answering(409, body).announce(BODY, "k", send_by=LATER)
+    assert vetoed == HookVetoed(SafeText("a campaign runs"), ends)
+
+
+@pytest.mark.parametrize("more", [{"in_flight": -1}, {"in_flight": "two"}, {"in_flight": None}, {"left": 2}])
+async def test_a_done_with_anything_else_beside_it_confirms_nothing(more: dict[str, Any]) -> None:
+    with pytest.raises(Transient, match="which says nothing"):
+        await hooks_answering(200, DONE | more).announce(BODY, "k", send_by=LATER)

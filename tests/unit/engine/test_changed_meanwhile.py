@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from migration.clients.commands import CommandResult
-from migration.errors import OutcomeUnknown, Rejected, Transient
+from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Transient
 from migration.scrubbing.texts import SafeText
-from migration.steps.outcomes import Advanced, Blocked, Outcome, Waiting
-from state.enums import PinProvenance, Side
+from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Waiting
+from state.enums import PinProvenance, Side, Status
 from state.errors import Conflict
 from state.ledger import changes as c
 from state.rows import FindingRow
@@ -155,6 +155,31 @@ async def test_a_register_that_worked_and_was_rejected_is_not_blocked(error_code
     )
     assert await run_with_fresh_inputs(engine) == Advanced("register")
     assert engine.graph.script.names().count("register") == 1
+
+
+@pytest.mark.parametrize("error_code", [190, 10])
+async def test_a_register_that_worked_and_was_refused_for_its_token_is_settled_when_the_profile_goes_on(
+    error_code: int,
+) -> None:
+    """Graph cannot be asked; the client is off. Senders that were let go on would send to a dead side."""
+    refused = CredentialsRefused(f"Graph: {error_code}", error_code, SafeText("expired"))
+    engine = answered_although_it_worked(refused, 3)
+    assert isinstance(await engine.run(), Held)
+    assert engine.row.position.side is Side.UNKNOWN
+    assert engine.row.attempts[-1]["ended"] is None
+    engine.clock.advance(3600)
+    engine.row.update(profile_halted_at=None, status=Status.READY)
+    assert await engine.run() == Advanced("register")
+    assert (engine.graph.script.names().count("register"), engine.row.position.side) == (1, Side.CLOUD)
+
+
+@pytest.mark.parametrize("error_code", [100, 136025])
+async def test_a_code_that_was_taken_although_it_was_refused_is_not_asked_for_again(error_code: int) -> None:
+    refused = Rejected(f"Graph: {error_code}", error_code, SafeText("no"))
+    verified = ON_PREMISE.model_copy(update={"code_verification_status": "VERIFIED"})
+    graph = FakeGraph(number=[ON_PREMISE, verified], verify_code=refused)
+    engine = EngineInMemory("verify_code", "CODE_FIRST", graph=graph, onprem=FakeOnPrem(reading=SERVING), code="905417")
+    assert await engine.run() == Advanced("verify_code")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from migration.engine.crossing_room import LEAST_CROSSING, LEAST_OTHERS, LONGEST_LAG_S, SETTLES_IN_S, CrossingRoom
-from migration.engine.executor import Place, place_of
+from migration.engine.crossing_room import (
+    COUNT_EVERY_S,
+    LEAST_CROSSING,
+    LEAST_OTHERS,
+    LONGEST_LAG_S,
+    SETTLES_IN_S,
+    CrossingRoom,
+)
+from migration.engine.places import Place, place_of
 from migration.runtime.stop_request import StopRequest
 from state.enums import Side
 from tests.harness.clock import FakeClock
@@ -34,6 +41,27 @@ async def test_a_number_at_its_gate_waits_until_one_that_crosses_has_ended() -> 
     room.leave(0)
     await late
     assert room.is_crossing(99)
+
+
+async def test_a_number_that_rests_leaves_its_place_and_comes_back_before_all_others() -> None:
+    """The second look at an empty queue comes two seconds after the first; its senders are paused meanwhile."""
+    room = Rooms().room
+    for number in range(int(LEAST_CROSSING)):
+        await room.enter(number)
+    other = asyncio.ensure_future(room.enter(90))
+    await _settled()
+    room.rest(0)
+    await other
+    assert room.is_resting(0)
+    late = asyncio.ensure_future(room.enter(91))
+    await _settled()
+    back = asyncio.ensure_future(room.enter(0, first=True))
+    await _settled()
+    assert not back.done()
+    room.leave(1)
+    await back
+    assert (room.is_resting(0), room.is_crossing(0)) == (False, True)
+    late.cancel()
 
 
 async def test_what_crosses_already_is_let_in_whatever_the_limit_says() -> None:
@@ -161,3 +189,34 @@ async def test_whoever_had_to_wait_is_told_because_what_it_read_before_may_be_ol
     await _settled()
     room.leave(0)
     assert await late
+
+
+async def test_workers_of_one_database_share_the_room_and_each_may_have_one_number() -> None:
+    rooms, everywhere = Rooms(), int(LEAST_CROSSING)
+
+    async def crossing_now() -> int:
+        return everywhere
+
+    room = CrossingRoom(rooms.clock.boot_time, rooms.stop, crossing_now)
+    assert not await room.enter(1)  # others have as many across as there is room for
+    second = asyncio.ensure_future(room.enter(2))
+    await _settled()
+    assert not second.done()
+    everywhere = 1  # those of the others have ended
+    rooms.clock.advance(COUNT_EVERY_S)
+    await asyncio.wait_for(second, 10 * COUNT_EVERY_S)
+    assert room.crossing == 2
+
+
+async def test_a_request_to_stop_ends_the_wait_for_other_workers() -> None:
+    rooms = Rooms()
+
+    async def crossing_now() -> int:
+        return 100
+
+    room = CrossingRoom(rooms.clock.boot_time, rooms.stop, crossing_now)
+    await room.enter(1)
+    second = asyncio.ensure_future(room.enter(2))
+    await _settled()
+    rooms.stop.request()
+    await asyncio.wait_for(second, 10 * COUNT_EVERY_S)

@@ -118,7 +118,7 @@ async def test_an_optional_reading_that_cannot_be_had_is_passed_over() -> None:
     engine.clock.advance(601)
     assert await engine.run() == Advanced("drain")
     assert engine.row.moves[-1].kind == "passed_over"
-    assert engine.row.moves[-1].facts == {"skipped": "1 callbacks are still queued after 0:10:00"}
+    assert engine.row.moves[-1].facts == {"skipped": "1 callbacks are still queued after 600 s"}
 
 
 # -- an optional step

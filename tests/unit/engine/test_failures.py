@@ -239,6 +239,19 @@ async def test_each_failure_waits_twice_as_long(tries: int, seconds: int) -> Non
     assert decision == Decision(Waiting(NOW + timedelta(seconds=seconds), Party.META, "503"), failed=True)
 
 
+@pytest.mark.parametrize("exc", [Transient("hook: 503"), Throttled("hook: 503", timedelta(seconds=1))])
+async def test_a_traffic_hook_that_does_not_answer_is_the_move_of_an_operator(exc: Transient) -> None:
+    decision = policy().after_failed_reading(make_run(notifies_senders=True), exc)
+    assert decision.outcome == Waiting(NOW + timedelta(seconds=2), Party.OPERATOR, "hook: 503")
+
+
+@pytest.mark.parametrize("exc", [Transient("client: 503"), Throttled("client: 429", timedelta(seconds=1))])
+async def test_a_client_that_does_not_answer_is_the_move_of_an_operator(exc: Transient) -> None:
+    exc.whose_move = Party.OPERATOR
+    decision = policy().after_failed_reading(make_run(), exc)
+    assert decision.outcome == Waiting(NOW + timedelta(seconds=2), Party.OPERATOR, str(exc))
+
+
 @pytest.mark.parametrize(("tries", "seconds"), [(7, 256), (8, 300), (9, 300), (1000, 300)])
 async def test_a_number_that_has_crossed_is_tried_for_ever_every_five_minutes_at_least(
     tries: int, seconds: int
@@ -365,7 +378,7 @@ async def test_a_dead_token_halts_its_profile_and_holds_the_number(optional: boo
 
 
 @pytest.mark.parametrize("exc", [TOKEN, LOGIN])
-async def test_a_call_that_was_refused_for_its_credentials_cannot_have_moved_the_number(
+async def test_a_call_that_was_refused_for_its_credentials_gives_the_side_back_where_its_client_serves(
     exc: CredentialsRefused,
 ) -> None:
     decision = policy().after_refused_credentials(make_run(attempt=ATTEMPT), exc, ATTEMPT)

@@ -154,9 +154,11 @@ async def test_a_refused_call_uses_up_the_code_that_it_sent(
     uses_code: bool, end: AttemptEnd, code_id: int | None, used: bool
 ) -> None:
     run = make_run(uses_code=uses_code, number=make_number(code=make_code(id=6)))  # another was typed in since
-    move = await move_of(run, Decision(WAITING, Closing(make_attempt({"code_id": code_id}), end)))
-    assert (c.CodeUsed(5, "refused") in move.changes) is used
-    assert len(move.changes) == 1 + used
+    for answer, state in ({"code": 136025}, "refused"), ({}, "replaced"):
+        closing = Closing(make_attempt({"code_id": code_id}), end, answer)
+        move = await move_of(run, Decision(WAITING, closing))
+        assert (c.CodeUsed(5, state) in move.changes) is used
+        assert len(move.changes) == 1 + used
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a refusal means for the step that met it: every row of the table, and a page for every step."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from migration.engine.itineraries import ITINERARIES
 from migration.engine.refusals import TABLE, Refusal, page_of, rule_for, runbooks
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Blocked, Reopen, Switch, Waiting
 from state.enums import Party
 from tests.harness.hand_made_number import NOW
@@ -23,6 +25,10 @@ STOPS: dict[Row, tuple[str, bool]] = {
     ("register", 133009, None): WRONG_PIN,
     ("register", 133000, None): ("runbooks/deregistration-unfinished.md", False),
     ("register", 133002, None): ("runbooks/no-backup.md", False),
+    ("register", 100, 2388001): ("runbooks/display-name.md", False),
+    ("*", 33, None): ("runbooks/not-movable.md", False),
+    ("*", 368, None): ("runbooks/not-movable.md", False),
+    ("send_smoke", 368, None): ("runbooks/smoke-failed.md", False),
     ("request_code", 136024, 2388091): ("runbooks/code-refused.md", False),
     ("request_code", 136024, 2388093): ("runbooks/code-refused.md", False),
     ("request_code", 136024, None): ("runbooks/code-never-comes.md", False),
@@ -56,9 +62,18 @@ def test_every_row_of_the_table_is_tested_here() -> None:
 @pytest.mark.parametrize("row", STOPS)
 def test_a_row_that_stops(row: Row) -> None:
     runbook, pin_refused = STOPS[row]
-    outcome = outcome_of(*row)
-    assert isinstance(outcome, Blocked)
-    assert (outcome.runbook, outcome.pin_refused, outcome.side) == (runbook, pin_refused, None)
+    step, error_code, subcode = row
+    own = {other for other, *rest in TABLE if rest == [error_code, subcode]}
+    for name in [each for each in STEPS if each not in own] if step == "*" else [step]:
+        outcome = outcome_of(name, error_code, subcode)
+        assert isinstance(outcome, Blocked)
+        assert (outcome.runbook, outcome.pin_refused, outcome.side) == (runbook, pin_refused, None)
+
+
+def test_a_restricted_account_is_that_of_every_number_of_its_waba() -> None:
+    stops = ((row, outcome_of(*row)) for row in STOPS)
+    concerned = {row for row, stop in stops if isinstance(stop, Blocked) and stop.account_refused}
+    assert concerned == {("*", 368, None)}
 
 
 @pytest.mark.parametrize("row", WAITS)
@@ -176,3 +191,12 @@ def test_every_page_that_the_table_names_is_listed_and_exists() -> None:
     assert {page_of(step) for step in STEPS} <= listed
     assert "runbooks/terms-of-service.md" in listed
     assert all((RUNBOOKS.parent / page).is_file() for page in listed)
+
+
+def test_a_veto_of_a_hook_waits_for_its_end_and_without_one_for_a_person() -> None:
+    vetoed = Refusal("pause_sends", 409, None, SafeText("a campaign runs"), timedelta(hours=2))
+    outcome = rule_for(vetoed).at(NOW)
+    assert isinstance(outcome, Waiting)
+    assert (outcome.until, outcome.on) == (NOW + timedelta(hours=2), Party.CUSTOMER)
+    assert isinstance(rule_for(replace(vetoed, wait=None)).at(NOW), Blocked)
+    assert isinstance(rule_for(replace(vetoed, step="switch_route")).at(NOW), Blocked)

@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from migration.engine.executor import Place, StepExecutor
+from migration.engine.executor import StepExecutor
+from migration.engine.places import Place
 from migration.engine.runner import Busy, NumberRunner, sentence
 from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
@@ -30,7 +31,12 @@ class FakeExecutor:
     async def look(self, _migration_id: int) -> tuple[Place, Position | None]:
         return Place.BEFORE_GATE, None
 
-    async def run_next(self, migration_id: int, _seen: Position | None) -> Outcome:
+    async def let_go(self, migration_id: int) -> None: ...
+
+    async def crossing_now(self) -> int:
+        return 0
+
+    async def run_next(self, migration_id: int, _seen: Position | None, *, goes_on: bool) -> Outcome:
         self.asked.append(migration_id)
         outcome = self._outcomes.pop(0)
         if isinstance(outcome, Exception):

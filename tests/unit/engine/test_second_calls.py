@@ -14,9 +14,9 @@ from migration.clients.graph_models import Profile, StorageSettings
 from migration.engine.itineraries import ITINERARIES, ItineraryName, itinerary_named
 from migration.errors import OutcomeUnknown, Rejected, Transient
 from migration.scrubbing.texts import as_safe
+from migration.steps.code_requests import COOL_DOWN
 from migration.steps.outcomes import Blocked, Waiting
 from migration.steps.protocol import AFTER_COMMAND, READS_LAG
-from migration.steps.request_code import COOL_DOWN
 from state.enums import Promise
 from state.rows import FindingRow
 from tests.harness.engine_in_memory import BACKUP, SECRETS, EngineInMemory

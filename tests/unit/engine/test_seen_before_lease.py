@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migration.engine.executor import Place, under_lease
+from migration.engine.places import Place, under_lease
 from state.enums import Status
 from state.rows import Lease
 from tests.harness.engine_in_memory import EngineInMemory

@@ -144,12 +144,13 @@ async def test_an_import_killed_while_it_writes_rows_shows_none(make_harness: Ma
     }
 
 
-@pytest.mark.parametrize("kind", ["healthy", "no_backup", "on_cloud"])
+# The calls of the list are the first commit; that its WABA is active may be another; the rows come three later.
+@pytest.mark.parametrize(("kind", "at_commit"), [("healthy", 5), ("no_backup", 5), ("on_cloud", 6)])
 async def test_an_import_killed_after_its_rows_is_finished_by_the_next_one(
-    make_harness: MakeHarness, kind: str
+    make_harness: MakeHarness, kind: str, at_commit: int
 ) -> None:
     harness = await make_harness(kinds=[kind])
-    harness.crash_point.at_commit = 6  # the calls of the list are the first two, the rows the fifth
+    harness.crash_point.at_commit = at_commit
     with pytest.raises(Killed):
         async with harness.worker() as app:
             await import_fleet(app, harness.inventory(), "tester", tick)
@@ -275,6 +276,19 @@ async def test_a_row_that_cannot_be_read_now_is_no_bad_row() -> None:
 
     listed, bad = await read_listed_numbers(rows, {"main": graph_api(answer)})
     assert (list(listed), bad) == (["100001"], [])
+
+
+async def test_a_waba_that_shows_nothing_is_no_fault_of_its_numbers() -> None:
+    rows = [new_number(index, line=index + 1, phone_number_id=f"10000{index}") for index in (1, 2)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "phone_numbers" in str(request.url):
+            return httpx.Response(200, json={"data": []})
+        return httpx.Response(400, json={"error": {"code": 100, "error_subcode": 1, "message": "no"}})
+
+    _, (bad,) = await read_listed_numbers(rows, {"main": graph_api(answer)})
+    assert (bad.line, bad.column) == (2, "waba_id")
+    assert "no number of it to the token of profile main" in bad.reason
 
 
 # -- the itinerary of each kind of number in the sandbox

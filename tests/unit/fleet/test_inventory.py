@@ -45,6 +45,7 @@ FULL = {
     "code_method": "voice",
     "storage_region": "br",
     "smoke_to": "+49 151 23456780",
+    "smoke": "Round-Trip",
     "tags": "north;vip",
     "daily_volume": "1200",
     "wave": "first",
@@ -54,6 +55,11 @@ FULL = {
     "register_calls_72h": "2",
     "deregister_calls_72h": "1",
     "terms_accepted_by": "Ana Lima",
+    "customer_contact": "Rui, +55 11 91234 5678",
+    "customer_language": "pt_BR",
+    "customer_time_zone": "America/Sao_Paulo",
+    "customer_hours": "Mon-Fri 09:00-18:00",
+    "customer_consent": "Bea",
 }
 
 
@@ -112,6 +118,7 @@ def test_every_optional_column_is_read(tmp_path: Path) -> None:
         "BR",
         "+4915123456780",
     )
+    assert new.smoke == "round-trip"
     assert (new.tags, new.daily_volume, new.wave, new.itinerary) == ("north;vip", 1200, "first", "CODE_FIRST")
     assert (new.hook, new.hook_required, new.has_pin) == ("acme", True, True)
     assert (new.register_calls_before, new.deregister_calls_before) == (2, 1)
@@ -139,6 +146,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "too long": ({"e164": "+49151234567812345"}, "e164", "is not an E.164 number"),
     "only local": ({"e164": "+12530000"}, "e164", "is not an E.164 number"),
     "no such country": ({"e164": "+99915123456781"}, "e164", "is not an E.164 number"),
+    "smoke mode": ({"smoke": "sometimes"}, "smoke", "is none of read-only, outbound, inbound, round-trip, passive"),
     "smoke number": ({"smoke_to": "me"}, "smoke_to", "is not an E.164 number"),
     "id with letters": ({"phone_number_id": "10a"}, "phone_number_id", "is not an id of Graph"),
     "id from a spreadsheet": ({"phone_number_id": "1,0654e+14"}, "phone_number_id", "a spreadsheet has rounded it"),
@@ -233,16 +241,49 @@ def test_digits_of_every_script_are_read_and_unseen_characters_removed(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "number", ["+52 1 55 1234 5678", "+55 11 8765-4321", "+54 9 11 2345-6789", "+225 07123456", "+229 97123456"]
+    "number",
+    [
+        "+52 1 55 1234 5678",
+        "+55 11 8765-4321",
+        "+54 9 11 2345-6789",
+        "+225 07123456",
+        "+229 97123456",
+        "+57 1 1234567",
+        "+241 07123456",
+    ],
 )
 def test_numbers_in_whatsapps_spelling_are_taken_in(tmp_path: Path, number: str) -> None:
     (row,) = read(tmp_path, VALID | {"e164": number}).rows
     assert row.new.e164 == "+" + "".join(filter(str.isdigit, number))
 
 
-def test_two_spellings_of_one_number_are_a_duplicate(tmp_path: Path) -> None:
-    inventory = read(tmp_path, VALID | {"e164": "+5215512345678"}, second_row(e164="+525512345678"))
+PAIRS = [("+5215512345678", "+525512345678"), ("+22507123456", "+2250707123456"), ("+22507123456", "+2250107123456")]
+
+
+@pytest.mark.parametrize(("one", "other"), [*PAIRS, *(pair[::-1] for pair in PAIRS)])
+def test_two_spellings_of_one_number_are_a_duplicate(tmp_path: Path, one: str, other: str) -> None:
+    inventory = read(tmp_path, VALID | {"e164": one}, second_row(e164=other))
     assert bad_cells(inventory) == [(3, "e164")]
+
+
+def test_two_hooks_of_one_customer_are_named(tmp_path: Path) -> None:
+    admin = AdminSettings.model_validate(
+        ADMIN.model_dump(mode="json", exclude_defaults=True)
+        | {"hooks": {name: {"url": f"https://{name}.test", "secret": {"env": "S"}} for name in ("acme", "others")}}
+    )
+    rows = (VALID | {"hook": "acme"}, second_row(hook="others"))
+    inventory = read_inventory(write_rows(tmp_path, *rows), admin)
+    assert [(bad.line, bad.column) for bad in inventory.bad] == [(3, "hook")]
+
+
+def test_two_numbers_that_were_never_one_are_none(tmp_path: Path) -> None:
+    assert not read(tmp_path, VALID | {"e164": "+2250707123456"}, second_row(e164="+2250507123456")).bad
+
+
+def test_spaces_and_characters_that_nobody_sees_are_no_part_of_a_header_or_a_figure(tmp_path: Path) -> None:
+    columns = {f"\u00a0{name}\u200b": cell for name, cell in VALID.items()}
+    (row,) = read(tmp_path, columns | {"\ufeffpin\u2060": "012\u00a0345", "daily_volume": "1\u202f200"}).rows
+    assert (row.pin, row.new.daily_volume, row.new.e164) == (SecretStr("012345"), 1200, VALID["e164"])
 
 
 def test_a_joiner_within_a_name_stays(tmp_path: Path) -> None:

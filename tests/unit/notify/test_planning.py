@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
-from migration.notify.notify_targets import CauseKind, QuietHours, Target
+from migration.notify.notify_targets import CauseKind, QuietHours, Target, told_now
 from migration.notify.planning import BETWEEN_CHANGES, next_notice
 from state.notices import CauseRow, NoticeKind, NoticeRow
 from tests.harness.hand_made_number import NOW
@@ -80,3 +80,13 @@ def test_what_is_shown_of_a_target_says_nothing_of_its_address() -> None:
     secret = Target(SecretStr("slack://T1/secret-token/C3"), frozenset())
     assert (secret.shown, "secret" in secret.name) == ("slack://…", False)
     assert Target(SecretStr("secret-token"), frozenset()).shown == "an address without a scheme"
+
+
+def test_those_on_duty_are_told_and_all_of_them_where_the_roster_has_a_hole() -> None:
+    ana, ben = replace(TARGET, operator="Ana"), replace(TARGET, operator="Ben")
+    assert len({TARGET.name, ana.name, ben.name}) == 3, "one address may serve several"
+    everybody = [TARGET, ana, ben]
+    assert told_now(everybody, {"Ana"}) == [TARGET, ana]
+    assert told_now(everybody, {"Ana", "Ben", "Cy"}) == everybody
+    assert told_now(everybody, {"Cy"}) == everybody
+    assert told_now([TARGET], ()) == [TARGET]

@@ -37,12 +37,29 @@ def test_the_side_with_its_age_and_the_outage_with_its_bounds(state: dict[str, A
     assert (side_text(position, now), outage_text(position, now)) == (side, outage)
 
 
+def test_the_side_of_a_restored_record_is_unknown_until_both_sides_were_read() -> None:
+    restored = make_position(**SERVED, sides_read=False)
+    since = f"unknown since the restore; on_premises on record of {NOW:%Y-%m-%d %H:%M} UTC"
+    assert (side_text(restored, NOW), service_document(restored, NOW)["side"]) == (since, Side.UNKNOWN)
+    ended = make_position(**SERVED, sides_read=False, ended_at=NOW)
+    assert service_document(ended, NOW)["side"] is Side.ON_PREMISES
+
+
 def test_since_when_it_is_dark_and_when_it_was_last_seen_serving() -> None:
     position = make_position(**BY_US)
     dark = f"{NOW + timedelta(seconds=8):%Y-%m-%d %H:%M:%S} UTC"
     served = f"(last seen serving: {NOW:%Y-%m-%d %H:%M:%S} UTC)"
     assert dark_since_text(position, NOW + timedelta(seconds=9)) == f"dark since {dark} {served}"
     assert dark_since_text(make_position(**SERVED), NOW) is None
+
+
+def test_it_may_be_dark_only_since_it_was_last_seen_serving() -> None:
+    """`register` was refused, and a reading after it shows the client serving still."""
+    seen = NOW + timedelta(seconds=8)
+    position = make_position(**(SERVED | {"side": Side.UNKNOWN, "dark_since": NOW, "served_at": seen}))
+    at = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
+    told = f"maybe dark since {at} (last seen serving: {at})"
+    assert dark_since_text(position, NOW + timedelta(seconds=9)) == told
 
 
 def test_json_has_both_bounds_and_the_time_of_the_reading() -> None:

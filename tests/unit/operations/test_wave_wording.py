@@ -80,11 +80,19 @@ IN_WAVE: dict[str, Any] = {"wave": "north", "wave_state": WaveState.RUNNING, "wa
             "yes: wave north is running and released for canary",
         ),
         (IN_WAVE | {"wave_state": WaveState.PLANNED}, "not yet: wave north has not begun; it is released for all"),
+        (
+            IN_WAVE | {"window_start": FUTURE},
+            f"not yet: the window of wave north begins at {FUTURE:%Y-%m-%d %H:%M} UTC",
+        ),
+        (IN_WAVE | {"window_end": NOW}, f"no: the window of wave north ended at {NOW:%Y-%m-%d %H:%M} UTC"),
+        (IN_WAVE | {"window_end": FUTURE}, "yes: wave north is running and released for all"),
+        (IN_WAVE | {"profile_halted_at": NOW}, "no: its credential profile is halted"),
+        (IN_WAVE | {"itinerary": "ABORT"}, "no: its migration is being ended"),
         (IN_WAVE | {"hold": True, "crossed_at": NOW}, None),
     ],
 )
 def test_of_a_hold_and_a_release_it_is_said_which_wins(state: dict[str, Any], says: str | None) -> None:
-    assert gate_text(make_position(**state)) == says
+    assert gate_text(make_position(**state), NOW) == says
 
 
 def test_a_wave_says_how_many_of_its_numbers_its_release_does_not_let_go() -> None:

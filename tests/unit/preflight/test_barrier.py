@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from migration.app import App
-from migration.errors import BadSetting
+from migration.errors import BadSetting, CredentialsRefused
 from migration.home.admin_file import AdminSettings
 from migration.preflight.assessment import _run_check, run_preflight
 from migration.preflight.check import CheckResult, Verdict
+from migration.scrubbing.texts import as_safe
 from migration.settings import Settings
 from migration.steps.number import Number
 from migration.vault.sealing import MissingKey, WrongKey
@@ -73,6 +74,18 @@ async def test_an_error_that_nobody_expects_fails_its_check_alone() -> None:
     result = await _run_check(OddCheck(), make_number())
     message = "internal error in callback queue: KeyError"
     assert result == CheckResult("callback queue", Verdict.FAIL, message, "runbooks/internal-error.md")
+
+
+class RefusedCheck:
+    name: ClassVar[str] = "number at Graph"
+
+    async def run(self, number: Number) -> CheckResult | None:
+        raise CredentialsRefused("no access", 200, as_safe("no access"))
+
+
+async def test_a_token_that_may_not_read_a_number_says_nothing_about_the_number() -> None:
+    result = await _run_check(RefusedCheck(), make_number())
+    assert result == CheckResult("number at Graph", Verdict.NOT_LOOKED, "no access", "runbooks/token-refused.md")
 
 
 @pytest.mark.parametrize("exc", [MissingKey("no such key"), OperationalError("SELECT", {}, Exception("locked"))])

@@ -53,6 +53,12 @@ def test_a_file_of_somebody_else_is_refused_whatever_its_mode(tmp_path: Path) ->
         Access(SOMEBODY).check(file_of(tmp_path, 0o600))
 
 
+def test_a_pipe_is_refused_before_somebody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token", 0o600)
+    with pytest.raises(BadSetting, match="token is a pipe and no file"):
+        Access(US).check(tmp_path / "token")
+
+
 def test_a_file_behind_a_link_counts(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(file_of(tmp_path, 0o644))
     assert Access(US).problem(tmp_path / "link") == "can be read by others (mode 0644)"

@@ -106,3 +106,18 @@ def test_a_formula_is_a_text_in_a_spreadsheet(text: str) -> None:
 @pytest.mark.parametrize("text", ["Acme", "N-0001", "2026-11-27", "a=b", "3", ""])
 def test_other_cells_stay(text: str) -> None:
     assert for_csv(text) == text
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0489", "\u20dd", "\u0f71\u0300\u0336", "\u034f\u0321"])
+def test_marks_do_not_pile_up_over_other_lines(mark: str) -> None:
+    for show in (for_terminal, for_cell, for_markdown, for_csv):
+        shown = show(f"Z{mark * 60}a{mark * 60}")
+        assert (shown[0], "a" in shown) == ("Z", True)
+        assert sum(unicodedata.category(char) in ("Mn", "Me") for char in shown) <= 6
+
+
+@pytest.mark.parametrize(
+    "name", ["Chăm sóc khách hàng", "บริษัท น้ำดื่ม", "שָׁלוֹם", "हिन्दी सेवा", "مُحَمَّد", "•••••••• done ████"]
+)
+def test_names_of_other_scripts_stay_as_they_are(name: str) -> None:
+    assert for_terminal(unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFD", name)

@@ -183,3 +183,16 @@ def assert_nothing_of(secret: str, spelled: str, shown: str) -> None:
     parts = [hidden] if len(hidden) < 8 else [hidden[at : at + 8] for at in range(len(hidden) - 7)]
     assert not any(part in letters for part in parts), shown
     assert len(spelled) < 8 or spelled not in shown
+
+
+@pytest.mark.parametrize("word", ["CONNECTED", "on_premise", "x", "EAB", "Übergabe"])
+def test_a_word_of_an_answer_stays_as_it_is(word: str) -> None:
+    assert Scrubber(["a-secret-1", "another"]).text(word) == word
+
+
+@pytest.mark.parametrize(
+    "word", ["correcthorsebattery", "CORRECTHORSEBATTERY", "is_correct_horse_battery_", "EAAaBcDeFg"]
+)
+def test_a_word_that_is_or_holds_a_secret_does_not(word: str) -> None:
+    assert "horse" not in Scrubber(["correcthorsebattery"]).text(word).lower()
+    assert "BcDe" not in Scrubber(["correcthorsebattery"]).text(word)

@@ -6,7 +6,7 @@ import pytest
 
 from state.enums import AttemptEnd
 from state.errors import BudgetSpent
-from state.ledger.attempts import BUDGET_CALLS, BUDGET_RESERVE
+from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE
 from tests.harness.ledger_fixture import LedgerFixture
 
 ALLOWED = BUDGET_CALLS - BUDGET_RESERVE

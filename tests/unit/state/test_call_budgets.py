@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from state.enums import Party, Side, Status
 from state.errors import GateClosed
-from state.ledger.call_budgets import LOOK_AGAIN, BudgetKey, CrossingRefused
+from state.ledger.call_budgets import EVERY_WABA, LOOK_AGAIN, BudgetKey, CrossingRefused
 from state.ledger.call_window import ACTIVE, INACTIVE, RESERVE, WINDOW
 from state.ledger.changes import SideRead
 from state.ledger.moves import Move
@@ -168,6 +168,31 @@ async def test_the_next_number_crosses_where_the_first_one_is_blocked_or_its_tim
     assert await admit(fixture, second) is None
 
 
+async def test_a_number_that_waits_before_its_crossing_keeps_no_other_from_crossing(fixture: LedgerFixture) -> None:
+    first, second = await two_leases(fixture)
+    assert await admit(fixture, first) is None
+    refused = await admit(fixture, second)
+    assert refused is not None
+    for_calls = Move("register", Status.WAITING, "waiting", until=refused.until, reason="the other", for_calls=True)
+    await fixture.ledger.moves.record(second, for_calls)
+    soon = fixture.now + timedelta(seconds=3)  # its worker stays with it so long
+    queued = Move("register", Status.WAITING, "waiting", until=soon, reason="2 callbacks are still queued")
+    await fixture.ledger.moves.record(await fixture.reread(first), queued)
+    woken = await fixture.queries.positions.get(second.migration_id)
+    assert woken.waiting_until == fixture.now
+    assert await admit(fixture, await fixture.lease(second.migration_id, "worker-2")) is None
+
+
+async def test_a_number_that_waits_after_its_crossing_still_crosses_first(fixture: LedgerFixture) -> None:
+    first, second = await two_leases(fixture)
+    assert await admit(fixture, first) is None
+    await fixture.sql("update number_migrations set crossed_at = created_at where id = :id", id=first.migration_id)
+    soon = fixture.now + timedelta(seconds=3)
+    lagging = Move("register", Status.WAITING, "waiting", until=soon, reason="reads lag")
+    await fixture.ledger.moves.record(await fixture.reread(first), lagging)
+    assert await admit(fixture, second) is not None
+
+
 async def test_no_number_crosses_without_the_calls_that_it_needs(fixture: LedgerFixture) -> None:
     lease, _ = await two_leases(fixture)
     taken_at = fixture.now
@@ -198,6 +223,23 @@ async def test_a_throttled_waba_lets_no_number_cross_whatever_was_let_in_before(
     assert refused.until == fixture.now + timedelta(minutes=4)
     with pytest.raises(GateClosed, match="Graph takes no calls for WABA 10229 until"):
         await fixture.open_attempt(lease, gated=True)
+
+
+async def test_a_throttled_app_closes_all_of_its_wabas_for_every_worker(fixture: LedgerFixture) -> None:
+    lease, _ = await two_leases(fixture)
+    assert await admit(fixture, lease) is None
+    until = await fixture.ledger.call_budgets.close(BudgetKey("77", EVERY_WABA), timedelta(seconds=30))
+    block = await fixture.ledger.call_budgets.take(KEY, urgent=True)
+    assert (block.granted, block.closed, block.free_at) == (0, True, until)
+    refused = await admit(fixture, lease)
+    assert refused is not None
+    assert (refused.until, "for app 77 until" in refused.reason) == (until, True)
+    assert (await fixture.ledger.call_budgets.take(BudgetKey("78", "10229"), urgent=False)).granted
+    with pytest.raises(GateClosed, match="Graph takes no calls for app 77 until"):
+        await fixture.open_attempt(lease, gated=True)
+    fixture.advance(seconds=31)
+    assert (await fixture.ledger.call_budgets.take(KEY, urgent=False)).granted
+    await fixture.open_attempt(lease, gated=True)
 
 
 async def test_a_number_that_has_crossed_is_not_stopped_by_a_throttled_waba(fixture: LedgerFixture) -> None:

@@ -92,3 +92,33 @@ async def test_a_row_of_another_number_is_detected(fixture: LedgerFixture) -> No
         await tx.execute(insert(EventTable).values({**row.one(), "id": 99, "migration_pk": second}))
     assert await fixture.queries.records.broken_link(second) == 1
     assert await fixture.queries.records.broken_link(first) is None
+
+
+# -- the end of a long history
+
+
+async def test_the_last_events_are_those_at_the_end(fixture: LedgerFixture) -> None:
+    migration = await migration_with_events(fixture)
+    records = fixture.queries.records
+    everything = await records.events(migration)
+    assert await records.events(migration, 2) == everything[-2:]
+    assert await records.events(migration, 99) == everything
+    assert [await records.broken_link(migration, last) for last in (1, 2, 5, 99)] == [None] * 4
+
+
+@pytest.mark.parametrize(("last", "broken"), [(1, None), (2, None), (4, 2), (5, 2)])
+async def test_a_change_is_found_where_it_is_among_the_last(
+    fixture: LedgerFixture, last: int, broken: int | None
+) -> None:
+    """The second of five events."""
+    migration = await migration_with_events(fixture)
+    await change_second_event(fixture, kind="other")
+    assert await fixture.queries.records.broken_link(migration, last) == broken
+
+
+async def test_the_link_to_an_earlier_event_that_was_removed_is_broken(fixture: LedgerFixture) -> None:
+    migration = await migration_with_events(fixture)
+    async with tampering(fixture) as tx:
+        await tx.execute(delete(EventTable).where(EventTable.seq == 2))
+    assert await fixture.queries.records.broken_link(migration, 3) == 3
+    assert await fixture.queries.records.broken_link(migration, 2) is None

@@ -14,6 +14,7 @@ from state.ledger.moves import Move
 from state.ledger.waves import NewWave
 from state.models import CredentialProfileTable, HomeTable, MigrationTable
 from state.rows import Lease
+from state.service import Service
 from tests.harness.ledger_fixture import MINUTE, START, LedgerFixture
 
 HOUR = timedelta(hours=1)
@@ -233,5 +234,5 @@ async def test_a_reading_in_this_epoch_opens_the_last_door(fixture: LedgerFixtur
 async def test_a_decision_after_both_sides_were_read_opens_the_last_door(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     await begin_epoch_of(fixture)
-    await fixture.ledger.operator_changes.retry(migration, "looked", "tester", read=True)
+    await fixture.ledger.operator_changes.retry(migration, "looked", "tester", read=Service())
     await open_cutover(fixture, await fixture.lease(migration))

@@ -3,7 +3,7 @@
 import pytest
 
 from state.naming import possible_names
-from state.phone_spelling import is_same_number, plain_digits, spellings, unseen_characters
+from state.phone_spelling import is_same_number, plain_digits, plain_figure, spellings, unseen_characters
 
 # As WhatsApp may write it, and as it is dialled.
 PAIRS = [
@@ -14,6 +14,15 @@ PAIRS = [
     ("+22507123456", "+2250507123456"),
     ("+22507123456", "+2250107123456"),
     ("+22997123456", "+2290197123456"),
+    ("+5711234567", "+576011234567"),  # Colombia, a fixed number of Bogota
+    ("+5741234567", "+576041234567"),
+    ("+23777123456", "+237677123456"),  # Cameroon, mobile and fixed
+    ("+23722123456", "+237222123456"),
+    ("+24107123456", "+24177123456"),  # Gabon, with the 0 and without it
+    ("+2417123456", "+24177123456"),
+    ("+24104123456", "+24174123456"),
+    ("+59399123456", "+593999123456"),  # Ecuador
+    ("+59387123456", "+593987123456"),
 ]
 
 
@@ -36,6 +45,9 @@ def test_both_spellings_are_one_number(whatsapp: str, dialled: str) -> None:
         ("+15550104321", "+115550104321"),
         ("+49915101234567", "+4915101234567"),
         ("+2250707123456", "+2250507123456"),  # two operators: two subscribers
+        ("+24174123456", "+24177123456"),
+        ("+576011234567", "+576041234567"),
+        ("+59322345678", "+593922345678"),  # a fixed number of Quito
     ],
 )
 def test_another_number_is_another_number(one: str, other: str) -> None:
@@ -58,6 +70,8 @@ def test_separators_and_scripts_do_not_matter(shown: str) -> None:
         ("\u2066123456\u2069", "123456"),  # direction isolates
         ("123\u200b456", "123456"),
         ("\ufeff123456", "123456"),
+        ("\u180e12\u3164345\ufe0f6", "123456"),  # fillers and a variation selector
+        ("\U0001d7cf\U0001d7d0\U0001d7d1456", "123456"),  # mathematical bold
         ("½", "½"),  # a fraction is no digit
         ("²", "²"),
     ],
@@ -73,6 +87,12 @@ def test_unseen_characters_are_named() -> None:
         "U+000A control character",
     )
     assert unseen_characters("Ünïcode ٣ 名前 👍") == ()
+    assert unseen_characters("Ac\u3164me\u2800") == ("U+3164 HANGUL FILLER", "U+2800 BRAILLE PATTERN BLANK")
+
+
+def test_spaces_that_a_spreadsheet_puts_between_digits_are_left_out() -> None:
+    assert plain_figure("\u00a01\u202f200\u2009000 ") == "1200000"
+    assert plain_figure("12 34") == "12 34"  # whoever typed it sees it
 
 
 def test_a_reference_may_come_with_what_a_chat_puts_around_it() -> None:

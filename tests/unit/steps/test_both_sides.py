@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,18 @@ from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Rejected, Transient
 from migration.scrubbing.texts import SafeText
-from migration.steps.both_sides import cached_sides, expired, not_movable, read_both, read_sides, side_of
+from migration.steps.both_sides import (
+    cached_sides,
+    expired,
+    not_movable,
+    read_both,
+    read_graph,
+    read_sides,
+    side_of,
+)
+from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence
+from migration.steps.reading_cache import BothSides, GraphReading, ReadingCache
 from migration.steps.sunset import SUNSET
 from state.enums import Side
 from tests.harness.clock import AFTER_SUNSET
@@ -248,3 +259,35 @@ def test_a_number_of_which_that_cannot_be_read_is_not_moved_either() -> None:
 async def test_a_status_that_cannot_be_read_proves_no_outage() -> None:
     number = make_both(CloudNumber(id="1"), None, now=AFTER_SUNSET)
     assert side_of(await read_both(number), number) is Side.UNKNOWN
+
+
+def after_a_stop(*, seconds_ago: float = 0.0, dark: bool = True) -> Number:
+    """At the step after the one whose reading proved that the number is off On-Premises."""
+    proof = BothSides(REGISTERED_NOWHERE, REFUSED)
+    read = ReadingCache(both=proof, graph=GraphReading(proof.cloud, NOW - timedelta(seconds=seconds_ago)))
+    number = make_number(FakeGraph(number=REGISTERED_NOWHERE), FakeOnPrem(reading=NOT_SERVING))
+    return replace(number, reading_cache=read.for_next_step(dark=dark))
+
+
+async def test_the_proof_of_a_stop_serves_the_next_decision() -> None:
+    number = after_a_stop(seconds_ago=1.0)
+    assert (await cached_sides(number)).kind == "refused"
+
+
+@pytest.mark.parametrize("stale", [{"seconds_ago": 1.1}, {"seconds_ago": -0.1}, {"dark": False}], ids=str)
+async def test_an_old_proof_or_one_of_a_number_that_is_served_does_not(stale: dict[str, Any]) -> None:
+    assert (await cached_sides(after_a_stop(**stale))).kind == "not_serving"
+
+
+async def test_a_newer_reading_of_graph_alone_ends_the_proof() -> None:
+    number = after_a_stop()
+    await read_graph(number)
+    assert (await cached_sides(number)).kind == "not_serving"
+
+
+async def test_a_proof_goes_on_over_steps_that_read_nothing_and_ends_with_a_call() -> None:
+    number = after_a_stop()
+    number = replace(number, reading_cache=number.reading_cache.for_next_step(dark=True))
+    assert (await cached_sides(number)).kind == "refused"
+    number.reading_cache.discard()
+    assert (await cached_sides(number)).kind == "not_serving"

@@ -7,10 +7,10 @@ import pytest
 
 from migration.clients.onprem_reading import OnPremReading
 from migration.steps.code_onprem import RequestCodeOnPrem, VerifyCodeOnPrem
+from migration.steps.code_requests import COOL_DOWN
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Reopen, Waiting
 from migration.steps.protocol import AFTER_COMMAND, Step, StepContract
-from migration.steps.request_code import COOL_DOWN
 from state.enums import Party, Promise, Side
 from state.rows import FindingRow
 from tests.harness.fake_clients import FakeGraph, FakeOnPrem, FakeSecrets
@@ -159,7 +159,7 @@ INTENT = make_intent({"cc": "1", "method": "SMS", "cert": "c", "asked": 1}, {"pi
 async def test_apply_asks_the_client_once_with_the_number_in_two_parts() -> None:
     onprem = FakeOnPrem(request_code=False)
     assert await REQUEST.apply(make_number(onprem=onprem), INTENT) == Evidence(
-        {"asked": 1, "asked_at": NOW.isoformat(), "answer_lost": False}
+        {"asked": 1, "asked_at": NOW.isoformat(), "answer_lost": False, "method": "SMS"}
     )
     (arguments,) = onprem.script.arguments("request_code")
     assert reveal(arguments["pin"]) == "112233"
@@ -202,9 +202,9 @@ async def test_it_waits_for_the_customer_as_long_as_the_code_is_good(reading: On
 
 
 @OFF
-async def test_a_code_that_nobody_typed_in_while_it_was_good_asks_a_person(reading: OnPremReading) -> None:
-    assert await VERIFY.check(number_with(reading, requested(600))) == Blocked(
-        "no code was entered while it was good", "runbooks/code-never-comes.md"
+async def test_a_code_that_nobody_typed_in_while_it_was_good_is_asked_for_again(reading: OnPremReading) -> None:
+    assert await VERIFY.check(number_with(reading, requested(600))) == Reopen(
+        "request_code_onprem", "no code was entered while it was good"
     )
 
 

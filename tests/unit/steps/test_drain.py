@@ -1,13 +1,16 @@
 """Queued callbacks are not in the backup: the client delivers them first."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from migration.clients.graph_models import CloudNumber
+from migration.clients.onprem_parsing import CallbackQueue
 from migration.clients.onprem_reading import OnPremReading
 from migration.errors import Transient
-from migration.steps.drain import Drain
+from migration.steps.drain import PAGE, Drain
+from migration.steps.number import DrainRule
 from migration.steps.outcomes import Blocked, CannotTell, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise
@@ -76,7 +79,7 @@ async def test_a_queue_that_cannot_be_read_is_not_empty() -> None:
     assert kinds(answers) == ["CannotTell", "CannotTell", "Blocked"], "waiting would not make it readable"
     why = "the client does not tell how many callbacks are queued"
     reasons = [answer.reason for answer in answers if isinstance(answer, CannotTell | Blocked)]
-    assert reasons == [why, why, f"{why} after 0:00:15"]
+    assert reasons == [why, why, f"{why} after 15 s"]
 
 
 async def test_a_queue_that_does_not_empty_for_ten_minutes_blocks() -> None:
@@ -85,7 +88,7 @@ async def test_a_queue_that_does_not_empty_for_ten_minutes_blocks() -> None:
     assert kinds(answers) == ["CannotTell", "CannotTell", "CannotTell"]
     answers = await read_repeatedly(STEP, number, 3, seconds=301)
     assert kinds(answers) == ["CannotTell", "CannotTell", "Blocked"]
-    assert answers[-1] == Blocked("3 callbacks are still queued after 0:10:00", "runbooks/callbacks-do-not-drain.md")
+    assert answers[-1] == Blocked("3 callbacks are still queued after 600 s", "runbooks/callbacks-do-not-drain.md")
 
 
 async def test_the_time_counts_from_the_first_queue_that_was_not_empty_also_where_it_grows() -> None:
@@ -118,3 +121,63 @@ async def test_a_queue_that_cannot_be_read_is_raised() -> None:
     onprem = FakeOnPrem(reading=SERVING, callback_queue=Transient("503"))
     with pytest.raises(Transient):
         await STEP.apply(make_number(FakeGraph(number=ON_PREMISE), onprem), make_intent())
+
+
+# -- stable, where its senders are paused
+
+
+def posted(*counts: int | None) -> list[CallbackQueue]:
+    return [CallbackQueue(0, count) for count in counts]
+
+
+async def answers_of(queues: list[CallbackQueue], *, seconds: float = 1, rule: DrainRule | None = None) -> list[object]:
+    """One look every `seconds`, of a number whose senders are paused."""
+    onprem = FakeOnPrem(reading=SERVING, callback_queue=queues)
+    number = make_number(FakeGraph(number=ON_PREMISE), onprem, paused_at=NOW)
+    number = replace(number, drain=rule or number.drain)
+    return list(await read_repeatedly(STEP, number, len(queues), seconds=seconds))
+
+
+async def test_an_empty_queue_has_to_stay_empty_for_two_seconds_without_a_post() -> None:
+    answers = await answers_of(posted(7, 7, 7))
+    assert kinds(answers) == ["CannotTell", "CannotTell", "Evidence"]
+    assert answers[-1] == Evidence({"queued": 0, "stable_s": 2.0})
+
+
+@pytest.mark.parametrize("queues", [posted(7, 8, 8, 9, 9), [*posted(7, 7), CallbackQueue(2, 7), *posted(9, 9)]])
+async def test_a_post_or_a_callback_in_between_begins_the_two_seconds_anew(queues: list[CallbackQueue]) -> None:
+    assert kinds(await answers_of(queues)) == ["CannotTell"] * 5
+
+
+async def test_posts_that_do_not_end_are_for_a_person_at_the_limit() -> None:
+    answers = await answers_of(posted(1, 2, 3, 4), seconds=201)
+    assert kinds(answers) == ["CannotTell"] * 3 + ["Blocked"]
+    assert answers[-1] == Blocked("the queue is empty, and callbacks still come after 600 s", PAGE)
+
+
+@pytest.mark.parametrize("queued", [3, None])
+async def test_at_the_limit_a_rule_goes_on_and_what_is_left_is_on_record(queued: int | None) -> None:
+    rule = DrainRule(timedelta(seconds=60), goes_on=True)
+    answers = await answers_of([CallbackQueue(queued)] * 3, seconds=31, rule=rule)
+    evidence = answers[-1] if queued is not None else answers[1]
+    assert isinstance(evidence, Evidence)
+    assert (evidence.facts["left"], evidence.facts["after_s"]) == (queued, 60.0 if queued is not None else 15.0)
+    assert str(evidence.facts["because"]).endswith("the admin file says go on")
+
+
+async def test_a_client_that_cannot_be_read_is_for_a_person_whatever_the_rule_says() -> None:
+    number = make_number(FakeGraph(number=ON_PREMISE), FakeOnPrem(reading=UNREACHABLE))
+    number = replace(number, drain=DrainRule(timedelta(seconds=60), goes_on=True))
+    assert kinds(await read_repeatedly(STEP, number, 3, seconds=31)) == ["CannotTell", "CannotTell", "Blocked"]
+
+
+async def test_the_second_look_reads_the_queue_alone_and_a_client_that_has_gone_is_read_whole() -> None:
+    onprem = FakeOnPrem(reading=[SERVING, NOT_SERVING], callback_queue=[CallbackQueue(0, 7), Transient("gone")])
+    number = make_number(FakeGraph(number=ON_PREMISE), onprem, paused_at=NOW)
+    answers = await read_repeatedly(STEP, number, 2, seconds=3)
+    assert answers[-1] == Evidence({"nothing_to_drain": NOT_SERVING.kind})
+    assert onprem.script.names() == ["reading", "callback_queue", "callback_queue", "reading"]
+    onprem = FakeOnPrem(reading=SERVING, callback_queue=CallbackQueue(0, 7))
+    answers = await read_repeatedly(STEP, make_number(FakeGraph(), onprem, paused_at=NOW), 2, seconds=3)
+    assert isinstance(answers[-1], Evidence)
+    assert onprem.script.names() == ["reading", "callback_queue", "callback_queue"]

@@ -17,9 +17,9 @@ from migration.clients.http import HttpClient
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.traffic_hooks import TrafficHooks
-from migration.engine.executor import LEASE_MARGIN, READING
+from migration.engine.executor import LEASE_MARGIN
 from migration.engine.itineraries import ITINERARIES
-from migration.engine.step_run import SEND_WITHIN
+from migration.engine.step_run import READING, SEND_WITHIN
 from migration.errors import MigrationError
 from migration.runtime import command_guard
 from migration.scrubbing.texts import as_safe
@@ -87,7 +87,9 @@ async def renews(request: httpx.Request) -> httpx.Response:
 class LongestCommand(NamedCommands):
     """Ends when its guard would end it: after the longest time that may be named, as late as the guard may notice."""
 
-    async def run(self, name: str, arguments: Mapping[str, str], *, send_by: float) -> CommandResult:
+    async def run(
+        self, name: str, arguments: Mapping[str, str], *, send_by: float, at_most_s: float = LONGEST_S
+    ) -> CommandResult:
         await asyncio.sleep(LONGEST_S + command_guard._TICK_S)
         return CommandResult(True, as_safe("done"))
 

@@ -9,7 +9,7 @@ from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected, Transient
 from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
-from migration.steps.pause_sends import PauseSends
+from migration.steps.pause_sends import ADVISORY_TRIES, PauseSends
 from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise, Side
 from tests.harness.fake_clients import FakeHooks
@@ -202,6 +202,36 @@ async def test_a_veto_is_a_refusal_with_the_customer_s_reason() -> None:
     )
 
 
-async def test_a_hook_that_does_not_answer_is_raised() -> None:
+@pytest.mark.parametrize("columns", [{"hook_required": True}, {"crossed_at": NOW}])
+async def test_a_required_hook_that_does_not_answer_is_raised_and_so_is_any_past_the_crossing(
+    columns: dict[str, Any],
+) -> None:
     with pytest.raises(Transient):
-        await STEP.apply(make_number(hooks=FakeHooks(announce=Transient("no answer"))), intent())
+        await STEP.apply(make_number(hooks=FakeHooks(announce=Transient("no answer")), **columns), intent())
+
+
+async def test_an_advisory_hook_that_does_not_answer_for_a_minute_keeps_its_number_from_nothing() -> None:
+    hooks = FakeHooks(announce=Transient("no answer"))
+    for tries in range(ADVISORY_TRIES - 1):
+        with pytest.raises(Transient):
+            await STEP.apply(make_number(hooks=hooks, tries=tries), intent())
+    answer = await STEP.apply(make_number(hooks=hooks, tries=ADVISORY_TRIES - 1), intent())
+    assert answer == Evidence({"told": "nobody: the hook is advisory and does not answer (no answer)"})
+
+
+async def test_a_veto_with_an_end_asks_for_a_wait_until_then() -> None:
+    hooks = FakeHooks(announce=HookVetoed(SafeText("a campaign runs"), NOW + timedelta(hours=2)))
+    with pytest.raises(Rejected) as caught:
+        await STEP.apply(make_number(hooks=hooks), intent())
+    assert caught.value.retry_after == timedelta(hours=2)
+
+
+async def test_what_a_draining_hook_says_of_its_senders_is_told() -> None:
+    hooks = FakeHooks(announce=HookDraining(URL, 12, NOW + timedelta(seconds=90)))
+    answer = await STEP.apply(make_number(hooks=hooks), intent())
+    assert isinstance(answer, CannotTell)
+    until = NOW + timedelta(seconds=90)
+    assert (
+        answer.reason
+        == f"the senders are draining, 12 messages in flight, until {until:%H:%M:%S} UTC by their own word"
+    )

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from migration.clients.graph_models import CloudNumber
 from migration.steps.outcomes import Blocked, Waiting
 from migration.steps.reading_cache import BothSides
-from migration.steps.register_needs import NAME_PAGE, refused_after_the_stop
+from migration.steps.register_needs import ACCOUNT_PAGE, NAME_PAGE, refused_after_the_stop
 from state.enums import Party
 from tests.harness.hand_made_number import NOT_SERVING, NOW, ON_PREMISE, SERVING, make_number
 
@@ -40,6 +41,18 @@ def test_a_dark_number_has_nothing_to_lose(name_status: str) -> None:
 @pytest.mark.parametrize("name_status", UNAPPROVED)
 def test_a_register_with_backup_leaves_the_client_where_it_is(name_status: str) -> None:
     assert refused_after_the_stop(shown(name_status), make_number(itinerary="WITH_BACKUP")) is None
+
+
+@pytest.mark.parametrize("error_code", [131031, 368])
+@pytest.mark.parametrize("itinerary", ["CODE_FIRST", "CODE_AFTER"])
+def test_a_client_is_not_stopped_for_an_account_that_is_locked(itinerary: str, error_code: int) -> None:
+    entity = {"entity_type": "WABA", "can_send_message": "BLOCKED", "errors": [{"error_code": error_code}]}
+    shown_so = {**ON_PREMISE.model_dump(), "health_status": {"entities": [entity]}}
+    both = BothSides(CloudNumber.model_validate(shown_so), SERVING)
+    stop = refused_after_the_stop(both, make_number(itinerary=itinerary))
+    assert isinstance(stop, Blocked)
+    assert (stop.runbook, "WABA locked" in stop.reason) == (ACCOUNT_PAGE, True)
+    assert refused_after_the_stop(both, make_number(itinerary="WITH_BACKUP")) is None
 
 
 @pytest.mark.parametrize("itinerary", ["CODE_FIRST", "CODE_AFTER"])

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from migration.clients.graph_models import CloudNumber
+from migration.steps.code_requests import COOL_DOWN
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Waiting
 from migration.steps.protocol import Step, StepContract
-from migration.steps.request_code import COOL_DOWN, RequestCode
+from migration.steps.request_code import RequestCode
 from state.enums import Party, Promise
 from state.rows import FindingRow
 from tests.harness.fake_clients import FakeGraph
@@ -152,7 +153,7 @@ async def test_apply_asks_once_and_remembers_when() -> None:
     graph = FakeGraph()
     intent = make_intent({"method": "VOICE", "language": "de", "asked": 2}, opened_at=NOW - timedelta(seconds=1))
     assert await STEP.apply(make_number(graph), intent) == Evidence(
-        {"asked": 2, "asked_at": (NOW - timedelta(seconds=1)).isoformat(), "answer_lost": False}
+        {"asked": 2, "asked_at": (NOW - timedelta(seconds=1)).isoformat(), "answer_lost": False, "method": "VOICE"}
     )
     assert [(call.name, dict(call.arguments)) for call in graph.script.calls] == [
         (

@@ -1,16 +1,18 @@
 """What the move cost the business profile is put back; what is as it was is not written."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from migration.clients.graph_models import Profile
+from migration.clients.profile_picture import Picture
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.restore_profile import RestoreProfile
 from state.enums import Promise
-from tests.harness.fake_clients import FakeGraph
+from tests.harness.fake_clients import FakeGraph, FakeSecrets
 from tests.harness.hand_made_number import (
     PHONE_NUMBER_ID,
     SEND_BY,
@@ -31,7 +33,12 @@ def number_with(profile: Profile | list[Any], before: dict[str, Any] | None = BE
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="restore_profile", promise=Promise.REPEATABLE, repeats_after=READS_LAG)
+    assert STEP.contract == StepContract(
+        name="restore_profile",
+        promise=Promise.REPEATABLE,
+        longest_call=timedelta(seconds=80),
+        repeats_after=READS_LAG,
+    )
 
 
 async def test_nothing_stands_against_it() -> None:
@@ -90,3 +97,34 @@ async def test_apply_writes_the_changes_of_the_intent_once() -> None:
     assert [(call.name, dict(call.arguments)) for call in graph.script.calls] == [
         ("set_profile", {"phone_number_id": PHONE_NUMBER_ID, "changes": changes, "send_by": SEND_BY})
     ]
+
+
+PICTURE = Picture(b"\xff\xd8\xff\xe0abc", "image/jpeg")
+WITH_PICTURE = {"snapshot": {"profile": BEFORE, "picture": PICTURE.as_facts()}}
+
+
+@pytest.mark.parametrize("url", [None, "https://pps.example/1.jpg"])
+async def test_a_picture_that_is_gone_is_missing(url: str | None) -> None:
+    graph = FakeGraph(profile=WHOLE.model_copy(update={"profile_picture_url": url}))
+    probe = await STEP.probe(make_number(graph, results=WITH_PICTURE), None)
+    assert probe == (NotDone({"differs": ["picture"]}) if url is None else Done(Evidence({"changed": []})))
+
+
+async def test_the_picture_is_uploaded_after_the_texts_were_written() -> None:
+    graph = FakeGraph(upload_picture="4::handle")
+    number = make_number(
+        graph, secrets=FakeSecrets(picture=PICTURE.sealed_text().get_secret_value()), results=WITH_PICTURE
+    )
+    changes = {"about": "We are open", "picture": PICTURE.as_facts()}
+    evidence = await STEP.apply(number, make_intent({"changes": changes}))
+    assert evidence == Evidence({"changed": ["about", "picture"]})
+    assert graph.script.names() == ["set_profile", "upload_picture", "set_profile"]
+    assert graph.script.arguments("upload_picture")[0]["picture"] == PICTURE
+    written = [call["changes"] for call in graph.script.arguments("set_profile")]
+    assert written == [{"about": "We are open"}, {"profile_picture_handle": "4::handle"}]
+
+
+async def test_a_picture_that_is_no_longer_kept_is_named() -> None:
+    number = make_number(FakeGraph(), results=WITH_PICTURE)
+    evidence = await STEP.apply(number, make_intent({"changes": {"picture": PICTURE.as_facts()}}))
+    assert evidence == Evidence({"changed": [], "not_carried": {"picture": "it is no longer kept"}})

@@ -1,5 +1,8 @@
 """One message goes out from the number on Cloud, at most once."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from migration.errors import OutcomeUnknown
@@ -7,6 +10,7 @@ from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.send_smoke import SendSmoke
 from state.enums import Promise
+from state.proof import message_key
 from tests.harness.fake_clients import FakeGraph
 from tests.harness.hand_made_number import (
     PHONE_NUMBER_ID,
@@ -72,8 +76,8 @@ async def test_apply_sends_the_template_once_and_keeps_its_id() -> None:
     graph = FakeGraph(send_template="wamid.1")
     evidence = await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
     assert evidence == Evidence(
-        {"sent": True, "correlation": "smoke-1", "wamid": "wamid.1"},
-        message={"correlation": "smoke-1", "wamid": "wamid.1", "state": "accepted"},
+        {"sent": True, "correlation": "smoke-1", "message": message_key("wamid.1")},
+        message={"correlation": "smoke-1", "wamid": message_key("wamid.1"), "state": "accepted"},
     )
     assert [(call.name, dict(call.arguments)) for call in graph.script.calls] == [
         (
@@ -95,3 +99,29 @@ async def test_a_lost_answer_is_raised_and_nothing_is_sent_again() -> None:
     with pytest.raises(OutcomeUnknown):
         await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
     assert graph.script.names() == ["send_template"]
+
+
+@pytest.mark.parametrize("mode", ["read-only", "inbound", "passive"])
+@pytest.mark.parametrize("how", ["smoke", "wave_smoke", "wave_smoke_canary"])
+async def test_a_mode_without_a_message_sends_none(mode: str, how: str) -> None:
+    columns: dict[str, Any] = {how: mode}
+    number = make_number(smoke_to="+15550109999", canary=True, **columns)
+    done = Done(Evidence({"sent": False, "why": f"its wave asks for no message: {mode}"}))
+    assert await STEP.probe(number, None) == done
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{}, {"wave_smoke": "round-trip"}, {"wave_smoke": "passive", "smoke": "outbound"},
+     {"wave_smoke": "outbound", "wave_smoke_canary": "inbound", "canary": False}],
+)  # fmt: skip
+async def test_a_mode_with_a_message_sends_it(columns: dict[str, Any]) -> None:
+    assert await STEP.probe(make_number(smoke_to="+15550109999", **columns), None) == NotDone({"sent": False})
+
+
+async def test_a_text_of_the_admin_file_takes_the_templates_place() -> None:
+    graph = FakeGraph(send_text="wamid.2")
+    number = make_number(graph, smoke_to="+15550109999")
+    number = replace(number, smoke=replace(number.smoke, text="Hello"))
+    assert (await STEP.apply(number, INTENT)).facts["message"] == message_key("wamid.2")  # type: ignore[union-attr]
+    assert graph.script.calls[-1].name == "send_text"

@@ -1,11 +1,15 @@
 """The snapshot writes down what is true before anything is touched."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from migration.clients.client_record import ClientRecord
+from migration.clients.graph_details import NumberDetails
 from migration.clients.graph_models import CloudNumber, Profile
 from migration.clients.onprem_reading import OnPremReading
+from migration.clients.profile_picture import Picture, opened_picture
 from migration.errors import Transient
 from migration.steps.outcomes import Blocked, Draft, Evidence, NotDone
 from migration.steps.protocol import Step, StepContract
@@ -36,7 +40,9 @@ PROFILE = Profile(about="We are open", websites=("https://acme.example",))
 
 
 def test_contract() -> None:
-    assert STEP.contract == StepContract(name="snapshot", promise=Promise.READ, reads_side=True)
+    assert STEP.contract == StepContract(
+        name="snapshot", promise=Promise.READ, longest_call=timedelta(seconds=60), reads_side=True
+    )
 
 
 async def test_a_movable_number_passes_its_check_without_a_look_at_the_client() -> None:
@@ -83,9 +89,43 @@ async def test_a_serving_client_tells_expiry_and_profile() -> None:
             **NAME,
             "expires_at": NOW.isoformat(),
             "profile": {"about": "We are open", "websites": ["https://acme.example"]},
+            "before": {"templates": 3, "unread": {"standing": "the list of its WABA does not show the number"}},
         },
         side=Side.ON_PREMISES,
     )
+
+
+async def test_picture_settings_and_standing_are_written_down_and_the_picture_is_sealed() -> None:
+    picture = Picture(b"\xff\xd8\xff\xe0abc", "image/jpeg")
+    record = ClientRecord(picture, "https://acme.example/w", {"sent_status": False}, {})
+    details = NumberDetails(id=PHONE_NUMBER_ID, is_official_business_account=True)
+    onprem = FakeOnPrem(reading=SERVING, profile=PROFILE, record=record)
+    number = make_number(FakeGraph(number=NAMED, details_of_all=(details,)), onprem)
+    evidence = await STEP.apply(number, make_intent())
+    assert isinstance(evidence, Evidence)
+    assert evidence.facts["picture"] == picture.as_facts()
+    assert evidence.facts["before"] == {
+        "webhook": "https://acme.example/w",
+        "settings": {"sent_status": False},
+        "graph": {"is_official_business_account": True, "webhook_configuration": {}},
+        "templates": 3,
+    }
+    assert opened_picture(evidence.secrets["picture"]) == picture
+
+
+async def test_what_cannot_be_read_beside_the_profile_stops_no_move_and_is_named() -> None:
+    record = ClientRecord(unread={"picture": "it is neither JPEG nor PNG", "settings": "HTTP 500"})
+    graph = FakeGraph(number=NAMED, details_of_all=Transient("no answer"), approved_templates=Transient("no answer"))
+    number = make_number(graph, FakeOnPrem(reading=SERVING, profile=PROFILE, record=record))
+    evidence = await STEP.apply(number, make_intent())
+    assert isinstance(evidence, Evidence)
+    assert evidence.facts["profile_not_carried"] == {"picture": "it is neither JPEG nor PNG"}
+    assert evidence.facts["before"]["unread"] == {
+        "settings": "HTTP 500",
+        "standing": "no answer",
+        "templates": "no answer",
+    }
+    assert evidence.secrets == {}
 
 
 @pytest.mark.parametrize("reading", [NOT_SERVING, REFUSED, UNREACHABLE, None])

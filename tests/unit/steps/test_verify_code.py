@@ -9,7 +9,7 @@ from migration.clients.graph_models import CloudNumber
 from migration.errors import Rejected
 from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
-from migration.steps.outcomes import Blocked, Done, Draft, Evidence, NotDone, Reopen, Waiting
+from migration.steps.outcomes import Done, Draft, Evidence, NotDone, Reopen, Waiting
 from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.verify_code import VerifyCode
 from state.enums import Party, Promise
@@ -72,9 +72,9 @@ async def test_it_waits_for_the_customer_as_long_as_the_code_is_good(seconds_ago
 
 
 @pytest.mark.parametrize("seconds_ago", [600, 601, 86400])
-async def test_a_code_that_nobody_typed_in_while_it_was_good_asks_a_person(seconds_ago: int) -> None:
-    assert await STEP.check(number_with(requested_seconds_ago=seconds_ago)) == Blocked(
-        "no code was entered while it was good", "runbooks/code-never-comes.md"
+async def test_a_code_that_nobody_typed_in_while_it_was_good_is_asked_for_again(seconds_ago: int) -> None:
+    assert await STEP.check(number_with(requested_seconds_ago=seconds_ago)) == Reopen(
+        "request_code", "no code was entered while it was good"
     )
 
 

@@ -1,6 +1,6 @@
 """The store of secrets on rows in memory: intents, rotation of rows and files, and what a step may open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,8 @@ class RowsInMemory(Secrets):
     async def put(self, owner: str, sealed: SealedSecret) -> None:
         self.rows[owner, sealed.name] = sealed
 
-    async def get(self, owner: str, name: str) -> SealedSecret | None:
-        return self.rows.get((owner, name))
+    async def get_all(self, named: Sequence[tuple[str, str]]) -> dict[tuple[str, str], SealedSecret]:
+        return {key: self.rows[key] for key in named if key in self.rows}
 
     async def not_under(self, key_id: str) -> int:
         return sum(1 for row in self.rows.values() if row.key_id != key_id)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from migration.errors import BadSetting
 from migration.vault.backup_shelf import BackupShelf
 from migration.vault.private_file import write_private
-from migration.vault.sealing import MasterKeys, Sealed, Vault, WrongKey, key_id, new_master_key
+from migration.vault.sealing import MasterKeys, MissingKey, Sealed, Vault, WrongKey, key_id, new_master_key
 from migration.vault.store import SecretStore
 from state.database import open_database
 from state.rows import SealedSecret
@@ -69,6 +69,26 @@ def test_a_changed_bit_is_detected(part: str, index: int) -> None:
     changed: dict[str, Any] = {part: flip_bit(data, index % len(data))}
     with pytest.raises(WrongKey):
         sealer.open(replace(sealed, **changed), context=CONTEXT)
+
+
+def test_one_secret_under_an_unknown_key_is_no_other_s_trouble() -> None:
+    sealer = vault()
+    good = sealer.seal(PIN, context=CONTEXT)
+    sealer.open(good, context=CONTEXT)
+    with pytest.raises(WrongKey, match="was sealed under master key 0123456789abcdef") as caught:
+        sealer.open(replace(good, key_id="0123456789abcdef"), context=CONTEXT)
+    assert not isinstance(caught.value, MissingKey)
+    sealer.open(good, context=CONTEXT)
+
+
+def test_a_key_that_is_replaced_while_a_worker_runs_concerns_every_number() -> None:
+    first, other = new_master_key(), new_master_key()
+    sealer = Vault(MasterKeys(first), lambda: MasterKeys(other))
+    good = sealer.seal(PIN, context=CONTEXT)
+    sealer.open(good, context=CONTEXT)
+    for _ in range(2):
+        with pytest.raises(MissingKey):
+            sealer.open(replace(good, key_id="0123456789abcdef"), context=CONTEXT)
 
 
 @pytest.mark.parametrize("length", [0, 5, 12, 20])

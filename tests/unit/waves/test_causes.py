@@ -24,6 +24,27 @@ LEFT: dict[str, Any] = {"status": Status.RUNNING, "lease_holder": "w:1", "lease_
 WAVE = WaveRow(7, "night", WaveState.RUNNING, "all", NOW, NOW + 60 * MINUTE, "UTC", 0, 10, None, None, None, 12)
 
 
+@pytest.mark.parametrize(
+    ("how", "found"),
+    [
+        ({}, []),
+        ({"leaving": True}, ["dark"]),  # nobody may look again in time
+        ({"known_dark": ["N-0001"]}, ["dark"]),  # told already, and no side has served it since
+        ({"known_dark": ["N-0002"]}, []),
+    ],
+)
+def test_a_number_that_has_just_become_dark(how: dict[str, Any], found: list[str]) -> None:
+    position = replace(DARK, ref="N-0001", dark_since=NOW)
+    assert [cause.kind for cause in find_causes([position], (), (), NOW, **how)] == found
+    assert find_causes([replace(position, dark_by_us=False)], (), (), NOW, **how) == ()
+
+
+def test_a_name_with_a_sign_in_it_stands_in_the_title_as_it_is() -> None:
+    position = replace(DARK, ref="N-0001", wave="night #2", customer="Shop #1", signup_ends_at=NOW)
+    titles = [cause.title for cause in find_causes([position], (), (), NOW)]
+    assert titles == ["N-0001 dark, on neither side (night #2)", "Embedded Signup of N-0001 of Shop #1 ends"]
+
+
 def kinds(*positions: Position, waves: tuple[WaveRow, ...] = (), halted: tuple[Any, ...] = ()) -> list[str]:
     return sorted(cause.kind for cause in find_causes(positions, waves, halted, NOW))
 
@@ -33,7 +54,8 @@ def kinds(*positions: Position, waves: tuple[WaveRow, ...] = (), halted: tuple[A
     [
         (POSITION, []),
         (DARK, ["dark"]),
-        (replace(DARK, dark_since=NOW - MINUTE + SECOND), []),  # a cutover that goes well
+        (replace(DARK, dark_since=NOW - 45 * SECOND), ["dark"]),  # with 10 s between two passes: within 60 s
+        (replace(DARK, dark_since=NOW - 44 * SECOND), []),  # a cutover that goes well
         (replace(DARK, dark_by_us=False), []),
         (replace(DARK, dark_since=NOW, status=Status.BLOCKED, runbook="runbooks/x.md"), ["blocked", "dark"]),
         (replace(DARK, dark_since=NOW, status=Status.HELD), ["dark", "held"]),

@@ -1,0 +1,69 @@
+"""What a router of the partner's has to know of one number: where to send, and whether sends wait. Pure functions.
+
+docs/hooks.md describes each field.
+"""
+
+from typing import Any
+
+from migration.engine.itineraries import known_itinerary
+from state.enums import Side, Status
+from state.queries.routes import RouteFacts
+
+OPEN, HELD = "open", "held"
+PAUSE, RESUME = "pause_sends", "resume_sends"
+
+
+def route_document(facts: RouteFacts, home: str) -> dict[str, Any]:
+    """One number as the feed has it."""
+    waits = sends(facts)
+    return {
+        "e164": facts.e164,
+        "phone_number_id": facts.phone_number_id,
+        "waba_id": facts.waba_id,
+        "customer": facts.customer,
+        "traffic": facts.traffic,
+        "side": route_of(facts),
+        "sends": waits,
+        "until": facts.pause_until.isoformat() if waits == HELD and facts.pause_until is not None else None,
+        "after_deadline": ("stay" if _may_be_dark(facts) else "resume") if waits == HELD else None,
+        "migration_id": facts.migration_id,
+        "epoch": facts.epoch,
+        "home": home,
+    }
+
+
+def route_of(facts: RouteFacts) -> str:
+    """The side that serves; of a number on neither side, the one that its senders were told last."""
+    if facts.side in (Side.ON_PREMISES, Side.CLOUD):
+        return facts.side
+    return Side.CLOUD if facts.route == Side.CLOUD else Side.ON_PREMISES
+
+
+def sends(facts: RouteFacts) -> str:
+    """Held while a hook has paused them, while the number may be dark, and between its pause and its crossing.
+
+    The last also for a customer without a hook: a router that only asks learns of the pause by it.
+    """
+    if facts.paused_at is not None:
+        return HELD
+    if _may_be_dark(facts) and facts.side not in (Side.ON_PREMISES, Side.CLOUD):
+        return HELD
+    if facts.hook is not None or facts.ended_at is not None or facts.next_step is None:
+        return OPEN
+    return HELD if _between_pause_and_resume(facts) else OPEN
+
+
+def _between_pause_and_resume(facts: RouteFacts) -> bool:
+    step = str(facts.next_step)
+    itinerary = known_itinerary(facts.itinerary, step)
+    if itinerary is None or not itinerary.has(PAUSE) or not itinerary.has(RESUME):
+        return False
+    done = {entry.name for entry in itinerary.before(step)}
+    if PAUSE not in done or RESUME in done:
+        return False
+    # Before its crossing a number that waits for a person serves where it was: much may wait if its senders do.
+    return facts.crossed_at is not None or facts.status not in (Status.BLOCKED, Status.HELD)
+
+
+def _may_be_dark(facts: RouteFacts) -> bool:
+    return facts.crossed_at is not None or facts.side not in (Side.ON_PREMISES, Side.CLOUD)

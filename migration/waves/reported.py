@@ -1,0 +1,131 @@
+"""What Meta's webhooks about accounts and numbers mean: one table. docs/webhooks.md has it in words.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/account_update
+Its neighbours there: account_alerts, account_review_update, phone_number_quality_update, phone_number_name_update,
+security, messages/errors. An event that is not in the table is kept and has no effect.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from state.ledger.proofs import Meaning
+from state.proof import LIMITS, Report, Weight, at_time, limit_lowered
+
+FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
+Facts = Mapping[str, Any]
+# Topic, weight, whether no further number should cross, whether the PIN is another one.
+Row = tuple[str, Weight, bool, bool]
+
+BANS: Mapping[str, Weight] = {"SCHEDULE_FOR_DISABLE": DOUBT, "DISABLE": DOUBT, "REINSTATE": FINE}
+ACCOUNT: Mapping[str, Row] = {
+    "DISABLED_UPDATE": ("ban", DOUBT, True, False),
+    "ACCOUNT_DELETED": ("deleted", DOUBT, True, False),
+    "ACCOUNT_RESTRICTION": ("restriction", DOUBT, True, False),
+    "ACCOUNT_VIOLATION": ("violation", TELL, False, False),
+    "ACCOUNT_OFFBOARDED": ("access", DOUBT, True, False),
+    "PARTNER_REMOVED": ("access", DOUBT, True, False),
+    "PARTNER_APP_UNINSTALLED": ("access", DOUBT, True, False),
+    "ACCOUNT_RECONNECTED": ("access", FINE, False, False),
+    "PARTNER_ADDED": ("access", FINE, False, False),
+    "PARTNER_APP_INSTALLED": ("access", FINE, False, False),
+}
+REVIEWS: Mapping[str, Row] = {
+    "REJECTED": ("review", DOUBT, True, False),
+    "DEFERRED": ("review", TELL, False, False),
+    "PENDING": ("review", FINE, False, False),
+    "APPROVED": ("review", FINE, False, False),
+}
+QUALITY: Mapping[str, Row] = {
+    "FLAGGED": ("quality", TELL, False, False),
+    "UNFLAGGED": ("quality", FINE, False, False),
+    "DOWNGRADE": ("limit", DOUBT, False, False),
+    "UPGRADE": ("limit", FINE, False, False),
+    "THROUGHPUT_UPGRADE": ("throughput", FINE, False, False),
+    "ONBOARDING": ("throughput", FINE, False, False),
+}
+NAMES: Mapping[str, Row] = {
+    "REJECTED": ("name", TELL, False, False),
+    "DEFERRED": ("name", TELL, False, False),
+    "PENDING": ("name", FINE, False, False),
+    "APPROVED": ("name", FINE, False, False),
+}
+SECURITY: Mapping[str, Row] = {
+    "PIN_CHANGED": ("pin", TELL, False, True),
+    "PIN_REQUEST_SUCCESS": ("pin", TELL, False, True),  # two-step verification was turned off by its owner
+    "PIN_RESET_REQUEST": ("pin", TELL, False, False),
+}
+ALERTS: Mapping[str, Row] = {"PROFILE_PICTURE_LOST": ("picture", DOUBT, False, False)}
+ALERT_IS_OVER = frozenset({"RESOLVED", "INACTIVE", "NONE"})
+# Account-level errors: the number cannot send, whatever it is sent. Meta's table of error codes.
+ERRORS: Mapping[int, str] = {131042: "payment", 131031: "locked", 368: "locked", 131045: "registration"}
+
+
+def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning | None:
+    """None for what has no effect. `received`: Unix time, where the webhook has none of its own."""
+    found = _error(said) if kind == "error" else _READERS.get(field, _nothing)(said)
+    if found is None:
+        return None
+    (topic, weight, halts, changes_pin), word = found
+    at = at_time(said.get("at"))
+    seconds = int(at.timestamp()) if at is not None else received
+    return Meaning(Report(topic, seconds, word, weight), halts, changes_pin)
+
+
+def _nothing(_said: Facts) -> None:
+    return None
+
+
+def _error(said: Facts) -> tuple[Row, str] | None:
+    code = said.get("code")
+    topic = ERRORS.get(code) if isinstance(code, int) else None
+    return ((topic, DOUBT, False, False), str(code)) if topic is not None else None
+
+
+def _account(said: Facts) -> tuple[Row, str] | None:
+    event, ban = str(said.get("event", "")), str(said.get("ban_info.waba_ban_state", ""))
+    if ban in BANS:
+        return ("ban", BANS[ban], BANS[ban] is DOUBT, False), ban
+    row = ACCOUNT.get(event)
+    if row is None or (row[0] == "access" and said.get("other_partner")):
+        return None
+    more = said.get("violation_info.violation_type") or said.get("restriction_info.restriction_type")
+    return row, f"{event}: {more}" if more else event
+
+
+def _quality(said: Facts) -> tuple[Row, str] | None:
+    event = str(said.get("event", ""))
+    new, old = (said.get(name) for name in ("current_limit", "old_limit"))
+    if new in LIMITS and old in LIMITS and new != old:
+        lower = limit_lowered(str(old), str(new)) is not None
+        return ("limit", DOUBT if lower else FINE, False, False), f"{old} to {new}"
+    row = QUALITY.get(event)
+    limit = new or said.get("max_daily_conversations_per_business")
+    return (row, f"{event}: {limit}" if limit else event) if row is not None else None
+
+
+def _alert(said: Facts) -> tuple[Row, str] | None:
+    named = {name: said.get(f"alert_info.{name}", said.get(name)) for name in ("alert_type", "alert_status")}
+    kind, over = str(named["alert_type"] or ""), named["alert_status"] in ALERT_IS_OVER
+    severity = said.get("alert_info.alert_severity", said.get("alert_severity"))
+    row = ALERTS.get(kind) or (("alert", TELL, False, False) if severity == "CRITICAL" else None)
+    if row is None:
+        return None
+    return ((row[0], FINE, False, False) if over else row), kind
+
+
+def _by(name: str, table: Mapping[str, Row]) -> Callable[[Facts], tuple[Row, str] | None]:
+    def read(said: Facts) -> tuple[Row, str] | None:
+        word = str(said.get(name, ""))
+        return (table[word], word) if word in table else None
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[Facts], tuple[Row, str] | None]] = {
+    "account_update": _account,
+    "account_review_update": _by("decision", REVIEWS),
+    "account_alerts": _alert,
+    "phone_number_quality_update": _quality,
+    "phone_number_name_update": _by("decision", NAMES),
+    "security": _by("event", SECURITY),
+}

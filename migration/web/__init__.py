@@ -1,0 +1,1 @@
+"""`cutover serve`: the operators' pages, the code desk, the customers' rooms, the gateways' doors, metrics."""

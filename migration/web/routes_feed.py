@@ -1,0 +1,158 @@
+"""`GET /v1/routes` for the partner's routers: all numbers, or what has changed since; once, or as server-sent events.
+
+The place in the feed is this process's own. A place that it does not know, as after a restart, is answered with
+everything. https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import hmac
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from migration.operations.routes import route_document
+from migration.web.answers import Refused
+from migration.web.site import Router, Site
+from state.database import is_database_error
+
+PATH = "/v1/routes"
+LOOK_EVERY_S = 0.5
+BEAT_EVERY_S = 15.0  # so that a proxy keeps the connection
+LASTS_S = 600.0  # a router asks again by itself, with its place
+MOST_STREAMS = 100
+LONGEST_PLACE = 100  # characters
+
+
+@dataclass(slots=True)
+class Changes:
+    """Every number's route with the count of changes at which it became so."""
+
+    name: str = field(default_factory=lambda: secrets.token_hex(6))
+    count: int = 0
+    routes: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+
+    def take(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """What is true now. Where a number has left the fleet, every place before is forgotten."""
+        found = {str(document["e164"]): document for document in documents}
+        if self.routes.keys() - found.keys():
+            self.name, self.routes = secrets.token_hex(6), {}
+        for e164, document in found.items():
+            if e164 not in self.routes or self.routes[e164][1] != document:
+                self.count += 1
+                self.routes[e164] = self.count, document
+
+    @property
+    def place(self) -> str:
+        return f"{self.name}-{self.count}"
+
+    def since(self, place: str | None) -> tuple[bool, list[Mapping[str, Any]]]:
+        """Whether these are all numbers, and those that have changed since that place."""
+        name, _, count = (place or "").strip('"').rpartition("-")
+        known = name == self.name and count.isdecimal() and len(count) < 12
+        after = int(count) if known else 0
+        changed = sorted((at, e164) for e164, (at, _) in self.routes.items() if at > after)
+        return not known, [self.routes[e164][1] for _, e164 in changed]
+
+
+@dataclass(slots=True)
+class RoutesFeed:
+    site: Site
+    changes: Changes = field(default_factory=Changes)
+    open_streams: int = 0
+    _looked: float = field(default=float("-inf"))
+    _mark: str = ""
+    _look: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def routes(self) -> list[Route]:
+        return [Route(PATH, self.answer, methods=["GET"])]
+
+    async def answer(self, request: Request) -> Response:
+        router = self._router(request)
+        given = request.query_params.get("since") or request.headers.get("last-event-id")
+        if given is not None and len(given) > LONGEST_PLACE:
+            raise Refused(400, "since is a place that this feed has given: the ETag, or `next` of the last answer")
+        await self._refresh()
+        if "text/event-stream" in request.headers.get("accept", ""):
+            if request.method == "HEAD":  # it has no end, and whoever asks waits for one
+                return Response(media_type="text/event-stream")
+            if self.open_streams >= MOST_STREAMS:
+                raise Refused(429, "too many routers are connected; ask without a stream", retry_after_s=30)
+            events = self._events(router, given)
+            return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        headers = {"etag": f'"{self.changes.place}"', "cache-control": "private, no-cache"}
+        if self.changes.place in {one.strip().removeprefix("W/").strip('"') for one in _asked(request)}:
+            return Response(status_code=304, headers=headers)
+        return JSONResponse(self._document(router, given), headers=headers)
+
+    def _router(self, request: Request) -> Router:
+        """Whose token was sent. Raises Refused."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        given = token.strip().encode("utf-8", "replace")
+        for router in self.site.routers:
+            if hmac.compare_digest(router.token.get_secret_value().encode(), given) and scheme.lower() == "bearer":
+                return router
+        self.site.check_rate("bad router", self.site.sender_of(request))
+        raise Refused(
+            401,
+            "this needs the token of a router: `Authorization: Bearer ...`, [web.routers] of the admin file",
+            headers={"www-authenticate": "Bearer"},
+        )
+
+    def _document(self, router: Router, place: str | None) -> dict[str, Any]:
+        whole, rows = self.changes.since(place)
+        return {"next": self.changes.place, "all": whole, "routes": [row for row in rows if router.sees(row)]}
+
+    async def _events(self, router: Router, place: str | None) -> AsyncIterator[str]:
+        self.open_streams += 1
+        clock = self.site.app.clock
+        began = said = clock.boot_time()
+        try:
+            yield "retry: 1000\n\n" + self._event(router, place)
+            told = self.changes.place
+            while not self.site.stop.requested and clock.boot_time() - began < LASTS_S:
+                await clock.sleep(LOOK_EVERY_S / 2)
+                await self._refresh()
+                if self.changes.place != told:
+                    yield self._event(router, told)
+                    told, said = self.changes.place, clock.boot_time()
+                elif clock.boot_time() - said >= BEAT_EVERY_S:
+                    said = clock.boot_time()
+                    yield ": still here\n\n"
+        except asyncio.CancelledError:
+            return
+        finally:
+            self.open_streams -= 1
+
+    def _event(self, router: Router, place: str | None) -> str:
+        data = json.dumps(self._document(router, place), separators=(",", ":"))
+        return f"id: {self.changes.place}\nevent: routes\ndata: {data}\n\n"
+
+    async def _refresh(self) -> None:
+        """One look serves all routers. Raises Refused where the database does not answer."""
+        async with self._look:
+            now = self.site.app.clock.boot_time()
+            if now - self._looked < LOOK_EVERY_S:
+                return
+            try:
+                mark = await self.site.app.queries.down.mark()
+                if mark != self._mark:
+                    home = self.site.app.home.home_id
+                    facts = await self.site.app.queries.routes.all()
+                    self.changes.take([route_document(row, home) for row in facts])
+            except Exception as exc:
+                if not is_database_error(exc) and not isinstance(exc, OSError):
+                    raise
+                raise Refused(
+                    503, "the database does not answer; keep the routes that you have", retry_after_s=5
+                ) from exc
+            self._looked, self._mark = now, mark
+
+
+def _asked(request: Request) -> list[str]:
+    return request.headers.get("if-none-match", "").split(",")

@@ -1,0 +1,170 @@
+"""Counts of the whole fleet, by the database: for a page's head line and for a program that watches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
+
+from state.declaring import aliased
+from state.enums import Party, Side, Status
+from state.models import CauseTable, MigrationTable, NoticeTable, NumberTable, OutboxTable, WabaTable, WaveTable
+from state.proof import NOT_TO_CLOUD, Proof, Weight
+from state.queries.position_rows import foreign_waba
+from state.queries.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`by_status`: of the newest migration of each number. `oldest_reading`: of those that are not at their end."""
+
+    by_status: Mapping[str, int]
+    by_side: Mapping[str, int]
+    numbers: int
+    without_migration: int
+    dark: int  # on neither side by the last reading
+    dark_by_us: int
+    down: int  # either of the two
+    waiting_for_code: int
+    dark_for_s: float  # the longest, since the last moment at which it was known to serve
+    oldest_reading: datetime | None
+    by_proof: Mapping[str, int]  # of moved numbers, by what has proved that they work
+    waves: Mapping[str, int]
+    open_causes: Mapping[str, int]
+    unsent_messages: int
+    unconfirmed_announcements: int  # to senders
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaveCount:
+    """`running`: how many numbers of the wave are moved now, by the step that they are at."""
+
+    total: int
+    ended: int
+    running: Mapping[str, int]
+
+
+NO_NUMBERS = WaveCount(0, 0, {})
+
+
+class FigureQueries:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def read(self) -> Figures:
+        """All of them; the migrations are read once."""
+        migration, now = MigrationTable, await self._reader.now()
+        live = migration.ended_at.is_(None)
+        query = select(
+            migration.status,
+            migration.side,
+            func.count().label("numbers"),
+            _sum(and_(live, migration.dark_from.is_not(None))).label("dark"),
+            _sum(and_(live, migration.dark_by_us.is_(True))).label("by_us"),
+            _sum(and_(live, or_(migration.dark_from.is_not(None), migration.dark_by_us.is_(True)))).label("down"),
+            _sum(and_(live, _waits_for_code())).label("codes"),
+            func.min(case((and_(live, migration.dark_by_us.is_(True)), migration.served_at))).label("served"),
+            func.min(case((live, func.coalesce(migration.seen_at, migration.side_read_at)))).label("seen"),
+        )
+        rows = await self._reader.rows(query.where(is_newest()).group_by(migration.status, migration.side))
+        total = (await self._reader.rows(select(func.count().label("all")).select_from(NumberTable)))[0]["all"]
+        served = min((row["served"] for row in rows if row["served"] is not None), default=None)
+        return Figures(
+            by_status={one.value: _of(rows, "status", one.value) for one in Status},
+            by_side={one.value: _of(rows, "side", one.value) for one in Side},
+            numbers=total,
+            without_migration=total - sum(row["numbers"] for row in rows),
+            dark=sum(row["dark"] for row in rows),
+            dark_by_us=sum(row["by_us"] for row in rows),
+            down=sum(row["down"] for row in rows),
+            waiting_for_code=sum(row["codes"] for row in rows),
+            dark_for_s=max((now - served).total_seconds(), 0.0) if served is not None else 0.0,
+            oldest_reading=min((row["seen"] for row in rows if row["seen"] is not None), default=None),
+            by_proof=await self.by_proof(),
+            waves=await self._counts(WaveTable.state),
+            open_causes=await self._counts(CauseTable.kind, CauseTable.resolved_at.is_(None)),
+            unsent_messages=await self._count(NoticeTable.id, NoticeTable.sent_at.is_(None)),
+            unconfirmed_announcements=await self._count(OutboxTable.id, OutboxTable.answer.is_(None)),
+            now=now,
+        )
+
+    async def by_proof(self, wave_id: int | None = None) -> Mapping[str, int]:
+        """Moved numbers, of all or of one wave, as `state.proof` says, in SQL: 50,000 are counted and not read."""
+        migration = MigrationTable
+        moved = and_(
+            migration.status == Status.DONE, migration.side == Side.CLOUD, migration.itinerary.not_in(NOT_TO_CLOUD)
+        )
+        sends = and_(migration.sends_at.is_not(None), migration.smoke_error.is_(None))
+        against = f'%"weight": {int(Weight.DOUBT)}%'
+        reported = [func.coalesce(cast(one, String), "").like(against) for one in (_OF_NUMBER, _OF_WABA)]
+        failed = and_(migration.smoke_error.is_not(None), ~sends)
+        lost = or_(migration.profile_lost.is_not(None), migration.limit_lowered.is_not(None))
+        doubted = or_(foreign_waba().is_not(None), failed, lost, *reported)
+        state = case(
+            (doubted, Proof.NOT_PROVED.value),
+            (and_(sends, migration.receives_at.is_not(None)), Proof.IN_SERVICE.value),
+            (sends, Proof.SENDS.value),
+            (migration.receives_at.is_not(None), Proof.RECEIVES.value),
+            else_=Proof.NOT_PROVED.value,
+        ).label("proved_as")
+        query = (
+            select(state, func.count().label("numbers"))
+            .select_from(migration)
+            .join(NumberTable, NumberTable.id == migration.number_pk)
+            .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
+            .where(moved, is_newest(), *((migration.wave_pk == wave_id,) if wave_id is not None else ()))
+            .group_by(state)
+        )
+        counts = {row["proved_as"]: row["numbers"] for row in await self._reader.rows(query)}
+        return {one.value: counts.get(one.value, 0) for one in Proof}
+
+    async def of_waves(self, wave_id: int | None = None) -> Mapping[int, WaveCount]:
+        """By the wave's id; of all waves that have numbers, or of one."""
+        migration = MigrationTable
+        step = case((migration.status == Status.RUNNING, migration.next_step)).label("running_step")
+        ended = migration.ended_at.is_not(None).label("has_ended")
+        of = migration.wave_pk == wave_id if wave_id is not None else migration.wave_pk.is_not(None)
+        query = select(migration.wave_pk, ended, step, func.count().label("numbers")).where(of, is_newest())
+        found: dict[int, WaveCount] = {}
+        for row in await self._reader.rows(query.group_by(migration.wave_pk, ended, step)):
+            so_far, numbers = found.get(row["wave_pk"], NO_NUMBERS), row["numbers"]
+            at = {row["running_step"]: numbers} if row["running_step"] is not None else {}
+            found[row["wave_pk"]] = WaveCount(
+                so_far.total + numbers,
+                so_far.ended + (numbers if row["has_ended"] else 0),
+                {**so_far.running, **at},
+            )
+        return found
+
+    async def _counts(self, by: Any, *only: ColumnElement[bool]) -> dict[str, int]:
+        query = select(by.label("name"), func.count().label("times")).where(*only).group_by(by)
+        return {row["name"]: row["times"] for row in await self._reader.rows(query)}
+
+    async def _count(self, column: Any, *only: ColumnElement[bool]) -> int:
+        return int((await self._reader.rows(select(func.count(column).label("times")).where(*only)))[0]["times"])
+
+
+_OF_NUMBER, _OF_WABA = NumberTable.reported, WabaTable.reported
+
+
+def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _of(rows: Sequence[Mapping[str, Any]], column: str, value: str) -> int:
+    return sum(row["numbers"] for row in rows if row[column] == value)
+
+
+def _waits_for_code() -> ColumnElement[bool]:
+    steps = MigrationTable.next_step.in_(["verify_code", "verify_code_onprem"])
+    return and_(steps, MigrationTable.status == Status.WAITING, MigrationTable.waiting_on == Party.CUSTOMER)
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Of the migration in `MigrationTable`: its number has no later one. Only one that has ended has to be looked for:
+    a number has one live migration at most, and begins none while it lives."""
+    later = aliased(MigrationTable, "later_counted")
+    another = select(later.id).where(later.number_pk == MigrationTable.number_pk, later.id > MigrationTable.id)
+    return or_(MigrationTable.ended_at.is_(None), ~another.correlate(MigrationTable).exists())

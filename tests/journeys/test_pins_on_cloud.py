@@ -1,0 +1,98 @@
+"""A PIN on Cloud is set anew without losing it, and one that was set behind our back is noticed."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from migration.errors import OperationRefused
+from migration.operations.numbers import record_two_step_off
+from migration.operations.pins import rotate_pin
+from migration.steps.outcomes import Advanced, Blocked
+from state.ledger.pins import NEXT, ROTATED
+from tests.harness.in_process import Harness, MakeHarness
+
+
+async def moved(harness: Harness, app: Any) -> Any:
+    (position,) = await harness.import_numbers(app)
+    assert isinstance(await harness.run_number(app, position.ref), Advanced)
+    return await app.queries.positions.find(position.ref)
+
+
+async def pins(app: Any, position: Any) -> tuple[str | None, str | None]:
+    """The PIN in force as we have it, and the one that is being set."""
+    owner = f"number:{position.number_id}"
+    kept = [await app.secret_store.open(owner, name) for name in ("pin", NEXT)]
+    return kept[0] and kept[0].get_secret_value(), kept[1] and kept[1].get_secret_value()
+
+
+async def test_a_new_pin_takes_the_place_of_the_one_before(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    async with harness.worker() as app:
+        position = await moved(harness, app)
+        before, _ = await pins(app, position)
+        await rotate_pin(app, position.ref, "Bea has left", "Ana")
+        after, staged = await pins(app, position)
+        assert (after != before, staged) == (True, None)
+        assert harness.sandbox_number(position).pin == after
+        (event,) = [one for one in await app.queries.records.events(position.migration_id) if one.kind == ROTATED]
+        assert event.facts == {"by": "Ana", "reason": "Bea has left"}
+
+
+async def test_without_an_answer_both_are_kept_and_a_second_try_sets_the_same(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+
+    async def lost(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "POST":
+            raise httpx.ReadError("gone", request=request)
+        return response
+
+    async with harness.worker() as app:
+        position = await moved(harness, app)
+        before, _ = await pins(app, position)
+        harness.change_answer = lost
+        with pytest.raises(OperationRefused, match="not known"):
+            await rotate_pin(app, position.ref, "why", "Ana")
+        harness.change_answer = None
+        kept, staged = await pins(app, position)
+        assert (kept, harness.sandbox_number(position).pin) == (before, staged), "the one that is in force is known"
+        await rotate_pin(app, position.ref, "why", "Ana")
+        assert await pins(app, position) == (staged, None)
+
+
+async def test_a_refused_pin_leaves_the_one_before(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+
+    async def refused(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        body = {"error": {"message": "no", "type": "OAuthException", "code": 100}}
+        return httpx.Response(400, json=body) if request.method == "POST" else response
+
+    async with harness.worker() as app:
+        position = await moved(harness, app)
+        before, _ = await pins(app, position)
+        harness.change_answer = refused
+        with pytest.raises(OperationRefused, match="refused the new PIN"):
+            await rotate_pin(app, position.ref, "why", "Ana")
+        assert await pins(app, position) == (before, None)
+
+
+async def test_no_pin_is_set_under_a_number_that_is_being_moved(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        with pytest.raises(OperationRefused, match="being moved"):
+            await rotate_pin(app, position.ref, "why", "Ana")
+
+
+async def test_a_pin_that_somebody_has_set_meanwhile_is_noticed(make_harness: MakeHarness) -> None:
+    """Off was stated, a PIN is there: `register` with any other would take the number down for good."""
+    harness = await make_harness(kinds=["dark"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        await record_two_step_off(app, position.ref, "off", "Ana")
+        harness.sandbox_number(position).pin = "482913"
+        harness.sandbox.world.refresh(harness.sandbox_number(position), harness.clock.now())
+        outcome = await harness.run_number(app, position.ref)
+        assert isinstance(outcome, Blocked)
+        assert outcome.runbook == "runbooks/pin-unknown.md"
+        assert "register" not in harness.mutations(position)

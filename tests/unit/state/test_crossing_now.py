@@ -1,0 +1,15 @@
+"""How many numbers the workers of one database have across together."""
+
+from datetime import timedelta
+
+from tests.harness.ledger_fixture import MINUTE, LedgerFixture
+
+
+async def test_those_count_that_a_worker_moves_past_their_gate(fixture: LedgerFixture) -> None:
+    first, second, third = [await fixture.import_number(index) for index in (1, 2, 3)]
+    await fixture.open_attempt(await fixture.lease(first, "worker-1"), changes_side=True)
+    await fixture.open_attempt(await fixture.lease(second, "worker-2"), changes_side=True)
+    await fixture.lease(third, "worker-2")  # it has not crossed
+    assert await fixture.queries.due.crossing_now() == 2
+    fixture.now += timedelta(minutes=10) + MINUTE  # both workers are gone
+    assert await fixture.queries.due.crossing_now() == 0
