@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam
+from sqlalchemy import BindParameter, ColumnElement
 
 from state.types import UtcDateTime
 
@@ -33,6 +33,16 @@ class FakeClock:
         self._boot += seconds
 
 
+class _ReadAtRun(BindParameter[datetime]):
+    """A class of its own, because classes are part of the key of a compiled statement.
+
+    SQLAlchemy takes a parameter with a function for the same as one with a value. A statement that was compiled with a
+    time, `due_by`, then served `due_now` too, and compared with NULL: no number was due any more.
+    """
+
+    inherit_cache = True
+
+
 class FakeSqlClock:
     """Implements `state.types.SqlClock`: the time that `now` returns, in place of the database's own."""
 
@@ -42,6 +52,6 @@ class FakeSqlClock:
 
     def now(self, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
         if plus not in self._made:
-            time = bindparam(None, callable_=lambda: self._now() + plus, type_=UtcDateTime(), unique=True)
+            time = _ReadAtRun(None, callable_=lambda: self._now() + plus, type_=UtcDateTime(), unique=True)
             self._made[plus] = time
         return self._made[plus]
