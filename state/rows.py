@@ -138,6 +138,8 @@ class Position:
     foreign_waba: str | None = None
     reported: Mapping[str, Any] | None = None
     waba_reported: Mapping[str, Any] | None = None
+    held_for: str | None = None  # a number whose failure keeps this held one from crossing
+    held_for_page: str | None = None  # the runbook that a person has to follow for that number, where one has to
     home: str = ""  # identity of the home and mark of its epoch: announcements name it
 
 
@@ -203,6 +205,8 @@ class ListedNumber(NamedTuple):
     foreign_waba: str | None
     reported: Mapping[str, Any] | None
     waba_reported: Mapping[str, Any] | None
+    held_for: str | None
+    held_for_page: str | None
 
 
 # What the sentences about a number are made of.

@@ -70,26 +70,47 @@ def _first_error(body: Any) -> Mapping[str, Any] | None:
 def gateway_connected(health: Mapping[str, Any]) -> tuple[bool | None, str]:
     """From `/v1/health`: whether the client is connected, None where that is not known; and the statuses as text.
 
-    In a high-availability pair only one node is connected and the others report `disconnected`, so one is enough.
-    `connecting` proves nothing: a client whose number was registered elsewhere reports it too while it retries.
+    In a high-availability pair only one node, a Coreapp, is connected and the others report `disconnected`, so one is
+    enough. A Master never serves without a Coreapp, and a registration is of all nodes: what contradicts that is not
+    known. `connecting` proves nothing: a client whose number was registered elsewhere reports it too while it retries.
     https://developers.facebook.com/docs/whatsapp/on-premises/reference/health
     """
-    statuses = [(text(status) or "unreadable").strip().lower() for status in _gateway_statuses(health.get("health"))]
+    nodes = list(_gateway_nodes(health.get("health")))
+    statuses = [node.status for node in nodes]
     detail = ", ".join(statuses[:MOST_NODES]) or "no gateway status"
     if any(status in CONNECTED for status in statuses):
-        return True, detail
+        return None if _contradict_connected(nodes) else True, detail
     if statuses and all(status in NOT_CONNECTED for status in statuses):
         return False, detail
     return None, detail
 
 
-def _gateway_statuses(health: Any) -> Iterable[Any]:
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """`role`: `primary_master`, `secondary_master` or `coreapp`; empty where the client names none."""
+
+    status: str
+    role: str = ""
+
+
+def _contradict_connected(nodes: Iterable[_Node]) -> bool:
+    """Whether some nodes say what cannot be while another one is connected."""
+    coreapps = [node.status for node in nodes if node.role == "coreapp"]
+    without_coreapp = bool(coreapps) and not any(status in CONNECTED for status in coreapps)
+    return without_coreapp or any(node.status == "unregistered" for node in nodes)
+
+
+def _gateway_nodes(health: Any) -> Iterable[_Node]:
     """A single node reports its status at the top; a cluster reports an object per node."""
     if not isinstance(health, Mapping):
         return []
-    if "gateway_status" in health:
-        return [health["gateway_status"]]
-    return [node.get("gateway_status") for node in health.values() if isinstance(node, Mapping)]
+    rows = [health] if "gateway_status" in health else list(health.values())
+    # A node that cannot be read may be the one that serves: it is not left out.
+    return [_Node(_word(inside(row, "gateway_status")) or "unreadable", _word(inside(row, "role"))) for row in rows]
+
+
+def _word(value: Any) -> str:
+    return (text(value) or "").strip().lower()
 
 
 @dataclass(frozen=True, slots=True)

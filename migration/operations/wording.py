@@ -141,10 +141,17 @@ def _command_to_continue(position: AnyPosition, status: Status, now: datetime) -
     blocked_by_wave = _command_to_open_wave(position, now)
     if blocked_by_wave is not None:
         return blocked_by_wave
+    if position.held_for is not None:
+        return _command_for_the_other(position.held_for, position.held_for_page)
     if position.wave is None or (status is Status.READY and position.wave_state == WaveState.PLANNED):
         # A command about one number must not begin a whole wave.
         return _command_to_move(position, now, position.ref)
     return _command_to_move(position, now, position.wave)
+
+
+def _command_for_the_other(ref: str, page: str | None) -> str:
+    """Running a number does not help while another one's failure holds it: that one has to go on first."""
+    return f"cutover show {ref}" if page is None else f"cutover runbook {runbook_name(page)} {ref}"
 
 
 def _command_to_move(position: AnyPosition, now: datetime, name: str) -> str:

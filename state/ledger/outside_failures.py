@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.declaring import aliased
@@ -13,6 +13,7 @@ from state.models import MigrationTable, NumberTable, WabaTable
 
 # Stands in the row only inside the transaction that settles a failure: it tells that there was one to settle.
 SETTLED = "settled"
+NO_PAGE = "runbooks/refused.md"  # of a blocked number that names none
 
 
 def settled() -> ColumnElement[Any]:
@@ -63,6 +64,18 @@ def stopping_at(migration_id: int) -> Select[*tuple[Any, ...]]:
     return _stopping(this).where(this.id == migration_id).limit(1)
 
 
+@cache
+def held_for(column: str) -> ColumnElement[str]:
+    """Of the number whose failure keeps a held one from crossing: its `ref`, or its `page`; NULL where none does.
+
+    `page`: the runbook that a person has to follow there; NULL while nobody has to. One that is blocked comes first.
+    """
+    query = stopping()
+    shown = query.selected_columns
+    one = query.with_only_columns(shown[column]).order_by(shown.page.is_(None), shown.ref).limit(1)
+    return case((MigrationTable.status == Status.HELD, one.scalar_subquery()), else_=None)
+
+
 def _stopping(this: Any) -> Select[*tuple[Any, ...]]:
     other, number, waba = (
         aliased(MigrationTable, "other_failing"),
@@ -78,13 +91,14 @@ def _stopping(this: Any) -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
     )
     own_waba_pk = select(own_number.waba_pk).where(own_number.id == this.number_pk).correlate(this).scalar_subquery()
+    page = case((other.status == Status.BLOCKED, func.coalesce(other.runbook, NO_PAGE)), else_=None)
     concerns = or_(
         and_(other.outside_failure == OutsideFailure.GRAPH, other.wave_pk == this.wave_pk),
         and_(other.outside_failure == OutsideFailure.TERMS, waba.customer_id == own_customer),
         and_(other.outside_failure == OutsideFailure.ACCOUNT, number.waba_pk == own_waba_pk),
     )
     return (
-        select(number.ref, other.outside_failure)
+        select(number.ref, other.outside_failure, page.label("page"))
         .join(number, number.id == other.number_pk)
         .join(waba, waba.id == number.waba_pk)
         .where(other.id != this.id, other.ended_at.is_(None), other.failure_known.is_(False), concerns)

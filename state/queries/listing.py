@@ -12,14 +12,14 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 
 from state.declaring import aliased
 from state.enums import ENDED, Party, Side, Status
-from state.ledger import gates
+from state.ledger import gates, outside_failures
+from state.ledger.outside_failures import NO_PAGE
 from state.models import CredentialProfileTable, CustomerTable, MigrationTable, NumberTable, WabaTable, WaveTable
 from state.queries.position_rows import foreign_waba
 from state.queries.reader import Reader
 from state.rows import ListedNumber
 
 TOKEN_REFUSED = "token-refused"  # the page of a halted profile; its numbers stand still without one of their own
-NO_PAGE = "runbooks/refused.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,8 @@ def _listed(shown: _Shown, sides_read: ColumnElement[bool]) -> Select[*tuple[Any
         "foreign_waba": foreign_waba(),
         "reported": number.reported,
         "waba_reported": WabaTable.reported,
+        "held_for": outside_failures.held_for("ref"),
+        "held_for_page": outside_failures.held_for("page"),
     }
     names = ListedNumber._fields
     columns = [elsewhere[name] if name in elsewhere else getattr(migration, name) for name in names]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select
 
 from state.enums import Party, PinProvenance, Side, Status
-from state.ledger import gates, terms
+from state.ledger import gates, outside_failures, terms
 from state.models import (
     BudgetCallTable,
     CredentialProfileTable,
@@ -70,6 +70,8 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             migration.profile_lost,
             migration.limit_lowered,
             foreign_waba().label("foreign_waba"),
+            outside_failures.held_for("ref").label("held_for"),
+            outside_failures.held_for("page").label("held_for_page"),
             WaveTable.window_start,
             WaveTable.window_end,
             migration.canary,

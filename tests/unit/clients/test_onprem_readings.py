@@ -25,6 +25,12 @@ def health(*statuses: str | None, single: bool = False) -> dict[str, Any]:
     return {"health": {f"node-{index}": {"gateway_status": status} for index, status in enumerate(statuses)}}
 
 
+def cluster(**nodes: str) -> dict[str, Any]:
+    """Node names by role, as `coreapp_1`, with their statuses."""
+    told = {name: {"gateway_status": status, "role": name.rstrip("_123")} for name, status in nodes.items()}
+    return {"health": told}
+
+
 def caused_by(error: Exception) -> httpx.ConnectError:
     """A failed connection with the system's error as its cause, as httpx raises it."""
     failed = httpx.ConnectError("All connection attempts failed")
@@ -47,6 +53,14 @@ STATUSES: list[tuple[dict[str, Any], Reading]] = [
     (health("disconnected", "connecting"), Reading.UNREACHABLE),
     (health("connected", "connected", "connected"), Reading.SERVING),
     (health("disconnected", None), Reading.UNREACHABLE),
+    (health("connected", "unregistered"), Reading.UNREACHABLE),
+    (cluster(primary_master="connected", coreapp_1="disconnected", coreapp_2="disconnected"), Reading.UNREACHABLE),
+    (cluster(primary_master="connected", coreapp_1="connecting"), Reading.UNREACHABLE),
+    (cluster(primary_master="connected", secondary_master="connected"), Reading.SERVING),
+    (cluster(primary_master="disconnected", coreapp_1="disconnected", coreapp_2="connected"), Reading.SERVING),
+    (cluster(primary_master="connected", coreapp_1="connected", coreapp_2="disconnected"), Reading.SERVING),
+    ({"health": {"node-0": {"gateway_status": "disconnected"}, "node-1": None}}, Reading.UNREACHABLE),
+    ({"health": {"node-0": {"gateway_status": "connected"}, "node-1": "text"}}, Reading.SERVING),
     ({"health": {}}, Reading.UNREACHABLE),
     ({"health": "text"}, Reading.UNREACHABLE),
     ({"health": {"node-0": "text"}}, Reading.UNREACHABLE),

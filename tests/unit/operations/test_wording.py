@@ -18,6 +18,14 @@ from tests.harness.positions import NOW, make_position
 
 LATER = NOW + timedelta(minutes=1)
 BLOCKED = {"status": Status.BLOCKED, "runbook": "runbooks/wrong-pin.md"}
+# Held because another number has failed.
+FAILED_ELSEWHERE: dict[str, Any] = {
+    "status": Status.HELD,
+    "wave": "north",
+    "wave_state": WaveState.RUNNING,
+    "wave_released": "all",
+    "held_for": "N-0005",
+}
 CASES: list[tuple[dict[str, Any], str | None, str]] = [
     (BLOCKED, "wrong-pin", "cutover runbook wrong-pin N-0001"),
     ({"status": Status.BLOCKED}, "refused", "cutover runbook refused N-0001"),
@@ -39,6 +47,12 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
     ({"hold": True, "crossed_at": NOW}, None, "cutover run N-0001"),
     ({"wave": "north", "wave_state": WaveState.RUNNING, "wave_released": "all"}, None, "cutover run north"),
     ({"wave": "north", "wave_state": WaveState.HELD, "wave_released": "all"}, None, "cutover release north"),
+    (FAILED_ELSEWHERE, None, "cutover show N-0005"),
+    (FAILED_ELSEWHERE | {"wave": None}, None, "cutover show N-0005"),
+    (FAILED_ELSEWHERE | {"held_for_page": "runbooks/terms.md"}, None, "cutover runbook terms N-0005"),
+    (FAILED_ELSEWHERE | {"hold": True}, None, "cutover release N-0001"),
+    (FAILED_ELSEWHERE | {"crossed_at": NOW}, None, "cutover run N-0001"),
+    (FAILED_ELSEWHERE | {"wave_state": WaveState.HALTED}, None, "cutover release north"),
     ({"status": Status.RUNNING, "lease_until": NOW + timedelta(seconds=1)}, None, "cutover show N-0001"),
     ({"status": Status.RUNNING, "lease_until": NOW}, None, "cutover sweep"),
     ({"status": Status.RUNNING, "lease_until": NOW + timedelta(minutes=1)}, None, "cutover show N-0001"),

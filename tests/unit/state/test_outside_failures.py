@@ -84,6 +84,24 @@ async def test_a_settled_failure_makes_ready_what_it_held(fixture: LedgerFixture
     assert await fixture.sql("select outside_failure from number_migrations") == [(None,), (None,)]
 
 
+async def test_a_held_number_names_the_one_that_failed_and_its_runbook(fixture: LedgerFixture) -> None:
+    first, second = await failing_and_held(fixture)
+
+    async def named() -> list[tuple[str | None, str | None]]:
+        get = fixture.queries.positions.get
+        numbers = [await get(each.migration_id) for each in (first, second)]
+        numbers += [one for one in await fixture.queries.listing.all() if one.ref == numbers[1].ref]  # type: ignore[misc]
+        return [(number.held_for, number.held_for_page) for number in numbers]
+
+    assert await named() == [(None, None), ("N-0001", None), ("N-0001", None)]
+    blocked = Move("register", Status.BLOCKED, "blocked", runbook="runbooks/x.md")
+    await fixture.ledger.moves.record(await fixture.reread(first), blocked)
+    assert await named() == [(None, None), *[("N-0001", "runbooks/x.md")] * 2]
+    await fixture.ledger.operator_changes.retry(first.migration_id, "reviewed", "Ann")
+    await fixture.ledger.moves.record(await fixture.lease(first.migration_id, "worker-4"), SETTLED)
+    assert await named() == [(None, None)] * 3
+
+
 async def test_the_end_of_a_number_that_failed_makes_ready_what_it_held(fixture: LedgerFixture) -> None:
     first, second = await failing_and_held(fixture)
     await fixture.ledger.moves.record(first, Move("register", Status.ABORTED, "aborted"))
