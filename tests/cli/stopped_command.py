@@ -6,6 +6,7 @@ environment a thread hangs that the process would wait for at its end.
 """
 
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -24,6 +25,7 @@ def hook(name: str, args: tuple[Any, ...]) -> None:
 
 if os.environ.pop("HANG", ""):
     threading.Thread(target=threading.Event().wait).start()
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored, where somebody has started the tests by nohup
 sys.addaudithook(hook)
 
 from migration.cli.__main__ import main  # noqa: E402  after the hook

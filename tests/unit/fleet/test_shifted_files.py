@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,13 +68,12 @@ def files() -> Iterator[str]:
             yield write([["customer" if cell == row["customer"] else cell for cell in cells], cells])
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_no_message_quotes_a_secret(tmp_path: Path, part: int) -> None:
+# Numbers that divide no count of columns, so that every order, slip and place is among the files that are taken.
+@pytest.mark.parametrize("every", [41, pytest.param(7, marks=pytest.mark.slow)])
+def test_no_message_quotes_a_secret(tmp_path: Path, every: int) -> None:
     path = tmp_path / "fleet.csv"
     tried = wrong = 0
-    for place, text in enumerate(files()):
-        if place % 4 != part:
-            continue
+    for text in itertools.islice(files(), 0, None, every):
         path.write_text(text)
         inventory = read_inventory(path, ADMIN)
         said = "\n".join(map(str, inventory.bad))
