@@ -64,6 +64,7 @@ odd-answers: setup ## 25,000 odd answers of far sides through the clients: error
 crash: setup ## the crash matrix: every step killed at every commit and send, and the large waves, on both databases
 	$(CLEAN) $(BIN)/pytest -n 2 tests/crash tests/journeys tests/removals
 	$(CLEAN) $(BIN)/pytest -m "slow or crash" tests/waves
+	$(CLEAN) $(BIN)/pytest -n 2 -m crash tests/cli tests/runbooks tests/unit tests/web
 
 security: setup ## hostile far sides, planted secrets, files, addresses; writes the figures of docs/security.md
 	$(CLEAN) $(BIN)/python .ci/security.py

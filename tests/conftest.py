@@ -43,13 +43,14 @@ PART_OF_STEPS = 96
 # Waves of 300 numbers, minutes each: `make test-slow` runs them on SQLite, `make crash` on PostgreSQL too.
 LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # In these folders `make test` runs one in so many of the cases of one test, and of its cases on PostgreSQL, always the
-# same ones; `make test-slow` runs the others. A test that has no cases runs in `make test`, on SQLite at least. Of the
-# unit tests on PostgreSQL it runs one in three.
+# same ones. A test that has no cases runs in `make test`, on SQLite at least. Of the unit tests on PostgreSQL it runs
+# one in five.
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
-PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 3, 6, 3
-# Its hundreds of cases all run on SQLite in these two. Of those on PostgreSQL that `make test` leaves, `make test-slow`
-# runs one in so many, and `make crash` the others.
-RECORDS, PART_OF_RECORDS = "test_service_record.py", 3
+PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 4, 9, 5
+# Of what it leaves, `make test-slow` runs all but the cases on PostgreSQL, and the hundreds of cases of two files: one
+# in so many of these. `make crash` runs the others.
+MATRICES = frozenset(("test_service_record.py", "test_lost_responses.py"))
+PART_OF_MATRICES, PART_OF_POSTGRES = 3, 2
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,9 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("crash")
         if not any(item.get_closest_marker(mark) for mark in ("crash", "slow")) and not _is_daily(item):
             item.add_marker("slow")
-        is_record = item.path.name == RECORDS and "postgresql" in item.nodeid
-        if is_record and item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % PART_OF_RECORDS:
+        part = PART_OF_MATRICES if item.path.name in MATRICES else PART_OF_POSTGRES if _is_copy(item) else 1
+        if item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % part:
             _replace_mark(item, "slow", "crash")
+
+
+def _is_copy(item: pytest.Item) -> bool:
+    """Whether it is the same as another test, on the other kind of database."""
+    folder = item.path.relative_to(TESTS).parts[0]
+    return "postgresql" in item.nodeid and (folder in SHARED_FOLDERS or folder in ("unit", "web"))
 
 
 def _is_daily(item: pytest.Item) -> bool:
