@@ -166,6 +166,7 @@ async def test_no_client_is_stopped_without_the_calls_that_its_number_still_need
         assert not any(call.code in REFUSED for call in harness.sandbox.world.calls[began:])
 
 
+@pytest.mark.slow
 async def test_numbers_that_wait_for_a_throttled_waba_do_not_lengthen_its_wait(make_harness: MakeHarness) -> None:
     """Every call before the end of the wait would make it longer, for all of them."""
     harness = await make_harness(kinds=["healthy"] * 20, numbers_per_waba=20, switches={"throttled_call_s": 120})
