@@ -12,7 +12,7 @@ from migration.fleet.choose_itinerary import DELETED
 from migration.scrubbing.masking import masked
 from migration.scrubbing.texts import as_safe
 from state.ledger.fleet_rows import NewNumber
-from state.phone_spelling import is_same_number
+from state.phone_spelling import is_another_number
 
 OBJECT_DOES_NOT_EXIST = 33  # Graph's error code
 
@@ -88,7 +88,7 @@ async def read_number(graph: GraphApi | WabaReadings, phone_number_id: str) -> C
 def reject_another_number(e164: str, number: CloudNumber) -> None:
     """For a number that was read by its own node after the import. Raises Rejected where Graph shows another one."""
     shown = number.display_phone_number
-    if shown and not is_same_number(e164, shown):
+    if is_another_number(e164, shown):
         details = as_safe(f"Graph shows {masked(shown)} for its id, the inventory {masked(e164)}")
         raise Rejected(f"{details}; `cutover import FILE --correct`", None, details)
 
@@ -113,7 +113,7 @@ def _compare(row: NewNumber, number: CloudNumber | None) -> list[BadRow]:
     if number is None:
         return [BadRow(row.line, "phone_number_id", "its WABA has no number of this id")]
     shown = number.display_phone_number
-    if shown and not is_same_number(row.e164, shown):
+    if is_another_number(row.e164, shown):
         reason = f"Graph shows {masked(shown)} for its id, not {masked(row.e164)}"
         return [BadRow(row.line, "e164", reason)]
     return []

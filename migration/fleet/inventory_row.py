@@ -203,6 +203,8 @@ class RowReader:
         if not e164 or len(e164) > MAX_E164_LENGTH:
             self.report(column, "is not an E.164 number, with a plus and the country code")
             return value
+        if parsed is not None and parsed.extension:
+            self.report(column, "has an extension, and no number of WhatsApp has one")
         return e164
 
     def _name_in(self, column: str, known: Mapping[str, object], *, required: bool = False) -> str | None:

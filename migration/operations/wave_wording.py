@@ -122,8 +122,15 @@ def next_wave_command(row: WaveRow, now: datetime) -> str | None:
     if row.window_end is not None and row.window_end <= now:
         return extend_window_command(row.name)
     if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
-        return f"cutover release {row.name}"
+        return release_command(row.name, row.state, row.released)
     return f"cutover run {row.name}"
+
+
+def release_command(wave: str, state: str | None, released: str | None) -> str:
+    """The command that opens a wave again, no wider than it was: the canary comes before the rest."""
+    stands = state in (WaveState.HELD, WaveState.HALTED)
+    narrow = released == Released.NONE or (stands and released == Released.CANARY)
+    return f"cutover release {wave}{' --canary' if narrow else ''}"
 
 
 def extend_window_command(wave: str) -> str:

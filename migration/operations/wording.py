@@ -8,8 +8,9 @@ from datetime import datetime
 from migration.engine.dead_workers import lost_its_worker
 from migration.engine.itineraries import ItineraryName
 from migration.operations.service_wording import shown_side
-from migration.operations.wave_wording import extend_window_command
+from migration.operations.wave_wording import extend_window_command, release_command
 from migration.scrubbing.masking import masked
+from migration.steps.register_needs import TERMS_UNKNOWN, terms_command
 from state.enums import Party, Released, Status, WaveState
 from state.ledger.readiness import NOBODY, WAITS_BEFORE
 from state.rows import AnyPosition, Position
@@ -102,6 +103,8 @@ def next_command(position: AnyPosition, now: datetime) -> str:
         return f"cutover ask-code {position.ref}"
     if wait_is_over(position, now):
         return _command_to_move(position, now, position.ref)
+    if status is Status.WAITING and (position.reason or "").startswith(TERMS_UNKNOWN):
+        return terms_command(position.ref)
     if status is Status.WAITING and position.next_step in ("verify_code", "verify_code_onprem"):
         return f"cutover enter-code {position.ref}"
     if status in (Status.HELD, Status.READY):
@@ -173,7 +176,7 @@ def _command_to_open_wave(position: AnyPosition, now: datetime) -> str | None:
     released = position.wave_released == Released.ALL or (position.wave_released == Released.CANARY and position.canary)
     held = position.wave_state in (WaveState.HELD, WaveState.HALTED)
     if held or (position.status is Status.HELD and not released):
-        return f"cutover release {position.wave}"
+        return release_command(position.wave, position.wave_state, position.wave_released)
     return None
 
 

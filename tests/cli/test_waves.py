@@ -480,7 +480,7 @@ def test_a_number_held_by_its_wave_names_the_command_that_releases_it(
 def test_a_number_at_its_gate_names_the_command_that_opens_it(make_operator: MakeOperator) -> None:
     operator = plan_north(make_operator, "--canary", "1", "--to", "2025-09-01 10:00")
     operator.cutover("run", "north", "--patience", "0")
-    assert [next_of(operator, ref) for ref in ("N-0001", "N-0002")] == ["cutover release north"] * 2
+    assert [next_of(operator, ref) for ref in ("N-0001", "N-0002")] == ["cutover release north --canary"] * 2
     assert operator.cutover("release", "north", "--only", "N-0002").exit_code == 0
     assert operator.cutover("hold", "N-0002").exit_code == 0
     operator.cutover("run", "north", "--patience", "0")

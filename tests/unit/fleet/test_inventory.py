@@ -142,6 +142,7 @@ ONPREM = {name: FULL[name] for name in ("instance", "onprem_url", "onprem_userna
 MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "no plus": ({"e164": "4915123456781"}, "e164", "is not an E.164 number"),
     "letters": ({"e164": "not a number"}, "e164", "is not an E.164 number"),
+    "extension": ({"e164": "+4915123456781 ext. 12"}, "e164", "has an extension"),
     "too short": ({"e164": "+4915"}, "e164", "is not an E.164 number"),
     "too long": ({"e164": "+49151234567812345"}, "e164", "is not an E.164 number"),
     "only local": ({"e164": "+12530000"}, "e164", "is not an E.164 number"),
@@ -250,6 +251,9 @@ def test_digits_of_every_script_are_read_and_unseen_characters_removed(tmp_path:
         "+229 97123456",
         "+57 1 1234567",
         "+241 07123456",
+        "+84 120 1234567",
+        "+974 3123456",
+        "+230 7123456",
     ],
 )
 def test_numbers_in_whatsapps_spelling_are_taken_in(tmp_path: Path, number: str) -> None:

@@ -17,7 +17,7 @@ PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
     ("changes", "command"),
     [
         ({}, "cutover run north"),
-        ({"released": "none"}, "cutover release north"),
+        ({"released": "none"}, "cutover release north --canary"),
         ({"state": WaveState.HALTED}, "cutover release north"),
         ({"window_end": NOW}, EXTEND),
         ({"state": WaveState.STOPPED, "window_end": NOW}, None),

@@ -13,6 +13,7 @@ from migration.operations.wording import (
     reason_text,
     whose_move,
 )
+from migration.steps.register_needs import TERMS_UNKNOWN
 from state.enums import Party, Status, WaveState
 from tests.harness.positions import NOW, make_position
 
@@ -26,6 +27,7 @@ FAILED_ELSEWHERE: dict[str, Any] = {
     "wave_released": "all",
     "held_for": "N-0005",
 }
+IN_CANARY_WAVE: dict[str, Any] = {"status": Status.HELD, "wave": "north", "wave_state": WaveState.RUNNING}
 CASES: list[tuple[dict[str, Any], str | None, str]] = [
     (BLOCKED, "wrong-pin", "cutover runbook wrong-pin N-0001"),
     ({"status": Status.BLOCKED}, "refused", "cutover runbook refused N-0001"),
@@ -47,6 +49,19 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
     ({"hold": True, "crossed_at": NOW}, None, "cutover run N-0001"),
     ({"wave": "north", "wave_state": WaveState.RUNNING, "wave_released": "all"}, None, "cutover run north"),
     ({"wave": "north", "wave_state": WaveState.HELD, "wave_released": "all"}, None, "cutover release north"),
+    (
+        {"status": Status.WAITING, "waiting_until": LATER, "reason": f"{TERMS_UNKNOWN}; ..."},
+        None,
+        'cutover resolve N-0001 --terms-accepted --because "NAME has looked"',
+    ),
+    (IN_CANARY_WAVE | {"wave_released": "none"}, None, "cutover release north --canary"),
+    (IN_CANARY_WAVE | {"wave_released": "canary"}, None, "cutover release north"),
+    (
+        IN_CANARY_WAVE | {"wave_released": "canary", "wave_state": WaveState.HALTED},
+        None,
+        "cutover release north --canary",
+    ),
+    (IN_CANARY_WAVE | {"wave_released": "all", "wave_state": WaveState.HALTED}, None, "cutover release north"),
     (FAILED_ELSEWHERE, None, "cutover show N-0005"),
     (FAILED_ELSEWHERE | {"wave": None}, None, "cutover show N-0005"),
     (FAILED_ELSEWHERE | {"held_for_page": "runbooks/terms.md"}, None, "cutover runbook terms N-0005"),

@@ -3,7 +3,14 @@
 import pytest
 
 from state.naming import possible_names
-from state.phone_spelling import is_same_number, plain_digits, plain_figure, spellings, unseen_characters
+from state.phone_spelling import (
+    is_another_number,
+    is_same_number,
+    plain_digits,
+    plain_figure,
+    spellings,
+    unseen_characters,
+)
 
 # As WhatsApp may write it, and as it is dialled.
 PAIRS = [
@@ -22,6 +29,14 @@ PAIRS = [
     ("+2417123456", "+24177123456"),
     ("+24104123456", "+24174123456"),
     ("+59399123456", "+593999123456"),  # Ecuador
+    ("+841201234567", "+84701234567"),  # Vietnam
+    ("+841691234567", "+84391234567"),
+    ("+22520123456", "+2252720123456"),  # a fixed number of Cote d'Ivoire
+    ("+2307123456", "+23057123456"),  # Mauritius
+    ("+9743123456", "+97433123456"),  # Qatar
+    ("+99599123456", "+995599123456"),  # Georgia
+    ("+37744123456", "+38344123456"),  # Kosovo
+    ("+38649123456", "+38349123456"),
     ("+59387123456", "+593987123456"),
 ]
 
@@ -47,12 +62,22 @@ def test_both_spellings_are_one_number(whatsapp: str, dialled: str) -> None:
         ("+2250707123456", "+2250507123456"),  # two operators: two subscribers
         ("+24174123456", "+24177123456"),
         ("+576011234567", "+576041234567"),
+        ("+2302123456", "+23052123456"),  # a fixed number of Mauritius, and a mobile one
+        ("+9743123456", "+97434123456"),
+        ("+841201234567", "+84791234567"),
+        ("+37744123456", "+38644123456"),
         ("+59322345678", "+593922345678"),  # a fixed number of Quito
     ],
 )
 def test_another_number_is_another_number(one: str, other: str) -> None:
     assert not is_same_number(one, other)
     assert not is_same_number(other, one)
+
+
+@pytest.mark.parametrize("shown", ["", "unknown", "-", "\u2066\u2069"])
+def test_a_word_without_a_digit_names_no_other_number(shown: str) -> None:
+    assert not is_another_number("+525512345678", shown)
+    assert is_another_number("+525512345678", "12")
 
 
 @pytest.mark.parametrize("shown", ["+52 1 55 1234 5678", "52 1 (55) 1234-5678", "5215512345678", "+٥٢١٥٥١٢٣٤٥٦٧٨"])
