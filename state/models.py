@@ -559,7 +559,7 @@ class MessageTable(Base):
     migration_pk: Mapped[int] = mapped_column(ForeignKey("number_migrations.id"), index=True)
     correlation: Mapped[str] = mapped_column(String(80), unique=True)
     wamid: Mapped[str | None] = mapped_column(String(200), unique=True)
-    state: Mapped[str] = mapped_column(String(20), default="intended")
+    state: Mapped[str] = mapped_column(String(20), default="intended", index=True)
     at: Mapped[datetime]
     error: Mapped[int | None]  # Meta's code, where it failed
     sent_at: Mapped[datetime | None]  # these three by Meta's clock

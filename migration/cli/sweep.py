@@ -19,6 +19,7 @@ from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text, stopped_by_itself
 from migration.operations.wording import next_command, status_line
+from migration.waves.asked_proofs import send_asked
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.notices import PeopleTeller
 from migration.waves.proofs import apply_webhooks
@@ -64,6 +65,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
             await keep_senders_informed(app)
         if not dry_run and not app.stop.requested:
             await apply_webhooks(app)
+            await send_asked(app)
             await look_at_standing(app)
             await destroy_what_is_due(app)
             await PeopleTeller(app).finish()

@@ -48,6 +48,11 @@ VERBS = {
         "parity",
         "Compare what is true of moved numbers now with what was true before: a line each. Changes nothing at Meta.",
     ),
+    "prove": Verb(
+        "prove",
+        "prove",
+        "Prove again that a moved number works: send one more message, or choose how it is proved.",
+    ),
     "callers": Verb(
         "callers",
         "callers",

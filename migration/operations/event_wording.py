@@ -46,9 +46,12 @@ SENTENCES: Mapping[str, str] = {
     "revealed": "A secret of it was shown",
     "room_revoked": "The links to its room were ended",
     "compared": "What is true of it now was compared with what was true before",
+    "proof_asked": "A new proof that it works was asked for",
+    "proof_refused": "Meta did not take the message that was to prove it",
+    "proof_withdrawn": "The message that was to prove it was not sent",
     "customer_consented": "Its customer agreed to the move",
 }
-SAID = ("step", "by", "reason", "because", "to", "next_method", "body")
+SAID = ("step", "by", "reason", "because", "to", "next_method", "body", "ref", "e164", "phone_number_id")
 
 
 def event_text(event: EventRow) -> str:

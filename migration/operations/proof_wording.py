@@ -117,6 +117,8 @@ def _not_sent(state: str | None) -> str:
     match state:
         case None:
             return "no message was sent: no recipient is named for it (`smoke_to`, or `to` of `[smoke]`)"
+        case "intended":
+            return "its next message was asked for and is not sent yet; a worker or `cutover serve` sends it"
         case "unknown":
             return "whether its message was sent is not known: the answer was lost, and no webhook tells of it"
         case "sent":

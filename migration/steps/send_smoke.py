@@ -26,7 +26,7 @@ class SendSmoke:
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if mode_of(number.state) not in SENDING:
             return Done(Evidence({"sent": False, "why": f"its wave asks for no message: {mode_of(number.state)}"}))
-        if _recipient(number) is None:
+        if recipient_of(number) is None:
             return Done(Evidence({"sent": False, "why": "no recipient is named for smoke messages"}))
         if intent is None:
             return NotDone({"sent": False})
@@ -35,21 +35,23 @@ class SendSmoke:
         return Done(Evidence(facts, message={"correlation": intent.facts["correlation"], "state": "unknown"}))
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        to = _recipient(number)
+        to = recipient_of(number)
         assert to is not None
         correlation = str(intent.facts["correlation"])
-        wamid = await _send(number, to, correlation, intent.send_by)
+        wamid = await send_message(number, to, correlation, intent.send_by)
         key = message_key(wamid)
         message = {"correlation": correlation, "wamid": key, "state": "accepted"}
         return Evidence({"sent": True, "correlation": correlation, "message": key}, message=message)
 
 
-async def _send(number: Number, to: str, correlation: str, send_by: float) -> str:
+async def send_message(number: Number, to: str, correlation: str, send_by: float) -> str:
+    """Returns the message id (wamid)."""
     smoke, phone = number.smoke, number.state.phone_number_id
     if smoke.text is not None:
         return await number.cloud.send_text(phone, to, smoke.text, correlation, send_by=send_by)
     return await number.cloud.send_template(phone, to, smoke.template, smoke.language, correlation, send_by=send_by)
 
 
-def _recipient(number: Number) -> str | None:
+def recipient_of(number: Number) -> str | None:
+    """Its E.164; None where nobody is named."""
     return number.state.smoke_to or number.smoke.to

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from migration.app import App
 from migration.runtime.log import get_logger
+from migration.waves.asked_proofs import send_asked
 from migration.waves.background_pass import BackgroundPass
 from migration.waves.reported import read_meaning
 from state.database import is_database_error
@@ -98,7 +99,8 @@ class ProofKeeper:
         try:
             with suppress(DatabaseBusy):  # the next pass does it
                 await apply_webhooks(self._app)
+                await send_asked(self._app)
         except Exception as exc:
             if is_database_error(exc):
                 raise
-            _LOG.error("webhooks could not be applied: %s", type(exc).__name__)
+            _LOG.error("webhooks could not be applied, or messages sent: %s", type(exc).__name__)

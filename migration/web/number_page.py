@@ -16,6 +16,7 @@ from migration.operations.evidence_wording import message_text, webhook_text
 from migration.operations.gap_wording import gap_lines
 from migration.operations.parity_wording import Comparison, kept_parity, shown_text
 from migration.operations.proof_wording import proof_text, reported_texts, why_not_proved, word_to_send
+from migration.operations.proving import ask_for_proof
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
 from migration.operations.wave_wording import gate_text, wave_event_text
 from migration.operations.wording import (
@@ -29,11 +30,13 @@ from migration.web.bodies import Form
 from migration.web.overview import move_of
 from migration.web.sessions import Session
 from migration.web.site import Site
-from state.enums import Status
+from state.enums import SmokeMode, Status
 from state.ledger.counted_calls import BUDGET_CALLS
+from state.proof import is_moved, mode_of
 from state.rows import FindingRow, Position
 
 EVENTS_SHOWN = 200
+LONGEST_ID = 19  # digits of a row's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class NumberPage:
             Route("/numbers/{ref}/release", self.release, methods=["POST"]),
             Route("/numbers/{ref}/retry", self.retry, methods=["POST"]),
             Route("/numbers/{ref}/abort", self.abort, methods=["POST"]),
+            Route("/numbers/{ref}/prove", self.prove, methods=["POST"]),
             Route("/numbers/{ref}/reveal", self.reveal, methods=["POST"]),
             Route("/numbers/{ref}/reveal", self.hide, methods=["GET"]),
         ]
@@ -71,6 +75,7 @@ class NumberPage:
         wave_events = await queries.waves.events(position.wave) if position.wave else ()
         results = await queries.records.findings(position.migration_id)
         waves = {row.name: row.id for row in await queries.waves.all()}
+        messages = await queries.proofs.messages(position.migration_id)
         page = {
             "position": position,
             "wave_id": waves.get(position.wave or ""),
@@ -85,7 +90,10 @@ class NumberPage:
             "next": next_command_after_show(position, now),
             "history": [(event, event_text(event), event_evidence(event)) for event in events],
             "older": events[0].seq - 1 if events else 0,
-            "messages": [message_text(row) for row in await queries.proofs.messages(position.migration_id)],
+            "messages": [message_text(row) for row in messages],
+            "newest_message": messages[-1]["id"] if messages else 0,
+            "smoke_modes": tuple(SmokeMode),
+            "smoke_mode": mode_of(position).value,
             "webhooks": [
                 (row["received_at"], webhook_text(row))
                 for row in reversed(await queries.proofs.webhooks(position.number_id))
@@ -129,6 +137,20 @@ class NumberPage:
         await numbers.switch_to_abort(self.site.app, position.ref, _reason(form), session.name)
         return _back(position, "aborted")
 
+    async def prove(self, request: Request) -> Response:
+        """Another message, or another mode. The child sends it; a form that is sent again sends none."""
+        session, form = await self.site.change(request)
+        position = await self._number(request)
+        chosen, after = form.get("smoke"), form.get("after")
+        if chosen and chosen not in list(SmokeMode):
+            raise Refused(422, f"choose one of {', '.join(SmokeMode)}; nothing was changed")
+        if not (after.isascii() and after.isdigit() and len(after) < LONGEST_ID):
+            raise Refused(422, "load the page again, and send the form that it shows; nothing was changed")
+        mode = SmokeMode(chosen) if chosen else None
+        because = _reason(form, needed=False)
+        await ask_for_proof(self.site.app, position.ref, mode, because, session.name, after=int(after))
+        return _back(position, "asked")
+
     async def reveal(self, request: Request) -> Response:
         """Show the full number to a named person; that it was shown is in the record before it is."""
         session, form = await self.site.change(request, rate="reveal")
@@ -153,6 +175,7 @@ def may_press(position: Position, now: datetime) -> Mapping[str, bool]:
         "release": live and position.hold,
         "retry": live and stands and position.sides_read,
         "abort": live and not crossed and position.itinerary != "ABORT",
+        "prove": is_moved(position),
     }
 
 

@@ -20,6 +20,7 @@ from state.ledger.parity import Parity
 from state.ledger.people import People
 from state.ledger.pins import Pins
 from state.ledger.profiles import Profiles
+from state.ledger.proof_requests import ProofRequests
 from state.ledger.proofs import Proofs
 from state.ledger.readiness import Readiness
 from state.ledger.revelations import Revelations
@@ -65,5 +66,6 @@ class Ledger:
         self.rooms = Rooms(engine, clock)
         self.webhooks = Webhooks(engine, clock)
         self.proofs = Proofs(engine, clock)
+        self.proof_requests = ProofRequests(engine, clock)
         self.gateway_posts = GatewayPosts(engine, clock)
         self.operator_inputs = OperatorInputs(engine, clock)

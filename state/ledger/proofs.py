@@ -203,7 +203,7 @@ async def _forget_changed_pin(tx: AsyncConnection, number: Any, found: Sequence[
 async def _apply_messages(tx: AsyncConnection, rows: Sequence[Any], migrations: Sequence[Any]) -> None:
     statuses = [row for row in rows if row.kind == "status" and row.field != ON_PREMISES]
     for migration_pk in await _update_messages(tx, statuses, [row.id for row in migrations]):
-        await _update_smoke(tx, migration_pk)
+        await update_smoke(tx, migration_pk)
     if migrations:
         await _update_newest(tx, rows, migrations[-1])
 
@@ -239,8 +239,13 @@ async def _name_message(tx: AsyncConnection, message: Any, rows: Sequence[Any]) 
     if wamid is None or (await tx.execute(other)).first() is not None:
         return
     await tx.execute(update(MessageTable).where(MessageTable.id == message.id).values(wamid=wamid))
+    await count_again(tx, message.migration_pk, wamid)
+
+
+async def count_again(tx: AsyncConnection, migration_pk: int, wamid: str) -> None:
+    """What webhooks said under this id, before it was known whose it is."""
     table = aliased(WebhookTable, "told_before")
-    number = select(MigrationTable.number_pk).where(MigrationTable.id == message.migration_pk).scalar_subquery()
+    number = select(MigrationTable.number_pk).where(MigrationTable.id == migration_pk).scalar_subquery()
     told = select(table.id).where(table.message == wamid, table.number_pk == number, table.kind == "status")
     await tx.execute(update(WebhookTable).where(WebhookTable.id.in_(told)).values(applied_at=None))
 
@@ -266,15 +271,20 @@ def _earliest(known: datetime | None, rows: Sequence[Any]) -> datetime | None:
     return min([*times, *([known] if known is not None else [])], default=None)
 
 
-async def _update_smoke(tx: AsyncConnection, migration_pk: int) -> None:
-    """What a migration's messages say together: the newest one's state, and when one was delivered."""
+async def update_smoke(tx: AsyncConnection, migration_pk: int) -> None:
+    """What a migration's messages say together: the newest one's state, and when one was delivered.
+
+    One that was delivered before another failed proves nothing any more, also while a third is under way.
+    """
     query = select(MessageTable.__table__).where(MessageTable.migration_pk == migration_pk).order_by(MessageTable.id)
     messages = (await tx.execute(query)).all()
-    newest = messages[-1]
+    newest = messages[-1] if messages else None
+    failed = max((row.id for row in messages if row.state == "failed"), default=0)
+    delivered = [row.delivered_at for row in messages if row.id > failed and row.delivered_at is not None]
     values = {
-        "smoke_state": newest.state,
-        "smoke_error": (newest.error or 0) if newest.state == "failed" else None,
-        "sends_at": max((row.delivered_at for row in messages if row.delivered_at is not None), default=None),
+        "smoke_state": newest.state if newest is not None else None,
+        "smoke_error": (newest.error or 0) if newest is not None and newest.state == "failed" else None,
+        "sends_at": max(delivered, default=None),
     }
     await tx.execute(update(MigrationTable).where(MigrationTable.id == migration_pk).values(**values))
 

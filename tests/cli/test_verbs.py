@@ -42,6 +42,8 @@ DRY = [
     ("resolve", "N-0002", "--two-step-off", "--because", "owner"),
     ("resolve", "N-0002", "--spend-reserve", "--because", "sure"),
     ("resolve", "N-0002", "--dispose", "churned", "--because", "left"),
+    ("prove", "N-0003", "--smoke", "inbound", "--because", "silent at night"),
+    ("prove", "N-0001", "--smoke", "inbound"),
     ("plan", "south", "--canary", "1"),
     ("plan", "north", "--canary", "1"),
     ("fact", "onprem_registration", "blocked", "--because", "N-0003 answered 1005"),
