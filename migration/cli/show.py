@@ -169,11 +169,15 @@ def _earlier(events: Sequence[EventRow]) -> int:
     return events[0].seq - 1 if events else 0
 
 
+IDENTITY = ("ref", "e164", "phone_number_id")  # whose chain it is, for `cutover audit verify`
+
+
 def _without_hidden(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """An event's facts without what would show a full phone number."""
+    """An event's facts without what would show a full phone number, or says only whose they are."""
     return {
         name: {key: item for key, item in value.items() if key not in HIDDEN} if isinstance(value, dict) else value
         for name, value in facts.items()
+        if name not in IDENTITY
     }
 
 

@@ -34,6 +34,15 @@ class NewMigration:
     signup_ends_at: datetime | None = None
 
 
+# Whose chain it is, so that `cutover audit verify` finds rows of `numbers` that were exchanged.
+IDENTITY = (NumberTable.ref, NumberTable.e164, NumberTable.phone_number_id)
+
+
+def _identity(row: Any) -> dict[str, str]:
+    """For the first event of a migration; of all but the reference, the record keeps a keyed reference."""
+    return {"ref": row.ref, "e164": row.e164, "phone_number_id": row.phone_number_id}
+
+
 class Migrations:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
@@ -95,7 +104,7 @@ class Migrations:
             if after is not None:
                 await findings.copy_what_holds(tx, self._clock, after, migration_id)
             facts = {"itinerary": itinerary, "because": because, "side": side, "by": by}
-            await events.append(tx, migration_id, now, "started", facts)
+            await events.append(tx, migration_id, now, "started", facts | _identity(number))
         return migration_id
 
     async def start_all(self, new: Sequence[NewMigration], by: str) -> dict[int, int]:
@@ -116,11 +125,12 @@ class Migrations:
             select(NumberTable.id).where(NumberTable.id.in_(ids)).order_by(NumberTable.id).with_for_update()
         )
         kept_out = update(NumberTable).where(NumberTable.id.in_(ids), NumberTable.disposition.is_(None))
-        returned = (NumberTable.id, NumberTable.wave_name, self._clock.now().label("now"))
+        returned = (NumberTable.id, NumberTable.wave_name, self._clock.now().label("now"), *IDENTITY)
         numbers = (await tx.execute(kept_out.values(ref=NumberTable.ref).returning(*returned))).all()
         live = set((await tx.execute(_live_of(ids, MigrationTable.number_pk))).scalars())
         waves = await _wave_ids(tx, {row.wave_name for row in numbers if row.wave_name is not None})
         rows = {row.id: (waves.get(row.wave_name), row.now) for row in numbers if row.id not in live}
+        identities = {row.id: _identity(row) for row in numbers}
         taken = [each for each in part if each.number_id in rows]
         if not taken:
             return {}
@@ -137,6 +147,7 @@ class Migrations:
                 "because": each.because,
                 "side": each.side,
                 "by": by,
+                **identities[each.number_id],
             }
             for each in taken
         }
@@ -171,7 +182,7 @@ class Migrations:
         Two that begin or end its migration at once come one after the other. Raises NotFound.
         """
         changed = update(NumberTable).where(NumberTable.id == number_id).values(**values)
-        returned = (self._clock.now().label("now"), NumberTable.ref, NumberTable.disposition)
+        returned = (self._clock.now().label("now"), NumberTable.disposition, *IDENTITY)
         row = (await tx.execute(changed.returning(*returned))).one_or_none()
         if row is None:
             raise NotFound(f"there is no number {number_id}")

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.append_only import PROTECTED, TRIGGERS
 from state.enums import AttemptEnd
 from state.ledger import anchoring, events, home_events, recorded_rows, wave_events
+from state.ledger.migrations import IDENTITY
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -27,6 +28,7 @@ from state.record_key import GENESIS, RecordKey, record_key_of
 from state.triggers import digests_of
 
 BUDGET_OF_STEP = {"register": "register", "deregister_cloud": "deregister"}
+NO_KEY = "ref:"  # a reference that was made where no process had the record's key
 NEVER_LEFT = AttemptEnd.NEVER_LEFT.value
 
 Link = tuple[int, str]
@@ -205,7 +207,7 @@ async def _check_numbers(
 ) -> Calls:
     columns = (MigrationTable.events, MigrationTable.events_head, MigrationTable.anchored_events, MigrationTable.anchor)
     query = (
-        select(MigrationTable.id, MigrationTable.attempts, NumberTable.ref, *columns)
+        select(MigrationTable.id, MigrationTable.attempts, *IDENTITY, *columns)
         .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
         .order_by(MigrationTable.id)
     )
@@ -306,8 +308,23 @@ class _NumberChain:
             of = anchoring.anchor_of(self._key, self._row["id"], self._anchored, event["hash"])
             self._anchor_seen = of == self._row["anchor"]
         if fits:
+            if event["seq"] == 1:
+                self._check_identity(event["facts"])
             self._note_call(event)
             self._attempts.take(event)
+
+    def _check_identity(self, facts: Mapping[str, Any]) -> None:
+        """Whose number it was when its migration began. Migrations of older releases do not say."""
+        ref = str(self._row["ref"])
+        if facts.get("ref", ref) != ref:
+            self._record.add(ref, f"this migration is one of {facts['ref']}: references of numbers were exchanged")
+        if self._record.lost:  # no reference under the key that was lost can be tried any more
+            return
+        for name in ("e164", "phone_number_id"):
+            said = facts.get(name)
+            now = anchoring.number_reference(self._key, self._row[name])
+            if said not in (None, NO_KEY, now) and (ref, said) not in self._record.earlier_ids:
+                self._record.add(ref, f"its {name} is another one than when its migration began")
 
     def _note_call(self, event: RowMapping) -> None:
         facts: Mapping[str, Any] = event["facts"]

@@ -111,6 +111,16 @@ ADDED_ATTEMPT = (
     f"SELECT 1, 99, step, '1/register/99', {ATTEMPT} FROM attempts WHERE migration_pk = 2"
 )
 WAYS = {
+    "references of two numbers exchanged": (
+        "UPDATE numbers SET ref = 'N-9999' WHERE id = 1",
+        "UPDATE numbers SET ref = 'N-0001' WHERE id = 2",
+        "UPDATE numbers SET ref = 'N-0002' WHERE id = 1",
+    ),
+    "phone numbers of two numbers exchanged": (
+        "UPDATE numbers SET e164 = e164 || 'x' WHERE id IN (1, 2)",
+        f"UPDATE numbers SET e164 = '{new_number(2).e164}' WHERE id = 1",
+        f"UPDATE numbers SET e164 = '{new_number(1).e164}' WHERE id = 2",
+    ),
     "tail cut": (CUT,),
     "tail cut, and the head made to fit": (CUT, FIT_HEAD),
     "whole chain removed": ("DELETE FROM events WHERE migration_pk = 1",),
