@@ -3,7 +3,7 @@
 from migration.app import App
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Transient
 from migration.steps.send_smoke import recipient_of, send_message
-from state.ledger.proof_requests import Asked
+from state.ledger.proof_requests import AskedMessage
 from state.proof import is_moved, message_key
 
 SEND_WITHIN_S = 5.0
@@ -23,7 +23,7 @@ async def send_asked(app: App) -> int:
     return taken
 
 
-async def _send(app: App, asked: Asked) -> None:
+async def _send(app: App, asked: AskedMessage) -> None:
     """The row says `unknown` before the call, and stays so where no answer comes."""
     requests = app.ledger.proof_requests
     try:

@@ -38,7 +38,7 @@ class NewProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedMessage:
     """A message that is on record and not sent."""
 
     id: int
@@ -72,7 +72,7 @@ class ProofRequests:
             }
             await events.append(tx, migration_id, now, ASKED, {name: fact for name, fact in facts.items() if fact})
 
-    async def unsent(self, limit: int = 20) -> tuple[Asked, ...]:
+    async def unsent(self, limit: int = 20) -> tuple[AskedMessage, ...]:
         """Messages that were asked for and that nobody has taken, oldest first."""
         message = MessageTable
         query = (
@@ -87,13 +87,13 @@ class ProofRequests:
             .limit(limit)
         )
         async with self._engine.connect() as connection:
-            return tuple(Asked(*row) for row in (await connection.execute(query)).all())
+            return tuple(AskedMessage(*row) for row in (await connection.execute(query)).all())
 
-    async def take(self, asked: Asked) -> bool:
+    async def take(self, asked: AskedMessage) -> bool:
         """Only the process that gets True sends it."""
         return await self._settle(asked, {"state": TAKEN}, only_from="intended")
 
-    async def accepted(self, asked: Asked, wamid: str) -> None:
+    async def accepted(self, asked: AskedMessage, wamid: str) -> None:
         """`wamid`: as `message_key` makes it. What webhooks said under that id before counts from now on."""
         async with self._engine.begin() as tx:
             await _locked(tx, self._clock, asked.migration_pk)
@@ -104,12 +104,12 @@ class ProofRequests:
                 await count_again(tx, asked.migration_pk, wamid)
             await _raise_state(tx, asked, "accepted")
 
-    async def refused(self, asked: Asked, code: int | None, why: str) -> None:
+    async def refused(self, asked: AskedMessage, code: int | None, why: str) -> None:
         """Meta did not take it; the message counts as failed with that code."""
         values = {"state": "failed", "error": code or 0, "failed_at": self._clock.now()}
         await self._settle(asked, values, only_from=TAKEN, event=REFUSED, why=why)
 
-    async def withdraw(self, asked: Asked, why: str, *, taken: bool) -> None:
+    async def withdraw(self, asked: AskedMessage, why: str, *, taken: bool) -> None:
         """It was never sent. The row goes, so that the number is shown as it was; the record keeps both."""
         async with self._engine.begin() as tx:
             now = await _locked(tx, self._clock, asked.migration_pk)
@@ -122,7 +122,7 @@ class ProofRequests:
                 await events.append(tx, asked.migration_pk, now, WITHDRAWN, facts)
 
     async def _settle(
-        self, asked: Asked, values: dict[str, object], *, only_from: str, event: str | None = None, why: str = ""
+        self, asked: AskedMessage, values: dict[str, object], *, only_from: str, event: str | None = None, why: str = ""
     ) -> bool:
         async with self._engine.begin() as tx:
             now = await _locked(tx, self._clock, asked.migration_pk)
@@ -137,7 +137,7 @@ class ProofRequests:
         return True
 
 
-async def _raise_state(tx: AsyncConnection, asked: Asked, state: str) -> None:
+async def _raise_state(tx: AsyncConnection, asked: AskedMessage, state: str) -> None:
     """A webhook may have come before the answer, and says more than it."""
     mine = update(MessageTable).where(MessageTable.id == asked.id, MessageTable.state == TAKEN)
     await tx.execute(mine.values(state=state))
