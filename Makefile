@@ -74,10 +74,10 @@ wheel-demo: setup ## the wheel in an empty virtual environment: `cutover --versi
 
 # Debian's own browser: Playwright's would be a download of its own.
 programs:
-	@command -v chromium >/dev/null && exit 0; \
+	@command -v chromium >/dev/null && test -x /usr/sbin/nginx && exit 0; \
 	sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	$$sudo apt-get update -qq && \
-	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium nginx-light >/dev/null
 
 lock: setup ## requirements.lock made anew from pyproject.toml; KEEP=1 stays with today's versions where they fit
 	$(BIN)/python .ci/lock.py $(if $(KEEP),--keep)

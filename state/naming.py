@@ -25,3 +25,14 @@ def possible_names(typed: str) -> tuple[str, ...]:
     digits = re.sub(r"[\s().\u00a0\u2010-\u2015-]", "", name).removeprefix("+")
     # An E.164 number has at most 15 digits; Graph's ids may have more.
     return (name, digits, *spellings(digits)) if re.fullmatch(r"[0-9]{5,20}", digits) else (name,)
+
+
+def holds_name(text: str, name: str) -> bool:
+    """Whether the words of a customer's name stand in a text, whatever is between them: `Acme Ltd` in `acme-ltd_2`."""
+    wanted = _words(name)
+    return bool(wanted.strip()) and wanted in _words(text)
+
+
+def _words(text: str) -> str:
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return f" {' '.join(words)} "

@@ -45,7 +45,10 @@ async def _forget(customer: str, because: str, report: ChangeReport) -> int:
             await destroy_what_is_due(app)  # the files of its backups, and what the database's log still holds
         text = f"{count_text(len(forgotten.numbers))} of {forgotten.reference}: {', '.join(forgotten.numbers)}"
         document = {"reference": forgotten.reference, "numbers": list(forgotten.numbers)}
-        report.after(text, document | {"events_that_name_it": forgotten.still_named})
+        named = {"events_that_name_it": forgotten.still_named, "waves_that_name_it": list(forgotten.waves)}
+        report.after(text, document | named)
+        if forgotten.waves:
+            report.note(f"waves keep their names, and these hold its name: {', '.join(forgotten.waves)}")
         if forgotten.still_named:
             why = "in a reason that somebody typed, or written by an older release"
             report.note(f"{count_text(forgotten.still_named, 'event')} of the record still name it, {why}")

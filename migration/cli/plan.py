@@ -25,6 +25,7 @@ from migration.waves.schedule import needs_schedule
 from migration.waves.window import Window, parse_window, window_of
 from state.enums import Codes, Released, SmokeMode, WaveState
 from state.ledger.waves import NewWave
+from state.naming import holds_name
 from state.rows import WaveRow
 
 MAX_HOURS = 720  # a month
@@ -160,9 +161,15 @@ async def _plan(name: str, options: PlanOptions, report: ChangeReport) -> int:
             row = await _change_window(app, report, existing, window, options)
         show_wave(row, report.after)
         await _report_rollbacks(app, report, row)
+        if existing is None and await _names_a_customer(app, name):
+            report.note("its name holds the name of a customer, which `cutover forget` cannot take out of it")
         has_schedule = (existing is not None and needs_schedule(existing, now)) or needs_schedule(row, now)
         report.next(forecast_command(report, _next_command(row)), schedule=has_schedule)
         return report.finish()
+
+
+async def _names_a_customer(app: App, wave: str) -> bool:
+    return any(holds_name(wave, row.name) for row in await app.queries.people.customers())
 
 
 async def _plan_numbers(

@@ -37,8 +37,10 @@ from state.models import (
     SecretTable,
     WabaTable,
     WaveEventTable,
+    WaveTable,
     WebhookTable,
 )
+from state.naming import holds_name
 from state.record_key import RecordKey, record_key_of
 from state.types import SqlClock
 
@@ -72,6 +74,7 @@ class Forgotten:
     numbers: Sequence[str]
     reference: str
     still_named: int = 0
+    waves: Sequence[str] = ()  # whose name holds the customer's: a wave keeps its name, which the record has too
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,9 @@ class Forgetting:
             rows = {"rows": {recorded_rows.DISPOSITIONS: ended}}
             await home_events.append(tx, self._clock, FORGOTTEN, facts | rows)
             still_named = await _still_named(tx, customer, ids)
-        return Forgotten(numbers, reference, still_named)
+            waves = (await tx.execute(select(WaveTable.name).order_by(WaveTable.id))).scalars()
+            named_after = [wave for wave in waves if holds_name(wave, customer)]
+        return Forgotten(numbers, reference, still_named, named_after)
 
     async def _ids(self, tx: AsyncConnection, customer: str) -> _Ids:
         locked = update(CustomerTable).where(CustomerTable.name == customer).values(hook=CustomerTable.hook)

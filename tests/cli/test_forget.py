@@ -81,6 +81,18 @@ def test_it_says_which_events_still_name_the_customer(make_operator: MakeOperato
     assert (output.exit_code, output.document["after"]["events_that_name_it"]) == (0, 1)
 
 
+def test_a_wave_that_holds_the_name_is_said_at_plan_and_by_forget(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy", "healthy"])
+    operator.import_numbers(customer="Bäckerei Süd")
+    planned = operator.cutover("plan", "2026_bäckerei-süd", "--limit", "1")
+    assert "holds the name of a customer" in planned.stdout
+    assert "holds the name of a customer" not in operator.cutover("plan", "bäcker", "--limit", "1").stdout
+    assert operator.cutover("abort", "N-0001", "N-0002", "--because", "left", "--confirm", "2").exit_code == 0
+    operator.harness.clock.advance(4 * DAY)
+    output = operator.cutover("forget", "Bäckerei Süd", "--because", "law", "--confirm", "Bäckerei Süd", "--json")
+    assert (output.exit_code, output.document["after"]["waves_that_name_it"]) == (0, ["2026_bäckerei-süd"])
+
+
 def test_a_customer_that_is_still_needed_is_not_forgotten(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy", "no_backup"])
     operator.import_numbers(customer=CUSTOMER)
