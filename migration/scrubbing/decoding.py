@@ -3,10 +3,13 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from migration.scrubbing.characters import one_line
 
+SHORTEST = 8  # characters of the shortest that any of the encodings below has
+MOST_KEPT = 64  # characters of a text whose parts are kept for the next search
 MAX_LAYERS = 5  # a text that was escaped more often than this is not readable anyway
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -43,11 +46,23 @@ def decoded(text: str) -> str:
     return text
 
 
-def encoded_parts(text: str) -> Iterator[tuple[int, int, str]]:
+def encoded_parts(text: str) -> Sequence[tuple[int, int, str]]:
     """Parts that may be hex, base64, base32 or a list of bytes: where each begins and ends, and what it would mean.
 
     Base64 is read from each of four places, because what is searched for may begin anywhere in something longer.
     """
+    if len(text) < SHORTEST:
+        return ()
+    return _parts_of_short(text) if len(text) <= MOST_KEPT else tuple(_encoded_parts(text))
+
+
+@lru_cache(maxsize=1000)
+def _parts_of_short(text: str) -> Sequence[tuple[int, int, str]]:
+    """Each text is searched for several sets of secrets, and the far sides' answers have few different ones."""
+    return tuple(_encoded_parts(text))
+
+
+def _encoded_parts(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _HEX.finditer(text):
         digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", match.group())
         yield match.start(), match.end(), bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")

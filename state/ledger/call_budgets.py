@@ -5,17 +5,19 @@ The row is written once a block, once a throttled answer and once a number that 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.declaring import aliased
 from state.enums import Side, Status
 from state.ledger.call_window import ACTIVE, CROSSES, RESERVE, CallWindow
-from state.ledger.inserting import insert_or_nothing
+from state.ledger.inserting import write_or_nothing
 from state.ledger.versions import raise_versions
 from state.models import CallBudgetTable, CredentialProfileTable, MigrationTable, NumberTable, WabaTable
+from state.prepared import Prepared
 from state.rows import Lease
 from state.types import SqlClock
 
@@ -65,6 +67,7 @@ class CallBudgets:
     def __init__(self, engine: AsyncEngine, clock: SqlClock) -> None:
         self._engine = engine
         self._clock = clock
+        self._prepared = Prepared()
 
     async def take(
         self, key: BudgetKey, *, urgent: bool, unused: int = 0, used_by_others: int | None = None
@@ -140,21 +143,22 @@ class CallBudgets:
                 until = window.free_at(wanted)
                 reason = f"WABA {key.waba_id} has {window.left} of {window.limit} calls left this hour"
                 return CrossingRefused(until, f"{reason}; the next number may cross at {until:%H:%M} UTC")
-            keep = {"calls_kept": needs, "calls_kept_until": self._clock.now(lasts)}
-            number = and_(MigrationTable.id == lease.migration_id, MigrationTable.fence == lease.fence)
-            await tx.execute(update(MigrationTable).where(number).values(**keep))
+            keep = self._prepared.get(("keep", lasts), lambda: self._keep(lasts))
+            values = {"w_id": lease.migration_id, "w_fence": lease.fence, "v_needs": needs}
+            await tx.execute(keep, values)
         return None
+
+    def _keep(self, lasts: timedelta) -> Any:
+        number = and_(MigrationTable.id == bindparam("w_id"), MigrationTable.fence == bindparam("w_fence"))
+        values = {"calls_kept": bindparam("v_needs"), "calls_kept_until": self._clock.now(lasts)}
+        return update(MigrationTable).where(number).values(**values)
 
     async def _lock(
         self, tx: AsyncConnection, key: BudgetKey, more: int = 0, used_by_others: int | None = None
     ) -> tuple[Any, CallWindow]:
         """The row, locked until the end of the transaction, and what is left by it."""
-        lock = update(CallBudgetTable).where(_is(key)).values(app_id=key.app_id)
-        app = aliased(CallBudgetTable, "budget_of_app")
-        of_app = select(app.closed_until).where(app.app_id == key.app_id, app.waba_id == EVERY_WABA)
-        app_closed = of_app.scalar_subquery().label("app_closed_until")
-        columns = (*CallBudgetTable.__table__.columns, self._clock.now().label("now"), app_closed)
-        row = (await tx.execute(lock.returning(*columns))).one_or_none()
+        lock, named = self._prepared.get("lock", self._lock_row), {"w_app_id": key.app_id, "w_waba_id": key.waba_id}
+        row = (await tx.execute(lock, named)).one_or_none()
         if row is None:
             active = await _has_number_on_cloud(tx, key.waba_id)
             values = {
@@ -164,18 +168,35 @@ class CallBudgets:
                 "minutes": {},
                 "used_by_others": 0,
             }
-            new = insert_or_nothing(tx, CallBudgetTable, values).returning(*columns)
-            row = (await tx.execute(new)).one_or_none() or (await tx.execute(lock.returning(*columns))).one()
+            await write_or_nothing(tx, CallBudgetTable, values)
+            row = (await tx.execute(lock, named)).one()
         others, seen_at = (row.used_by_others, row.seen_at) if used_by_others is None else (used_by_others, row.now)
         window = CallWindow(row.now, row.active, row.minutes, others, seen_at)
         if more:
             window = CallWindow(row.now, row.active, window.after(more), others, seen_at)
         return row, window
 
+    def _lock_row(self) -> Any:
+        app_id: Any = bindparam("w_app_id")
+        waba_id: Any = bindparam("w_waba_id")
+        app = aliased(CallBudgetTable, "budget_of_app")
+        of_app = select(app.closed_until).where(app.app_id == app_id, app.waba_id == EVERY_WABA)
+        app_closed = of_app.scalar_subquery().label("app_closed_until")
+        return (
+            update(CallBudgetTable)
+            .where(CallBudgetTable.app_id == app_id, CallBudgetTable.waba_id == waba_id)
+            .values(app_id=app_id)
+            .returning(*CallBudgetTable.__table__.columns, self._clock.now().label("now"), app_closed)
+        )
+
     async def _reserved(self, tx: AsyncConnection, key: BudgetKey, but: int = 0) -> int:
         """The calls that are kept for numbers of the WABA that cross now."""
+        query = self._prepared.get("reserved", self._select_reserved)
+        return int((await tx.execute(query, {"w_waba_id": key.waba_id, "w_but": but})).scalar_one())
+
+    def _select_reserved(self) -> Select[*tuple[Any, ...]]:
         kept = func.coalesce(func.sum(MigrationTable.calls_kept), 0)
-        return int((await tx.execute(select(kept).where(*self._crossing_now(key, but)))).scalar_one())
+        return select(kept).where(*self._crossing_now())
 
     async def _crossing(self, tx: AsyncConnection, key: BudgetKey, but: int) -> Any:
         """The first number of the WABA that crosses now, if there is one.
@@ -183,16 +204,20 @@ class CallBudgets:
         One that waits before its crossing (for its callbacks to drain, say) keeps its calls and no other number: it may
         wait for ten minutes and then need a person. Nor does one that waits longer than its worker stays with it.
         """
+        query = self._prepared.get("crossing", self._select_crossing)
+        return (await tx.execute(query, {"w_waba_id": key.waba_id, "w_but": but})).one_or_none()
+
+    def _select_crossing(self) -> Select[*tuple[Any, ...]]:
         query = select(NumberTable.ref, MigrationTable.calls_kept_until).join(
             NumberTable, NumberTable.id == MigrationTable.number_pk
         )
         moves = or_(MigrationTable.lease_until > self._clock.now(), MigrationTable.moving_until > self._clock.now())
         goes_on = or_(MigrationTable.crossed_at.is_not(None), MigrationTable.status != Status.WAITING)
-        return (await tx.execute(query.where(*self._crossing_now(key, but), moves, goes_on).limit(1))).one_or_none()
+        return query.where(*self._crossing_now(), moves, goes_on).limit(1)
 
-    def _crossing_now(self, key: BudgetKey, but: int) -> tuple[ColumnElement[bool], ...]:
+    def _crossing_now(self) -> tuple[ColumnElement[bool], ...]:
         return (
-            MigrationTable.id != but,
+            MigrationTable.id != bindparam("w_but"),
             MigrationTable.calls_kept_until > self._clock.now(),
             MigrationTable.status.in_(CROSSES),
             # A number that has not crossed, and whose worker is gone, keeps no other from crossing.
@@ -201,7 +226,7 @@ class CallBudgets:
                 MigrationTable.lease_until > self._clock.now(),
                 MigrationTable.moving_until > self._clock.now(),
             ),
-            _in_waba(key.waba_id),
+            _in_waba(bindparam("w_waba_id")),
         )
 
 
@@ -255,15 +280,19 @@ async def why_closed(tx: AsyncConnection, clock: SqlClock, migration_id: int) ->
 
 async def waba_has_number_on_cloud(tx: AsyncConnection, clock: SqlClock, number_id: int) -> None:
     """A number was read on Cloud: its WABA has 5,000 calls an hour, and those that waited for calls go on."""
-    waba_id = _waba_of(number_id).scalar_subquery()
-    became = (
+    for row in (await tx.execute(_becomes_active(), {"w_number": number_id})).all():
+        await _wake(tx, clock, row.waba_id, but=number_id)
+
+
+@cache  # made once, because every number is read on Cloud
+def _becomes_active() -> Any:
+    waba_id = _waba_of(bindparam("w_number")).scalar_subquery()
+    return (
         update(CallBudgetTable)
         .where(CallBudgetTable.waba_id == waba_id, CallBudgetTable.active.is_(False))
         .values(active=True, closed_until=None)
         .returning(CallBudgetTable.waba_id)
     )
-    for row in (await tx.execute(became)).all():
-        await _wake(tx, clock, row.waba_id, but=number_id)
 
 
 async def crosses_no_more(tx: AsyncConnection, clock: SqlClock, number_id: int) -> None:
@@ -286,7 +315,7 @@ async def waba_lost_a_number_on_cloud(tx: AsyncConnection, number_id: int) -> No
         await tx.execute(update(CallBudgetTable).where(of_waba).values(active=False))
 
 
-def _waba_of(number_id: int) -> Select[str]:
+def _waba_of(number_id: Any) -> Select[str]:
     """Meta's id of the number's WABA."""
     waba = select(WabaTable.waba_id).join(NumberTable, NumberTable.waba_pk == WabaTable.id)
     return waba.where(NumberTable.id == number_id)
@@ -316,6 +345,6 @@ def _is(key: BudgetKey) -> ColumnElement[bool]:
     return and_(CallBudgetTable.app_id == key.app_id, CallBudgetTable.waba_id == key.waba_id)
 
 
-def _in_waba(waba_id: str) -> ColumnElement[bool]:
+def _in_waba(waba_id: Any) -> ColumnElement[bool]:
     numbers = select(NumberTable.id).join(WabaTable, WabaTable.id == NumberTable.waba_pk)
     return MigrationTable.number_pk.in_(numbers.where(WabaTable.waba_id == waba_id))

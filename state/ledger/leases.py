@@ -17,6 +17,19 @@ from state.prepared import Prepared
 from state.rows import Lease
 from state.types import SqlClock
 
+# Made once: every number needs them.
+_GIVE_BACK = (
+    update(MigrationTable)
+    .where(
+        MigrationTable.id == bindparam("w_id"),
+        MigrationTable.fence == bindparam("w_fence"),
+        MigrationTable.status == Status.RUNNING,
+    )
+    .values(lease_holder=None, lease_until=None, moving_until=None, status=Status.READY)
+)
+_WAVE_OF = select(MigrationTable.wave_pk).where(MigrationTable.id == bindparam("w_id")).scalar_subquery()
+_LOCK_WAVE = select(WaveTable.id).where(WaveTable.id == _WAVE_OF).with_for_update()
+
 
 class Leases:
     """Taking a lease raises the fence of the migration, so that every later write of an earlier holder is refused."""
@@ -45,17 +58,8 @@ class Leases:
 
     async def give_back(self, lease: Lease) -> None:
         """Give the number up as if it had not been taken. Nothing is changed where somebody else has taken it since."""
-        given_back = (
-            update(MigrationTable)
-            .where(
-                MigrationTable.id == lease.migration_id,
-                MigrationTable.fence == lease.fence,
-                MigrationTable.status == Status.RUNNING,
-            )
-            .values(lease_holder=None, lease_until=None, moving_until=None, status=Status.READY)
-        )
         async with self._engine.begin() as tx:
-            await tx.execute(given_back)
+            await tx.execute(_GIVE_BACK, {"w_id": lease.migration_id, "w_fence": lease.fence})
 
     async def end_all_of(self, holder: str) -> int:
         """End every lease of a worker that no longer runs. Returns how many; open attempts stay open.
@@ -72,8 +76,7 @@ class Leases:
 
     async def _claim_with_slot(self, tx: AsyncConnection, duration: timedelta, who: Mapping[str, Any]) -> Any:
         """Lock the wave's row, then count: two workers that counted at once would both find the last free slot."""
-        wave_pk = select(MigrationTable.wave_pk).where(MigrationTable.id == who["w_id"]).scalar_subquery()
-        await tx.execute(select(WaveTable.id).where(WaveTable.id == wave_pk).with_for_update())
+        await tx.execute(_LOCK_WAVE, {"w_id": who["w_id"]})
         return (await tx.execute(self._claim(duration, None), who)).one_or_none()
 
     def _claim(self, duration: timedelta, exempt: Collection[str] | None) -> Any:

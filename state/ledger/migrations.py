@@ -14,7 +14,7 @@ from state.ledger import events, findings, gates, recorded_rows
 from state.ledger.guard import not_leased, refusal
 from state.ledger.inserting import chunks
 from state.ledger.senders import NOT_PAUSED
-from state.ledger.shredding import of_ended, shredded
+from state.ledger.shredding import number_owner, of_ended, shredded
 from state.models import AttemptTable, MigrationTable, NumberTable, WaveTable
 from state.service import Service
 from state.types import SqlClock
@@ -207,7 +207,7 @@ class Migrations:
             .returning(MigrationTable.id)
         )
         for row in ended.all():
-            await tx.execute(shredded(of_ended(number_id), at=now))
+            await tx.execute(shredded(of_ended(number_owner(number_id)), at=now))
             await events.append(tx, row.id, now, "skipped", facts)
 
 

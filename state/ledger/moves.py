@@ -1,12 +1,12 @@
 """Writes the outcome of a step: cursor, attempt, side, findings, secrets and event in one transaction."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import ENDED, AttemptEnd, OutsideFailure, Party, Side, Status
@@ -39,10 +39,10 @@ from state.ledger.changes import (
     SideRestored,
 )
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
-from state.ledger.inserting import insert_or_nothing
+from state.ledger.inserting import write_or_nothing
+from state.ledger.needless_secrets import OwnSecrets, shred_needless
 from state.ledger.sealed import replace_secret
 from state.ledger.senders import NOT_PAUSED
-from state.ledger.shredding import intent_owner, of_ended, shredded, superseded_pins, used_code
 from state.ledger.versions import on_profile, raise_versions
 from state.models import (
     AttemptTable,
@@ -54,7 +54,6 @@ from state.models import (
     MigrationTable,
     NumberTable,
     OutboxTable,
-    SecretTable,
 )
 from state.prepared import Prepared, parameters, settings, shape_of
 from state.rows import Lease, Position
@@ -104,6 +103,23 @@ _CLOSE_ATTEMPT = (
     .where(AttemptTable.id == bindparam("w_id"), AttemptTable.ended.is_(None))
     .values(ended=bindparam("v_ended"), ended_at=bindparam("v_ended_at"), answer=bindparam("v_answer"))
     .returning(AttemptTable.id)
+)
+_FORGET_STATEMENT = (
+    update(NumberTable)
+    .where(NumberTable.id == bindparam("w_id"), NumberTable.onprem_off_stated_by.is_not(None))
+    .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
+)
+_SET_PIN_PROVENANCE = (
+    update(NumberTable)
+    .where(NumberTable.id == bindparam("w_id"))
+    .values(pin_provenance=bindparam("v_provenance"), pin_since=bindparam("v_since"))
+)
+_SET_ROUTE = update(NumberTable).where(NumberTable.id == bindparam("w_id")).values(route=bindparam("v_route"))
+_ANSWER_OUTBOX = (
+    update(OutboxTable)
+    .where(OutboxTable.key == bindparam("w_key"))
+    .values(answer="done", answered_at=bindparam("v_at"))
+    .returning(OutboxTable.event, OutboxTable.body)
 )
 
 
@@ -166,9 +182,8 @@ class Moves:
         if move.itinerary is not None:
             await findings.forget_all_but_what_holds(tx, self._clock, lease.migration_id)
         target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
-        needed_no_more = list(_needed_no_more(move, target))
-        if needed_no_more:
-            await tx.execute(shredded(or_(*needed_no_more), at=moved.now))
+        of = OwnSecrets(lease.migration_id, moved.number_pk, move.step)
+        await shred_needless(tx, of, move.status, move.changes, moved.now)
         for change in move.changes:
             await _apply_to_migration(tx, change, target)
             await _apply_to_number(tx, self._clock, change, target)
@@ -303,23 +318,6 @@ class _Target:
     at: datetime
 
 
-def _needed_no_more(move: Move, target: _Target) -> Iterator[ColumnElement[bool]]:
-    """Sealed secrets that this move makes superfluous."""
-    if move.status in ENDED:
-        yield of_ended(target.number_id)
-    for change in move.changes:
-        match change:
-            case AttemptClosed(_, end, _, sealed):
-                if sealed is not None:
-                    yield SecretTable.owner == intent_owner(target.migration_id, sealed)
-                if (move.step, end) == ("register", AttemptEnd.DONE):  # the PIN in force was proved by it
-                    yield superseded_pins(target.number_id)
-            case CodeUsed(code_id, _):
-                yield used_code(code_id, target.migration_id, target.number_id)
-            case SecretSealed(owner, secret):  # a far side has just taken it, so the earlier ones are not in force
-                yield and_(SecretTable.owner == owner, SecretTable.name == secret.name)
-
-
 async def _let_others_cross(tx: AsyncConnection, clock: SqlClock, move: Move, moved: Any, target: _Target) -> None:
     """Wake the numbers that this one has kept from crossing, and keeps no longer."""
     if moved.calls_kept_until is not None and _crosses_no_more(move, moved):
@@ -421,11 +419,7 @@ async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Ta
 
 async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target) -> None:
     """Somebody stated that the client is off for good, and it serves. If it stayed, it would prove a later stop."""
-    await tx.execute(
-        update(NumberTable)
-        .where(NumberTable.id == target.number_id, NumberTable.onprem_off_stated_by.is_not(None))
-        .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
-    )
+    await tx.execute(_FORGET_STATEMENT, {"w_id": target.number_id})
 
 
 async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
@@ -435,25 +429,19 @@ async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: M
 async def _keep_message(tx: AsyncConnection, columns: Mapping[str, Any], target: _Target) -> None:
     """Where the far side gives an id that another message has, the message is kept without it."""
     row = {"migration_pk": target.migration_id, "at": target.at, **columns}
-    if (await tx.execute(insert_or_nothing(tx, MessageTable, row))).rowcount == 0:
-        await tx.execute(insert_or_nothing(tx, MessageTable, row | {"wamid": None}))
+    if (await write_or_nothing(tx, MessageTable, row)).rowcount == 0:
+        await write_or_nothing(tx, MessageTable, row | {"wamid": None})
 
 
 async def _set_pin_provenance(tx: AsyncConnection, target: _Target, provenance: Any) -> None:
-    values = {"pin_provenance": provenance, "pin_since": target.at}
-    await tx.execute(update(NumberTable).where(NumberTable.id == target.number_id).values(**values))
+    values = {"v_provenance": provenance, "v_since": target.at}
+    await tx.execute(_SET_PIN_PROVENANCE, values | {"w_id": target.number_id})
 
 
 async def _answer_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:
-    answered = (
-        update(OutboxTable)
-        .where(OutboxTable.key == key)
-        .values(answer="done", answered_at=target.at)
-        .returning(OutboxTable.event, OutboxTable.body)
-    )
-    row = (await tx.execute(answered)).one_or_none()
+    row = (await tx.execute(_ANSWER_OUTBOX, {"w_key": key, "v_at": target.at})).one_or_none()
     if row is not None and row.event == "switch_route":
-        await tx.execute(update(NumberTable).where(NumberTable.id == target.number_id).values(route=row.body["to"]))
+        await tx.execute(_SET_ROUTE, {"w_id": target.number_id, "v_route": row.body["to"]})
 
 
 async def _refuse_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:

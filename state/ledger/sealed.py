@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.errors import AlreadyThere, NotStored
@@ -15,7 +15,16 @@ from state.rows import SealedSecret
 # How often a secret is stored again because another writer has stored one of its name at the same moment.
 WRITERS_AT_ONCE = 5
 
+# Made once: every number has them.
 _INSERT = insert(SecretTable)
+_READ_BACK = select(
+    SecretTable.name,
+    SecretTable.ciphertext,
+    SecretTable.wrapped_key,
+    SecretTable.key_id,
+    SecretTable.shelf_file,
+    SecretTable.version,
+).where(SecretTable.id == bindparam("w_id"))
 
 
 def secret_columns_of(owner: str, sealed: SealedSecret) -> dict[str, Any]:
@@ -92,7 +101,5 @@ async def _supersede(tx: AsyncConnection, owners: Sequence[str], name: str, at: 
 
 
 async def _read_back(tx: AsyncConnection, row_id: int) -> SealedSecret:
-    columns = (SecretTable.name, SecretTable.ciphertext, SecretTable.wrapped_key, SecretTable.key_id)
-    query = select(*columns, SecretTable.shelf_file, SecretTable.version).where(SecretTable.id == row_id)
-    row = (await tx.execute(query)).one()
+    row = (await tx.execute(_READ_BACK, {"w_id": row_id})).one()
     return SealedSecret(row.name, row.ciphertext, row.wrapped_key or b"", row.key_id, row.shelf_file, row.version)

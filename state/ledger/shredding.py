@@ -37,24 +37,28 @@ async def shred_intent(tx: AsyncConnection, migration_id: int, attempt: int, at:
     await tx.execute(shredded(SecretTable.owner == intent_owner(migration_id, attempt), at=at))
 
 
-def superseded_pins(number_id: int) -> ColumnElement[bool]:
-    """Earlier PINs, once the one in their place has been proved."""
-    is_pin = (SecretTable.owner == f"number:{number_id}", SecretTable.name == "pin")
+def superseded_pins(owner: Any) -> ColumnElement[bool]:
+    """Earlier PINs of a number, once the one in their place has been proved."""
+    is_pin = (SecretTable.owner == owner, SecretTable.name == "pin")
     return and_(*is_pin, SecretTable.superseded_at.is_not(None))
 
 
-def used_code(code_id: int, migration_id: int, number_id: int) -> ColumnElement[bool]:
+def used_code(code_id: Any, migration_id: Any, owner: Any) -> ColumnElement[bool]:
     """The code that was sent, unless another one was typed in since."""
     another = select(CodeTable.id).where(
         CodeTable.migration_pk == migration_id, CodeTable.state == "entered", CodeTable.id != code_id
     )
-    return and_(SecretTable.owner == f"number:{number_id}", SecretTable.name == CODE, ~another.exists())
+    return and_(SecretTable.owner == owner, SecretTable.name == CODE, ~another.exists())
 
 
-def of_ended(number_id: int) -> ColumnElement[bool]:
+def of_ended(owner: Any) -> ColumnElement[bool]:
     """What a number whose migration has ended needs no more: its codes, and every earlier value of its secrets."""
     no_more = or_(SecretTable.name == CODE, SecretTable.superseded_at.is_not(None))
-    return and_(SecretTable.owner == f"number:{number_id}", no_more)
+    return and_(SecretTable.owner == owner, no_more)
+
+
+def number_owner(number_id: int) -> str:
+    return f"number:{number_id}"
 
 
 def intent_owner(migration_id: int, attempt: int) -> str:

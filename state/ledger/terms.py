@@ -6,9 +6,10 @@ the number would stay dark until the customer has accepted them.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Disposition, Party, Status
@@ -82,12 +83,7 @@ async def refuted(tx: AsyncConnection, number_id: int) -> None:
 
 async def shown_by_register(tx: AsyncConnection, number_id: int, now: Any) -> None:
     """A `register` of this number went through. Writes only where it was not known before."""
-    ref = select(NumberTable.ref).where(NumberTable.id == number_id).scalar_subquery()
-    shown = await tx.execute(
-        update(CustomerTable)
-        .where(CustomerTable.id == _customer_of(number_id), CustomerTable.terms_known_at.is_(None))
-        .values(terms_known_at=now, terms_known_by=ref.concat(" was registered"))
-    )
+    shown = await tx.execute(_shown_by_register(), {"w_number": number_id, "v_now": now})
     if shown.rowcount:
         await let_go_on(tx, number_id)
 
@@ -109,7 +105,18 @@ async def let_go_on(tx: AsyncConnection, number_id: int) -> None:
     )
 
 
-def _customer_of(number_id: int) -> Any:
+@cache  # made once, because every number registers
+def _shown_by_register() -> Any:
+    number: Any = bindparam("w_number")
+    ref = select(NumberTable.ref).where(NumberTable.id == number).scalar_subquery()
+    return (
+        update(CustomerTable)
+        .where(CustomerTable.id == _customer_of(number), CustomerTable.terms_known_at.is_(None))
+        .values(terms_known_at=bindparam("v_now"), terms_known_by=ref.concat(" was registered"))
+    )
+
+
+def _customer_of(number_id: Any) -> Any:
     return (
         select(WabaTable.customer_id)
         .join(NumberTable, NumberTable.waba_pk == WabaTable.id)

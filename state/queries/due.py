@@ -114,9 +114,12 @@ class DueQueries:
 
     async def lease_holders(self) -> tuple[str, ...]:
         """Names of the workers that hold a number now."""
-        holder, until = MigrationTable.lease_holder, MigrationTable.lease_until
-        query = select(holder).where(until > self._reader.clock.now()).distinct()
+        query = self._reader.prepared.get("lease_holders", self._select_lease_holders)
         return tuple(row["lease_holder"] for row in await self._reader.rows(query))
+
+    def _select_lease_holders(self) -> Select[*tuple[Any, ...]]:
+        holder, until = MigrationTable.lease_holder, MigrationTable.lease_until
+        return select(holder).where(until > self._reader.clock.now()).distinct()
 
     async def _due(
         self,

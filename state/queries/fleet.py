@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from state.models import (
     CredentialProfileTable,
@@ -123,10 +123,13 @@ class FleetQueries:
 
     async def field_facts(self) -> dict[str, str]:
         """The measured value of each field fact, by its name. One that an answer has refuted is not among them."""
-        query = select(FieldFactTable.name, FieldFactTable.value).where(FieldFactTable.refuted_at.is_(None))
-        rows = await self._reader.rows(query)
+        rows = await self._reader.rows(self._reader.prepared.get("field_facts", _field_facts))
         return {row["name"]: row["value"] for row in rows}
 
     async def field_fact_rows(self) -> tuple[Mapping[str, Any], ...]:
         """All columns of every field fact: name, value, measured_at, measured_by, evidence, refuted_at, refuted_by."""
         return tuple(await self._reader.rows(select(FieldFactTable.__table__).order_by(FieldFactTable.name)))
+
+
+def _field_facts() -> Select[*tuple[Any, ...]]:
+    return select(FieldFactTable.name, FieldFactTable.value).where(FieldFactTable.refuted_at.is_(None))
