@@ -200,6 +200,7 @@ class StepExecutor:
                 await self._ledger.moves.record(left.lease, as_one(left.before))
             else:
                 await self._ledger.leases.give_back(left.lease)
+            self._kept.given_up(left.lease)
         except Exception as exc:
             # Else somebody has changed the number, or the lease ends by itself: what was read is read again.
             if not is_database_error(exc) and not isinstance(exc, StateError):

@@ -11,6 +11,7 @@ from typing import Any
 
 from migration.engine.step_run import StepRun
 from migration.steps.number import Number
+from migration.steps.reading_cache import ReadingCache
 from state.enums import PinProvenance, Side, Status
 from state.ledger.changes import (
     AttemptClosed,
@@ -27,6 +28,7 @@ from state.ledger.changes import (
     ServiceSeen,
     SideRead,
 )
+from state.ledger.concurrency_limit import SHORT_WAIT
 from state.ledger.moves import Move, plain
 from state.queries.position_rows import after_move
 from state.rows import FindingRow, Lease, Position
@@ -75,7 +77,7 @@ class KeptNumbers:
         self._kept: dict[int, KeptNumber] = {}
 
     def keep(self, run: StepRun, move: Move, at: datetime) -> None:
-        """After `move` was recorded at `at`. Nothing is kept of a number that waits, has ended or must be read anew."""
+        """After `move` was recorded at `at`. Of a number that waits for long, or has ended, nothing is kept."""
         number = number_after(run, move, at)
         if number is not None:
             self._kept[run.lease.migration_id] = KeptNumber(
@@ -137,10 +139,18 @@ class KeptNumbers:
         self._kept[migration_id] = replace(kept, lease=None, state=None, before=())
         now = self._boot_time()
         if now - kept.at > (WRITTEN_WITHIN_S if kept.before else BEGINS_WITHIN_S):
+            if not kept.before:
+                self.given_up(kept.lease)
             return None
         since = timedelta(seconds=now - max(kept.at, kept.seen_at))
         lease = replace(kept.lease, now=kept.lease.now + since)
         return Continued(lease, kept.state, kept.before, kept.at)
+
+    def given_up(self, lease: Lease) -> None:
+        """The next step is taken under a later lease than this one; all that was read is written."""
+        kept = self._kept.get(lease.migration_id)
+        if kept is not None:
+            self._kept[lease.migration_id] = replace(kept, fence=lease.fence)
 
     def take(self, lease: Lease, version: int) -> Number | None:
         """The number, where nobody has taken or changed it since it was kept. `version`: as it was read just now."""
@@ -152,7 +162,8 @@ class KeptNumbers:
 
 def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
     """The number with what the move has changed of its findings; None where more has changed than that."""
-    if move.status is not Status.READY or move.itinerary is not None:
+    waits = move.status is Status.WAITING and move.until is not None and move.until - at <= SHORT_WAIT
+    if not (move.status is Status.READY or waits) or move.itinerary is not None:
         return None
     results, notes = dict(run.number.results), dict(run.number.notes)
     open_attempt = run.attempt
@@ -171,7 +182,11 @@ def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
                 for step in steps:
                     results.pop(step, None)
                     notes.pop(step, None)
-    return replace(run.number, results=results, notes=notes) if open_attempt is None else None
+    if open_attempt is not None:
+        return None
+    # What both sides showed before a wait says nothing about the time after it.
+    cache = ReadingCache() if waits else run.number.reading_cache
+    return replace(run.number, results=results, notes=notes, reading_cache=cache)
 
 
 def state_after(run: StepRun, move: Move, columns: Mapping[str, Any]) -> Position | None:

@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import ENDED, AttemptEnd, Status
@@ -72,7 +72,7 @@ def _statement(kinds: tuple[Needless, ...]) -> Any:
 
 
 def _which(kind: Needless, place: str) -> ColumnElement[bool]:
-    owner: Any = bindparam(f"owner_{place}")
+    owner: BindParameter[Any] = bindparam(f"owner_{place}")
     match kind:
         case Needless.OF_ENDED:
             return of_ended(owner)

@@ -29,12 +29,12 @@ class Cost:
 
 
 COSTS = {
-    "open, with backup": Cost(159, 27, 39, 2),
-    "closing, code first": Cost(256, 42, 54, 3),
-    "closing, code after": Cost(260, 43, 56, 3),
-    "closing, dark": Cost(177, 28, 18, 3),
-    "closing, onboard": Cost(86, 15, 11, 1),
-    "open, back by code": Cost(208, 33, 39, 1),
+    "open, with backup": Cost(148, 27, 39, 2),
+    "closing, code first": Cost(223, 42, 54, 3),
+    "closing, code after": Cost(227, 43, 56, 3),
+    "closing, dark": Cost(171, 27, 18, 3),
+    "closing, onboard": Cost(84, 15, 11, 1),
+    "open, back by code": Cost(177, 32, 39, 1),
 }
 
 

@@ -18,6 +18,7 @@ from migration.operations.rollbacks import back_to_onprem, read_rollback_assessm
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Waiting
+from migration.steps.reading_cache import ReadingCache
 from state.enums import Party, Status
 from state.errors import LeaseLost
 from state.ledger.changes import ProfileHalted
@@ -239,6 +240,39 @@ async def test_a_lease_that_was_taken_a_while_ago_is_taken_anew(make_harness: Ma
         harness.clock.advance(BEGINS_WITHIN_S + 1)
         await app.runner.run_step(position.migration_id)
         assert (await app.queries.positions.get(position.migration_id)).fence == before + 1
+
+
+@pytest.mark.parametrize("given_up", [False, True], ids=["late", "let go"])
+async def test_what_was_read_outlives_a_lease_that_nobody_else_has_had(
+    make_harness: MakeHarness, given_up: bool
+) -> None:
+    harness = await make_harness(kinds=["healthy"])
+    async with watching(harness) as (app, kept):
+        (position,) = await harness.import_numbers(app)
+        position = await harness.advance_to(app, position, "secure_pin")
+        await app.runner.run_step(position.migration_id, goes_on=True)
+        used = kept.used
+        if given_up:
+            await app.runner.let_go(position.migration_id)
+        else:
+            harness.clock.advance(BEGINS_WITHIN_S + 1)
+        await app.runner.run_step(position.migration_id)
+        assert kept.used == used + 1
+
+
+async def test_a_number_that_waits_for_a_moment_is_kept_without_its_readings(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"])
+    async with watching(harness) as (app, kept):
+        (position,) = await harness.import_numbers(app, hook="senders")
+        position = await harness.advance_to(app, position, "drain")
+        outcome = await app.runner.run_step(position.migration_id)
+        assert isinstance(outcome, Waiting)
+        assert kept.last is not None
+        assert kept.last.reading_cache == ReadingCache()
+        used, harness_now = kept.used, harness.clock.now()
+        harness.clock.advance((outcome.until - harness_now).total_seconds())
+        await app.runner.run_step(position.migration_id)
+        assert kept.used == used + 1
 
 
 async def test_no_number_is_kept_while_it_waits_for_room_at_its_gate(make_harness: MakeHarness) -> None:
