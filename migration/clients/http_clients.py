@@ -10,6 +10,7 @@ import httpx
 
 from migration.clients.certificates import Trust, tls_context, unchecked_context
 from migration.clients.http import HttpClient
+from migration.clients.network import NetworkTransport
 from migration.clients.opened_ahead import FreshTransport
 from migration.clients.transports import DeadlineTransport, PoolPerOrigin, ReadOnlyTransport
 from migration.clock import Clock
@@ -71,7 +72,7 @@ class HttpClients:
     @staticmethod
     def _network_transport(tls: ssl.SSLContext | None) -> httpx.AsyncBaseTransport:
         assert tls is not None
-        return PoolPerOrigin(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=LIMITS))
+        return PoolPerOrigin(lambda: NetworkTransport(tls, LIMITS))
 
     async def aclose(self) -> None:
         for client in (self.graph, self._self_signed, *self._trusting.values(), *self._fresh):
