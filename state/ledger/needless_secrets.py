@@ -40,8 +40,10 @@ async def shred_needless(
     """What the number needs no more after these changes: one statement, or none."""
     found = list(_needless(of, status, changes))
     if found:
+        kinds = tuple(kind for kind, _ in found)
         values = {f"{name}_{place}": value for place, (_, given) in enumerate(found) for name, value in given.items()}
-        await tx.execute(_statement(tuple(kind for kind, _ in found)), values | {"v_at": at})
+        values["v_at"] = at
+        await tx.execute(_statement(kinds), values)
 
 
 def _needless(

@@ -40,6 +40,7 @@ class WatchedNumbers(KeptNumbers):
         self.used = 0
 
     def keep(self, run: StepRun, move: Move, at: datetime) -> None:
+        run.number.reading_cache.secrets["mark"] = None  # something was read in this pass
         super().keep(run, move, at)
         kept = self._kept.get(run.lease.migration_id)
         self.last = kept.number if kept is not None else None

@@ -166,10 +166,16 @@ REMOVALS = {
         "",
         ("tests/journeys/test_kept_numbers.py::test_what_is_late_of_the_step_before_changes_nothing",),
     ),
+    "readings of before a wait, which say nothing about the time after it": Removal(
+        "migration/engine/kept_numbers.py",
+        "cache = ReadingCache() if waits else run.number.reading_cache",
+        "cache = run.number.reading_cache",
+        ("tests/journeys/test_kept_numbers.py::test_a_number_that_waits_for_a_moment_is_kept_without_its_readings",),
+    ),
     "the destruction of what a closed attempt had sealed": Removal(
-        "state/ledger/moves.py",
-        "            await tx.execute(shredded(or_(*needed_no_more), at=moved.now))\n",
-        "            pass\n",
+        "state/ledger/needless_secrets.py",
+        "        await tx.execute(_statement(kinds), values)\n",
+        "        pass\n",
         ("tests/journeys/test_shredding.py",),
     ),
     "the version that a secret is bound to": Removal(
@@ -299,7 +305,7 @@ REMOVALS = {
         "state/ledger/call_budgets.py", "            if first is not None:", "            if False:", (BUDGETS,)
     ),
     "another one where the first number waits": Removal(
-        "state/ledger/call_budgets.py", "key, but), moves, goes_on)", "key, but), moves)", (BUDGETS,)
+        "state/ledger/call_budgets.py", "_crossing_now(), moves, goes_on)", "_crossing_now(), moves)", (BUDGETS,)
     ),
     "what a settled failure held goes on": Removal(
         "state/ledger/moves.py",
