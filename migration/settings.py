@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 PREFIX = "CUTOVER_"
 ADMIN_FILE = "cutover.toml"
 KEY_FILE = "master.key"
-_PATHS = ("home", "admin_file", "key_file", "backup_dir")
+_FOLDERS = ("home", "backup_dir")
+_PATHS = (*_FOLDERS, "admin_file", "key_file")
 _VERSION = re.compile(r"v\d+\.\d+")
 
 
@@ -60,7 +61,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in _PATHS:
-            self._take(name, lambda given: Path(given).expanduser())
+            self._take(name, _folder if name in _FOLDERS else _file)
         self._take("database_url", database_url)
         self._take("graph_url", check_address)
         self._take("graph_version", _graph_version)
@@ -72,7 +73,7 @@ class Settings:
             return
         try:
             object.__setattr__(self, name, read(given))
-        except (ValueError, RuntimeError) as exc:  # RuntimeError: a home of an unknown user, ~nobody
+        except (ValueError, RuntimeError, OSError) as exc:  # RuntimeError: a home of an unknown user, ~nobody
             raise BadValue(name, str(exc)) from None  # the error itself may quote the value
 
     @property
@@ -164,6 +165,28 @@ def read_settings() -> Settings:
         remember(_secret(password))
     check_variables(os.environ, variables, settings.admin_path)
     return settings
+
+
+def _path(given: str | Path) -> Path:
+    """An empty one would be the folder in which the command is typed: a script whose own variable is not set."""
+    if not str(given).strip():
+        raise ValueError("it is empty; give a path, or unset it")
+    return Path(given).expanduser()
+
+
+def _folder(given: str | Path) -> Path:
+    path = _path(given)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is no folder")
+    return path
+
+
+def _file(given: str | Path) -> Path:
+    """Not a folder: its rights would be taken from all others, which `/etc` does not survive."""
+    path = _path(given)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it")
+    return path
 
 
 def _graph_version(given: str) -> str:

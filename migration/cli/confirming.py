@@ -163,9 +163,9 @@ async def change_wave(
     name: str,
     will: str | Action[str],
     action: Action[WaveRow],
-    follow_up: str | None = None,
+    follow_up: Callable[[WaveRow], str] | None = None,
 ) -> int:
-    """Change one wave, and report before and after."""
+    """Change one wave, and report before and after. `follow_up`: the command that comes next for the wave."""
     async with open_for_change(dry_run=report.changes_nothing) as app:
         before = await app.queries.waves.get(name)
         report.check_confirmation(before.name)
@@ -174,7 +174,9 @@ async def change_wave(
         show_wave(after, report.after)
         now = await app.queries.now()
         has_schedule = needs_schedule(before, now) or needs_schedule(after, now)
-        report.next(forecast_command(report, follow_up or f"cutover status {name}"), schedule=has_schedule)
+        report.next(
+            forecast_command(report, follow_up(after) if follow_up else f"cutover status {name}"), schedule=has_schedule
+        )
         return report.finish()
 
 

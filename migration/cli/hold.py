@@ -11,6 +11,7 @@ from migration.cli.running import run_verb
 from migration.cli.session import operator_name
 from migration.cli.target import is_wave
 from migration.operations.numbers import hold_number
+from migration.operations.wave_wording import release_of
 from migration.operations.waves import hold_wave
 from state.rows import Position
 
@@ -51,8 +52,7 @@ async def _hold(name: str, because: str, report: ChangeReport) -> int:
     by = operator_name()
     if await is_wave(name):
         reason = because or f"held by {by}"
-        release = f"cutover release {name}"
-        return await change_wave(report, name, WILL_HOLD_WAVE, lambda app: hold_wave(app, name, reason, by), release)
+        return await change_wave(report, name, WILL_HOLD_WAVE, lambda app: hold_wave(app, name, reason, by), release_of)
     return await change_number(report, name, _will_hold_number, lambda app: hold_number(app, name, by, because))
 
 

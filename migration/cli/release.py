@@ -60,7 +60,7 @@ async def _release(name: str, only: Sequence[str], report: ChangeReport, *, cana
             name,
             lambda app: _will_release(report, app, name, only, canary=canary),
             lambda app: release_wave(app, name, canary=canary, only=only, by=operator_name()),
-            f"cutover run {name}",
+            lambda row: f"cutover run {row.name}",
         )
     if canary or only:
         usage_error(f"{name} is a number; --canary and --only are for waves")

@@ -122,7 +122,7 @@ def next_wave_command(row: WaveRow, now: datetime) -> str | None:
     if row.window_end is not None and row.window_end <= now:
         return extend_window_command(row.name)
     if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
-        return release_command(row.name, row.state, row.released)
+        return release_of(row)
     return f"cutover run {row.name}"
 
 
@@ -131,6 +131,10 @@ def release_command(wave: str, state: str | None, released: str | None) -> str:
     stands = state in (WaveState.HELD, WaveState.HALTED)
     narrow = released == Released.NONE or (stands and released == Released.CANARY)
     return f"cutover release {wave}{' --canary' if narrow else ''}"
+
+
+def release_of(row: WaveRow) -> str:
+    return release_command(row.name, row.state, row.released)
 
 
 def extend_window_command(wave: str) -> str:
@@ -158,7 +162,7 @@ def _why_unscheduled(row: WaveRow, now: datetime) -> str | None:
     if ended is not None:
         return ended
     if row.state in (WaveState.HELD, WaveState.HALTED):
-        return f"wave {row.name} is {row.state}; `cutover release {row.name}` lets it go"
+        return f"wave {row.name} is {row.state}; `{release_of(row)}` lets it go"
     if row.window_start is None:
         return f"wave {row.name} has no start; `cutover run {row.name}` begins it"
     return None  # it has a schedule, or `cutover deploy` begins what is late at once

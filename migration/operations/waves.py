@@ -10,7 +10,7 @@ from datetime import datetime
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.operations.approval import not_crossed
-from migration.operations.wave_wording import ENDED_STATES, window_ended_message
+from migration.operations.wave_wording import ENDED_STATES, release_of, window_ended_message
 from migration.scrubbing.masking import mask_numbers
 from migration.waves.plan import WaveRule, select_numbers
 from migration.waves.window import Window, check_window_fits, window_of
@@ -87,7 +87,7 @@ async def begin_wave(app: App, name: str, by: str = OURSELVES) -> WaveRow:
     reject_empty_wave(row, board)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         reason = f": {row.because}" if row.because else ""
-        advice = "that is for good" if row.state is WaveState.STOPPED else f"`cutover release {name}` lets it go"
+        advice = "that is for good" if row.state is WaveState.STOPPED else f"`{release_of(row)}` lets it go"
         raise OperationRefused(f"wave {name} is {row.state}{reason}; {advice}")
     crossing = any(position.crossed_at is not None and position.ended_at is None for position in board)
     if not_crossed(board) and not crossing:

@@ -199,3 +199,33 @@ def test_a_bad_address_of_graph_is_one_line(url: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CUTOVER_GRAPH_URL", url)
     with pytest.raises(BadSetting, match=r"^CUTOVER_GRAPH_URL: the address [^\n]*$"):
         read_settings()
+
+
+@pytest.mark.parametrize("name", ["HOME", "BACKUP_DIR", "ADMIN_FILE", "KEY_FILE"])
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_path_is_not_the_folder_of_whoever_types(
+    name: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CUTOVER_{name}", given)
+    with pytest.raises(BadSetting, match=f"^CUTOVER_{name}: it is empty"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "why"),
+    [
+        ("HOME", "file", "is no folder"),
+        ("BACKUP_DIR", "file", "is no folder"),
+        ("ADMIN_FILE", "folder", "is a folder"),
+        ("KEY_FILE", "folder", "is a folder"),
+    ],
+)
+def test_a_folder_is_no_file_and_a_file_no_folder(
+    name: str, what: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line advises to take the rights of `/etc` from all others."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(f"CUTOVER_{name}", str(tmp_path / what))
+    with pytest.raises(BadSetting, match=why):
+        read_settings()
