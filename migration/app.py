@@ -319,7 +319,10 @@ async def open_app(
         loader = NumberLoader(clients, queries, secret_store, randomness)
         kept = KeptNumbers(clock.boot_time)
         admission = CallAdmission(ledger.call_budgets, budget.has_plenty)
-        executor = StepExecutor(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept)
+        executor = StepExecutor(
+            *(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept),
+            codes_per_operator=admin.codes.per_operator,
+        )
         anchors = AnchorWriter(anchor, queries, http.graph, admin.record.anchor_webhook) if anchor else None
         if anchors is not None and not dry_run:
             stack.push_async_callback(anchors.write)

@@ -84,6 +84,10 @@ class GateClosed(StateError):
     """A gate condition did not hold when the intent was committed; nothing was sent."""
 
 
+class TooManyCodes(StateError):
+    """As many codes are on their way as those on duty can type; nothing was sent."""
+
+
 class BudgetSpent(GateClosed):
     """Only the reserve of register or deregister calls is left in this moving 72 h."""
 

@@ -25,6 +25,7 @@ from migration.engine.itineraries import ITINERARIES, itinerary_named
 from migration.engine.kept_numbers import Continued, KeptNumbers
 from migration.engine.obstacles import Obstacles
 from migration.engine.outside_failures import counted_failure, too_often
+from migration.engine.person_at_the_phone import LOOKED_AT_AGAIN
 from migration.engine.places import UNLIMITED, Place, place_of, under_lease
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.refused_calls import record_of
@@ -50,7 +51,7 @@ from migration.steps.outcomes import (
 )
 from state.database import is_database_error
 from state.enums import AttemptEnd, Party, Promise, Side, Status
-from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly
+from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, StateError, TooEarly, TooManyCodes
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused, Change
 from state.ledger.ledger import Ledger
@@ -95,6 +96,7 @@ class StepExecutor:
         stop: StopRequest,
         admission: CallAdmission,
         kept: KeptNumbers,
+        codes_per_operator: int = 0,
     ) -> None:
         self._ledger = ledger
         self._queries = queries
@@ -107,7 +109,7 @@ class StepExecutor:
         self._read_sides = read_sides
         self._kept = kept
         self._recorder = StepRecorder(ledger.moves, secrets, kept)
-        self._obstacles = Obstacles(queries)
+        self._obstacles = Obstacles(queries, codes_per_operator)
         self._failures = FailurePolicy(queries, read_sides)
         self._settlement = Settlement(queries, self._failures, read_sides)
         self._ahead = timedelta()  # of our clock: the database's, when it was last read
@@ -387,6 +389,7 @@ class StepExecutor:
             closes=closes,
             witnesses=witnesses,
             person_for=run.person_for,
+            code_limit=run.code_limit,
             service=run.service(),
             before=run.before,
         )
@@ -396,6 +399,8 @@ class StepExecutor:
             return await self._failures.after_spent_budget(run, exc, closes)
         except GateClosed as exc:
             return Decision(Held(str(exc)))
+        except TooManyCodes as exc:  # another number took the last place meanwhile
+            return Decision(Waiting(run.number.now + LOOKED_AT_AGAIN, Party.OPERATOR, str(exc)))
         run.attempt, run.called, run.before = attempt, True, ()
         run.number.service.doubt = run.doubt()
         run.write_by = send_by + (contract.longest_call + LEASE_MARGIN).total_seconds()

@@ -20,9 +20,9 @@ CALLS_WITHOUT_ANSWER = 5
 class Obstacles:
     """All of it only reads."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, codes_per_operator: int) -> None:
         self._queries = queries
-        self._person = PersonAtThePhone(queries)
+        self._person = PersonAtThePhone(queries, codes_per_operator)
 
     async def find(self, run: StepRun) -> None | Waiting | Blocked | Held | Reopen:
         """What stands against this step now: the gate, a stale input or its own check. All of them only read."""

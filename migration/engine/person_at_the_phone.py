@@ -10,6 +10,7 @@ from migration.steps.code_requests import BEFORE_DARK, DAY, came_to_nothing, coo
 from migration.steps.outcomes import Waiting
 from migration.steps.request_code import outstanding
 from state.enums import Party, Side
+from state.ledger.code_pacing import PACED
 from state.ledger.readiness import NOBODY
 from state.queries.queries import Queries
 from state.rows import Position
@@ -18,9 +19,16 @@ from state.rows import Position
 TAKES = {"request_code": "verify_code", "request_code_onprem": "verify_code_onprem"}
 
 
+# A number for which too many codes are on their way: longer than a worker keeps it in hand.
+LOOKED_AT_AGAIN = timedelta(seconds=45)
+
+
 class PersonAtThePhone:
-    def __init__(self, queries: Queries) -> None:
+    """`codes_per_operator`: how many codes one on duty can type at once; 0: no limit."""
+
+    def __init__(self, queries: Queries, codes_per_operator: int) -> None:
         self._queries = queries
+        self._codes_per_operator = codes_per_operator
 
     async def missing(self, run: StepRun) -> Waiting | None:
         """What to wait for before this step, or None. Sets what the intent has to find true when it is committed."""
@@ -31,7 +39,7 @@ class PersonAtThePhone:
         wait = await self._wait(state, now, ahead)
         if wait is None:
             run.person_for = ahead
-            return None
+            return await self._paced(run)
         return wait if await _needs_code(run) else None  # Graph is asked last: the calls of a cutover are counted
 
     async def _wait(self, state: Position, now: datetime, ahead: timedelta) -> Waiting | None:
@@ -44,6 +52,23 @@ class PersonAtThePhone:
         if cooling is not None:
             return Waiting(cooling, Party.US, "cooling down before another code is asked for")
         return None
+
+    async def _paced(self, run: StepRun) -> Waiting | None:
+        """What is dark waits for nobody's typing, nor does a customer who types the code in its own room."""
+        state = run.number.state
+        at_home = state.ready_how == "room" and state.ready_until is not None and state.ready_until >= run.number.now
+        if not self._codes_per_operator or at_home or state.crossed_at is not None or state.side is Side.NEITHER:
+            return None
+        on_duty = {shift.operator for shift in await self._queries.people.on_duty()}
+        limit = len(on_duty) * self._codes_per_operator
+        if not on_duty:  # whoever keeps no roster has not said how many there are
+            return None
+        if not await self._queries.people.codes_are_full(state.migration_id, limit):
+            run.code_limit = limit
+            return None
+        why = f"{PACED}: {limit} at once"
+        needed = await _needs_code(run)
+        return Waiting(run.number.now + LOOKED_AT_AGAIN, Party.OPERATOR, why) if needed else None
 
 
 def _may_come_back_without(run: StepRun) -> bool:

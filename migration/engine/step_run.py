@@ -36,6 +36,7 @@ class StepRun:
     leased_at: float = 0.0  # when its lease was taken, on the boot-time clock, in seconds
     began_at: float = 0.0  # when this pass began, on the same clock; its number has the time of that moment
     person_for: timedelta | None = None  # somebody has to be at the phone for so long when the intent is committed
+    code_limit: int | None = None  # fewer codes than so many have to be on their way when the intent is committed
     write_by: float = 0.0  # until then (boot-time clock, seconds) nobody else may take the number
 
     @property

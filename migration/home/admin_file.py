@@ -165,6 +165,12 @@ class DrainSettings(_AdminTable):
     at_limit: Literal["wait", "go_on"] = "wait"  # for a person, or without one: what is still queued is lost
 
 
+class CodesSettings(_AdminTable):
+    """How many codes may be on their way at once for each operator on duty; 0: as many as there are people ready."""
+
+    per_operator: int = Field(default=10, ge=0, le=1000)
+
+
 class RetentionSettings(_AdminTable):
     """How long is kept what may still be needed, in days."""
 
@@ -283,6 +289,7 @@ class AdminSettings(_AdminTable):
     certificates: Mapping[str, AuthoritySettings] = {}
     smoke: SmokeSettings = SmokeSettings()
     drain: DrainSettings = DrainSettings()
+    codes: CodesSettings = CodesSettings()
     retention: RetentionSettings = RetentionSettings()
     notify: tuple[NotifySettings, ...] = ()
     heartbeat: HeartbeatSettings | None = None

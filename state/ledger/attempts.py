@@ -9,8 +9,8 @@ from sqlalchemy import Boolean, ColumnElement, Row, bindparam, case, func, inser
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import AttemptEnd, Side, Status
-from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated
-from state.ledger import call_budgets, events, gates, readiness
+from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, TooManyCodes
+from state.ledger import call_budgets, code_pacing, events, gates, readiness
 from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE, BUDGET_WINDOW
 from state.ledger.inserting import write_or_nothing
 from state.ledger.moves import Move, Moves
@@ -52,6 +52,7 @@ class NewIntent:
     closes: OpenAttempt | None = None  # an earlier attempt that `witnesses` prove to have had no effect
     witnesses: Mapping[str, Any] | None = None
     person_for: timedelta | None = None  # somebody has to be at the phone, and for so long from now
+    code_limit: int | None = None  # fewer codes than so many have to be on their way
     service: Service | None = None  # what this pass has seen of the number's service so far
     before: tuple[Move, ...] = ()  # steps that only read and were done just before it; written with it
 
@@ -68,8 +69,10 @@ class Attempts:
         self._prepared = Prepared()
 
     async def open(self, lease: Lease, new: NewIntent) -> OpenAttempt:
-        """Commit an intent. Raises LeaseLost, Outdated, GateClosed or BudgetSpent; then nothing was written."""
+        """Commit an intent. Raises LeaseLost, Outdated, GateClosed or TooManyCodes; then nothing was written."""
         async with self._engine.begin() as tx:
+            if new.code_limit is not None:
+                await code_pacing.one_at_a_time(tx)
             await self._moves.pass_over(tx, lease, new.before)
             moved = (await tx.execute(*self._guarded(lease, new))).one_or_none()
             if moved is None:
@@ -82,7 +85,7 @@ class Attempts:
     def _guarded(self, lease: Lease, new: NewIntent) -> tuple[Any, Mapping[str, Any]]:
         """The update, made once for each kind of step, and its values."""
         service = new.service.columns() if new.service is not None else {}
-        gate = (new.gated, new.fits_in, new.person_for)
+        gate = (new.gated, new.fits_in, new.person_for, new.code_limit)
         kind = (new.longest_call, new.lease_margin, new.changes_side, *gate, new.budget, _pauses(new))
         statement = self._prepared.get((kind, tuple(service)), lambda: self._made(new, service))
         values = {"w_id": lease.migration_id, "w_fence": lease.fence, "w_version": lease.version, "w_step": new.step}
@@ -124,6 +127,8 @@ class Attempts:
             conditions.append(gates.sides_read())
         if new.person_for is not None:
             conditions.append(readiness.somebody_ready(self._clock, new.person_for))
+        if new.code_limit is not None:
+            conditions.append(code_pacing.awaited(self._clock) < new.code_limit)
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
@@ -181,6 +186,9 @@ class Attempts:
             tx, self._clock, lease.migration_id, new.person_for
         ):
             return GateClosed(readiness.NOBODY)
+        limit = new.code_limit
+        if limit is not None and await code_pacing.is_full(tx, self._clock, lease.migration_id, limit):
+            return TooManyCodes(f"{code_pacing.PACED}: {limit} at once")
         return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
 
     async def _close_as_not_done(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import and_, case, func, or_, select
 
 from state.enums import Status
+from state.ledger.code_pacing import PACED
 from state.ledger.readiness import NOBODY, WAITS_BEFORE
 from state.models import CodeTable, CustomerTable, MigrationTable, NumberTable
 from state.queries.position_rows import position_of, select_positions
@@ -44,7 +45,7 @@ class DeskQueries:
         nobody = and_(
             migration.status.in_([Status.WAITING, Status.HELD]),
             migration.next_step.in_(WAITS_BEFORE),
-            migration.reason.startswith(NOBODY),
+            or_(migration.reason.startswith(NOBODY), migration.reason.startswith(PACED)),
         )
         asks = and_(migration.next_step.in_(ASKS_FOR_CODE), migration.status != Status.BLOCKED)
         never_came = and_(migration.status == Status.BLOCKED, migration.runbook == NO_CODE_PAGE)

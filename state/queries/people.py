@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from state.ledger.code_pacing import awaited
 from state.models import (
     AttemptTable,
     CodeTable,
@@ -83,6 +84,11 @@ class PeopleQueries:
         """The shifts of this moment."""
         now = await self._reader.now()
         return tuple(shift for shift in await self.roster() if shift.begins_at <= now < shift.ends_at)
+
+    async def codes_are_full(self, migration_id: int, limit: int) -> bool:
+        """Whether so many codes are on their way beside this number's that operators have to type."""
+        mine = select(MigrationTable.id).where(MigrationTable.id == migration_id)
+        return bool(await self._reader.rows(mine.where(awaited(self._reader.clock) >= limit)))
 
     async def code_requests(self, number_id: int) -> tuple[CodeRequestRow, ...]:
         """Every code that was asked for this number, of all its migrations, the latest first."""
