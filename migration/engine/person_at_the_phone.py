@@ -9,7 +9,7 @@ from migration.steps.both_sides import cached_sides, cloud_before_crossing
 from migration.steps.code_requests import BEFORE_DARK, DAY, came_to_nothing, cooling_until, next_look, somebody_is_ready
 from migration.steps.outcomes import Waiting
 from migration.steps.request_code import outstanding
-from state.enums import Party, Side
+from state.enums import Codes, Party, Side
 from state.ledger.code_pacing import PACED
 from state.ledger.readiness import NOBODY
 from state.queries.queries import Queries
@@ -54,8 +54,10 @@ class PersonAtThePhone:
         return None
 
     async def _paced(self, run: StepRun) -> Waiting | None:
-        """What is dark waits for nobody's typing, nor does a customer who types the code in its own room."""
+        """What is dark waits for nobody's typing, nor does a customer in its own room, nor a wave that asks at once."""
         state = run.number.state
+        if state.wave_codes == Codes.AT_ONCE:  # somebody is at every phone
+            return None
         at_home = state.ready_how == "room" and state.ready_until is not None and state.ready_until >= run.number.now
         if not self._codes_per_operator or at_home or state.crossed_at is not None or state.side is Side.NEITHER:
             return None

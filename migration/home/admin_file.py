@@ -166,9 +166,9 @@ class DrainSettings(_AdminTable):
 
 
 class CodesSettings(_AdminTable):
-    """How many codes may be on their way at once for each operator on duty; 0: as many as there are people ready."""
+    """How many codes may be on their way at once for each operator on duty; 0: no limit."""
 
-    per_operator: int = Field(default=10, ge=0, le=1000)
+    per_operator: int = Field(default=0, ge=0, le=1000)
 
 
 class RetentionSettings(_AdminTable):

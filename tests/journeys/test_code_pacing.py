@@ -8,9 +8,12 @@ import pytest
 
 from migration.app import App
 from migration.operations.at_the_phone import ask_code
+from migration.operations.waves import begin_wave, plan_wave
 from migration.steps.outcomes import Advanced, Waiting
-from state.enums import Party
+from migration.waves.plan import WaveRule
+from state.enums import Codes, Party
 from state.ledger.people import NewShift
+from state.ledger.waves import NewWave
 from state.rows import Position
 from tests.harness.in_process import Harness, MakeHarness
 
@@ -81,5 +84,16 @@ async def test_a_customer_in_its_room_waits_for_no_operator(make_harness: MakeHa
         positions = tuple(await harness.import_numbers(app))
         await on_duty(harness, app, "Ana")
         await say_all(app, positions, how="room")
+        await run_all(app, positions)
+        assert phones_that_rang(harness, positions) == 3
+
+
+async def test_a_wave_with_somebody_at_every_phone_has_no_limit(make_harness: MakeHarness) -> None:
+    harness = await ready(make_harness, 1, 3)
+    async with harness.worker() as app:
+        positions = tuple(await harness.import_numbers(app))
+        await on_duty(harness, app, "Ana")
+        await plan_wave(app, NewWave("night", codes=Codes.AT_ONCE), WaveRule(), None, "Ana")
+        await begin_wave(app, "night", "Ana")
         await run_all(app, positions)
         assert phones_that_rang(harness, positions) == 3
