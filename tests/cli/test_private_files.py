@@ -4,10 +4,12 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from migration.home.private_files import is_of_the_system
 from tests.harness.cli_fixture import CliFixture
 
 FILES = ("cutover.db", "cutover.toml", "master.key", "token", "hook_secret", "backups", "home.json")
@@ -66,3 +68,27 @@ def test_the_file_of_an_address_is_repaired_too(empty_cli: CliFixture, table: st
     address.chmod(0o644)
     assert cli.cutover("init", "--json").document["made_private"] == [str(address)]
     assert others_may(address) == 0
+
+
+@pytest.mark.parametrize("variable", ["CUTOVER_HOME", "CUTOVER_BACKUP_DIR"])
+def test_a_folder_of_others_keeps_its_rights(empty_cli: CliFixture, tmp_path: Path, variable: str) -> None:
+    """As root, `/etc` would belong to us, and nobody else could read it after an `init` with that folder."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "passwd").write_text("root")
+    folder.chmod(0o1755)  # sticky, as a folder that several users share
+    (folder / "passwd").chmod(0o644)
+    cli = replace(empty_cli, env=empty_cli.env | {variable: str(folder)})
+    output = cli.cutover("init")
+    assert (output.exit_code, f"{folder} holds files of others" in output.error_line) == (1, True)
+    assert (others_may(folder), others_may(folder / "passwd")) == (0o055, 0o044)
+    assert [path.name for path in folder.iterdir()] == ["passwd"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("/", True), ("/etc", True), ("/usr/local", True), ("/tmp", True), ("~", True), ("/data/cutover/home", False)],
+)
+def test_folders_that_others_need_are_known(folder: str, expected: bool) -> None:
+    path = Path(folder).expanduser()
+    assert is_of_the_system(path) is expected
