@@ -1,11 +1,12 @@
 """`cutover import`: an inventory becomes numbers with an itinerary each, all of it or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from migration.app import App
 from migration.cli.exit_codes import ExitCode
 from migration.cli.home_line import home_fields, print_home
 from migration.cli.options import Json
@@ -18,6 +19,7 @@ from migration.fleet.importing import correct_fleet, import_fleet
 from migration.fleet.people_files import read_customers, read_roster
 from migration.operations.codes_needed import codes_needed, codes_needed_document, codes_needed_lines
 from migration.scrubbing.masking import masked
+from state.enums import Status
 
 
 def import_(
@@ -98,6 +100,7 @@ async def _correct(file: Path, as_json: bool) -> int:
     async with open_cli_app() as app:
         print_home(app.settings, app.home, as_json=as_json)
         corrected, results = await correct_fleet(app, file, operator_name(), lambda done, total: None)
+        blocked = await _blocked(app, {number.number_id for number in corrected})
     refs = [number.ref for number in corrected]
     if as_json:
         document = {"corrected": refs, "begun_anew": [_document(result) for result in results]}
@@ -107,8 +110,16 @@ async def _correct(file: Path, as_json: bool) -> int:
     if results:
         _print_choices("begun anew", results)
         _print_unread(results)
-    print_line("Next: what was blocked goes on with `cutover resolve N-0001 --look-again --because TEXT`.")
+    if blocked:
+        command = f"cutover resolve {blocked[0]} --look-again --because TEXT"
+        print_line(f"{count_text(len(blocked))} blocked: {', '.join(blocked)}. Next: `{command}`.")
     return _exit_code(results)
+
+
+async def _blocked(app: App, number_ids: Collection[int]) -> list[str]:
+    """References of those among these numbers that a person has to let go on."""
+    board = await app.queries.positions.board()
+    return [row.ref for row in board if row.number_id in number_ids and row.status is Status.BLOCKED]
 
 
 def _not_looked(results: Sequence[CensusResult]) -> int:

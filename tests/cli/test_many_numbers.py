@@ -192,6 +192,16 @@ def test_a_corrected_inventory_moves_numbers_between_waves(make_operator: MakeOp
     assert refs_of(operator, "north") == ["N-0001", "N-0003"]  # the file says nothing new about its wave
 
 
+def test_a_correction_names_what_a_person_has_to_let_go_on_and_nothing_else(make_operator: MakeOperator) -> None:
+    operator = three(make_operator)
+    path = str(change_cells(operator, {}))
+    assert "--look-again" not in operator.cutover("import", path, "--correct").stdout
+    operator.change_at_meta("banned", True, "N-0002")
+    assert operator.run_number("N-0002").status is Status.BLOCKED
+    output = operator.cutover("import", path, "--correct").stdout
+    assert "1 number blocked: N-0002. Next: `cutover resolve N-0002 --look-again --because TEXT`." in output
+
+
 def test_a_correction_of_a_moved_or_begun_wave_is_refused_with_its_line(make_operator: MakeOperator) -> None:
     operator = three(make_operator, wave="north")
     operator.with_app(lambda app: begin_wave(app, "north"))
