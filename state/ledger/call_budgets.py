@@ -27,7 +27,9 @@ BLOCK = {True: 50, False: 5}  # by whether the WABA is active
 # uploads, have a limit of their own: https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 EVERY_WABA = "*"
 # How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner.
-LOOK_AGAIN = timedelta(seconds=60)
+LOOK_AGAIN = timedelta(seconds=20)
+# How long the first number of a WABA is left alone after its crossing: it is read on Cloud within seconds, or not soon.
+ALONE = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,8 @@ class CallBudgets:
         """The first number of the WABA that crosses now, if there is one.
 
         One that waits before its crossing (for its callbacks to drain, say) keeps its calls and no other number: it may
-        wait for ten minutes and then need a person. Nor does one that waits longer than its worker stays with it.
+        wait for ten minutes and then need a person. Nor does one that waits longer than its worker stays with it, or
+        that Graph does not show on Cloud long after its crossing: healthy numbers would wait for what is odd at one.
         """
         query = self._prepared.get("crossing", self._select_crossing)
         return (await tx.execute(query, {"w_waba_id": key.waba_id, "w_but": but})).one_or_none()
@@ -212,7 +215,8 @@ class CallBudgets:
             NumberTable, NumberTable.id == MigrationTable.number_pk
         )
         moves = or_(MigrationTable.lease_until > self._clock.now(), MigrationTable.moving_until > self._clock.now())
-        goes_on = or_(MigrationTable.crossed_at.is_not(None), MigrationTable.status != Status.WAITING)
+        not_crossed = and_(MigrationTable.crossed_at.is_(None), MigrationTable.status != Status.WAITING)
+        goes_on = or_(MigrationTable.crossed_at > self._clock.now(-ALONE), not_crossed)
         return query.where(*self._crossing_now(), moves, goes_on).limit(1)
 
     def _crossing_now(self) -> tuple[ColumnElement[bool], ...]:

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from state.enums import Party, Side, Status
 from state.errors import GateClosed
-from state.ledger.call_budgets import EVERY_WABA, LOOK_AGAIN, BudgetKey, CrossingRefused
+from state.ledger.call_budgets import ALONE, EVERY_WABA, LOOK_AGAIN, BudgetKey, CrossingRefused
 from state.ledger.call_window import ACTIVE, INACTIVE, RESERVE, WINDOW
 from state.ledger.changes import SideRead
 from state.ledger.moves import Move
@@ -158,11 +158,11 @@ async def test_the_next_number_crosses_where_the_first_one_is_blocked_or_its_tim
 ) -> None:
     first, second = await two_leases(fixture)
     assert await admit(fixture, first) is None
-    fixture.advance(seconds=LASTS.total_seconds() - 30)
+    fixture.advance(seconds=LASTS.total_seconds() - 10)
     first = await fixture.ledger.leases.acquire(first.migration_id, "another", timedelta(seconds=60))  # still at it
     refused = await admit(fixture, second)
     assert refused is not None
-    assert refused.until == fixture.now + timedelta(seconds=30), "not looked at later than the other's time ends"
+    assert refused.until == fixture.now + timedelta(seconds=10), "not looked at later than the other's time ends"
     blocked = Move("register", Status.BLOCKED, "blocked", reason="no", runbook="runbooks/refused.md")
     await fixture.ledger.moves.record(await fixture.reread(first), blocked)
     assert await admit(fixture, second) is None
@@ -191,6 +191,17 @@ async def test_a_number_that_waits_after_its_crossing_still_crosses_first(fixtur
     lagging = Move("register", Status.WAITING, "waiting", until=soon, reason="reads lag")
     await fixture.ledger.moves.record(await fixture.reread(first), lagging)
     assert await admit(fixture, second) is not None
+
+
+async def test_a_number_that_is_not_seen_on_cloud_long_after_its_crossing_keeps_no_other(
+    fixture: LedgerFixture,
+) -> None:
+    first, second = await two_leases(fixture)
+    assert await admit(fixture, first) is None
+    await fixture.sql("update number_migrations set crossed_at = created_at where id = :id", id=first.migration_id)
+    assert await admit(fixture, second) is not None
+    fixture.now += ALONE
+    assert await admit(fixture, second) is None
 
 
 async def test_no_number_crosses_without_the_calls_that_it_needs(fixture: LedgerFixture) -> None:
