@@ -131,6 +131,8 @@ def is_moved(position: Provable) -> bool:
 
 def reports_of(position: Provable, least: Weight = Weight.TELL) -> list[tuple[str, Mapping[str, Any]]]:
     """Topic and report, of the number and its WABA, that say something against it; the worst first."""
+    if position.reported is None and position.waba_reported is None:  # of nearly all numbers of a long list
+        return []
     both = [*_readable(position.waba_reported), *_readable(position.reported)]
     heavy = [(topic, report) for topic, report in both if report["weight"] >= least]
     against = [(topic, report) for topic, report in heavy if not _is_mended(position, topic, report)]

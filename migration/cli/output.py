@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.scrubbing.characters import visible
-from migration.scrubbing.rendering import for_cell, for_cells, for_json, for_terminal
+from migration.scrubbing.rendering import for_cell, for_cells, for_json, for_lines, for_terminal, json_text
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -47,7 +47,7 @@ def print_line(text: str, *, as_json: bool = False) -> None:
 
 def print_lines(texts: Iterable[str]) -> None:
     """Many lines for a person, written together."""
-    lines = [for_terminal(text) for text in texts]
+    lines = for_lines(texts)
     if lines:
         _write(sys.stdout, "\n".join(lines))
 
@@ -78,8 +78,11 @@ def print_json(document: Any, *, show_numbers: bool = False, pages: Mapping[str,
     """
     if (record := RECORD.get()) is not None:
         record.has_document = True
-    plain = for_json(document, show_numbers=show_numbers)
-    sys.stdout.write(json.dumps(plain | dict(pages) if pages else plain) + "\n")
+    if pages:
+        text = json.dumps(for_json(document, show_numbers=show_numbers) | dict(pages))
+    else:
+        text = json_text(document, show_numbers=show_numbers)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

@@ -4,16 +4,24 @@ A far side, a hook, a cell of an inventory or a name that a person typed may hol
 direction overrides, markup and formulas. None of them reaches a terminal, a page or a spreadsheet as such.
 """
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from migration.scrubbing.characters import visible
 from migration.scrubbing.texts import is_plain, once_more
 
 MAX_LINE = 4000
 # Letters that look like a space: enough of them push what follows to the beginning of the terminal's next line.
+_Item = TypeVar("_Item")
+# So many lines or rows are looked at together: where one of them is not plain, each of these is looked at.
+TOGETHER = 250
+# Between texts that are looked at together: letters, so that the digits on both sides make no number.
+_BETWEEN = " x "
 _BLANK_LETTERS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 # More of them than our own columns have would do the same.
 _ROW_OF_SPACES = re.compile(r" {30,}")
@@ -37,15 +45,53 @@ def for_cell(text: object, *, show_numbers: bool = False) -> str:
     return " ".join(line.split()) if "  " in line or line[:1] == " " or line[-1:] == " " else line
 
 
+def for_lines(texts: Iterable[str]) -> list[str]:
+    """Each text as `for_terminal` makes it."""
+    lines: list[str] = []
+    for some in _parts(texts):
+        lines += some if _stay(some) else map(for_terminal, some)
+    return lines
+
+
 def for_cells(rows: Iterable[Sequence[object]], *, show_numbers: bool = False) -> list[list[str]]:
     """Each value as `for_cell` makes it; a value that stands in many rows is looked at once."""
-    seen: dict[object, str] = {}
+    made: dict[object, str] = {}
+    cells: list[list[str]] = []
+    for some in _parts(rows):
+        new = [value for value in {value for row in some for value in row} if value not in made]
+        made.update(_new_cells(new, show_numbers=show_numbers))
+        cells += [[made[value] for value in row] for row in some]
+    return cells
 
-    def new(value: object) -> str:
-        made = seen[value] = for_cell(value, show_numbers=show_numbers)
-        return made
 
-    return [[seen.get(value) or new(value) for value in row] for row in rows]
+def _new_cells(values: Sequence[object], *, show_numbers: bool) -> Mapping[object, str]:
+    texts = [value for value in values if type(value) is str and value]
+    if show_numbers or not _stay(texts) or not _begin_and_end_with_signs(texts):
+        return {value: for_cell(value, show_numbers=show_numbers) for value in values}
+    others = (value for value in values if type(value) is not str or not value)
+    return dict(zip(texts, texts, strict=True)) | {value: for_cell(value) for value in others}
+
+
+def _begin_and_end_with_signs(texts: Iterable[str]) -> bool:
+    return not any("  " in text or text[0] == " " or text[-1] == " " for text in texts)
+
+
+def _stay(texts: Sequence[str]) -> bool:
+    """Whether `for_terminal` leaves each of them as it is, as nearly all of a long list.
+
+    They are asked together, which costs a small part of asking one by one.
+    """
+    together = _BETWEEN.join(texts)
+    if not is_plain(together, len(together)) or max(map(len, texts), default=0) > MAX_LINE:
+        return False
+    blank = not together.isascii() and _BLANK_LETTERS.search(together) is not None
+    return not blank and _ROW_OF_SPACES.search(together) is None
+
+
+def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    left = iter(items)
+    while part := list(islice(left, TOGETHER)):
+        yield part
 
 
 def for_markdown(text: object, *, show_numbers: bool = False) -> str:
@@ -73,7 +119,22 @@ def for_json(value: Any, *, show_numbers: bool = False) -> Any:
     return _JsonMaker(show_numbers).plain(value)
 
 
+def json_text(document: Mapping[str, Any], *, show_numbers: bool = False) -> str:
+    """The document as `for_json` makes it, as text. Long lists of like objects are looked at by part."""
+    maker = _JsonMaker(show_numbers)
+    fields = (f"{json.dumps(maker.key(key))}: {_json_value(maker, value)}" for key, value in document.items())
+    return "{" + ", ".join(fields) + "}"
+
+
+def _json_value(maker: "_JsonMaker", value: Any) -> str:
+    if not isinstance(value, list | tuple) or len(value) < TOGETHER:
+        return json.dumps(maker.plain(value))
+    return "[" + ", ".join(map(maker.items, _parts(value))) + "]"
+
+
 _AS_IT_IS = frozenset((type(None), bool, int, float))
+_NO_TEXT = _AS_IT_IS | {datetime}
+_ENCODER = json.JSONEncoder(default=datetime.isoformat)
 
 
 class _JsonMaker:
@@ -83,6 +144,18 @@ class _JsonMaker:
         self._show_numbers = show_numbers
         self._keys: dict[str, str] = {}
         self._texts: dict[str, str] = {}
+        self._seen: set[str] = set()  # that stay as they are
+
+    def items(self, values: Sequence[Any]) -> str:
+        """The values as JSON, with a comma between two."""
+        found: set[str] = set()
+        _collect(values, found)
+        new = list(found - self._seen)
+        if not self._show_numbers and _stay(new):
+            self._seen.update(new)
+            with suppress(TypeError):  # something that JSON has not, beside a time
+                return _ENCODER.encode(values)[1:-1]
+        return json.dumps(self.plain(values))[1:-1]
 
     def plain(self, value: Any) -> Any:
         """In the order of what most of a document is: to ask whether something is a Mapping takes longest."""
@@ -101,7 +174,7 @@ class _JsonMaker:
     def _fields(self, value: Mapping[Any, Any]) -> dict[str, Any]:
         keys, texts = self._keys, self._texts
         return {
-            keys.get(key) or self._key(key): item
+            keys.get(key) or self.key(key): item
             if type(item) in _AS_IT_IS
             else ((texts.get(item) or self._text(item)) if type(item) is str else self.plain(item))
             for key, item in value.items()
@@ -111,7 +184,23 @@ class _JsonMaker:
         made = self._texts[text] = for_terminal(text, show_numbers=self._show_numbers)
         return made
 
-    def _key(self, key: object) -> str:
+    def key(self, key: object) -> str:
         text = str(key)
         made = self._keys[text] = for_terminal(text)
         return made
+
+
+def _collect(value: Any, found: set[str]) -> None:
+    """Add every text of a value, at any depth, keys too."""
+    if isinstance(value, str):
+        found.add(value)
+    elif isinstance(value, Mapping):
+        found.update(map(str, value))
+        for item in value.values():
+            if type(item) is str:
+                found.add(item)
+            elif type(item) not in _NO_TEXT:
+                _collect(item, found)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _collect(item, found)
