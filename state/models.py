@@ -393,6 +393,7 @@ class MigrationTable(Base):
         CheckConstraint("(status IN ('done', 'skipped', 'aborted')) = (ended_at IS NOT NULL)", name="ended_has_time"),
         partial_index("uq_number_migrations_one_live_per_number", "number_pk", unique=True, where="ended_at IS NULL"),
         Index("ix_number_migrations_status_waiting_until", "status", "waiting_until"),
+        Index("ix_number_migrations_outside_failure", "outside_failure"),
     )
 
 

@@ -11,7 +11,6 @@ from migration.home.identity_file import FILE_NAME, identity_paths
 from migration.home.place import database_file
 from migration.runtime.file_access import our_access, with_log_files
 from migration.settings import Settings
-from migration.vault.backup_shelf import SUFFIX
 
 # Parts of a path as `/data`; and the folders of the hierarchy that programs and their settings have.
 # https://refspecs.linuxfoundation.org/FHS_3.0/fhs-3.0.html
@@ -71,6 +70,8 @@ def is_of_the_system(folder: Path) -> bool:
 
 
 def _holds_only_others(folder: Path, names: Collection[str]) -> bool:
+    from migration.vault.backup_shelf import SUFFIX  # noqa: PLC0415  hardly ever needed, and it loads the sealing
+
     with suppress(OSError):
         found = [path.name for path in folder.iterdir()]
         return bool(found) and not any(name in names or name.endswith(SUFFIX) for name in found)

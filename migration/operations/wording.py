@@ -10,7 +10,7 @@ from migration.engine.itineraries import ItineraryName
 from migration.operations.service_wording import shown_side
 from migration.operations.wave_wording import extend_window_command, release_command
 from migration.scrubbing.masking import masked
-from migration.steps.register_needs import TERMS_UNKNOWN, terms_command
+from migration.steps.terms_statement import TERMS_UNKNOWN, terms_command
 from state.enums import Party, Released, Status, WaveState
 from state.ledger.readiness import NOBODY, WAITS_BEFORE
 from state.rows import AnyPosition, Position

@@ -23,13 +23,12 @@ from migration.clients.graph_models import CloudNumber
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Waiting
 from migration.steps.reading_cache import BothSides
+from migration.steps.terms_statement import TERMS_UNKNOWN, terms_command
 from state.enums import Party
 from state.rows import Position
 
 NAME_PAGE = "runbooks/display-name.md"
 ACCOUNT_PAGE = "runbooks/not-movable.md"
-# With it begins the reason of a number that waits for that statement.
-TERMS_UNKNOWN = "nobody has stated that its customer's business has accepted Meta's Terms"
 # A statement or another number's `register` wakes the number at once; this is for what nobody tells us.
 TERMS_LOOKED_AT_AGAIN = timedelta(hours=1)
 # The values of `name_status` with which a name may be used.
@@ -74,8 +73,3 @@ def terms_problem(state: Position) -> str:
     It stands in the record, so it names the customer by no name: `cutover forget` changes no event.
     """
     return f"{TERMS_UNKNOWN}; no register shows it; `{terms_command(state.ref)}`"
-
-
-def terms_command(ref: str) -> str:
-    """What a person types who knows it of the number's business."""
-    return f'cutover resolve {ref} --terms-accepted --because "NAME has looked"'

@@ -101,6 +101,8 @@ def _stopping(this: Any) -> Select[*tuple[Any, ...]]:
         select(number.ref, other.outside_failure, page.label("page"))
         .join(number, number.id == other.number_pk)
         .join(waba, waba.id == number.waba_pk)
+        # The words by themselves as well: they are what the index finds, of a fleet that has hardly any.
+        .where(other.outside_failure.in_((OutsideFailure.GRAPH, OutsideFailure.TERMS, OutsideFailure.ACCOUNT)))
         .where(other.id != this.id, other.ended_at.is_(None), other.failure_known.is_(False), concerns)
     )
 

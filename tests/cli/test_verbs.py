@@ -460,7 +460,8 @@ def test_a_running_wave_obeys_hold_and_release(make_operator: MakeOperator) -> N
     text = operator.cutover("status", "north").stdout
     assert "wave north: held, 4 numbers, canary N-0001, N-0002, nothing crosses while it is held (released for" in text
     assert (
-        operator.cutover("run", "north").error_line == "wave north is held: storm; `cutover release north` lets it go"
+        operator.cutover("run", "north").error_line
+        == "wave north is held: storm; `cutover release north --canary` lets it go"
     )
     assert operator.cutover("release", "north").exit_code == 0
     assert operator.cutover("run", "north").exit_code == 0

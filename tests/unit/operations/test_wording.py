@@ -13,7 +13,7 @@ from migration.operations.wording import (
     reason_text,
     whose_move,
 )
-from migration.steps.register_needs import TERMS_UNKNOWN
+from migration.steps.terms_statement import TERMS_UNKNOWN
 from state.enums import Party, Status, WaveState
 from tests.harness.positions import NOW, make_position
 
