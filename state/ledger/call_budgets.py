@@ -26,8 +26,9 @@ BLOCK = {True: 50, False: 5}  # by whether the WABA is active
 # Of a row that is closed where Graph refuses the calls of an app on any WABA. The calls of the app itself, such as
 # uploads, have a limit of their own: https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 EVERY_WABA = "*"
-# How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner.
-LOOK_AGAIN = timedelta(seconds=20)
+# How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner. A
+# worker stays with a number for waits of up to 30 s, and would move no other in its place.
+LOOK_AGAIN = timedelta(seconds=40)
 # How long the first number of a WABA is left alone after its crossing: it is read on Cloud within seconds, or not soon.
 ALONE = timedelta(seconds=20)
 
