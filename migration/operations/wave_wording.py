@@ -11,6 +11,7 @@ from migration.engine.itineraries import ItineraryName
 from migration.operations.proof_wording import mode_text
 from migration.waves.window import window_of
 from state.enums import Codes, Released, WaveState
+from state.ledger.gates import released_for
 from state.rows import AnyPosition, Position, WaveEventRow, WaveRow
 
 MAX_SHOWN = 10  # numbers of a canary in one line; JSON has all of them
@@ -83,7 +84,7 @@ def _gate_of_wave(position: AnyPosition, now: datetime) -> str:
     if position.wave_state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         return f"no: wave {wave} is {position.wave_state}, which wins over its release for {released}"
     if released == Released.NONE or (released == Released.CANARY and not position.canary):
-        return f"no: wave {wave} is released for {released} only"
+        return f"no: wave {wave} is {released_for(released)}"
     if position.wave_state == WaveState.PLANNED:
         return f"not yet: wave {wave} has not begun; it is released for {released}"
     if position.window_end is not None and position.window_end <= now:

@@ -92,7 +92,12 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
         return f"the window of wave {row.wave} has ended; `cutover plan {row.wave}` gives it another"
     if row.late:
         return f"the window of wave {row.wave} has no room left for a cutover"
-    return f"wave {row.wave} is released for {row.released} only"
+    return f"wave {row.wave} is {released_for(row.released)}"
+
+
+def released_for(released: str | None) -> str:
+    """What keeps a number of a wave, as the end of a sentence."""
+    return "released for none of its numbers yet" if released == Released.NONE else f"released for {released} only"
 
 
 @lru_cache(maxsize=100)  # made once, because each number asks before several of its steps

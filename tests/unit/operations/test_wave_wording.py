@@ -75,6 +75,7 @@ IN_WAVE: dict[str, Any] = {"wave": "north", "wave_state": WaveState.RUNNING, "wa
         (IN_WAVE | {"wave_state": WaveState.HELD}, "no: wave north is held, which wins over its release for all"),
         (IN_WAVE | {"wave_state": WaveState.HALTED}, "no: wave north is halted, which wins over its release for all"),
         (IN_WAVE | {"wave_released": "canary"}, "no: wave north is released for canary only"),
+        (IN_WAVE | {"wave_released": "none"}, "no: wave north is released for none of its numbers yet"),
         (
             IN_WAVE | {"wave_released": "canary", "canary": True},
             "yes: wave north is running and released for canary",
