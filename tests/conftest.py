@@ -47,10 +47,10 @@ LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # one in five.
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
 PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 4, 9, 5
-# Of what it leaves, `make test-slow` runs all but the cases on PostgreSQL, and the hundreds of cases of two files: one
-# in so many of these. `make crash` runs the others.
-MATRICES = frozenset(("test_service_record.py", "test_lost_responses.py"))
-PART_OF_MATRICES, PART_OF_POSTGRES = 3, 2
+# Of what it leaves, `make test-slow` runs all but one half of the cases on PostgreSQL, and of the hundreds of cases of
+# these files one in so many. `make crash` runs the others.
+MATRICES = {"test_service_record.py": 3, "test_lost_responses.py": 3, "test_interruptions.py": 2, "test_removals.py": 2}
+PART_OF_POSTGRES = 2
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,8 +66,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("crash")
         if not any(item.get_closest_marker(mark) for mark in ("crash", "slow")) and not _is_daily(item):
             item.add_marker("slow")
-        part = PART_OF_MATRICES if item.path.name in MATRICES else PART_OF_POSTGRES if _is_copy(item) else 1
-        if item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % part:
+        part = MATRICES.get(item.path.name, PART_OF_POSTGRES if _is_copy(item) else 1)
+        # By another name than above, or all that one in so many has left would be even.
+        if item.get_closest_marker("slow") and zlib.crc32(item.name.encode()) % part:
             _replace_mark(item, "slow", "crash")
 
 
