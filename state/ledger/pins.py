@@ -1,15 +1,14 @@
 """A new PIN of a number on Cloud: kept beside the one in force before it is set, and in its place once it was."""
 
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, and_, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from state.enums import PinProvenance
 from state.ledger import events
 from state.ledger.sealed import replace_secret
 from state.ledger.shredding import shredded
-from state.models import MigrationTable, NumberTable, SecretTable
+from state.ledger.versions import locked
+from state.models import NumberTable, SecretTable
 from state.rows import SealedSecret
 from state.types import SqlClock
 
@@ -25,7 +24,7 @@ class Pins:
     async def stage(self, migration_id: int, owner: str, sealed: SealedSecret) -> None:
         """Keep the PIN that is about to be set. Whatever becomes of the call, it is known."""
         async with self._engine.begin() as tx:
-            now = await _locked(tx, self._clock, migration_id)
+            now = await locked(tx, self._clock, migration_id)
             await replace_secret(tx, owner, sealed, now, proved=True)
 
     async def drop(self, owner: str) -> None:
@@ -37,7 +36,7 @@ class Pins:
         """Meta has taken it: it is the PIN in force, and every earlier one is destroyed."""
         owner = f"number:{number_id}"
         async with self._engine.begin() as tx:
-            now = await _locked(tx, self._clock, migration_id)
+            now = await locked(tx, self._clock, migration_id)
             await replace_secret(tx, owner, sealed, now, proved=True)
             await tx.execute(shredded(_staged(owner), at=now))
             values = {"pin_provenance": PinProvenance.SET_ON_CLOUD, "pin_since": now}
@@ -47,14 +46,3 @@ class Pins:
 
 def _staged(owner: str) -> ColumnElement[bool]:
     return and_(SecretTable.owner == owner, SecretTable.name == NEXT)
-
-
-async def _locked(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> datetime:
-    locked = (
-        update(MigrationTable)  # locks the row, which keeps the events in one chain
-        .where(MigrationTable.id == migration_id)
-        .values(version=MigrationTable.version + 1)
-        .returning(clock.now().label("now"))
-    )
-    now: datetime = (await tx.execute(locked)).scalar_one()
-    return now

@@ -14,6 +14,7 @@ from state.enums import SmokeMode
 from state.errors import Conflict
 from state.ledger import events
 from state.ledger.proofs import count_again, update_smoke
+from state.ledger.versions import locked
 from state.models import MessageTable, MigrationTable, NumberTable
 from state.types import SqlClock
 
@@ -55,7 +56,7 @@ class ProofRequests:
     async def ask(self, migration_id: int, new: NewProof) -> None:
         """Raises Conflict where a message of it is under way, or another was sent since; then nothing was changed."""
         async with self._engine.begin() as tx:
-            now = await _locked(tx, self._clock, migration_id)
+            now = await locked(tx, self._clock, migration_id)
             if new.correlation is not None:
                 await _check_none_under_way(tx, migration_id, now, new.after)
                 row = {"migration_pk": migration_id, "correlation": new.correlation, "state": "intended", "at": now}
@@ -96,7 +97,7 @@ class ProofRequests:
     async def accepted(self, asked: AskedMessage, wamid: str) -> None:
         """`wamid`: as `message_key` makes it. What webhooks said under that id before counts from now on."""
         async with self._engine.begin() as tx:
-            await _locked(tx, self._clock, asked.migration_pk)
+            await locked(tx, self._clock, asked.migration_pk)
             taken = update(MessageTable).where(MessageTable.id == asked.id, MessageTable.wamid.is_(None))
             other = select(MessageTable.id).where(MessageTable.wamid == wamid)
             if (await tx.execute(other)).first() is None:
@@ -112,7 +113,7 @@ class ProofRequests:
     async def withdraw(self, asked: AskedMessage, why: str, *, taken: bool) -> None:
         """It was never sent. The row goes, so that the number is shown as it was; the record keeps both."""
         async with self._engine.begin() as tx:
-            now = await _locked(tx, self._clock, asked.migration_pk)
+            now = await locked(tx, self._clock, asked.migration_pk)
             state = TAKEN if taken else "intended"
             table = MessageTable.__table__
             gone = table.delete().where(table.c.id == asked.id, table.c.state == state)
@@ -125,7 +126,7 @@ class ProofRequests:
         self, asked: AskedMessage, values: dict[str, object], *, only_from: str, event: str | None = None, why: str = ""
     ) -> bool:
         async with self._engine.begin() as tx:
-            now = await _locked(tx, self._clock, asked.migration_pk)
+            now = await locked(tx, self._clock, asked.migration_pk)
             mine = update(MessageTable).where(MessageTable.id == asked.id, MessageTable.state == only_from)
             if not (await tx.execute(mine.values(**values))).rowcount:
                 return False
@@ -156,14 +157,3 @@ async def _check_none_under_way(tx: AsyncConnection, migration_id: int, now: dat
             f"its message of {newest.at:%H:%M:%S} UTC is under way; another can be asked for at {again} UTC; "
             "nothing was changed"
         )
-
-
-async def _locked(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> datetime:
-    locked = (
-        update(MigrationTable)  # locks the row, which keeps the events in one chain
-        .where(MigrationTable.id == migration_id)
-        .values(version=MigrationTable.version + 1)
-        .returning(clock.now().label("now"))
-    )
-    now: datetime = (await tx.execute(locked)).scalar_one()
-    return now

@@ -1,11 +1,13 @@
 """The version of a number's row: whatever arrives for a number raises it, and a worker that is behind reads again."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.models import MigrationTable, NumberTable, WabaTable
+from state.types import SqlClock
 
 
 async def raise_versions(tx: AsyncConnection, *conditions: ColumnElement[bool]) -> None:
@@ -31,3 +33,15 @@ def on_instance(instance_ids: Collection[int]) -> ColumnElement[bool]:
 def of_waba(waba_pk: int) -> ColumnElement[bool]:
     """The number belongs to this WABA."""
     return MigrationTable.number_pk.in_(select(NumberTable.id).where(NumberTable.waba_pk == waba_pk))
+
+
+async def locked(tx: AsyncConnection, clock: SqlClock, migration_id: int) -> datetime:
+    """Lock the row of a migration, which keeps its events in one chain, and raise its version. Returns the time."""
+    lock = (
+        update(MigrationTable)
+        .where(MigrationTable.id == migration_id)
+        .values(version=MigrationTable.version + 1)
+        .returning(clock.now().label("now"))
+    )
+    now: datetime = (await tx.execute(lock)).scalar_one()
+    return now
