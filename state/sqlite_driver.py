@@ -81,9 +81,10 @@ class WriterQueue:
 class SqliteFile:
     """What the connections of one engine share: the queue of its writers and its threads."""
 
-    def __init__(self, patience_s: float, chance: Callable[[], float] = random.random) -> None:
+    def __init__(self, patience_s: float, chance: Callable[[], float] | None = None) -> None:
         self._patience_s = patience_s
-        self._chance = chance
+        # A generator of its own: the interpreter's common one may be seeded by whoever else runs in this process.
+        self._chance = chance or random.Random().random  # noqa: S311 -- no secret
         self._writers = WriterQueue()
         self._busy_at, self._turns = float("-inf"), 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
