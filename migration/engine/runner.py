@@ -30,6 +30,12 @@ class NumberRunner:
         self._clock = clock
         self._stop = stop
         self._room = CrossingRoom(clock.boot_time, stop, executor.crossing_now)
+        self._wait_for_meta: set[int] = set()
+
+    @property
+    def waits_for_meta(self) -> int:
+        """How many numbers past their gate only wait for Meta now: others may be begun in their stead."""
+        return len(self._wait_for_meta)
 
     async def run_step(
         self, migration_id: int, seen: Position | None = None, *, goes_on: bool = False
@@ -65,12 +71,20 @@ class NumberRunner:
                 outcome = await self._step_in_turn(migration_id)
                 if self.is_final(outcome):
                     return outcome
-                if isinstance(outcome, Waiting) and outcome.on is Party.US:
-                    self._room.rest(migration_id)  # else the places would be kept by numbers that let time pass
+                if isinstance(outcome, Waiting) and outcome.on in (Party.US, Party.META):
+                    self._rest(migration_id, outcome.on)
                 await self.wait(outcome)
+                self._wait_for_meta.discard(migration_id)
         finally:
+            self._wait_for_meta.discard(migration_id)
             self._room.leave(migration_id)
             await self.let_go(migration_id)
+
+    def _rest(self, migration_id: int, on: Party) -> None:
+        """Its place is for another one meanwhile: else the places would be kept by numbers that let time pass."""
+        if on is Party.META and self._room.is_crossing(migration_id):
+            self._wait_for_meta.add(migration_id)
+        self._room.rest(migration_id)
 
     async def let_go(self, migration_id: int) -> None:
         """Give up a number whose next step is not taken now."""

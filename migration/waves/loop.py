@@ -198,7 +198,7 @@ class WaveLoop:
         return not await self._more_soon(selection) and not await self._held(selection)
 
     async def _begin_due(self, selection: NumberSelection) -> None:
-        slots = self._concurrency - len(self._running)
+        slots = self._concurrency - len(self._running) + self._app.runner.waits_for_meta
         if slots <= 0:
             return
         left: list[Due] = []

@@ -1,15 +1,17 @@
 """How many numbers of a wave are moved at once, by whatever moves them: wave loops, sweeps, runs by hand.
 
 A number that is moved takes a slot of its wave with its lease (`moving_until`), keeps it between its steps, and gives
-it up when it stops.
+it up when it stops. One that has crossed and waits for Meta takes none: others need not wait until it is known what
+became of its call.
 """
 
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 
 from state.declaring import aliased
+from state.enums import Party, Status
 from state.models import MigrationTable, WaveTable
 from state.types import SqlClock
 
@@ -36,9 +38,12 @@ def needs_no_slot(clock: SqlClock, exempt: Collection[str]) -> ColumnElement[boo
 def has_free_slot(clock: SqlClock) -> ColumnElement[bool]:
     """Fewer numbers of its wave are moved than the wave allows. Only for a transaction that has locked the wave."""
     other = aliased(MigrationTable, "moving")
+    stands_at_meta = and_(
+        other.crossed_at.is_not(None), other.status == Status.WAITING, other.waiting_on == Party.META
+    )
     slots_taken = (
         select(func.count(other.id))
-        .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now())
+        .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now(), not_(stands_at_meta))
         .correlate(WaveTable)
         .scalar_subquery()
     )
