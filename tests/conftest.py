@@ -37,20 +37,20 @@ def nothing_is_known_of_earlier_tests() -> None:
 
 TESTS = Path(__file__).resolve().parent
 # `make test-slow` runs one in so many of the tests that are marked `crash`, always the same ones.
-PART_OF_MATRIX = 16
+PART_OF_MATRIX = 32
 # Of those among them that interrupt a number at every step and crash, it runs one in so many.
 PART_OF_STEPS = 96
 # Waves of 300 numbers, minutes each: `make test-slow` runs them on SQLite, `make crash` on PostgreSQL too.
 LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # In these folders `make test` runs one in so many of the cases of one test, and of its cases on PostgreSQL, always the
 # same ones. A test that has no cases runs in `make test`, on SQLite at least. Of the unit tests on PostgreSQL it runs
-# one in five.
+# one in eight.
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
-PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 4, 9, 5
-# Of what it leaves, `make test-slow` runs all but one half of the cases on PostgreSQL, and of the hundreds of cases of
-# these files one in so many. `make crash` runs the others.
-MATRICES = {"test_service_record.py": 3, "test_lost_responses.py": 3, "test_interruptions.py": 2, "test_removals.py": 2}
-PART_OF_POSTGRES = 2
+PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 6, 16, 8
+# Of what it leaves, `make test-slow` runs all but two thirds of the cases on PostgreSQL, and of the hundreds of cases
+# of these files one in so many. `make crash` runs the others.
+MATRICES = {"test_service_record.py": 5, "test_lost_responses.py": 4, "test_interruptions.py": 4, "test_removals.py": 3}
+PART_OF_POSTGRES = 3
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -38,9 +38,7 @@ def needs_no_slot(clock: SqlClock, exempt: Collection[str]) -> ColumnElement[boo
 def has_free_slot(clock: SqlClock) -> ColumnElement[bool]:
     """Fewer numbers of its wave are moved than the wave allows. Only for a transaction that has locked the wave."""
     other = aliased(MigrationTable, "moving")
-    stands_at_meta = and_(
-        other.crossed_at.is_not(None), other.status == Status.WAITING, other.waiting_on == Party.META
-    )
+    stands_at_meta = and_(other.crossed_at.is_not(None), other.status == Status.WAITING, other.waiting_on == Party.META)
     slots_taken = (
         select(func.count(other.id))
         .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now(), not_(stands_at_meta))

@@ -31,6 +31,7 @@ def test_every_switch_can_be_recorded_as_a_fact_and_set_by_it() -> None:
             assert as_world(recorded) or str(getattr(switches, fact.name)).lower().startswith(value.lower())
 
 
+@pytest.mark.slow
 def test_a_sandbox_uses_the_recorded_facts(cli: CliFixture) -> None:
     facts = {"platform_when_expired": "NOT_APPLICABLE", "read_lag_s": "12", "onprem_registration": "open"}
     for name, value in facts.items():

@@ -100,6 +100,7 @@ def backup(home: CliFixture, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(POINTS)))
 def test_a_killed_restore_leaves_the_old_home_or_the_new_one(home: CliFixture, backup: Path, place: int) -> None:
     points = POINTS_OF_A_SERVER if is_server(home) else POINTS
@@ -144,6 +145,7 @@ def writing(cli: CliFixture) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_backup_while_others_write_is_of_one_moment(home: CliFixture, tmp_path: Path) -> None:
     with writing(home) as written:
         for number in range(5):

@@ -13,6 +13,7 @@ from tests.cli.side_effects import MakeOperator
 from tests.harness.cli_fixture import CliFixture
 
 
+@pytest.mark.slow
 def test_rotations_at_once_lose_no_key(cli: CliFixture) -> None:
     key_file = cli.home / "master.key"
     first = key_file.read_text().split()

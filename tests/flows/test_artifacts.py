@@ -69,6 +69,7 @@ def ended(position: Position) -> Position:
     return replace(position, status=Status.DONE, side=Side.CLOUD, next_step=None, ended_at=NOW, lease_holder=None)
 
 
+@pytest.mark.slow
 async def test_progress_is_written_while_numbers_move(environment: FlowEnvironment) -> None:
     position, other = await import_two_numbers(environment)
 

@@ -106,6 +106,7 @@ async def test_a_wrong_confirmation_changes_nothing(environment: FlowEnvironment
     assert await environment.sandbox_writes() == []
 
 
+@pytest.mark.slow
 async def test_a_closed_rollback_is_refused_and_reported_by_a_dry_run(
     environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

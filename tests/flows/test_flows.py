@@ -139,6 +139,7 @@ async def key_of(environment: FlowEnvironment, wave: str) -> str:
         return f"wave-{(await app.queries.waves.get(wave)).id}"
 
 
+@pytest.mark.slow
 async def test_the_parts_of_a_wave_share_their_artifacts(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "2")
     key = await key_of(environment, "demo")
@@ -160,6 +161,7 @@ async def test_the_parts_of_a_wave_share_their_artifacts(environment: FlowEnviro
     assert [row["status"] for row in json.loads((await artifact(f"{key}-table")).data)] == ["done", "done"]
 
 
+@pytest.mark.slow
 async def test_two_waves_with_similar_names_have_separate_artifacts(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "2", wave="")
     async with environment.app() as app:
@@ -221,6 +223,7 @@ async def test_a_sweep_runs_due_numbers(environment: FlowEnvironment) -> None:
 # -- enter-code
 
 
+@pytest.mark.slow
 async def test_a_code_is_stored_and_overwritten_in_prefects_record(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     await migrate_number(FIRST, return_state=True)
@@ -236,6 +239,7 @@ async def test_a_code_is_stored_and_overwritten_in_prefects_record(environment: 
     assert position.status is Status.READY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["+447700900123", "N-1", "", None, 7])
 async def test_a_wrong_reference_is_overwritten_too(environment: FlowEnvironment, number: Any) -> None:
     state = await enter_code(number, "123456", return_state=True)
@@ -251,6 +255,7 @@ async def test_a_retried_run_does_not_enter_the_marker_as_a_code(environment: Fl
     assert state.message == "the code of this run was taken when it first ran; start a new run with a new code"
 
 
+@pytest.mark.slow
 async def test_a_code_for_an_unknown_number_fails_with_one_line(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
     await assert_fails_without_change(
@@ -271,6 +276,7 @@ async def test_preflight_changes_nothing_and_counts_numbers_that_would_stop(envi
     assert "N-0002" in (await artifact("preflight")).data
 
 
+@pytest.mark.slow
 async def test_preflight_of_every_number_is_named_so(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     assert (await run_of(await preflight(return_state=True))).name == "preflight all"

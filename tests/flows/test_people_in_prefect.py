@@ -56,6 +56,7 @@ async def nobody_at_the_phones(environment: FlowEnvironment) -> None:
         await tx.execute(update(NumberTable).values(slot_from=None, slot_until=None, ready_until=None))
 
 
+@pytest.mark.slow
 async def test_a_wave_is_held_released_and_stopped_in_forms(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     async with environment.app() as app:
@@ -76,6 +77,7 @@ async def test_a_wave_is_held_released_and_stopped_in_forms(environment: FlowEnv
         assert (unknown.type, (unknown.message or "")[:21]) == (StateType.FAILED, "there is no wave noon")
 
 
+@pytest.mark.slow
 async def test_a_held_number_makes_no_task_however_often_it_is_swept(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1")
     async with environment.app() as app:
@@ -114,6 +116,7 @@ async def test_a_number_that_waits_for_somebody_makes_no_task_and_is_named(envir
         assert waiting_rows([position], now) == waiting_rows([position], now)
 
 
+@pytest.mark.slow
 async def test_the_tick_of_the_form_says_that_somebody_is_there(environment: FlowEnvironment) -> None:
     await environment.start_and_import("--numbers", "1", "--kinds", "no_backup", wave="")
     await nobody_at_the_phones(environment)

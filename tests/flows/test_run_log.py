@@ -41,6 +41,7 @@ def run_log() -> Any:
         logger.removeHandler(handler)
 
 
+@pytest.mark.slow
 async def test_the_log_of_a_run_has_each_transition_once(environment: FlowEnvironment, run_log: list[str]) -> None:
     await environment.start_and_import("--numbers", "1", wave="")
     await migrate_number("N-0001", return_state=True)

@@ -43,6 +43,7 @@ async def record_of(run_id: Any) -> str:
     return " ".join(part.model_dump_json() for part in (run, *states, *logs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
 async def test_a_run_that_fails_keeps_no_code(form: dict[str, Any]) -> None:
     async with get_client() as client:
@@ -54,6 +55,7 @@ async def test_a_run_that_fails_keeps_no_code(form: dict[str, Any]) -> None:
     assert (CODE in record, "481516" in record) == (False, False)
 
 
+@pytest.mark.slow
 async def test_a_run_that_never_reached_its_first_line_is_overwritten_by_the_sweep() -> None:
     async with get_client() as client:
         run = await client.create_flow_run(enter_code, parameters={"number": "N-0001", "code": CODE})

@@ -46,6 +46,7 @@ async def run_all(app: App) -> list[Position]:
     return list(await app.queries.positions.board())
 
 
+@pytest.mark.slow
 async def test_sixty_numbers_of_one_waba_are_imported_checked_and_moved(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 60, numbers_per_waba=60)
     async with harness.worker() as app:

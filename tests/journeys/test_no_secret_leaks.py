@@ -126,6 +126,7 @@ async def test_a_whole_migration_leaks_no_secret(make_harness: MakeHarness, logg
     assert collector.leaks_in(database_rows) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["lost_answer", "500", "html", "truncated", "reset_before", "429"])
 async def test_no_error_has_a_secret(sqlite_url: str, tmp_path: Any, logged: Records, fault: str) -> None:
     from tests.harness.in_process import build_harness

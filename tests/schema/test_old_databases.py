@@ -76,6 +76,7 @@ async def old_url(tmp_path: Path, old: OldDatabase, target_url: str | None) -> s
     return target_url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "scene"), cases())
 async def test_an_old_database_is_upgraded_and_every_number_ends_where_it_belongs(
     old: OldDatabase, old_url: str, tmp_path: Path

@@ -281,6 +281,7 @@ async def test_a_halted_wave_that_is_released_moves_the_rest(make_harness: MakeH
     assert "register" not in harness.mutations(board[0])
 
 
+@pytest.mark.slow
 async def test_a_loop_at_the_gate_notices_a_release_within_seconds(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 2)
     async with harness.worker() as app:
@@ -305,6 +306,7 @@ async def test_a_loop_at_the_gate_notices_a_release_within_seconds(make_harness:
     assert timedelta() <= min(crossed) - released[0] <= timedelta(seconds=5)
 
 
+@pytest.mark.slow
 async def test_a_loop_stays_at_the_gate_for_its_patience_but_not_beyond_the_window(
     make_harness: MakeHarness,
 ) -> None:

@@ -129,6 +129,7 @@ def test_whoever_sends_far_too_much_and_hangs_up_sees_the_answer(home: Path) -> 
             assert client.recv(1_000).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.slow
 def test_slow_and_odd_clients_hold_nothing_up(home: Path) -> None:
     with serving(home, "--port", "0", "--no-moves") as (_, ready):
         place = ("127.0.0.1", httpx.URL(ready["url"]).port or 0)

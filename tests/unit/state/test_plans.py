@@ -69,6 +69,7 @@ GROWS: dict[str, Work] = {
 }
 
 
+@pytest.mark.slow
 async def test_what_grows_is_found_by_an_index(fleet: LedgerFixture) -> None:
     """One fleet for all of them: it takes seconds to fill."""
     assert [f"{name}: {found}" for name, work in GROWS.items() for found in await _read_whole(fleet, work)] == []
