@@ -70,10 +70,21 @@ def _postgres(rest: str) -> str:
 def _host_and_port(address: str) -> tuple[str, int | None]:
     host, mark, port = address.rpartition(":")
     if not mark or address.endswith("]"):
-        return address.strip("[]"), None
+        return _host(address), None
+    if "[" in host and "]" not in host:  # the colon was one of the address
+        return _host(address), None
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
         raise ValueError("the port after the host is not a number from 1 to 65535")
-    return host.strip("[]"), int(port)
+    return _host(host), int(port)
+
+
+def _host(written: str) -> str:
+    """Without the brackets of an IPv6 address."""
+    if written.startswith("[") and written.endswith("]"):
+        written = written[1:-1]
+    if any(sign in "[]" or sign.isspace() for sign in written):
+        raise ValueError("the host is not a name or an address; an IPv6 address stands in brackets: [::1]")
+    return written
 
 
 def _parameters(given: Mapping[str, str]) -> dict[str, str]:

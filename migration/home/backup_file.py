@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from migration.errors import BadSetting
+from migration.vault.private_file import open_temporary
 
 FORMAT = 1
 HEAD = b"cutover backup, sha256 of what follows: "
@@ -76,7 +77,7 @@ def writing(path: Path, manifest: Manifest, forbidden: Sequence[bytes]) -> Itera
     if path.exists():
         raise BadBackup(f"{path} exists; a backup overwrites nothing, give another name")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = open_temporary(temporary, path)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             file.write(HEAD + b"0" * 64 + b"\n")

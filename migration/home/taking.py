@@ -68,7 +68,7 @@ async def _snapshot(settings: Settings, database: AsyncEngine, path: Path) -> As
     if source is None:
         yield database
         return
-    with tempfile.TemporaryDirectory(prefix=".cutover-backup-", dir=path.parent) as folder:
+    with _folder_beside(path) as folder:
         copy = Path(folder) / "copy.db"
         await asyncio.to_thread(_copy_online, source, copy)
         engine = open_database(f"sqlite+aiosqlite:///{copy.absolute()}")
@@ -76,6 +76,14 @@ async def _snapshot(settings: Settings, database: AsyncEngine, path: Path) -> As
             yield engine
         finally:
             await engine.dispose()
+
+
+def _folder_beside(path: Path) -> "tempfile.TemporaryDirectory[str]":
+    """Raises OSError, which names the file that was asked for."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=".cutover-backup-", dir=path.parent)
+    except OSError as exc:
+        raise type(exc)(exc.errno, exc.strerror, str(path)) from None
 
 
 def _copy_online(source: Path, copy: Path) -> None:

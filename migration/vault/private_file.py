@@ -17,7 +17,7 @@ def write_private(path: Path, text: str) -> None:
     The folder is synced too: after a power cut a renamed file may otherwise have its old name, or none.
     """
     temporary = path.with_name(f".{path.name}.{_writer()}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = open_temporary(temporary, path)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
@@ -32,6 +32,14 @@ def write_private(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def open_temporary(temporary: Path, of: Path) -> int:
+    """A new file of its owner alone, to be renamed to `of`. Raises OSError, which names `of` as the person did."""
+    try:
+        return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as exc:
+        raise type(exc)(exc.errno, exc.strerror, str(of)) from None
 
 
 def _writer() -> str:

@@ -189,3 +189,10 @@ def test_a_backup_needs_no_key(cli: CliFixture, tmp_path: Path) -> None:
     (cli.home / "master.key").unlink()
     output = cli.cutover("backup", str(tmp_path / "x.backup"))
     assert (output.exit_code, "no key here to search for" in output.stdout) == (0, True)
+
+
+def test_a_backup_that_cannot_be_written_names_the_file_that_was_asked_for(cli: CliFixture, tmp_path: Path) -> None:
+    asked = tmp_path / "missing" / "fleet.backup"
+    output = cli.cutover("backup", str(asked))
+    assert output.exit_code == 1
+    assert output.stderr.strip() == f"cutover: {asked}: No such file or directory"
