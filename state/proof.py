@@ -18,6 +18,7 @@ CORRELATION = re.compile(r"smoke-[0-9a-f]{16}")
 WORD = re.compile(r"MOVE[0-9]{6}")
 # States of a smoke message, the later ones over the earlier: a webhook may come late, and never takes one back.
 STATES = ("intended", "unknown", "accepted", "sent", "failed", "delivered", "read")
+ARRIVED = ("delivered", "read", "played")  # statuses of Meta
 # Inbound messages of these types are made by WhatsApp, or cannot be read: no consumer's message has come through.
 NO_MESSAGE = frozenset({"system", "unsupported", "unknown", "request_welcome", "errors"})
 SENDING = (SmokeMode.OUTBOUND, SmokeMode.ROUND_TRIP)  # modes in which a message is sent

@@ -13,6 +13,10 @@ from state.proof import LIMITS, Report, Weight, at_time, limit_lowered
 
 FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
 Facts = Mapping[str, Any]
+# True of every number of the account, also where Meta names one in `phone_number`; but for events of a number that
+# is on the Business app too.
+OF_ACCOUNT = frozenset({"ban", "deleted", "restriction", "violation", "review", "access", "payment", "locked"})
+OF_NAMED_NUMBER = ("ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
 # Topic, weight, whether no further number should cross, whether the PIN is another one.
 Row = tuple[str, Weight, bool, bool]
 
@@ -56,19 +60,22 @@ SECURITY: Mapping[str, Row] = {
 }
 ALERTS: Mapping[str, Row] = {"PROFILE_PICTURE_LOST": ("picture", DOUBT, False, False)}
 ALERT_IS_OVER = frozenset({"RESOLVED", "INACTIVE", "NONE"})
-# Account-level errors: the number cannot send, whatever it is sent. Meta's table of error codes.
+# Account-level errors: the number cannot send, whatever it is sent. Meta's table of error codes. They come as errors
+# of their own, or with a message of the partner's that has failed.
 ERRORS: Mapping[int, str] = {131042: "payment", 131031: "locked", 368: "locked", 131045: "registration"}
 
 
 def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning | None:
     """None for what has no effect. `received`: Unix time, where the webhook has none of its own."""
-    found = _error(said) if kind == "error" else _READERS.get(field, _nothing)(said)
+    has_failed = kind == "error" or (kind == "status" and said.get("status") == "failed")
+    found = _error(said) if has_failed and field == "messages" else _READERS.get(field, _nothing)(said)
     if found is None:
         return None
     (topic, weight, halts, changes_pin), word = found
     at = at_time(said.get("at"))
     seconds = int(at.timestamp()) if at is not None else received
-    return Meaning(Report(topic, seconds, word, weight), halts, changes_pin)
+    of_account = topic in OF_ACCOUNT and not word.startswith(OF_NAMED_NUMBER)
+    return Meaning(Report(topic, seconds, word, weight), halts, changes_pin, of_account)
 
 
 def _nothing(_said: Facts) -> None:

@@ -19,7 +19,7 @@ from state.ledger.versions import raise_versions
 from state.ledger.waiting_webhooks import is_waiting
 from state.ledger.webhooks import ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
-from state.proof import NO_MESSAGE, STATES, Report, at_time, word_for
+from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, word_for
 from state.types import SqlClock
 
 AT_ONCE = 500  # rows in one transaction
@@ -33,11 +33,13 @@ class Meaning:
     """What one webhook means beyond messages: see `migration/waves/reported.py`.
 
     `halts`: no further number should cross. `changes_pin`: the two-step PIN is another one from `report.at` on.
+    `of_account`: it is true of every number of the WABA, also where the webhook names one of them.
     """
 
     report: Report
     halts: bool = False
     changes_pin: bool = False
+    of_account: bool = False
 
 
 # Field, kind and facts of a row, and the Unix time to use where it has none of its own.
@@ -79,10 +81,13 @@ class Proofs:
             for row in sorted(rows, key=lambda one: one.id):
                 batch.add(row)
             migrations = await _lock_migrations(tx, batch.of_number)
-            halting = await _apply_reports(tx, batch, read)
+            ended: _OfWabas = defaultdict(list)
             for number_pk, found in batch.of_number.items():
                 mine = [row for row in migrations if row.number_pk == number_pk]
-                await _apply_messages(tx, found, mine)
+                delivered = await _apply_messages(tx, found, mine)
+                for migration in mine[:1]:
+                    ended[migration.waba_pk] += ended_by_deliveries(delivered)
+            halting = await _apply_reports(tx, batch, read, ended)
             waves = await self._halt(tx, halting)
         return Applied(len(rows), waves)
 
@@ -139,6 +144,7 @@ async def _lock_migrations(tx: AsyncConnection, numbers: Iterable[int]) -> Seque
             MigrationTable.word_at,
             MigrationTable.foreign_waba,
             NumberTable.phone_number_id,
+            NumberTable.waba_pk,
             WabaTable.waba_id,
         )
         .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
@@ -152,21 +158,30 @@ async def _lock_migrations(tx: AsyncConnection, numbers: Iterable[int]) -> Seque
 # -- what Meta reports
 
 
-async def _apply_reports(tx: AsyncConnection, batch: _Batch, read: ReadMeaning) -> _Halting:
+_OfWabas = dict[int, list[Meaning]]  # by the row of the WABA
+
+
+async def _apply_reports(tx: AsyncConnection, batch: _Batch, read: ReadMeaning, of_wabas: _OfWabas) -> _Halting:
+    """`of_wabas`: what else is known of accounts; what the rows of one number say of its account joins it."""
     halting = _Halting()
-    numbers = select(NumberTable.id, NumberTable.reported, NumberTable.pin_since, NumberTable.pin_provenance)
+    numbers = select(
+        NumberTable.id, NumberTable.waba_pk, NumberTable.reported, NumberTable.pin_since, NumberTable.pin_provenance
+    )
     numbers = numbers.where(NumberTable.id.in_(sorted(batch.of_number))).order_by(NumberTable.id)
     for number in (await tx.execute(numbers.with_for_update(of=NumberTable.__table__))).all():
-        found = list(_meanings(batch.of_number[number.id], read))
+        meanings = list(_meanings(batch.of_number[number.id], read))
+        found = [meaning for meaning in meanings if not meaning.of_account]
+        of_wabas[number.waba_pk] += [meaning for meaning in meanings if meaning.of_account]
         reported = _over(number.reported, found)
         if reported != number.reported:
             await tx.execute(update(NumberTable).where(NumberTable.id == number.id).values(reported=reported))
         halting.numbers |= {number.id for meaning in found if meaning.halts}
         await _forget_changed_pin(tx, number, found)
+    named = [waba_pk for waba_pk, found in of_wabas.items() if found]
     wabas = select(WabaTable.id, WabaTable.waba_id, WabaTable.reported).order_by(WabaTable.id)
-    wabas = wabas.where(WabaTable.waba_id.in_(sorted(batch.of_waba)))
+    wabas = wabas.where(or_(WabaTable.waba_id.in_(sorted(batch.of_waba)), WabaTable.id.in_(sorted(named))))
     for waba in (await tx.execute(wabas.with_for_update(of=WabaTable.__table__))).all():
-        found = list(_meanings(batch.of_waba[waba.waba_id], read))
+        found = [*_meanings(batch.of_waba.get(waba.waba_id, ()), read), *of_wabas.get(waba.id, ())]
         reported = _over(waba.reported, found)
         if reported != waba.reported:
             await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(reported=reported))
@@ -200,23 +215,28 @@ async def _forget_changed_pin(tx: AsyncConnection, number: Any, found: Sequence[
 # -- messages
 
 
-async def _apply_messages(tx: AsyncConnection, rows: Sequence[Any], migrations: Sequence[Any]) -> None:
+async def _apply_messages(tx: AsyncConnection, rows: Sequence[Any], migrations: Sequence[Any]) -> list[Any]:
+    """Returns the rows that tell of our own messages."""
     statuses = [row for row in rows if row.kind == "status" and row.field != ON_PREMISES]
-    for migration_pk in await _update_messages(tx, statuses, [row.id for row in migrations]):
+    ours = await _update_messages(tx, statuses, [row.id for row in migrations])
+    for migration_pk in sorted(ours):
         await update_smoke(tx, migration_pk)
     if migrations:
         await _update_newest(tx, rows, migrations[-1])
+    return [row for found in ours.values() for row in found]
 
 
-async def _update_messages(tx: AsyncConnection, statuses: Sequence[Any], migrations: Sequence[int]) -> list[int]:
-    """Of what was sent: states, times and error codes. Returns the migrations whose messages were among them."""
+async def _update_messages(
+    tx: AsyncConnection, statuses: Sequence[Any], migrations: Sequence[int]
+) -> Mapping[int, Sequence[Any]]:
+    """Of what was sent: states, times and error codes. Returns, by migration, the rows about its messages."""
     hashes = sorted({row.message for row in statuses if row.message is not None})
     correlations = sorted({row.correlation for row in statuses if row.correlation is not None})
     if not hashes:
-        return []
+        return {}
     is_one = or_(MessageTable.wamid.in_(hashes), MessageTable.correlation.in_(correlations))
     query = select(MessageTable.__table__).where(MessageTable.migration_pk.in_(migrations), is_one)
-    touched = []
+    touched: dict[int, list[Any]] = defaultdict(list)
     for message in (await tx.execute(query)).all():
         about = [row for row in statuses if _is_about(row, message)]
         if message.wamid is None:
@@ -224,8 +244,22 @@ async def _update_messages(tx: AsyncConnection, statuses: Sequence[Any], migrati
         await tx.execute(
             update(MessageTable).where(MessageTable.id == message.id).values(**_message_values(message, about))
         )
-        touched.append(message.migration_pk)
-    return sorted(set(touched))
+        touched[message.migration_pk] += about
+    return touched
+
+
+def ended_by_deliveries(rows: Sequence[Any]) -> Iterable[Meaning]:
+    """Of rows about messages of ours: one that has arrived shows that its account is not locked any more, and can pay.
+
+    A message that costs nothing shows only the first. Meta has no webhook for either.
+    """
+    for row in rows:
+        at = at_time(row.facts.get("at"))
+        if at is None or row.facts.get("status") not in ARRIVED:
+            continue
+        for topic in ("locked",) if row.facts.get("free") else ("locked", "payment"):
+            report = Report(topic, int(at.timestamp()), "a message has arrived", Weight.FINE)
+            yield Meaning(report, of_account=True)
 
 
 def _is_about(row: Any, message: Any) -> bool:
@@ -259,9 +293,7 @@ def _message_values(message: Any, rows: Sequence[Any]) -> dict[str, Any]:
         "state": max(known, key=STATES.index),
         "error": min([*codes, *([message.error] if message.error is not None else [])], default=0 if failed else None),
         "sent_at": _earliest(message.sent_at, [row for row in rows if row.facts.get("status") == "sent"]),
-        "delivered_at": _earliest(
-            message.delivered_at, [row for row in rows if row.facts.get("status") in ("delivered", "read", "played")]
-        ),
+        "delivered_at": _earliest(message.delivered_at, [row for row in rows if row.facts.get("status") in ARRIVED]),
         "failed_at": _earliest(message.failed_at, failed),
     }
 

@@ -328,6 +328,63 @@ async def test_a_proved_number_is_doubted_while_a_report_stands(web: Web, meta: 
     assert is_proved(await told(web, meta, over, time=1767225800))
 
 
+OF_ALL_NUMBERS: Sequence[tuple[dict[str, Any], str]] = (
+    (account("DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"}), "ban"),
+    (account("ACCOUNT_DELETED"), "deleted"),
+    (account("ACCOUNT_RESTRICTION"), "restriction"),
+    (account("PARTNER_REMOVED"), "access"),
+)
+
+
+async def topics(web: Web) -> list[list[str]]:
+    """What is reported of N-0001 and of N-0002, which are numbers of one account."""
+    found = [await web.app.queries.positions.find(ref) for ref in ("N-0001", "N-0002")]
+    return [[topic for topic, _ in reports_of(position)] for position in found]
+
+
+async def test_what_is_true_of_an_account_is_true_of_its_numbers_that_the_webhook_does_not_name(
+    web: Web, meta: Meta
+) -> None:
+    for value, topic in OF_ALL_NUMBERS:
+        await forget_all(web)
+        await told(web, meta, meta.change("account_update", phone_number=meta.number["e164"].lstrip("+"), **value))
+        assert await topics(web) == [[topic], [topic]]
+    await forget_all(web)
+    coexisting = account("ACCOUNT_OFFBOARDED", phone_number=meta.number["e164"].lstrip("+"))
+    await told(web, meta, meta.change("account_update", **coexisting))
+    assert await topics(web) == [["access"], []], "that one was taken to the Business app alone"
+
+
+async def test_a_message_of_the_partner_that_fails_for_its_account_doubts_the_account(web: Web, meta: Meta) -> None:
+    await moved(web)
+    assert is_proved(await told(web, meta, meta.status(OURS, "delivered")))
+    for code, topic, of_both in ((131042, "payment", True), (131031, "locked", True), (131045, "registration", False)):
+        await forget_all(web)
+        failed = meta.status("wamid.OF THE PARTNER", "failed", errors=[{"code": code}], timestamp="1767225700")
+        assert not is_proved(await told(web, meta, failed))
+        assert await topics(web) == [[topic], [topic] if of_both else []]
+    await forget_all(web)
+    await told(web, meta, meta.status("wamid.OF THE PARTNER", "failed", errors=[{"code": 131026}]))
+    assert await topics(web) == [[], []], "its recipient is the reason, and not the account"
+
+
+async def test_a_later_message_of_ours_that_arrives_ends_what_kept_an_account_from_sending(
+    web: Web, meta: Meta
+) -> None:
+    await moved(web)
+    failed = [
+        meta.status("wamid.OF THE PARTNER", "failed", errors=[{"code": code}], timestamp="1767225700")
+        for code in (131042, 131031)
+    ]
+    await told(web, meta, *failed, meta.status(OURS, "delivered", timestamp="1767225600"))
+    assert await topics(web) == [["locked", "payment"]] * 2, "that one had arrived before"
+    free = {"pricing": {"billable": False, "type": "free_customer_service"}}
+    await told(web, meta, meta.status(OURS, "delivered", timestamp="1767225800", **free))
+    assert await topics(web) == [["payment"]] * 2, "nobody had to pay for it"
+    await told(web, meta, meta.status(OURS, "read", timestamp="1767225900"))
+    assert await topics(web) == [[], []]
+
+
 async def test_a_pin_that_somebody_has_changed_is_known_no_more(web: Web, meta: Meta) -> None:
     position = await web.app.queries.positions.find("N-0001")
     before = await web.harness.advance_to(web.app, position, "back_up")
@@ -419,7 +476,7 @@ async def test_any_order_copies_and_batches_have_the_same_effects(web: Web, meta
 async def test_two_workers_at_once_record_each_effect(web: Web, meta: Meta) -> None:
     await moved(web)
     now = int(web.harness.clock.now().timestamp())
-    changes = [meta.status(OURS, "delivered"), inbound(web, meta)]
+    changes = [meta.status(OURS, "delivered", timestamp=str(now)), inbound(web, meta)]
     changes += [change_of(meta, field, value) for field, value, *_ in REPORTS]
     await meta.post(meta.envelope(*changes, time=now + 60))
     apply = web.app.ledger.proofs.apply

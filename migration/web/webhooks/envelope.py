@@ -133,9 +133,10 @@ class _Change:
         facts = {
             "status": _word(row.get("status")),
             "type": _word(row.get("type")) if kind == "message" else None,
-            "at": _number(row.get("timestamp")),
+            "at": _number(row.get("timestamp") if kind != "error" else self._entry.get("time")),
             "code": _code(code),
             "word": _word_of_ours(row) if kind == "message" else None,
+            "free": _is_free(row.get("pricing")) or None,
         }
         known = {name: fact for name, fact in facts.items() if fact is not None}
         opaque = row.get("biz_opaque_callback_data")
@@ -169,6 +170,12 @@ def _word_of_ours(row: Mapping[str, Any]) -> str | None:
     """The text, where it is nothing but a word that we ask people to send; no other text is kept."""
     body = _object(row.get("text")).get("body")
     return word_in(body) if isinstance(body, str) and len(body) < 100 else None
+
+
+def _is_free(pricing: Any) -> bool:
+    """Of a message that has arrived: nobody paid for it. `billable` is to go; `type` is there in its place."""
+    given = _object(pricing)
+    return given.get("billable") is False or str(given.get("type", "")).startswith("free_")
 
 
 def _words(value: Mapping[str, Any]) -> Iterator[tuple[str, Fact]]:
