@@ -20,7 +20,7 @@ CODE_PATTERN = re.compile(r"[0-9]{6}")
 # By the step that takes a code: the step that asks for it.
 ASKED_BY = {"verify_code": "request_code", "verify_code_onprem": "request_code_onprem"}
 CODE_STEPS = (*ASKED_BY.values(), *ASKED_BY)
-NO_CODE = "a code is six digits, as in 123-456; nothing was stored"
+NO_CODE = "there is no code of six digits in it; nothing was stored"
 
 
 class CodeVerdict(StrEnum):
@@ -112,7 +112,8 @@ async def _refusal(app: App, position: Position, tag: str, *, anyway: bool) -> C
         return CodeAnswer(CodeVerdict.EXPIRED, ref, message)
     match await app.queries.people.typed_here(tag, position.migration_id, since):
         case "refused":
-            message = f"this code of {ref} was refused a moment ago; read it again, or {ask} --lost asks for another"
+            other = f"`cutover ask-code {ref} --lost` asks for another"
+            message = f"this code of {ref} was refused a moment ago; read it again, or {other}"
             return CodeAnswer(CodeVerdict.WRONG, ref, message)
         case "entered" | "verified":
             return CodeAnswer(CodeVerdict.TWICE, ref, f"this code of {ref} is stored already; there is nothing to do")

@@ -17,6 +17,7 @@ from state.phone_spelling import plain_digits
 _REFERENCE = re.compile(r"[Nn]-[0-9]+")
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]{5,24}")
 UNKNOWN = "no number"
+SEPARATORS = (",", ";", "\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def read_lines(text: str) -> list[TypedCode]:
         if not code:
             number, _, code = number.partition(" ")
         number = number.rstrip(": ")
+        if not _names_number(number):  # a line from somewhere else, with a separator of its own
+            number, code = next(_splits(cells), (number, code))
         if line == 1 and not any(map(str.isdecimal, number + code)):
             continue  # the header of a CSV file
         if not _names_number(number):
@@ -61,7 +64,7 @@ def read_lines(text: str) -> list[TypedCode]:
 def _cells(text: str) -> Iterator[tuple[int, list[str]]]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # a reader of CSV takes no other end of a line
     sample = next((line for line in text.split("\n") if any(map(str.isdecimal, line))), "")
-    for separator in (",", ";", "\t"):
+    for separator in SEPARATORS:
         if separator in sample:
             reader = csv.reader(io.StringIO(text), delimiter=separator)
             try:
@@ -70,6 +73,14 @@ def _cells(text: str) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, ["the rest of the text"]
             return
     yield from ((place, [line]) for place, line in enumerate(text.splitlines(), 1) if line.strip())
+
+
+def _splits(cells: list[str]) -> Iterator[tuple[str, str]]:
+    """The first cell as number and code, by whichever separator leaves a number before it."""
+    for separator in SEPARATORS:
+        number, _, code = cells[0].strip().partition(separator)
+        if _names_number(number) and code.strip():
+            yield number.strip(), " ".join((code.strip(), *cells[1:]))
 
 
 def _names_number(text: str) -> bool:
@@ -82,14 +93,19 @@ async def take_codes(app: App, typed: list[TypedCode], *, door: str, by: str) ->
     answers = []
     for one in typed:
         if not one.number:
-            message = "names no number: N-0001 or +15550104321 first, then the code; nothing was stored"
+            message = "names no number: its reference or the number itself first, then the code; nothing was stored"
             answers.append(LineAnswer(one.line, "?", UNKNOWN, message))
             continue
         try:
             answers.append(_of(one, await take_code(app, one.number, one.text, door=door, by=by)))
         except NotFound as exc:
-            answers.append(LineAnswer(one.line, masked(one.number), UNKNOWN, str(exc)))
+            answers.append(LineAnswer(one.line, _shown(one.number), UNKNOWN, str(exc)))
     return answers
+
+
+def _shown(number: str) -> str:
+    """As it was typed where it is a reference: masked, nobody could tell which line is meant."""
+    return number if _REFERENCE.fullmatch(plain_digits(number).strip()) else masked(number)
 
 
 def _of(one: TypedCode, answer: CodeAnswer) -> LineAnswer:

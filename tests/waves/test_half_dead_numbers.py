@@ -52,6 +52,11 @@ class Case:
         return f"{10**14 + self.index}"
 
     @property
+    def waba_id(self) -> str:
+        """One account a number: what Meta says of an account is true of all its numbers."""
+        return f"{10**12 + self.index}"
+
+    @property
     def wamid(self) -> str:
         return f"wamid.smoke.{self.index}"
 
@@ -78,7 +83,7 @@ class Far:
 
     def __init__(self, case: Case, dice: random.Random, migration_id: int) -> None:
         self.case, self.dice, self.migration_id = case, dice, migration_id
-        self.waba = "99999" if case.truth == "other WABA" else "10229"
+        self.waba = "99999" if case.truth == "other WABA" else case.waba_id
 
     def entries(self) -> Iterator[dict[str, Any]]:
         if self.case.truth in ("wrong webhook", "nothing works"):
@@ -146,7 +151,7 @@ class Far:
 
 async def moved_numbers(fixture: LedgerFixture, cases: Sequence[Case]) -> dict[int, int]:
     """As at the end of their moves, without the steps before. Migration ids by the case's index."""
-    fresh = [new_number(case.index, smoke=case.mode.value) for case in cases]
+    fresh = [new_number(case.index, waba_id=case.waba_id, smoke=case.mode.value) for case in cases]
     imported = await fixture.ledger.fleet_import.import_numbers([NewProfile("main", "77")], fresh, NoSecrets())
     ids = {}
     async with fixture.engine.begin() as tx:

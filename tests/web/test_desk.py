@@ -146,6 +146,8 @@ async def test_many_codes_are_answered_line_by_line(make_web: MakeWeb) -> None:
     lines = f"number,code\nN-0001,{codes[0]}\n{e164},{codes[1]}\nN-0003,12\nN-7777,123456\nnonsense\n=cmd,<b>\n"
     answer = await web.send(await web.signed_in(), "/desk", "/desk/many", lines=lines)
     assert "2 of 6 codes are stored" in answer.text
+    assert "N-7777" in answer.text, "masked, nobody could tell which line is meant"
+    assert "•••" not in answer.text.partition("codes are stored")[0], "no example is masked into nonsense"
     assert "<b>" not in answer.text
     assert all(code not in answer.text for code in codes)
     assert e164 not in answer.text

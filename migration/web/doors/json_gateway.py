@@ -39,5 +39,5 @@ def _fields(body: bytes) -> tuple[str, str]:
         raise unreadable("the body is not JSON") from None
     to, text = (value.get("to"), value.get("text")) if isinstance(value, dict) else (None, None)
     if not isinstance(to, str) or not isinstance(text, str):
-        raise unreadable('give {"to": "+15550104321", "text": "..."}')
+        raise unreadable('give {"to": "the number that received it", "text": "..."}, both as texts')
     return to, text

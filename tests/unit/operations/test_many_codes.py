@@ -21,6 +21,9 @@ def read(text: str) -> list[tuple[int, str, str]]:
         "codes of tonight\nN-0001,123-456\nN-0002,654321",
         "N-0001,123-456\rN-0002,654321\r",
         "N-0001,123-456\r\r\nN-0002,654321\r\r\n",
+        "N-0001,123-456\nN-0002;654321",
+        "N-0001;123-456\nN-0002\t654321",
+        "N-0001\t123-456\nN-0002 654321",
     ],
 )
 def test_a_number_and_a_code_in_each_line(text: str) -> None:
