@@ -5,8 +5,14 @@ from datetime import datetime, timedelta
 from migration.notify.notify_targets import CauseKind, Target
 from state.notices import CauseRow, NoticeKind, NoticeRow
 
-# Numbers that join a cause one by one make one message, except those that are dark.
+# Numbers that join a cause one by one make one message, except those that are dark. A code lives for ten minutes, and
+# of one that is about to expire less is left.
 BETWEEN_CHANGES = timedelta(minutes=5)
+SOONER = {
+    CauseKind.DARK: timedelta(),
+    CauseKind.CODE: timedelta(minutes=1),
+    CauseKind.CODE_EXPIRING: timedelta(seconds=20),
+}
 
 
 def next_notice(cause: CauseRow, target: Target, last: NoticeRow | None, now: datetime) -> NoticeKind | None:
@@ -22,7 +28,7 @@ def next_notice(cause: CauseRow, target: Target, last: NoticeRow | None, now: da
         waits = target.after and (cause.acknowledged_at is not None or now - cause.opened_at < target.after)
         return None if waits else NoticeKind.OPENED
     more = not set(cause.lines) <= set(last.lines)
-    if more and (kind is CauseKind.DARK or now - last.made_at >= BETWEEN_CHANGES):
+    if more and now - last.made_at >= SOONER.get(kind, BETWEEN_CHANGES):
         return NoticeKind.CHANGED
     again = target.repeat is not None and now - last.made_at >= target.repeat
     return NoticeKind.REMINDER if again and cause.acknowledged_at is None else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from migration.engine.itineraries import ItineraryName
 from migration.operations.proof_wording import mode_text
+from migration.waves.next_command import extend_window_command, release_command
 from migration.waves.window import window_of
 from state.enums import Codes, Released, WaveState
 from state.ledger.gates import released_for
@@ -127,20 +128,8 @@ def next_wave_command(row: WaveRow, now: datetime) -> str | None:
     return f"cutover run {row.name}"
 
 
-def release_command(wave: str, state: str | None, released: str | None) -> str:
-    """The command that opens a wave again, no wider than it was: the canary comes before the rest."""
-    stands = state in (WaveState.HELD, WaveState.HALTED)
-    narrow = released == Released.NONE or (stands and released == Released.CANARY)
-    return f"cutover release {wave}{' --canary' if narrow else ''}"
-
-
 def release_of(row: WaveRow) -> str:
     return release_command(row.name, row.state, row.released)
-
-
-def extend_window_command(wave: str) -> str:
-    """The command for a wave whose window has ended."""
-    return f'cutover plan {wave} --to "YYYY-MM-DD HH:MM"'
 
 
 def window_ended_message(row: WaveRow, now: datetime) -> str | None:

@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
+from migration.waves.next_command import next_command
 from migration.waves.proof_causes import proof_causes
 from state.enums import Party, Status, WaveState
-from state.ledger.readiness import NOBODY
 from state.notices import NUMBERS, FoundCause
 from state.rows import Position, WaveRow
 
@@ -20,6 +20,7 @@ CODE_ENDS_WITHIN = timedelta(minutes=3)
 WINDOW_ENDS_WITHIN = timedelta(minutes=30)
 SIGNUP_ENDS_WITHIN = timedelta(days=2)
 FINISHED_FOR = timedelta(days=1)  # a target that is named later is not told of all waves there ever were
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 CODE_STEPS = ("verify_code", "verify_code_onprem")
 
 
@@ -116,22 +117,17 @@ def _counted(title: str, numbers: Sequence[Position]) -> str:
 def _line(position: Position, now: datetime) -> str:
     """A sentence about one number: who, where, why, and what to type. It changes only with its state, not with time."""
     since = f", dark since {position.dark_since:%H:%M:%S} UTC" if position.dark_by_us and position.dark_since else ""
-    until = f" until {position.waiting_until:%H:%M} UTC" if position.waiting_until and position.waiting_on else ""
-    why = f": {position.reason}" if position.reason and position.status is not Status.RUNNING else ""
-    if lost_its_worker(position, now):
+    waits = position.status is Status.WAITING and position.waiting_until is not None and position.waiting_on is not None
+    until = f" until {position.waiting_until:%H:%M} UTC" if waits else ""  # of one that is held: when it is looked at
+    why = f": {position.reason.rstrip('. ')}" if position.reason and position.status is not Status.RUNNING else ""
+    gone = lost_its_worker(position, now)
+    if gone:
         why, until = ": its worker has gone", ""
+    # A wait that is over for a moment, between two looks of its worker, is not told as another state.
+    at = now if gone or position.status is Status.HELD else LONG_AGO
+    where = f"{position.status} at {position.next_step}{until}{since}{why}"
     who = f"{position.ref} ({masked(position.e164)}) of {position.customer}"
-    return f"{who}: {position.status} at {position.next_step}{until}{since}{why}. Next: {_next(position)}"
-
-
-def _next(position: Position) -> str:
-    if position.status is Status.BLOCKED and position.runbook:
-        return f"cutover runbook {position.runbook.removeprefix('runbooks/').removesuffix('.md')} {position.ref}"
-    if position.status is Status.WAITING and (position.reason or "").startswith(NOBODY):
-        return f"cutover ask-code {position.ref}"
-    if position.status is Status.WAITING and position.next_step in CODE_STEPS:
-        return f"cutover enter-code {position.ref}"
-    return f"cutover show {position.ref}"
+    return f"{who}: {where}. Next: {next_command(position, at)}"
 
 
 def _minutes(time: timedelta) -> str:

@@ -117,7 +117,8 @@ async def _deliver(app: App, targets: Mapping[str, Target], notice: NoticeRow, k
         return
     urgent = kinds.get(notice.cause_id) in (CauseKind.DARK, CauseKind.HALTED, CauseKind.CODE_EXPIRING)
     repeated = target.repeat is not None and notice.kind is not NoticeKind.RESOLVED
-    body = body_of(tuple(notice.lines), notice.cause_id if repeated else None)
+    lines = _names(notice.lines) if notice.kind is NoticeKind.RESOLVED else tuple(notice.lines)
+    body = body_of(lines, notice.cause_id if repeated else None)
     try:
         await send(target, f"cutover: {WORD[notice.kind]}{notice.title}", body, urgent=urgent)
     except MigrationError as exc:
@@ -126,6 +127,11 @@ async def _deliver(app: App, targets: Mapping[str, Target], notice: NoticeRow, k
         _LOG.warning("a message was not taken; it is sent again in %d s: %s", again.total_seconds(), exc)
         return
     await app.ledger.notices.sent(notice.id)
+
+
+def _names(lines: Sequence[str]) -> tuple[str, ...]:
+    """Which numbers: why they were told of, and what to type, is true no more."""
+    return tuple(line.partition(": ")[0] for line in lines)
 
 
 class Heartbeat:

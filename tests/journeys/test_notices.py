@@ -82,6 +82,8 @@ async def test_a_move_that_goes_on_is_told_as_over(make_harness: MakeHarness) ->
             "cutover: over: N-0001 dark, on neither side (no wave)",
             f"cutover: over: {told.position.customer} has to read out the code of N-0001",
         ]
+        over = [json.loads(body)["message"] for body in told.listener.bodies[-2:]]
+        assert all("N-0001" in text and "Next:" not in text and "enter-code" not in text for text in over)
         assert await told.after(timedelta(hours=2)) == []
 
 

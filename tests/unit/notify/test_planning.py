@@ -47,6 +47,14 @@ def test_numbers_that_join_make_one_message_but_dark_ones_are_told_at_once() -> 
     assert next_notice(replace(CAUSE, lines=[]), TARGET, FIRST, NOW + BETWEEN_CHANGES) is None  # one less is no news
 
 
+@pytest.mark.parametrize(("kind", "after_s"), [(CauseKind.CODE, 60), (CauseKind.CODE_EXPIRING, 20)])
+def test_a_code_that_joins_is_told_while_it_lives(kind: CauseKind, after_s: int) -> None:
+    """A code lives for ten minutes, and is told to expire three minutes before."""
+    joined = replace(CAUSE, kind=kind, lines=["N-0001", "N-0002"])
+    assert next_notice(joined, TARGET, FIRST, NOW + timedelta(seconds=after_s - 1)) is None
+    assert next_notice(joined, TARGET, FIRST, NOW + timedelta(seconds=after_s)) is NoticeKind.CHANGED
+
+
 def test_its_end_is_told_once_to_those_who_were_told_of_it() -> None:
     over = replace(CAUSE, resolved_at=NOW)
     assert next_notice(over, TARGET, None, NOW) is None

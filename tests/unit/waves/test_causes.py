@@ -115,3 +115,32 @@ def test_one_message_a_cause_with_the_numbers_in_it() -> None:
 def test_its_words_change_with_its_state_and_not_with_time() -> None:
     later = find_causes([DARK], (), (), NOW + MINUTE)
     assert later == find_causes([DARK], (), (), NOW)
+
+
+def test_a_wait_that_is_over_between_two_looks_is_told_as_the_same() -> None:
+    waiting = replace(DARK, waiting_on=Party.META, waiting_until=NOW + SECOND)
+    assert find_causes([waiting], (), (), NOW + MINUTE) == find_causes([waiting], (), (), NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({"wave_released": "none"}, "cutover release night --canary"),
+        ({"wave_state": WaveState.HELD, "wave_released": "all"}, "cutover release night"),
+        ({"wave_released": "all", "hold": True}, "cutover release N-0001"),
+        ({"wave_released": "all", "window_end": NOW - SECOND}, 'cutover plan night --to "YYYY-MM-DD HH:MM"'),
+    ],
+)
+def test_a_held_number_is_told_with_what_lets_it_go(changes: dict[str, Any], command: str) -> None:
+    """As `cutover status` says; and no time of the next look, which is not when its hold ends."""
+    held = replace(
+        POSITION,
+        ref="N-0001",
+        status=Status.HELD,
+        waiting_on=Party.OPERATOR,
+        waiting_until=NOW + MINUTE,
+        reason="not yet.",
+    )
+    held = replace(held, **{"wave": "night", "wave_state": WaveState.RUNNING} | changes)
+    (line,) = find_causes([held], (), (), NOW)[0].lines
+    assert line.endswith(f": held at {held.next_step}: not yet. Next: {command}")
