@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,6 +15,9 @@ WITHIN_S = 15.0
 MAX_FORM = 64 * 1024
 MAX_DISCARDED = 64 * 1024 * 1024  # a body is read to its end, so that its sender sees the answer; no further than this
 MAX_FIELDS = 50
+
+
+def _nothing(_length: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,11 @@ class Form:
         return once
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """Raises Refused for a body that is longer than `most` bytes, or that takes too long."""
+async def read_body(request: Request, most: int, count: Callable[[int], None] = _nothing) -> bytes:
+    """Raises Refused for a body that is longer than `most` bytes, or that takes too long.
+
+    `count` is told of the bytes of each part that is kept, and may refuse them.
+    """
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > MAX_DISCARDED:
         raise too_long(most)
@@ -50,6 +56,7 @@ async def read_body(request: Request, most: int) -> bytes:
                 if seen > MAX_DISCARDED:
                     break
                 if seen <= most:
+                    count(len(part))
                     kept += part
     except TimeoutError:
         raise Refused(408, "the body took too long") from None

@@ -5,10 +5,12 @@ import hashlib
 import hmac
 import json
 import re
+import socket
 import threading
 import urllib.error
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from migration.web.webhooks.inbox import MOST_READ
 from state.database import open_database
 from state.ledger.ledger import Ledger
 from state.ledger.profiles import NewProfile
@@ -101,6 +104,19 @@ def test_the_ready_line_has_the_address_and_the_code_of_the_page_forwards_to_it(
         assert forward(body, signature_of(body), url) == 200
         with pytest.raises(urllib.error.HTTPError, match="403"):
             forward(body, signature_of(body + b" "), url)
+    assert set(asyncio.run(_messages(fleet))) == hashes({"wamid.1"})
+
+
+def test_connections_that_announce_much_and_send_nothing_keep_no_webhook_out(fleet: Path) -> None:
+    body = body_of("wamid.1") + b" " * 2_000_000
+    with serving(fleet, "--port", "0", "--no-moves") as (_, ready), ExitStack() as open_ones:
+        url = httpx.URL(ready["webhook_urls"]["main"])
+        head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nContent-Length: 3000000\r\n\r\n{{"
+        for _ in range(2 * MOST_READ // 3_000_000):
+            idle = open_ones.enter_context(closing(socket.create_connection((url.host, url.port or 0), timeout=10)))
+            idle.sendall(head.encode())
+        answer = httpx.post(url, content=body, headers={"x-hub-signature-256": signature_of(body)})
+    assert answer.status_code == 200
     assert set(asyncio.run(_messages(fleet))) == hashes({"wamid.1"})
 
 

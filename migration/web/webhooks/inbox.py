@@ -36,15 +36,24 @@ class Inbox:
     _writer: asyncio.Task[None] | None = None
 
     @contextmanager
-    def reading(self, length: int) -> Iterator[None]:
-        """While a body of that many bytes is read. Raises Refused where too many are read already."""
-        if self._reading and self._reading + length > MOST_READ:
-            raise full()
-        self._reading += length
+    def reading(self) -> Iterator[Callable[[int], None]]:
+        """While a body is read: call it with the bytes of each part. It raises Refused where too many are kept by now.
+
+        What a sender says about the length counts nothing: connections that send nothing keep nobody else out.
+        """
+        kept = 0
+
+        def count(length: int) -> None:
+            nonlocal kept
+            if self._reading > kept and self._reading + length > MOST_READ:  # others are read beside it
+                raise full()
+            self._reading += length
+            kept += length
+
         try:
-            yield
+            yield count
         finally:
-            self._reading -= length
+            self._reading -= kept
 
     async def keep(self, updates: Sequence[WebhookUpdate]) -> None:
         """Returns when all of them are durable. Raises Refused where too many wait, or what the database raised."""
