@@ -149,6 +149,16 @@ async def test_guesses_are_slowed_and_said_in_the_customers_language(web: Web) -
     assert text["said_too_soon"] in pages[-1]
 
 
+async def test_a_customer_whose_language_nobody_has_stated_reads_that_of_the_browser(make_web: MakeWeb) -> None:
+    web = await make_web(kinds=("no_backup",), attended=False, columns={"language": "de"})
+    room = await link(web)
+    page = await web.outside(**{"accept-language": "es-MX,es;q=0.9,en;q=0.8"}).get(room)
+    assert 'lang="es"' in page.text
+    assert 'lang="de"' in (await web.outside(**{"accept-language": "xx"}).get(room)).text, (
+        "as the message with the code"
+    )
+
+
 async def test_every_language_says_everything(web: Web) -> None:
     fields = {key: names(text) for key, text in languages()["en"].items()}
     assert len(languages()) >= 6

@@ -26,8 +26,12 @@ def language_of(*wanted: str | None) -> str:
     return ENGLISH
 
 
-def asked_language(request: Request, *known: str | None) -> str:
-    """What was chosen on the page, else the customer's own, else the browser's, in the order in which it names them."""
+def asked_language(request: Request, known: str | None = None, default: str | None = None) -> str:
+    """What was chosen on the page, else the customer's own, else the browser's, in the order in which it names them.
+
+    `default`: where the browser names none that there is, as the language of the message with the code, which is
+    English where nobody has said another.
+    """
     header = request.headers.get("accept-language", "")[:400]
     browser = [part.partition(";")[0].strip() for part in header.split(",")]
-    return language_of(request.query_params.get("language"), *known, *browser)
+    return language_of(request.query_params.get("language"), known, *browser, default)
