@@ -6,6 +6,7 @@ Neither platform reports what it did not take, so some of it is named and cannot
 from collections.abc import Mapping
 from typing import Any
 
+from state.enums import Side
 from state.rows import FindingRow, Position
 
 
@@ -37,6 +38,9 @@ def _callbacks(position: Position, drain: FindingRow) -> dict[str, Any]:
 
 def _inbound(position: Position) -> dict[str, Any]:
     outage = position.outage_seconds
+    if position.dark_since is not None or position.side is Side.UNKNOWN:
+        said = "what is written until a side serves it again cannot be counted: no side reports it"
+        return _line("messages of consumers", None, said)
     if not outage:
         return _line("messages of consumers", 0, "no outage was seen")
     said = f"what was written in the outage of at most {outage:.1f} s cannot be counted: no side reports it"

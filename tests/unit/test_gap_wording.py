@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from migration.operations.gap_wording import gap_lines
+from state.enums import Side
 from state.rows import FindingRow
 from tests.harness.hand_made_number import NOW, POSITION
 
@@ -39,6 +40,13 @@ def test_what_no_side_reports_is_named_and_not_counted() -> None:
     assert "at most 5.1 s" in lines["messages of consumers"][1]
     assert lines["messages of senders"][0] is None
     assert lost(None, outage_seconds=None)["messages of consumers"] == (0, "no outage was seen")
+
+
+@pytest.mark.parametrize("now", [{"dark_since": NOW}, {"side": Side.UNKNOWN}])
+def test_of_an_outage_that_goes_on_nothing_is_counted(now: dict[str, Any]) -> None:
+    count, said = lost(None, outage_seconds=None, **now)["messages of consumers"]
+    assert count is None
+    assert "until a side serves it again" in said
 
 
 def test_senders_that_confirmed_their_pause_lost_nothing() -> None:
