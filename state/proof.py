@@ -20,7 +20,8 @@ WORD = re.compile(r"MOVE[0-9]{6}")
 STATES = ("intended", "unknown", "accepted", "sent", "failed", "delivered", "read")
 ARRIVED = ("delivered", "read", "played")  # statuses of Meta
 # Inbound messages of these types are made by WhatsApp, or cannot be read: no consumer's message has come through.
-NO_MESSAGE = frozenset({"system", "unsupported", "unknown", "request_welcome", "errors"})
+ECHO = "echo"  # our word for a message that the number itself has written
+NO_MESSAGE = frozenset({ECHO, "system", "unsupported", "unknown", "request_welcome", "errors"})
 SENDING = (SmokeMode.OUTBOUND, SmokeMode.ROUND_TRIP)  # modes in which a message is sent
 NOT_TO_CLOUD = ("BACK_TO_ONPREM", "ABORT")
 PASSIVE_HOURS = 24

@@ -143,7 +143,7 @@ async def test_what_is_no_message_of_a_consumer_after_the_move_proves_nothing(we
     for place, (what, change) in enumerate(no_proofs(web, meta)):
         position = await told(web, meta, change, time=place)
         assert (what, position.receives_at, proof_of(position)) == (what, None, Proof.NOT_PROVED)
-    assert len(await web.app.queries.proofs.webhooks(position.number_id)) == 8
+    assert len(await web.app.queries.proofs.webhooks(position.number_id)) == 9
     position = await told(web, meta, inbound(web, meta))
     assert position.receives_at is not None
 
@@ -162,6 +162,7 @@ def no_proofs(web: Web, meta: Meta) -> Sequence[tuple[str, Mapping[str, Any]]]:
         ("far in the future", inbound(web, meta, "wamid.4", after_s=86_400)),
         ("made by WhatsApp", inbound(web, meta, "wamid.5", type="system")),
         ("cannot be read", inbound(web, meta, "wamid.6", type="unsupported")),
+        ("written by the number itself", inbound(web, meta, "wamid.10", **{"from": meta.number["e164"].lstrip("+")})),
         ("an echo", {**inbound(web, meta, "wamid.7"), "field": "smb_message_echoes"}),
     )
 

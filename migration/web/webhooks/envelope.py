@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from state.ledger.webhooks import ON_PREMISES, WebhookUpdate
-from state.proof import CORRELATION, message_key, word_in
+from state.proof import CORRELATION, ECHO, message_key, word_in
 
 CLOUD = "whatsapp_business_account"
 MESSAGES = "messages"
@@ -132,7 +132,7 @@ class _Change:
         code = next((error.get("code") for error in _objects(row.get("errors"))), row.get("code"))
         facts = {
             "status": _word(row.get("status")),
-            "type": _word(row.get("type")) if kind == "message" else None,
+            "type": self._type(row) if kind == "message" else None,
             "at": _number(row.get("timestamp") if kind != "error" else self._entry.get("time")),
             "code": _code(code),
             "word": _word_of_ours(row) if kind == "message" else None,
@@ -142,6 +142,10 @@ class _Change:
         opaque = row.get("biz_opaque_callback_data")
         ours = opaque if kind == "status" and isinstance(opaque, str) and CORRELATION.fullmatch(opaque) else None
         return self._update(kind, message, known, "" if message is not None else self._digest(row), ours)
+
+    def _type(self, row: Mapping[str, Any]) -> Fact | None:
+        """ECHO: the number itself wrote it, as on its phone, and no consumer did."""
+        return ECHO if self._phone is not None and _phone(row.get("from")) == self._phone else _word(row.get("type"))
 
     def _update(
         self, kind: str, message: str | None, facts: Mapping[str, Fact], digest: str, correlation: str | None = None
