@@ -29,6 +29,8 @@ EVERY_WABA = "*"
 # How long a number that waits for another one of its WABA to cross is left alone, where nothing wakes it sooner. A
 # worker stays with a number for waits of up to 30 s, and would move no other in its place.
 LOOK_AGAIN = timedelta(seconds=40)
+# The steps before which a number may wait for calls: those with a gate.
+GATED = ("pause_sends", "deregister_onprem", "register", "deregister_cloud")
 # How long the first number of a WABA is left alone after its crossing: it is read on Cloud within seconds, or not soon.
 ALONE = timedelta(seconds=20)
 
@@ -341,9 +343,21 @@ async def _wake(tx: AsyncConnection, clock: SqlClock, waba_id: str, but: int | N
     # A worker that has just decided to let its number wait writes that later: it has to read and decide anew. Those
     # first: on PostgreSQL one that writes its wait between the two statements is found by the second.
     others = MigrationTable.number_pk != but if but is not None else true()
-    await raise_versions(tx, MigrationTable.lease_holder.is_not(None), _in_waba(waba_id), others)
+    leased = MigrationTable.lease_holder.is_not(None)
+    await raise_versions(tx, leased, _may_wait_for_calls(clock), _in_waba(waba_id), others)
     waiting = and_(MigrationTable.status == Status.WAITING, MigrationTable.waits_for_calls.is_(True))
     await tx.execute(update(MigrationTable).where(waiting, _in_waba(waba_id)).values(waiting_until=clock.now()))
+
+
+def _may_wait_for_calls(clock: SqlClock) -> ColumnElement[bool]:
+    """Its worker may be deciding that it waits: it stands at a gate or is past it, and no calls are kept for it.
+
+    All others of the WABA would read their numbers again for nothing, each time that one of them waits a moment.
+    """
+    has_none = or_(MigrationTable.calls_kept_until.is_(None), MigrationTable.calls_kept_until <= clock.now())
+    # Past the gate, steps that only read may be done and not written: the row names the first of them.
+    past = or_(MigrationTable.crossed_at.is_not(None), MigrationTable.paused_at.is_not(None))
+    return and_(has_none, or_(MigrationTable.next_step.in_(GATED), past))
 
 
 def _is(key: BudgetKey) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ import pytest
 from migration.engine.itineraries import FORWARD, ITINERARIES, Itinerary, ItineraryName, ItineraryStep, itinerary_named
 from migration.steps.outcomes import Blocked
 from state.enums import Promise, Side, Status
+from state.ledger.call_budgets import GATED
 from tests.harness.fake_clients import FakeHooks, FakeSecrets
 from tests.harness.hand_made_number import ON_PREMISE, SERVING, make_both, make_number
 
@@ -265,3 +266,8 @@ def test_a_step_that_the_itinerary_does_not_have() -> None:
 def test_a_place_is_nothing_special_where_nothing_is_said() -> None:
     entry = ItineraryStep("confirm")
     assert (entry.optional, entry.changes_side, entry.gated, entry.fits_in) == (False, False, False, timedelta())
+
+
+def test_the_ledger_knows_the_steps_before_which_a_number_may_wait_for_calls() -> None:
+    entries = [entry for itinerary in ITINERARIES.values() for entry in itinerary.steps]
+    assert set(GATED) == {entry.name for entry in entries if entry.gated}

@@ -183,6 +183,29 @@ async def test_a_number_that_waits_before_its_crossing_keeps_no_other_from_cross
     assert await admit(fixture, await fixture.lease(second.migration_id, "worker-2")) is None
 
 
+@pytest.mark.parametrize(
+    ("set_to", "is_read_anew"),
+    [
+        ("next_step = 'register'", True),
+        ("next_step = 'drain', paused_at = created_at", True),  # a later step may be done and not written
+        ("next_step = 'subscribe'", False),
+        ("next_step = 'register', calls_kept_until = '2999-01-01 00:00:00.000000'", False),
+        ("next_step = 'register', calls_kept_until = '2001-01-01 00:00:00.000000'", True),
+    ],
+)
+async def test_only_a_number_that_may_be_about_to_wait_is_read_anew(
+    fixture: LedgerFixture, set_to: str, is_read_anew: bool
+) -> None:
+    """Else each moment's wait of one number would have all others of its WABA decided about again."""
+    first, second = await two_leases(fixture)
+    assert await admit(fixture, first) is None
+    await fixture.sql(f"update number_migrations set {set_to} where id = :id", id=second.migration_id)
+    soon = fixture.now + timedelta(seconds=3)
+    await fixture.ledger.moves.record(first, Move("register", Status.WAITING, "waiting", until=soon, reason="queued"))
+    after = await fixture.queries.positions.get(second.migration_id)
+    assert after.version == second.version + is_read_anew
+
+
 async def test_a_number_that_waits_after_its_crossing_still_crosses_first(fixture: LedgerFixture) -> None:
     first, second = await two_leases(fixture)
     assert await admit(fixture, first) is None
