@@ -15,7 +15,7 @@ from migration.engine.itineraries import FORWARD
 from migration.engine.runner import Busy
 from migration.home.record_anchor import EVERY_S
 from migration.runtime.log import get_logger
-from migration.steps.outcomes import Held
+from migration.steps.outcomes import Advanced, Held
 from migration.waves.anchoring import Anchoring
 from migration.waves.held import still_held
 from migration.waves.notices import PeopleTeller
@@ -31,7 +31,9 @@ SWEEP_EVERY = timedelta(seconds=2)
 MAX_NUMBERS_PER_RUN = 500  # a Prefect server drops task runs beyond that: docs/decisions.md
 MAX_DUE = 10_000
 # Numbers that are due are asked for in each round where so few are left, and else every so many seconds.
-ASKED_BELOW, ASKED_EVERY_S = 200, 0.5
+ASKED_BELOW, ASKED_EVERY_S = 20, 0.5
+# So often it is asked whether a wave's halt rule is broken by what other workers have moved.
+HALTS_EVERY_S = 0.5
 # How long the loop waits for a database that is away: a failover takes a minute, a person who restarts it ten.
 DATABASE_BACK_WITHIN = timedelta(minutes=30)
 DATABASE_TRIED_EVERY_S = 1.0
@@ -109,7 +111,7 @@ class WaveLoop:
         self._people = PeopleTeller(app)
         self._proofs = ProofKeeper(app)
         self._anchoring = Anchoring(app, EVERY_S)
-        self._leases_at = app.clock.boot_time()
+        self._leases_at = self._halts_at = app.clock.boot_time()
 
     async def run(self, selection: NumberSelection, tick: Callable[[], Awaitable[None]] | None = None) -> None:
         """Run until nothing runs and nothing selected becomes due within `patience`. `tick` is called in each round.
@@ -218,7 +220,7 @@ class WaveLoop:
         self._due = left
 
     async def _due_now(self, selection: NumberSelection) -> Sequence[Due]:
-        """Of a large wave, what the last round has left of a list that is not older than ASKED_EVERY_S.
+        """Of a wave, what the last round has left of a list that is not older than ASKED_EVERY_S.
 
         There is a round with each number that ends, and to find the due ones of 10,000 costs a fifth of a number.
         """
@@ -254,6 +256,8 @@ class WaveLoop:
         busy = {migration_id: outcome.reason for migration_id, outcome in outcomes.items() if isinstance(outcome, Busy)}
         if len(busy) < len(outcomes):
             self._finished += 1
+        if not all(isinstance(outcome, Advanced) for outcome in outcomes.values()):
+            self._halts_at = self._app.clock.boot_time()  # what one of them met may have broken a rule
         if not outcomes or len(busy) < len(outcomes):
             self.rejected.clear()
         self.rejected |= {
@@ -286,8 +290,13 @@ class WaveLoop:
     async def _halt_waves(self) -> None:
         """Halt every running wave whose halt rule is broken, whichever worker moved its numbers.
 
-        The gate itself reads the rule too, so no number crosses between the failure and this call.
+        The gate itself reads the rule too, so no number crosses between the failure and this call. A number that has
+        ended as it should breaks no rule.
         """
+        now = self._app.clock.boot_time()
+        if now < self._halts_at:
+            return
+        self._halts_at = now + HALTS_EVERY_S
         for wave, reason in await self._app.queries.waves.to_halt():
             with suppress(Conflict):  # a person or another worker has changed the wave first
                 await self._app.ledger.waves.set_state(

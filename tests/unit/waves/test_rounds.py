@@ -39,7 +39,7 @@ class Fleet:
 
 
 async def test_a_large_wave_is_asked_for_twice_a_second_at_most() -> None:
-    fleet = Fleet(10 * ASKED_BELOW)
+    fleet = Fleet(100 * ASKED_BELOW)
     for _ in range(20):
         await fleet.round()
     assert (fleet.asked, fleet.begun) == (1, list(range(1, 201)))
@@ -52,7 +52,7 @@ async def test_a_small_wave_is_asked_for_in_each_round() -> None:
     fleet = Fleet(ASKED_BELOW)
     for _ in range(5):
         await fleet.round()
-    assert (fleet.asked, fleet.begun) == (5, list(range(1, 51)))
+    assert (fleet.asked, fleet.begun) == (5, list(range(1, ASKED_BELOW + 1)))
 
 
 async def test_each_number_is_begun_once_to_the_last() -> None:
