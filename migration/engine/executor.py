@@ -174,7 +174,7 @@ class StepExecutor:
                 began = self._clock.boot_time()
                 lease = await self._ledger.leases.acquire(migration_id, self._holder, READING, exempt=exempt)
                 self._ahead = lease.now - self._clock.now()
-                continued = Continued(lease, seen, (), began)
+                continued = Continued(lease, seen or self._kept.row(migration_id), (), began)
             elif continued.state is None:
                 continued = replace(continued, state=seen)
             return await self._run_leased(continued, settle_only=settle_only, goes_on=goes_on)

@@ -12,14 +12,17 @@ from typing import Any
 from migration.engine.step_run import StepRun
 from migration.steps.number import Number
 from migration.steps.reading_cache import ReadingCache
-from state.enums import PinProvenance, Side, Status
+from migration.steps.traffic import outbox_key
+from state.enums import AttemptEnd, PinProvenance, Side, Status
 from state.ledger.changes import (
     AttemptClosed,
+    Change,
     CodeUsed,
     Compared,
     FactRefuted,
     NoteTaken,
     OutboxAnswered,
+    OutsideFailed,
     PinForgotten,
     PinKnown,
     ProfileHalted,
@@ -32,6 +35,8 @@ from state.ledger.concurrency_limit import SHORT_WAIT
 from state.ledger.moves import Move, plain
 from state.queries.position_rows import after_move
 from state.rows import FindingRow, Lease, Position
+
+REGISTER = "register"
 
 # Seconds. A lease that the last write took for the next step has all its time left for it when that begins by then.
 BEGINS_WITHIN_S = 5.0
@@ -48,8 +53,8 @@ class KeptNumber:
     version: int
     next_step: str
     lease: Lease | None = None  # for its next step
-    state: Position | None = None  # under that lease
-    at: float = 0.0  # when the lease was taken, on the boot-time clock, in seconds
+    state: Position | None = None  # under that lease; without one, as the last write left it
+    at: float = 0.0  # when the lease was taken, or that write was made, on the boot-time clock, in seconds
     before: tuple[Move, ...] = ()  # steps that are done and not written
     seen_at: float = 0.0  # the moment of `lease.now`, where that is later than `at`
 
@@ -76,12 +81,20 @@ class KeptNumbers:
         self._boot_time = boot_time
         self._kept: dict[int, KeptNumber] = {}
 
-    def keep(self, run: StepRun, move: Move, at: datetime) -> None:
-        """After `move` was recorded at `at`. Of a number that waits for long, or has ended, nothing is kept."""
+    def keep(self, run: StepRun, move: Move, at: datetime, columns: Mapping[str, Any]) -> None:
+        """After `move` was recorded at `at`. Of a number that waits for long, or has ended, nothing is kept.
+
+        `columns`: what the write has returned.
+        """
         number = number_after(run, move, at)
         if number is not None:
             self._kept[run.lease.migration_id] = KeptNumber(
-                number, run.lease.fence, run.lease.version, move.to or move.step
+                number,
+                run.lease.fence,
+                run.lease.version,
+                move.to or move.step,
+                state=state_after(run, move, columns),
+                at=self._boot_time(),
             )
 
     def keep_leased(self, run: StepRun, move: Move, lease: Lease, columns: Mapping[str, Any]) -> None:
@@ -130,6 +143,13 @@ class KeptNumbers:
     def look_at(self, migration_id: int) -> KeptNumber | None:
         """Without taking it."""
         return self._kept.get(migration_id)
+
+    def row(self, migration_id: int) -> Position | None:
+        """Its row as a write left it a moment ago, without a lease. Whoever uses it compares version and fence."""
+        kept = self._kept.get(migration_id)
+        if kept is None or kept.lease is not None or self._boot_time() - kept.at > BEGINS_WITHIN_S:
+            return None
+        return kept.state
 
     def go_on(self, migration_id: int) -> Continued | None:
         """The lease that was taken for the next step, at this moment, with what stands under it. Given once."""
@@ -191,24 +211,43 @@ def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
 
 def state_after(run: StepRun, move: Move, columns: Mapping[str, Any]) -> Position | None:
     """The row after the move, whose own `columns` were returned; None where other tables may show it otherwise now."""
-    if run.contract.budget is not None:
-        return None
-    state = after_move(run.number.state, columns)
+    shown: dict[str, Any] = {}
+    if run.contract.budget == REGISTER and run.called:
+        shown["register_sent"] = True
     for change in move.changes:
-        match change:
-            case FactRefuted() | ProfileHalted() | SideRead(Side.CLOUD):
-                return None
-            case OutboxAnswered() if move.step == "switch_route":
-                return None
-            case SideRead(Side.ON_PREMISES):
-                state = replace(state, sides_read=True, onprem_off_stated_by=None, onprem_off_stated_at=None)
-            case SideRead():
-                state = replace(state, sides_read=True)
-            case PinKnown(provenance):
-                state = replace(state, pin_provenance=PinProvenance(provenance))
-            case PinForgotten():
-                state = replace(state, pin_provenance=None)
-    return state
+        of_change = _shown_after(run, move, change)
+        if of_change is None:
+            return None
+        shown |= of_change
+    return replace(after_move(run.number.state, columns), **shown)
+
+
+def _shown_after(run: StepRun, move: Move, change: Change) -> Mapping[str, Any] | None:
+    """What a row shows of other tables after one change; None where that is not known."""
+    match change:
+        case FactRefuted() | ProfileHalted() | OutsideFailed() | AttemptClosed(end=AttemptEnd.NEVER_LEFT):
+            return None
+        case AttemptClosed(end=AttemptEnd.DONE) if move.step == REGISTER:
+            return {"terms_known": True}
+        case OutboxAnswered(key) if move.step == "switch_route":
+            goes_to = _announced(run, key)
+            return None if goes_to is None else {"route": goes_to}
+        case SideRead(Side.ON_PREMISES):
+            return {"sides_read": True, "onprem_off_stated_by": None, "onprem_off_stated_at": None}
+        case SideRead():
+            return {"sides_read": True}
+        case PinKnown(provenance):
+            return {"pin_provenance": PinProvenance(provenance)}
+        case PinForgotten():
+            return {"pin_provenance": None}
+        case _:
+            return {}
+
+
+def _announced(run: StepRun, key: str) -> str | None:
+    """Where the announcement under this key sends the senders; None where it is another than the open call's."""
+    body = run.attempt.intent.get("body") if run.attempt is not None else None
+    return str(body["to"]) if body is not None and outbox_key(body) == key else None
 
 
 def _plain(facts: Mapping[str, object]) -> Mapping[str, object]:

@@ -78,7 +78,7 @@ class StepRecorder:
         if isinstance(outcome, Advance):
             return await self._advance(run, outcome, decision.closing)
         move = replace(_stay_or_turn(run, outcome, decision), before=run.before)
-        self._kept.keep(run, move, await self._moves.record(run.lease, move))
+        self._kept.keep(run, move, *await self._moves.record(run.lease, move))
         if move.kind:  # else it only repeats the last one
             log_transition(run, move.kind, once_more(_why(outcome)))
         return outcome
@@ -141,7 +141,7 @@ class StepRecorder:
             lease, columns = await self._moves.record_and_keep(run.lease, move, READING)
             self._kept.keep_leased(run, move, lease, columns)
         else:
-            self._kept.keep(run, move, await self._moves.record(run.lease, move))
+            self._kept.keep(run, move, *await self._moves.record(run.lease, move))
 
     async def _drop_older_copies(self, owner: str, names: Iterable[str]) -> None:
         for name in names:

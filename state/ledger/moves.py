@@ -87,7 +87,7 @@ def as_one(done: Sequence[Move]) -> Move:
 
 
 # What a Position has of the migration's own row.
-_POSITION_COLUMNS = tuple(column for column in MigrationTable.__table__.columns if column.name in Position.__slots__)
+POSITION_COLUMNS = tuple(column for column in MigrationTable.__table__.columns if column.name in Position.__slots__)
 _READ_BACK = (
     MigrationTable.number_pk,
     MigrationTable.calls_kept_until,
@@ -132,17 +132,18 @@ class Moves:
         soon = bindparam("v_waiting_until", type_=UtcDateTime()) <= clock.now(SHORT_WAIT)
         self._stays, self._stays_if_soon = stays, case((soon, stays), else_=None)
 
-    async def record(self, lease: Lease, move: Move) -> datetime:
+    async def record(self, lease: Lease, move: Move) -> tuple[datetime, Mapping[str, Any]]:
         """Write it all, or write nothing and raise LeaseLost, or Outdated where something arrived for the number.
 
-        Returns the database's time of the write.
+        Returns the database's time of the write, and the columns of the migration that a Position has, as they are now.
         """
-        return (await self._write(lease, move, self._columns(move))).now  # type: ignore[no-any-return]
+        moved = await self._write(lease, move, self._columns(move), *POSITION_COLUMNS)
+        return moved.now, _position_columns(moved)
 
     async def record_and_keep(self, lease: Lease, move: Move, duration: timedelta) -> tuple[Lease, Mapping[str, Any]]:
         """As `record`, and take the number for its next step in the same write. Raises as `record`.
 
-        Returns the new lease, and the columns of the migration that a Position has, as they are now.
+        Returns the new lease, and the same columns.
         """
         until = self._clock.now(duration)
         kept = {
@@ -153,10 +154,9 @@ class Moves:
             "failure_known": False,
             "fence": _FENCE_RAISED,
         }
-        moved = await self._write(lease, move, self._columns(move) | kept, *_POSITION_COLUMNS)
-        columns = {column.name: getattr(moved, column.name) for column in _POSITION_COLUMNS}
+        moved = await self._write(lease, move, self._columns(move) | kept, *POSITION_COLUMNS)
         new = Lease(lease.migration_id, lease.holder, moved.fence, moved.now, moved.lease_until, moved.version)
-        return new, columns
+        return new, _position_columns(moved)
 
     async def _write(self, lease: Lease, move: Move, columns: Mapping[str, Any], *more: Any) -> Any:
         async with self._engine.begin() as tx:
@@ -271,6 +271,11 @@ class Moves:
                 return {"epoch": _EPOCH_RAISED}
             case _:
                 return {}
+
+
+def _position_columns(moved: Any) -> Mapping[str, Any]:
+    values = moved._mapping  # noqa: SLF001  public in SQLAlchemy, under a name that no column can have
+    return {column.name: values[column.name] for column in POSITION_COLUMNS}
 
 
 def _proof_columns(change: Compared | MessageSent) -> dict[str, Any]:

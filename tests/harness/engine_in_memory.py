@@ -87,7 +87,7 @@ class EngineInMemory:
             read_sides,
             self.stop,
             CallAdmission(NoLimits(), lambda key: False),
-            KeptNumbers(),
+            KeptNumbers(self.clock.boot_time),
         )
 
     def now(self) -> datetime:

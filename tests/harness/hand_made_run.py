@@ -96,12 +96,12 @@ class FakeMoves:
         self.fences: list[int] = []
         self._exc = exc
 
-    async def record(self, lease: Lease, move: Move) -> datetime:
+    async def record(self, lease: Lease, move: Move) -> tuple[datetime, Mapping[str, Any]]:
         if self._exc is not None:
             raise self._exc
         self.moves.append(move)
         self.fences.append(lease.fence)
-        return NOW
+        return NOW, {}
 
 
 class FakeStore:

@@ -16,7 +16,7 @@ from state.enums import ENDED, AttemptEnd, Party, Side, Status
 from state.errors import BudgetSpent, Conflict, GateClosed, LeaseLost, Outdated, TooEarly
 from state.ledger import changes as c
 from state.ledger.attempts import NewIntent
-from state.ledger.moves import Move
+from state.ledger.moves import POSITION_COLUMNS, Move
 from state.rows import CodeRequestRow, CodeRow, FindingRow, Lease, OpenAttempt, Position, SealedSecret
 
 
@@ -149,7 +149,7 @@ class MemoryMoves:
     def __init__(self, row: NumberInMemory, now: Callable[[], datetime], journal: Journal) -> None:
         self._row, self._now, self._journal = row, now, journal
 
-    async def record(self, lease: Lease, move: Move) -> datetime:
+    async def record(self, lease: Lease, move: Move) -> tuple[datetime, Mapping[str, Any]]:
         self._journal.enter("moves.record")
         row, now = self._row, self._now()
         _check_lease(row, lease, move.step)
@@ -168,7 +168,7 @@ class MemoryMoves:
         )
         for change in move.changes:
             _apply(row, move.step, change, now)
-        return now
+        return now, {column.name: getattr(row.position, column.name) for column in POSITION_COLUMNS}
 
 
 def _check_lease(row: NumberInMemory, lease: Lease, step: str) -> None:

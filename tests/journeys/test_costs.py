@@ -29,12 +29,12 @@ class Cost:
 
 
 COSTS = {
-    "open, with backup": Cost(148, 27, 39, 2),
-    "closing, code first": Cost(223, 42, 54, 3),
-    "closing, code after": Cost(227, 43, 56, 3),
-    "closing, dark": Cost(171, 27, 18, 3),
-    "closing, onboard": Cost(84, 15, 11, 1),
-    "open, back by code": Cost(177, 32, 39, 1),
+    "open, with backup": Cost(143, 27, 39, 2),
+    "closing, code first": Cost(217, 42, 54, 3),
+    "closing, code after": Cost(220, 43, 56, 3),
+    "closing, dark": Cost(168, 27, 18, 3),
+    "closing, onboard": Cost(81, 15, 11, 1),
+    "open, back by code": Cost(173, 32, 39, 1),
 }
 
 

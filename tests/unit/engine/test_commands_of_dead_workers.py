@@ -73,7 +73,7 @@ async def run_to_the_end(engine: EngineInMemory) -> Outcome:
     """Where an input is too old, it is made anew, as the steps before would."""
     step = engine.row.position.next_step
     while isinstance(outcome := await engine.run_until_it_ends(), Reopen):
-        engine.row.update(next_step=step)
+        engine.row.update(next_step=step, version=engine.row.position.version + 1)
         engine.find_all_inputs()
     return outcome
 

@@ -8,7 +8,7 @@ from tests.harness.engine_in_memory import EngineInMemory, at_register
 
 def put_back(engine: EngineInMemory) -> None:
     """The steps before `register` were done again."""
-    engine.row.update(next_step="register", status=Status.READY)
+    engine.row.update(next_step="register", status=Status.READY, version=engine.row.position.version + 1)
     engine.clock.advance(61)
     engine.find_all_inputs()
 
