@@ -6,7 +6,7 @@ from typing import Any
 from migration.operations.proof_wording import proof_document
 from migration.operations.service_wording import service_document
 from migration.operations.wave_wording import gate_text
-from migration.operations.wording import current_status, next_command, reason_text, shown_number, whose_move
+from migration.operations.wording import acts_until, current_status, next_command, reason_text, shown_number, whose_move
 from state.rows import AnyPosition
 
 
@@ -27,7 +27,7 @@ def number_document(position: AnyPosition, now: datetime, show_numbers: bool) ->
         **proof_document(position, now),
         "sender_gap_s": position.sender_gap_seconds,
         "on": whose_move(position, now),
-        "until": position.waiting_until,
+        "until": acts_until(position, now),
         "reason": reason_text(position, now),
         "runbook": position.runbook,
         "next_command": next_command(position, now),

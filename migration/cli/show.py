@@ -20,6 +20,7 @@ from migration.operations.proof_wording import proof_text, reported_texts, why_n
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
 from migration.operations.wave_wording import gate_text, wave_event_document, wave_event_text
 from migration.operations.wording import (
+    acts_until,
     at_the_phone_text,
     current_status,
     next_command_after_show,
@@ -136,13 +137,13 @@ def _print_parity(compared: Mapping[str, Any] | None, crossed: bool, ref: str, *
 
 
 def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
-    until, gap = position.waiting_until, position.sender_gap_seconds
+    until, gap = acts_until(position, now), position.sender_gap_seconds
     return {
         "side": side_text(position, now),
         "status": current_status(position, now),
         "step": position.next_step,
         "why": reason_text(position, now),
-        "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until and until > now else None,
+        "until": f"{until:%Y-%m-%d %H:%M:%S} UTC" if until is not None else None,
         "whose move": whose_move(position, now),
         "outage": outage_text(position, now),
         "service": finding_text(position) or dark_since_text(position, now),

@@ -30,5 +30,7 @@ def next_notice(cause: CauseRow, target: Target, last: NoticeRow | None, now: da
     more = not set(cause.lines) <= set(last.lines)
     if more and now - last.made_at >= SOONER.get(kind, BETWEEN_CHANGES):
         return NoticeKind.CHANGED
+    if kind is CauseKind.FINISHED:
+        return None
     again = target.repeat is not None and now - last.made_at >= target.repeat
     return NoticeKind.REMINDER if again and cause.acknowledged_at is None else None

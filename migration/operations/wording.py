@@ -10,6 +10,7 @@ from migration.operations.service_wording import shown_side
 from migration.scrubbing.masking import masked
 from migration.waves.next_command import (
     NO_COMMAND,
+    acts_until,
     current_status,
     next_command,
     next_runbook,
@@ -20,7 +21,7 @@ from migration.waves.next_command import (
 from state.enums import Party, Status, WaveState
 from state.rows import AnyPosition, Position
 
-__all__ = ["NO_COMMAND", "current_status", "next_command", "next_runbook", "runbook_name", "wait_is_over"]
+__all__ = ["NO_COMMAND", "acts_until", "current_status", "next_command", "next_runbook", "runbook_name", "wait_is_over"]
 
 
 def number_label(position: AnyPosition) -> str:

@@ -25,6 +25,12 @@ def wait_is_over(position: AnyPosition, now: datetime) -> bool:
     return position.status is Status.WAITING and (position.waiting_until is None or position.waiting_until <= now)
 
 
+def acts_until(position: AnyPosition, now: datetime) -> datetime | None:
+    """The end of its wait, while it lies ahead. Of a held number nothing ends then: it is only looked at again."""
+    until = position.waiting_until
+    return until if position.status is Status.WAITING and until is not None and until > now else None
+
+
 def waits_for_person(position: AnyPosition) -> bool:
     """Nobody is at its phone, so no code of it is asked for."""
     waits = position.status in (Status.WAITING, Status.HELD) and position.next_step in WAITS_BEFORE

@@ -116,7 +116,8 @@ async def _deliver(app: App, targets: Mapping[str, Target], notice: NoticeRow, k
         await app.ledger.notices.drop(notice.id)
         return
     urgent = kinds.get(notice.cause_id) in (CauseKind.DARK, CauseKind.HALTED, CauseKind.CODE_EXPIRING)
-    repeated = target.repeat is not None and notice.kind is not NoticeKind.RESOLVED
+    once = notice.kind is NoticeKind.RESOLVED or kinds.get(notice.cause_id) is CauseKind.FINISHED
+    repeated = target.repeat is not None and not once
     lines = _names(notice.lines) if notice.kind is NoticeKind.RESOLVED else tuple(notice.lines)
     body = body_of(lines, notice.cause_id if repeated else None)
     try:

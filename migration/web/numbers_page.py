@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from migration.operations.proof_wording import proof_text
 from migration.operations.service_wording import outage_text, side_text
-from migration.operations.wording import current_status, next_command, reason_text, whose_move
+from migration.operations.wording import acts_until, current_status, next_command, reason_text, whose_move
 from migration.scrubbing.masking import masked
 from migration.web.site import Site
 from state.enums import Party, Status
@@ -130,7 +130,7 @@ def row_of(one: AnyPosition, now: datetime) -> dict[str, Any]:
         "outage": outage_text(one, now),
         "dark": one.dark_from is not None and one.ended_at is None,
         "move": whose_move(one, now),
-        "until": one.waiting_until if one.waiting_until is not None and one.waiting_until > now else None,
+        "until": acts_until(one, now),
         "reason": reason_text(one, now),
         "next": next_command(one, now),
     }

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from migration.operations.call_wording import limit_line
 from migration.operations.service_wording import dark_since_text, duration_text, outage_text, seen_at
 from migration.operations.wave_wording import canary_text, released_text
-from migration.operations.wording import current_status, next_command, number_label, reason_text, whose_move
+from migration.operations.wording import acts_until, current_status, next_command, number_label, reason_text, whose_move
 from migration.waves.notices import current_causes
 from migration.web.site import Site
 from state.enums import Party
@@ -87,10 +87,9 @@ def down_card(position: Position, now: datetime) -> dict[str, Any]:
 def move_of(position: Position, now: datetime) -> dict[str, Any]:
     """Who has to act, until when, and the age of the reading on which that rests."""
     party = whose_move(position, now)
-    until = position.waiting_until if position.waiting_until is not None and position.waiting_until > now else None
     return {
         "move": position.customer if party == Party.CUSTOMER else {"us": "cutover", "meta": "Meta"}.get(party, party),
-        "until": until,
+        "until": acts_until(position, now),
         "read_at": seen_at(position),
         "read": _age(seen_at(position), now),
     }

@@ -55,6 +55,12 @@ def test_a_code_that_joins_is_told_while_it_lives(kind: CauseKind, after_s: int)
     assert next_notice(joined, TARGET, FIRST, NOW + timedelta(seconds=after_s)) is NoticeKind.CHANGED
 
 
+def test_a_wave_that_has_ended_is_told_once() -> None:
+    finished = replace(CAUSE, key="finished:wave:7", kind=CauseKind.FINISHED, lines=[])
+    assert next_notice(finished, TARGET, None, NOW) is NoticeKind.OPENED
+    assert next_notice(finished, TARGET, replace(FIRST, lines=[]), NOW + 9 * HOUR) is None
+
+
 def test_its_end_is_told_once_to_those_who_were_told_of_it() -> None:
     over = replace(CAUSE, resolved_at=NOW)
     assert next_notice(over, TARGET, None, NOW) is None

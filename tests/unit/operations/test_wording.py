@@ -7,6 +7,7 @@ import pytest
 
 from migration.operations.wording import (
     NO_COMMAND,
+    acts_until,
     next_command,
     next_command_after_show,
     next_runbook,
@@ -96,3 +97,15 @@ def test_show_never_names_itself(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("status", [Status.READY, Status.RUNNING])
 def test_a_reason_does_not_outlive_its_wait(status: Status) -> None:
     assert reason_text(make_position(status=status, reason="wave north is held", lease_until=LATER), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "until"),
+    [
+        ({"status": Status.WAITING, "waiting_until": LATER}, LATER),
+        ({"status": Status.WAITING, "waiting_until": NOW}, None),
+        ({"status": Status.HELD, "waiting_until": LATER}, None),  # then it is looked at again, and nothing ends
+    ],
+)
+def test_only_a_wait_ahead_has_an_end(changes: dict[str, Any], until: Any) -> None:
+    assert acts_until(make_position(**changes), NOW) == until
