@@ -106,6 +106,7 @@ class WaveLoop:
         self._due: Sequence[Due] = ()  # as last asked, without those that were begun since
         self._asked_at = 0.0  # on the boot-time clock
         self._busy_since: float | None = None  # on the same clock
+        self._standing = 0  # numbers that took no place in the last round, because they wait for Meta
         self._senders = SenderKeeper(app)
         self._watch = Watch(app)
         self._people = PeopleTeller(app)
@@ -200,7 +201,11 @@ class WaveLoop:
         return not await self._more_soon(selection) and not await self._held(selection)
 
     async def _begin_due(self, selection: NumberSelection) -> None:
-        slots = self._concurrency - len(self._running) + self._app.runner.waits_for_meta
+        standing = min(self._app.runner.waits_for_meta, self._concurrency)  # see state/ledger/concurrency_limit.py
+        if standing > self._standing:
+            self.rejected.clear()  # there may be a place for them now
+        self._standing = standing
+        slots = self._concurrency - len(self._running) + standing
         if slots <= 0:
             return
         left: list[Due] = []

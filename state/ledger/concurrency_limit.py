@@ -2,7 +2,8 @@
 
 A number that is moved takes a slot of its wave with its lease (`moving_until`), keeps it between its steps, and gives
 it up when it stops. One that has crossed and waits for Meta takes none: others need not wait until it is known what
-became of its call.
+became of its call. That holds for as many as the wave moves at once: where more stand at Meta, the cause is not theirs,
+and the next one would only be out of service too.
 """
 
 from collections.abc import Collection
@@ -39,11 +40,16 @@ def has_free_slot(clock: SqlClock) -> ColumnElement[bool]:
     """Fewer numbers of its wave are moved than the wave allows. Only for a transaction that has locked the wave."""
     other = aliased(MigrationTable, "moving")
     stands_at_meta = and_(other.crossed_at.is_not(None), other.status == Status.WAITING, other.waiting_on == Party.META)
-    slots_taken = (
+    moved = (
         select(func.count(other.id))
-        .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now(), not_(stands_at_meta))
+        .where(other.wave_pk == WaveTable.id, other.moving_until > clock.now())
         .correlate(WaveTable)
-        .scalar_subquery()
     )
-    wave = select(WaveTable.id).where(and_(WaveTable.id == MigrationTable.wave_pk, slots_taken < WaveTable.concurrency))
+    wave = select(WaveTable.id).where(
+        and_(
+            WaveTable.id == MigrationTable.wave_pk,
+            moved.where(not_(stands_at_meta)).scalar_subquery() < WaveTable.concurrency,
+            moved.scalar_subquery() < 2 * WaveTable.concurrency,
+        )
+    )
     return wave.correlate(MigrationTable).exists()

@@ -430,8 +430,14 @@ REMOVALS = {
     ),
     "the concurrency limit of a wave": Removal(
         "state/ledger/concurrency_limit.py",
-        "slots_taken < WaveTable.concurrency",
-        "slots_taken >= 0",
+        "moved.where(not_(stands_at_meta)).scalar_subquery() < WaveTable.concurrency",
+        "moved.scalar_subquery() >= 0",
+        ("tests/unit/state/test_concurrency_limit.py",),
+    ),
+    "the limit of numbers that stand at Meta": Removal(
+        "state/ledger/concurrency_limit.py",
+        "moved.scalar_subquery() < 2 * WaveTable.concurrency",
+        "moved.scalar_subquery() >= 0",
         ("tests/unit/state/test_concurrency_limit.py",),
     ),
     "the budget in the WHERE": Removal(

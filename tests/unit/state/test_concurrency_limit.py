@@ -87,6 +87,18 @@ async def test_a_number_past_the_point_of_no_return_or_with_paused_senders_needs
     await fixture.lease(paused, "worker-2")
 
 
+async def test_numbers_that_have_crossed_and_wait_for_meta_take_no_place(fixture: LedgerFixture) -> None:
+    """As many of them as the wave moves at once: where more stand there, the next one would stand there too."""
+    first, second, third = await start_wave(fixture, 3, concurrency=1)
+    for migration in (first, second):
+        lease = await fixture.lease(migration)
+        await fixture.sql("UPDATE number_migrations SET crossed_at = created_at WHERE id = :id", id=migration)
+        short = Move("register", Status.WAITING, "waiting", until=fixture.now + SHORT_WAIT, on=Party.META, reason="lag")
+        await fixture.ledger.moves.record(lease, short)
+    with pytest.raises(ConcurrencyLimitReached):
+        await fixture.lease(third)
+
+
 async def test_itineraries_outside_the_limit_need_no_place(fixture: LedgerFixture) -> None:
     first, second = await start_wave(fixture, 2, concurrency=1)
     await fixture.lease(first)
