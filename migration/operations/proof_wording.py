@@ -43,6 +43,7 @@ TOPICS: Mapping[str, str] = {
     "ban": "its account is disabled, or will be",
     "deleted": "its account was deleted",
     "restriction": "its account is restricted",
+    "beginning": "its account may not begin conversations",
     "violation": "its account has broken a rule",
     "access": "access to its account was taken away",
     "review": "its account was not approved",

@@ -15,11 +15,14 @@ FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
 Facts = Mapping[str, Any]
 # True of every number of the account, also where Meta names one in `phone_number`; but for events of a number that
 # is on the Business app too.
-OF_ACCOUNT = frozenset({"ban", "deleted", "restriction", "violation", "review", "access", "payment", "locked"})
+OF_ACCOUNT = frozenset(
+    {"ban", "deleted", "restriction", "beginning", "violation", "review", "access", "payment", "locked"}
+)
 OF_NAMED_NUMBER = ("ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
 # Topic, weight, whether no further number should cross, whether the PIN is another one.
 Row = tuple[str, Weight, bool, bool]
 
+BEGINNING = "RESTRICTED_BIZ_INITIATED_MESSAGING"  # alone: a template that is paid for shows that it has ended
 BANS: Mapping[str, Weight] = {"SCHEDULE_FOR_DISABLE": DOUBT, "DISABLE": DOUBT, "REINSTATE": FINE}
 ACCOUNT: Mapping[str, Row] = {
     "DISABLED_UPDATE": ("ban", DOUBT, True, False),
@@ -95,6 +98,8 @@ def _account(said: Facts) -> tuple[Row, str] | None:
     row = ACCOUNT.get(event)
     if row is None or (row[0] == "access" and said.get("other_partner")):
         return None
+    if event == "ACCOUNT_RESTRICTION" and said.get("restriction_info.restriction_type") == BEGINNING:
+        row = ("beginning", *row[1:])
     more = said.get("violation_info.violation_type") or said.get("restriction_info.restriction_type")
     return row, f"{event}: {more}" if more else event
 

@@ -249,15 +249,16 @@ async def _update_messages(
 
 
 def ended_by_deliveries(rows: Sequence[Any]) -> Iterable[Meaning]:
-    """Of rows about messages of ours: one that has arrived shows that its account is not locked any more, and can pay.
+    """Of rows about messages of ours: one that has arrived shows that its account is not locked any more.
 
-    A message that costs nothing shows only the first. Meta has no webhook for either.
+    One that was paid for shows that the account can pay, and may begin conversations: what is free is neither. Meta has
+    no webhook for the end of any of these.
     """
     for row in rows:
         at = at_time(row.facts.get("at"))
         if at is None or row.facts.get("status") not in ARRIVED:
             continue
-        for topic in ("locked",) if row.facts.get("free") else ("locked", "payment"):
+        for topic in ("locked", "payment", "beginning") if row.facts.get("paid") else ("locked",):
             report = Report(topic, int(at.timestamp()), "a message has arrived", Weight.FINE)
             yield Meaning(report, of_account=True)
 

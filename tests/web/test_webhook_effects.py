@@ -373,16 +373,21 @@ async def test_a_later_message_of_ours_that_arrives_ends_what_kept_an_account_fr
     web: Web, meta: Meta
 ) -> None:
     await moved(web)
+    paid = {"pricing": {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}}
+    free = {"pricing": {"billable": False, "pricing_model": "PMP", "type": "free_customer_service"}}
     failed = [
         meta.status("wamid.OF THE PARTNER", "failed", errors=[{"code": code}], timestamp="1767225700")
         for code in (131042, 131031)
     ]
-    await told(web, meta, *failed, meta.status(OURS, "delivered", timestamp="1767225600"))
-    assert await topics(web) == [["locked", "payment"]] * 2, "that one had arrived before"
-    free = {"pricing": {"billable": False, "type": "free_customer_service"}}
+    rows = [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]
+    restricted = meta.change("account_update", event="ACCOUNT_RESTRICTION", restriction_info=rows)
+    await told(web, meta, restricted, time=1767225700)
+    await told(web, meta, *failed, meta.status(OURS, "delivered", timestamp="1767225600", **paid))
+    assert await topics(web) == [["beginning", "locked", "payment"]] * 2, "that one had arrived before"
     await told(web, meta, meta.status(OURS, "delivered", timestamp="1767225800", **free))
-    assert await topics(web) == [["payment"]] * 2, "nobody had to pay for it"
-    await told(web, meta, meta.status(OURS, "read", timestamp="1767225900"))
+    await told(web, meta, meta.status(OURS, "read", timestamp="1767225850"))
+    assert await topics(web) == [["beginning", "payment"]] * 2, "nobody had to pay for it"
+    await told(web, meta, meta.status(OURS, "read", timestamp="1767225900", **paid))
     assert await topics(web) == [[], []]
 
 

@@ -136,7 +136,7 @@ class _Change:
             "at": _number(row.get("timestamp") if kind != "error" else self._entry.get("time")),
             "code": _code(code),
             "word": _word_of_ours(row) if kind == "message" else None,
-            "free": _is_free(row.get("pricing")) or None,
+            "paid": _is_paid(row.get("pricing")) or None,
         }
         known = {name: fact for name, fact in facts.items() if fact is not None}
         opaque = row.get("biz_opaque_callback_data")
@@ -176,10 +176,13 @@ def _word_of_ours(row: Mapping[str, Any]) -> str | None:
     return word_in(body) if isinstance(body, str) and len(body) < 100 else None
 
 
-def _is_free(pricing: Any) -> bool:
-    """Of a message that has arrived: nobody paid for it. `billable` is to go; `type` is there in its place."""
+def _is_paid(pricing: Any) -> bool:
+    """It was not free. `sent` and one of `delivered` and `read` have `pricing`; of its fields `billable` is to go.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
+    """
     given = _object(pricing)
-    return given.get("billable") is False or str(given.get("type", "")).startswith("free_")
+    return given.get("type") == "regular" or ("type" not in given and given.get("billable") is True)
 
 
 def _words(value: Mapping[str, Any]) -> Iterator[tuple[str, Fact]]:
