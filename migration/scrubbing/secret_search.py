@@ -124,10 +124,9 @@ class SecretTexts:
         yield from self._part_spans(letters)
 
     def _part_spans(self, text: str) -> Iterator[Span]:
-        if self._parts:
-            for at in range(len(text) - PART + 1):
-                if text[at : at + PART] in self._parts:
-                    yield at, at + PART
+        parts = [text[at : at + PART] for at in range(len(text) - PART + 1)] if self._parts else []
+        if not self._parts.isdisjoint(parts):  # of nearly no text: asked in one go
+            yield from ((at, at + PART) for at, part in enumerate(parts) if part in self._parts)
 
     def _long_spans(self, text: str) -> Iterator[Span]:
         step = LONG_PART // 2
