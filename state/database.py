@@ -1,15 +1,19 @@
 """The only place that makes SQLAlchemy engines."""
 
 import time
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from sqlalchemy import event, make_url
+from sqlalchemy import Engine, Executable, event, make_url
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from state.database_errors import first_line_of, is_away, translate_errors
 from state.errors import DatabaseAway, DatabaseBusy
 from state.sqlite_driver import GOES_FIRST, SqliteFile
+
+T = TypeVar("T")
 
 # Milliseconds. A statement of ours takes milliseconds, a report of a large fleet seconds. What waits longer waits for a
 # process that is suspended inside a write, and a transaction that stays open keeps everybody else from its rows.
@@ -78,6 +82,24 @@ def for_reading(engine: AsyncEngine) -> AsyncEngine:
     if hasattr(engine, "sync_engine") and engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine
+
+
+async def read(engine: AsyncEngine, query: Executable, values: Mapping[str, Any] | None, take: Callable[[Any], T]) -> T:
+    """What `take` makes of the result of one statement that reads. `values` are those of its parameters.
+
+    As with a connection of `for_reading`, in half of its time: the connection is taken, used and given back in one
+    go. Where the caller is cancelled, it is given back all the same.
+    """
+    reading = for_reading(engine)
+    if not hasattr(reading, "sync_engine"):  # a dry run reads what it has written itself
+        async with reading.connect() as connection:
+            return take(await connection.execute(query, values))
+    return await greenlet_spawn(_read, reading.sync_engine, query, values, take)
+
+
+def _read(engine: Engine, query: Executable, values: Mapping[str, Any] | None, take: Callable[[Any], T]) -> T:
+    with engine.connect() as connection:
+        return take(connection.execute(query, values))
 
 
 async def _connect(*arguments: Any, **options: Any) -> Any:

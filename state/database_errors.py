@@ -42,7 +42,8 @@ def translate_errors(engine: Engine) -> None:
 
 def _translate(context: Any) -> StateError | None:
     ours = in_our_words(context.original_exception)
-    if ours is None and context.is_disconnect:
+    # SQLAlchemy gives up the connection of a caller that is cancelled too; such a database is not away.
+    if ours is None and context.is_disconnect and isinstance(context.original_exception, Exception):
         ours = DatabaseAway(first_line_of(context.original_exception))
     for exc in (context.sqlalchemy_exception, context.original_exception):
         _hide_values(exc)

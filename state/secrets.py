@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from state.database import for_reading
+from state.database import for_reading, read
 from state.declaring import aliased
 from state.ledger.inserting import insert_or_nothing
 from state.ledger.sealed import replace_secret, secret_columns_of
@@ -66,8 +66,7 @@ class Secrets:
         """The current secrets of these owners and names, as far as there are any, with one statement."""
         values = {f"owner_{at}": owner for at, (owner, _) in enumerate(named)}
         values |= {f"name_{at}": name for at, (_, name) in enumerate(named)}
-        async with for_reading(self._engine).connect() as connection:
-            rows = (await connection.execute(_current(len(named)), values)).mappings().all()
+        rows = await read(self._engine, _current(len(named)), values, lambda result: result.mappings().all())
         found = {}
         for row in rows:
             columns = dict(row)

@@ -219,7 +219,7 @@ def state_after(run: StepRun, move: Move, columns: Mapping[str, Any]) -> Positio
         if of_change is None:
             return None
         shown |= of_change
-    return replace(after_move(run.number.state, columns), **shown)
+    return after_move(run.number.state, {**columns, **shown})
 
 
 def _shown_after(run: StepRun, move: Move, change: Change) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from state.database import for_reading
+from state.database import read
 from state.prepared import Prepared
 from state.types import SqlClock
 
@@ -23,17 +23,16 @@ class Reader:
         self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
     ) -> Sequence[Mapping[str, Any]]:
         """All rows of the query; `values` are those of its parameters."""
-        async with for_reading(self.engine).connect() as connection:
-            rows: Sequence[Any] = (await connection.execute(query, values)).mappings().all()
+        rows: Sequence[Any] = await read(self.engine, query, values, lambda result: result.mappings().all())
         return rows
 
     async def tuples(self, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
         """As `rows`, each a tuple in the order of the columns: for many rows."""
-        async with for_reading(self.engine).connect() as connection:
-            return (await connection.execute(query)).all()
+        rows: Sequence[Any] = await read(self.engine, query, None, lambda result: result.all())
+        return rows
 
     async def now(self) -> datetime:
         """The time by the database's clock."""
         query = self.prepared.get("now", lambda: select(self.clock.now()))
-        async with for_reading(self.engine).connect() as connection:
-            return (await connection.execute(query)).scalar_one()  # type: ignore[no-any-return]
+        now: datetime = await read(self.engine, query, None, lambda result: result.scalar_one())
+        return now
