@@ -16,6 +16,7 @@ from migration.app import App
 from migration.errors import MigrationError, OperationRefused
 from migration.operations import at_the_phone, numbers
 from migration.operations.at_the_phone import Asked, NextCode
+from migration.operations.code_text import codes_in
 from migration.operations.codes import CodeAnswer, CodeVerdict, code_outcome, take_code
 from state.queries.people import CustomerRow, RoomRow
 from state.record_key import RecordKey, record_key_of
@@ -145,12 +146,16 @@ async def cancel_in_room(app: App, token: str) -> Position:
 
 
 async def code_in_room(app: App, token: str, text: SecretStr) -> CodeAnswer:
-    """A code that the customer types. After each one the room takes none for longer, until one was right."""
+    """A code that the customer types. After each one the room takes none for longer, until one was right.
+
+    A text that holds no code, or several, is no guess: whoever has typed five digits may type the sixth at once.
+    """
     room = await open_room(app, token)
     last = await code_outcome(app, room.position.ref)
     if last is not None and last.accepted:
         await app.ledger.rooms.forget_tries(room.row.number_id)
-    again_at = await app.ledger.rooms.try_code(room.row.number_id)
+    is_guess = len(codes_in(text.get_secret_value())) == 1
+    again_at = await app.ledger.rooms.try_code(room.row.number_id) if is_guess else None
     if again_at is not None:
         message = f"too many codes were typed; the next one is taken from {again_at:%H:%M:%S} UTC on"
         return CodeAnswer(CodeVerdict.TOO_SOON, room.position.ref, message, again_at)

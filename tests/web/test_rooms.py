@@ -145,7 +145,10 @@ async def test_guesses_are_slowed_and_said_in_the_customers_language(web: Web) -
     await press(web, room, do="agree")
     await press(web, room, do="call")
     await web.app.runner.run_one((await number(web)).migration_id)
-    pages = [(await press(web, room, do="code", code=f"{guess:06}")).text for guess in range(4)]
+    typed = [(await press(web, room, do="code", code=code)).text for code in ("12345", "123456 654321")]
+    assert all(text["said_no_code"] in page for page in typed), "none of them is a guess"
+    pages = [(await press(web, room, do="code", code=f"{guess:06}")).text for guess in range(3)]
+    assert text["said_too_soon"] not in pages[0]
     assert text["said_too_soon"] in pages[-1]
 
 
