@@ -31,12 +31,15 @@ def _reports(position: Position, now: datetime) -> Iterable[Found]:
     of_waba = position.waba_reported if isinstance(position.waba_reported, Mapping) else {}
     for topic, report in reports_of(position):
         at = datetime.fromtimestamp(report["at"], UTC)
-        if report["weight"] < Weight.DOUBT and now - at > TOLD_FOR:
+        stands = report["weight"] >= Weight.DOUBT
+        if not stands and now - at > TOLD_FOR:
             continue
         waba = of_waba.get(topic) == report
-        what = f"{topic} ({report['word']}), {at:%Y-%m-%d %H:%M} UTC"
+        # What stands is one cause however often it is reported: each message that an account cannot pay for does it.
+        when = "" if stands else f", {at:%Y-%m-%d %H:%M} UTC"
+        what = f"{topic} ({report['word']}){when}"
         title = f"Meta reports of the account of {NUMBERS}: {what}" if waba else f"Meta reports of {NUMBERS}: {what}"
-        key = f"{topic}:{report['at']}:{position.waba_id if waba else position.ref}"
+        key = f"{topic}:{report['word'] if stands else report['at']}:{position.waba_id if waba else position.ref}"
         yield CauseKind.ACCOUNT, key, title, _line(position, what)
 
 

@@ -28,6 +28,7 @@ LATER = NOW + timedelta(minutes=1)
 SENT: dict[str, Any] = {"smoke_state": "delivered", "sends_at": LATER}
 FAILED = "the message of N-0001 failed after the move (north)"
 BAN = {"ban": {"at": int(NOW.timestamp()), "weight": 2, "word": "DISABLE"}}
+TOLD = {"pin": BAN["ban"] | {"weight": 1}}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,9 @@ def test_a_wave_says_how_it_is_proved_where_that_is_not_the_default() -> None:
         ({"wave_smoke": "passive", "receives_at": LATER}, timedelta(hours=99), []),
         ({"smoke_hours": 2, **SENT}, timedelta(hours=2), ["N-0001 received nothing in time after the move (north)"]),
         ({"smoke_state": "failed", "smoke_error": 131042}, timedelta(), [FAILED]),
-        ({"waba_reported": BAN}, timedelta(days=9), ["Meta reports of the account of N-0001: ban (DISABLE), {at} UTC"]),
-        ({"reported": {"pin": BAN["ban"] | {"weight": 1}}}, timedelta(days=2), []),
+        ({"waba_reported": BAN}, timedelta(days=9), ["Meta reports of the account of N-0001: ban (DISABLE)"]),
+        ({"reported": TOLD}, timedelta(), ["Meta reports of N-0001: pin (DISABLE), {at} UTC"]),
+        ({"reported": TOLD}, timedelta(days=2), []),
         (SENT, timedelta(days=9), []),
     ],
 )  # fmt: skip
@@ -115,6 +117,13 @@ def test_what_people_are_told(columns: dict[str, Any], after: timedelta, found: 
     causes = find_causes((), (), (), NOW + after, (position,))
     assert [cause.title for cause in causes] == [title.format(at=f"{NOW:%Y-%m-%d %H:%M}") for title in found]
     assert all(position.e164 not in line for cause in causes for line in cause.lines)
+
+
+def test_what_is_reported_again_and_again_is_one_cause() -> None:
+    """Each message that an account cannot pay for reports it anew."""
+    again = {"ban": BAN["ban"] | {"at": BAN["ban"]["at"] + 10}}
+    first, later = (find_causes((), (), (), NOW, (replace(MOVED, waba_reported=one),)) for one in (BAN, again))
+    assert first == later
 
 
 def test_each_report_is_a_sentence_with_its_time() -> None:
