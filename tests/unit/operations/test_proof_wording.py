@@ -27,7 +27,7 @@ MOVED = replace(
 LATER = NOW + timedelta(minutes=1)
 SENT: dict[str, Any] = {"smoke_state": "delivered", "sends_at": LATER}
 FAILED = "the message of N-0001 failed after the move (north)"
-BAN = {"ban": {"at": int(NOW.timestamp()), "weight": 2, "word": "DISABLE"}}
+BAN: dict[str, dict[str, Any]] = {"ban": {"at": int(NOW.timestamp()), "weight": 2, "word": "DISABLE"}}
 TOLD = {"pin": BAN["ban"] | {"weight": 1}}
 
 
