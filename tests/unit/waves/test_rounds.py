@@ -22,6 +22,7 @@ class Fleet:
         due = SimpleNamespace(due_and_held=self._due_and_held)
         app: Any = SimpleNamespace(clock=clock, queries=SimpleNamespace(due=due))
         app.admin = SimpleNamespace(notify=(), heartbeat=None)
+        app.runner = SimpleNamespace(waits_for_meta=0)
         self.loop = WaveLoop(app, self._run_one, concurrency=10, patience=None)  # type: ignore[arg-type]
 
     async def _due_and_held(self, *_: Any, **__: Any) -> Sequence[Due]:
