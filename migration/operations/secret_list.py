@@ -40,7 +40,8 @@ def _fate(secret: OpenableSecret, keep: KeepFor) -> tuple[str, str, datetime | N
     if secret.name == INTENT:
         return "call under way", "destroyed with the answer to the call, or once a repeat holds it", None
     if secret.name == CODE:
-        return "verification code", "destroyed once it was verified, refused or replaced", None
+        ends = "destroyed once it was verified, refused or replaced, at the latest then"
+        return "verification code", ends, secret.made_at + keep.codes
     if secret.superseded_at is not None:
         until = secret.superseded_at + keep.superseded
         return f"earlier {_kind(secret)}", "destroyed once the one in its place was proved, at the latest then", until

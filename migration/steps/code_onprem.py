@@ -11,7 +11,7 @@ from typing import ClassVar
 import phonenumbers
 
 from migration.steps.both_sides import cached_sides, serving_side
-from migration.steps.code_requests import COOL_DOWN, SMS, VOICE, next_method
+from migration.steps.code_requests import COOL_DOWN, SMS, VOICE, is_worth_a_try, next_method
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
@@ -84,7 +84,7 @@ class VerifyCodeOnPrem:
     )
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
-        if number.code is not None or (await cached_sides(number)).serving:
+        if is_worth_a_try(number.code, number.now) or (await cached_sides(number)).serving:
             return None
         return wait_for_code(number, "request_code_onprem")
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from state.enums import AttemptEnd, Codes
-from state.rows import CodeRequestRow, Position
+from state.rows import CodeRequestRow, CodeRow, Position
 
 # "Typically 10 minutes", and good once (Meta's OpenAPI file, v23.0).
 CODE_LIVES = timedelta(minutes=10)
+# One that was typed in longer ago is not tried any more: it would only spend one of the tries that Meta allows.
+CODE_TRIED_FOR = 2 * CODE_LIVES
 COOL_DOWN = timedelta(seconds=60)
 AFTER_TOO_MANY = timedelta(hours=24)
 TOO_MANY = 2388367
@@ -37,6 +39,11 @@ def somebody_is_ready(state: Position, now: datetime, ahead: timedelta = timedel
 def _said_so(state: Position, at: datetime) -> bool:
     """Somebody said that a person is there then: of the whole wave, or of this number; a slot is only booked."""
     return state.wave_codes == Codes.AT_ONCE or (state.ready_until is not None and state.ready_until >= at)
+
+
+def is_worth_a_try(code: CodeRow | None, now: datetime) -> bool:
+    """Whether a code was typed in that may still be good."""
+    return code is not None and now < code.entered_at + CODE_TRIED_FOR
 
 
 def came_to_nothing(state: Position, requests: Iterable[CodeRequestRow], now: datetime) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from migration.steps.both_sides import recent_graph
-from migration.steps.code_requests import CODE_LIVES
+from migration.steps.code_requests import CODE_LIVES, is_worth_a_try
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
@@ -24,7 +24,7 @@ class VerifyCode:
     )
 
     async def check(self, number: Number) -> None | Waiting | Blocked | Reopen:
-        if number.code is not None or await _verified(number):
+        if is_worth_a_try(number.code, number.now) or await _verified(number):
             return None
         return wait_for_code(number, "request_code")
 
@@ -51,7 +51,10 @@ def wait_for_code(number: Number, requested: str) -> Waiting | Reopen:
         if request.get("answer_lost"):
             return Reopen(requested, "no code came, and whether one was ever asked for is not known")
         # No other is asked for before somebody is at the phone, and not for ever: MOST_REQUESTS.
-        return Reopen(requested, "no code was entered while it was good")
+        came = (
+            "the code was entered too long ago" if number.code is not None else "no code was entered while it was good"
+        )
+        return Reopen(requested, came)
     what = ANOTHER if _was_refused(number, asked_at) else "the code"
     return Waiting(until, Party.CUSTOMER, f"{what}; type it with `cutover enter-code {number.state.ref}`")
 

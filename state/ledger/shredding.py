@@ -24,6 +24,7 @@ class KeepFor:
 
     backups: timedelta  # after the number's last migration has ended
     superseded: timedelta  # where nothing has proved that the value in its place works
+    codes: timedelta = timedelta(hours=1)  # one that was typed in and never sent; long since no good
 
 
 def shredded(*conditions: ColumnElement[bool], at: Any) -> Any:
@@ -76,11 +77,15 @@ class Shredding:
         """Destroy what is due. Returns how many secrets that were."""
         async with self._engine.begin() as tx:
             now = self._clock.now()
-            due = or_(_intent_is_closed(), _is_of_ended_number(), self._is_old(keep.superseded), self._backup(keep))
+            old = or_(self._is_old(keep.superseded), self._is_old_code(keep.codes), self._backup(keep))
+            due = or_(_intent_is_closed(), _is_of_ended_number(), old)
             return int((await tx.execute(shredded(due, at=now))).rowcount)
 
     def _is_old(self, superseded: timedelta) -> ColumnElement[bool]:
         return SecretTable.superseded_at <= self._clock.now(-superseded)
+
+    def _is_old_code(self, codes: timedelta) -> ColumnElement[bool]:
+        return and_(SecretTable.name == CODE, SecretTable.made_at <= self._clock.now(-codes))
 
     def _backup(self, keep: KeepFor) -> ColumnElement[bool]:
         before = self._clock.now(-keep.backups)

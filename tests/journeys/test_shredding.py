@@ -13,6 +13,7 @@ from migration.app import App
 from migration.operations.codes import enter_code
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.numbers import hand_in_pin
+from migration.steps.outcomes import Reopen
 from state.models import SecretTable
 from tests.harness.in_process import MakeHarness
 
@@ -82,6 +83,23 @@ async def test_a_code_goes_with_its_refusal_but_not_the_one_typed_since(make_har
         assert (await openable(app))["number", "code", False] == 1
         await app.runner.run_step(position.migration_id)
         assert not [key for key in await openable(app) if key[1] in ("code", "intent")]
+
+
+async def test_a_code_that_was_never_sent_goes_after_an_hour_and_spends_no_try(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["no_backup"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        await harness.advance_to(app, position, "verify_code")
+        await enter_code(app, position.ref, SecretStr("000000"), "tester")
+        harness.clock.advance(timedelta(minutes=59).total_seconds())
+        await destroy_what_is_due(app)
+        assert (await openable(app))["number", "code", False] == 1
+        harness.clock.advance(timedelta(minutes=2).total_seconds())
+        await destroy_what_is_due(app)
+        assert not [key for key in await openable(app) if key[1] == "code"]
+        outcome = await app.runner.run_step(position.migration_id)
+    assert outcome == Reopen("request_code", "the code was entered too long ago")
+    assert "verify_code" not in harness.mutations(position)
 
 
 @pytest.mark.parametrize("end", ["open", "closed"])

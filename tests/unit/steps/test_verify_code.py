@@ -59,6 +59,13 @@ async def test_with_a_code_nothing_stands_against_it_and_nothing_is_read() -> No
     assert await STEP.check(make_number(code=make_code())) is None
 
 
+@pytest.mark.parametrize(("minutes_ago", "tried"), [(19, True), (20, False), (600, False)])
+async def test_a_code_that_was_typed_in_too_long_ago_spends_no_try(minutes_ago: int, tried: bool) -> None:
+    code = make_code(entered_at=NOW - timedelta(minutes=minutes_ago))
+    expected = None if tried else Reopen("request_code", "the code was entered too long ago")
+    assert await STEP.check(number_with(requested_seconds_ago=60 * minutes_ago + 5, code=code)) == expected
+
+
 async def test_a_verified_number_needs_no_code() -> None:
     assert await STEP.check(number_with(VERIFIED, requested_seconds_ago=3600)) is None
 
