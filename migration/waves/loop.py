@@ -278,7 +278,11 @@ class WaveLoop:
         soon = await self._app.queries.due.due_by(now + self._patience, selection.wave_part)
         # Numbers selected by id wait for a wave that another worker moves; that worker will run them.
         excluded = self.rejected if selection.only is not None else ()
-        return any(selection.includes(migration_id) and migration_id not in excluded for migration_id in soon)
+        if any(selection.includes(migration_id) and migration_id not in excluded for migration_id in soon):
+            return True
+        # Beside another worker, as `serve` has one, a run of a wave ends with the wave and not before it.
+        part = selection.wave_part
+        return part is not None and await self._app.queries.due.moved_by_another(part, self._app.holder)
 
     async def _held(self, selection: NumberSelection) -> bool:
         """Whether to stay for a release: a number is held, the wave has not ended, `gate_patience` has not passed."""

@@ -101,6 +101,20 @@ class DueQueries:
         query = _only_part(query, part) if part is not None else query
         return tuple(row["id"] for row in await self._reader.rows(query))
 
+    async def moved_by_another(self, part: WavePart, holder: str) -> bool:
+        """Whether another worker than `holder` is at a number of this part now."""
+        migration = MigrationTable
+        query = (
+            select(migration.id)
+            .where(
+                migration.ended_at.is_(None),
+                migration.lease_until > self._reader.clock.now(),
+                migration.lease_holder != holder,
+            )
+            .limit(1)
+        )
+        return bool(await self._reader.rows(_only_part(query, part)))
+
     async def crossing_now(self) -> int:
         """How many numbers that have crossed, or whose senders are paused, are moved by some worker now."""
         migration = MigrationTable

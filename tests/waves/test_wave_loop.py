@@ -248,6 +248,17 @@ async def test_two_loops_and_a_sweep_together_obey_the_concurrency_limit(make_ha
     assert all(harness.mutations(position).count("register") == 1 for position in board)
 
 
+async def test_a_run_of_a_wave_does_not_end_while_another_worker_moves_it(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    async with harness.worker() as app, harness.worker() as other:
+        (position,) = await harness.import_numbers(app, wave="north")
+        await begin_wave(app, "north")
+        await other.ledger.leases.acquire(position.migration_id, other.holder, timedelta(minutes=2), exempt=[])
+        await _loop(app).run(NumberSelection(wave="north"))
+        after = await app.queries.positions.get(position.migration_id)
+    assert after.side is Side.CLOUD  # by this run, once the other one's lease was over
+
+
 async def test_parts_of_a_wave_have_equal_sizes(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 12)
     async with harness.worker() as app:
