@@ -275,7 +275,7 @@ def test_a_code_for_an_unknown_number(cli: CliFixture) -> None:
 @pytest.mark.parametrize("typed", ["12345\n", "abcdef\n", "1234567\n"])
 def test_a_code_of_another_format(cli: CliFixture, typed: str) -> None:
     output = cli.cutover("enter-code", "N-0001", "--stdin", typed=typed)
-    assert (output.exit_code, "a code is six digits" in output.error_line) == (1, True)
+    assert (output.exit_code, "no code of six digits" in output.error_line) == (1, True)
     assert typed.strip() not in output.stderr
 
 
