@@ -22,7 +22,7 @@ TITLES = {
     403: "This is not allowed",
     404: "There is no such page",
     405: "This page does not take that",
-    409: "The state has changed",
+    409: "This was not done",  # refused, or somebody was faster; the text says which
     413: "That is too long",
     429: "Too often",
     503: "The database does not answer",
