@@ -34,6 +34,7 @@ class SharedClock(FakeClock):
         heapq.heappush(self._sleepers, sleeper)
         self._wake_next()
         try:
+            await asyncio.sleep(0)  # as every sleep: a task that was made before it begins while this one sleeps
             await sleeper[2].wait()
         except asyncio.CancelledError:
             if sleeper in self._sleepers:
