@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -248,6 +249,12 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # it may have ended by itself: its command has
+        worker.kill()
+    await worker.wait()
+
+
 async def test_a_cancelled_command_has_ended_when_its_cancellation_is_answered(tmp_path: Path) -> None:
     """One that ends later may stop a client that was aborted meanwhile; nor is a process left to a closed loop."""
     pids = tmp_path / "pids"
@@ -281,8 +288,7 @@ async def test_a_child_that_hides_ends_with_either_that_watches_it(tmp_path: Pat
         getattr(hanging, who).kill()
         assert await hanging.is_gone()
     finally:
-        worker.kill()
-        await worker.wait()
+        await _end(worker)
 
 
 async def test_a_command_of_a_worker_that_is_stopped_ends_with_its_time(tmp_path: Path) -> None:
@@ -292,8 +298,7 @@ async def test_a_command_of_a_worker_that_is_stopped_ends_with_its_time(tmp_path
     try:
         assert await hanging.is_gone()
     finally:
-        worker.kill()
-        await worker.wait()
+        await _end(worker)
 
 
 async def test_a_guard_that_starts_too_late_runs_nothing(tmp_path: Path) -> None:
