@@ -22,6 +22,7 @@ from tests.harness.prefect_stack import name_start_command
 
 # One event loop for all tests; Prefect leaves some sockets to the garbage collector.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
@@ -106,7 +107,6 @@ async def test_a_wrong_confirmation_changes_nothing(environment: FlowEnvironment
     assert await environment.sandbox_writes() == []
 
 
-@pytest.mark.slow
 async def test_a_closed_rollback_is_refused_and_reported_by_a_dry_run(
     environment: FlowEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from state.enums import Status
 from tests.runbooks.execution import (
     RunbookExecution,
@@ -9,6 +11,8 @@ from tests.runbooks.execution import (
     assert_untouched,
     drive_to_block,
 )
+
+pytestmark = pytest.mark.slow  # each page is typed from its first line to its last
 
 
 def test_code_never_comes(runbook: RunbookExecution) -> None:

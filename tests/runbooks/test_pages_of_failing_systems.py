@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from migration.vault.sealing import new_master_key
 from state.enums import Side, Status
 from state.schema import downgrade
@@ -15,6 +17,8 @@ from tests.runbooks.execution import (
     begin_planned_wave,
     drive_to_block,
 )
+
+pytestmark = pytest.mark.slow  # each page is typed from its first line to its last
 
 
 def test_database_down(runbook: RunbookExecution) -> None:

@@ -15,6 +15,8 @@ from tests.runbooks.execution import (
     drive_to_block,
 )
 
+pytestmark = pytest.mark.slow  # each page is typed from its first line to its last
+
 
 def test_budget_spent(runbook: RunbookExecution) -> None:
     operator = runbook.begin(columns={"register_calls_72h": "7"})
