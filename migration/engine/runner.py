@@ -73,10 +73,11 @@ class NumberRunner:
                     return outcome
                 if isinstance(outcome, Waiting) and outcome.on in (Party.US, Party.META):
                     self._rest(migration_id, outcome.on)
-                await self.wait(outcome)
-                self._wait_for_meta.discard(migration_id)
+                try:
+                    await self.wait(outcome)
+                finally:
+                    self._wait_for_meta.discard(migration_id)
         finally:
-            self._wait_for_meta.discard(migration_id)
             self._room.leave(migration_id)
             await self.let_go(migration_id)
 

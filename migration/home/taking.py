@@ -16,6 +16,7 @@ from migration.home.backup_file import BackupWriter, Manifest, writing
 from migration.home.place import database_file
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
+from migration.vault.private_file import errors_name
 from migration.vault.sealing import MasterKeys
 from state.database import open_database
 from state.models import HomeTable, SecretTable
@@ -68,7 +69,9 @@ async def _snapshot(settings: Settings, database: AsyncEngine, path: Path) -> As
     if source is None:
         yield database
         return
-    with _folder_beside(path) as folder:
+    with errors_name(path):
+        beside = tempfile.TemporaryDirectory(prefix=".cutover-backup-", dir=path.parent)
+    with beside as folder:
         copy = Path(folder) / "copy.db"
         await asyncio.to_thread(_copy_online, source, copy)
         engine = open_database(f"sqlite+aiosqlite:///{copy.absolute()}")
@@ -76,14 +79,6 @@ async def _snapshot(settings: Settings, database: AsyncEngine, path: Path) -> As
             yield engine
         finally:
             await engine.dispose()
-
-
-def _folder_beside(path: Path) -> "tempfile.TemporaryDirectory[str]":
-    """Raises OSError, which names the file that was asked for."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=".cutover-backup-", dir=path.parent)
-    except OSError as exc:
-        raise type(exc)(exc.errno, exc.strerror, str(path)) from None
 
 
 def _copy_online(source: Path, copy: Path) -> None:

@@ -4,8 +4,8 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from migration.runtime.worker_identity import holder_name, is_gone
@@ -36,10 +36,17 @@ def write_private(path: Path, text: str) -> None:
 
 def open_temporary(temporary: Path, of: Path) -> int:
     """A new file of its owner alone, to be renamed to `of`. Raises OSError, which names `of` as the person did."""
-    try:
+    with errors_name(of):
         return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+@contextmanager
+def errors_name(path: Path) -> Iterator[None]:
+    """An OSError from inside names this path, and not a temporary one beside it that nobody knows."""
+    try:
+        yield
     except OSError as exc:
-        raise type(exc)(exc.errno, exc.strerror, str(of)) from None
+        raise type(exc)(exc.errno, exc.strerror, str(path)) from None
 
 
 def _writer() -> str:

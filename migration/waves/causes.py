@@ -8,7 +8,7 @@ from typing import Any
 from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
-from migration.waves.next_command import next_command
+from migration.waves.next_command import TAKE_CODES, next_command
 from migration.waves.proof_causes import proof_causes
 from state.enums import Party, Status, WaveState
 from state.notices import NUMBERS, FoundCause
@@ -21,7 +21,6 @@ WINDOW_ENDS_WITHIN = timedelta(minutes=30)
 SIGNUP_ENDS_WITHIN = timedelta(days=2)
 FINISHED_FOR = timedelta(days=1)  # a target that is named later is not told of all waves there ever were
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-CODE_STEPS = ("verify_code", "verify_code_onprem")
 
 
 def find_causes(
@@ -95,7 +94,7 @@ def _is_dark(position: Position, now: datetime, *, leaving: bool) -> bool:
 
 def _waits_for_code(position: Position, now: datetime) -> bool:
     waits = position.status is Status.WAITING and position.waiting_on is Party.CUSTOMER
-    return waits and position.next_step in CODE_STEPS and (position.waiting_until or now) >= now
+    return waits and position.next_step in TAKE_CODES and (position.waiting_until or now) >= now
 
 
 def _of_wave(wave: WaveRow, now: datetime) -> Iterable[FoundCause]:

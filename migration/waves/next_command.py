@@ -13,6 +13,7 @@ from state.ledger.readiness import NOBODY, WAITS_BEFORE
 from state.rows import AnyPosition
 
 NO_COMMAND = "-"
+TAKE_CODES = ("verify_code", "verify_code_onprem")  # steps before which somebody types a code
 
 
 def current_status(position: AnyPosition, now: datetime) -> Status:
@@ -51,7 +52,7 @@ def next_command(position: AnyPosition, now: datetime) -> str:
         return _command_to_move(position, now, position.ref)
     if status is Status.WAITING and (position.reason or "").startswith(TERMS_UNKNOWN):
         return terms_command(position.ref)
-    if status is Status.WAITING and position.next_step in ("verify_code", "verify_code_onprem"):
+    if status is Status.WAITING and position.next_step in TAKE_CODES:
         return f"cutover enter-code {position.ref}"
     if status in (Status.HELD, Status.READY):
         return _command_to_continue(position, status, now)

@@ -85,8 +85,8 @@ class Proofs:
             for number_pk, found in batch.of_number.items():
                 mine = [row for row in migrations if row.number_pk == number_pk]
                 delivered = await _apply_messages(tx, found, mine)
-                for migration in mine[:1]:
-                    ended[migration.waba_pk] += ended_by_deliveries(delivered)
+                if mine:  # all of one number, and so of one WABA
+                    ended[mine[0].waba_pk] += _ended_by_deliveries(delivered)
             halting = await _apply_reports(tx, batch, read, ended)
             waves = await self._halt(tx, halting)
         return Applied(len(rows), waves)
@@ -248,7 +248,7 @@ async def _update_messages(
     return touched
 
 
-def ended_by_deliveries(rows: Sequence[Any]) -> Iterable[Meaning]:
+def _ended_by_deliveries(rows: Sequence[Any]) -> Iterable[Meaning]:
     """Of rows about messages of ours: one that has arrived shows that its account is not locked any more.
 
     One that was paid for shows that the account can pay, and may begin conversations: what is free is neither. Meta has
