@@ -15,7 +15,8 @@ from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.numbers import hand_in_pin
 from migration.steps.outcomes import Reopen
 from state.models import SecretTable
-from tests.harness.in_process import MakeHarness
+from state.rows import Position
+from tests.harness.in_process import Harness, MakeHarness
 
 PIN, BACKUP, PICTURE = (("number", name, False) for name in ("pin", "backup", "picture"))
 
@@ -27,6 +28,14 @@ async def openable(app: App) -> Counter[tuple[str, str, bool]]:
         rows = (await connection.execute(query.where(SecretTable.wrapped_key.is_not(None)))).all()
     found = [(row.owner.partition(":")[0], row.name, row.superseded_at is not None) for row in rows]
     return Counter(row for row in found if row[0] in ("number", "attempt"))
+
+
+async def with_wrong_code(harness: Harness, app: App) -> Position:
+    """A number before the step that sends the code that was typed in for it."""
+    (position,) = await harness.import_numbers(app)
+    await harness.advance_to(app, position, "verify_code")
+    await enter_code(app, position.ref, SecretStr("000000"), "tester")
+    return position
 
 
 async def test_after_a_run_the_live_pins_and_the_backups_are_left(make_harness: MakeHarness) -> None:
@@ -77,9 +86,7 @@ async def test_a_pin_that_a_person_replaces_goes_once_the_new_one_was_set(make_h
 async def test_a_code_goes_with_its_refusal_but_not_the_one_typed_since(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["no_backup"])
     async with harness.worker() as app:
-        (position,) = await harness.import_numbers(app)
-        await harness.advance_to(app, position, "verify_code")
-        await enter_code(app, position.ref, SecretStr("000000"), "tester")
+        position = await with_wrong_code(harness, app)
         assert (await openable(app))["number", "code", False] == 1
         await app.runner.run_step(position.migration_id)
         assert not [key for key in await openable(app) if key[1] in ("code", "intent")]
@@ -88,9 +95,7 @@ async def test_a_code_goes_with_its_refusal_but_not_the_one_typed_since(make_har
 async def test_a_code_that_was_never_sent_goes_after_an_hour_and_spends_no_try(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["no_backup"])
     async with harness.worker() as app:
-        (position,) = await harness.import_numbers(app)
-        await harness.advance_to(app, position, "verify_code")
-        await enter_code(app, position.ref, SecretStr("000000"), "tester")
+        position = await with_wrong_code(harness, app)
         harness.clock.advance(timedelta(minutes=59).total_seconds())
         await destroy_what_is_due(app)
         assert (await openable(app))["number", "code", False] == 1
