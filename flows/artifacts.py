@@ -14,15 +14,9 @@ from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCol
 from migration.app import App
 from migration.operations.proof_wording import proof_text, why_not_proved
 from migration.operations.service_wording import outage_text, side_text
-from migration.operations.wording import (
-    current_status,
-    next_command,
-    number_label,
-    reason_text,
-    waits_on,
-    without_customer,
-)
+from migration.operations.wording import number_label, reason_text, waits_on, without_customer
 from migration.scrubbing.rendering import for_markdown
+from migration.waves.next_command import current_status, next_command
 
 PROGRESS_EVERY_S = 5.0
 # Each change of the table of who waits makes a new version of it in Prefect's record.

@@ -22,8 +22,9 @@ from migration.app import App
 from migration.engine.itineraries import BACK_TO_ONPREM
 from migration.engine.runner import Busy, sentence
 from migration.operations import rollbacks
-from migration.operations.wording import next_command, status_line
+from migration.operations.wording import status_line
 from migration.steps.outcomes import Outcome
+from migration.waves.next_command import next_command
 
 
 def _name() -> str:

@@ -23,7 +23,8 @@ from migration.engine.runner import sentence
 from migration.operations.at_the_phone import ask_code
 from migration.operations.codes_needed import needs_code
 from migration.operations.numbers import switch_itinerary
-from migration.operations.wording import next_command, status_line
+from migration.operations.wording import status_line
+from migration.waves.next_command import next_command
 
 
 def _name() -> str:

@@ -10,7 +10,8 @@ from migration.cli.running import run_verb
 from migration.cli.session import operator_name
 from migration.engine.runner import sentence
 from migration.operations.rollbacks import RollbackAssessment, back_to_onprem, read_rollback_assessment
-from migration.operations.wording import next_command, status_line
+from migration.operations.wording import status_line
+from migration.waves.next_command import next_command
 from state.enums import Side, Status
 
 

@@ -17,7 +17,8 @@ from migration.cli.rehearsal import open_for_change
 from migration.cli.running import usage_error
 from migration.engine.barrier import unexpected
 from migration.errors import MigrationError
-from migration.operations.wording import next_command, number_label, status_line
+from migration.operations.wording import number_label, status_line
+from migration.waves.next_command import next_command
 from state.enums import Status
 from state.errors import NotFound, StateError
 from state.rows import Position

@@ -12,8 +12,9 @@ from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change, rehearse
 from migration.cli.running import usage_error
 from migration.operations.wave_wording import wave_line
-from migration.operations.wording import next_command, status_line
+from migration.operations.wording import status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
+from migration.waves.next_command import next_command
 from migration.waves.schedule import needs_schedule
 from migration.waves.senders import keep_senders_informed
 from state.naming import possible_names

@@ -6,7 +6,8 @@ from typing import Any
 from migration.operations.proof_wording import proof_document
 from migration.operations.service_wording import service_document
 from migration.operations.wave_wording import gate_text
-from migration.operations.wording import acts_until, current_status, next_command, reason_text, shown_number, whose_move
+from migration.operations.wording import reason_text, shown_number, whose_move
+from migration.waves.next_command import acts_until, current_status, next_command
 from state.rows import AnyPosition
 
 

@@ -28,9 +28,10 @@ from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text
 from migration.operations.wave_wording import wave_line, window_ended_message
 from migration.operations.waves import begin_wave
-from migration.operations.wording import current_status, next_command, status_line
+from migration.operations.wording import status_line
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.loop import NumberSelection, WaveLoop
+from migration.waves.next_command import current_status, next_command
 from migration.waves.proofs import await_deliveries, without_a_proof
 from state.enums import Side, Status
 from state.ledger.readiness import AtThePhone

@@ -17,13 +17,9 @@ from migration.cli.output import print_json, print_line, print_page, print_table
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app
 from migration.operations.service_wording import dark_since_text, outage_text, seen_at, shown_side
-from migration.operations.wording import (
-    next_command,
-    next_runbook,
-    status_line,
-    whose_move,
-)
+from migration.operations.wording import status_line, whose_move
 from migration.scrubbing.rendering import for_cell, for_markdown
+from migration.waves.next_command import next_command, next_runbook
 from state.errors import NotFound
 from state.rows import Position
 

@@ -20,15 +20,14 @@ from migration.operations.proof_wording import proof_text, reported_texts, why_n
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
 from migration.operations.wave_wording import gate_text, wave_event_document, wave_event_text
 from migration.operations.wording import (
-    acts_until,
     at_the_phone_text,
-    current_status,
     next_command_after_show,
     number_label,
     reason_text,
     whose_move,
 )
 from migration.steps.code_requests import MOST_A_DAY, calls_left
+from migration.waves.next_command import acts_until, current_status
 from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE
 from state.rows import EventRow, Position
 

@@ -40,12 +40,8 @@ from migration.operations.wave_wording import (
     wave_event_document,
     wave_event_text,
 )
-from migration.operations.wording import (
-    current_status,
-    next_command,
-    shown_number,
-    whose_move,
-)
+from migration.operations.wording import shown_number, whose_move
+from migration.waves.next_command import current_status, next_command
 from state.errors import NotFound
 from state.proof import not_proved
 from state.queries.calls import CallLimit

@@ -18,9 +18,10 @@ from migration.cli.running import run_verb, usage_error
 from migration.cli.stopped import stopped_document, stopped_line
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.service_wording import finding_text, stopped_by_itself
-from migration.operations.wording import next_command, status_line
+from migration.operations.wording import status_line
 from migration.waves.asked_proofs import send_asked
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
+from migration.waves.next_command import next_command
 from migration.waves.notices import PeopleTeller
 from migration.waves.proofs import apply_webhooks
 from migration.waves.senders import keep_senders_informed

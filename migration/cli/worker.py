@@ -15,10 +15,11 @@ from migration.cli.output import count_text, print_line
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, prefect_api_url
 from migration.cli.stopped import stopped_line
-from migration.operations.wording import next_command, status_line, was_begun
+from migration.operations.wording import status_line, was_begun
 from migration.runtime.process_tree import ChildProcess
 from migration.runtime.stop_request import PROCESS, StopRequest, before_sudden_end
 from migration.settings import read_settings
+from migration.waves.next_command import next_command
 
 POOL = "cutover"
 POLL_S = 0.5

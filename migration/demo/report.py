@@ -8,8 +8,9 @@ from typing import Any
 
 from migration.operations.proof_wording import proof_text, why_not_proved
 from migration.operations.service_wording import outage_text, shown_side
-from migration.operations.wording import next_command, number_label
+from migration.operations.wording import number_label
 from migration.operations.written_report import nearest_rank
+from migration.waves.next_command import next_command
 from state.enums import Status
 from state.proof import Proof, is_moved, not_proved, proof_of, receives, sends
 from state.rows import Position

@@ -10,7 +10,6 @@ from migration.fleet.allowed_hours import AllowedHours, parse_hours
 from migration.operations.codes import ASKED_BY, asked_last
 from migration.operations.codes_needed import needs_code
 from migration.operations.numbers import REQUEST_STEPS, retry_number
-from migration.operations.wording import next_runbook
 from migration.steps.code_requests import (
     CODE_LIVES,
     IVR,
@@ -22,6 +21,7 @@ from migration.steps.code_requests import (
     other_method,
 )
 from migration.steps.verify_code import NO_CODE_PAGE
+from migration.waves.next_command import next_runbook
 from state.enums import Status
 from state.ledger.readiness import AtThePhone
 from state.queries.people import CustomerRow

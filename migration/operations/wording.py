@@ -1,4 +1,4 @@
-"""The sentences in which commands, pages and messages describe one number, and the command to type next.
+"""The sentences in which commands, pages and messages describe one number.
 
 Pure functions: `now` is the database's time, aware, in UTC.
 """
@@ -8,20 +8,9 @@ from datetime import datetime
 from migration.engine.dead_workers import lost_its_worker
 from migration.operations.service_wording import shown_side
 from migration.scrubbing.masking import masked
-from migration.waves.next_command import (
-    NO_COMMAND,
-    acts_until,
-    current_status,
-    next_command,
-    next_runbook,
-    runbook_name,
-    wait_is_over,
-    waits_for_person,
-)
+from migration.waves.next_command import NO_COMMAND, current_status, next_command, wait_is_over, waits_for_person
 from state.enums import Party, Status, WaveState
 from state.rows import AnyPosition, Position
-
-__all__ = ["NO_COMMAND", "acts_until", "current_status", "next_command", "next_runbook", "runbook_name", "wait_is_over"]
 
 
 def number_label(position: AnyPosition) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from migration.operations.proof_wording import PAGE, proof_text, why_not_proved
 from migration.operations.service_wording import dark_bounds, outage_text, side_text
 from migration.operations.wave_wording import wave_event_document, wave_event_text, wave_line
-from migration.operations.wording import current_status, next_command, reason_text, shown_number, whose_move
+from migration.operations.wording import reason_text, shown_number, whose_move
 from migration.scrubbing.rendering import for_markdown
+from migration.waves.next_command import current_status, next_command
 from state.enums import Side, Status
 from state.proof import Proof, is_moved, proof_of
 from state.rows import AnyPosition, WaveEventRow, WaveRow

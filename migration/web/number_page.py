@@ -19,12 +19,8 @@ from migration.operations.proof_wording import proof_text, reported_texts, why_n
 from migration.operations.proving import ask_for_proof
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
 from migration.operations.wave_wording import gate_text, wave_event_text
-from migration.operations.wording import (
-    current_status,
-    next_command_after_show,
-    number_label,
-    reason_text,
-)
+from migration.operations.wording import next_command_after_show, number_label, reason_text
+from migration.waves.next_command import current_status
 from migration.web.answers import Refused
 from migration.web.bodies import Form
 from migration.web.overview import move_of

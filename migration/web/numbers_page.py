@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from migration.operations.proof_wording import proof_text
 from migration.operations.service_wording import outage_text, side_text
-from migration.operations.wording import acts_until, current_status, next_command, reason_text, whose_move
+from migration.operations.wording import reason_text, whose_move
 from migration.scrubbing.masking import masked
+from migration.waves.next_command import acts_until, current_status, next_command
 from migration.web.site import Site
 from state.enums import Party, Status
 from state.queries.listing import ListingQueries, NumberCounts, NumberFilter

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from migration.operations.call_wording import limit_line
 from migration.operations.service_wording import dark_since_text, duration_text, outage_text, seen_at
 from migration.operations.wave_wording import canary_text, released_text
-from migration.operations.wording import acts_until, current_status, next_command, number_label, reason_text, whose_move
+from migration.operations.wording import number_label, reason_text, whose_move
+from migration.waves.next_command import acts_until, current_status, next_command
 from migration.waves.notices import current_causes
 from migration.web.site import Site
 from state.enums import Party

@@ -11,7 +11,8 @@ from typer.core import TyperGroup
 from migration.app import App
 from migration.cli.__main__ import app as command_line
 from migration.cli.runbook import pages
-from migration.operations.wording import next_command, whose_move
+from migration.operations.wording import whose_move
+from migration.waves.next_command import next_command
 from state.rows import Position
 from tests.harness.in_process import Harness
 

@@ -5,7 +5,7 @@ import pytest
 from migration.app import App
 from migration.operations.numbers import abort
 from migration.operations.rollbacks import back_to_onprem, read_rollback_assessment
-from migration.operations.wording import next_command
+from migration.waves.next_command import next_command
 from state.enums import Side, Status
 from state.errors import Conflict
 from state.rows import Position

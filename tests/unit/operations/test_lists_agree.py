@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from migration.operations.service_wording import service_document
-from migration.operations.wording import current_status, next_command, next_runbook, reason_text, whose_move
+from migration.operations.wording import reason_text, whose_move
+from migration.waves.next_command import current_status, next_command, next_runbook
 from state.enums import Party, Side, Status
 from state.ledger.waves import NewWave
 from state.models import CredentialProfileTable, MigrationTable

@@ -5,16 +5,9 @@ from typing import Any
 
 import pytest
 
-from migration.operations.wording import (
-    NO_COMMAND,
-    acts_until,
-    next_command,
-    next_command_after_show,
-    next_runbook,
-    reason_text,
-    whose_move,
-)
+from migration.operations.wording import next_command_after_show, reason_text, whose_move
 from migration.steps.terms_statement import TERMS_UNKNOWN
+from migration.waves.next_command import NO_COMMAND, acts_until, next_command, next_runbook
 from state.enums import Party, Status, WaveState
 from tests.harness.positions import NOW, make_position
 
