@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from migration.engine.variants import Variant
+from state.code_steps import REQUEST_STEPS
 from state.enums import Side, Status
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ AFTER_DRAIN = timedelta(minutes=2)
 # Where the code can only come while the number is dark: the life of a code for a person to read it off a phone.
 FOR_A_CODE = timedelta(minutes=10)
 CUTOVER_WITH_CODE = CUTOVER + FOR_A_CODE
-
-CODE_REQUESTS = ("request_code", "request_code_onprem")
 
 AFTER_CROSSING = "confirm"  # the step that shows by reading that a number is in service on Cloud
 
@@ -86,10 +85,10 @@ class Itinerary:
         """Whether somebody has to be at the phone before this step: it asks for a code, or a code is asked after it
         while the number is paused or dark.
         """
-        if step in CODE_REQUESTS:
+        if step in REQUEST_STEPS:
             return True
         stops = step == "pause_sends" or self.at(step).gated
-        return stops and any(name in CODE_REQUESTS for name in self._names[self._names.index(step) :])
+        return stops and any(name in REQUEST_STEPS for name in self._names[self._names.index(step) :])
 
     @property
     def first(self) -> str:

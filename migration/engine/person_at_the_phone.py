@@ -3,21 +3,17 @@
 from datetime import datetime, timedelta
 
 from migration.clients.shared_readings import CODE_AGE
-from migration.engine.itineraries import CODE_REQUESTS
 from migration.engine.step_run import StepRun
 from migration.steps.both_sides import cached_sides, cloud_before_crossing
 from migration.steps.code_requests import BEFORE_DARK, DAY, came_to_nothing, cooling_until, next_look, somebody_is_ready
 from migration.steps.outcomes import Waiting
 from migration.steps.request_code import outstanding
+from state.code_steps import REQUEST_STEPS, VERIFIED_BY
 from state.enums import Codes, Party, Side
 from state.ledger.code_pacing import PACED
 from state.ledger.readiness import NOBODY
 from state.queries.queries import Queries
 from state.rows import Position
-
-# By the step that asks: the step that takes the code.
-TAKES = {"request_code": "verify_code", "request_code_onprem": "verify_code_onprem"}
-
 
 # A number for which too many codes are on their way: longer than a worker keeps it in hand.
 LOOKED_AT_AGAIN = timedelta(seconds=45)
@@ -35,7 +31,7 @@ class PersonAtThePhone:
         state, now = run.number.state, run.number.now
         if not run.itinerary.needs_person(run.entry.name) or _may_come_back_without(run):
             return None
-        ahead = timedelta() if run.entry.name in CODE_REQUESTS else BEFORE_DARK
+        ahead = timedelta() if run.entry.name in REQUEST_STEPS else BEFORE_DARK
         wait = await self._wait(state, now, ahead)
         if wait is None:
             run.person_for = ahead
@@ -75,16 +71,16 @@ class PersonAtThePhone:
 
 def _may_come_back_without(run: StepRun) -> bool:
     """On its way back and not served by Cloud: its client may serve it once it is started, and nothing is stopped."""
-    stops_nothing = run.entry.name not in CODE_REQUESTS and run.number.state.side is not Side.CLOUD
+    stops_nothing = run.entry.name not in REQUEST_STEPS and run.number.state.side is not Side.CLOUD
     return stops_nothing and run.itinerary.goes_to is Side.ON_PREMISES
 
 
 async def _needs_code(run: StepRun) -> bool:
     """Not for a number that is verified, that has a code which is still good, or whose backup can bring it back."""
     number, name = run.number, run.entry.name
-    requests = [entry.name for entry in run.itinerary.steps if entry.name in CODE_REQUESTS]
+    requests = [entry.name for entry in run.itinerary.steps if entry.name in REQUEST_STEPS]
     onprem = "request_code_onprem" in requests
-    if any(outstanding(number, request, TAKES[request]) for request in requests):
+    if any(outstanding(number, request, VERIFIED_BY[request]) for request in requests):
         return False
     if not onprem:
         return (await cloud_before_crossing(number, CODE_AGE)).code_verification_status != "VERIFIED"

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.fleet.allowed_hours import AllowedHours, parse_hours
-from migration.operations.codes import ASKED_BY, asked_last
+from migration.operations.codes import asked_last
 from migration.operations.codes_needed import needs_code
-from migration.operations.numbers import REQUEST_STEPS, retry_number
+from migration.operations.numbers import retry_number
 from migration.steps.code_requests import (
     CODE_LIVES,
     IVR,
@@ -20,8 +20,8 @@ from migration.steps.code_requests import (
     next_method,
     other_method,
 )
-from migration.steps.verify_code import NO_CODE_PAGE
 from migration.waves.next_command import next_runbook
+from state.code_steps import NO_CODE_PAGE, REQUESTED_BY, VERIFY_STEPS
 from state.enums import Status
 from state.ledger.readiness import AtThePhone
 from state.queries.people import CustomerRow
@@ -78,7 +78,7 @@ async def ask_code(
         raise OperationRefused(f"{position.ref} is a landline, which takes calls and no SMS; nothing was changed")
     requests = await app.queries.people.code_requests(position.number_id)
     asked_at, now = await asked_last(app, position), await app.queries.now()
-    waits_for_code = position.next_step in ASKED_BY
+    waits_for_code = position.next_step in VERIFY_STEPS
     good_until = asked_at + CODE_LIVES if asked_at is not None and waits_for_code else None
     still_good = good_until is not None and now < good_until
     method = chosen.method
@@ -120,10 +120,10 @@ async def _that_needs_code(app: App, number: str) -> Position:
 
 async def _ask_anew(app: App, position: Position, chosen: NextCode, by: str, *, still_good: bool) -> None:
     """Put the number back to the request where the last code is given up."""
-    request = REQUEST_STEPS.get(position.next_step or "")
+    request = REQUESTED_BY.get(position.next_step or "")
     if position.status is Status.BLOCKED and request is not None:
         await retry_number(app, position.ref, "somebody is at the phone", by)
-    elif position.next_step in ASKED_BY and request is not None:
+    elif position.next_step in VERIFY_STEPS and request is not None:
         why = "an answering machine took the call" if chosen.answering_machine else "the code did not come"
         if chosen.lost or chosen.answering_machine or not still_good:
             await app.ledger.operator_changes.reopen(position.migration_id, request, why, by)

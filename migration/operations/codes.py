@@ -12,14 +12,12 @@ from migration.errors import OperationRefused
 from migration.operations.code_text import codes_in
 from migration.operations.codes_needed import needs_code
 from migration.steps.code_requests import CODE_LIVES
+from state.code_steps import CODE_STEPS, REQUEST_STEPS, REQUESTED_BY, VERIFY_STEPS
 from state.enums import Status
 from state.record_key import hash_under, record_key_of
 from state.rows import Position
 
 CODE_PATTERN = re.compile(r"[0-9]{6}")
-# By the step that takes a code: the step that asks for it.
-ASKED_BY = {"verify_code": "request_code", "verify_code_onprem": "request_code_onprem"}
-CODE_STEPS = (*ASKED_BY.values(), *ASKED_BY)
 NO_CODE = "there is no code of six digits in it; nothing was stored"
 
 
@@ -99,7 +97,7 @@ async def _refusal(app: App, position: Position, tag: str, *, anyway: bool) -> C
         message = f"{ref} is at {position.next_step} and needs no code now; `cutover show {ref}`"
         return CodeAnswer(CodeVerdict.NOT_NEEDED, ref, message)
     since = asked_at or position.created_at
-    if position.next_step in ASKED_BY.values() and asked_at is None:
+    if position.next_step in REQUEST_STEPS and asked_at is None:
         if await app.queries.records.open_attempt(position.migration_id) is None:
             requests = await app.queries.people.code_requests(position.number_id)
             if requests and requests[0].at >= position.created_at:
@@ -127,9 +125,8 @@ async def _refusal(app: App, position: Position, tag: str, *, anyway: bool) -> C
 
 async def asked_last(app: App, position: Position) -> datetime | None:
     """When the code that the number waits for was asked for; None before that."""
-    step = position.next_step or ""
-    asks = ASKED_BY.get(step, step if step in ASKED_BY.values() else "request_code")
-    result = (await app.queries.records.findings(position.migration_id)).get(asks)
+    request = REQUESTED_BY.get(position.next_step or "", "request_code")
+    result = (await app.queries.records.findings(position.migration_id)).get(request)
     known = result is not None and "asked_at" in result.facts
     return datetime.fromisoformat(result.facts["asked_at"]) if known and result is not None else None
 
@@ -142,7 +139,7 @@ async def code_outcome(app: App, number: str) -> CodeAnswer | None:
         case "verified":
             return CodeAnswer(CodeVerdict.ACCEPTED, position.ref, f"the code of {position.ref} was right")
         case "refused":
-            waits = position.status is Status.WAITING and position.next_step in ASKED_BY
+            waits = position.status is Status.WAITING and position.next_step in VERIFY_STEPS
             todo = "type the right one" if waits else f"`cutover ask-code {position.ref}` asks for another"
             return CodeAnswer(CodeVerdict.WRONG, position.ref, f"the code of {position.ref} was refused; {todo}")
     return None

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from migration.app import App
 from migration.engine.itineraries import known_itinerary
+from state.code_steps import CODE_STEPS
 from state.queries.people import CustomerRow
 from state.rows import Position
-
-CODE_STEPS = ("request_code", "verify_code", "request_code_onprem", "verify_code_onprem")
 
 
 @dataclass(frozen=True, slots=True)

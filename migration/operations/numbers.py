@@ -28,21 +28,14 @@ from migration.operations.restored import sides_and_service
 from migration.scrubbing.texts import Scrubber, ids_of
 from migration.steps.foreign_register import FOREIGN_PAGE
 from migration.steps.outcomes import Outcome
-from migration.steps.verify_code import NO_CODE_PAGE
+from state.code_steps import NO_CODE_PAGE, REQUESTED_BY
 from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
 from state.phone_spelling import plain_figure
 from state.rows import Position
 from state.service import Service, Sighting, follow, service_of_row
 
-# For a number that waits for a code: the step that requests another one.
 PIN_PATTERN = re.compile(r"[0-9]{6}")
-REQUEST_STEPS = {
-    "request_code": "request_code",
-    "verify_code": "request_code",
-    "request_code_onprem": "request_code_onprem",
-    "verify_code_onprem": "request_code_onprem",
-}
 
 
 async def switch_itinerary(app: App, number: str, itinerary: str, because: str, by: str) -> Position:
@@ -111,7 +104,7 @@ async def retry_number(app: App, number: str, because: str, by: str) -> Position
         side, read = await _sides_now(app, position)
         because = f"{because}; both sides read: {side}"
     waits_for_code = position.runbook == NO_CODE_PAGE
-    request_step = REQUEST_STEPS.get(position.next_step or "") if waits_for_code else None
+    request_step = REQUESTED_BY.get(position.next_step or "") if waits_for_code else None
     if request_step is not None and await app.queries.records.open_attempt(position.migration_id) is None:
         # None of the codes that were requested will arrive any more; the operator allows another request.
         await app.ledger.operator_changes.reopen(position.migration_id, request_step, because, by, read=read)

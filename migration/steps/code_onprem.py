@@ -16,7 +16,8 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
 from migration.steps.request_code import MOST_REQUESTS, lost_by, outstanding, request_facts
-from migration.steps.verify_code import NO_CODE_PAGE, wait_for_code
+from migration.steps.verify_code import wait_for_code
+from state.code_steps import NO_CODE_PAGE
 from state.enums import Party, Promise
 
 

@@ -14,7 +14,6 @@ from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, Not
 from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Party, Promise
 
-NO_CODE_PAGE = "runbooks/code-never-comes.md"
 ANOTHER = "the right code: the one that was typed was refused"
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
-from migration.waves.next_command import TAKE_CODES, next_command
+from migration.waves.next_command import next_command
 from migration.waves.proof_causes import proof_causes
+from state.code_steps import VERIFY_STEPS
 from state.enums import Party, Status, WaveState
 from state.notices import NUMBERS, FoundCause
 from state.rows import Position, WaveRow
@@ -94,7 +95,7 @@ def _is_dark(position: Position, now: datetime, *, leaving: bool) -> bool:
 
 def _waits_for_code(position: Position, now: datetime) -> bool:
     waits = position.status is Status.WAITING and position.waiting_on is Party.CUSTOMER
-    return waits and position.next_step in TAKE_CODES and (position.waiting_until or now) >= now
+    return waits and position.next_step in VERIFY_STEPS and (position.waiting_until or now) >= now
 
 
 def _of_wave(wave: WaveRow, now: datetime) -> Iterable[FoundCause]:

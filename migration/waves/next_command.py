@@ -8,12 +8,12 @@ from datetime import datetime
 from migration.engine.dead_workers import lost_its_worker
 from migration.engine.itineraries import ItineraryName
 from migration.steps.terms_statement import TERMS_UNKNOWN, terms_command
+from state.code_steps import VERIFY_STEPS
 from state.enums import Released, Status, WaveState
-from state.ledger.readiness import NOBODY, WAITS_BEFORE
+from state.ledger.readiness import NOBODY, WAITS_FOR_PERSON_BEFORE
 from state.rows import AnyPosition
 
 NO_COMMAND = "-"
-TAKE_CODES = ("verify_code", "verify_code_onprem")  # steps before which somebody types a code
 
 
 def current_status(position: AnyPosition, now: datetime) -> Status:
@@ -34,7 +34,7 @@ def acts_until(position: AnyPosition, now: datetime) -> datetime | None:
 
 def waits_for_person(position: AnyPosition) -> bool:
     """Nobody is at its phone, so no code of it is asked for."""
-    waits = position.status in (Status.WAITING, Status.HELD) and position.next_step in WAITS_BEFORE
+    waits = position.status in (Status.WAITING, Status.HELD) and position.next_step in WAITS_FOR_PERSON_BEFORE
     return waits and (position.reason or "").startswith(NOBODY)
 
 
@@ -52,7 +52,7 @@ def next_command(position: AnyPosition, now: datetime) -> str:
         return _command_to_move(position, now, position.ref)
     if status is Status.WAITING and (position.reason or "").startswith(TERMS_UNKNOWN):
         return terms_command(position.ref)
-    if status is Status.WAITING and position.next_step in TAKE_CODES:
+    if status is Status.WAITING and position.next_step in VERIFY_STEPS:
         return f"cutover enter-code {position.ref}"
     if status in (Status.HELD, Status.READY):
         return _command_to_continue(position, status, now)

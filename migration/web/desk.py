@@ -20,8 +20,9 @@ from migration.web.answers import Refused
 from migration.web.bodies import Form
 from migration.web.sessions import Session
 from migration.web.site import Site
+from state.code_steps import VERIFY_STEPS
 from state.enums import Status
-from state.queries.desk import WAITS_FOR_CODE, DeskRow
+from state.queries.desk import DeskRow
 from state.queries.people import ShiftRow
 
 SHOWN = 200
@@ -159,7 +160,7 @@ def desk_card(row: DeskRow, now: datetime, duty: Sequence[ShiftRow] = ()) -> dic
         "language": row.language or position.language,
         "local": local(now, row.time_zone) if row.time_zone else None,
         "hours": row.hours,
-        "waits_for_code": position.status is Status.WAITING and position.next_step in WAITS_FOR_CODE,
+        "waits_for_code": position.status is Status.WAITING and position.next_step in VERIFY_STEPS,
         "good_until": until if until is not None and until > now else None,
         "last_code": row.last_code,
         "ready_until": position.ready_until if is_ready else None,

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from migration.operations.codes_needed import needs_code
 from migration.operations.rooms import Room
+from state.code_steps import NO_CODE_PAGE, VERIFY_STEPS
 from state.enums import Status
 from state.proof import is_moved, is_proved
-from state.queries.desk import NO_CODE_PAGE, WAITS_FOR_CODE
 from state.rows import FindingRow, Position
 
 PIN_PAGES = ("runbooks/pin-unknown.md", "runbooks/wrong-pin.md")
@@ -31,7 +31,7 @@ def room_state(room: Room, last_code: str | None, now: datetime) -> str:
         return "state_done" if is_proved(position) or not is_moved(position) else "state_checked"
     if position.runbook in PIN_PAGES:
         return "state_pin"
-    if position.next_step in WAITS_FOR_CODE and position.status is not Status.BLOCKED:
+    if position.next_step in VERIFY_STEPS and position.status is not Status.BLOCKED:
         return {"entered": "state_checking", "refused": "state_wrong"}.get(last_code or "", "state_enter")
     if needs_code(position) and (position.status is not Status.BLOCKED or position.runbook == NO_CODE_PAGE):
         return "state_coming" if _is_ready(position, now) else "state_needs_code"

@@ -3,14 +3,13 @@
 from sqlalchemy import ScalarSelect, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from state.code_steps import REQUEST_STEPS, VERIFY_STEPS
 from state.declaring import aliased
 from state.enums import Side, Status
 from state.models import AttemptTable, MigrationTable, NumberTable
 from state.types import SqlClock
 
 PACED = "no more codes are asked for than those on duty can type"
-REQUESTS = ("request_code", "request_code_onprem")
-TAKES = ("verify_code", "verify_code_onprem")
 CODE_AFTER = "CODE_AFTER"  # its number is paused and stopped before its code is asked for
 # Its first integer is a number of ours that no other lock has; the second tells the homes of one database apart.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7204, hashtext(current_schema()))")
@@ -31,8 +30,8 @@ def awaited(clock: SqlClock) -> ScalarSelect[int]:
     asking = select(AttemptTable.id).where(AttemptTable.migration_pk == other.id, AttemptTable.ended.is_(None))
     begun = or_(other.paused_at.is_not(None), other.crossed_at.is_not(None))
     on_its_way = or_(
-        other.next_step.in_(TAKES),
-        and_(other.next_step.in_(REQUESTS), or_(other.crossed_at.is_not(None), asking.exists())),
+        other.next_step.in_(VERIFY_STEPS),
+        and_(other.next_step.in_(REQUEST_STEPS), or_(other.crossed_at.is_not(None), asking.exists())),
         and_(other.itinerary == CODE_AFTER, begun, other.side != Side.CLOUD),
     )
     in_its_room = and_(number.ready_how == "room", number.ready_until >= clock.now())

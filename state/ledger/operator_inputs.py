@@ -3,6 +3,7 @@
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from state.code_steps import VERIFY_STEPS
 from state.enums import PinProvenance, Status
 from state.errors import NotFound
 from state.ledger import events, findings
@@ -11,8 +12,6 @@ from state.ledger.sealed import replace_secret
 from state.models import CodeTable, MigrationTable, NumberTable
 from state.rows import SealedSecret
 from state.types import SqlClock
-
-CODE_STEPS = ("verify_code", "verify_code_onprem")
 
 
 class OperatorInputs:
@@ -44,7 +43,7 @@ class OperatorInputs:
                 .where(
                     MigrationTable.id == migration_id,
                     MigrationTable.status.in_([Status.WAITING, Status.BLOCKED]),
-                    MigrationTable.next_step.in_(CODE_STEPS),
+                    MigrationTable.next_step.in_(VERIFY_STEPS),
                 )
                 .values(**due_now())
             )

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.code_steps import REQUEST_STEPS
 from state.enums import Codes, Party, Status
 from state.errors import Conflict
 from state.ledger import events
@@ -17,13 +18,12 @@ from state.ledger.guard import change_live_migration, due_now
 from state.models import CodeTable, MigrationTable, NumberTable, WaveTable
 from state.types import SqlClock
 
-# The steps before which a number waits for somebody.
-WAITS_BEFORE = (
+# The steps before which a number waits for somebody to be at its phone.
+WAITS_FOR_PERSON_BEFORE = (
     "pause_sends",
     "deregister_onprem",
     "deregister_cloud",
-    "request_code",
-    "request_code_onprem",
+    *REQUEST_STEPS,
 )
 NOBODY = "nobody is at the phone"
 
@@ -127,7 +127,7 @@ class Readiness:
         """Only a wait for a person: one that cools down before another code goes on as long as it has to."""
         waits = (MigrationTable.status == Status.WAITING, MigrationTable.waiting_on == Party.CUSTOMER)
         held = and_(MigrationTable.status == Status.HELD, MigrationTable.reason.like(f"%{NOBODY}%"))
-        before = MigrationTable.next_step.in_(WAITS_BEFORE)
+        before = MigrationTable.next_step.in_(WAITS_FOR_PERSON_BEFORE)
         due = update(MigrationTable).where(MigrationTable.id == migration_id, before, or_(and_(*waits), held))
         await tx.execute(due.values(**due_now()))
 

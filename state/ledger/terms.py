@@ -20,7 +20,7 @@ from state.models import CustomerTable, MigrationTable, NumberTable, WabaTable
 from state.types import SqlClock
 
 # The steps before which a number waits for it.
-WAITS_BEFORE = ("secure_pin", "deregister_onprem")
+WAITS_FOR_TERMS_BEFORE = ("secure_pin", "deregister_onprem")
 
 
 # In place of who states it, where a `register` was refused for the Terms: whoever said so was wrong, or they are new.
@@ -100,7 +100,12 @@ async def let_go_on(tx: AsyncConnection, number_id: int) -> None:
     waiting = (MigrationTable.status == Status.WAITING, MigrationTable.waiting_on == Party.OPERATOR)
     await tx.execute(
         update(MigrationTable)
-        .where(of_customer, *waiting, MigrationTable.next_step.in_(WAITS_BEFORE), MigrationTable.crossed_at.is_(None))
+        .where(
+            of_customer,
+            *waiting,
+            MigrationTable.next_step.in_(WAITS_FOR_TERMS_BEFORE),
+            MigrationTable.crossed_at.is_(None),
+        )
         .values(**due_now())
     )
 

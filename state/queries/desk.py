@@ -6,17 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy import and_, case, func, or_, select
 
+from state.code_steps import NO_CODE_PAGE, REQUEST_STEPS, VERIFY_STEPS
 from state.enums import Status
 from state.ledger.code_pacing import PACED
-from state.ledger.readiness import NOBODY, WAITS_BEFORE
+from state.ledger.readiness import NOBODY, WAITS_FOR_PERSON_BEFORE
 from state.models import CodeTable, CustomerTable, MigrationTable, NumberTable
 from state.queries.position_rows import position_of, select_positions
 from state.queries.reader import Reader
 from state.rows import Position
-
-WAITS_FOR_CODE = ("verify_code", "verify_code_onprem")
-ASKS_FOR_CODE = ("request_code", "request_code_onprem")
-NO_CODE_PAGE = "runbooks/code-never-comes.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +38,13 @@ class DeskQueries:
     async def rows(self, *, slots_within: timedelta = timedelta(hours=12), limit: int = 200) -> tuple[DeskRow, ...]:
         """What waits for a code first, the one that expires first at the top; then those that somebody is ready for."""
         migration, number, now = MigrationTable, NumberTable, self._reader.clock.now
-        waits = and_(migration.status == Status.WAITING, migration.next_step.in_(WAITS_FOR_CODE))
+        waits = and_(migration.status == Status.WAITING, migration.next_step.in_(VERIFY_STEPS))
         nobody = and_(
             migration.status.in_([Status.WAITING, Status.HELD]),
-            migration.next_step.in_(WAITS_BEFORE),
+            migration.next_step.in_(WAITS_FOR_PERSON_BEFORE),
             or_(migration.reason.startswith(NOBODY), migration.reason.startswith(PACED)),
         )
-        asks = and_(migration.next_step.in_(ASKS_FOR_CODE), migration.status != Status.BLOCKED)
+        asks = and_(migration.next_step.in_(REQUEST_STEPS), migration.status != Status.BLOCKED)
         never_came = and_(migration.status == Status.BLOCKED, migration.runbook == NO_CODE_PAGE)
         ready = number.ready_until >= now()
         booked = and_(number.slot_until >= now(), number.slot_from <= now(slots_within))

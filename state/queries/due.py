@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 
 from state.enums import Party, Side, Status, WaveState
-from state.ledger.readiness import WAITS_BEFORE
+from state.ledger.readiness import WAITS_FOR_PERSON_BEFORE
 from state.ledger.wave_members import LOW_VOLUME_FIRST
 from state.models import AttemptTable, EventTable, MigrationTable, NumberTable, WaveTable
 from state.queries.reader import Reader
@@ -66,7 +66,7 @@ class DueQueries:
         for_people = and_(
             migration.status == Status.WAITING,
             migration.waiting_on == Party.CUSTOMER,
-            migration.next_step.in_(WAITS_BEFORE),
+            migration.next_step.in_(WAITS_FOR_PERSON_BEFORE),
         )
         query = _only_part(select(migration.id).where(or_(migration.status == Status.HELD, for_people)), part)
         return tuple(row["id"] for row in await self._reader.rows(query))

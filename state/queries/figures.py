@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 
+from state.code_steps import VERIFY_STEPS
 from state.declaring import aliased
 from state.enums import Party, Side, Status
 from state.models import CauseTable, MigrationTable, NoticeTable, NumberTable, OutboxTable, WabaTable, WaveTable
@@ -158,7 +159,7 @@ def _of(rows: Sequence[Mapping[str, Any]], column: str, value: str) -> int:
 
 
 def _waits_for_code() -> ColumnElement[bool]:
-    steps = MigrationTable.next_step.in_(["verify_code", "verify_code_onprem"])
+    steps = MigrationTable.next_step.in_(VERIFY_STEPS)
     return and_(steps, MigrationTable.status == Status.WAITING, MigrationTable.waiting_on == Party.CUSTOMER)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from state.code_steps import REQUEST_STEPS
 from state.ledger.code_pacing import awaited
 from state.models import (
     AttemptTable,
@@ -19,8 +20,6 @@ from state.queries.position_rows import position_of, select_positions
 from state.queries.positions import is_newest
 from state.queries.reader import Reader
 from state.rows import CodeRequestRow, Position
-
-CODE_REQUESTS = ("request_code", "request_code_onprem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class PeopleQueries:
                 AttemptTable.answer,
             )
             .join(MigrationTable, MigrationTable.id == AttemptTable.migration_pk)
-            .where(MigrationTable.number_pk == number_id, AttemptTable.step.in_(CODE_REQUESTS))
+            .where(MigrationTable.number_pk == number_id, AttemptTable.step.in_(REQUEST_STEPS))
             .order_by(AttemptTable.opened_at.desc(), AttemptTable.id.desc())
         )
         return tuple(

@@ -14,9 +14,9 @@ from migration.operations.waves import begin_wave, plan_wave
 from migration.steps.code_requests import AFTER_TOO_MANY
 from migration.steps.outcomes import Advanced, Waiting
 from migration.steps.request_code import MOST_REQUESTS
-from migration.steps.verify_code import NO_CODE_PAGE
 from migration.waves.loop import NumberSelection, WaveLoop
 from migration.waves.plan import WaveRule
+from state.code_steps import NO_CODE_PAGE
 from state.enums import Codes, Party, Side, Status
 from state.ledger.waves import NewWave
 from tests.harness.in_process import Harness, MakeHarness
