@@ -1,31 +1,29 @@
 """`GET /v1/routes` for the partner's routers: all numbers, or what has changed since; once, or as server-sent events.
 
 The place in the feed is this process's own. A place that it does not know, as after a restart, is answered with
-everything. https://html.spec.whatwg.org/multipage/server-sent-events.html
+everything.
 """
 
 import asyncio
 import hmac
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from migration.operations.routes import route_document
 from migration.web.answers import Refused
+from migration.web.event_stream import EventStreams
 from migration.web.site import Router, Site
 from state.database import is_database_error
 
 PATH = "/v1/routes"
 LOOK_EVERY_S = 0.5
-BEAT_EVERY_S = 15.0  # so that a proxy keeps the connection
-LASTS_S = 600.0  # a router asks again by itself, with its place
-MOST_STREAMS = 100
 LONGEST_PLACE = 100  # characters
 
 
@@ -64,10 +62,13 @@ class Changes:
 class RoutesFeed:
     site: Site
     changes: Changes = field(default_factory=Changes)
-    open_streams: int = 0
+    streams: EventStreams = field(init=False)
     _looked: float = field(default=float("-inf"))
     _mark: str = ""
     _look: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.streams = EventStreams(self.site.app.clock, self.site.stop, LOOK_EVERY_S / 2)
 
     def routes(self) -> list[Route]:
         return [Route(PATH, self.answer, methods=["GET"])]
@@ -77,14 +78,10 @@ class RoutesFeed:
         given = request.query_params.get("since") or request.headers.get("last-event-id")
         if given is not None and len(given) > LONGEST_PLACE:
             raise Refused(400, "since is a place that this feed has given: the ETag, or `next` of the last answer")
-        await self._refresh()
+        await self.refresh()
         if "text/event-stream" in request.headers.get("accept", ""):
-            if request.method == "HEAD":  # it has no end, and whoever asks waits for one
-                return Response(media_type="text/event-stream")
-            if self.open_streams >= MOST_STREAMS:
-                raise Refused(429, "too many routers are connected; ask without a stream", retry_after_s=30)
-            events = self._events(router, given)
-            return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+            too_many = Refused(429, "too many routers are connected; ask without a stream", retry_after_s=30)
+            return self.streams.response(request, RouterStream(self, router, given).news, too_many)
         headers = {"etag": f'"{self.changes.place}"', "cache-control": "private, no-cache"}
         if self.changes.place in {one.strip().removeprefix("W/").strip('"') for one in _asked(request)}:
             return Response(status_code=304, headers=headers)
@@ -108,32 +105,11 @@ class RoutesFeed:
         whole, rows = self.changes.since(place)
         return {"next": self.changes.place, "all": whole, "routes": [row for row in rows if router.sees(row)]}
 
-    async def _events(self, router: Router, place: str | None) -> AsyncIterator[str]:
-        self.open_streams += 1
-        clock = self.site.app.clock
-        began = said = clock.boot_time()
-        try:
-            yield "retry: 1000\n\n" + self._event(router, place)
-            told = self.changes.place
-            while not self.site.stop.requested and clock.boot_time() - began < LASTS_S:
-                await clock.sleep(LOOK_EVERY_S / 2)
-                await self._refresh()
-                if self.changes.place != told:
-                    yield self._event(router, told)
-                    told, said = self.changes.place, clock.boot_time()
-                elif clock.boot_time() - said >= BEAT_EVERY_S:
-                    said = clock.boot_time()
-                    yield ": still here\n\n"
-        except asyncio.CancelledError:
-            return
-        finally:
-            self.open_streams -= 1
-
-    def _event(self, router: Router, place: str | None) -> str:
+    def event(self, router: Router, place: str | None) -> str:
         data = json.dumps(self._document(router, place), separators=(",", ":"))
         return f"id: {self.changes.place}\nevent: routes\ndata: {data}\n\n"
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
         """One look serves all routers. Raises Refused where the database does not answer."""
         async with self._look:
             now = self.site.app.clock.boot_time()
@@ -152,6 +128,26 @@ class RoutesFeed:
                     503, "the database does not answer; keep the routes that you have", retry_after_s=5
                 ) from exc
             self._looked, self._mark = now, mark
+
+
+@dataclass(slots=True)
+class RouterStream:
+    """One router that reads the feed as a stream. `place`: up to where it has read it."""
+
+    feed: RoutesFeed
+    router: Router
+    place: str | None
+    begun: bool = False
+
+    async def news(self) -> str:
+        if self.begun:
+            await self.feed.refresh()
+            if self.feed.changes.place == self.place:
+                return ""
+        begins = "" if self.begun else "retry: 1000\n\n"
+        event = self.feed.event(self.router, self.place)
+        self.begun, self.place = True, self.feed.changes.place
+        return begins + event
 
 
 def _asked(request: Request) -> list[str]:

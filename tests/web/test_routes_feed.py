@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from migration.errors import BadSetting
-from migration.web.routes_feed import PATH, RoutesFeed
+from migration.web.routes_feed import PATH, RouterStream, RoutesFeed
 from tests.web.conftest import MakeWeb, Web
 
 TOKEN = "router-token-of-twenty-four"
@@ -115,8 +115,8 @@ async def test_the_feed_follows_a_number_through_its_move(
 
 async def test_server_sent_events_bring_each_change_with_its_place(fed: Web) -> None:
     feed = RoutesFeed(fed.site)
-    await feed._refresh()
-    events = feed._events(fed.site.routers[0], None)
+    await feed.refresh()
+    events = feed.streams.events(RouterStream(feed, fed.site.routers[0], None).news)
     first = await anext(events)
     assert first.startswith("retry: 1000\n\nid: ")
     (position, _) = await fed.app.queries.positions.board()
@@ -128,4 +128,16 @@ async def test_server_sent_events_bring_each_change_with_its_place(fed: Web) -> 
     assert [(row["e164"], row["sends"]) for row in data["routes"]] == [(position.e164, "held")]
     fed.site.stop.request()
     assert [part async for part in events if "event" in part] == []
-    assert feed.open_streams == 0
+    assert feed.streams.open == 0
+
+
+async def test_what_changes_before_a_stream_is_read_on_is_in_its_next_event(fed: Web) -> None:
+    feed = RoutesFeed(fed.site)
+    await feed.refresh()
+    events = feed.streams.events(RouterStream(feed, fed.site.routers[0], None).news)
+    await anext(events)
+    (position, _) = await fed.app.queries.positions.board()
+    await fed.harness.advance_to(fed.app, position, "drain")
+    fed.harness.clock.advance(1)
+    await feed.refresh()  # as for another router
+    assert "event: routes" in await anext(events)
