@@ -13,10 +13,7 @@ import httpcore
 import httpx
 
 
-class Network(httpcore.AsyncNetworkBackend):
-    def __init__(self, real: httpcore.AsyncNetworkBackend | None = None) -> None:
-        self._real = real or httpcore.AnyIOBackend()
-
+class Network(httpcore.AnyIOBackend):
     async def connect_tcp(
         self,
         host: str,
@@ -25,18 +22,7 @@ class Network(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return Connection(await self._real.connect_tcp(host, port, timeout, local_address, socket_options))
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        return Connection(await self._real.connect_unix_socket(path, timeout, socket_options))
-
-    async def sleep(self, seconds: float) -> None:
-        await self._real.sleep(seconds)
+        return Connection(await super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
 class Connection(httpcore.AsyncNetworkStream):

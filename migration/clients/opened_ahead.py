@@ -14,13 +14,14 @@ import httpcore
 import httpx
 
 from migration.clients.http import CONNECT_S
+from migration.clients.network import Connection
 
 
-class OpenedAhead(httpcore.AsyncNetworkBackend):
+class OpenedAhead(httpcore.AnyIOBackend):
     """Gives the one connection that was opened ahead to the first request, and opens every other one itself."""
 
     def __init__(self) -> None:
-        self._real = httpcore.AnyIOBackend()
+        super().__init__()
         self._opening: asyncio.Task[httpcore.AsyncNetworkStream] | None = None
         self._watch: asyncio.Task[bytes] | None = None
 
@@ -30,7 +31,7 @@ class OpenedAhead(httpcore.AsyncNetworkBackend):
 
     async def _open(self, url: httpx.URL, tls: ssl.SSLContext) -> httpcore.AsyncNetworkStream:
         secure = url.scheme == "https"
-        stream = await self._real.connect_tcp(url.host, url.port or (443 if secure else 80), timeout=CONNECT_S)
+        stream = await super().connect_tcp(url.host, url.port or (443 if secure else 80), timeout=CONNECT_S)
         if secure:
             tls.set_alpn_protocols(["http/1.1"])
             stream = _Secured(await stream.start_tls(tls, server_hostname=url.host, timeout=CONNECT_S))
@@ -47,18 +48,7 @@ class OpenedAhead(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         ahead = await self._take(timeout)
-        return ahead or await self._real.connect_tcp(host, port, timeout, local_address, socket_options)
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        return await self._real.connect_unix_socket(path, timeout, socket_options)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._real.sleep(seconds)
+        return ahead or await super().connect_tcp(host, port, timeout, local_address, socket_options)
 
     async def _take(self, wait_s: float | None) -> httpcore.AsyncNetworkStream | None:
         opening, self._opening = self._opening, None
@@ -94,20 +84,8 @@ class OpenedAhead(httpcore.AsyncNetworkBackend):
             await _close(opening.result())
 
 
-class _Secured(httpcore.AsyncNetworkStream):
+class _Secured(Connection):
     """A connection whose TLS handshake is done."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
     async def start_tls(
         self,
@@ -115,10 +93,7 @@ class _Secured(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return self._stream
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        return self
 
 
 async def _close(stream: httpcore.AsyncNetworkStream) -> None:
