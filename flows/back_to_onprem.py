@@ -14,17 +14,15 @@ from flows.common import (
     log_lines,
     open_flow_app,
     prefect_state,
+    run_and_log,
     run_name_for_number,
-    run_steps_in_tasks,
     who_started,
 )
-from migration.app import App
 from migration.engine.itineraries import BACK_TO_ONPREM
 from migration.engine.runner import Busy, sentence
 from migration.operations import rollbacks
 from migration.operations.wording import status_line
 from migration.steps.outcomes import Outcome
-from migration.waves.next_command import next_command
 
 
 def _name() -> str:
@@ -58,7 +56,8 @@ async def back_to_onprem(
             log_lines(["dry run: nothing was changed"])
             return Completed(name="DryRun", message=f"{position.ref}: {way_back}")
         position = await rollbacks.back_to_onprem(app, assessment, who_started(started_by))
-        return await _run(app, position.migration_id)
+        position, outcome = await run_and_log(app, position.migration_id)
+        return final_state(position, outcome)
 
 
 def confirmation_problem(number: str, confirm: str) -> str | None:
@@ -68,13 +67,6 @@ def confirmation_problem(number: str, confirm: str) -> str | None:
     if not confirm:
         return f"going back is another outage: type {number} once more into Confirm; nothing was changed"
     return f"Confirm says {confirm}, the number is {number}; nothing was changed"
-
-
-async def _run(app: App, migration_id: int) -> State[Any]:
-    outcome = await run_steps_in_tasks(app, migration_id)
-    position, now = await app.queries.positions.get(migration_id), await app.queries.now()
-    log_lines([status_line(position, now), f"next: {next_command(position, now)}"])
-    return final_state(position, outcome)
 
 
 def final_state(position: Any, outcome: Outcome | Busy) -> State[Any]:

@@ -22,11 +22,13 @@ from migration.app import EXPECTED_ERRORS, App, open_app
 from migration.engine.barrier import log_unexpected
 from migration.engine.runner import Busy, sentence
 from migration.errors import OperationRefused
+from migration.operations.wording import status_line
 from migration.runtime.log import log_to
 from migration.runtime.stop_request import stopping_on_sigterm
 from migration.scrubbing.texts import once_more
 from migration.settings import read_settings
 from migration.steps.outcomes import Advanced, Blocked, Outcome, Reopen
+from migration.waves.next_command import next_command
 
 P = ParamSpec("P")
 REFERENCE = r"^N-\d{4,}$"
@@ -140,6 +142,14 @@ async def run_steps_in_tasks(app: App, migration_id: int) -> Outcome | Busy:
             await app.runner.wait(outcome)
     finally:
         await app.runner.let_go(migration_id)
+
+
+async def run_and_log(app: App, migration_id: int) -> tuple[Any, Outcome | Busy]:
+    """As `run_steps_in_tasks`; then where the number is and its next command are in the log of the run."""
+    outcome = await run_steps_in_tasks(app, migration_id)
+    position, now = await app.queries.positions.get(migration_id), await app.queries.now()
+    log_lines([status_line(position, now), f"next: {next_command(position, now)}"])
+    return position, outcome
 
 
 def errors_as_failed_state(work: Callable[P, Coroutine[Any, Any, Any]]) -> Callable[P, Coroutine[Any, Any, Any]]:

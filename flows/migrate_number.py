@@ -15,8 +15,8 @@ from flows.common import (
     open_flow_app,
     prefect_state,
     rename_run,
+    run_and_log,
     run_name_for_number,
-    run_steps_in_tasks,
     who_started,
 )
 from migration.engine.runner import sentence
@@ -70,10 +70,7 @@ async def migrate_number(
         if somebody_at_the_phone and needs_code(position):
             asked = await ask_code(app, number, how="prefect_form", by=who_started(started_by))
             log_lines([asked.message])
-        outcome = await run_steps_in_tasks(app, position.migration_id)
-        position = await app.queries.positions.get(position.migration_id)
-        now = await app.queries.now()
-        log_lines([status_line(position, now), f"next: {next_command(position, now)}"])
+        position, outcome = await run_and_log(app, position.migration_id)
         return prefect_state(outcome, f"{position.ref}: {sentence(outcome)}")
 
 

@@ -8,7 +8,7 @@ from migration.steps.both_sides import cached_sides, cloud_before_crossing
 from migration.steps.code_requests import BEFORE_DARK, DAY, came_to_nothing, cooling_until, next_look, somebody_is_ready
 from migration.steps.outcomes import Waiting
 from migration.steps.request_code import outstanding
-from state.code_steps import REQUEST_STEPS, VERIFIED_BY
+from state.code_steps import REQUEST_STEPS
 from state.enums import Codes, Party, Side
 from state.ledger.code_pacing import PACED
 from state.ledger.readiness import NOBODY
@@ -80,7 +80,7 @@ async def _needs_code(run: StepRun) -> bool:
     number, name = run.number, run.entry.name
     requests = [entry.name for entry in run.itinerary.steps if entry.name in REQUEST_STEPS]
     onprem = "request_code_onprem" in requests
-    if any(outstanding(number, request, VERIFIED_BY[request]) for request in requests):
+    if any(outstanding(number, request) for request in requests):
         return False
     if not onprem:
         return (await cloud_before_crossing(number, CODE_AGE)).code_verification_status != "VERIFIED"

@@ -17,7 +17,7 @@ from migration.fleet.people_cells import (
     local_time,
     zone_problem,
 )
-from state.ledger.people import NewCustomer, NewShift
+from state.ledger.people import NewCustomer, Shift
 from state.phone_spelling import unseen_characters
 
 CUSTOMER_COLUMNS = ("customer", "contact", "language", "time_zone", "hours", "consent")
@@ -77,10 +77,10 @@ def read_customers(path: Path) -> dict[str, NewCustomer]:
     return _unless_bad(path, bad, customers)
 
 
-def read_roster(path: Path) -> list[NewShift]:
+def read_roster(path: Path) -> list[Shift]:
     """The shifts of a file. Raises BadInventory, or OSError for a file that cannot be read."""
     bad: list[BadRow] = []
-    shifts: list[NewShift] = []
+    shifts: list[Shift] = []
     for row in _rows(path, ROSTER_COLUMNS, ("operator", "time_zone", "from", "to"), bad):
         operator, zone = row.required("operator"), row.required("time_zone")
         if zone and (problem := zone_problem(zone)) is not None:
@@ -96,7 +96,7 @@ def read_roster(path: Path) -> list[NewShift]:
             continue
         if ends <= begins:
             row.report("to", "is not after from")
-        shifts.append(NewShift(operator, contact, languages, zone, begins, ends))
+        shifts.append(Shift(operator, contact, languages, zone, begins, ends))
     return _unless_bad(path, bad, shifts)
 
 

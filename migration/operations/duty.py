@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 
-from state.queries.people import ShiftRow
+from state.ledger.people import Shift
 
 
-def assigned(ref: str, language: str | None, duty: Sequence[ShiftRow], at_the_phone: str | None = None) -> str | None:
+def assigned(ref: str, language: str | None, duty: Sequence[Shift], at_the_phone: str | None = None) -> str | None:
     """The name of one of those on duty, who speaks the language where one of them does; None: nobody is on duty.
 
     `at_the_phone`: who has said that somebody is at its phone; that operator goes on with it. Else each number has the

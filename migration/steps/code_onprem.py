@@ -15,7 +15,7 @@ from migration.steps.code_requests import COOL_DOWN, SMS, VOICE, is_worth_a_try,
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Reopen, Waiting
 from migration.steps.protocol import AFTER_COMMAND, StepContract
-from migration.steps.request_code import MOST_REQUESTS, lost_by, outstanding, request_facts
+from migration.steps.request_code import MOST_REQUESTS, lost_by, outstanding, probed_request, request_facts
 from migration.steps.verify_code import wait_for_code
 from state.code_steps import NO_CODE_PAGE
 from state.enums import Party, Promise
@@ -29,11 +29,7 @@ class RequestCodeOnPrem:
     async def check(self, number: Number) -> None | Waiting | Blocked:
         last = number.result_of(self.contract.name)
         requests = int(last.get("asked", 0))
-        if (
-            not requests
-            or outstanding(number, self.contract.name, "verify_code_onprem")
-            or (await cached_sides(number)).serving
-        ):
+        if not requests or outstanding(number, self.contract.name) or (await cached_sides(number)).serving:
             return None
         if requests >= MOST_REQUESTS:
             return Blocked(f"{requests} codes were asked for and none was verified", NO_CODE_PAGE)
@@ -41,7 +37,7 @@ class RequestCodeOnPrem:
         return Waiting(again, Party.US, "cooling down before another code is asked for") if number.now < again else None
 
     def _method(self, number: Number) -> str:
-        return next_method(number.state, lost_by(number, self.contract.name, "verify_code_onprem"))
+        return next_method(number.state, lost_by(number, self.contract.name))
 
     async def prepare(self, number: Number) -> Draft:
         parsed = phonenumbers.parse(number.state.e164, None)
@@ -57,13 +53,7 @@ class RequestCodeOnPrem:
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if (await cached_sides(number)).serving:
             return Done(Evidence({"registered": True}))
-        if intent is None and outstanding(number, self.contract.name, "verify_code_onprem"):
-            return Done(
-                Evidence(dict(number.result_of(self.contract.name)))
-            )  # passed a second time; the phone does not ring again
-        if intent is None or intent.refused:  # asked for anew once the cool-down has passed
-            return NotDone({"registered": False})
-        return Done(Evidence(request_facts(intent, lost=True)))
+        return probed_request(number, self.contract.name, intent, {"registered": False})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         assert number.onprem is not None

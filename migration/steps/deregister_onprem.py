@@ -8,8 +8,8 @@ Taken back by: starting the client again, as long as its registration is live.
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of, unclear
+from migration.steps.client_command import run_client_command
 from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
@@ -92,18 +92,9 @@ class DeregisterOnPrem:
         )
 
     async def apply(self, number: Number, intent: Intent) -> CannotTell:
-        instance = number.state.instance
-        assert instance is not None
-        result = await number.commands.run(
-            str(intent.facts["command"]), instance.command_arguments, send_by=intent.send_by
-        )
-        if not result.ok:
-            raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail, None, None, None)
-        return CannotTell(
-            number.after(seconds=1),
-            "stopped; proof is being read",
-            {"stopped_at": number.now.isoformat(), "answered": intent.key},
-        )
+        await run_client_command(number, intent)
+        note = {"stopped_at": number.now.isoformat(), "answered": intent.key}
+        return CannotTell(number.after(seconds=1), "stopped; proof is being read", note)
 
 
 def _stop_command(number: Number) -> str | None:

@@ -4,6 +4,7 @@ Somebody's phone rings, and asking too often locks the number out for a day, so 
 https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status/request_code/
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from migration.steps.code_requests import CODE_LIVES, COOL_DOWN, next_method
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import StepContract
+from state.code_steps import NO_CODE_PAGE, VERIFIED_BY
 from state.enums import Party, Promise
 
 # Meta documents no figure for it; it is ours, on the cautious side.
@@ -27,10 +29,10 @@ class RequestCode:
     async def check(self, number: Number) -> None | Waiting | Blocked:
         last = number.result_of(self.contract.name)
         requests = int(last.get("asked", 0))
-        if outstanding(number, self.contract.name, "verify_code"):
+        if outstanding(number, self.contract.name):
             return None
         if requests >= MOST_REQUESTS and await _not_verified(number):
-            return Blocked(f"{requests} codes were asked for and none was verified", "runbooks/code-never-comes.md")
+            return Blocked(f"{requests} codes were asked for and none was verified", NO_CODE_PAGE)
         if requests and "asked_at" in last:
             again = datetime.fromisoformat(last["asked_at"]) + COOL_DOWN
             # A number that is verified needs no code, so it has nothing to wait for.
@@ -41,7 +43,7 @@ class RequestCode:
     async def prepare(self, number: Number) -> Draft:
         return Draft(
             {
-                "method": next_method(number.state, lost_by(number, self.contract.name, "verify_code")),
+                "method": next_method(number.state, lost_by(number, self.contract.name)),
                 "language": number.state.next_code_language or number.state.language,
                 "asked": int(number.result_of(self.contract.name).get("asked", 0)) + 1,
             }
@@ -50,13 +52,7 @@ class RequestCode:
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if not await _not_verified(number):
             return Done(Evidence({"verified": True}))
-        if intent is None and outstanding(number, self.contract.name, "verify_code"):
-            return Done(
-                Evidence(dict(number.result_of(self.contract.name)))
-            )  # passed a second time; the phone does not ring again
-        if intent is None or intent.refused:  # asked for anew once the cool-down has passed
-            return NotDone({"verified": False})
-        return Done(Evidence(request_facts(intent, lost=True)))
+        return probed_request(number, self.contract.name, intent, {"verified": False})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         await number.cloud.request_code(
@@ -68,12 +64,22 @@ class RequestCode:
         return Evidence(request_facts(intent, lost=False))
 
 
-def outstanding(number: Number, requested: str, verified: str) -> bool:
-    """Whether a code that was asked for is still good and has not been used."""
-    asked_at = number.result_of(requested).get("asked_at")
+def probed_request(number: Number, request: str, intent: Intent | None, unverified: Mapping[str, object]) -> Probe:
+    """What became of a request of a code, which no reading shows. `unverified`: what a reading shows of the number."""
+    if intent is None and outstanding(number, request):
+        # Passed a second time: the phone does not ring again.
+        return Done(Evidence(dict(number.result_of(request))))
+    if intent is None or intent.refused:  # asked for anew once the cool-down has passed
+        return NotDone(unverified)
+    return Done(Evidence(request_facts(intent, lost=True)))
+
+
+def outstanding(number: Number, request: str) -> bool:
+    """Whether a code that was asked for is still good and has not been used. `request`: the step that asks for it."""
+    asked_at = number.result_of(request).get("asked_at")
     if asked_at is None or number.now >= datetime.fromisoformat(asked_at) + CODE_LIVES:
         return False
-    verification = number.results.get(verified)
+    verification = number.results.get(VERIFIED_BY[request])
     return verification is None or verification.at < datetime.fromisoformat(asked_at)
 
 
@@ -83,10 +89,10 @@ def request_facts(intent: Intent, *, lost: bool) -> dict[str, object]:
     return facts | {name: intent.facts[name] for name in ("method",) if name in intent.facts}
 
 
-def lost_by(number: Number, requested: str, verified: str) -> str | None:
+def lost_by(number: Number, request: str) -> str | None:
     """The method of the last code, where nothing was typed in for it: neither the right code nor a wrong one."""
-    last = number.result_of(requested)
-    if "asked_at" not in last or outstanding(number, requested, verified):
+    last = number.result_of(request)
+    if "asked_at" not in last or outstanding(number, request):
         return None
     asked_at = datetime.fromisoformat(last["asked_at"])
     typed = number.code_refused_at is not None and number.code_refused_at >= asked_at

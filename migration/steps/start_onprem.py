@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
-from migration.errors import Rejected
 from migration.steps.both_sides import cached_sides
+from migration.steps.client_command import run_client_command
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import AFTER_COMMAND, StepContract
@@ -48,13 +48,7 @@ class StartOnPrem:
         return NotDone(both.facts())
 
     async def apply(self, number: Number, intent: Intent) -> CannotTell:
-        instance = number.state.instance
-        assert instance is not None
-        result = await number.commands.run(
-            str(intent.facts["command"]), instance.command_arguments, send_by=intent.send_by
-        )
-        if not result.ok:
-            raise Rejected(f"the command {intent.facts['command']} failed", None, result.detail)
+        await run_client_command(number, intent)
         note = {"started_at": number.now.isoformat(), "answered": intent.key}
         return CannotTell(number.after(seconds=1), "started; it has to answer", note)
 

@@ -6,7 +6,7 @@ security, messages/errors. An event that is not in the table is kept and has no 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from state.ledger.proofs import Meaning
 from state.proof import LIMITS, Report, Weight, at_time, limit_lowered
@@ -19,49 +19,59 @@ OF_ACCOUNT = frozenset(
     {"ban", "deleted", "restriction", "beginning", "violation", "review", "access", "payment", "locked"}
 )
 OF_NAMED_NUMBER = ("ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
-# Topic, weight, whether no further number should cross, whether the PIN is another one.
-Row = tuple[str, Weight, bool, bool]
+
+
+class ReportEffect(NamedTuple):
+    """`halts`: no further number should cross. `changes_pin`: the PIN is another one."""
+
+    topic: str
+    weight: Weight
+    halts: bool = False
+    changes_pin: bool = False
+
 
 BEGINNING = "RESTRICTED_BIZ_INITIATED_MESSAGING"  # alone: a template that is paid for shows that it has ended
 BANS: Mapping[str, Weight] = {"SCHEDULE_FOR_DISABLE": DOUBT, "DISABLE": DOUBT, "REINSTATE": FINE}
-ACCOUNT: Mapping[str, Row] = {
-    "DISABLED_UPDATE": ("ban", DOUBT, True, False),
-    "ACCOUNT_DELETED": ("deleted", DOUBT, True, False),
-    "ACCOUNT_RESTRICTION": ("restriction", DOUBT, True, False),
-    "ACCOUNT_VIOLATION": ("violation", TELL, False, False),
-    "ACCOUNT_OFFBOARDED": ("access", DOUBT, True, False),
-    "PARTNER_REMOVED": ("access", DOUBT, True, False),
-    "PARTNER_APP_UNINSTALLED": ("access", DOUBT, True, False),
-    "ACCOUNT_RECONNECTED": ("access", FINE, False, False),
-    "PARTNER_ADDED": ("access", FINE, False, False),
-    "PARTNER_APP_INSTALLED": ("access", FINE, False, False),
+ACCOUNT: Mapping[str, ReportEffect] = {
+    "DISABLED_UPDATE": ReportEffect("ban", DOUBT, halts=True),
+    "ACCOUNT_DELETED": ReportEffect("deleted", DOUBT, halts=True),
+    "ACCOUNT_RESTRICTION": ReportEffect("restriction", DOUBT, halts=True),
+    "ACCOUNT_VIOLATION": ReportEffect("violation", TELL),
+    "ACCOUNT_OFFBOARDED": ReportEffect("access", DOUBT, halts=True),
+    "PARTNER_REMOVED": ReportEffect("access", DOUBT, halts=True),
+    "PARTNER_APP_UNINSTALLED": ReportEffect("access", DOUBT, halts=True),
+    "ACCOUNT_RECONNECTED": ReportEffect("access", FINE),
+    "PARTNER_ADDED": ReportEffect("access", FINE),
+    "PARTNER_APP_INSTALLED": ReportEffect("access", FINE),
 }
-REVIEWS: Mapping[str, Row] = {
-    "REJECTED": ("review", DOUBT, True, False),
-    "DEFERRED": ("review", TELL, False, False),
-    "PENDING": ("review", FINE, False, False),
-    "APPROVED": ("review", FINE, False, False),
+REVIEWS: Mapping[str, ReportEffect] = {
+    "REJECTED": ReportEffect("review", DOUBT, halts=True),
+    "DEFERRED": ReportEffect("review", TELL),
+    "PENDING": ReportEffect("review", FINE),
+    "APPROVED": ReportEffect("review", FINE),
 }
-QUALITY: Mapping[str, Row] = {
-    "FLAGGED": ("quality", TELL, False, False),
-    "UNFLAGGED": ("quality", FINE, False, False),
-    "DOWNGRADE": ("limit", DOUBT, False, False),
-    "UPGRADE": ("limit", FINE, False, False),
-    "THROUGHPUT_UPGRADE": ("throughput", FINE, False, False),
-    "ONBOARDING": ("throughput", FINE, False, False),
+QUALITY: Mapping[str, ReportEffect] = {
+    "FLAGGED": ReportEffect("quality", TELL),
+    "UNFLAGGED": ReportEffect("quality", FINE),
+    "DOWNGRADE": ReportEffect("limit", DOUBT),
+    "UPGRADE": ReportEffect("limit", FINE),
+    "THROUGHPUT_UPGRADE": ReportEffect("throughput", FINE),
+    "ONBOARDING": ReportEffect("throughput", FINE),
 }
-NAMES: Mapping[str, Row] = {
-    "REJECTED": ("name", TELL, False, False),
-    "DEFERRED": ("name", TELL, False, False),
-    "PENDING": ("name", FINE, False, False),
-    "APPROVED": ("name", FINE, False, False),
+NAMES: Mapping[str, ReportEffect] = {
+    "REJECTED": ReportEffect("name", TELL),
+    "DEFERRED": ReportEffect("name", TELL),
+    "PENDING": ReportEffect("name", FINE),
+    "APPROVED": ReportEffect("name", FINE),
 }
-SECURITY: Mapping[str, Row] = {
-    "PIN_CHANGED": ("pin", TELL, False, True),
-    "PIN_REQUEST_SUCCESS": ("pin", TELL, False, True),  # two-step verification was turned off by its owner
-    "PIN_RESET_REQUEST": ("pin", TELL, False, False),
+SECURITY: Mapping[str, ReportEffect] = {
+    "PIN_CHANGED": ReportEffect("pin", TELL, changes_pin=True),
+    "PIN_REQUEST_SUCCESS": ReportEffect(
+        "pin", TELL, changes_pin=True
+    ),  # two-step verification was turned off by its owner
+    "PIN_RESET_REQUEST": ReportEffect("pin", TELL),
 }
-ALERTS: Mapping[str, Row] = {"PROFILE_PICTURE_LOST": ("picture", DOUBT, False, False)}
+ALERTS: Mapping[str, ReportEffect] = {"PROFILE_PICTURE_LOST": ReportEffect("picture", DOUBT)}
 ALERT_IS_OVER = frozenset({"RESOLVED", "INACTIVE", "NONE"})
 # Account-level errors: the number cannot send, whatever it is sent. Meta's table of error codes. They come as errors
 # of their own, or with a message of the partner's that has failed.
@@ -85,55 +95,55 @@ def _nothing(_said: Facts) -> None:
     return None
 
 
-def _error(said: Facts) -> tuple[Row, str] | None:
+def _error(said: Facts) -> tuple[ReportEffect, str] | None:
     code = said.get("code")
     topic = ERRORS.get(code) if isinstance(code, int) else None
-    return ((topic, DOUBT, False, False), str(code)) if topic is not None else None
+    return (ReportEffect(topic, DOUBT), str(code)) if topic is not None else None
 
 
-def _account(said: Facts) -> tuple[Row, str] | None:
+def _account(said: Facts) -> tuple[ReportEffect, str] | None:
     event, ban = str(said.get("event", "")), str(said.get("ban_info.waba_ban_state", ""))
     if ban in BANS:
-        return ("ban", BANS[ban], BANS[ban] is DOUBT, False), ban
+        return ReportEffect("ban", BANS[ban], halts=BANS[ban] is DOUBT), ban
     row = ACCOUNT.get(event)
-    if row is None or (row[0] == "access" and said.get("other_partner")):
+    if row is None or (row.topic == "access" and said.get("other_partner")):
         return None
     if event == "ACCOUNT_RESTRICTION" and said.get("restriction_info.restriction_type") == BEGINNING:
-        row = ("beginning", *row[1:])
+        row = row._replace(topic="beginning")
     more = said.get("violation_info.violation_type") or said.get("restriction_info.restriction_type")
     return row, f"{event}: {more}" if more else event
 
 
-def _quality(said: Facts) -> tuple[Row, str] | None:
+def _quality(said: Facts) -> tuple[ReportEffect, str] | None:
     event = str(said.get("event", ""))
     new, old = (said.get(name) for name in ("current_limit", "old_limit"))
     if new in LIMITS and old in LIMITS and new != old:
         lower = limit_lowered(str(old), str(new)) is not None
-        return ("limit", DOUBT if lower else FINE, False, False), f"{old} to {new}"
+        return ReportEffect("limit", DOUBT if lower else FINE), f"{old} to {new}"
     row = QUALITY.get(event)
     limit = new or said.get("max_daily_conversations_per_business")
     return (row, f"{event}: {limit}" if limit else event) if row is not None else None
 
 
-def _alert(said: Facts) -> tuple[Row, str] | None:
+def _alert(said: Facts) -> tuple[ReportEffect, str] | None:
     named = {name: said.get(f"alert_info.{name}", said.get(name)) for name in ("alert_type", "alert_status")}
     kind, over = str(named["alert_type"] or ""), named["alert_status"] in ALERT_IS_OVER
     severity = said.get("alert_info.alert_severity", said.get("alert_severity"))
-    row = ALERTS.get(kind) or (("alert", TELL, False, False) if severity == "CRITICAL" else None)
+    row = ALERTS.get(kind) or (ReportEffect("alert", TELL) if severity == "CRITICAL" else None)
     if row is None:
         return None
-    return ((row[0], FINE, False, False) if over else row), kind
+    return (ReportEffect(row.topic, FINE) if over else row), kind
 
 
-def _by(name: str, table: Mapping[str, Row]) -> Callable[[Facts], tuple[Row, str] | None]:
-    def read(said: Facts) -> tuple[Row, str] | None:
+def _by(name: str, table: Mapping[str, ReportEffect]) -> Callable[[Facts], tuple[ReportEffect, str] | None]:
+    def read(said: Facts) -> tuple[ReportEffect, str] | None:
         word = str(said.get(name, ""))
         return (table[word], word) if word in table else None
 
     return read
 
 
-_READERS: Mapping[str, Callable[[Facts], tuple[Row, str] | None]] = {
+_READERS: Mapping[str, Callable[[Facts], tuple[ReportEffect, str] | None]] = {
     "account_update": _account,
     "account_review_update": _by("decision", REVIEWS),
     "account_alerts": _alert,

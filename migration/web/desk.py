@@ -22,8 +22,8 @@ from migration.web.sessions import Session
 from migration.web.site import Site
 from state.code_steps import VERIFY_STEPS
 from state.enums import Status
+from state.ledger.people import Shift
 from state.queries.desk import DeskRow
-from state.queries.people import ShiftRow
 
 SHOWN = 200
 MOST_LINES, MOST_PASTED = 1000, 256 * 1024
@@ -144,7 +144,7 @@ class Desk:
         )
 
 
-def desk_card(row: DeskRow, now: datetime, duty: Sequence[ShiftRow] = ()) -> dict[str, Any]:
+def desk_card(row: DeskRow, now: datetime, duty: Sequence[Shift] = ()) -> dict[str, Any]:
     """What somebody at the desk has to know to call, and to type."""
     position = row.position
     until = position.waiting_until

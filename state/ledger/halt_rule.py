@@ -57,6 +57,18 @@ def _count_in_wave(migration: Any, condition: ColumnElement[bool]) -> ScalarSele
 
 
 @cache
+def reason_columns() -> tuple[ColumnElement[Any], ...]:
+    """What `halt_reason` is given, in its order, for a statement that reads `WaveTable`."""
+    return (
+        WaveTable.halt_count.expression,
+        WaveTable.halt_share.expression,
+        failed_count().label("failed"),
+        ended_count().label("ended"),
+        failed_outside().label("outside"),
+    )
+
+
+@cache
 def within_rule() -> ColumnElement[bool]:
     """The halt rule of `WaveTable` is not broken. The share is of the numbers that have failed or ended.
 

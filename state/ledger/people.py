@@ -40,8 +40,8 @@ NOBODY_NAMED = NewCustomer()
 
 
 @dataclass(frozen=True, slots=True)
-class NewShift:
-    """`begins_at` and `ends_at` are aware. `languages`: separated by spaces."""
+class Shift:
+    """When an operator is on duty. `begins_at` and `ends_at` are aware. `languages`: separated by spaces."""
 
     operator: str
     contact: str | None
@@ -56,7 +56,7 @@ class People:
         self._engine = engine
         self._clock = clock
 
-    async def replace_roster(self, shifts: Sequence[NewShift], by: str) -> None:
+    async def replace_roster(self, shifts: Sequence[Shift], by: str) -> None:
         """The roster is what this file says, and nothing else."""
         async with self._engine.begin() as tx:
             await tx.execute(delete(DutyShiftTable))

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from state.code_steps import REQUEST_STEPS
 from state.ledger.code_pacing import awaited
+from state.ledger.people import Shift
 from state.models import (
     AttemptTable,
     CodeTable,
@@ -33,16 +34,6 @@ class CustomerRow:
     hours: str | None
     consent_at: datetime | None
     consent_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShiftRow:
-    operator: str
-    contact: str | None
-    languages: str
-    time_zone: str
-    begins_at: datetime
-    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +64,13 @@ class PeopleQueries:
         rows = await self._reader.rows(select(*columns).where(CustomerTable.name == name))
         return CustomerRow(**rows[0]) if rows else None
 
-    async def roster(self) -> tuple[ShiftRow, ...]:
+    async def roster(self) -> tuple[Shift, ...]:
         """Every shift, the earliest first."""
-        columns = [getattr(DutyShiftTable, name) for name in ShiftRow.__slots__]
+        columns = [getattr(DutyShiftTable, name) for name in Shift.__slots__]
         query = select(*columns).order_by(DutyShiftTable.begins_at, DutyShiftTable.operator)
-        return tuple(ShiftRow(**row) for row in await self._reader.rows(query))
+        return tuple(Shift(**row) for row in await self._reader.rows(query))
 
-    async def on_duty(self) -> tuple[ShiftRow, ...]:
+    async def on_duty(self) -> tuple[Shift, ...]:
         """The shifts of this moment."""
         now = await self._reader.now()
         return tuple(shift for shift in await self.roster() if shift.begins_at <= now < shift.ends_at)

@@ -101,16 +101,7 @@ class WaveQueries:
 
     async def to_halt(self) -> tuple[tuple[str, str], ...]:
         """Running waves whose halt rule is broken: name, and why in words."""
-        query = select(
-            WaveTable.name,
-            WaveTable.halt_count,
-            WaveTable.halt_share,
-            halt_rule.failed_count().label("failed"),
-            halt_rule.ended_count().label("ended"),
-            halt_rule.failed_outside().label("outside"),
-        ).where(WaveTable.state == WaveState.RUNNING, ~halt_rule.within_rule())
-        rule = ("halt_count", "halt_share", "failed", "ended", "outside")
-        return tuple(
-            (row["name"], halt_rule.halt_reason(*(row[name] for name in rule)))
-            for row in await self._reader.rows(query)
-        )
+        columns = halt_rule.reason_columns()
+        running = (WaveTable.state == WaveState.RUNNING, ~halt_rule.within_rule())
+        rows = await self._reader.rows(select(WaveTable.name, *columns).where(*running))
+        return tuple((row["name"], halt_rule.halt_reason(*(row[column.name] for column in columns))) for row in rows)

@@ -12,7 +12,7 @@ from migration.operations.waves import begin_wave, plan_wave
 from migration.steps.outcomes import Advanced, Waiting
 from migration.waves.plan import WaveRule
 from state.enums import Codes, Party
-from state.ledger.people import NewShift
+from state.ledger.people import Shift
 from state.ledger.waves import NewWave
 from state.rows import Position
 from tests.harness.in_process import Harness, MakeHarness
@@ -20,7 +20,7 @@ from tests.harness.in_process import Harness, MakeHarness
 
 async def on_duty(harness: Harness, app: App, *names: str) -> None:
     now = harness.clock.now()
-    shifts = [NewShift(name, None, "", "UTC", now - timedelta(hours=1), now + timedelta(hours=8)) for name in names]
+    shifts = [Shift(name, None, "", "UTC", now - timedelta(hours=1), now + timedelta(hours=8)) for name in names]
     await app.ledger.people.replace_roster(shifts, "tester")
 
 

@@ -17,7 +17,7 @@ from migration.app import App
 from migration.home.admin_file import NotifySettings
 from migration.waves.notices import PeopleTeller, tell_people
 from state.enums import Status
-from state.ledger.people import NewShift
+from state.ledger.people import Shift
 from state.models import MigrationTable
 from state.rows import Position
 from tests.harness.in_process import Harness, MakeHarness
@@ -189,8 +189,8 @@ async def test_the_roster_says_who_is_told(make_harness: MakeHarness) -> None:
     async with _dark_number(make_harness) as told:
         now = told.harness.clock.now()
         shifts = [
-            NewShift("Ana", None, "en", "UTC", now, now + timedelta(minutes=5)),
-            NewShift("Ben", None, "en", "UTC", now + timedelta(minutes=5), now + timedelta(hours=1)),
+            Shift("Ana", None, "en", "UTC", now, now + timedelta(minutes=5)),
+            Shift("Ben", None, "en", "UTC", now + timedelta(minutes=5), now + timedelta(hours=1)),
         ]
         await told.app.ledger.people.replace_roster(shifts, "tester")
         dark: dict[str, Any] = {"kinds": ["dark"]}

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from state.enums import Status
-from state.ledger.people import NewShift
+from state.ledger.people import Shift
 from state.rows import Position
 from tests.web.conftest import MakeWeb, Web, form_fields
 
@@ -105,7 +105,7 @@ async def test_somebody_at_the_phone_lets_the_code_be_asked_for(make_web: MakeWe
 async def test_each_number_is_somebodys_on_duty_and_ones_own_stand_first(make_web: MakeWeb) -> None:
     web = await waiting_for_codes(make_web, 6)
     now = web.harness.clock.now()
-    shifts = [NewShift(name, None, "en", "UTC", now, now + timedelta(hours=8)) for name in ("anna", "ben")]
+    shifts = [Shift(name, None, "en", "UTC", now, now + timedelta(hours=8)) for name in ("anna", "ben")]
     await web.app.ledger.people.replace_roster(shifts, "tester")
     browser = await web.signed_in()
     page = (await browser.get("/desk")).text

@@ -4,12 +4,12 @@ from collections import Counter
 from datetime import timedelta
 
 from migration.operations.duty import assigned
-from state.queries.people import ShiftRow
+from state.ledger.people import Shift
 from tests.harness.hand_made_number import NOW
 
 
-def shift(operator: str, languages: str = "en") -> ShiftRow:
-    return ShiftRow(operator, None, languages, "UTC", NOW, NOW + timedelta(hours=8))
+def shift(operator: str, languages: str = "en") -> Shift:
+    return Shift(operator, None, languages, "UTC", NOW, NOW + timedelta(hours=8))
 
 
 REFS = [f"N-{place:04d}" for place in range(1, 301)]
