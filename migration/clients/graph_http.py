@@ -117,9 +117,12 @@ class GraphHttp:
         """The body of the response, which must have the field `required`, and must not say `success=false`.
 
         `content`: bytes in place of `body`, from the first one on. `seconds`: the longest that it may take. Raises
-        OutcomeUnknown where the effect is not known: no response, or one without that field.
+        OutcomeUnknown where the effect is not known: no response, or one without that field; CallsSpent where it was
+        not sent, because Graph takes no calls of the app itself.
         """
         call = f"POST {path}"
+        if self.calls is not None:
+            await self.calls.before_write(path)
         connection: AbstractAsyncContextManager[HttpClient] = (
             self._fresh_client() if new_connection else nullcontext(self._client)
         )

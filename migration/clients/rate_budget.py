@@ -40,6 +40,8 @@ class CallStore(Protocol):
 
     async def close(self, key: BudgetKey, duration: timedelta) -> datetime: ...
 
+    async def closed_until(self, key: BudgetKey) -> tuple[datetime, timedelta] | None: ...
+
     async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> bool: ...
 
 
@@ -103,6 +105,16 @@ class RateBudget:
             wait = timedelta(seconds=account.closed_at - now)
             raise CallsSpent(closed_reason(key, account.closed_until), wait)
         account.closed_until = None
+
+    async def check_open_to_all(self, key: BudgetKey) -> None:
+        """Raises CallsSpent while Graph takes no calls, as far as any worker of this home knows."""
+        self.check_open(key)
+        closed = await self._store.closed_until(key)
+        if closed is not None:
+            until, wait = closed
+            account = self._account(key)
+            account.closed_at, account.closed_until = self._boot_time() + wait.total_seconds(), until
+            raise CallsSpent(closed_reason(key, until), wait)
 
     async def _take_block(self, key: BudgetKey, account: _Account, *, urgent: bool) -> None:
         back, others = account.unused, account.used_by_others
@@ -203,9 +215,20 @@ class GraphCalls:
         else:  # a throttled answer shows 100 percent, and names the time when that is over
             await self._budget.observe(key, headers)
 
+    async def before_write(self, path: str) -> None:
+        """Raises CallsSpent where this write must not be made now.
+
+        Only those that count for the app itself: each further one would lengthen the wait of all others. Writes on a
+        WABA have their calls kept for them before the number's gate.
+        """
+        key = self._key(path)
+        if key is not None and not key.waba_id:
+            await self._budget.check_open_to_all(key)
+
     async def after_write(self, path: str, headers: Mapping[str, str], error: Throttled) -> None:
         """A write was refused for a limit of reads and writes; one of messages alone closes nothing."""
-        if error.limit is not None:
+        key = self._key(path)
+        if error.limit is not None or (key is not None and not key.waba_id):
             await self.after(path, headers, error)
 
     async def saw_numbers(self, waba_id: str, *, any_on_cloud: bool) -> None:
@@ -216,7 +239,7 @@ class GraphCalls:
         """The budget that a reading counts for; None where Meta counts it for no WABA."""
         if path.endswith(_OF_WABA):
             return BudgetKey(self._app_id, path.split("/")[1])
-        if path == "/debug_token" or path.endswith("/uploads"):
+        if path == "/debug_token" or path.endswith("/uploads") or path.startswith("/upload:"):
             return BudgetKey(self._app_id)
         if path.endswith(_NOT_COUNTED) or self._waba_id is None:
             return None

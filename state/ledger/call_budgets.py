@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from state.database import read
 from state.declaring import aliased
 from state.enums import Side, Status
 from state.ledger.call_window import ACTIVE, CROSSES, RESERVE, CallWindow
@@ -115,6 +116,18 @@ class CallBudgets:
             until = max(row.closed_until or window.now, window.now + duration)
             await tx.execute(update(CallBudgetTable).where(_is(key)).values(closed_until=until))
         return until
+
+    async def closed_until(self, key: BudgetKey) -> tuple[datetime, timedelta] | None:
+        """Until when Graph takes no calls of this budget, and how long that is from now; None where it takes them."""
+        query = self._prepared.get("closed", self._select_closed)
+        values = {"w_app_id": key.app_id, "w_waba_id": key.waba_id}
+        row = await read(self._engine, query, values, lambda result: result.one_or_none())
+        return (row.closed_until, row.closed_until - row.now) if row is not None else None
+
+    def _select_closed(self) -> Select[*tuple[Any, ...]]:
+        budget, now = CallBudgetTable, self._clock.now()
+        named = and_(budget.app_id == bindparam("w_app_id"), budget.waba_id == bindparam("w_waba_id"))
+        return select(budget.closed_until, now.label("now")).where(named, budget.closed_until > now)
 
     async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> bool:
         """Graph listed the WABA. Returns whether it is active; a list may lag behind what we moved ourselves."""

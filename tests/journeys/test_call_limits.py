@@ -188,6 +188,29 @@ async def test_numbers_that_wait_for_a_throttled_waba_do_not_lengthen_its_wait(m
     assert harness.clock.now() - began < timedelta(minutes=75)
 
 
+@pytest.mark.slow
+async def test_uploads_of_pictures_end_where_the_app_has_no_calls_left(make_harness: MakeHarness) -> None:
+    """Each upload that was sent while Graph took none made all others wait longer: some numbers never ended."""
+    harness = await make_harness(kinds=["healthy"] * 4, switches={"throttled_call_s": 1200, "profile_survives": "no"})
+    async with harness.worker() as first, harness.worker() as second:
+        board = await harness.import_numbers(first)
+        for app in harness.sandbox.world.apps.values():
+            while app.meter.calls(harness.clock.now()) < 200 - 2:  # those of one upload are left
+                app.meter.add(harness.clock.now())
+        began = harness.clock.now()
+        for _ in range(150):
+            for worker in (first, second):
+                await run_all(worker)
+            board = list(await first.queries.positions.board())
+            if all(position.ended_at is not None for position in board):
+                break
+            harness.clock.advance(60)
+    assert Counter((position.side, position.status) for position in board) == {(Side.CLOUD, Status.DONE): 4}
+    uploads = [call for call in harness.sandbox.world.calls if call.call == "upload.begin"]
+    assert 4 < len(uploads) <= 4 + 3, "once more for each that was under way when Graph refused the first"
+    assert harness.clock.now() - began < timedelta(minutes=140)
+
+
 async def test_two_workers_share_one_budget(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 12, numbers_per_waba=12)
     async with harness.worker() as app:

@@ -43,6 +43,9 @@ class Store:
         self.closed[key] = duration
         return self.clock.now() + duration
 
+    async def closed_until(self, key: BudgetKey) -> tuple[datetime, timedelta] | None:
+        return (self.clock.now() + self.closed[key], self.closed[key]) if key in self.closed else None
+
     async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> bool:
         self.active.append(any_on_cloud)
         return any_on_cloud
@@ -146,13 +149,39 @@ async def test_a_code_of_the_app_closes_one_waba_whose_own_limit_the_header_show
     assert rig.store.closed == {WABA: TEN_MINUTES}
 
 
-@pytest.mark.parametrize("path", ["/7/uploads", "/debug_token"])
+@pytest.mark.parametrize("path", ["/7/uploads", "/upload:abc", "/debug_token"])
 async def test_calls_of_the_app_itself_have_a_limit_of_their_own(path: str) -> None:
     rig = Rig()
     calls = rig.budget.of("7", "w")
     await calls.after_write(path, headers(3, app=100), Throttled("too many", TEN_MINUTES, "app"))
     assert rig.store.closed == {APP: TEN_MINUTES}
     await calls.before("/123")
+
+
+@pytest.mark.parametrize("path", ["/7/uploads", "/upload:abc"])
+@pytest.mark.parametrize("limit", ["app", None])
+async def test_no_upload_is_sent_while_graph_takes_none_of_the_app(path: str, limit: Any) -> None:
+    """Each further one would lengthen the wait: with enough numbers it would never end."""
+    rig = Rig()
+    calls = rig.budget.of("7", "w")
+    await calls.before_write(path)
+    await calls.after_write(path, {}, Throttled("too many", TEN_MINUTES, limit))
+    with pytest.raises(CallsSpent, match="no calls for app 7 until"):
+        await calls.before_write(path)
+    await calls.before_write("/123/whatsapp_business_profile")
+
+
+async def test_what_another_worker_knows_of_uploads_counts_for_this_one() -> None:
+    rig = Rig()
+    await rig.budget.of("7", "w").after_write("/7/uploads", {}, Throttled("too many", TEN_MINUTES, "app"))
+    calls = RateBudget(rig.store, rig.clock.boot_time).of("7", "another")
+    for _ in range(2):
+        with pytest.raises(CallsSpent, match="no calls for app 7 until") as caught:
+            await calls.before_write("/7/uploads")
+        assert caught.value.retry_after == TEN_MINUTES
+    rig.clock.advance(TEN_MINUTES.total_seconds() + 1)
+    rig.store.closed.clear()
+    await calls.before_write("/7/uploads")
 
 
 async def test_another_failure_closes_nothing() -> None:
