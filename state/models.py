@@ -494,7 +494,10 @@ class EventTable(Base):
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
 
-    __table_args__ = (UniqueConstraint("migration_pk", "seq"),)
+    __table_args__ = (
+        UniqueConstraint("migration_pk", "seq"),
+        partial_index("ix_events_left_by_worker", "at", where="kind = 'left_by_worker'"),
+    )
 
 
 class SecretTable(Base):

@@ -258,6 +258,7 @@ class WaveRow:
     because: str | None
     numbers: int
     canary: tuple[str, ...] = ()  # references, low volume first
+    left: int = 0  # numbers that have neither crossed nor ended
     on_hold: int = 0  # numbers that have not crossed and that a hold of their own keeps from it
     last_end: datetime | None = None  # when the last of its numbers that have ended did so
     codes: Codes = Codes.WHEN_READY

@@ -13,10 +13,13 @@ if TYPE_CHECKING:  # whoever only asks whether a number lost its worker writes n
 
 
 async def end_leases_of_dead_workers(ledger: "Ledger", queries: "Queries", is_gone: Callable[[str], bool]) -> None:
-    """End the leases of killed workers of this machine now, instead of waiting up to minutes until they expire."""
+    """End the leases of killed workers of this machine now, instead of waiting up to minutes until they expire.
+
+    The record says which numbers they left: people are told of it, also where another worker goes on at once.
+    """
     for holder in await queries.due.lease_holders():
         if is_gone(holder):
-            await ledger.leases.end_all_of(holder)
+            await ledger.leases.end_of_dead(holder)
 
 
 def lost_its_worker(position: AnyPosition, now: datetime) -> bool:

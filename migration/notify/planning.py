@@ -16,7 +16,11 @@ SOONER = {
 
 
 def next_notice(cause: CauseRow, target: Target, last: NoticeRow | None, now: datetime) -> NoticeKind | None:
-    """What `target` has to be told now. `last`: its last message about this cause."""
+    """What `target` has to be told now. `last`: its last message about this cause.
+
+    While it has not taken that one, there is nothing more to say but that it is over: a service that was down for an
+    hour does not get sixty reminders when it is back.
+    """
     kind = CauseKind(cause.kind)
     if kind not in target.kinds or (last is not None and last.kind is NoticeKind.RESOLVED):
         return None
@@ -27,6 +31,8 @@ def next_notice(cause: CauseRow, target: Target, last: NoticeRow | None, now: da
     if last is None:
         waits = target.after and (cause.acknowledged_at is not None or now - cause.opened_at < target.after)
         return None if waits else NoticeKind.OPENED
+    if last.sent_at is None:
+        return None
     more = not set(cause.lines) <= set(last.lines)
     if more and now - last.made_at >= SOONER.get(kind, BETWEEN_CHANGES):
         return NoticeKind.CHANGED

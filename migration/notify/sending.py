@@ -9,8 +9,9 @@ from migration.errors import MigrationError
 from migration.notify.notify_targets import Target
 from migration.scrubbing.texts import once_more, remember
 
-# Apprise gives each connection and each answer four seconds; some targets are several calls.
 SEND_WITHIN_S = 30.0
+# Apprise gives an answer four seconds. A service that takes longer has the message, and would get it again each time.
+ANSWER_WITHIN_S = 15.0
 MOST_LINES = 20
 THREADS = 4  # of one target
 
@@ -54,8 +55,8 @@ def _notify(url: str, title: str, body: str, urgent: bool) -> str | None:
     """In a thread of its own: Apprise waits for its targets. Returns why it was not taken."""
     import apprise  # noqa: PLC0415 - it and requests cost every start, and there is rarely something to tell
 
-    told: Any = apprise.Apprise(asset=apprise.AppriseAsset(app_id="cutover", async_mode=False))
-    if not told.add(url):
+    told = services_at(url)
+    if told is None:
         return "Apprise does not know such an address"
     kind = apprise.NotifyType.FAILURE if urgent else apprise.NotifyType.INFO
     result = told.notify(title=title, body=body, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
@@ -63,3 +64,16 @@ def _notify(url: str, title: str, body: str, urgent: bool) -> str | None:
         return None
     written = [entry.message for service in result for attempt in service for entry in attempt.logs]
     return " ".join(written) or "it did not take the message"
+
+
+def services_at(url: str) -> Any:
+    """Apprise with the services of this address; None where it does not know such an address."""
+    import apprise  # noqa: PLC0415 - as above
+
+    told: Any = apprise.Apprise(asset=apprise.AppriseAsset(app_id="cutover", async_mode=False))
+    if not told.add(url):
+        return None
+    for service in told:
+        if service.socket_read_timeout == apprise.URLBase.socket_read_timeout:  # the address names no `rto` of its own
+            service.socket_read_timeout = ANSWER_WITHIN_S
+    return told

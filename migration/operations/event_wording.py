@@ -40,6 +40,7 @@ SENTENCES: Mapping[str, str] = {
     "stopped_serving": "It stopped serving",
     "settled": "{step}: what became of the call was found by reading both sides",
     "not_done": "{step}: the call had no effect",
+    "left_by_worker": "Its worker has exited and left it at {step}",
     "taken_over": "It is registered by somebody else; what follows is done from {to} on",
     "wave_changed": "It was put into another wave",
     "skipped": "It will not be moved",

@@ -8,7 +8,7 @@ from typing import Any
 from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
-from migration.waves.next_command import next_command
+from migration.waves.next_command import extend_window_command, next_command, release_command
 from migration.waves.proof_causes import proof_causes
 from state.code_steps import VERIFY_STEPS
 from state.enums import Party, Status, WaveState
@@ -20,7 +20,10 @@ DARK_BY_DESIGN = timedelta(seconds=45)  # a pass of messages begins every 10 s: 
 CODE_ENDS_WITHIN = timedelta(minutes=3)
 WINDOW_ENDS_WITHIN = timedelta(minutes=30)
 SIGNUP_ENDS_WITHIN = timedelta(days=2)
+ENDED_FOR = timedelta(days=1)  # a window with numbers left
 FINISHED_FOR = timedelta(days=1)  # a target that is named later is not told of all waves there ever were
+LEFT_LATELY = timedelta(minutes=2)  # so long it is told that a worker has exited, also where another has gone on
+_LEFT = f"a worker has gone and left {NUMBERS} ({{wave}})"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -30,13 +33,15 @@ def find_causes(
     halted: Iterable[Mapping[str, Any]],
     now: datetime,
     to_tell: Sequence[Position] = (),
+    left: Sequence[Position] = (),
     *,
     known_dark: Collection[str] = (),
     leaving: bool = False,
 ) -> tuple[FoundCause, ...]:
     """`positions`: those of `needing_attention`; `halted`: credential profiles with `name` and `halted_because`.
 
-    `to_tell`: numbers of which webhooks have shown something, or have not shown it in time. `known_dark`: references
+    `to_tell`: numbers of which webhooks have shown something, or have not shown it in time. `left`: numbers that a
+    worker has left a short time ago by exiting, whoever has taken them since. `known_dark`: references
     of numbers that were told to be dark; they are so until a side serves them. `leaving`: whoever asks ends with this
     look, and nobody may look again in time.
     """
@@ -45,8 +50,15 @@ def find_causes(
         dark = position.dark_by_us and position.ref in known_dark
         for kind, scope, title in _of_number(position, now, dark=dark or _is_dark(position, now, leaving=leaving)):
             groups[scope, kind, title].append(position)
+    for position in left:
+        wave = position.wave or "no wave"
+        of_wave = groups[wave, CauseKind.WORKER_GONE, _LEFT.format(wave=wave)]
+        if all(one.migration_id != position.migration_id for one in of_wave):
+            of_wave.append(position)
     found = [
-        FoundCause(f"{kind}:{scope}"[:300], kind, _counted(title, numbers), tuple(_line(one, now) for one in numbers))
+        FoundCause(
+            f"{kind}:{scope}"[:300], kind, _counted(title, numbers), tuple(_line(one, now, kind) for one in numbers)
+        )
         for (scope, kind, title), numbers in groups.items()
     ]
     found += proof_causes(to_tell, now)
@@ -78,7 +90,7 @@ def _of_number(position: Position, now: datetime, *, dark: bool) -> Iterable[tup
             title = f"the codes of {NUMBERS} of {position.customer} expire within {_minutes(CODE_ENDS_WITHIN)}"
             yield CauseKind.CODE_EXPIRING, position.customer, title
     if lost_its_worker(position, now):
-        yield CauseKind.WORKER_GONE, wave, f"a worker has gone and left {NUMBERS}, ({wave}); `cutover sweep` goes on"
+        yield CauseKind.WORKER_GONE, wave, _LEFT.format(wave=wave)
     ends_at = position.signup_ends_at
     if ends_at is not None and position.crossed_at is None and ends_at - now <= SIGNUP_ENDS_WITHIN:
         yield CauseKind.SIGNUP_ENDING, position.customer, f"Embedded Signup of {NUMBERS} of {position.customer} ends"
@@ -100,22 +112,43 @@ def _waits_for_code(position: Position, now: datetime) -> bool:
 
 def _of_wave(wave: WaveRow, now: datetime) -> Iterable[FoundCause]:
     if wave.state is WaveState.HALTED:
-        yield FoundCause(f"halted:wave:{wave.id}", CauseKind.HALTED, f"wave {wave.name} is halted: {wave.because}")
+        why = f"wave {wave.name}: {wave.because}. Next: {release_command(wave.name, wave.state, wave.released)}"
+        title = f"wave {wave.name} is halted: {wave.because}"
+        yield FoundCause(f"halted:wave:{wave.id}", CauseKind.HALTED, title, (why,))
     if wave.state is WaveState.DONE and wave.last_end is not None and now - wave.last_end <= FINISHED_FOR:
         title = f"wave {wave.name} has ended: {wave.numbers} numbers; `cutover status` shows how"
         yield FoundCause(f"finished:wave:{wave.id}", CauseKind.FINISHED, title)
-    live = wave.state in (WaveState.RUNNING, WaveState.HELD, WaveState.HALTED)
-    if live and wave.window_end is not None and timedelta() < wave.window_end - now <= WINDOW_ENDS_WITHIN:
-        title = f"the window of wave {wave.name} ends at {wave.window_end:%Y-%m-%d %H:%M} UTC, and it has numbers left"
-        yield FoundCause(f"window_ending:wave:{wave.id}", CauseKind.WINDOW_ENDING, title)
+    if wave.state not in (WaveState.DONE, WaveState.STOPPED) and wave.window_end is not None and wave.left:
+        yield from _of_window(wave, wave.window_end, now)
+
+
+def _of_window(wave: WaveRow, end: datetime, now: datetime) -> Iterable[FoundCause]:
+    """Told before it ends, and true for a day after it: what has not crossed goes nowhere by itself."""
+    if not -ENDED_FOR <= end - now <= WINDOW_ENDS_WITHIN:
+        return
+    left, over = f"{wave.left} of {wave.numbers} numbers", end <= now
+    begun = "have not crossed" if wave.state is not WaveState.PLANNED else "are left: it was never begun"
+    title = f"the window of wave {wave.name} {'has ended' if over else 'ends'} at {end:%Y-%m-%d %H:%M} UTC"
+    goes_on = wave.state is not WaveState.PLANNED or over
+    command = extend_window_command(wave.name) if goes_on else f"cutover run {wave.name}"
+    line = f"wave {wave.name}: {'the window is over' if over else 'the window ends soon'}. Next: {command}"
+    yield FoundCause(f"window_ending:wave:{wave.id}", CauseKind.WINDOW_ENDING, f"{title}, and {left} {begun}", (line,))
 
 
 def _counted(title: str, numbers: Sequence[Position]) -> str:
     return title.replace(NUMBERS, numbers[0].ref if len(numbers) == 1 else f"{len(numbers)} numbers")
 
 
-def _line(position: Position, now: datetime) -> str:
+def _line(position: Position, now: datetime, kind: CauseKind) -> str:
     """A sentence about one number: who, where, why, and what to type. It changes only with its state, not with time."""
+    who = f"{position.ref} ({masked(position.e164)}) of {position.customer}"
+    if kind is CauseKind.SIGNUP_ENDING and position.signup_ends_at is not None:
+        ends = f"{'end' if position.signup_ends_at > now else 'have ended'} at {position.signup_ends_at:%Y-%m-%d %H:%M}"
+        return f"{who}: its 14 days {ends} UTC, and it has not crossed. Next: {next_command(position, now)}"
+    if kind is CauseKind.WORKER_GONE and position.ended_at is not None:
+        return f"{who}: another worker has gone on, and it is at its end ({position.status})"
+    if kind is CauseKind.WORKER_GONE and not lost_its_worker(position, now):
+        return f"{who}: another worker goes on with it. Next: cutover show {position.ref}"
     since = f", dark since {position.dark_since:%H:%M:%S} UTC" if position.dark_by_us and position.dark_since else ""
     waits = position.status is Status.WAITING and position.waiting_until is not None and position.waiting_on is not None
     until = f" until {position.waiting_until:%H:%M} UTC" if waits else ""  # of one that is held: when it is looked at
@@ -126,7 +159,6 @@ def _line(position: Position, now: datetime) -> str:
     # A wait that is over for a moment, between two looks of its worker, is not told as another state.
     at = now if gone or position.status is Status.HELD else LONG_AGO
     where = f"{position.status} at {position.next_step}{until}{since}{why}"
-    who = f"{position.ref} ({masked(position.e164)}) of {position.customer}"
     return f"{who}: {where}. Next: {next_command(position, at)}"
 
 

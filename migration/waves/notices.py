@@ -19,12 +19,14 @@ from migration.notify.sending import body_of, send
 from migration.runtime.concurrency import gather_all
 from migration.runtime.log import get_logger
 from migration.waves.background_pass import BackgroundPass
-from migration.waves.causes import dark_ones, find_causes
+from migration.waves.causes import LEFT_LATELY, dark_ones, find_causes
 from state.notices import CauseRow, FoundCause, NoticeKind, NoticeRow
 
 BETWEEN_PASSES_S = 10.0
 MOST_LOOKED_AT = 5_000
 AGAIN_AFTER = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+URGENT_AGAIN = timedelta(minutes=1)  # at the latest: of what is dark, and of a code, which lives for ten minutes
+URGENT = (CauseKind.DARK, CauseKind.HALTED, CauseKind.CODE_EXPIRING)
 HEARTBEAT_WITHIN_S = 10.0
 WORD = {
     NoticeKind.OPENED: "",
@@ -80,11 +82,17 @@ async def _deliveries(app: App, *, leaving: bool) -> list[Coroutine[Any, Any, No
             before = by_target.get((cause.id, target.name))
             kind = next_notice(cause, target, before, now)
             place = before.place + 1 if before is not None else 0
-            if kind is not None and (notice := await app.ledger.notices.make(cause, target.name, place, kind)):
+            if kind is None:
+                continue
+            waits = before is not None and before.sent_at is None
+            notice = await app.ledger.notices.make(cause, target.name, place, kind, waits=waits)
+            if notice is not None and not waits:
                 made.append(notice)
     left = [notice for notice in await app.queries.notices.to_try() if await app.ledger.notices.take(notice)]
     kinds = {cause.id: CauseKind(cause.kind) for cause in (*causes, *ended)}
-    return [_deliver(app, targets, notice, kinds) for notice in (*made, *left)]
+    over = [notice.cause_id for notice in left if notice.cause_id not in kinds]  # those whose end is written down too
+    kinds |= {cause_id: CauseKind(kind) for cause_id, kind in (await app.queries.notices.kinds(over)).items()}
+    return [_deliver(app, targets, notice, kinds[notice.cause_id]) for notice in (*made, *left)]
 
 
 async def current_causes(
@@ -99,7 +107,8 @@ async def current_causes(
     halted = [row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None]
     dark = dark_ones(line for row in known if row.kind == CauseKind.DARK for line in row.lines)
     to_tell = await app.queries.proofs.to_tell()
-    return find_causes(positions, waves, halted, now, to_tell, known_dark=dark, leaving=leaving)
+    left = await app.queries.positions.left_by_workers(LEFT_LATELY)
+    return find_causes(positions, waves, halted, now, to_tell, left, known_dark=dark, leaving=leaving)
 
 
 async def _synced_causes(app: App, *, leaving: bool) -> tuple[CauseRow, ...]:
@@ -110,24 +119,35 @@ async def _synced_causes(app: App, *, leaving: bool) -> tuple[CauseRow, ...]:
     return rows
 
 
-async def _deliver(app: App, targets: Mapping[str, Target], notice: NoticeRow, kinds: Mapping[int, CauseKind]) -> None:
+async def _deliver(app: App, targets: Mapping[str, Target], notice: NoticeRow, kind: CauseKind) -> None:
     target = targets.get(notice.target)
     if target is None:
         await app.ledger.notices.drop(notice.id)
         return
-    urgent = kinds.get(notice.cause_id) in (CauseKind.DARK, CauseKind.HALTED, CauseKind.CODE_EXPIRING)
-    once = notice.kind is NoticeKind.RESOLVED or kinds.get(notice.cause_id) is CauseKind.FINISHED
+    urgent = kind in URGENT
+    once = notice.kind is NoticeKind.RESOLVED or kind is CauseKind.FINISHED
     repeated = target.repeat is not None and not once
     lines = _names(notice.lines) if notice.kind is NoticeKind.RESOLVED else tuple(notice.lines)
     body = body_of(lines, notice.cause_id if repeated else None)
     try:
-        await send(target, f"cutover: {WORD[notice.kind]}{notice.title}", body, urgent=urgent)
+        await send(target, f"cutover: {_title(notice, kind)}", body, urgent=urgent)
     except MigrationError as exc:
         again = AGAIN_AFTER[min(notice.tries, len(AGAIN_AFTER) - 1)]
+        again = min(again, URGENT_AGAIN) if urgent or kind is CauseKind.CODE else again
         await app.ledger.notices.failed(notice.id, str(exc), again)
         _LOG.warning("a message was not taken; it is sent again in %d s: %s", again.total_seconds(), exc)
         return
-    await app.ledger.notices.sent(notice.id)
+    await app.ledger.notices.sent(notice)
+
+
+def _title(notice: NoticeRow, kind: CauseKind) -> str:
+    """Of a wave there are no more numbers in a later message, and how many were left is true no more at its end."""
+    if kind not in (CauseKind.WINDOW_ENDING, CauseKind.HALTED):
+        return f"{WORD[notice.kind]}{notice.title}"
+    if notice.kind is NoticeKind.CHANGED:
+        return notice.title
+    ended = notice.kind is NoticeKind.RESOLVED and kind is CauseKind.WINDOW_ENDING
+    return f"{WORD[notice.kind]}{notice.title.partition(', and ')[0] if ended else notice.title}"
 
 
 def _names(lines: Sequence[str]) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from state.database import for_reading
 from state.enums import Party, Status
 from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound, TooEarly
-from state.ledger import concurrency_limit
+from state.ledger import concurrency_limit, events
 from state.ledger.guard import held_by
 from state.models import MigrationTable, NumberTable, WaveTable
 from state.prepared import Prepared
 from state.rows import Lease
 from state.types import SqlClock
 
+LEFT_BY_WORKER = "left_by_worker"  # the kind of the event; an index finds them
 # Made once: every number needs them.
 _GIVE_BACK = (
     update(MigrationTable)
@@ -73,6 +74,20 @@ class Leases:
         )
         async with self._engine.begin() as tx:
             return (await tx.execute(ended)).rowcount
+
+    async def end_of_dead(self, holder: str) -> int:
+        """The same for a worker that is known to have exited, with an event for each number that it left."""
+        async with self._engine.begin() as tx:
+            ended = (
+                update(MigrationTable)
+                .where(MigrationTable.lease_holder == holder, MigrationTable.lease_until > self._clock.now())
+                .values(lease_until=self._clock.now())
+                .returning(MigrationTable.id, MigrationTable.next_step, self._clock.now().label("now"))
+            )
+            left = (await tx.execute(ended)).all()
+            for row in left:
+                await events.append(tx, row.id, row.now, LEFT_BY_WORKER, {"step": row.next_step})
+        return len(left)
 
     async def _claim_with_slot(self, tx: AsyncConnection, duration: timedelta, who: Mapping[str, Any]) -> Any:
         """Lock the wave's row, then count: two workers that counted at once would both find the last free slot."""

@@ -45,8 +45,13 @@ class Notices:
         values = {"key": cause.key, "kind": cause.kind, "title": cause.title, "lines": list(cause.lines)}
         await tx.execute(insert_or_nothing(tx, CauseTable, values | {"opened_at": self._clock.now()}))
 
-    async def make(self, cause: CauseRow, target: str, place: int, kind: NoticeKind) -> NoticeRow | None:
-        """Write a message down and take it for sending. None where another process has made it."""
+    async def make(
+        self, cause: CauseRow, target: str, place: int, kind: NoticeKind, *, waits: bool = False
+    ) -> NoticeRow | None:
+        """Write a message down and take it for sending. None where another process has made it.
+
+        `waits`: the target has not taken the one before it; nobody sends it until then.
+        """
         values = {
             "cause_pk": cause.id,
             "target": target,
@@ -55,7 +60,7 @@ class Notices:
             "title": cause.title,
             "lines": list(cause.lines),
             "made_at": self._clock.now(),
-            "try_at": self._clock.now(SENDING),
+            "try_at": self._clock.now() if waits else self._clock.now(SENDING),
         }
         is_it = and_(NoticeTable.cause_pk == cause.id, NoticeTable.target == target, NoticeTable.place == place)
         async with self._engine.begin() as tx:
@@ -80,10 +85,17 @@ class Notices:
             )
         return taken.rowcount > 0
 
-    async def sent(self, notice_id: int) -> None:
+    async def sent(self, notice: NoticeRow) -> None:
+        """The target has taken it. What else waits for that target for longer than a minute is tried now."""
         values = {"sent_at": self._clock.now(), "tries": NoticeTable.tries + 1, "error": None}
+        waits = and_(
+            NoticeTable.target == notice.target,
+            NoticeTable.sent_at.is_(None),
+            NoticeTable.try_at > self._clock.now(SENDING),  # not what a process is sending: that has a minute at most
+        )
         async with self._engine.begin() as tx:
-            await tx.execute(update(NoticeTable).where(NoticeTable.id == notice_id).values(**values))
+            await tx.execute(update(NoticeTable).where(NoticeTable.id == notice.id).values(**values))
+            await tx.execute(update(NoticeTable).where(waits).values(try_at=self._clock.now()))
 
     async def failed(self, notice_id: int, error: str, again_in: timedelta) -> None:
         values = {"try_at": self._clock.now(again_in), "tries": NoticeTable.tries + 1, "error": error}

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from state.declaring import aliased
 from state.ledger.notices import notice_of
 from state.models import CauseTable, NoticeTable
 from state.notices import CauseRow, NoticeRow
@@ -50,14 +51,32 @@ class NoticeQueries:
         return tuple(notice_of(row) for row in await self._reader.rows(query))
 
     async def to_try(self, limit: int = 50) -> tuple[NoticeRow, ...]:
-        """Messages that no target has taken, and that may be tried now."""
+        """Messages that no target has taken, and that may be tried now: of one cause the first one that it has not.
+
+        In any other order a person would hear that it is over, and minutes later that it has begun.
+        """
+        before = aliased(NoticeTable, "before")
+        earlier = select(before.id).where(
+            before.cause_pk == NoticeTable.cause_pk,
+            before.target == NoticeTable.target,
+            before.place < NoticeTable.place,
+            before.sent_at.is_(None),
+        )
+        due = NoticeTable.try_at <= self._reader.clock.now()
         query = (
             select(NoticeTable.__table__)
-            .where(NoticeTable.sent_at.is_(None), NoticeTable.try_at <= self._reader.clock.now())
+            .where(NoticeTable.sent_at.is_(None), due, ~earlier.correlate(NoticeTable).exists())
             .order_by(NoticeTable.id)
             .limit(limit)
         )
         return tuple(notice_of(row) for row in await self._reader.rows(query))
+
+    async def kinds(self, cause_ids: Sequence[int]) -> dict[int, str]:
+        """Of these causes, whether they are over or not."""
+        if not cause_ids:
+            return {}
+        query = select(CauseTable.id, CauseTable.kind).where(CauseTable.id.in_(cause_ids))
+        return {row["id"]: row["kind"] for row in await self._reader.rows(query)}
 
     async def unsent(self) -> tuple[NoticeRow, ...]:
         query = select(NoticeTable.__table__).where(NoticeTable.sent_at.is_(None)).order_by(NoticeTable.id)

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select, text
 
 from state.declaring import aliased
 from state.enums import Party, Status
 from state.errors import NotFound, NotMigrated
-from state.models import MigrationTable, NumberTable, WaveTable
+from state.models import EventTable, MigrationTable, NumberTable, WaveTable
 from state.naming import possible_names
 from state.queries.position_rows import position_of, select_positions
 from state.queries.reader import Reader
@@ -96,6 +97,16 @@ class PositionQueries:
             .order_by(migration.dark_by_us.desc(), migration.id)
             .limit(limit)
         )
+        return tuple(self._position(row) for row in await self._reader.rows(query))
+
+    async def left_by_workers(self, lately: timedelta) -> tuple[Position, ...]:
+        """Migrations whose worker was found to have exited within that time, whatever has become of them since."""
+        event = EventTable
+        # The literal is what the partial index is for; a parameter would read all events.
+        lost = select(event.migration_pk).where(
+            text("events.kind = 'left_by_worker'"), event.at > self._reader.clock.now(-lately)
+        )
+        query = select_positions().where(MigrationTable.id.in_(lost)).order_by(MigrationTable.id)
         return tuple(self._position(row) for row in await self._reader.rows(query))
 
     async def progress(self, *, wave: str | None = None, only: Collection[int] | None = None) -> WaveProgress:

@@ -18,11 +18,13 @@ class WaveQueries:
     async def all(self) -> tuple[WaveRow, ...]:
         """Every wave, oldest first."""
         migration = MigrationTable
-        held = and_(migration.hold.is_(True), migration.crossed_at.is_(None), migration.ended_at.is_(None))
+        left = and_(migration.crossed_at.is_(None), migration.ended_at.is_(None))
+        held = and_(migration.hold.is_(True), left)
         of_wave = (
             select(
                 migration.wave_pk,
                 func.count().label("numbers"),
+                func.sum(case((left, 1), else_=0)).label("left"),
                 func.sum(case((held, 1), else_=0)).label("on_hold"),
                 func.max(migration.ended_at).label("last_end"),
             )
@@ -32,6 +34,7 @@ class WaveQueries:
         )
         counts = (
             func.coalesce(of_wave.c.numbers, 0).label("numbers"),
+            func.coalesce(of_wave.c.left, 0).label("left"),
             func.coalesce(of_wave.c.on_hold, 0).label("on_hold"),
             of_wave.c.last_end,
         )

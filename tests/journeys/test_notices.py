@@ -99,6 +99,30 @@ async def test_a_target_that_is_down_loses_nothing(make_harness: MakeHarness) ->
         assert await told.app.queries.notices.unsent() == ()
 
 
+async def test_what_was_down_for_an_hour_gets_each_message_once_and_in_order(make_harness: MakeHarness) -> None:
+    """It is dark, its reminders come due, and it serves again, all while the target answers 500."""
+    async with _dark_number(make_harness, repeat_min=1) as told:
+        told.listener.status = 500
+        for _ in range(5):
+            await told.after(timedelta(seconds=61))
+        await told.harness.run_number(told.app, "N-0001")
+        for _ in range(55):
+            assert await told.after(timedelta(seconds=61)) == []
+        told.listener.status = 200
+        for _ in range(7):
+            await told.after(timedelta(seconds=10))
+        await told.after(timedelta(hours=2))
+        titles = [json.loads(body)["title"] for body in told.listener.bodies]
+        dark, code = (
+            "N-0001 dark, on neither side (no wave)",
+            f"{told.position.customer} has to read out the code of N-0001",
+        )
+        for cause in (dark, code):
+            assert [title for title in titles if cause in title] == [f"cutover: {cause}", f"cutover: over: {cause}"]
+        assert len(titles) == 4
+        assert await told.app.queries.notices.unsent() == ()
+
+
 async def test_two_processes_send_one_message(make_harness: MakeHarness) -> None:
     async with _dark_number(make_harness, kinds=["dark"]) as told, told.harness.worker() as other:
         told.harness.clock.advance(61)

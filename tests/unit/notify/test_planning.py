@@ -28,6 +28,12 @@ def test_it_is_told_at_once_and_then_again_while_nobody_takes_it_over() -> None:
     assert next_notice(CAUSE, replace(TARGET, repeat=None), FIRST, NOW + 9 * HOUR) is None
 
 
+def test_what_a_target_has_not_taken_is_not_followed_by_anything_but_its_end() -> None:
+    unsent, joined = replace(FIRST, sent_at=None), replace(DARK, lines=["N-0001", "N-0002"])
+    assert next_notice(joined, TARGET, unsent, NOW + 9 * HOUR) is None
+    assert next_notice(replace(DARK, resolved_at=NOW), TARGET, unsent, NOW + HOUR) is NoticeKind.RESOLVED
+
+
 def test_of_what_it_did_not_ask_for_it_is_not_told() -> None:
     assert next_notice(CAUSE, replace(TARGET, kinds=frozenset({CauseKind.DARK})), None, NOW) is None
 

@@ -5,10 +5,11 @@ import socket
 from contextlib import closing
 
 import apprise  # noqa: F401 -- its first import takes longer than what is measured here
+import pytest
 from pydantic import SecretStr
 
 from migration.notify.notify_targets import CauseKind, Target
-from migration.notify.sending import send
+from migration.notify.sending import ANSWER_WITHIN_S, send, services_at
 
 
 async def test_a_target_that_says_nothing_takes_no_thread_from_others() -> None:
@@ -22,3 +23,10 @@ async def test_a_target_that_says_nothing_takes_no_thread_from_others() -> None:
     for one in sending:
         one.cancel()
     await asyncio.gather(*sending, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("more", "waits_s"), [("", ANSWER_WITHIN_S), ("?rto=3", 3.0)])
+def test_a_slow_target_that_has_the_message_is_waited_for(more: str, waits_s: float) -> None:
+    """Apprise itself waits for four seconds, and the message would be sent again; the address may name another time."""
+    (service,) = services_at(f"json://127.0.0.1:9/{more}")
+    assert service.request_timeout[1] == waits_s

@@ -54,6 +54,18 @@ async def test_only_the_leases_of_a_dead_holder_are_ended(fixture: LedgerFixture
     await fixture.open_attempt(kept)
 
 
+async def test_the_record_says_which_numbers_a_dead_worker_has_left(fixture: LedgerFixture) -> None:
+    orphan, other = await fixture.import_number(1), await fixture.import_number(2)
+    await fixture.lease(orphan, "gone")
+    await fixture.lease(other, "alive")
+    assert await fixture.ledger.leases.end_of_dead("gone") == 1
+    assert await fixture.ledger.leases.end_of_dead("gone") == 0, "once"
+    lately = fixture.queries.positions.left_by_workers
+    assert [one.migration_id for one in await lately(MINUTE)] == [orphan]
+    fixture.advance(seconds=60)
+    assert await lately(MINUTE) == ()
+
+
 async def test_an_old_fence_writes_nothing(fixture: LedgerFixture) -> None:
     migration = await fixture.import_number()
     old = await fixture.lease(migration)

@@ -21,7 +21,7 @@ CODE = replace(
     waiting_until=NOW + 9 * MINUTE,
 )
 LEFT: dict[str, Any] = {"status": Status.RUNNING, "lease_holder": "w:1", "lease_until": NOW - SECOND}
-WAVE = WaveRow(7, "night", WaveState.RUNNING, "all", NOW, NOW + 60 * MINUTE, "UTC", 0, 10, None, None, None, 12)
+WAVE = WaveRow(7, "night", WaveState.RUNNING, "all", NOW, NOW + 60 * MINUTE, "UTC", 0, 10, None, None, None, 12, left=3)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,68 @@ def test_a_number(position: Position, found: list[str]) -> None:
         (WAVE, []),
         (replace(WAVE, state=WaveState.HALTED, because="3 of 10 failed"), ["halted"]),
         (replace(WAVE, window_end=NOW + 30 * MINUTE), ["window_ending"]),
-        (replace(WAVE, window_end=NOW + 30 * MINUTE, state=WaveState.PLANNED), []),
-        (replace(WAVE, window_end=NOW), []),
+        (replace(WAVE, window_end=NOW + 30 * MINUTE, left=0), []),  # what has crossed needs no window
+        (replace(WAVE, window_end=NOW + 30 * MINUTE, state=WaveState.PLANNED), ["window_ending"]),
+        (replace(WAVE, window_end=NOW + 30 * MINUTE, state=WaveState.STOPPED), []),
+        (replace(WAVE, window_end=NOW - MINUTE), ["window_ending"]),  # over, and its numbers go nowhere by themselves
+        (replace(WAVE, window_end=NOW - timedelta(days=1, seconds=1)), []),
         (replace(WAVE, state=WaveState.DONE, last_end=NOW), ["finished"]),
         (replace(WAVE, state=WaveState.DONE, last_end=NOW - timedelta(days=2)), []),
     ],
 )
 def test_a_wave(wave: WaveRow, found: list[str]) -> None:
     assert kinds(waves=(wave,)) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "line"),
+    [
+        (
+            {"window_end": NOW + 20 * MINUTE},
+            "ends at 2025-09-01 08:20 UTC, and 3 of 12 numbers have not crossed",
+            'the window ends soon. Next: cutover plan night --to "YYYY-MM-DD HH:MM"',
+        ),
+        (
+            {"window_end": NOW - MINUTE},
+            "has ended at 2025-09-01 07:59 UTC, and 3 of 12 numbers have not crossed",
+            'the window is over. Next: cutover plan night --to "YYYY-MM-DD HH:MM"',
+        ),
+        (
+            {"window_end": NOW + MINUTE, "state": WaveState.PLANNED},
+            "ends at 2025-09-01 08:01 UTC, and 3 of 12 numbers are left: it was never begun",
+            "the window ends soon. Next: cutover run night",
+        ),
+    ],
+)
+def test_what_is_told_of_a_window(changes: dict[str, Any], title: str, line: str) -> None:
+    """One cause, before and after its end: that it has ended with numbers left is no end of what is wrong."""
+    (cause,) = find_causes((), (replace(WAVE, **changes),), (), NOW)
+    assert (cause.key, cause.title) == ("window_ending:wave:7", f"the window of wave night {title}")
+    assert cause.lines == (f"wave night: {line}",)
+
+
+def test_a_halted_wave_is_told_with_what_lets_it_go() -> None:
+    (cause,) = find_causes((), (replace(WAVE, state=WaveState.HALTED, because="3 of 10 failed"),), (), NOW)
+    assert cause.lines == ("wave night: 3 of 10 failed. Next: cutover release night",)
+
+
+def test_the_end_of_an_embedded_signup_is_told_with_its_time() -> None:
+    for ends_at, words in ((NOW + MINUTE, "end at 2025-09-01 08:01 UTC"), (NOW, "have ended at 2025-09-01 08:00 UTC")):
+        (cause,) = find_causes([replace(POSITION, signup_ends_at=ends_at)], (), (), NOW)
+        assert f"its 14 days {words}, and it has not crossed. Next: cutover " in cause.lines[0]
+
+
+def test_a_worker_that_has_exited_is_told_also_where_another_goes_on() -> None:
+    lost = replace(POSITION, migration_id=1, ref="N-0001", **LEFT)
+    taken = replace(POSITION, migration_id=2, ref="N-0002", status=Status.WAITING)
+    at_its_end = replace(POSITION, migration_id=3, ref="N-0003", status=Status.DONE, ended_at=NOW)
+    (cause,) = find_causes([lost], (), (), NOW, (), [lost, taken, at_its_end])
+    assert (cause.kind, cause.title) == ("worker_gone", "a worker has gone and left 3 numbers (no wave)")
+    assert [line.partition(": ")[2].partition(". ")[0] for line in cause.lines] == [
+        f"running at {lost.next_step}: its worker has gone",
+        "another worker goes on with it",
+        "another worker has gone on, and it is at its end (done)",
+    ]
 
 
 def test_a_profile_that_is_halted() -> None:
