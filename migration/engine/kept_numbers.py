@@ -14,6 +14,7 @@ from migration.steps.number import Number
 from migration.steps.reading_cache import ReadingCache
 from migration.steps.traffic import outbox_key
 from state.enums import AttemptEnd, PinProvenance, Side, Status
+from state.ledger.changed_rows import plain
 from state.ledger.changes import (
     AttemptClosed,
     Change,
@@ -32,7 +33,7 @@ from state.ledger.changes import (
     SideRead,
 )
 from state.ledger.concurrency_limit import SHORT_WAIT
-from state.ledger.moves import Move, plain
+from state.ledger.moves import Move
 from state.queries.position_rows import after_move
 from state.rows import FindingRow, Lease, Position
 

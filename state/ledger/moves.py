@@ -1,37 +1,25 @@
 """Writes the outcome of a step: cursor, attempt, side, findings, secrets and event in one transaction."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from state.enums import ENDED, AttemptEnd, OutsideFailure, Party, Side, Status
+from state.enums import ENDED, AttemptEnd, Party, Side, Status
 from state.errors import LeaseLost, Outdated, StateError
-from state.ledger import call_budgets, events, findings, gates, outside_failures, recorded_rows, terms
+from state.ledger import call_budgets, events, findings, gates, outside_failures, terms
+from state.ledger.changed_rows import ChangeTarget, apply_to_migration, apply_to_number
 from state.ledger.changes import (
     AttemptClosed,
-    AttemptRefused,
     Change,
-    CodeUsed,
     Compared,
     EpochRaised,
-    FactRefuted,
     MessageSent,
-    NoteTaken,
-    OutboxAnswered,
-    OutboxRefused,
     OutsideFailed,
     OutsideSettled,
-    PinForgotten,
-    PinKnown,
-    ProfileHalted,
-    ResultFound,
-    ResultsForgotten,
-    SecretSealed,
     SendersPaused,
     SendersResumed,
     ServiceSeen,
@@ -39,22 +27,9 @@ from state.ledger.changes import (
     SideRestored,
 )
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
-from state.ledger.inserting import write_or_nothing
 from state.ledger.needless_secrets import OwnSecrets, shred_needless
-from state.ledger.sealed import replace_secret
 from state.ledger.senders import NOT_PAUSED
-from state.ledger.versions import on_profile, raise_versions
-from state.models import (
-    AttemptTable,
-    BudgetCallTable,
-    CodeTable,
-    CredentialProfileTable,
-    FieldFactTable,
-    MessageTable,
-    MigrationTable,
-    NumberTable,
-    OutboxTable,
-)
+from state.models import MigrationTable
 from state.prepared import Prepared, parameters, settings, shape_of
 from state.rows import Lease, Position
 from state.types import SqlClock, UtcDateTime
@@ -98,29 +73,6 @@ _READ_BACK = (
 _NAMES_READ_BACK = frozenset(column.key for column in _READ_BACK)
 # Made once, as the statements are that contain them.
 _FENCE_RAISED, _EPOCH_RAISED = MigrationTable.fence + 1, MigrationTable.epoch + 1
-_CLOSE_ATTEMPT = (
-    update(AttemptTable)
-    .where(AttemptTable.id == bindparam("w_id"), AttemptTable.ended.is_(None))
-    .values(ended=bindparam("v_ended"), ended_at=bindparam("v_ended_at"), answer=bindparam("v_answer"))
-    .returning(AttemptTable.id)
-)
-_FORGET_STATEMENT = (
-    update(NumberTable)
-    .where(NumberTable.id == bindparam("w_id"), NumberTable.onprem_off_stated_by.is_not(None))
-    .values(onprem_off_stated_by=None, onprem_off_stated_at=None)
-)
-_SET_PIN_PROVENANCE = (
-    update(NumberTable)
-    .where(NumberTable.id == bindparam("w_id"))
-    .values(pin_provenance=bindparam("v_provenance"), pin_since=bindparam("v_since"))
-)
-_SET_ROUTE = update(NumberTable).where(NumberTable.id == bindparam("w_id")).values(route=bindparam("v_route"))
-_ANSWER_OUTBOX = (
-    update(OutboxTable)
-    .where(OutboxTable.key == bindparam("w_key"))
-    .values(answer="done", answered_at=bindparam("v_at"))
-    .returning(OutboxTable.event, OutboxTable.body)
-)
 
 
 class Moves:
@@ -181,12 +133,12 @@ class Moves:
             raise await _why_not(tx, lease, move.step)
         if move.itinerary is not None:
             await findings.forget_all_but_what_holds(tx, self._clock, lease.migration_id)
-        target = _Target(lease.migration_id, move.step, moved.number_pk, moved.now)
+        target = ChangeTarget(lease.migration_id, move.step, moved.number_pk, moved.now)
         of = OwnSecrets(lease.migration_id, moved.number_pk, move.step)
         await shred_needless(tx, of, move.status, move.changes, moved.now)
         for change in move.changes:
-            await _apply_to_migration(tx, change, target)
-            await _apply_to_number(tx, self._clock, change, target)
+            await apply_to_migration(tx, change, target)
+            await apply_to_number(tx, self._clock, change, target)
             if isinstance(change, AttemptClosed) and (move.step, change.end) == ("register", AttemptEnd.DONE):
                 await terms.shown_by_register(tx, target.number_id, moved.now)
             if isinstance(change, SideRead) and change.side is Side.CLOUD:
@@ -310,96 +262,12 @@ def _side_columns(side: Side, *, undone: bool) -> dict[str, Any]:
     return values
 
 
-# -- the rows around it
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Which migration and number a change is for, and the database's time of the write."""
-
-    migration_id: int
-    step: str
-    number_id: int
-    at: datetime
-
-
-async def _let_others_cross(tx: AsyncConnection, clock: SqlClock, move: Move, moved: Any, target: _Target) -> None:
+async def _let_others_cross(tx: AsyncConnection, clock: SqlClock, move: Move, moved: Any, target: ChangeTarget) -> None:
     """Wake the numbers that this one has kept from crossing, and keeps no longer."""
     if moved.calls_kept_until is not None and _crosses_no_more(move, moved):
         await call_budgets.crosses_no_more(tx, clock, target.number_id)
     if moved.outside_failure is not None and _settles(move, moved):
         await outside_failures.release_others(tx, target.migration_id)
-
-
-async def _apply_to_migration(tx: AsyncConnection, change: Change, target: _Target) -> None:
-    """Write the rows that belong to this migration alone: attempts, findings, codes, messages."""
-    match change:
-        case AttemptClosed():
-            await _close_attempt(tx, change, target)
-        case AttemptRefused(attempt_id, answer):
-            refused = update(AttemptTable).where(AttemptTable.id == attempt_id, AttemptTable.ended.is_(None))
-            await tx.execute(refused.values(answer=plain(answer)))
-        case ResultFound(facts, at, forgets_note):
-            await _put_finding(tx, target, "result", facts, at or target.at)
-            if forgets_note:
-                await findings.forget(tx, target.migration_id, target.step, "note")
-        case NoteTaken(facts):
-            await _put_finding(tx, target, "note", facts, target.at)
-        case ResultsForgotten(steps):
-            for step in steps:
-                await findings.forget(tx, target.migration_id, step)
-        case CodeUsed(code_id, state):
-            await tx.execute(update(CodeTable).where(CodeTable.id == code_id).values(state=state))
-        case MessageSent(columns):
-            await _keep_message(tx, columns, target)
-
-
-async def _apply_to_number(tx: AsyncConnection, clock: SqlClock, change: Change, target: _Target) -> None:
-    """Write what outlives this migration: the number, its secrets, its route, its credential profile."""
-    match change:
-        case SideRead(Side.ON_PREMISES):
-            await _forget_statement_that_it_is_off(tx, target)
-        case SecretSealed(owner, sealed):
-            await replace_secret(tx, owner, sealed, target.at, proved=True, earlier_are_gone=True)
-        case PinKnown(provenance):
-            await _set_pin_provenance(tx, target, provenance)
-        case OutsideFailed(OutsideFailure.TERMS):
-            await terms.refuted(tx, target.number_id)
-        case PinForgotten():
-            await _set_pin_provenance(tx, target, None)
-        case OutboxAnswered(key):
-            await _answer_outbox(tx, key, target)
-        case OutboxRefused(key):
-            await _refuse_outbox(tx, key, target)
-        case FactRefuted(name, value, answer):
-            await _refute(tx, clock, FactRefuted(name, value, answer), target)
-        case ProfileHalted(profile_id, because):
-            await tx.execute(
-                update(CredentialProfileTable)
-                .where(CredentialProfileTable.id == profile_id, CredentialProfileTable.halted_at.is_(None))
-                .values(halted_at=target.at, halted_because=because)
-            )
-            # Workers that are at other numbers of it read them anew before their next intent.
-            await raise_versions(tx, on_profile(profile_id), MigrationTable.id != target.migration_id)
-
-
-async def _refute(tx: AsyncConnection, clock: SqlClock, fact: FactRefuted, target: _Target) -> None:
-    """Only the statement that was believed: a newer one may say something else."""
-    ref = select(NumberTable.ref).where(NumberTable.id == target.number_id).scalar_subquery()
-    refuted = await tx.execute(
-        update(FieldFactTable)
-        .where(
-            FieldFactTable.name == fact.name,
-            FieldFactTable.value == fact.value,
-            FieldFactTable.refuted_at.is_(None),
-        )
-        .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {fact.answer}"))
-    )
-    if refuted.rowcount:
-        await recorded_rows.note_fact(tx, clock, recorded_rows.FACT_REFUTED, fact.name)
-        # Workers that are at other numbers read anew what is believed.
-        others = and_(MigrationTable.id != target.migration_id, MigrationTable.moving_until > target.at)
-        await raise_versions(tx, others)
 
 
 async def _why_not(tx: AsyncConnection, lease: Lease, step: str) -> StateError:
@@ -411,67 +279,6 @@ async def _why_not(tx: AsyncConnection, lease: Lease, step: str) -> StateError:
     if (await tx.execute(held)).one_or_none() is None:
         return LeaseLost(f"migration {lease.migration_id} is no longer at {step}")
     return Outdated(f"migration {lease.migration_id} was changed since {step} read it")
-
-
-async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: _Target) -> None:
-    closes = {"w_id": change.attempt_id, "v_ended": change.end, "v_ended_at": target.at}
-    closed = await tx.execute(_CLOSE_ATTEMPT, closes | {"v_answer": plain(change.answer)})
-    if closed.one_or_none() is None:
-        raise LeaseLost(f"the attempt at {target.step} of migration {target.migration_id} was closed by another")
-    if change.end is AttemptEnd.NEVER_LEFT:
-        await tx.execute(delete(BudgetCallTable).where(BudgetCallTable.attempt_pk == change.attempt_id))
-
-
-async def _forget_statement_that_it_is_off(tx: AsyncConnection, target: _Target) -> None:
-    """Somebody stated that the client is off for good, and it serves. If it stayed, it would prove a later stop."""
-    await tx.execute(_FORGET_STATEMENT, {"w_id": target.number_id})
-
-
-async def _put_finding(tx: AsyncConnection, target: _Target, kind: str, facts: Mapping[str, Any], at: datetime) -> None:
-    await findings.put_finding(tx, target.migration_id, target.step, kind, plain(facts) or {}, at)
-
-
-async def _keep_message(tx: AsyncConnection, columns: Mapping[str, Any], target: _Target) -> None:
-    """Where the far side gives an id that another message has, the message is kept without it."""
-    row = {"migration_pk": target.migration_id, "at": target.at, **columns}
-    if (await write_or_nothing(tx, MessageTable, row)).rowcount == 0:
-        await write_or_nothing(tx, MessageTable, row | {"wamid": None})
-
-
-async def _set_pin_provenance(tx: AsyncConnection, target: _Target, provenance: Any) -> None:
-    values = {"v_provenance": provenance, "v_since": target.at}
-    await tx.execute(_SET_PIN_PROVENANCE, values | {"w_id": target.number_id})
-
-
-async def _answer_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:
-    row = (await tx.execute(_ANSWER_OUTBOX, {"w_key": key, "v_at": target.at})).one_or_none()
-    if row is not None and row.event == "switch_route":
-        await tx.execute(_SET_ROUTE, {"w_id": target.number_id, "v_route": row.body["to"]})
-
-
-async def _refuse_outbox(tx: AsyncConnection, key: str, target: _Target) -> None:
-    """A refused pause began none; an earlier one that was taken goes on."""
-    refused = update(OutboxTable).where(OutboxTable.key == key).values(answer="vetoed", answered_at=target.at)
-    await tx.execute(refused)
-    pauses = select(OutboxTable.epoch).where(
-        OutboxTable.migration_pk == target.migration_id,
-        OutboxTable.event == "pause_sends",
-        or_(OutboxTable.answer.is_(None), OutboxTable.answer == "done"),
-    )
-    resumed = select(func.coalesce(func.max(OutboxTable.epoch), -1)).where(
-        OutboxTable.migration_pk == target.migration_id,
-        OutboxTable.event == "resume_sends",
-        OutboxTable.answer == "done",
-    )
-    still_paused = pauses.where(OutboxTable.epoch > resumed.scalar_subquery()).exists()
-    await tx.execute(
-        update(MigrationTable).where(MigrationTable.id == target.migration_id, ~still_paused).values(**NOT_PAUSED)
-    )
-
-
-def plain(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """As they are read back from the database."""
-    return None if facts is None else json.loads(json.dumps(dict(facts), default=str))
 
 
 def _event_facts(move: Move) -> dict[str, Any]:
