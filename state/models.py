@@ -384,6 +384,8 @@ class MigrationTable(Base):
     profile_read_at: Mapped[datetime | None]  # when its profile was compared with the one before the move
     profile_lost: Mapped[str | None] = mapped_column(String(200))  # what of it was missing then
     limit_lowered: Mapped[str | None] = mapped_column(String(60))  # its messaging limit, before and after
+    # A release named it: it may cross whatever part of its wave is released. Its wave's canary stays what it is.
+    released_by_name: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     __table_args__ = (
         CheckConstraint(_one_of("side", Side), name="side_known"),

@@ -139,6 +139,8 @@ class Position:
     reported: Mapping[str, Any] | None = None
     waba_reported: Mapping[str, Any] | None = None
     held_for: str | None = None  # a number whose failure keeps this held one from crossing
+    released_by_name: bool = False  # a release of its wave named it
+    wave_canary_size: int | None = None
     held_for_page: str | None = None  # the runbook that a person has to follow for that number, where one has to
     home: str = ""  # identity of the home and mark of its epoch: announcements name it
 
@@ -207,6 +209,8 @@ class ListedNumber(NamedTuple):
     waba_reported: Mapping[str, Any] | None
     held_for: str | None
     held_for_page: str | None
+    released_by_name: bool
+    wave_canary_size: int | None
 
 
 # What the sentences about a number are made of.
@@ -259,6 +263,8 @@ class WaveRow:
     numbers: int
     canary: tuple[str, ...] = ()  # references, low volume first
     left: int = 0  # numbers that have neither crossed nor ended
+    named: tuple[str, ...] = ()  # the same of numbers that a release named
+    named_left: tuple[str, ...] = ()  # those of them that have neither crossed nor ended
     on_hold: int = 0  # numbers that have not crossed and that a hold of their own keeps from it
     last_end: datetime | None = None  # when the last of its numbers that have ended did so
     codes: Codes = Codes.WHEN_READY

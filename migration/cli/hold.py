@@ -11,8 +11,8 @@ from migration.cli.running import run_verb
 from migration.cli.session import operator_name
 from migration.cli.target import is_wave
 from migration.operations.numbers import hold_number
-from migration.operations.wave_wording import release_of
 from migration.operations.waves import hold_wave
+from migration.waves.next_command import release_of
 from state.rows import Position
 
 WILL_HOLD_WAVE = (

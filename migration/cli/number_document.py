@@ -19,6 +19,7 @@ def number_document(position: AnyPosition, now: datetime, show_numbers: bool) ->
         "customer": position.customer,
         "wave": position.wave,
         "canary": position.canary,
+        "released_by_name": position.released_by_name,
         "hold": position.hold,
         "may_cross": gate_text(position, now),
         "itinerary": position.itinerary,

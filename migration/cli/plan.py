@@ -20,6 +20,7 @@ from migration.operations.wave_wording import ENDED_STATES, released_text
 from migration.operations.waves import change_window, plan_wave
 from migration.steps.rollback_options import summarize_rollbacks
 from migration.waves.names import wave_name_problem
+from migration.waves.next_command import release_of
 from migration.waves.plan import WaveRule, parse_rule
 from migration.waves.schedule import needs_schedule
 from migration.waves.window import Window, parse_window, window_of
@@ -67,6 +68,10 @@ class PlanOptions:
     def max_added(self, existing: WaveRow | None) -> int | None:
         """How many numbers to add at most, or None. Only changing settings of a wave adds no numbers."""
         return 0 if existing and self.rule is None and self.limit is None else self.limit
+
+    def new_canary(self, existing: WaveRow | None) -> bool:
+        """Whether a canary is asked for that the wave does not have."""
+        return bool(self.canary) and (existing is None or self.canary != existing.canary_size)
 
     @property
     def only_window(self) -> bool:
@@ -182,8 +187,10 @@ async def _plan_numbers(
 ) -> WaveRow:
     verb = "make" if existing is None else "settle"
     will = f"{verb} wave {wave.name}; nothing crosses before `cutover run` or its schedule"
-    limit = options.max_added(existing)
-    return await carry_out(report, app, will, lambda app: plan_wave(app, wave, rule, limit, operator_name()))
+    limit, keep = options.max_added(existing), options.released is None and not options.new_canary(existing)
+    return await carry_out(
+        report, app, will, lambda app: plan_wave(app, wave, rule, limit, operator_name(), keep_names=keep)
+    )
 
 
 async def _change_window(app: App, report: ChangeReport, row: WaveRow, window: Window, options: PlanOptions) -> WaveRow:
@@ -199,7 +206,7 @@ async def _change_window(app: App, report: ChangeReport, row: WaveRow, window: W
 async def _report_rollbacks(app: App, report: ChangeReport, row: WaveRow) -> None:
     """A wave without a canary is released by its plan, so whoever plans it also approves it."""
     board = await app.queries.positions.board(wave=row.name)
-    crossing = released_numbers(row.released, board)
+    crossing = released_numbers(row, board)
     if not crossing and not row.on_hold:
         return
     options = await recorded_rollback_options(app.queries, crossing)
@@ -211,8 +218,7 @@ async def _report_rollbacks(app: App, report: ChangeReport, row: WaveRow) -> Non
 def _next_command(row: WaveRow) -> str:
     if row.state is WaveState.PLANNED:
         return f"cutover preflight {row.name}"
-    verb = "run" if row.state is WaveState.RUNNING else "release"
-    return f"cutover {verb} {row.name}"
+    return f"cutover run {row.name}" if row.state is WaveState.RUNNING else release_of(row)
 
 
 def _new_wave(name: str, options: PlanOptions, window: Window, existing: WaveRow | None) -> NewWave:
@@ -225,8 +231,7 @@ def _new_wave(name: str, options: PlanOptions, window: Window, existing: WaveRow
         )
     }
     settings: dict[str, Any] = {"canary_size": options.canary, **typed}
-    new_canary = options.canary and (existing is None or options.canary != existing.canary_size)
-    if new_canary and options.released is None:
+    if options.new_canary(existing) and options.released is None:
         settings["released"] = Released.NONE  # a person releases the canary, and later the rest
     kept = {field: getattr(existing, field) for field in NewWave.__slots__} if existing else {"name": name}
     kept |= {"window_start": window.start, "window_end": window.end, "time_zone": window.time_zone}

@@ -13,7 +13,7 @@ from migration.cli.output import count_text
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name
 from migration.cli.target import is_wave
-from migration.operations.approval import not_crossed, recorded_rollback_options, released_numbers
+from migration.operations.approval import not_crossed, numbers_of, recorded_rollback_options
 from migration.operations.numbers import release_number
 from migration.operations.waves import find_wave_numbers, release_wave
 from migration.steps.rollback_options import summarize_rollbacks
@@ -82,4 +82,4 @@ async def _find_crossing(app: App, wave: str, only: Sequence[str], *, canary: bo
     """The numbers that may cross after this release."""
     if only:
         return [one for one in not_crossed(await find_wave_numbers(app, wave, only)) if not one.hold]
-    return released_numbers(Released.CANARY if canary else Released.ALL, await app.queries.positions.board(wave=wave))
+    return numbers_of(Released.CANARY if canary else Released.ALL, await app.queries.positions.board(wave=wave))

@@ -90,7 +90,7 @@ async def _dry_run(name: str | None, as_json: bool) -> int:
 async def _describe_wave(app: App, wave: str, board: Sequence[Position]) -> tuple[str, str]:
     """How many numbers would cross, and how many of them could go back. Raises what `begin_wave` raises."""
     row = await app.queries.waves.get(wave)
-    crossing = released_numbers(row.released, board)
+    crossing = released_numbers(row, board)
     rollbacks = summarize_rollbacks(await recorded_rollback_options(app.queries, crossing))
     # Last: from the first change on, PostgreSQL holds the rows that it concerns.
     await begin_wave(app, wave, operator_name())

@@ -18,7 +18,7 @@ from migration.operations.gap_wording import gap_lines
 from migration.operations.parity_wording import Comparison, kept_parity, shown_text
 from migration.operations.proof_wording import proof_text, reported_texts, why_not_proved, word_to_send
 from migration.operations.service_wording import dark_since_text, finding_text, outage_text, side_text
-from migration.operations.wave_wording import gate_text, wave_event_document, wave_event_text
+from migration.operations.wave_wording import gate_text, wave_event_document, wave_event_text, wave_text
 from migration.operations.wording import (
     at_the_phone_text,
     next_command_after_show,
@@ -152,7 +152,7 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "word to send": word_to_send(position),
         "sender gap": f"{gap:.1f} s" if gap is not None else None,
         "itinerary": f"{position.itinerary}: {position.because}",
-        "wave": f"{position.wave}, in its canary" if position.canary else position.wave,
+        "wave": wave_text(position),
         "may cross": gate_text(position, now),
         "customer": position.customer,
         "at the phone": at_the_phone_text(position, now),

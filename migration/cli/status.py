@@ -141,6 +141,7 @@ def fleet_document(fleet: Fleet, show_numbers: bool) -> dict[str, Any]:
                 "numbers": row.numbers,
                 "because": row.because,
                 "canary": row.canary,
+                "released_by_name": row.named,
                 "events": [wave_event_document(event) for event in fleet.wave_events[row.name]],
             }
             for row in fleet.waves

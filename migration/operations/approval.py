@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from migration.steps.rollback_options import PREFLIGHT, RollbackFacts, RollbackOption, assess_rollback, only_stopped
+from migration.waves.next_command import is_released
 from state.enums import Released
 from state.queries.queries import Queries
-from state.rows import Position
+from state.rows import Position, WaveRow
 
 
 def not_crossed(board: Iterable[Position]) -> list[Position]:
@@ -13,11 +14,14 @@ def not_crossed(board: Iterable[Position]) -> list[Position]:
     return [position for position in board if position.crossed_at is None and position.ended_at is None]
 
 
-def released_numbers(released: str, board: Iterable[Position]) -> list[Position]:
-    """The numbers of a wave that may still cross if `released` is the wave's release: a hold wins over it."""
-    if released == Released.NONE:
-        return []
-    return [one for one in not_crossed(board) if not one.hold and (one.canary or released == Released.ALL)]
+def released_numbers(row: WaveRow, board: Iterable[Position]) -> list[Position]:
+    """The numbers of a wave that may still cross, as it is released now: a hold wins over it."""
+    return [one for one in not_crossed(board) if not one.hold and is_released(one, row.released)]
+
+
+def numbers_of(part: Released, board: Iterable[Position]) -> list[Position]:
+    """The numbers of a wave that may still cross once this part of it, and nothing else, is released."""
+    return [one for one in not_crossed(board) if not one.hold and (one.canary or part is Released.ALL)]
 
 
 async def recorded_rollback_option(queries: Queries, position: Position) -> RollbackOption:

@@ -9,10 +9,10 @@ from typing import Any
 
 from migration.engine.itineraries import ItineraryName
 from migration.operations.proof_wording import mode_text
-from migration.waves.next_command import extend_window_command, release_command
+from migration.waves.next_command import extend_window_command, is_released, release_of
 from migration.waves.window import window_of
 from state.enums import Codes, Released, WaveState
-from state.ledger.gates import released_for
+from state.ledger.gates import release_of_number, released_for
 from state.rows import AnyPosition, Position, WaveEventRow, WaveRow
 
 MAX_SHOWN = 10  # numbers of a canary in one line; JSON has all of them
@@ -43,18 +43,36 @@ def canary_text(row: WaveRow) -> str:
     """Which numbers are the canary; all that may cross before the rest of the wave."""
     if not row.canary:
         return f", a canary of {row.canary_size}" if row.canary_size else ""
-    more = f" and {len(row.canary) - MAX_SHOWN} more" if len(row.canary) > MAX_SHOWN else ""
-    return f", canary {', '.join(row.canary[:MAX_SHOWN])}{more}"
+    return f", canary {_some_of(row.canary)}"
+
+
+def _some_of(refs: Sequence[str]) -> str:
+    more = f" and {len(refs) - MAX_SHOWN} more" if len(refs) > MAX_SHOWN else ""
+    return f"{', '.join(refs[:MAX_SHOWN])}{more}"
+
+
+def wave_text(position: AnyPosition) -> str | None:
+    """A number's wave, and what it is in it."""
+    parts = [position.wave, "in its canary" if position.canary else None]
+    return ", ".join(filter(None, [*parts, "released by name" if position.released_by_name else None])) or None
 
 
 def released_text(row: WaveRow) -> str:
     """What is released. What wins over it (the wave's own state, holds of single numbers) stands beside it."""
-    released = f"released for {row.released}{_holds_text(row)}"
+    released = f"released for {_parts_text(row)}{_holds_text(row)}"
     if row.state in (WaveState.HELD, WaveState.HALTED):
         return f"nothing crosses while it is {row.state} ({released} when it goes on)"
     if row.state is WaveState.STOPPED:
         return "nothing crosses any more"
     return released
+
+
+def _parts_text(row: WaveRow) -> str:
+    """The part of the wave, and what a release named."""
+    if not row.named or row.released == Released.ALL:
+        return row.released
+    names = f"{_some_of(row.named)} by name"
+    return names if row.released == Released.NONE else f"{row.released} and for {names}"
 
 
 def _holds_text(row: WaveRow) -> str:
@@ -71,7 +89,7 @@ def gate_text(position: AnyPosition, now: datetime) -> str | None:
     if position.itinerary == ItineraryName.ABORT:
         return "no: its migration is being ended"
     if position.hold:
-        over = f"the release of wave {position.wave} for {position.wave_released}"
+        over = f"the release of wave {position.wave} {_release_text(position)}"
         return f"no: it is on hold{f', which wins over {over}' if position.wave is not None else ''}"
     if position.profile_halted_at is not None:
         return "no: its credential profile is halted"
@@ -81,18 +99,22 @@ def gate_text(position: AnyPosition, now: datetime) -> str | None:
 
 
 def _gate_of_wave(position: AnyPosition, now: datetime) -> str:
-    wave, released = position.wave, position.wave_released
+    wave, released = position.wave, _release_text(position)
     if position.wave_state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
-        return f"no: wave {wave} is {position.wave_state}, which wins over its release for {released}"
-    if released == Released.NONE or (released == Released.CANARY and not position.canary):
-        return f"no: wave {wave} is {released_for(released)}"
+        return f"no: wave {wave} is {position.wave_state}, which wins over its release {released}"
+    if not is_released(position, position.wave_released):
+        return f"no: wave {wave} is {released_for(position.wave_released)}"
     if position.wave_state == WaveState.PLANNED:
-        return f"not yet: wave {wave} has not begun; it is released for {released}"
+        return f"not yet: wave {wave} has not begun; it is released {released}"
     if position.window_end is not None and position.window_end <= now:
         return f"no: the window of wave {wave} ended at {position.window_end:%Y-%m-%d %H:%M} UTC"
     if position.window_start is not None and position.window_start > now:
         return f"not yet: the window of wave {wave} begins at {position.window_start:%Y-%m-%d %H:%M} UTC"
-    return f"yes: wave {wave} is {position.wave_state} and released for {released}"
+    return f"yes: wave {wave} is {position.wave_state} and released {released}"
+
+
+def _release_text(position: AnyPosition) -> str:
+    return release_of_number(position.wave_released, by_name=position.released_by_name)
 
 
 def wave_event_text(event: WaveEventRow) -> str:
@@ -126,10 +148,6 @@ def next_wave_command(row: WaveRow, now: datetime) -> str | None:
     if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
         return release_of(row)
     return f"cutover run {row.name}"
-
-
-def release_of(row: WaveRow) -> str:
-    return release_command(row.name, row.state, row.released)
 
 
 def window_ended_message(row: WaveRow, now: datetime) -> str | None:

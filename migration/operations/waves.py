@@ -10,8 +10,9 @@ from datetime import datetime
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.operations.approval import not_crossed
-from migration.operations.wave_wording import ENDED_STATES, release_of, window_ended_message
+from migration.operations.wave_wording import ENDED_STATES, window_ended_message
 from migration.scrubbing.masking import mask_numbers
+from migration.waves.next_command import is_released, release_of
 from migration.waves.plan import WaveRule, select_numbers
 from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState
@@ -23,10 +24,13 @@ from state.rows import Position, WaveRow
 MAX_CONCURRENCY = 200
 
 
-async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None, by: str = OURSELVES) -> WaveRow:
+async def plan_wave(
+    app: App, wave: NewWave, rule: WaveRule, limit: int | None, by: str = OURSELVES, *, keep_names: bool = True
+) -> WaveRow:
     """Make a wave of the numbers that the rule matches and that are in no wave; low volume first.
 
-    A planned wave of that name keeps its numbers, and gets the new numbers and the new settings.
+    A planned wave of that name keeps its numbers, and gets the new numbers and the new settings; `keep_names` is as in
+    `Waves.replan`.
     Raises OperationRefused for a wave that has begun or would be empty, BadPlan for a window that is too short.
     """
     existing = next((row for row in await app.queries.waves.all() if row.name == wave.name), None)
@@ -36,8 +40,10 @@ async def plan_wave(app: App, wave: NewWave, rule: WaveRule, limit: int | None, 
     if existing is None and not added:
         raise OperationRefused(f"no number without a wave matches the rule; wave {wave.name} would be empty")
     await _check_plan(app, wave, existing, added)
-    write = app.ledger.waves.create if existing is None else app.ledger.waves.replan
-    await write(wave, added, by=by)
+    if existing is None:
+        await app.ledger.waves.create(wave, added, by=by)
+    else:
+        await app.ledger.waves.replan(wave, added, by=by, keep_names=keep_names)
     return await app.queries.waves.get(wave.name)
 
 
@@ -158,7 +164,7 @@ async def release_wave(app: App, name: str, *, canary: bool, only: Sequence[str]
 
 
 async def _release(app: App, row: WaveRow, released: Released, by: str, *, held: bool) -> None:
-    if released != row.released:
+    if released != row.released or row.named_left:
         await app.ledger.waves.release(row.name, released, by=by)
     elif not held:
         raise Conflict(
@@ -188,13 +194,14 @@ async def _find_number(app: App, number: str) -> Position:
 
 
 async def _release_some(app: App, row: WaveRow, only: Sequence[str], by: str, *, held: bool) -> None:
-    """Release these numbers, with the canary where it was released before. Raises Conflict if all were before."""
+    """Release these numbers, beside what else is released of less than all. Raises Conflict if all were before."""
     numbers = await find_wave_numbers(app, row.name, only)
     for position in numbers:
         if position not in not_crossed(numbers):
             state = "has ended" if position.ended_at is not None else "has crossed"
             raise OperationRefused(f"{position.ref} {state} already; nothing was changed")
-    if not held and row.released == Released.CANARY and all(position.canary for position in numbers):
+    narrows = row.released == Released.ALL
+    if not held and not narrows and all(is_released(position, row.released) for position in numbers):
         refs = ", ".join(position.ref for position in numbers)
         problem = f"wave {row.name} is {row.state}, and released for {refs} already"
         raise Conflict(f"{problem}; nothing was changed; `cutover run {row.name}` moves it")

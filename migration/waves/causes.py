@@ -8,7 +8,7 @@ from typing import Any
 from migration.engine.dead_workers import lost_its_worker
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
-from migration.waves.next_command import extend_window_command, next_command, release_command
+from migration.waves.next_command import extend_window_command, next_command, release_of
 from migration.waves.proof_causes import proof_causes
 from state.code_steps import VERIFY_STEPS
 from state.enums import Party, Status, WaveState
@@ -112,7 +112,7 @@ def _waits_for_code(position: Position, now: datetime) -> bool:
 
 def _of_wave(wave: WaveRow, now: datetime) -> Iterable[FoundCause]:
     if wave.state is WaveState.HALTED:
-        why = f"wave {wave.name}: {wave.because}. Next: {release_command(wave.name, wave.state, wave.released)}"
+        why = f"wave {wave.name}: {wave.because}. Next: {release_of(wave)}"
         title = f"wave {wave.name} is halted: {wave.because}"
         yield FoundCause(f"halted:wave:{wave.id}", CauseKind.HALTED, title, (why,))
     if wave.state is WaveState.DONE and wave.last_end is not None and now - wave.last_end <= FINISHED_FOR:

@@ -3,6 +3,7 @@
 Pure functions: `now` is the database's time, aware, in UTC.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from migration.engine.dead_workers import lost_its_worker
@@ -11,7 +12,7 @@ from migration.steps.terms_statement import TERMS_UNKNOWN, terms_command
 from state.code_steps import VERIFY_STEPS
 from state.enums import Released, Status, WaveState
 from state.ledger.readiness import NOBODY, WAITS_FOR_PERSON_BEFORE
-from state.rows import AnyPosition
+from state.rows import AnyPosition, WaveRow
 
 NO_COMMAND = "-"
 
@@ -110,18 +111,36 @@ def _command_to_open_wave(position: AnyPosition, now: datetime) -> str | None:
         return f'cutover abort {position.ref} --because "..."'
     if position.window_end is not None and position.window_end <= now:
         return extend_window_command(position.wave)
-    released = position.wave_released == Released.ALL or (position.wave_released == Released.CANARY and position.canary)
     held = position.wave_state in (WaveState.HELD, WaveState.HALTED)
-    if held or (position.status is Status.HELD and not released):
-        return release_command(position.wave, position.wave_state, position.wave_released)
+    if held or (position.status is Status.HELD and not is_released(position, position.wave_released)):
+        named, canary = (position.ref,) if position.released_by_name else (), bool(position.wave_canary_size)
+        return release_command(position.wave, position.wave_state, position.wave_released, named, has_canary=canary)
     return None
 
 
-def release_command(wave: str, state: str | None, released: str | None) -> str:
-    """The command that opens a wave again, no wider than it was: the canary comes before the rest."""
+def is_released(position: AnyPosition, released: str | None) -> bool:
+    """Whether a number may cross by what people have released of its wave; `released` is the part of the wave."""
+    in_part = released == Released.ALL or (released == Released.CANARY and position.canary)
+    return in_part or position.released_by_name
+
+
+def release_command(
+    wave: str, state: str | None, released: str | None, named: Sequence[str], *, has_canary: bool
+) -> str:
+    """The command that opens a wave again, no wider than it was: the canary comes before the rest.
+
+    `named`: numbers that a release named and that have yet to cross.
+    """
     stands = state in (WaveState.HELD, WaveState.HALTED)
+    if stands and named and released != Released.ALL:
+        return f"cutover release {wave}" + "".join(f" --only {ref}" for ref in named)
     narrow = released == Released.NONE or (stands and released == Released.CANARY)
-    return f"cutover release {wave}{' --canary' if narrow else ''}"
+    return f"cutover release {wave}{' --canary' if narrow and has_canary else ''}"
+
+
+def release_of(row: WaveRow) -> str:
+    """As `release_command`, of a wave."""
+    return release_command(row.name, row.state, row.released, row.named_left, has_canary=bool(row.canary))
 
 
 def extend_window_command(wave: str) -> str:

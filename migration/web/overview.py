@@ -102,6 +102,7 @@ def wave_card(row: WaveRow, progress: WaveCount, now: datetime) -> Mapping[str, 
         "progress": progress,
         "canary": canary_text(row).removeprefix(", "),
         "released": released_text(row),
+        "named": ", ".join(row.named),
         "ends_in": _age(now, row.window_end) if row.window_end is not None and row.window_end > now else None,
     }
 

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from migration.operations import waves
-from migration.operations.approval import not_crossed, recorded_rollback_options, released_numbers
+from migration.operations.approval import not_crossed, numbers_of, recorded_rollback_options
 from migration.operations.service_wording import duration_text
 from migration.operations.wave_wording import ENDED_STATES, next_wave_command, wave_event_text, wave_line
 from migration.scrubbing.rendering import for_cell
@@ -111,7 +111,7 @@ class WavePage:
             found = await waves.find_wave_numbers(self.site.app, row.name, refs)
             return [one for one in not_crossed(found) if not one.hold]
         board = await self.site.app.queries.positions.board(wave=row.name)
-        return released_numbers(Released.CANARY if part == "canary" else Released.ALL, board)
+        return numbers_of(Released.CANARY if part == "canary" else Released.ALL, board)
 
     async def release(self, request: Request) -> Response:
         session, form = await self.site.change(request)

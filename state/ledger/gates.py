@@ -52,12 +52,13 @@ def _profile_runs() -> ColumnElement[bool]:
 
 def _wave_allows(clock: SqlClock, fits_in: timedelta) -> ColumnElement[bool]:
     canary = and_(WaveTable.released == Released.CANARY, MigrationTable.canary.is_(True))
+    named = MigrationTable.released_by_name.is_(True)
     allowed = (
         select(WaveTable.id)
         .where(
             WaveTable.id == MigrationTable.wave_pk,
             WaveTable.state == WaveState.RUNNING,
-            or_(WaveTable.released == Released.ALL, canary),
+            or_(WaveTable.released == Released.ALL, canary, named),
             halt_rule.within_rule(),
             or_(WaveTable.window_start.is_(None), WaveTable.window_start <= clock.now()),
             or_(WaveTable.window_end.is_(None), WaveTable.window_end >= clock.now(fits_in)),
@@ -76,7 +77,8 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
     if row.halted_at is not None:
         return f"credential profile {row.profile} is halted: {row.halted_because}"
     if row.hold:
-        wins = f", which wins over the release of wave {row.wave} for {row.released}" if row.wave is not None else ""
+        released = release_of_number(row.released, by_name=row.released_by_name)
+        wins = f", which wins over the release of wave {row.wave} {released}" if row.wave is not None else ""
         return f"the number is on hold{wins}; `cutover release` lets it go"
     if row.state != WaveState.RUNNING:
         return f"wave {row.wave} is {row.state}" + (f": {row.because}" if row.because else "")
@@ -96,8 +98,15 @@ async def why_closed(connection: AsyncConnection, migration_id: int, clock: SqlC
 
 
 def released_for(released: str | None) -> str:
-    """What keeps a number of a wave, as the end of a sentence."""
-    return "released for none of its numbers yet" if released == Released.NONE else f"released for {released} only"
+    """What keeps a number of a wave, as the end of a sentence. Others of the wave may have been released by name."""
+    if released == Released.CANARY:
+        return "released for its canary, and not for this number"
+    return "not released for this number yet"
+
+
+def release_of_number(released: str | None, *, by_name: bool) -> str:
+    """For what part of its wave a number's release is, as the end of a sentence."""
+    return "for this number by name" if by_name and released != Released.ALL else f"for {released}"
 
 
 @lru_cache(maxsize=100)  # made once, because each number asks before several of its steps
@@ -105,6 +114,7 @@ def _conditions(clock: SqlClock, fits_in: timedelta) -> Select[*tuple[Any, ...]]
     return (
         select(
             MigrationTable.hold,
+            MigrationTable.released_by_name,
             CredentialProfileTable.name.label("profile"),
             CredentialProfileTable.halted_because,
             CredentialProfileTable.halted_at,

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import LIVE, Status, WaveState
 from state.errors import Conflict, NotFound
-from state.ledger import events, wave_events
+from state.ledger import events, wave_events, wave_members
 from state.ledger.guard import change_live_migration
 from state.ledger.inserting import chunks
 from state.ledger.waves import NOT_OVER
@@ -42,7 +42,8 @@ async def move_in(
     for row in rows:
         # Who takes a number out of a wave that has begun takes its gate away, and does not ask it to cross.
         leaves_begun = target is None and row["state"] not in (None, WaveState.PLANNED)
-        values: dict[str, Any] = {"wave_pk": target, "canary": False} | ({"hold": True} if leaves_begun else {})
+        values: dict[str, Any] = {"wave_pk": target, "canary": False, "released_by_name": False}
+        values |= {"hold": True} if leaves_begun else {}
         now = await change_live_migration(
             tx,
             clock,
@@ -59,6 +60,8 @@ async def move_in(
         )
         facts = {"from": row["wave"], "to": to, "reason": because, "by": by, "on hold": leaves_begun or None}
         await events.append(tx, row["id"], now, "wave_changed", facts)
+    for wave_pk in {row["wave_pk"] for row in rows if row["canary"]}:
+        await wave_members.count_canary(tx, wave_pk)
     await _tell_waves(tx, clock, rows, target, because, by)
 
 
@@ -92,6 +95,7 @@ async def _read(tx: AsyncConnection, migrations: Sequence[int]) -> list[Mapping[
         select(
             MigrationTable.id,
             MigrationTable.wave_pk,
+            MigrationTable.canary,
             MigrationTable.status,
             MigrationTable.crossed_at,
             MigrationTable.paused_at,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -65,13 +65,18 @@ class Waves:
             del values["name"]
             facts = values | {
                 "added": len(migrations),
-                "canary": await wave_members.references(tx, wave_pk, canary=True),
+                "canary": await wave_members.canary_of(tx, wave_pk),
             }
             await self._record(tx, wave_pk, "planned", by, facts=facts)
         return wave_pk
 
-    async def replan(self, new: NewWave, migrations: Sequence[int], *, by: str = OURSELVES) -> None:
-        """Give a planned wave new settings and add these numbers. Raises NotFound or Conflict."""
+    async def replan(
+        self, new: NewWave, migrations: Sequence[int], *, by: str = OURSELVES, keep_names: bool = True
+    ) -> None:
+        """Give a planned wave new settings and add these numbers. Raises NotFound or Conflict.
+
+        `keep_names`: numbers that a release named may still cross; False where what is released was stated anew.
+        """
         values = {name: getattr(new, name) for name in NewWave.__slots__ if name != "name"}
         async with self._engine.begin() as tx:
             before = (
@@ -85,12 +90,14 @@ class Waves:
             row = await self._with_window(tx, new.name, planned.returning(WaveTable.id))
             if row is None or before is None:
                 raise await self._refusal(tx, new.name)
+            if not keep_names:
+                await wave_members.withdraw_names(tx, row.id)
             await wave_members.add_numbers(tx, row.id, migrations)
             await wave_members.choose_canary(tx, row.id, new.canary_size, keep=new.released != Released.NONE)
             changed = {name: value for name, value in values.items() if value != before[name]}
             facts = changed | {"was": {name: before[name] for name in changed}, "added": len(migrations)}
             if new.canary_size:
-                facts["canary"] = await wave_members.references(tx, row.id, canary=True)
+                facts["canary"] = await wave_members.canary_of(tx, row.id)
             await self._record(tx, row.id, "replanned", by, facts=facts)
 
     async def set_window(
@@ -127,9 +134,10 @@ class Waves:
             raise Conflict(f"the window of wave {name} would end before it begins; nothing was changed") from exc
 
     async def release_numbers(self, name: str, migrations: Sequence[int], *, by: str = OURSELVES) -> None:
-        """Let these numbers pass the gate: with those of a released canary, else only these. Raises NotFound.
+        """Let these numbers pass the gate, beside those that were named before and a released canary. Raises NotFound.
 
-        A wave that was released for all is narrowed by it; numbers that have crossed go on.
+        A wave that was released for all is narrowed to them; numbers that have crossed go on. Its canary stays what
+        it is: who released single numbers has not decided about it.
         """
         async with self._engine.begin() as tx:
             row = (
@@ -137,14 +145,14 @@ class Waves:
             ).one_or_none()
             if row is None:
                 raise NotFound(f"there is no wave {name}; `cutover status` lists the waves")
-            if row.released != Released.CANARY:
-                # The planned canary was not released, so only these numbers may pass.
-                await tx.execute(update(MigrationTable).where(MigrationTable.wave_pk == row.id).values(canary=False))
-                await tx.execute(update(WaveTable).where(WaveTable.id == row.id).values(released=Released.CANARY))
-            await wave_members.set_canary(tx, row.id, migrations)
+            facts: dict[str, Any] = {}
+            if row.released == Released.ALL:
+                await tx.execute(update(WaveTable).where(WaveTable.id == row.id).values(released=Released.NONE))
+                facts["was"] = {"released": row.released}
+            await wave_members.release_by_name(tx, row.id, migrations)
             await wave_members.make_held_due(tx, row.id, Status.READY)
-            refs = await wave_members.references(tx, row.id, canary=True)
-            await self._record(tx, row.id, "released", by, facts={"released": Released.CANARY, "canary": refs})
+            facts["numbers"] = await wave_members.released_by_name(tx, row.id)
+            await self._record(tx, row.id, "released", by, facts=facts)
 
     async def set_state(
         self,
@@ -175,22 +183,27 @@ class Waves:
     async def release(self, name: str, released: Released, *, by: str = OURSELVES) -> None:
         """Let only the canary, or all numbers, pass the gate; those that have crossed go on.
 
-        Raises NotFound, or Conflict if exactly that was released before.
+        Numbers that an earlier release named may not, unless they are part of it. Raises NotFound, or Conflict if
+        exactly that was released before.
         """
+        of_wave = select(MigrationTable.id).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable)
+        named = of_wave.where(wave_members.named_and_not_crossed()).exists()
         async with self._engine.begin() as tx:
             changed = await tx.execute(
                 update(WaveTable)
-                .where(WaveTable.name == name, WaveTable.released != released)
+                .where(WaveTable.name == name, or_(WaveTable.released != released, named))
                 .values(released=released)
                 .returning(WaveTable.id)
             )
             row = changed.one_or_none()
             if row is None:
                 raise await self._refusal(tx, name)
-            await wave_members.make_held_due(tx, row.id, Status.READY)
             facts: dict[str, Any] = {"released": released}
+            if withdrawn := await wave_members.withdraw_names(tx, row.id):
+                facts["was"] = {"numbers": ", ".join(withdrawn)}
+            await wave_members.make_held_due(tx, row.id, Status.READY)
             if released is Released.CANARY:
-                facts["canary"] = await wave_members.references(tx, row.id, canary=True)
+                facts["canary"] = await wave_members.canary_of(tx, row.id)
             await self._record(tx, row.id, "released", by, facts=facts)
 
     async def finish(self) -> None:

@@ -173,6 +173,7 @@ def _listed(shown: _Shown, sides_read: ColumnElement[bool]) -> Select[*tuple[Any
         "waba_reported": WabaTable.reported,
         "held_for": outside_failures.held_for("ref"),
         "held_for_page": outside_failures.held_for("page"),
+        "wave_canary_size": WaveTable.canary_size,
     }
     names = ListedNumber._fields
     columns = [elsewhere[name] if name in elsewhere else getattr(migration, name) for name in names]

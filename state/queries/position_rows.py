@@ -75,6 +75,8 @@ def select_positions() -> Select[*tuple[Any, ...]]:
             WaveTable.window_start,
             WaveTable.window_end,
             migration.canary,
+            migration.released_by_name,
+            WaveTable.canary_size.label("wave_canary_size"),
             migration.itinerary,
             migration.because,
             migration.next_step,

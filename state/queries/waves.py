@@ -1,14 +1,16 @@
 """Waves, and those of them that their halt rule must stop."""
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, or_, select
 
 from state.enums import Codes, WaveState
 from state.errors import NotFound
 from state.ledger import halt_rule
-from state.ledger.wave_members import LOW_VOLUME_FIRST
+from state.ledger.wave_members import LOW_VOLUME_FIRST, named_and_not_crossed
 from state.models import MigrationTable, NumberTable, WaveEventTable, WaveTable
 from state.queries.reader import Reader
 from state.rows import WaveEventRow, WaveRow
+
+CHOSEN = ("canary", "named", "named_left")  # of a WaveRow: the numbers that people have chosen of a wave
 
 
 class WaveQueries:
@@ -44,31 +46,34 @@ class WaveQueries:
             .order_by(WaveTable.id)
         )
         rows = await self._reader.rows(query)
-        canaries = await self._canaries()
+        chosen = await self._chosen()
         return tuple(
             WaveRow(
-                **{name: row[name] for name in WaveRow.__slots__ if name != "canary"}
-                | {
-                    "state": WaveState(row["state"]),
-                    "codes": Codes(row["codes"]),
-                    "canary": tuple(canaries.get(row["id"], ())),
-                }
+                **{name: row[name] for name in WaveRow.__slots__ if name not in CHOSEN}
+                | {"state": WaveState(row["state"]), "codes": Codes(row["codes"])}
+                | {name: tuple(refs) for name, refs in chosen.get(row["id"], {}).items()}
             )
             for row in rows
         )
 
-    async def _canaries(self) -> dict[int, list[str]]:
-        """References of the numbers of each wave's canary, low volume first."""
+    async def _chosen(self) -> dict[int, dict[str, list[str]]]:
+        """Of each wave that has any, the references of its canary and of what a release named, low volume first."""
+        migration = MigrationTable
+        named = migration.released_by_name
+        left = named_and_not_crossed()
         query = (
-            select(MigrationTable.wave_pk, NumberTable.ref)
-            .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
-            .where(MigrationTable.canary.is_(True), MigrationTable.wave_pk.is_not(None))
+            select(migration.wave_pk, NumberTable.ref, migration.canary, named.label("named"), left.label("named_left"))
+            .join(NumberTable, NumberTable.id == migration.number_pk)
+            .where(or_(migration.canary.is_(True), named.is_(True)), migration.wave_pk.is_not(None))
             .order_by(*LOW_VOLUME_FIRST)
         )
-        canaries: dict[int, list[str]] = {}
+        chosen: dict[int, dict[str, list[str]]] = {}
         for row in await self._reader.rows(query):
-            canaries.setdefault(row["wave_pk"], []).append(row["ref"])
-        return canaries
+            of_wave = chosen.setdefault(row["wave_pk"], {name: [] for name in CHOSEN})
+            for name in CHOSEN:
+                if row[name]:
+                    of_wave[name].append(row["ref"])
+        return chosen
 
     async def events(self, name: str) -> tuple[WaveEventRow, ...]:
         """Who decided what about a wave, oldest first; empty for an unknown wave."""

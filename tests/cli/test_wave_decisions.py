@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from state.enums import Side, WaveState
+from state.enums import Side, SmokeMode, WaveState
 from state.ledger.wave_events import HALT_RULE
+from state.proof import mode_of
 from tests.cli.side_effects import MakeOperator
 from tests.harness.operator import Operator
 
@@ -133,6 +134,72 @@ def test_a_release_can_be_narrowed_again(make_operator: MakeOperator) -> None:
     operator.cutover("run", "north", "--patience", "0")
     assert registered(operator, "N-0001", "N-0002", "N-0003") == ["N-0001", "N-0003"]
     assert operator.position("N-0002").side is not Side.CLOUD
+
+
+def test_a_release_that_names_numbers_leaves_the_canary_what_it_was(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 4)
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--canary", "1", "--smoke-canary", "inbound")
+    released = operator.cutover("release", "north", "--only", "N-0003")
+    assert "canary N-0001, released for N-0003 by name" in released.stdout
+    operator.cutover("run", "north", "--patience", "0")
+    assert registered(operator, "N-0001", "N-0002", "N-0003", "N-0004") == ["N-0003"]
+    wave = wave_document(operator)
+    assert (wave["canary"], wave["released"], wave["released_by_name"]) == (["N-0001"], "none", ["N-0003"])
+    assert mode_of(operator.position("N-0003")) is SmokeMode.OUTBOUND
+
+    # A release of the canary is of the canary, and of nothing that was named before.
+    assert operator.cutover("release", "north", "--only", "N-0002").exit_code == 0
+    released = operator.cutover("release", "north", "--canary", "--json")
+    assert released.exit_code == 0
+    assert events(operator)[-1][0] == "released"
+    operator.cutover("run", "north", "--patience", "0")
+    assert registered(operator, "N-0001", "N-0002", "N-0003", "N-0004") == ["N-0001", "N-0003"]
+    assert mode_of(operator.position("N-0001")) is SmokeMode.INBOUND
+    assert "released for canary already" in operator.cutover("release", "north", "--canary").error_line
+
+
+def test_what_is_released_anew_of_a_planned_wave_ends_what_was_released_by_name(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--canary", "1")
+    for changed, left in (
+        (("--concurrency", "2"), ["N-0003"]),
+        (("--canary", "2"), []),
+        (("--released", "none"), []),
+    ):
+        operator.cutover("release", "north", "--only", "N-0003")
+        assert operator.cutover("plan", "north", *changed).exit_code == 0
+        assert wave_document(operator)["released_by_name"] == left, changed
+
+
+def test_a_number_that_leaves_its_wave_is_neither_its_canary_nor_released(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--canary", "1")
+    operator.cutover("release", "north", "--only", "N-0002")
+    for ref in ("N-0001", "N-0002"):
+        assert operator.cutover("move", ref, "--to", "south", "--new", "--because", "later").exit_code == 0
+    wave = wave_document(operator)
+    assert (wave["canary"], wave["released_by_name"], wave["released"]) == ([], [], "none")
+    assert "released by name" not in operator.cutover("show", "N-0002").stdout
+    assert "next: cutover release north\n" in operator.cutover("status", "north").stdout, "there is no canary to name"
+    operator.cutover("run", "north", "--patience", "0")
+    number = json.loads(operator.cutover("status", "--json").stdout.splitlines()[-1])["numbers"][2]
+    assert number["next_command"] == "cutover release north"
+
+
+def test_a_held_wave_goes_on_with_what_was_released_by_name(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--canary", "1")
+    operator.cutover("release", "north", "--only", "N-0003")
+    held = operator.cutover("hold", "north", "--because", "storm")
+    command = "cutover release north --only N-0003"
+    assert command in held.stdout
+    assert operator.cutover(*command.split()[1:]).exit_code == 0
+    operator.cutover("run", "north", "--patience", "0")
+    assert registered(operator, "N-0001", "N-0002", "N-0003") == ["N-0003"]
 
 
 def test_a_held_wave_says_that_its_hold_wins_over_its_release(make_operator: MakeOperator) -> None:

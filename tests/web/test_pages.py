@@ -232,8 +232,12 @@ async def test_some_numbers_are_released_and_others_refused(web: Web) -> None:
     asked = await browser.get(f"{page}/release?part=some&only=N-0002,N-0003")
     sent = form_fields(asked.text, f"{page}/release")
     assert (await browser.post(f"{page}/release", data=sent)).status_code == 303
-    numbers = [one for one in await web.app.queries.positions.board() if one.canary]
-    assert {"N-0002", "N-0003"} <= {one.ref for one in numbers}
+    board = await web.app.queries.positions.board()
+    assert {one.ref for one in board if one.released_by_name} == {"N-0002", "N-0003"}
+    canary = [one.ref for one in board if one.canary]
+    text = (await browser.get(page)).text
+    assert f"<dt>Canary</dt><dd>canary {canary[0]}</dd>" in text
+    assert "<dt>Released by name</dt><dd>N-0002, N-0003</dd>" in text
 
 
 async def test_a_page_is_told_within_a_second_that_something_changed(web: Web) -> None:

@@ -10,6 +10,8 @@ from state.enums import WaveState
 from tests.harness.positions import NOW, make_position, make_wave
 
 EXTEND = 'cutover plan north --to "YYYY-MM-DD HH:MM"'
+HELD: dict[str, Any] = {"state": WaveState.HELD}
+ONLY = "cutover release north --only N-0002 --only N-0003"
 PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
 
 
@@ -17,7 +19,11 @@ PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
     ("changes", "command"),
     [
         ({}, "cutover run north"),
-        ({"released": "none"}, "cutover release north --canary"),
+        ({"released": "none"}, "cutover release north"),
+        ({"released": "none", "canary": ("N-0001",)}, "cutover release north --canary"),
+        (HELD | {"released": "none", "named_left": ("N-0002", "N-0003")}, ONLY),
+        (HELD | {"released": "canary", "canary": ("N-0001",), "named_left": ("N-0002", "N-0003")}, ONLY),
+        (HELD | {"released": "canary", "canary": ("N-0001",)}, "cutover release north --canary"),
         ({"state": WaveState.HALTED}, "cutover release north"),
         ({"window_end": NOW}, EXTEND),
         ({"state": WaveState.STOPPED, "window_end": NOW}, None),
@@ -74,8 +80,12 @@ IN_WAVE: dict[str, Any] = {"wave": "north", "wave_state": WaveState.RUNNING, "wa
         (IN_WAVE | {"hold": True}, "no: it is on hold, which wins over the release of wave north for all"),
         (IN_WAVE | {"wave_state": WaveState.HELD}, "no: wave north is held, which wins over its release for all"),
         (IN_WAVE | {"wave_state": WaveState.HALTED}, "no: wave north is halted, which wins over its release for all"),
-        (IN_WAVE | {"wave_released": "canary"}, "no: wave north is released for canary only"),
-        (IN_WAVE | {"wave_released": "none"}, "no: wave north is released for none of its numbers yet"),
+        (IN_WAVE | {"wave_released": "canary"}, "no: wave north is released for its canary, and not for this number"),
+        (IN_WAVE | {"wave_released": "none"}, "no: wave north is not released for this number yet"),
+        (
+            IN_WAVE | {"wave_released": "none", "released_by_name": True},
+            "yes: wave north is running and released for this number by name",
+        ),
         (
             IN_WAVE | {"wave_released": "canary", "canary": True},
             "yes: wave north is running and released for canary",
@@ -101,3 +111,15 @@ def test_a_wave_says_how_many_of_its_numbers_its_release_does_not_let_go() -> No
     held = "2 numbers of it are on hold and may not cross: a hold wins over any release"
     assert released_text(row) == f"released for all; {held}"
     assert released_text(make_wave(state=WaveState.RUNNING, released="all")) == "released for all"
+
+
+@pytest.mark.parametrize(
+    ("released", "says"),
+    [
+        ("none", "released for N-0002 by name"),
+        ("canary", "released for canary and for N-0002 by name"),
+        ("all", "released for all"),
+    ],
+)
+def test_numbers_that_a_release_named_are_shown_beside_the_released_part(released: str, says: str) -> None:
+    assert released_text(make_wave(state=WaveState.RUNNING, released=released, named=("N-0002",))) == says

@@ -21,7 +21,12 @@ FAILED_ELSEWHERE: dict[str, Any] = {
     "wave_released": "all",
     "held_for": "N-0005",
 }
-IN_CANARY_WAVE: dict[str, Any] = {"status": Status.HELD, "wave": "north", "wave_state": WaveState.RUNNING}
+IN_CANARY_WAVE: dict[str, Any] = {
+    "status": Status.HELD,
+    "wave": "north",
+    "wave_state": WaveState.RUNNING,
+    "wave_canary_size": 1,
+}
 CASES: list[tuple[dict[str, Any], str | None, str]] = [
     (BLOCKED, "wrong-pin", "cutover runbook wrong-pin N-0001"),
     ({"status": Status.BLOCKED}, "refused", "cutover runbook refused N-0001"),
@@ -56,6 +61,12 @@ CASES: list[tuple[dict[str, Any], str | None, str]] = [
         "cutover release north --canary",
     ),
     (IN_CANARY_WAVE | {"wave_released": "all", "wave_state": WaveState.HALTED}, None, "cutover release north"),
+    (
+        IN_CANARY_WAVE | {"wave_released": "none", "wave_state": WaveState.HALTED, "released_by_name": True},
+        None,
+        "cutover release north --only N-0001",
+    ),
+    (IN_CANARY_WAVE | {"wave_released": "none", "wave_canary_size": 0}, None, "cutover release north"),
     (FAILED_ELSEWHERE, None, "cutover show N-0005"),
     (FAILED_ELSEWHERE | {"wave": None}, None, "cutover show N-0005"),
     (FAILED_ELSEWHERE | {"held_for_page": "runbooks/terms.md"}, None, "cutover runbook terms N-0005"),

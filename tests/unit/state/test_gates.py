@@ -33,6 +33,11 @@ async def make_wave(
         await fixture.ledger.waves.set_state("first", state, allowed=[WaveState.PLANNED], because="a reason")
 
 
+async def release_by_name(fixture: LedgerFixture, migration: int) -> None:
+    await make_wave(fixture, migration, released=Released.NONE)
+    await fixture.ledger.waves.release_numbers("first", [migration])
+
+
 async def halt_profile(fixture: LedgerFixture, migration: int) -> None:
     halt = update(CredentialProfileTable).values(halted_at=START, halted_because="token refused")
     async with fixture.engine.begin() as tx:
@@ -68,8 +73,8 @@ CLOSED: dict[str, tuple[GateChange, str]] = {
         lambda t, m: make_wave(t, m, window_end=START - MINUTE),
         "window of wave first has ended",
     ),
-    "a wave that is released for nobody": (lambda t, m: make_wave(t, m, released=Released.NONE), "released for none"),
-    "a canary it does not belong to": (lambda t, m: make_wave(t, m, released=Released.CANARY), "released for canary"),
+    "a wave that is released for nobody": (lambda t, m: make_wave(t, m, released=Released.NONE), "not released for"),
+    "a canary it does not belong to": (lambda t, m: make_wave(t, m, released=Released.CANARY), "for its canary, and"),
     "as many failures as the rule halts at": (
         start_failing_wave(halt_count=1),
         "1 number failed; the halt rule allows 0",
@@ -86,6 +91,7 @@ OPEN: dict[str, GateChange] = {
     "a window with room": lambda t, m: make_wave(t, m, window_start=START, window_end=START + 3 * MINUTE),
     "fewer failures than the rule halts at": start_failing_wave(halt_count=2),
     "no larger share of failures than allowed": start_failing_wave(halt_share=1.0),
+    "a release that names it": release_by_name,
     "the canary": lambda t, m: make_wave(t, m, released=Released.CANARY, canary_size=1),
 }
 

@@ -179,7 +179,7 @@ def test_a_wait_that_is_over_between_two_looks_is_told_as_the_same() -> None:
 @pytest.mark.parametrize(
     ("changes", "command"),
     [
-        ({"wave_released": "none"}, "cutover release night --canary"),
+        ({"wave_released": "none", "wave_canary_size": 1}, "cutover release night --canary"),
         ({"wave_state": WaveState.HELD, "wave_released": "all"}, "cutover release night"),
         ({"wave_released": "all", "hold": True}, "cutover release N-0001"),
         ({"wave_released": "all", "window_end": NOW - SECOND}, 'cutover plan night --to "YYYY-MM-DD HH:MM"'),
