@@ -19,9 +19,9 @@ from pydantic import SecretStr
 from bench.sizes import scaled
 from bench.table import Row
 from migration.app import App
-from migration.operations import rooms
+from migration.operations import customer_rooms
 from migration.operations.at_the_phone import NextCode, ask_code
-from migration.operations.codes import CodeVerdict, code_outcome, take_code
+from migration.operations.received_codes import CodeVerdict, code_outcome, take_code
 from migration.operations.waves import begin_wave, plan_wave
 from migration.steps.outcomes import Blocked
 from migration.waves.plan import WaveRule
@@ -188,17 +188,17 @@ class _Acted:
         with self.clock.running():
             await self.clock.sleep(self.dice.uniform(0, 3600))
             if kind == "room":
-                (link,) = await rooms.make_links(self.app, [position], "https://rooms.test", "Ana")
+                (link,) = await customer_rooms.make_links(self.app, [position], "https://rooms.test", "Ana")
                 token = link.url.rpartition("/")[2]
-                await rooms.give_consent(self.app, token)
-                await rooms.send_code_now(self.app, token)
+                await customer_rooms.give_consent(self.app, token)
+                await customer_rooms.send_code_now(self.app, token)
             else:
                 token = ""
                 await ask_code(self.app, position.ref, how="desk", by="gateway")
             while not await self._read_out(position, trouble, kind, token):
                 trouble = ""
                 if kind == "room":
-                    await rooms.send_code_now(self.app, token)
+                    await customer_rooms.send_code_now(self.app, token)
                 else:
                     await ask_code(self.app, position.ref, how="desk", by="gateway")
 
@@ -208,7 +208,7 @@ class _Acted:
         if code is None:
             lost = NextCode(lost=True)
             if door == "room":
-                await rooms.send_code_now(self.app, who, lost)
+                await customer_rooms.send_code_now(self.app, who, lost)
             else:
                 await ask_code(self.app, position.ref, how="desk", by=who, next_code=lost)
             code = await self._message(position, wait_s=300)
@@ -246,7 +246,7 @@ class _Acted:
 
     async def _type(self, position: Position, code: str, door: str, who: str) -> str:
         if door == "room":
-            return (await rooms.code_in_room(self.app, who, SecretStr(code))).verdict
+            return (await customer_rooms.code_in_room(self.app, who, SecretStr(code))).verdict
         text = self.dice.choice(GREETINGS).format(f"{code[:3]}-{code[3:]}") if door == "gateway" else code
         named = position.e164 if door == "gateway" else position.ref
         return (await take_code(self.app, named, SecretStr(text), door=door, by=who or door)).verdict

@@ -29,8 +29,8 @@ from flows.common import (
     who_started,
 )
 from migration.errors import OperationRefused
-from migration.operations import codes
-from migration.operations.codes import holds_code
+from migration.operations import received_codes
+from migration.operations.received_codes import holds_code
 from migration.operations.wording import number_label
 
 # Not a code, so that a retry, or a new run with the same parameters, cannot enter it as one.
@@ -82,7 +82,7 @@ async def enter_code(
         raise OperationRefused("the code of this run was taken when it first ran; start a new run with a new code")
     async with open_flow_app() as app:
         by = who_started("" if holds_code(started_by) else started_by)
-        answer = await codes.take_code(app, number, secret, door="prefect", by=by)
+        answer = await received_codes.take_code(app, number, secret, door="prefect", by=by)
         if not answer.accepted:
             raise OperationRefused(answer.message)
         position = await app.queries.positions.find(number)

@@ -15,7 +15,7 @@ from migration.cli.output import count_text, print_json, print_line
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app
 from migration.errors import BadSetting
-from migration.operations.audit import export_lines, verify_record
+from migration.operations.record_audit import export_lines, verify_record
 from migration.vault.private_file import write_private
 from state.queries.record_check import CheckedRecord
 

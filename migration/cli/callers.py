@@ -9,7 +9,7 @@ from migration.cli.output import print_json, print_line, print_table
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app
 from migration.cli.target import select_target
-from migration.operations.callers import caller_changes, read_called_sides
+from migration.operations.caller_changes import caller_changes, read_called_sides
 from migration.operations.wording import number_label
 
 

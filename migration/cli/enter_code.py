@@ -13,8 +13,8 @@ from migration.cli.output import count_text, print_json, print_line
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name, prompt_hidden, read_typed_line
 from migration.errors import OperationRefused
-from migration.operations.codes import take_code
 from migration.operations.many_codes import LineAnswer, TypedCode, read_lines, take_codes
+from migration.operations.received_codes import take_code
 from migration.operations.wording import number_label
 from migration.runtime.stop_request import PROCESS
 

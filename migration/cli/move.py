@@ -12,7 +12,7 @@ from migration.cli.output import count_text
 from migration.cli.rehearsal import open_for_change
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import operator_name
-from migration.operations.moving import move_numbers
+from migration.operations.wave_transfer import move_numbers
 from migration.operations.wave_wording import wave_line
 from migration.operations.wording import status_line
 from migration.waves.names import wave_name_problem

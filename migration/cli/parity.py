@@ -15,7 +15,7 @@ from migration.cli.session import open_cli_app
 from migration.cli.target import select_target
 from migration.engine.barrier import unexpected
 from migration.errors import CredentialsRefused, MigrationError
-from migration.operations.parity import needs_a_person, read_parity
+from migration.operations.parity_reading import needs_a_person, read_parity
 from migration.operations.parity_wording import Comparison, Line, shown_text
 from migration.operations.wording import number_label
 from state.rows import Position

@@ -9,7 +9,7 @@ from migration.cli.options import Json
 from migration.cli.output import print_json, print_line, print_table
 from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app
-from migration.operations.profiles import renew_profile
+from migration.operations.profile_renewal import renew_profile
 from state.errors import NotFound
 
 

@@ -17,7 +17,7 @@ from migration.cli.running import run_verb, usage_error
 from migration.cli.session import open_cli_app, operator_name
 from migration.cli.target import select_target
 from migration.clients.addresses import BadAddress, parse_address
-from migration.operations.rooms import RoomLink, make_links, revoke_room
+from migration.operations.customer_rooms import RoomLink, make_links, revoke_room
 from migration.vault.private_file import write_private
 
 COLUMNS = ("ref", "e164", "customer", "contact", "language", "url", "expires_at")

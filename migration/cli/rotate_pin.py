@@ -4,7 +4,7 @@ from migration.cli.confirming import ChangeReport
 from migration.cli.options import Because, Confirm, DryRun, Json, NumberArgument
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_app, operator_name
-from migration.operations.pins import check_rotation, rotate_pin
+from migration.operations.pin_rotation import check_rotation, rotate_pin
 from migration.operations.wording import number_label
 
 

@@ -10,7 +10,7 @@ from migration.app import App
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
 from migration.errors import OperationRefused
-from migration.operations.codes import enter_code
+from migration.operations.received_codes import enter_code
 from state.enums import Party, Status
 from state.rows import Position
 

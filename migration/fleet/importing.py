@@ -9,8 +9,8 @@ from migration.clients.graph_models import CloudNumber
 from migration.engine.itineraries import FORWARD
 from migration.fleet.bad_inventory import BadInventory, BadRow
 from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
-from migration.fleet.graph_listing import read_listed_numbers, read_number, reject_another_number
 from migration.fleet.inventory import read_inventory
+from migration.fleet.listed_numbers import read_listed_numbers, read_number, reject_another_number
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
 from migration.preflight.clear_addresses import clear_graph, clear_hook, clear_instance, is_under_way

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.fleet.allowed_hours import AllowedHours, parse_hours
-from migration.operations.codes import asked_last
 from migration.operations.codes_needed import needs_code
 from migration.operations.numbers import retry_number
+from migration.operations.received_codes import asked_last
 from migration.steps.code_requests import (
     CODE_LIVES,
     IVR,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from migration.app import App
-from migration.operations.codes import CodeAnswer, CodeVerdict, take_code
+from migration.operations.received_codes import CodeAnswer, CodeVerdict, take_code
 from migration.scrubbing.masking import masked
 from state.errors import NotFound
 from state.phone_spelling import plain_digits

@@ -7,7 +7,7 @@ from typing import Any
 
 from state.rows import FindingRow
 
-KEPT_AS = "parity"  # the name of the finding, as `state/ledger/parity.py` writes it
+KEPT_AS = "parity"  # the name of the finding, as `state/ledger/parity_findings.py` writes it
 
 
 class Comparison(StrEnum):

@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from migration.operations.at_the_phone import NextCode, ask_code, leave_phone, local
-from migration.operations.codes import CodeAnswer, CodeVerdict, take_code
 from migration.operations.codes_needed import needs_code
 from migration.operations.duty import assigned
 from migration.operations.many_codes import LineAnswer, read_lines, take_codes
+from migration.operations.received_codes import CodeAnswer, CodeVerdict, take_code
 from migration.operations.wording import number_label, reason_text
 from migration.web.answers import Refused
 from migration.web.bodies import Form

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from migration.app import EXPECTED_ERRORS
 from migration.errors import MigrationError
-from migration.operations.rooms import PATH as ROOM
+from migration.operations.customer_rooms import PATH as ROOM
 from migration.runtime.log import get_logger
 from migration.web.answers import Refused, SignInNeeded
 from migration.web.pages import page, refusal, wants_json

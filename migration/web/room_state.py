@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from migration.operations.codes_needed import needs_code
-from migration.operations.rooms import Room
+from migration.operations.customer_rooms import Room
 from state.code_steps import NO_CODE_PAGE, VERIFY_STEPS
 from state.enums import Status
 from state.proof import is_moved, is_proved

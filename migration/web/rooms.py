@@ -16,11 +16,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from migration.errors import OperationRefused
-from migration.operations import rooms
+from migration.operations import customer_rooms
 from migration.operations.at_the_phone import NextCode, free_slots
-from migration.operations.codes import CodeAnswer, CodeVerdict
+from migration.operations.customer_rooms import Room, RoomClosed
 from migration.operations.proof_wording import word_to_send
-from migration.operations.rooms import Room, RoomClosed
+from migration.operations.received_codes import CodeAnswer, CodeVerdict
 from migration.scrubbing.masking import masked
 from migration.web.answers import Refused
 from migration.web.bodies import Form, read_form
@@ -51,12 +51,12 @@ class RoomPages:
     site: Site
 
     def routes(self) -> list[Route]:
-        path = f"{rooms.PATH}{{token}}"
+        path = f"{customer_rooms.PATH}{{token}}"
         return [Route(path, self.show, methods=["GET"]), Route(path, self.act, methods=["POST"])]
 
     async def show(self, request: Request) -> Response:
         token = request.path_params["token"]
-        enter = rooms.open_room if request.headers.get("x-again") else rooms.enter_room
+        enter = customer_rooms.open_room if request.headers.get("x-again") else customer_rooms.enter_room
         room = await self._opened(request, token, enter)
         if room is None:
             return self._closed(request)
@@ -120,7 +120,7 @@ class RoomPages:
     async def act(self, request: Request) -> Response:
         token = request.path_params["token"]
         check_origin(request, self.site.public_url)
-        room = await self._opened(request, token, rooms.open_room)
+        room = await self._opened(request, token, customer_rooms.open_room)
         if room is None:
             return self._closed(request)
         form = await read_form(request, MAX_BODY)
@@ -141,10 +141,10 @@ class RoomPages:
             said = "said_not_possible"
         language = asked_language(request)
         kept = f"&language={language}" if request.query_params.get("language") == language else ""
-        return RedirectResponse(f"{rooms.PATH}{token}?said={said}{kept}", 303)
+        return RedirectResponse(f"{customer_rooms.PATH}{token}?said={said}{kept}", 303)
 
     async def _agree(self, token: str, _form: Form) -> str:
-        await rooms.give_consent(self.site.app, token)
+        await customer_rooms.give_consent(self.site.app, token)
         return "said_agreed"
 
     async def _call(self, token: str, form: Form) -> str:
@@ -154,30 +154,30 @@ class RoomPages:
             lost=form.get("lost") == "yes",
             answering_machine=form.get("machine") == "yes",
         )
-        await rooms.send_code_now(self.site.app, token, chosen)
+        await customer_rooms.send_code_now(self.site.app, token, chosen)
         return "said_called"
 
     async def _book(self, token: str, form: Form) -> str:
         """Only a time that the room offers."""
-        room = await rooms.open_room(self.site.app, token)
+        room = await customer_rooms.open_room(self.site.app, token)
         for start, end in await free_slots(self.site.app, room.position):
             if start.isoformat() == form.get("slot"):
-                await rooms.book_in_room(self.site.app, token, start, end)
+                await customer_rooms.book_in_room(self.site.app, token, start, end)
                 return "said_booked"
         return "said_not_possible"
 
     async def _cancel(self, token: str, _form: Form) -> str:
-        await rooms.cancel_in_room(self.site.app, token)
+        await customer_rooms.cancel_in_room(self.site.app, token)
         return "said_cancelled"
 
     async def _code(self, token: str, form: Form) -> str:
-        room = await rooms.open_room(self.site.app, token)
+        room = await customer_rooms.open_room(self.site.app, token)
         self.site.check_rate("room code", str(room.row.number_id))
-        answer: CodeAnswer = await rooms.code_in_room(self.site.app, token, SecretStr(form.get("code")))
+        answer: CodeAnswer = await customer_rooms.code_in_room(self.site.app, token, SecretStr(form.get("code")))
         return SAID.get(answer.verdict, "said_not_possible")
 
     async def _pin(self, token: str, _form: Form) -> str:
-        await rooms.two_step_off_in_room(self.site.app, token)
+        await customer_rooms.two_step_off_in_room(self.site.app, token)
         return "said_pin"
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from migration.operations.routes import route_document
+from migration.operations.route_documents import route_document
 from migration.web.answers import Refused
 from migration.web.event_stream import EventStreams
 from migration.web.site import Router, Site

@@ -16,7 +16,7 @@ from state.ledger.moves import Moves
 from state.ledger.notices import Notices
 from state.ledger.operator_changes import OperatorChanges
 from state.ledger.operator_inputs import OperatorInputs
-from state.ledger.parity import Parity
+from state.ledger.parity_findings import Parity
 from state.ledger.people import People
 from state.ledger.pins import Pins
 from state.ledger.profiles import Profiles

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from migration.demo.prefect_api import PrefectApi
 from migration.demo.sandbox_control import SandboxControl
 from migration.demo.servers import DemoServers
-from migration.operations.codes import enter_code
+from migration.operations.received_codes import enter_code
 from state.enums import Side
 from tests.harness.flow_environment import FlowEnvironment
 from tests.harness.prefect_runs import set_sweeps_active

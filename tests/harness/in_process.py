@@ -18,7 +18,7 @@ from migration.clock import Clock
 from migration.engine.runner import Busy
 from migration.fleet.importing import import_fleet
 from migration.home.reader import HomeReader, open_reader
-from migration.operations.codes import enter_code
+from migration.operations.received_codes import enter_code
 from migration.runtime.stop_request import StopRequest
 from migration.scrubbing.texts import SafeText
 from migration.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 TOP = Path(__file__).resolve().parents[2]
 PRODUCT = ("migration", "state", "flows")
 # A command, a page or a part of the demo may have the name of what it shows: `cli/hold.py` is the verb `hold`.
-NAMED_AFTER_OTHERS = ("migration/cli", "migration/web", "migration/demo")
+NAMED_AFTER_OTHERS = ("migration/cli/", "migration/web/", "migration/demo/")
 PACKAGE_FILES = ("__init__.py", "__main__.py")
 
 

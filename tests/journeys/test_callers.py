@@ -2,7 +2,7 @@
 
 import httpx
 
-from migration.operations.callers import CALLED, OFF, QUIET, UNKNOWN, caller_changes, read_called_sides
+from migration.operations.caller_changes import CALLED, OFF, QUIET, UNKNOWN, caller_changes, read_called_sides
 from tests.harness.in_process import Harness, MakeHarness
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from migration.clients.commands import CommandResult
-from migration.operations.codes import enter_code
+from migration.operations.received_codes import enter_code
 from migration.scrubbing.texts import SafeText
 from state.enums import Side, Status
 from tests.harness.in_process import MakeHarness

@@ -14,7 +14,7 @@ from migration.engine.kept_numbers import BEGINS_WITHIN_S, KeptNumbers
 from migration.engine.runner import NumberRunner
 from migration.engine.step_run import StepRun
 from migration.operations.numbers import hold_number, record_onprem_off
-from migration.operations.profiles import renew_profile
+from migration.operations.profile_renewal import renew_profile
 from migration.operations.rollbacks import back_to_onprem, read_rollback_assessment
 from migration.steps.both_sides import read_sides
 from migration.steps.number import Number

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from migration.operations.parity import read_parity
+from migration.operations.parity_reading import read_parity
 from migration.operations.parity_wording import Comparison, Line, kept_parity
 from sandbox.world.accounts import Subscription
 from sandbox.world.number import Storage

@@ -7,7 +7,7 @@ import pytest
 
 from migration.errors import OperationRefused
 from migration.operations.numbers import record_two_step_off
-from migration.operations.pins import rotate_pin
+from migration.operations.pin_rotation import rotate_pin
 from migration.steps.outcomes import Advanced, Blocked
 from state.ledger.pins import NEXT, ROTATED
 from tests.harness.in_process import Harness, MakeHarness

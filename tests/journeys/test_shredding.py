@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from migration.app import App
-from migration.operations.codes import enter_code
 from migration.operations.housekeeping import destroy_what_is_due
 from migration.operations.numbers import hand_in_pin
+from migration.operations.received_codes import enter_code
 from migration.steps.outcomes import Reopen
 from state.models import SecretTable
 from state.rows import Position

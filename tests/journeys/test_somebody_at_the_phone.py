@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from migration.errors import OperationRefused
 from migration.operations.at_the_phone import NextCode, ask_code, book_slot, leave_phone
-from migration.operations.codes import CodeVerdict, code_outcome, take_code
 from migration.operations.numbers import recover_forward
+from migration.operations.received_codes import CodeVerdict, code_outcome, take_code
 from migration.operations.waves import begin_wave, plan_wave
 from migration.steps.code_requests import AFTER_TOO_MANY
 from migration.steps.outcomes import Advanced, Waiting

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
-from migration.operations.codes import enter_code
 from migration.operations.numbers import hand_in_pin, record_onprem_off, switch_itinerary
+from migration.operations.received_codes import enter_code
 from migration.steps.outcomes import Advanced, Reopen
 from state.enums import Side, Status
 from tests.harness.crash_matrix import run_until_crash

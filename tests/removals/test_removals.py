@@ -95,7 +95,7 @@ REMOVALS = {
         (PHONES + "::test_no_call_is_made_while_the_number_cools_down",),
     ),
     "the signature of a room's link": Removal(
-        "migration/operations/rooms.py",
+        "migration/operations/customer_rooms.py",
         "    good = hmac.compare_digest(token, token_of(_key(app), number_id, expires_at, version))\n",
         "    good = True\n",
         ("tests/journeys/test_rooms.py",),
@@ -209,7 +209,7 @@ REMOVALS = {
         (RECORD + "::test_each_way_of_changing_the_record_is_found",),
     ),
     "the anchors beside the database": Removal(
-        "migration/operations/audit.py",
+        "migration/operations/record_audit.py",
         "    for name, anchored_links in (anchored.every or {}).items():\n",
         "    for name, anchored_links in ():\n",
         (RECORD,),

@@ -10,7 +10,7 @@ import pytest
 
 from migration.app import App
 from migration.fleet.importing import import_fleet
-from migration.operations.profiles import renew_profile
+from migration.operations.profile_renewal import renew_profile
 from migration.operations.waves import begin_wave
 from migration.settings import Settings
 from migration.vault.sealing import new_master_key

@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from migration.operations.rooms import make_links
+from migration.operations.customer_rooms import make_links
 from migration.web.room_texts import languages
 from state.enums import Status
 from state.rows import Position

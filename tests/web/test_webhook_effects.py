@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from migration.operations.callers import CALLED, QUIET, read_called_sides
-from migration.operations.rooms import make_links
+from migration.operations.caller_changes import CALLED, QUIET, read_called_sides
+from migration.operations.customer_rooms import make_links
 from migration.operations.waves import begin_wave
 from migration.waves.proofs import apply_webhooks, await_deliveries, without_a_proof
 from migration.waves.reported import read_meaning

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from migration.operations.codes import CodeVerdict, take_code
+from migration.operations.received_codes import CodeVerdict, take_code
 from migration.web.answers import Refused
 from migration.web.bodies import read_body
 from migration.web.doors.gateway_message import Adapter, GatewayMessage, Post, plain

@@ -12,8 +12,8 @@ from migration.app import App
 from migration.errors import CredentialsRefused, Transient
 from migration.fleet.bad_inventory import BadInventory
 from migration.fleet.census import NotLooked
-from migration.fleet.graph_listing import read_listed_numbers
 from migration.fleet.importing import _read_and_check, begin_migrations, import_fleet
+from migration.fleet.listed_numbers import read_listed_numbers
 from migration.preflight.assessment import run_preflight
 from sandbox.scenarios.kinds import KINDS
 from state.errors import Conflict

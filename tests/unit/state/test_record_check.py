@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.record_anchor import RecordAnchor
-from migration.operations.audit import compare
+from migration.operations.record_audit import compare
 from state.database import open_database
 from state.enums import Disposition, Released
 from state.ledger.anchoring import take_over_chains

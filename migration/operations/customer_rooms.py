@@ -17,7 +17,7 @@ from migration.errors import MigrationError, OperationRefused
 from migration.operations import at_the_phone, numbers
 from migration.operations.at_the_phone import Asked, NextCode
 from migration.operations.code_text import codes_in
-from migration.operations.codes import CodeAnswer, CodeVerdict, code_outcome, take_code
+from migration.operations.received_codes import CodeAnswer, CodeVerdict, code_outcome, take_code
 from state.queries.people import CustomerRow, RoomRow
 from state.record_key import RecordKey, record_key_of
 from state.rows import Position
