@@ -1,7 +1,6 @@
 """What the flows have in common: the object graph, states that are true, and parameters that hold no secret."""
 
 import asyncio
-import logging
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -13,11 +12,11 @@ from typing import Annotated, Any, ParamSpec
 from prefect import State, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import get_run_context
-from prefect.exceptions import MissingContextError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
+from flows.run_log import RunLogHandler, keep_transitions_off_console
 from migration.app import EXPECTED_ERRORS, App, open_app
 from migration.engine.barrier import log_unexpected
 from migration.engine.runner import Busy, sentence
@@ -64,24 +63,10 @@ async def open_flow_app(*, dry_run: bool = False) -> AsyncIterator[App]:
     finished first, and only then Prefect hears of the signal.
     """
     os.umask(0o077)  # what a run writes is for its owner, whatever the umask of Prefect's worker
+    keep_transitions_off_console()
     with stopping_on_sigterm() as stop, log_to(RunLogHandler(), run_id()):
         async with open_app(read_settings(), dry_run=dry_run, stop=stop) as app:
             yield app
-
-
-class RunLogHandler(logging.Handler):
-    """Writes each record to the log of the Prefect run that it belongs to."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            get_run_logger().log(record.levelno, "%s", once_more(record.getMessage()))
-        except MissingContextError:
-            return  # outside of a run, as in a test
-        except Exception:  # noqa: BLE001 -- a log must not end a run
-            self.handleError(record)
 
 
 def run_id() -> str:

@@ -1,13 +1,17 @@
 """The log of a Prefect run has each transition, and nothing that a log must not show."""
 
+import io
 import logging
 from typing import Any
 
 import pytest
 from prefect import flow
+from prefect.logging.handlers import PrefectConsoleHandler
 
 from flows.common import open_flow_app, run_in_task
 from flows.migrate_number import migrate_number
+from flows.run_log import RunLogHandler, keep_transitions_off_console
+from migration.runtime.log import get_logger, log_to
 from migration.steps.outcomes import Outcome
 from tests.harness.flow_environment import FlowEnvironment
 
@@ -39,6 +43,36 @@ def run_log() -> Any:
     yield handler.lines
     for logger in loggers:
         logger.removeHandler(handler)
+
+
+@pytest.fixture
+def console() -> Any:
+    """What Prefect prints on the console of the process that runs a flow."""
+    text = io.StringIO()
+    handler = PrefectConsoleHandler(stream=text)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger().addHandler(handler)
+    yield text
+    logging.getLogger().removeHandler(handler)
+
+
+async def test_transitions_are_in_the_log_of_a_run_and_not_on_its_console(
+    run_log: list[str], console: io.StringIO
+) -> None:
+    logger = get_logger("engine")
+
+    @flow(name="transitions", persist_result=False)
+    async def transitions() -> None:
+        keep_transitions_off_console()
+        with log_to(RunLogHandler(), "run-1"):
+            logger.info("N-0001 advanced: step=register", extra={"event": "advanced"})
+            logger.warning("N-0001 blocked: step=register", extra={"event": "blocked"})
+            logger.info("the wave has ended")
+
+    await transitions()
+    ours = ["N-0001 advanced: step=register", "N-0001 blocked: step=register", "the wave has ended"]
+    assert [line for line in run_log if line in ours] == ours
+    assert [line for line in console.getvalue().splitlines() if line in ours] == ours[1:]
 
 
 @pytest.mark.slow
