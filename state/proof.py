@@ -4,6 +4,7 @@ Each value is the later or the greater of two, so order, copies and batches of t
 """
 
 import hashlib
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,25 +50,54 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What Meta says of one `topic`; a later one takes its place. `at`: Unix time, by Meta's clock."""
+    """What Meta says of one `topic`; a later one takes its place. `at`: Unix time, by Meta's clock.
+
+    `until`: Unix time at which it ends by itself, where Meta says so.
+    """
 
     topic: str
     at: int
     word: str
     weight: Weight
+    until: int | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """As it is kept, by its topic."""
+        row = {"at": self.at, "weight": int(self.weight), "word": self.word}
+        return row | ({"until": self.until} if self.until is not None else {})
 
     def over(self, known: Mapping[str, Any] | None) -> dict[str, Any]:
         """All reports, with this one where it is the latest of its topic; of two of one second the worse one."""
-        reports = dict(known or {})
-        mine = {"at": self.at, "weight": int(self.weight), "word": self.word}
+        reports, mine = dict(known or {}), self.as_row()
         before = reports.get(self.topic)
         if before is None or _order(before) < _order(mine):
             reports[self.topic] = mine
         return dict(sorted(reports.items()))
 
 
-def _order(report: Mapping[str, Any]) -> tuple[int, int, str]:
-    return report["at"], report["weight"], report["word"]
+def _order(report: Mapping[str, Any]) -> tuple[int, int, str, float]:
+    return report["at"], report["weight"], report["word"], report.get("until", math.inf)
+
+
+def without_ended(known: Mapping[str, Any] | None, now: datetime) -> Mapping[str, Any] | None:
+    """The reports, where those whose end has passed say nothing against anybody any more.
+
+    Its time stays the one of the report: another restriction that Meta has told of since, and that comes in later, is
+    the newer one.
+    """
+    over = [topic for topic, report in _readable(known) if _has_ended(report, now)]
+    return {**(known or {}), **{topic: {**(known or {})[topic], "weight": int(Weight.FINE)} for topic in over}} or known
+
+
+def until_text(report: Mapping[str, Any]) -> str:
+    """`, until 2026-12-01 00:00 UTC` of a report that ends by itself; else nothing."""
+    until = at_time(report.get("until"))
+    return f", until {until:%Y-%m-%d %H:%M} UTC" if until is not None else ""
+
+
+def _has_ended(report: Mapping[str, Any], now: datetime) -> bool:
+    until = report.get("until")
+    return isinstance(until, int) and report["weight"] > Weight.FINE and until <= now.timestamp()
 
 
 class Provable(Protocol):

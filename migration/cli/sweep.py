@@ -23,7 +23,7 @@ from migration.waves.asked_proofs import send_asked
 from migration.waves.loop import NumberSelection, WaveLoop, numbers_to_sweep
 from migration.waves.next_command import next_command
 from migration.waves.notices import PeopleTeller
-from migration.waves.proofs import apply_webhooks
+from migration.waves.proofs import apply_webhooks, end_restrictions
 from migration.waves.senders import keep_senders_informed
 from migration.waves.watch import look_at_standing
 from state.enums import Status
@@ -66,6 +66,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
             await keep_senders_informed(app)
         if not dry_run and not app.stop.requested:
             await apply_webhooks(app)
+            await end_restrictions(app)
             await send_asked(app)
             await look_at_standing(app)
             await destroy_what_is_due(app)

@@ -5,7 +5,10 @@ from typing import Any
 
 import httpx
 
-FIELDS = "messages,account_update,account_alerts,phone_number_quality_update,phone_number_name_update,security"
+FIELDS = (
+    "messages,account_update,account_review_update,account_alerts,business_capability_update,"
+    "phone_number_quality_update,phone_number_name_update,security"
+)
 TIMEOUT_S = 20
 
 

@@ -24,6 +24,7 @@ from state.proof import (
     reports_of,
     sends,
     silent_since,
+    until_text,
     word_came,
     word_shown,
 )
@@ -49,7 +50,8 @@ TOPICS: Mapping[str, str] = {
     "review": "its account was not approved",
     "alert": "an alert about its account",
     "quality": "its quality is low",
-    "limit": "its messaging limit was lowered",
+    "limit": "its messaging limit is low, or lower than it was",
+    "numbers": "its account may have fewer numbers than it has",
     "name": "its display name was not approved",
     "picture": "its profile picture was lost",
     "pin": "its two-step PIN was changed, or somebody asked for that",
@@ -64,6 +66,10 @@ FAILURES: Mapping[int, str] = {
     131042: "the account cannot pay for messages",
     131026: "the recipient cannot get it: no WhatsApp, or an old one",
     131031: "the account is locked",
+    130497: "the account may not write to people of the recipient's country",
+    131037: "the number's display name is not approved",
+    131050: "the recipient wants no more marketing messages",
+    133010: "the number is not registered on Cloud",
     131048: "too many of its messages were blocked or reported",
     131049: "Meta keeps this recipient from more marketing messages",
     131045: "the number's registration is not right",
@@ -85,7 +91,7 @@ def proof_text(position: AnyPosition) -> str:
 
 def report_text(topic: str, report: Mapping[str, Any]) -> str:
     at = datetime.fromtimestamp(report["at"], UTC)
-    return f"Meta reports ({at:%Y-%m-%d %H:%M} UTC): {TOPICS.get(topic, topic)} ({report['word']})"
+    return f"Meta reports ({at:%Y-%m-%d %H:%M} UTC): {TOPICS.get(topic, topic)} ({report['word']}{until_text(report)})"
 
 
 def reported_texts(position: AnyPosition) -> list[str]:

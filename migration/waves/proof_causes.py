@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from migration.notify.notify_targets import CauseKind
 from migration.scrubbing.masking import masked
 from state.notices import NUMBERS, FoundCause
-from state.proof import Weight, is_moved, reports_of, sends, silent_since
+from state.proof import Weight, is_moved, reports_of, sends, silent_since, until_text
 from state.rows import Position
 
 TOLD_FOR = timedelta(days=1)  # what casts no doubt on a number, but people should know: so long after it happened
@@ -37,7 +37,7 @@ def _reports(position: Position, now: datetime) -> Iterable[Found]:
         waba = of_waba.get(topic) == report
         # What stands is one cause however often it is reported: each message that an account cannot pay for does it.
         when = "" if stands else f", {at:%Y-%m-%d %H:%M} UTC"
-        what = f"{topic} ({report['word']}){when}"
+        what = f"{topic} ({report['word']}{until_text(report)}){when}"
         title = f"Meta reports of the account of {NUMBERS}: {what}" if waba else f"Meta reports of {NUMBERS}: {what}"
         key = f"{topic}:{report['word'] if stands else report['at']}:{position.waba_id if waba else position.ref}"
         yield CauseKind.ACCOUNT, key, title, _line(position, what)

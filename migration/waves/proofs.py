@@ -14,12 +14,14 @@ from migration.waves.background_pass import BackgroundPass
 from migration.waves.reported import read_meaning
 from state.database import is_database_error
 from state.enums import SmokeMode
-from state.errors import DatabaseBusy
+from state.errors import DatabaseBusy, StateError
+from state.ledger.wave_events import OURSELVES
 from state.proof import is_doubted, is_moved, mode_of
 from state.rows import Position
 
 BETWEEN_PASSES_S = 1.0
 BETWEEN_READS_S = 0.5
+BETWEEN_ENDS_S = 10.0
 DELIVERED_WITHIN = timedelta(seconds=10)  # Meta aims at a quarter of a second; a phone that is off takes longer
 FIRST_WITHIN = timedelta(seconds=3)  # of the first webhook that comes in at all
 UNDER_WAY = ("unknown", "accepted", "sent")  # states of a smoke message of which Meta has not said what became of it
@@ -39,6 +41,21 @@ async def apply_webhooks(app: App) -> int:
             break
         done += applied.rows
     return done
+
+
+async def end_restrictions(app: App) -> None:
+    """What Meta has reported with an end is over once that has passed.
+
+    Its numbers count for what their messages have shown, and those that it has kept from going on are tried again. A
+    halted wave stays halted until a person releases it.
+    """
+    if not await app.queries.proofs.any_restriction_over():
+        return
+    ended = await app.ledger.proofs.end_restrictions()
+    _LOG.info("restrictions of %d accounts have ended by their own time", len(ended))
+    for migration_id in await app.queries.proofs.refused_for_account(ended):
+        with suppress(StateError):  # somebody has changed it since
+            await app.ledger.operator_changes.retry(migration_id, "the restriction of its account has ended", OURSELVES)
 
 
 async def await_deliveries(app: App, includes: Callable[[int], bool], wave: str | None, patience: timedelta) -> None:
@@ -85,6 +102,7 @@ class ProofKeeper:
     def __init__(self, app: App) -> None:
         self._app = app
         self._pass = BackgroundPass(app.clock, BETWEEN_PASSES_S)
+        self._ends_at = float("-inf")  # on the boot-time clock: when ends that have passed are looked for again
 
     def begin_pass(self) -> None:
         """Does nothing while a pass is under way, or a short time after it."""
@@ -99,8 +117,15 @@ class ProofKeeper:
         try:
             with suppress(DatabaseBusy):  # the next pass does it
                 await apply_webhooks(self._app)
+                await self._end_restrictions()
                 await send_asked(self._app)
         except Exception as exc:
             if is_database_error(exc):
                 raise
             _LOG.error("webhooks could not be applied, or messages sent: %s", type(exc).__name__)
+
+    async def _end_restrictions(self) -> None:
+        now = self._app.clock.boot_time()
+        if now >= self._ends_at:
+            self._ends_at = now + BETWEEN_ENDS_S
+            await end_restrictions(self._app)

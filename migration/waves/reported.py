@@ -18,6 +18,7 @@ Facts = Mapping[str, Any]
 OF_ACCOUNT = frozenset(
     {"ban", "deleted", "restriction", "beginning", "violation", "review", "access", "payment", "locked"}
 )
+RESTRICTIONS = ("restriction", "beginning")
 OF_NAMED_NUMBER = ("ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
 
 
@@ -87,8 +88,12 @@ def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning |
     (topic, weight, halts, changes_pin), word = found
     at = at_time(said.get("at"))
     seconds = int(at.timestamp()) if at is not None else received
+    until = said.get("restriction_info.ends") if topic in RESTRICTIONS else None
+    until = until if isinstance(until, int) else None
+    if until is not None and until <= received:  # it came in late, or again
+        weight, halts = FINE, False
     of_account = topic in OF_ACCOUNT and not word.startswith(OF_NAMED_NUMBER)
-    return Meaning(Report(topic, seconds, word, weight), halts, changes_pin, of_account)
+    return Meaning(Report(topic, seconds, word, weight, until), halts, changes_pin, of_account)
 
 
 def _nothing(_said: Facts) -> None:

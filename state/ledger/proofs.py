@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.declaring import aliased
 from state.enums import WaveState
-from state.ledger import wave_events, wave_members
+from state.ledger import account_limits, wave_events, wave_members
 from state.ledger.versions import raise_versions
-from state.ledger.waiting_webhooks import is_waiting
+from state.ledger.waiting_webhooks import has_end, is_waiting
 from state.ledger.webhooks import ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
-from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, word_for
+from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, without_ended, word_for
 from state.types import SqlClock
 
 AT_ONCE = 500  # rows in one transaction
@@ -90,6 +90,19 @@ class Proofs:
             halting = await _apply_reports(tx, batch, read, ended)
             waves = await self._halt(tx, halting)
         return Applied(len(rows), waves)
+
+    async def end_restrictions(self) -> Sequence[int]:
+        """What Meta has reported with an end that has passed doubts nothing any more. Returns the rows of the WABAs."""
+        ended = []
+        async with self._engine.begin() as tx:
+            now = (await tx.execute(select(self._clock.now()))).scalar_one()
+            query = select(WabaTable.id, WabaTable.reported).where(has_end()).order_by(WabaTable.id)
+            for waba in (await tx.execute(query.with_for_update(of=WabaTable.__table__))).all():
+                reported = without_ended(waba.reported, now)
+                if reported != waba.reported:
+                    ended.append(waba.id)
+                    await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(reported=reported))
+        return ended
 
     async def _take(self, tx: AsyncConnection, limit: int) -> Sequence[Any]:
         """Mark them first: this takes SQLite's lock. On PostgreSQL two processes take different rows."""
@@ -183,6 +196,9 @@ async def _apply_reports(tx: AsyncConnection, batch: _Batch, read: ReadMeaning, 
     for waba in (await tx.execute(wabas.with_for_update(of=WabaTable.__table__))).all():
         found = [*_meanings(batch.of_waba.get(waba.waba_id, ()), read), *of_wabas.get(waba.id, ())]
         reported = _over(waba.reported, found)
+        if any(row.field == account_limits.FIELD for row in batch.of_waba.get(waba.waba_id, ())):
+            reports = await account_limits.limit_reports(tx, waba.id, waba.waba_id)
+            reported = {**(reported or {}), **{one.topic: one.as_row() for one in reports}} or None
         if reported != waba.reported:
             await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(reported=reported))
         halting.wabas |= {waba.id for meaning in found if meaning.halts}

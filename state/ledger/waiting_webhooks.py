@@ -1,8 +1,8 @@
-"""Which webhooks wait until their effects are recorded."""
+"""Which webhooks wait until their effects are recorded, and which accounts for the end of what was reported."""
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, String, and_, cast, select
 
-from state.models import MigrationTable, WebhookTable
+from state.models import MigrationTable, WabaTable, WebhookTable
 
 
 def is_waiting() -> ColumnElement[bool]:
@@ -15,3 +15,8 @@ def is_waiting() -> ColumnElement[bool]:
     )
     early = and_(WebhookTable.kind == "status", WebhookTable.number_pk.in_(sending))
     return and_(WebhookTable.applied_at.is_(None), ~early)
+
+
+def has_end() -> ColumnElement[bool]:
+    """Of a WABA: something that is reported of it ends, or has ended, by itself."""
+    return and_(WabaTable.reported.is_not(None), cast(WabaTable.reported, String).like('%"until"%'))

@@ -11,8 +11,9 @@ from sqlalchemy import delete, select, update
 
 from migration.operations.caller_changes import CALLED, QUIET, read_called_sides
 from migration.operations.customer_rooms import make_links
+from migration.operations.proof_wording import reported_texts
 from migration.operations.waves import begin_wave
-from migration.waves.proofs import apply_webhooks, await_deliveries, without_a_proof
+from migration.waves.proofs import apply_webhooks, await_deliveries, end_restrictions, without_a_proof
 from migration.waves.reported import read_meaning
 from state.enums import WaveState
 from state.ledger.waves import NewWave
@@ -301,7 +302,8 @@ GOOD = (
     ("phone_number_name_update", {"decision": "APPROVED"}),
     ("messages", {"errors": [{"code": 131000}]}),
     ("message_template_status_update", {"event": "REJECTED", "reason": "X"}),
-    ("business_capability_update", {"max_daily_conversation_per_phone": 250}),
+    ("business_capability_update", {"max_daily_conversation_per_phone": 2000}),
+    ("business_capability_update", {"max_phone_numbers_per_business": 20}),
 )  # fmt: skip
 
 
@@ -311,6 +313,116 @@ async def test_what_says_nothing_against_a_number_halts_nothing(web: Web, meta: 
         position = await told(web, meta, change_of(meta, field, value))
         assert (value, reports_of(position)) == (value, [])
     assert (await web.app.queries.waves.get("north")).state is WaveState.RUNNING
+
+
+def restricted(meta: Meta, *ends: int | str | None) -> dict[str, Any]:
+    """A restriction for each of these ends; None: it names none."""
+    kinds = ("RESTRICTED_ADD_PHONE_NUMBER_ACTION", "RESTRICTED_BIZ_INITIATED_MESSAGING")
+    rows = [
+        {"restriction_type": kind, **({"expiration": end} if end is not None else {})}
+        for kind, end in zip(kinds, ends, strict=False)
+    ]
+    return meta.change("account_update", event="ACCOUNT_RESTRICTION", restriction_info=rows)
+
+
+async def test_a_restriction_ends_with_the_last_of_its_ends(web: Web, meta: Meta) -> None:
+    await in_wave(web)
+    await moved(web)
+    now = int(web.harness.clock.now().timestamp())
+    await told(web, meta, meta.status(OURS, "delivered"))
+    position = await told(web, meta, restricted(meta, now + 3600, str(now + 7200)), time=now)
+    assert not is_proved(position)
+    (text,) = reported_texts(position)
+    assert f"until {web.harness.clock.now() + timedelta(hours=2):%Y-%m-%d %H:%M} UTC" in text
+    for after_s, is_over in ((3601, False), (3600, True)):
+        web.harness.clock.advance(after_s)
+        await end_restrictions(web.app)
+        position = await number(web)
+        assert (is_proved(position), await topics(web)) == (is_over, [[], []] if is_over else [["restriction"]] * 2)
+    assert (await web.app.queries.waves.get("north")).state is WaveState.HALTED, "a person releases it"
+
+
+async def test_a_restriction_without_an_end_stays(web: Web, meta: Meta) -> None:
+    now = int(web.harness.clock.now().timestamp())
+    for ends in ((now + 60, None), (None,), (now + 60, "soon")):
+        await forget_all(web)
+        await told(web, meta, restricted(meta, *ends), time=now)
+        web.harness.clock.advance(90 * 86_400)
+        await end_restrictions(web.app)
+        assert (ends, await topics(web)) == (ends, [["restriction"]] * 2)
+
+
+async def test_what_is_over_when_it_comes_in_halts_nothing_and_a_newer_one_counts(web: Web, meta: Meta) -> None:
+    await in_wave(web)
+    now = int(web.harness.clock.now().timestamp())
+    await told(web, meta, restricted(meta, now - 60), time=now - 3600)
+    assert (await topics(web), (await web.app.queries.waves.get("north")).state) == ([[], []], WaveState.RUNNING)
+    await told(web, meta, restricted(meta, now + 60), time=now - 30)
+    web.harness.clock.advance(120)
+    await end_restrictions(web.app)
+    await told(web, meta, restricted(meta, now + 3600), time=now - 10)  # of before that end, and late
+    assert await topics(web) == [["restriction"]] * 2
+
+
+async def test_a_number_that_was_refused_for_its_account_is_tried_again_at_the_end(web: Web, meta: Meta) -> None:
+    position, now = await number(web), int(web.harness.clock.now().timestamp())
+    refused = {"status": "blocked", "outside_failure": "account", "runbook": "runbooks/not-movable.md", "reason": "x"}
+    async with web.app.database.begin() as tx:
+        mine = MigrationTable.id == position.migration_id
+        await tx.execute(update(MigrationTable).where(mine).values(**refused))
+    await told(web, meta, restricted(meta, now + 60), time=now)
+    await end_restrictions(web.app)
+    assert (await number(web)).status == "blocked"
+    web.harness.clock.advance(61)
+    await end_restrictions(web.app)
+    assert (await number(web)).status == "ready"
+
+
+CAPABILITY = "business_capability_update"
+
+
+async def capable(web: Web, meta: Meta, at: int, **limits: Any) -> dict[str, tuple[str, int]]:
+    """What is reported of the account after such a webhook of that time."""
+    position = await told(web, meta, meta.change(CAPABILITY, **limits), time=at)
+    reported = position.waba_reported or {}
+    about = {topic: reported[topic] for topic in ("limit", "numbers") if topic in reported}
+    return {topic: (report["word"], report["weight"]) for topic, report in about.items()}
+
+
+async def test_a_lowered_limit_of_an_account_is_a_doubt_and_hinders_no_move(web: Web, meta: Meta) -> None:
+    """It names the new limit alone; before the move the snapshot has read TIER_10K."""
+    await in_wave(web)
+    await moved(web)
+    await told(web, meta, meta.status(OURS, "delivered"))
+    now = int(web.harness.clock.now().timestamp()) + 60
+    for at, given, word, weight in (
+        (now, {"max_daily_conversation_per_phone": 250}, "TIER_10K to TIER_250", Weight.DOUBT),
+        (now - 5, {"max_daily_conversation_per_phone": -1}, "TIER_UNLIMITED to TIER_250", Weight.DOUBT),  # came late
+        (now + 5, {"max_daily_conversations_per_business": 2000}, "TIER_UNLIMITED to TIER_2K", Weight.DOUBT),
+        (now + 9, {"max_daily_conversations_per_business": "TIER_UNLIMITED"}, "TIER_UNLIMITED", Weight.FINE),
+    ):
+        assert await capable(web, meta, at, **given) == {"limit": (word, weight)}
+        assert is_proved(await number(web)) is (weight is Weight.FINE)
+    assert (await web.app.queries.waves.get("north")).state is WaveState.RUNNING
+
+
+async def test_fewer_numbers_than_an_account_has_are_told(web: Web, meta: Meta) -> None:
+    """A move adds no number to an account, so it is hindered by none."""
+    await in_wave(web)
+    now = int(web.harness.clock.now().timestamp())
+    of_account = len(await web.app.queries.positions.board())
+    assert await capable(web, meta, now, max_phone_numbers_per_business=of_account - 1) == {
+        "numbers": (f"{of_account - 1} allowed, {of_account} known here", Weight.TELL)
+    }
+    assert [topic for topic, _ in reports_of(await number(web))] == ["numbers"]
+    assert (await capable(web, meta, now + 1, max_phone_numbers_per_waba=of_account))["numbers"][1] == Weight.FINE
+    assert (await web.app.queries.waves.get("north")).state is WaveState.RUNNING
+
+
+async def test_the_least_limit_is_told_where_nothing_is_known_from_before(web: Web, meta: Meta) -> None:
+    now = int(web.harness.clock.now().timestamp())
+    assert await capable(web, meta, now, max_daily_conversation_per_phone=250) == {"limit": ("TIER_250", Weight.TELL)}
+    assert (await capable(web, meta, now + 1, max_daily_conversation_per_phone=2000))["limit"][1] == Weight.FINE
 
 
 async def test_an_event_about_partners_names_the_waba_beside_the_business(web: Web, meta: Meta) -> None:
@@ -451,6 +563,7 @@ async def test_any_order_copies_and_batches_have_the_same_effects(web: Web, meta
         inbound(web, meta, "wamid.word", after_s=4, text={"body": word}),
         *(change_of(meta, field, value) for field, value, *_ in REPORTS),
         *(change_of(meta, field, value) for field, value in GOOD),
+        *(meta.change(CAPABILITY, max_daily_conversation_per_phone=limit) for limit in (250, 10_000, -1)),
         change_of(meta, "security", {"event": "PIN_CHANGED"}),
     ]
     dice = random.Random(16)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from state.ledger.webhooks import ON_PREMISES, WebhookUpdate
-from state.proof import CORRELATION, ECHO, message_key, word_in
+from state.proof import CORRELATION, ECHO, at_time, message_key, word_in
 
 CLOUD = "whatsapp_business_account"
 MESSAGES = "messages"
@@ -22,6 +22,7 @@ Fact = str | int | bool
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 _ID = re.compile(r"[0-9]{1,30}")
 _SMALL = re.compile(r"[0-9]{1,15}")
+UNLIMITED = -1  # how Meta writes that a limit is none
 MOST_CODE = 2**31  # what an INTEGER of PostgreSQL holds, and this one not
 # What a change may say, and where: of numbers, WABAs and templates. Names, texts and people are not among them.
 _WORDS = (
@@ -32,6 +33,8 @@ _WORDS = (
     "old_limit",
     "max_daily_conversation_per_phone",
     "max_daily_conversations_per_business",
+    "max_phone_numbers_per_business",
+    "max_phone_numbers_per_waba",
     "message_template_id",
     "reason",
     "previous_quality_score",
@@ -199,6 +202,17 @@ def _words(value: Mapping[str, Any]) -> Iterator[tuple[str, Fact]]:
                 yield f"{part}.{name}", words[0]
             elif words:
                 yield f"{part}.{name}", ",".join(sorted({str(word) for word in words}))[:60]
+    ends = _end_of(value.get("restriction_info"))
+    if ends is not None:
+        yield "restriction_info.ends", ends
+
+
+def _end_of(given: Any) -> int | None:
+    """Unix time at which the last of these restrictions ends; None where one of them names no end."""
+    rows = list(_objects(given if isinstance(given, list) else [given]))
+    times = [at_time(_number(row.get("expiration"))) for row in rows]
+    known = [int(time.timestamp()) for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -244,6 +258,8 @@ def _word(value: Any) -> Fact | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
+        if value == UNLIMITED:
+            return value
         number = _number(value)
         return number if number is not None else _id(value)  # ids of templates have up to 17 digits
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
