@@ -231,28 +231,33 @@ async def _forget_changed_pin(tx: AsyncConnection, number: Any, found: Sequence[
 # -- messages
 
 
-async def _apply_messages(tx: AsyncConnection, rows: Sequence[Any], migrations: Sequence[Any]) -> list[Any]:
-    """Returns the rows that tell of our own messages."""
+async def _apply_messages(
+    tx: AsyncConnection, rows: Sequence[Any], migrations: Sequence[Any]
+) -> Sequence[tuple[Any, datetime]]:
+    """Returns the rows that tell of our own messages, each with when its message was written down as sent."""
     statuses = [row for row in rows if row.kind == "status" and row.field != ON_PREMISES]
     ours = await _update_messages(tx, statuses, [row.id for row in migrations])
     for migration_pk in sorted(ours):
         await update_smoke(tx, migration_pk)
     if migrations:
         await _update_newest(tx, rows, migrations[-1])
-    return [row for found in ours.values() for row in found]
+    return [about for found in ours.values() for about in found]
 
 
 async def _update_messages(
     tx: AsyncConnection, statuses: Sequence[Any], migrations: Sequence[int]
-) -> Mapping[int, Sequence[Any]]:
-    """Of what was sent: states, times and error codes. Returns, by migration, the rows about its messages."""
+) -> Mapping[int, Sequence[tuple[Any, datetime]]]:
+    """Of what was sent: states, times and error codes. Returns, by migration, the rows about its messages.
+
+    Beside each row, when its message was written down as sent.
+    """
     hashes = sorted({row.message for row in statuses if row.message is not None})
     correlations = sorted({row.correlation for row in statuses if row.correlation is not None})
     if not hashes:
         return {}
     is_one = or_(MessageTable.wamid.in_(hashes), MessageTable.correlation.in_(correlations))
     query = select(MessageTable.__table__).where(MessageTable.migration_pk.in_(migrations), is_one)
-    touched: dict[int, list[Any]] = defaultdict(list)
+    touched: dict[int, list[tuple[Any, datetime]]] = defaultdict(list)
     for message in (await tx.execute(query)).all():
         about = [row for row in statuses if _is_about(row, message)]
         if message.wamid is None:
@@ -260,18 +265,20 @@ async def _update_messages(
         await tx.execute(
             update(MessageTable).where(MessageTable.id == message.id).values(**_message_values(message, about))
         )
-        touched[message.migration_pk] += about
+        touched[message.migration_pk] += [(row, message.at) for row in about]
     return touched
 
 
-def _ended_by_deliveries(rows: Sequence[Any]) -> Iterable[Meaning]:
-    """Of rows about messages of ours: one that has arrived shows that its account is not locked any more.
+def _ended_by_deliveries(rows: Sequence[tuple[Any, datetime]]) -> Iterable[Meaning]:
+    """Of rows about messages of ours: one that has arrived shows that its account was not locked when it was sent.
 
+    Somebody who reads today what was sent yesterday says nothing about an account that was locked in between.
     One that was paid for shows that the account can pay, and may begin conversations: what is free is neither. Meta has
     no webhook for the end of any of these.
     """
-    for row in rows:
-        at = at_time(row.facts.get("at"))
+    for row, sent_at in rows:
+        told = at_time(row.facts.get("at"))
+        at = min(told, sent_at) if told is not None else None
         if at is None or row.facts.get("status") not in ARRIVED:
             continue
         for topic in ("locked", "payment", "beginning") if row.facts.get("paid") else ("locked",):

@@ -58,7 +58,7 @@ REMOVALS = {
     ),
     "the wave that a report of Meta halts": Removal(
         "migration/waves/reported.py",
-        "    return Meaning(Report(topic, seconds, word, weight), halts, changes_pin, of_account)\n",
+        "    return Meaning(Report(topic, seconds, word, weight, until), halts, changes_pin, of_account)\n",
         "    return Meaning(Report(topic, seconds, word, weight))\n",
         (
             "tests/web/test_webhook_effects.py::test_each_report_is_shown_and_halts_its_wave_where_no_number_should_cross",

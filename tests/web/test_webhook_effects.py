@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -481,6 +481,12 @@ async def test_a_message_of_the_partner_that_fails_for_its_account_doubts_the_ac
     assert await topics(web) == [[], []], "its recipient is the reason, and not the account"
 
 
+async def sent_at(web: Web, seconds: int) -> None:
+    """The messages were sent then."""
+    async with web.app.database.begin() as tx:
+        await tx.execute(update(MessageTable).values(at=datetime.fromtimestamp(seconds, UTC)))
+
+
 async def test_a_later_message_of_ours_that_arrives_ends_what_kept_an_account_from_sending(
     web: Web, meta: Meta
 ) -> None:
@@ -492,10 +498,13 @@ async def test_a_later_message_of_ours_that_arrives_ends_what_kept_an_account_fr
         for code in (131042, 131031)
     ]
     rows = [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]
+    await sent_at(web, 1767225600)
     restricted = meta.change("account_update", event="ACCOUNT_RESTRICTION", restriction_info=rows)
     await told(web, meta, restricted, time=1767225700)
     await told(web, meta, *failed, meta.status(OURS, "delivered", timestamp="1767225600", **paid))
-    assert await topics(web) == [["beginning", "locked", "payment"]] * 2, "that one had arrived before"
+    await told(web, meta, meta.status(OURS, "read", timestamp="1767225740", **paid))
+    assert await topics(web) == [["beginning", "locked", "payment"]] * 2, "that one was sent before, and is read now"
+    await sent_at(web, 1767225750)
     await told(web, meta, meta.status(OURS, "delivered", timestamp="1767225800", **free))
     await told(web, meta, meta.status(OURS, "read", timestamp="1767225850"))
     assert await topics(web) == [["beginning", "payment"]] * 2, "nobody had to pay for it"
