@@ -1,7 +1,7 @@
 """Builds the object graph of an entry point from its settings: database, clients, engine."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -75,6 +75,7 @@ class ClientFactory:
     commands: NamedCommands
     shared: SharedReadings
     budget: RateBudget
+    is_ours: Callable[[str], Awaitable[bool]] | None = None  # whether a number is one of this home
     # By id, address and user: a token is never sent to another address than the one that gave it.
     sessions: dict[tuple[int, str, str], LoginSession] = field(default_factory=dict)
 
@@ -94,7 +95,7 @@ class ClientFactory:
             names.append(_name_of_password(instance))
         token, app_secret, *password = await self.secret_store.open_all(names)
         cloud = self._cloud(position.profile, token, app_secret, calls)
-        return cloud, self._onprem(instance, *password) if instance is not None else None
+        return cloud, self._onprem(instance, position.e164, *password) if instance is not None else None
 
     def _cloud(
         self, profile: str, token: SecretStr | None, app_secret: SecretStr | None, calls: GraphCalls
@@ -111,13 +112,13 @@ class ClientFactory:
     def graph_client(self, token: SecretStr, app_secret: SecretStr | None, calls: GraphCalls) -> GraphApi:
         return GraphApi(self.http.graph, self.http.new_graph_client, self.graph_base, token, app_secret, calls)
 
-    async def onprem(self, instance: InstanceRow | None) -> OnPremApi | None:
-        """Raises BadSetting when no password is stored for the instance."""
+    async def onprem(self, instance: InstanceRow | None, e164: str) -> OnPremApi | None:
+        """The client that serves this number. Raises BadSetting when no password is stored for the instance."""
         if instance is None:
             return None
-        return self._onprem(instance, await self.secret_store.open(*_name_of_password(instance)))
+        return self._onprem(instance, e164, await self.secret_store.open(*_name_of_password(instance)))
 
-    def _onprem(self, instance: InstanceRow, password: SecretStr | None) -> OnPremApi:
+    def _onprem(self, instance: InstanceRow, e164: str, password: SecretStr | None) -> OnPremApi:
         if password is None:
             raise BadSetting(f"no password is kept for instance {instance.name}; `cutover import FILE --correct`")
         problem = address_problem(instance.base_url)
@@ -131,6 +132,8 @@ class ClientFactory:
             password_for(password, instance.base_url, instance.name),
             self.sessions.setdefault(account, LoginSession()),
             instance.name,
+            e164,
+            self.is_ours,
         )
 
     def _trust(self, certificate: str | None) -> Trust | None:
@@ -315,7 +318,9 @@ async def open_app(
         commands = commands or NamedCommands(admin.commands, dry_run=dry_run, boot_time=own_clock)
         shared = SharedReadings(clock.boot_time)
         budget = RateBudget(ledger.call_budgets, clock.boot_time)
-        clients = ClientFactory(http, secret_store, admin, settings, commands, shared, budget)
+        clients = ClientFactory(
+            *(http, secret_store, admin, settings, commands, shared, budget), is_ours=queries.fleet.has_number
+        )
         loader = NumberLoader(clients, queries, secret_store, randomness)
         kept = KeptNumbers(clock.boot_time)
         admission = CallAdmission(ledger.call_budgets, budget.has_plenty)

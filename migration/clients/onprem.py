@@ -3,6 +3,7 @@
 https://developers.facebook.com/docs/whatsapp/on-premises/reference (per method)
 """
 
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -17,23 +18,28 @@ from migration.clients.onprem_http import OnPremHttp
 from migration.clients.onprem_login import LoginSession, OnPremLogin
 from migration.clients.onprem_parsing import (
     CallbackQueue,
-    Expiry,
     callback_queue,
     expiry,
     gateway_connected,
+    registered_numbers,
     sending_time,
 )
 from migration.clients.onprem_reading import OnPremReading, Reading, connection_refused
 from migration.clients.profile_picture import MOST_PICTURE_BYTES, Picture, picture_of
 from migration.errors import MigrationError, Rejected, Transient
 from migration.runtime.concurrency import both_of
+from migration.scrubbing.masking import masked
+from state.phone_spelling import is_another_number
 
 # "Not found": https://developers.facebook.com/docs/whatsapp/api/errors
 NO_PICTURE = (1006, 404)
 
 
 class OnPremApi:
-    """`instance` is the name that messages show. `send_by` is in seconds on the boot-time clock.
+    """`instance` is the name that messages show, `e164` the number that it serves by the inventory.
+
+    `is_ours` says whether a number is one of this home; None: the client may be registered for any number. `send_by`
+    is in seconds on the boot-time clock.
 
     Reads raise Transient, Rejected or CredentialsRefused; writes raise OutcomeUnknown too.
     """
@@ -46,10 +52,13 @@ class OnPremApi:
         password: SecretStr,
         session: LoginSession,
         instance: str,
+        e164: str = "",
+        is_ours: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._login = OnPremLogin(client, base_url, username, password, session, instance)
         self._http = OnPremHttp(client, base_url, self._login, instance)
         self._instance = instance
+        self._e164, self._is_ours = e164, is_ours
 
     # -- reading
 
@@ -69,7 +78,11 @@ class OnPremApi:
                 return OnPremReading(Reading.UNREACHABLE, detail)
             if not connected:
                 return OnPremReading(Reading.NOT_SERVING, detail)
-            expires = await self._expiry(by)
+            support = await self._support(by)
+            other = await self._of_another(registered_numbers(support))
+            if other is not None:
+                return OnPremReading(Reading.UNREACHABLE, other, of_another=True)
+            expires = expiry(support)
             return OnPremReading(Reading.SERVING, detail, expires.at, expires.readable)
         except Transient as exc:
             refused = connection_refused(exc.__cause__)
@@ -77,12 +90,24 @@ class OnPremApi:
         except MigrationError as exc:
             return OnPremReading(Reading.UNREACHABLE, str(exc))
 
-    async def _expiry(self, by: float) -> Expiry:
-        """https://developers.facebook.com/docs/whatsapp/api/support (expiry, topology, space)"""
+    async def _support(self, by: float) -> Mapping[str, Any]:
+        """https://developers.facebook.com/docs/whatsapp/api/support (number, expiry, topology, space)"""
         try:
-            return expiry(await self._http.get("/v1/support", by=min(by, self._http.within(READING_S))))
+            return await self._http.get("/v1/support", by=min(by, self._http.within(READING_S)))
         except MigrationError:
-            return Expiry()
+            return {}
+
+    async def _of_another(self, registered: Iterable[str]) -> str | None:
+        """In words, that it serves another number of this home: in an inventory two rows were exchanged.
+
+        A number that is not of this home may be this one, in a form that we do not know.
+        """
+        if self._is_ours is None:
+            return None
+        for digits in sorted("".join(filter(str.isdigit, one)) for one in registered):
+            if is_another_number(self._e164, digits) and await self._is_ours(f"+{digits}"):
+                return f"it is registered for {masked(f'+{digits}')}, which is another number"
+        return None
 
     async def login(self) -> None:
         """Log in now, to prove that the instance accepts the password."""

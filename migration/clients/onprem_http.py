@@ -15,9 +15,10 @@ from migration.errors import OutcomeUnknown, Transient
 from migration.scrubbing.texts import Fields, Scrubber, numbers_of, secrets_of
 from state.enums import Party
 
-# Read as they are: a backup, what a customer wrote about themself, and times.
+_WRITTEN = ("about", "text", "address", "description", "email", "websites")
+# Read as they are: a backup, what a customer wrote about themself, its number, and times.
 FIELDS = Fields(
-    whole=frozenset(("about", "text", "address", "description", "email", "websites", "expire_timestamp", "value")),
+    whole=frozenset((*_WRITTEN, "expire_timestamp", "debug_info", "value")),
     secret=frozenset(("data",)),
 )
 

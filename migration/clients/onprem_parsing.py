@@ -12,6 +12,7 @@ from migration.clients.http import Answer
 from migration.clients.json_values import inside
 from migration.errors import MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.scrubbing.texts import as_safe
+from state.phone_spelling import plain_digits
 
 # https://developers.facebook.com/docs/whatsapp/api/errors
 # 1011 not ready, 1014 Coreapp does not answer, 1017/1018 not the primary, 1023 database: the call had no effect.
@@ -130,6 +131,23 @@ def expiry(body: Mapping[str, Any]) -> Expiry:
     named = [node["expire_timestamp"] for node in nodes if node.get("expire_timestamp") not in (None, "")]
     times = [moment(value) for value in named]
     return Expiry(min((time for time in times if time is not None), default=None), None not in times)
+
+
+# Digits with the separators in which people write a number; other texts of `debug_info` name none.
+_NUMBER = re.compile(r"\+?[0-9][0-9 ().-]{4,20}")
+
+
+def registered_numbers(body: Mapping[str, Any]) -> frozenset[str]:
+    """From `/v1/support`: the numbers for which the client's nodes say that it is registered.
+
+    `debug_info` is the phone number, or `unregistered`. https://developers.facebook.com/docs/whatsapp/api/support
+    """
+    support = body.get("support")
+    if not isinstance(support, Mapping):
+        return frozenset()
+    nodes = [support] if "debug_info" in support else list(support.values())
+    named = (plain_digits(text(inside(node, "debug_info")) or "").strip() for node in nodes)
+    return frozenset(one for one in named if _NUMBER.fullmatch(one))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class OnPremReading:
     detail: str
     expires_at: datetime | None = None
     expiry_readable: bool = True  # False: the client names a time that cannot be read
+    of_another: bool = False  # the client is registered for another number, and says nothing about this one
 
 
 def _closed_in_handshake(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from migration.errors import MigrationError, Rejected, Transient
 from migration.fleet.choose_itinerary import ItineraryChoice, NoItinerary, NumberReadings, choose_itinerary
 from migration.runtime.concurrency import gather_all
 from migration.scrubbing.masking import masked
+from migration.steps.both_sides import CORRECT, wrong_client
 from migration.steps.register import EMBEDDED_SIGNUP_DAYS
 from state.enums import Side
 from state.ledger.ledger import Ledger
@@ -192,6 +193,10 @@ class Census:
     async def _run_one(self, number: CensusNumber, by: str) -> "CensusResult | _Chosen":
         begun = self._now()
         readings = await self.read_sides(number)
+        if readings.onprem is not None and readings.onprem.of_another:
+            # Whatever would be stopped or backed up there is not this number's.
+            reason = f"{wrong_client(readings.onprem)}; {CORRECT}"
+            return CensusResult(number.ref, number.e164, NotLooked(reason), None, "of another number")
         choice = choose_itinerary(readings, self._now(), number.forced)
         onprem = readings.onprem.kind.value if readings.onprem is not None else "no instance"
         if isinstance(choice, NoItinerary):

@@ -68,7 +68,7 @@ async def begin_migrations(
             readings = await app.clients.readings(row.profile_id, row.profile, row.app_id, row.waba_id)
             cloud = await read_number(readings, row.phone_number_id)
             reject_another_number(row.e164, cloud)
-        onprem = await app.clients.onprem(row.instance)
+        onprem = await app.clients.onprem(row.instance, row.e164)
         return CensusNumber(row.number_id, row.ref, row.e164, row.forced, cloud, onprem)
 
     rows = await app.queries.fleet.undecided(again)

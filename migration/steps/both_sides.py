@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from migration.clients.cloud_standing import ENDED, ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
-from migration.clients.onprem_reading import Reading
+from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.clients.shared_readings import BEFORE_CROSSING_AGE
 from migration.runtime.concurrency import both_of
 from migration.steps.number import Number
@@ -194,6 +194,22 @@ def unclear(both: BothSides, number: Number, step: str) -> Waiting | Blocked | N
         return Blocked(reason, UNCLEAR_PAGE)
     note = {**number.note_of(step), "unclear_since": since.isoformat()}
     return Waiting(number.next_check(since, 2), Party.META, reason, note)
+
+
+LOGIN_PAGE = "runbooks/onprem-login.md"
+CORRECT = "`cutover import FILE --correct` gives each number its own client"
+
+
+def wrong_client(reading: OnPremReading) -> str:
+    """In words, that the client of the number's row is another number's."""
+    return f"its On-Premises client is not its own: {reading.detail}"
+
+
+def not_its_own_client(both: BothSides) -> Blocked | None:
+    """Why nothing may be stopped or registered: in the inventory the clients of two numbers were exchanged."""
+    if both.onprem is None or not both.onprem.of_another:
+        return None
+    return Blocked(f"{wrong_client(both.onprem)}; {CORRECT}", LOGIN_PAGE)
 
 
 def not_movable(cloud: CloudNumber) -> Blocked | None:

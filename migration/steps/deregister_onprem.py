@@ -8,7 +8,7 @@ Taken back by: starting the client again, as long as its registration is live.
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, side_of, unclear
+from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, not_its_own_client, side_of, unclear
 from migration.steps.client_command import run_client_command
 from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
@@ -34,7 +34,8 @@ class DeregisterOnPrem:
 
     async def check(self, number: Number) -> None | Waiting | Blocked:
         both = await cached_sides(number)
-        stop = unclear(both, number, self.contract.name) or self._moved_by_others(both, number)
+        stop = not_its_own_client(both) or unclear(both, number, self.contract.name)
+        stop = stop or self._moved_by_others(both, number)
         stop = stop or refused_after_the_stop(both, number)
         if stop is not None:
             return stop

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from migration.clients.cloud_standing import CloudStanding
 from migration.clients.graph_models import Backup
-from migration.steps.both_sides import cached_sides, side_of, unclear
+from migration.steps.both_sides import cached_sides, not_its_own_client, side_of, unclear
 from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
@@ -49,6 +49,8 @@ class Register:
         if self._with_backup and await number.secret("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
         both = await cached_sides(number)
+        if number.state.crossed_at is None and (wrong := not_its_own_client(both)) is not None:
+            return wrong
         stop = moved_by_others(both, number, self.contract.name) or unclear(both, number, self.contract.name)
         return stop or self._signup_too_old(number, both)
 

@@ -16,7 +16,7 @@ from migration.clients.graph_models import Profile
 from migration.clients.shared_readings import BEFORE_CROSSING_AGE
 from migration.errors import MigrationError
 from migration.runtime.concurrency import both_of
-from migration.steps.both_sides import cloud_before_crossing, not_movable, read_early, side_of
+from migration.steps.both_sides import cloud_before_crossing, not_its_own_client, not_movable, read_early, side_of
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
@@ -34,8 +34,10 @@ class Snapshot(ReadStep):
     async def check(self, number: Number) -> None | Blocked:
         return not_movable(await cloud_before_crossing(number, BEFORE_CROSSING_AGE))
 
-    async def apply(self, number: Number, intent: Intent) -> Evidence:
+    async def apply(self, number: Number, intent: Intent) -> Evidence | Blocked:
         both = await read_early(number)
+        if (stop := not_its_own_client(both)) is not None:
+            return stop
         facts: dict[str, Any] = (
             _only_known_from_the_client(number)
             | both.facts()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import String, bindparam, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import PinProvenance, Status
@@ -294,6 +294,10 @@ async def _write_instances(
             else:
                 changed.append(named_only(new, columns) | {"pk": instances[new.e164]})
     await insert_rows(tx, InstanceTable, added)
+    for part in chunks([row["pk"] for row in changed if "name" in row]):
+        # Names are unique row by row, and a file may exchange those of two numbers.
+        interim = "~" + cast(InstanceTable.id, String)
+        await tx.execute(update(InstanceTable).where(InstanceTable.id.in_(part)).values(name=interim))
     await _update_rows(tx, InstanceTable, changed)
 
 

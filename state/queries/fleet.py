@@ -14,6 +14,7 @@ from state.models import (
     NumberTable,
     WabaTable,
 )
+from state.phone_spelling import spellings
 from state.queries.position_rows import instance_columns, instance_of
 from state.queries.reader import Reader
 from state.rows import UndecidedRow, UnplannedRow
@@ -95,6 +96,11 @@ class FleetQueries:
             UndecidedRow(**{name: row[name] for name in columns}, instance=instance_of(row))
             for row in await self._reader.rows(query)
         )
+
+    async def has_number(self, e164: str) -> bool:
+        """Whether a number, in any spelling, was imported here."""
+        query = select(NumberTable.id).where(NumberTable.e164.in_(spellings(e164))).limit(1)
+        return bool(await self._reader.rows(query))
 
     async def profile_id(self, profile: str) -> int | None:
         """The id of a credential profile's row."""

@@ -51,6 +51,8 @@ NOT_SERVING = OnPremReading(Reading.NOT_SERVING, "not registered")
 REFUSED = OnPremReading(Reading.REFUSED, "nobody listens")
 UNREACHABLE = OnPremReading(Reading.UNREACHABLE, "timed out")
 
+OF_ANOTHER = OnPremReading(Reading.UNREACHABLE, "it is registered for another number", of_another=True)
+
 INSTANCE = InstanceRow(
     id=1,
     name="wa-0001",

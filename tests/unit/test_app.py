@@ -89,26 +89,26 @@ async def test_a_profile_without_a_token_names_the_command_that_stores_one(tmp_p
 
 
 async def test_a_number_without_an_instance_has_no_client(tmp_path: Path) -> None:
-    assert await factory(tmp_path, Server(), {}).onprem(None) is None
+    assert await factory(tmp_path, Server(), {}).onprem(None, "+15550100001") is None
 
 
 async def test_an_instance_without_a_password_names_the_command_that_stores_one(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="no password is kept for instance wa-0001; `cutover import FILE --correct`"):
-        await factory(tmp_path, Server(), {}).onprem(INSTANCE)
+        await factory(tmp_path, Server(), {}).onprem(INSTANCE, "+15550100001")
 
 
 @pytest.mark.parametrize("url", ["https://host:port", "host:9090", "https://host:99999", "https://a b", "https://"])
 async def test_an_address_that_was_imported_long_ago_and_is_none_is_explained(tmp_path: Path, url: str) -> None:
     clients = factory(tmp_path, Server(), {("instance:1", "password"): "Adm1n!"})
     with pytest.raises(BadSetting, match=r"the address of instance wa-0001 .*; `cutover import FILE --correct`"):
-        await clients.onprem(replace(INSTANCE, base_url=url))
+        await clients.onprem(replace(INSTANCE, base_url=url), "+15550100001")
 
 
 async def test_clients_of_one_instance_share_its_login(tmp_path: Path) -> None:
     server = Server()
     clients = factory(tmp_path, server, {("instance:1", "password"): "Adm1n!"})
     for _ in range(2):
-        onprem = await clients.onprem(INSTANCE)
+        onprem = await clients.onprem(INSTANCE, "+15550100001")
         assert onprem is not None
         await onprem.health()
     assert (server.count("/v1/users/login"), server.count("/v1/health")) == (1, 2)
@@ -118,7 +118,7 @@ async def test_a_token_is_not_sent_to_another_address_than_the_one_that_gave_it(
     server = Server()
     clients = factory(tmp_path, server, {("instance:1", "password"): "Adm1n!"})
     for instance in (INSTANCE, replace(INSTANCE, base_url="https://moved.test"), replace(INSTANCE, username="other")):
-        onprem = await clients.onprem(instance)
+        onprem = await clients.onprem(instance, "+15550100001")
         assert onprem is not None
         await onprem.health()
     assert server.count("/v1/users/login") == 3
@@ -128,20 +128,20 @@ async def test_a_password_is_not_sent_to_another_address_than_the_one_it_was_giv
     server = Server()
     kept = bound(SecretStr("Adm1n!"), INSTANCE.base_url).get_secret_value()
     clients = factory(tmp_path, server, {("instance:1", "password"): kept})
-    onprem = await clients.onprem(INSTANCE)
+    onprem = await clients.onprem(INSTANCE, "+15550100001")
     assert onprem is not None
     await onprem.login()
     credentials = base64.b64encode(b"admin:Adm1n!").decode()
     assert server.requests[0].headers["authorization"] == f"Basic {credentials}"
     with pytest.raises(BadSetting, match="wa-0001 is not the one that its password was given for; nothing was sent"):
-        await clients.onprem(replace(INSTANCE, base_url="https://elsewhere.test"))
+        await clients.onprem(replace(INSTANCE, base_url="https://elsewhere.test"), "+15550100001")
     assert len(server.requests) == 1
 
 
 async def test_a_certificate_that_the_admin_file_does_not_have_is_a_bad_setting(tmp_path: Path) -> None:
     clients = factory(tmp_path, Server(), {("instance:1", "password"): "Adm1n!"})
     with pytest.raises(BadSetting, match="the admin file names no certificate house"):
-        await clients.onprem(replace(INSTANCE, certificate="house"))
+        await clients.onprem(replace(INSTANCE, certificate="house"), "+15550100001")
 
 
 async def test_a_hook_is_read_from_the_admin_file(tmp_path: Path) -> None:

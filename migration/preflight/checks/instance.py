@@ -7,6 +7,7 @@ from migration.clients.onprem_reading import Reading
 from migration.engine.itineraries import ItineraryName
 from migration.errors import CredentialsRefused, MigrationError
 from migration.preflight.check import CheckResult, Verdict
+from migration.steps.both_sides import CORRECT, wrong_client
 from migration.steps.number import Number
 
 WARN_BEFORE = timedelta(days=7)
@@ -28,6 +29,8 @@ class InstanceCheck:
         except MigrationError as exc:
             return self._not_looked(number, f"{instance} does not answer: {exc}")
         reading = await number.onprem.reading()
+        if reading.of_another:
+            return CheckResult(self.name, Verdict.FAIL, f"{wrong_client(reading)}; {CORRECT}", LOGIN_RUNBOOK)
         if reading.kind is Reading.UNREACHABLE:
             return self._not_looked(number, f"{instance} does not answer: {reading.detail}")
         if reading.kind is not Reading.SERVING:

@@ -113,6 +113,41 @@ async def test_a_refused_connection_counts_only_when_it_is_refused_twice(closed:
     assert (await onprem(webapp).reading()).kind is Reading.SERVING
 
 
+OURS = "+525512345678"
+
+
+@pytest.mark.parametrize(
+    ("named", "of_another"),
+    [
+        ("525512345678", False),
+        ("+52 1 55 1234 5678", False),
+        (5215512345678, False),
+        ("5512345678", False),  # without the code of its country
+        ("unregistered", False),
+        ("2026-11-28 build 1234567", False),
+        (None, False),
+        ("", False),
+        (["525587654321"], False),
+        ("525511112222", False),  # of nobody here: it may be this one in a form that we do not know
+        ("525587654321", True),
+        ("+52 55 8765 4321", True),
+        (525587654321, True),
+        ("٥٢٥٥٨٧٦٥٤٣٢١", True),
+    ],
+)
+@pytest.mark.parametrize("nodes", [1, 2])
+async def test_a_client_of_another_number_says_nothing_about_this_one(
+    named: Any, nodes: int, *, of_another: bool
+) -> None:
+    told = {"debug_info": named}
+    support = {"support": told if nodes == 1 else {"master": {"debug_info": "unregistered"}, "coreapp": told}}
+    webapp = Webapp({HEALTH: [health("connected")], SUPPORT: [support]})
+    read = await onprem(webapp, e164=OURS, others=["+525587654321"]).reading()
+    assert (read.kind, read.of_another) == (Reading.UNREACHABLE if of_another else Reading.SERVING, of_another)
+    if of_another:
+        assert read.detail == "it is registered for +525•••4321, which is another number"
+
+
 async def test_a_refused_login_is_unreachable() -> None:
     webapp = Webapp({HEALTH: [{}]}, logins=[(401, None)])
     assert (await onprem(webapp).reading()).kind is Reading.UNREACHABLE

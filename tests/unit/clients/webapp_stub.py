@@ -1,6 +1,6 @@
 """An On-Premises client whose responses the test makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +47,17 @@ class Webapp:
         return httpx.Response(200, json={"users": [{"token": f"token-{count}"}], "meta": {"version": "2.57"}})
 
 
-def onprem(answer: Answering, session: LoginSession | None = None) -> OnPremApi:
+def onprem(
+    answer: Answering, session: LoginSession | None = None, e164: str = "", others: Collection[str] = ()
+) -> OnPremApi:
+    """`others`: further numbers of the home."""
+
+    async def is_ours(number: str) -> bool:
+        return number in (e164, *others)
+
     http = HttpClient(httpx.MockTransport(answer), SystemClock())
-    return OnPremApi(http, "https://client.test", "admin", PASSWORD, session or LoginSession(), "client-1")
+    session = session or LoginSession()
+    return OnPremApi(http, "https://client.test", "admin", PASSWORD, session, "client-1", e164, is_ours)
 
 
 def client_with_responses(path: str, *responses: Any) -> tuple[OnPremApi, Webapp]:

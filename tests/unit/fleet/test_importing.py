@@ -12,7 +12,7 @@ from migration.app import App
 from migration.errors import CredentialsRefused, Transient
 from migration.fleet.bad_inventory import BadInventory
 from migration.fleet.census import NotLooked
-from migration.fleet.importing import _read_and_check, begin_migrations, import_fleet
+from migration.fleet.importing import _read_and_check, begin_migrations, correct_fleet, import_fleet
 from migration.fleet.listed_numbers import read_listed_numbers
 from migration.preflight.assessment import run_preflight
 from sandbox.scenarios.kinds import KINDS
@@ -219,6 +219,25 @@ async def test_a_number_that_graph_does_not_show_now_keeps_no_other_from_its_iti
         (late,) = await begin_migrations(app, {}, "tester", tick)
         assert late.e164 == odd
         assert late.migration_id is not None
+
+
+def exchanged_clients(numbers: list[dict[str, Any]]) -> None:
+    """As where a column of a spreadsheet was sorted by itself."""
+    for column in ("instance", "onprem_url", "username", "password"):
+        numbers[0][column], numbers[1][column] = numbers[1][column], numbers[0][column]
+
+
+async def test_numbers_with_exchanged_clients_begin_once_each_has_its_own(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["healthy"] * 3)
+    async with harness.worker() as app:
+        results = await import_fleet(app, changed_inventory(harness, exchanged_clients), "tester", tick)
+        wrong = [result.choice.reason for result in results if isinstance(result.choice, NotLooked)]
+        assert len(wrong) == 2
+        assert all("its On-Premises client is not its own: it is registered for +" in reason for reason in wrong)
+        assert [one.ref for one in await app.queries.positions.board()] == ["N-0003"]
+        _, begun = await correct_fleet(app, harness.inventory(), "tester", tick)
+        assert [result.onprem_reading for result in begun] == ["serving", "serving"]
+        assert len(await app.queries.positions.board()) == 3
 
 
 async def test_a_number_whose_instance_has_a_bad_address_keeps_no_other_from_its_itinerary(

@@ -48,3 +48,16 @@ async def test_a_log_in_that_is_not_answered(answer: httpx.Response | Exception)
 
 async def test_an_itinerary_that_does_without_the_instance_would_succeed() -> None:
     assert await verdict_of(Webapp({"/v1/health": [SILENT]}), "CODE_AFTER") is Verdict.WARN
+
+
+async def test_the_client_of_another_number_fails() -> None:
+    webapp = Webapp(
+        {
+            "/v1/health": [{"health": {"gateway_status": "connected"}}],
+            "/v1/support": [{"support": {"debug_info": "15550109876"}}],
+        }
+    )
+    client = onprem(webapp, e164="+15550100001", others=["+15550109876"])
+    result = await InstanceCheck().run(replace(make_number(instance=INSTANCE), onprem=client))
+    assert result is not None
+    assert (result.verdict, result.runbook) == (Verdict.FAIL, "runbooks/onprem-login.md")

@@ -90,6 +90,20 @@ async def test_a_column_that_the_file_does_not_have_says_nothing(fixture: Ledger
     assert await hook_of(fixture) == (None, "required")
 
 
+async def test_the_clients_of_two_numbers_are_exchanged(fixture: LedgerFixture) -> None:
+    other = replace(CLIENT, name="client-2", base_url="https://client-2.test")
+    await import_rows(fixture, [new_number(1, instance=CLIENT), new_number(2, instance=other)])
+    exchanged = [new_number(1, instance=other), new_number(2, instance=CLIENT)]
+    await fixture.ledger.corrections.correct(exchanged, NoSecrets())
+    rows = await fixture.sql(
+        "SELECT instances.name, base_url FROM numbers JOIN instances ON instances.id = instance_pk ORDER BY numbers.id"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("client-2", "https://client-2.test"),
+        ("client-1", "https://client-1.test"),
+    ]
+
+
 async def test_a_correction_finds_a_number_in_another_spelling(fixture: LedgerFixture) -> None:
     await import_rows(fixture, [new_number(1, e164="+525512345678", tags="old")])
     await fixture.ledger.corrections.correct([new_number(1, e164="+5215512345678", tags="new")], NoSecrets())

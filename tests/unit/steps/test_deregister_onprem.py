@@ -21,6 +21,7 @@ from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
     NOW,
+    OF_ANOTHER,
     ON_CLOUD,
     ON_PREMISE,
     REFUSED,
@@ -82,6 +83,12 @@ async def test_without_a_stop_command_a_client_that_may_be_alive_blocks(reading:
     assert await STEP.check(number) == Blocked(
         f"On-Premises reads {reading.kind} and no stop command is named for it", "runbooks/stop-by-hand.md"
     )
+
+
+async def test_the_client_of_another_number_is_not_stopped() -> None:
+    answer = await STEP.check(number_with(ON_PREMISE, OF_ANOTHER))
+    assert isinstance(answer, Blocked)
+    assert (answer.runbook, "is not its own" in answer.reason) == ("runbooks/onprem-login.md", True)
 
 
 async def test_a_number_without_an_instance_that_graph_still_shows_there_blocks() -> None:

@@ -20,6 +20,7 @@ from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
     NOW,
+    OF_ANOTHER,
     ON_CLOUD,
     ON_PREMISE,
     PHONE_NUMBER_ID,
@@ -85,6 +86,14 @@ async def test_a_pin_that_was_lost_blocks(step: Step) -> None:
 async def test_with_pin_and_backup_nothing_stands_against_it(step: Step, provenance: PinProvenance) -> None:
     secrets = FakeSecrets(pin="112233", backup=BACKUP)
     assert await step.check(make_both(ON_PREMISE, SERVING, pin_provenance=provenance, secrets=secrets)) is None
+
+
+async def test_a_number_whose_client_is_another_one_s_does_not_cross() -> None:
+    secrets = FakeSecrets(pin="112233", backup=BACKUP)
+    blocked = await WITH_BACKUP.check(make_both(ON_PREMISE, OF_ANOTHER, secrets=secrets))
+    assert isinstance(blocked, Blocked)
+    assert "is not its own" in blocked.reason
+    assert await WITH_BACKUP.check(make_both(ON_PREMISE, OF_ANOTHER, secrets=secrets, crossed_at=NOW)) is None
 
 
 async def test_a_register_with_backup_needs_one() -> None:

@@ -19,6 +19,7 @@ from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
     NOT_SERVING,
     NOW,
+    OF_ANOTHER,
     ON_CLOUD,
     ON_PREMISE,
     PHONE_NUMBER_ID,
@@ -43,6 +44,13 @@ def test_contract() -> None:
     assert STEP.contract == StepContract(
         name="snapshot", promise=Promise.READ, longest_call=timedelta(seconds=60), reads_side=True
     )
+
+
+async def test_with_the_client_of_another_number_nothing_begins() -> None:
+    number = make_number(FakeGraph(number=ON_PREMISE), FakeOnPrem(reading=OF_ANOTHER))
+    answer = await STEP.apply(number, make_intent())
+    assert isinstance(answer, Blocked)
+    assert answer.runbook == "runbooks/onprem-login.md"
 
 
 async def test_a_movable_number_passes_its_check_without_a_look_at_the_client() -> None:
