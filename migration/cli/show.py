@@ -1,6 +1,7 @@
 """`cutover show`: everything that is known of one number."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -27,9 +28,11 @@ from migration.operations.wording import (
     whose_move,
 )
 from migration.steps.code_requests import MOST_A_DAY, calls_left
+from migration.steps.rollback_options import RollbackOption
 from migration.waves.next_command import acts_until, current_status
 from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE
-from state.rows import EventRow, Position
+from state.queries.queries import Queries
+from state.rows import CodeRequestRow, EventRow, FindingRow, Position, WaveEventRow
 
 SHOWN_EVENTS = 200  # a move has some 40; a number that waited for months has thousands
 HIDDEN = frozenset({"body"})  # the body of a message to the senders contains the full number
@@ -47,75 +50,121 @@ def show(
     run_verb(_show(number, as_json, show_numbers, None if whole else SHOWN_EVENTS))
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is read of one number, in one go."""
+
+    position: Position
+    now: datetime
+    events: Sequence[EventRow]
+    broken: int | None  # the event that does not follow from the one before it
+    rollback: RollbackOption
+    wave_events: Sequence[WaveEventRow]
+    spent: int  # calls of `register` in 72 h
+    requests: Sequence[CodeRequestRow]
+    results: Mapping[str, FindingRow]
+    messages: Sequence[Mapping[str, Any]]
+    webhooks: Sequence[Mapping[str, Any]]
+
+    @property
+    def earlier_events(self) -> int:
+        """How many events stand before those that are shown."""
+        return self.events[0].seq - 1 if self.events else 0
+
+
 async def _show(number: str, as_json: bool, show_numbers: bool, last: int | None) -> int:
     """`last`: how many events are shown."""
     async with open_cli_reader() as reader:
-        position = await reader.queries.positions.find(number)
-        now = await reader.queries.now()
-        events = await reader.queries.records.events(position.migration_id, last)
-        broken = await reader.queries.records.broken_link(position.migration_id, last)
-        rollback = await recorded_rollback_option(reader.queries, position)
-        wave_events = await reader.queries.waves.events(position.wave) if position.wave else ()
-        spent, _ = await reader.queries.gate.budget_spent(position.phone_number_id, "register")
-        requests = await reader.queries.people.code_requests(position.number_id)
-        results = await reader.queries.records.findings(position.migration_id)
-        messages = await reader.queries.proofs.messages(position.migration_id)
-        webhooks = await reader.queries.proofs.webhooks(position.number_id)
-    compared, gap = kept_parity(results), gap_lines(position, results)
+        shown = await _read(reader.queries, number, last)
     if as_json:
-        document = number_document(position, now, show_numbers) | {
-            "because": position.because,
-            "next_command": next_command_after_show(position, now),
-            "register_calls_72h": spent,
-            "codes_asked": [
-                {"step": row.step, "at": row.at, "method": row.method, "language": row.language, "ended": row.ended}
-                for row in requests
-            ],
-            "codes_left_24h": calls_left(requests, now),
-            "at_the_phone": at_the_phone_text(position, now),
-            "word_to_send": word_to_send(position),
-            "messages": [message_document(row) for row in messages],
-            "webhooks": [webhook_document(row) for row in webhooks],
-            "way_back": {"way": rollback.state, "reason": rollback.reason},
-            "parity": compared,
-            "gap": gap,
-            "history_intact": broken is None,
-            "earlier_events": _earlier(events),
-            "events": [
-                {"seq": event.seq, "at": event.at, "kind": event.kind, "facts": _without_hidden(event.facts)}
-                for event in events
-            ],
-            "wave_events": [wave_event_document(event) for event in wave_events],
-        }
-        print_json(document, show_numbers=show_numbers)
-        return ExitCode.DONE
+        print_json(_document(shown, show_numbers), show_numbers=show_numbers)
+    else:
+        _print(shown, show_numbers=show_numbers)
+    return ExitCode.DONE
+
+
+async def _read(queries: Queries, number: str, last: int | None) -> _Shown:
+    position = await queries.positions.find(number)
+    spent, _ = await queries.gate.budget_spent(position.phone_number_id, "register")
+    return _Shown(
+        position=position,
+        now=await queries.now(),
+        events=await queries.records.events(position.migration_id, last),
+        broken=await queries.records.broken_link(position.migration_id, last),
+        rollback=await recorded_rollback_option(queries, position),
+        wave_events=await queries.waves.events(position.wave) if position.wave else (),
+        spent=spent,
+        requests=await queries.people.code_requests(position.number_id),
+        results=await queries.records.findings(position.migration_id),
+        messages=await queries.proofs.messages(position.migration_id),
+        webhooks=await queries.proofs.webhooks(position.number_id),
+    )
+
+
+def _document(shown: _Shown, show_numbers: bool) -> dict[str, object]:
+    position, now = shown.position, shown.now
+    return number_document(position, now, show_numbers) | {
+        "because": position.because,
+        "next_command": next_command_after_show(position, now),
+        "register_calls_72h": shown.spent,
+        "codes_asked": [
+            {"step": row.step, "at": row.at, "method": row.method, "language": row.language, "ended": row.ended}
+            for row in shown.requests
+        ],
+        "codes_left_24h": calls_left(shown.requests, now),
+        "at_the_phone": at_the_phone_text(position, now),
+        "word_to_send": word_to_send(position),
+        "messages": [message_document(row) for row in shown.messages],
+        "webhooks": [webhook_document(row) for row in shown.webhooks],
+        "way_back": {"way": shown.rollback.state, "reason": shown.rollback.reason},
+        "parity": kept_parity(shown.results),
+        "gap": gap_lines(position, shown.results),
+        "history_intact": shown.broken is None,
+        "earlier_events": shown.earlier_events,
+        "events": [
+            {"seq": event.seq, "at": event.at, "kind": event.kind, "facts": _without_hidden(event.facts)}
+            for event in shown.events
+        ],
+        "wave_events": [wave_event_document(event) for event in shown.wave_events],
+    }
+
+
+def _print(shown: _Shown, *, show_numbers: bool) -> None:
+    position, now = shown.position, shown.now
     title = f"{position.ref} ({position.e164})" if show_numbers else number_label(position)
-    fields = _fields(position, now, spent)
-    if requests:
-        asked = ", ".join(f"{row.method} {row.at:%m-%d %H:%M}" for row in requests[:MOST_A_DAY])
-        fields["codes"] = f"{asked} UTC; {calls_left(requests, now)} of {MOST_A_DAY} in 24 h are left"
-    fields |= {f"lost, {line['what']}": line["said"] for line in gap}
-    fields |= {f"message {place}": message_text(row) for place, row in enumerate(messages, 1)}
-    fields |= {"way back": rollback, "next command": next_command_after_show(position, now)}
+    fields = _fields(position, now, shown.spent)
+    if shown.requests:
+        asked = ", ".join(f"{row.method} {row.at:%m-%d %H:%M}" for row in shown.requests[:MOST_A_DAY])
+        fields["codes"] = f"{asked} UTC; {calls_left(shown.requests, now)} of {MOST_A_DAY} in 24 h are left"
+    fields |= {f"lost, {line['what']}": line["said"] for line in gap_lines(position, shown.results)}
+    fields |= {f"message {place}": message_text(row) for place, row in enumerate(shown.messages, 1)}
+    fields |= {"way back": shown.rollback, "next command": next_command_after_show(position, now)}
     print_fields(title, fields, show_numbers=show_numbers)
-    _print_parity(compared, position.crossed_at is not None, position.ref, show_numbers=show_numbers)
-    rows = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in events]
+    crossed = position.crossed_at is not None
+    _print_parity(kept_parity(shown.results), crossed, position.ref, show_numbers=show_numbers)
+    _print_history(shown, show_numbers=show_numbers)
+
+
+def _print_history(shown: _Shown, *, show_numbers: bool) -> None:
+    """The events of the number, what Meta said of it last, and what was decided about its wave."""
+    position = shown.position
     print_line("")
-    if _earlier(events):
-        print_line(f"{_earlier(events)} earlier events are not shown: `cutover show {position.ref} --all`")
-    print_table("what happened (UTC)", ("when", "what", "facts"), rows, show_numbers=show_numbers)
-    if webhooks:
-        heard = [(f"{row['received_at']:%Y-%m-%d %H:%M:%S}", webhook_text(row)) for row in reversed(webhooks)]
+    if shown.earlier_events:
+        print_line(f"{shown.earlier_events} earlier events are not shown: `cutover show {position.ref} --all`")
+    happened = [(f"{event.at:%Y-%m-%d %H:%M:%S}", event.kind, _facts_text(event.facts)) for event in shown.events]
+    print_table("what happened (UTC)", ("when", "what", "facts"), happened, show_numbers=show_numbers)
+    if shown.webhooks:
+        heard = [(f"{row['received_at']:%Y-%m-%d %H:%M:%S}", webhook_text(row)) for row in reversed(shown.webhooks)]
         print_line("")
         print_table("what Meta's webhooks said last (UTC)", ("when", "what"), heard, show_numbers=show_numbers)
-    if wave_events:
-        decided = [(f"{event.at:%Y-%m-%d %H:%M:%S}", wave_event_text(event)) for event in wave_events]
+    if shown.wave_events:
+        decided = [(f"{event.at:%Y-%m-%d %H:%M:%S}", wave_event_text(event)) for event in shown.wave_events]
         print_line("")
         title = f"what was decided about its wave {position.wave} (UTC)"
         print_table(title, ("when", "what"), decided, show_numbers=show_numbers)
-    if broken is not None:
-        print_line(f"The history was changed outside cutover: event {broken} does not follow from the one before it.")
-    return ExitCode.DONE
+    if shown.broken is not None:
+        not_intact = f"event {shown.broken} does not follow from the one before it"
+        print_line(f"The history was changed outside cutover: {not_intact}.")
 
 
 def _print_parity(compared: Mapping[str, Any] | None, crossed: bool, ref: str, *, show_numbers: bool) -> None:
@@ -162,11 +211,6 @@ def _fields(position: Position, now: datetime, spent: int) -> dict[str, object]:
         "PIN": position.pin_provenance or "of unknown provenance",
         "register calls": f"{spent} of {BUDGET_CALLS} in 72 h; the last {BUDGET_RESERVE} are a person's",
     }
-
-
-def _earlier(events: Sequence[EventRow]) -> int:
-    """How many events stand before those that are shown."""
-    return events[0].seq - 1 if events else 0
 
 
 IDENTITY = ("ref", "e164", "phone_number_id")  # whose chain it is, for `cutover audit verify`
