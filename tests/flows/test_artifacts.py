@@ -14,15 +14,11 @@ from flows.artifacts import WaveArtifacts
 from state.enums import Side, Status
 from state.queries.positions import WaveProgress
 from state.rows import Position
+from tests.flows.marks import FLOWS_IN_THIS_PROCESS
 from tests.flows.test_flows import artifact
 from tests.harness.flow_environment import FlowEnvironment
 
-pytestmark = [
-    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = FLOWS_IN_THIS_PROCESS
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 Board = Sequence[Position]

@@ -17,17 +17,11 @@ from migration.steps.outcomes import Advanced
 from migration.vault.private_file import write_private
 from migration.vault.sealing import new_master_key
 from state.enums import Side, Status
+from tests.flows.marks import FLOWS_IN_THIS_PROCESS
 from tests.harness.flow_environment import FlowEnvironment
 from tests.harness.prefect_stack import name_start_command
 
-# One event loop for all tests; Prefect leaves some sockets to the garbage collector.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = [pytest.mark.slow, *FLOWS_IN_THIS_PROCESS]
 
 FIRST = "N-0001"
 # Verified and without a usable backup: its client is stopped first, and then Cloud demands another code.

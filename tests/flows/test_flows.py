@@ -22,15 +22,10 @@ from migration.operations.waves import begin_wave, hold_wave
 from migration.steps.outcomes import Outcome
 from state.enums import Party, Side, Status
 from state.ledger.waves import NewWave
+from tests.flows.marks import FLOWS_IN_THIS_PROCESS
 from tests.harness.flow_environment import FlowEnvironment
 
-# One event loop for all tests: Prefect keeps connections between runs, and leaves some to the garbage collector.
-pytestmark = [
-    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = FLOWS_IN_THIS_PROCESS
 
 FIRST = "N-0001"
 

@@ -19,15 +19,11 @@ from flows.waves_in_forms import offering
 from migration.operations.at_the_phone import leave_phone
 from state.enums import Released, Status
 from state.models import NumberTable
+from tests.flows.marks import FLOWS_IN_THIS_PROCESS
 from tests.flows.test_flows import artifact, key_of
 from tests.harness.flow_environment import FlowEnvironment
 
-pytestmark = [
-    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = FLOWS_IN_THIS_PROCESS
 FIRST = "N-0001"
 
 

@@ -13,14 +13,10 @@ from flows.migrate_number import migrate_number
 from flows.run_log import RunLogHandler, keep_transitions_off_console
 from migration.runtime.log import get_logger, log_to
 from migration.steps.outcomes import Outcome
+from tests.flows.marks import FLOWS_IN_THIS_PROCESS
 from tests.harness.flow_environment import FlowEnvironment
 
-pytestmark = [
-    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = FLOWS_IN_THIS_PROCESS
 
 
 class Kept(logging.Handler):

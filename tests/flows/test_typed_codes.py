@@ -10,14 +10,9 @@ from prefect.flow_engine import run_flow
 from prefect.states import Crashed
 
 from flows.enter_code import OVERWRITTEN, enter_code, overwrite_typed_codes
+from tests.flows.marks import FLOWS_IN_THIS_PROCESS
 
-# One event loop for all tests: Prefect keeps connections between runs, and leaves some to the garbage collector.
-pytestmark = [
-    pytest.mark.usefixtures("prefect_test_server", "collect_garbage"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = FLOWS_IN_THIS_PROCESS
 
 CODE = "481-516"
 FORMS: dict[str, dict[str, Any]] = {

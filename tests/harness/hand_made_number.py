@@ -270,3 +270,29 @@ def kinds(outcomes: Sequence[object]) -> list[str]:
 
 def reveal(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
+
+
+def make_announcement(event: str, **changes: Any) -> dict[str, Any]:
+    """What its senders are told: their epoch on record is 4."""
+    return {
+        "event": event,
+        "migration_id": 1,
+        "e164": "+15550100001",
+        "customer": "Acme",
+        "waba_id": WABA_ID,
+        "phone_number_id": PHONE_NUMBER_ID,
+        "from": "on_premises",
+        "to": "cloud",
+        "epoch": 5,
+        "deadline": (NOW + timedelta(seconds=180)).isoformat(),
+    } | changes
+
+
+async def reads_of_one_pass(step: Step) -> tuple[list[str], list[str]]:
+    """The calls to Graph and to On-Premises that check, probe and prepare of one pass make."""
+    graph, onprem = FakeGraph(number=ON_PREMISE), FakeOnPrem(reading=SERVING)
+    number = make_number(graph, onprem)
+    await step.check(number)
+    await step.probe(number, None)
+    await step.prepare(number)
+    return graph.script.names(), onprem.script.names()

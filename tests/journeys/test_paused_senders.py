@@ -38,14 +38,18 @@ async def _until(harness: Harness, app: App, step: str, **columns: str) -> Posit
     return await harness.advance_to(app, position, step)
 
 
+async def _dark_before_its_code(harness: Harness, app: App) -> Position:
+    (position,) = await harness.import_numbers(app, **HOOK)
+    if position.itinerary != ItineraryName.CODE_AFTER:
+        position = await switch_itinerary(app, position.ref, "CODE_AFTER", "no code before", "tester")
+    return await harness.advance_to(app, position, "verify_code")
+
+
 async def test_a_dark_number_that_waits_for_its_code_keeps_its_pause(make_harness: MakeHarness) -> None:
     """Only a sweep of every minute runs. Without it the senders went back to a side that is off."""
     harness = await make_harness(kinds=["no_backup"])
     async with harness.worker() as app:
-        (position,) = await harness.import_numbers(app, **HOOK)
-        if position.itinerary != ItineraryName.CODE_AFTER:
-            position = await switch_itinerary(app, position.ref, "CODE_AFTER", "no code before", "tester")
-        position = await harness.advance_to(app, position, "verify_code")
+        position = await _dark_before_its_code(harness, app)
         for _ in range(15):
             harness.clock.advance(60)
             await keep_senders_informed(app)
@@ -64,10 +68,7 @@ async def test_a_dark_number_that_waits_for_its_code_keeps_its_pause(make_harnes
 async def test_a_pause_of_a_dark_number_outlives_all_workers(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["no_backup"])
     async with harness.worker() as app:
-        (position,) = await harness.import_numbers(app, **HOOK)
-        if position.itinerary != ItineraryName.CODE_AFTER:
-            position = await switch_itinerary(app, position.ref, "CODE_AFTER", "no code before", "tester")
-        position = await harness.advance_to(app, position, "verify_code")
+        position = await _dark_before_its_code(harness, app)
         harness.clock.advance(61)
         await keep_senders_informed(app)
     harness.clock.advance(3600)

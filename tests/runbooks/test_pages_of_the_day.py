@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from state.enums import Side, Status
+from tests.harness.operator import Operator
 from tests.runbooks.execution import (
     HOOK_COLUMNS,
     RunbookExecution,
@@ -11,6 +12,16 @@ from tests.runbooks.execution import (
     dark_number,
     drive_to_block,
 )
+
+
+def go_on(runbook: RunbookExecution, operator: Operator) -> None:
+    """What held the number is mended: it is released and looked at again, and moves to Cloud."""
+    operator.cutover("release", "N-0001")
+    runbook.execute("--look-again")
+    runbook.execute("run", exit_code=None)
+    operator.run_number()
+    assert_on_cloud(operator)
+    runbook.assert_all_executed()
 
 
 def test_abort(runbook: RunbookExecution) -> None:
@@ -129,12 +140,7 @@ def test_graph_unclear(runbook: RunbookExecution) -> None:
     assert operator.calls().count("register") == 0
     operator.change_at_meta("flagged", None)
     operator.change_at_meta("platform", platform)
-    operator.cutover("release", "N-0001")
-    runbook.execute("--look-again")
-    runbook.execute("run", exit_code=None)
-    operator.run_number()
-    assert_on_cloud(operator)
-    runbook.assert_all_executed()
+    go_on(runbook, operator)
 
 
 def test_display_name(runbook: RunbookExecution) -> None:
@@ -146,12 +152,7 @@ def test_display_name(runbook: RunbookExecution) -> None:
     runbook.execute("show")
     runbook.execute("hold")
     operator.change_at_meta("name_status", "APPROVED")
-    operator.cutover("release", "N-0001")
-    runbook.execute("--look-again")
-    runbook.execute("run", exit_code=None)
-    operator.run_number()
-    assert_on_cloud(operator)
-    runbook.assert_all_executed()
+    go_on(runbook, operator)
 
 
 def test_rollback_number(runbook: RunbookExecution) -> None:

@@ -19,6 +19,7 @@ from state.errors import DatabaseAway
 from state.ledger.waves import NewWave
 from state.models import MigrationTable
 from state.queries.due import WavePart
+from state.rows import Position
 from tests.harness.crash_point import CrashPoint, Killed
 from tests.harness.in_process import Harness, MakeHarness
 
@@ -27,6 +28,16 @@ SOON = timedelta(seconds=30)
 
 def _loop(app: App, patience: timedelta = SOON) -> WaveLoop:
     return WaveLoop(app, app.runner.run_one, concurrency=5, patience=patience)
+
+
+async def begin_wave_whose_first_number_fails(harness: Harness, app: App) -> list[Position]:
+    """Its halt rule allows none, and it moves one at a time."""
+    board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
+    new = NewWave("north", halt_count=1, concurrency=1)
+    await app.ledger.waves.create(new, [position.migration_id for position in board])
+    harness.sandbox_number(board[0]).banned = True
+    await begin_wave(app, "north")
+    return board
 
 
 async def test_a_wave_ends_when_its_numbers_have_ended(make_harness: MakeHarness) -> None:
@@ -204,12 +215,7 @@ async def test_a_sweep_obeys_the_halt_rule_and_concurrency_limit_of_every_wave(m
     """A number that a sweep runs is still subject to the rules of its wave."""
     harness = await make_harness(kinds=["healthy"] * 6)
     async with harness.worker() as app:
-        board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
-        await app.ledger.waves.create(
-            NewWave("north", halt_count=1, concurrency=1), [position.migration_id for position in board]
-        )
-        harness.sandbox_number(board[0]).banned = True
-        await begin_wave(app, "north")
+        board = await begin_wave_whose_first_number_fails(harness, app)
         due = set(await app.queries.due.due_now())
         await WaveLoop(app, app.runner.run_one, concurrency=20, patience=SOON).run(NumberSelection(only=due))
         row = await app.queries.waves.get("north")
@@ -273,12 +279,7 @@ async def test_parts_of_a_wave_have_equal_sizes(make_harness: MakeHarness) -> No
 async def test_a_halted_wave_that_is_released_moves_the_rest(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["healthy"] * 4)
     async with harness.worker() as app:
-        board = sorted(await harness.import_numbers(app), key=lambda position: position.migration_id)
-        await app.ledger.waves.create(
-            NewWave("north", halt_count=1, concurrency=1), [position.migration_id for position in board]
-        )
-        harness.sandbox_number(board[0]).banned = True
-        await begin_wave(app, "north")
+        board = await begin_wave_whose_first_number_fails(harness, app)
         await _loop(app).run(NumberSelection(wave="north"))
         assert (await app.queries.waves.get("north")).state is WaveState.HALTED
         await release_wave(app, "north", canary=False, only=[])

@@ -16,7 +16,7 @@ from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence,
 from migration.steps.protocol import Step, StepContract
 from state.enums import Promise, Side
 from tests.harness.clock import AFTER_SUNSET
-from tests.harness.fake_clients import FakeCommands, FakeGraph, FakeOnPrem
+from tests.harness.fake_clients import FakeCommands
 from tests.harness.hand_made_number import (
     DISCONNECTED,
     NOT_SERVING,
@@ -36,6 +36,7 @@ from tests.harness.hand_made_number import (
     make_intent,
     make_number,
     probe_repeatedly,
+    reads_of_one_pass,
 )
 
 STEP: Step = DeregisterOnPrem()
@@ -369,9 +370,4 @@ async def test_a_command_that_failed_is_a_refusal() -> None:
 
 
 async def test_check_probe_and_prepare_of_one_pass_read_both_sides_once() -> None:
-    graph, onprem = FakeGraph(number=ON_PREMISE), FakeOnPrem(reading=SERVING)
-    number = make_number(graph, onprem)
-    await STEP.check(number)
-    await STEP.probe(number, None)
-    await STEP.prepare(number)
-    assert (graph.script.names(), onprem.script.names()) == (["number"], ["reading"])
+    assert await reads_of_one_pass(STEP) == (["number"], ["reading"])

@@ -15,10 +15,9 @@ from state.enums import Party, Promise, Side
 from tests.harness.fake_clients import FakeHooks
 from tests.harness.hand_made_number import (
     NOW,
-    PHONE_NUMBER_ID,
     SEND_BY,
-    WABA_ID,
     kinds,
+    make_announcement,
     make_intent,
     make_number,
     probe_repeatedly,
@@ -30,20 +29,7 @@ KEY = "1:pause_sends:5"
 
 
 def body(**changes: Any) -> dict[str, Any]:
-    """The announcement of the number made by hand: its epoch on record is 4."""
-    return {
-        "event": "pause_sends",
-        "migration_id": 1,
-        "e164": "+15550100001",
-        "customer": "Acme",
-        "waba_id": WABA_ID,
-        "phone_number_id": PHONE_NUMBER_ID,
-        "from": "on_premises",
-        "to": "cloud",
-        "epoch": 5,
-        "deadline": (NOW + timedelta(seconds=180)).isoformat(),
-        "after_deadline": "resume",
-    } | changes
+    return make_announcement("pause_sends", after_deadline="resume") | changes
 
 
 def intent(**changes: Any) -> Intent:

@@ -26,6 +26,7 @@ from tests.harness.hand_made_number import (
     make_intent,
     make_number,
     probe_repeatedly,
+    reads_of_one_pass,
     reveal,
 )
 
@@ -127,12 +128,7 @@ async def test_two_homes_of_one_app_invent_the_same_pin_for_a_number_and_others_
 
 
 async def test_check_and_prepare_of_one_pass_read_both_sides_once() -> None:
-    graph, onprem = FakeGraph(number=ON_PREMISE), FakeOnPrem(reading=SERVING)
-    number = make_number(graph, onprem)
-    await STEP.check(number)
-    await STEP.probe(number, None)
-    await STEP.prepare(number)
-    assert (graph.script.names(), onprem.script.names()) == (["number"], ["reading"])
+    assert await reads_of_one_pass(STEP) == (["number"], ["reading"])
 
 
 # -- probe

@@ -1,7 +1,6 @@
 """The senders are told where the number answers now, and that they may go on."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -16,10 +15,9 @@ from state.enums import Party, Promise, Side
 from tests.harness.fake_clients import FakeHooks
 from tests.harness.hand_made_number import (
     NOW,
-    PHONE_NUMBER_ID,
     SEND_BY,
-    WABA_ID,
     kinds,
+    make_announcement,
     make_intent,
     make_number,
     probe_repeatedly,
@@ -36,23 +34,8 @@ URL = "https://hooks.acme.example/drained/1"
 PAUSED_AT = NOW - timedelta(seconds=30)
 
 
-def body(event: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "event": event,
-        "migration_id": 1,
-        "e164": "+15550100001",
-        "customer": "Acme",
-        "waba_id": WABA_ID,
-        "phone_number_id": PHONE_NUMBER_ID,
-        "from": "on_premises",
-        "to": "cloud",
-        "epoch": 5,
-        "deadline": (NOW + timedelta(seconds=180)).isoformat(),
-    } | changes
-
-
 def intent(event: str) -> Intent:
-    return make_intent({"body": body(event)})
+    return make_intent({"body": make_announcement(event)})
 
 
 def confirmed(step: Step) -> Evidence:
@@ -77,13 +60,15 @@ async def test_contract(step: Step, name: str) -> None:
 @BOTH_STEPS
 async def test_the_announcement_names_both_sides(step: Step) -> None:
     name = step.contract.name
-    assert await step.prepare(make_number()) == Draft({"body": body(name)}, announcement=body(name))
+    assert await step.prepare(make_number()) == Draft(
+        {"body": make_announcement(name)}, announcement=make_announcement(name)
+    )
 
 
 @pytest.mark.parametrize("step", [SwitchRoute(goes_to=Side.ON_PREMISES), ResumeSends(goes_to=Side.ON_PREMISES)])
 async def test_on_the_way_back_it_goes_the_other_way(step: Step) -> None:
     draft = await step.prepare(make_number(side=Side.CLOUD))
-    assert draft.facts["body"] == body(step.contract.name, **{"from": "cloud", "to": "on_premises"})
+    assert draft.facts["body"] == make_announcement(step.contract.name, **{"from": "cloud", "to": "on_premises"})
 
 
 @pytest.mark.parametrize("step", [SWITCH_BACK, RESUME_THERE])
@@ -194,7 +179,7 @@ async def test_apply_announces_once_under_the_key_of_its_epoch(step: Step) -> No
     hooks = FakeHooks(announce=HookDone())
     assert await step.apply(make_number(hooks=hooks), intent(name)) == confirmed(step)
     assert [(call.name, dict(call.arguments)) for call in hooks.script.calls] == [
-        ("announce", {"body": body(name), "key": f"1:{name}:5", "send_by": SEND_BY})
+        ("announce", {"body": make_announcement(name), "key": f"1:{name}:5", "send_by": SEND_BY})
     ]
 
 
