@@ -5,11 +5,31 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/messag
 
 from typing import ClassVar
 
+from migration.errors import Rejected
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
 from state.proof import SENDING, message_key, mode_of
+
+# Refusals that speak of the message or its recipient, and not of the number. Meta gives the same codes later, by a
+# webhook, where it has accepted the message first: there too the number is not proved, and nobody waits for it.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+ABOUT_THE_MESSAGE = frozenset(
+    {
+        *(130403, 130472, 130497),  # the recipient: blocked by the business, in an experiment, in a restricted country
+        *(
+            131021,
+            131026,
+            131030,
+            131047,
+            131049,
+            131050,
+        ),  # ... itself, unreachable, no test recipient, silent, unwilling
+        *(131051, 131052, 131053),  # the kind of message, or its media
+        *(132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132018),  # the template
+    }
+)
 
 
 class SendSmoke:
@@ -38,7 +58,13 @@ class SendSmoke:
         to = recipient_of(number)
         assert to is not None
         correlation = str(intent.facts["correlation"])
-        wamid = await send_message(number, to, correlation, intent.send_by)
+        try:
+            wamid = await send_message(number, to, correlation, intent.send_by)
+        except Rejected as exc:
+            if exc.error_code not in ABOUT_THE_MESSAGE:
+                raise
+            facts = {"sent": False, "refused": exc.error_code, "why": str(exc), "correlation": correlation}
+            return Evidence(facts, message={"correlation": correlation, "state": "failed", "error": exc.error_code})
         key = message_key(wamid)
         message = {"correlation": correlation, "wamid": key, "state": "accepted"}
         return Evidence({"sent": True, "correlation": correlation, "message": key}, message=message)

@@ -234,7 +234,7 @@ def _proof_columns(change: Compared | MessageSent) -> dict[str, Any]:
     """As `state/proof.py` reads them."""
     if isinstance(change, Compared):
         return dict(change.columns)
-    return {"smoke_state": change.columns.get("state"), "smoke_error": None}
+    return {"smoke_state": change.columns.get("state"), "smoke_error": change.columns.get("error")}
 
 
 def _settles(move: Move, moved: Any) -> bool:

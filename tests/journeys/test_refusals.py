@@ -8,6 +8,7 @@ import pytest
 
 from migration.steps.outcomes import Advanced, Blocked, Held, Waiting
 from state.enums import AttemptEnd, Side, Status
+from state.proof import is_proved
 from tests.harness.crash_matrix import run_until_crash
 from tests.harness.in_process import MakeHarness
 
@@ -139,6 +140,25 @@ async def test_a_refusal_that_repeats_after_every_wait_blocks_the_number(make_ha
         assert outcome.runbook == "runbooks/smoke-failed.md"
     assert harness.mutations(position).count("messages") == 8
     assert timedelta(minutes=2) < harness.clock.now() - began < timedelta(minutes=6)
+
+
+@pytest.mark.parametrize("code", [131026, 132001])
+async def test_a_message_that_is_refused_for_its_recipient_or_template_keeps_nobody_waiting(
+    make_harness: MakeHarness, code: int
+) -> None:
+    """A wrong template would have stopped each number of a wave after its crossing, with its senders paused."""
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        await harness.import_numbers(app, hook="senders")
+        harness.sandbox.faults.add(**_fault("messages", kind="error", code=code, details="no") | {"times": 0})
+        await harness.run_number(app, "N-0001")
+        position = await app.queries.positions.find("N-0001")
+        assert (position.status, position.smoke_state, position.smoke_error) == (Status.DONE, "failed", code)
+        assert not is_proved(position)
+        assert harness.mutations(position).count("messages") == 1
+        (message,) = await app.queries.proofs.messages(position.migration_id)
+        assert (message["state"], message["error"]) == ("failed", code)
+        assert harness.sandbox_number(position).sender.running
 
 
 @pytest.mark.parametrize("kind", ["healthy", "verified"])

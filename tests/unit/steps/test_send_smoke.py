@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from migration.errors import OutcomeUnknown
+from migration.errors import OutcomeUnknown, Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import READS_LAG, Step, StepContract
 from migration.steps.send_smoke import SendSmoke
@@ -99,6 +100,21 @@ async def test_a_lost_answer_is_raised_and_nothing_is_sent_again() -> None:
     with pytest.raises(OutcomeUnknown):
         await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
     assert graph.script.names() == ["send_template"]
+
+
+@pytest.mark.parametrize("code", [131047, 131026, 130497, 132001, 132015])
+async def test_a_refusal_of_the_message_is_a_message_that_failed_and_keeps_no_number(code: int) -> None:
+    graph = FakeGraph(send_template=Rejected("POST /messages: no", code, SafeText("no")))
+    evidence = await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
+    assert evidence.message == {"correlation": "smoke-1", "state": "failed", "error": code}
+    assert evidence.facts["sent"] is False
+
+
+@pytest.mark.parametrize("code", [131042, 131031, 131045, 133010, 368, 100, None])
+async def test_a_refusal_of_the_number_is_raised(code: int | None) -> None:
+    graph = FakeGraph(send_template=Rejected("POST /messages: no", code, SafeText("no")))
+    with pytest.raises(Rejected):
+        await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
 
 
 @pytest.mark.parametrize("mode", ["read-only", "inbound", "passive"])
