@@ -25,6 +25,7 @@ BETWEEN_ENDS_S = 10.0
 DELIVERED_WITHIN = timedelta(seconds=10)  # Meta aims at a quarter of a second; a phone that is off takes longer
 FIRST_WITHIN = timedelta(seconds=3)  # of the first webhook that comes in at all
 UNDER_WAY = ("unknown", "accepted", "sent")  # states of a smoke message of which Meta has not said what became of it
+ACCEPTED = ("accepted", "sent")  # of these Meta has it: of one whose answer was lost nobody knows that
 MOST_IN_A_PASS = 20_000  # webhooks; the rest is for the next one
 
 _LOG = get_logger("webhooks")
@@ -92,8 +93,8 @@ async def without_a_proof(app: App, unproved: Sequence[Position]) -> list[Positi
 
 
 def _is_accepted(position: Position) -> bool:
-    sent = position.smoke_state in UNDER_WAY and position.smoke_error is None
-    return sent and mode_of(position) is SmokeMode.OUTBOUND and not is_doubted(position)
+    accepted = position.smoke_state in ACCEPTED and position.smoke_error is None
+    return accepted and mode_of(position) is SmokeMode.OUTBOUND and not is_doubted(position)
 
 
 class ProofKeeper:

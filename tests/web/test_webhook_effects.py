@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -633,6 +634,8 @@ async def test_a_run_ends_with_4_only_where_more_could_have_been_seen(web: Web, 
     """A home into which no webhook has ever come sees no more of a message than that Meta has accepted it."""
     position = await moved(web)
     assert await without_a_proof(web.app, [position]) == []
+    lost = replace(position, smoke_state="unknown")
+    assert await without_a_proof(web.app, [lost]) == [lost], "nobody knows whether Meta has its message"
     await meta.post(meta.envelope(meta.status(OURS, "sent")))
     assert await without_a_proof(web.app, [position]) == [position]
 
