@@ -106,6 +106,7 @@ async def test_a_lost_answer_is_raised_and_nothing_is_sent_again() -> None:
 async def test_a_refusal_of_the_message_is_a_message_that_failed_and_keeps_no_number(code: int) -> None:
     graph = FakeGraph(send_template=Rejected("POST /messages: no", code, SafeText("no")))
     evidence = await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
+    assert isinstance(evidence, Evidence)
     assert evidence.message == {"correlation": "smoke-1", "state": "failed", "error": code}
     assert evidence.facts["sent"] is False
 
