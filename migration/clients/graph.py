@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from migration.clients.figures import count, text
 from migration.clients.graph_details import DETAIL_FIELDS, NumberDetails
 from migration.clients.graph_errors import is_not_visible
-from migration.clients.graph_http import GraphHttp
+from migration.clients.graph_http import UNKNOWN_FIELD, GraphHttp
 from migration.clients.graph_listing import read_all
 from migration.clients.graph_models import (
     NUMBER_FIELDS,
@@ -36,7 +36,6 @@ from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Trans
 PAGE = "100"  # the most rows that phone_numbers returns at once
 
 LIMIT = "whatsapp_business_manager_messaging_limit"
-UNKNOWN_FIELD = 100  # Graph's code for a field that it does not know, and for other bad parameters
 
 
 class GraphApi:
@@ -224,8 +223,9 @@ class GraphApi:
             "biz_opaque_callback_data": correlation,
         }
         path = f"{_path(phone_number_id)}/messages"
-        response = await self._http.post(path, body, send_by=send_by, required="messages")
-        wamid = text(inside(response["messages"], 0, "id"))
+        response = await self._http.post(path, body, send_by=send_by, required=None)
+        # Meta's guide for partners has the short form.
+        wamid = text(inside(response, "messages", 0, "id")) or text(response.get("id"))
         if wamid is None:
             raise OutcomeUnknown("POST /messages: answered without a message id")
         return wamid

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
@@ -22,6 +23,8 @@ _NUMBER = ("display_phone_number", "verified_name", "last_onboarded_time", "over
 FIELDS = Fields(whole=frozenset((*_IDS, *_NUMBER, *PROFILE_FIELDS)))
 
 
+UNKNOWN_FIELD = 100  # Graph's code for a field that it does not know, and for other bad parameters
+_UNKNOWN_FIELD = re.compile(r"nonexisting field \((\w{1,60})\)")
 # Seconds. No call is sent later than that after its intent was measured, and a server may close what is idle.
 AHEAD_S = 6.0
 _CLOSING: set[asyncio.Future[None]] = set()
@@ -77,9 +80,20 @@ class GraphHttp:
     async def get(self, path: str, *, by: float | None = None, **query: str) -> dict[str, Any]:
         """The body of the response, which is an object. `by`: the deadline; by default READ_S from now.
 
+        A field that this version of Graph does not know would refuse the whole reading: it is left out, and absent.
         Raises what `graph_error` says, or Transient where there is no response; CallsSpent where it was not sent for
         want of calls.
         """
+        while True:
+            try:
+                return await self._get(path, by, query)
+            except Rejected as exc:
+                known = _without_unknown_field(query, exc)
+                if known is None:
+                    raise
+                query = known
+
+    async def _get(self, path: str, by: float | None, query: Mapping[str, str]) -> dict[str, Any]:
         if self.calls is not None:
             await self.calls.before(path)
         call = f"GET {path}"
@@ -110,11 +124,11 @@ class GraphHttp:
         send_by: float,
         seconds: float = WRITE_S,
         new_connection: bool = False,
-        required: str = "success",
+        required: str | None = "success",
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> dict[str, Any]:
-        """The body of the response, which must have the field `required`, and must not say `success=false`.
+        """The body of the response, which must have the field `required`, if any, and must not say `success=false`.
 
         `content`: bytes in place of `body`, from the first one on. `seconds`: the longest that it may take. Raises
         OutcomeUnknown where the effect is not known: no response, or one without that field; CallsSpent where it was
@@ -147,7 +161,7 @@ class GraphHttp:
             raise
         if required == "success":
             _check_success(call, given)
-        elif required not in given:
+        elif required is not None and required not in given:
             raise OutcomeUnknown(f"{call}: answered without `{required}`")
         return given
 
@@ -170,6 +184,14 @@ class GraphHttp:
             return {}
         key, token = self._app_secret.get_secret_value(), self._token.get_secret_value()
         return {"appsecret_proof": hmac.new(key.encode(), token.encode(), hashlib.sha256).hexdigest()}
+
+
+def _without_unknown_field(query: Mapping[str, str], refused: Rejected) -> dict[str, str] | None:
+    """The query without the field that Graph says it does not know; None where it says something else."""
+    named = _UNKNOWN_FIELD.search(refused.details) if refused.error_code == UNKNOWN_FIELD else None
+    fields = query.get("fields", "").split(",")
+    left = [name for name in fields if named is not None and name != named[1]]
+    return {**query, "fields": ",".join(left)} if left and len(left) < len(fields) else None
 
 
 def _check_success(call: str, body: Mapping[str, Any]) -> None:

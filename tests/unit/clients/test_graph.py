@@ -15,8 +15,8 @@ from migration.clients.graph import GraphApi
 from migration.clients.graph_models import Backup
 from migration.clients.http import HttpClient
 from migration.clock import SystemClock
-from migration.errors import OutcomeUnknown, Transient
-from tests.unit.clients.graph_stub import APP_SECRET, BASE, LATER, NUMBER, TOKEN, WABA, always, graph_api
+from migration.errors import OutcomeUnknown, Rejected, Transient
+from tests.unit.clients.graph_stub import APP_SECRET, BASE, LATER, NUMBER, TOKEN, WABA, always, error_body, graph_api
 
 PIN = SecretStr("123456")
 BACKUP = Backup(data=SecretStr("the-backup"), password=SecretStr("its-password"))
@@ -90,8 +90,9 @@ async def test_a_write_is_one_post(call: str) -> None:
     assert graph.requests[0].headers["authorization"] == f"Bearer {TOKEN.get_secret_value()}"
 
 
-async def test_a_template_is_sent_once_and_gives_its_message_id() -> None:
-    graph = RecordingGraph({"messages": [{"id": "wamid.1"}]})
+@pytest.mark.parametrize("answered", [{"messages": [{"id": "wamid.1"}]}, {"id": "wamid.1"}], ids=["long", "short"])
+async def test_a_template_is_sent_once_and_gives_its_message_id(answered: Any) -> None:
+    graph = RecordingGraph(answered)
     assert (
         await graph_api(graph).send_template(NUMBER, "+15550109999", "hello", "en", "c-1", send_by=LATER) == "wamid.1"
     )
@@ -269,3 +270,23 @@ async def test_only_register_and_deregister_use_a_new_connection() -> None:
 async def test_an_unreadable_number_is_a_transient_error(body: Any) -> None:
     with pytest.raises(Transient):
         await graph_api(always(200, body)).number(NUMBER)
+
+
+@pytest.mark.parametrize("unknown", ["is_on_biz_app", "last_onboarded_time"])
+async def test_a_field_that_graph_does_not_know_refuses_no_reading(unknown: str) -> None:
+    def refuses(request: httpx.Request) -> httpx.Response:
+        fields = request.url.params["fields"].split(",")
+        if unknown in fields:
+            body = error_body(100, message=f"(#100) Tried accessing nonexisting field ({unknown}) on node type (X)")
+            return httpx.Response(400, json=body)
+        row = {"id": NUMBER, "platform_type": "CLOUD_API", "status": "CONNECTED"}
+        return httpx.Response(200, json=row if request.url.path.endswith(NUMBER) else {"data": [row]})
+
+    assert (await graph_api(refuses).number(NUMBER)).registered
+    assert [number.id for number in await graph_api(refuses).numbers(WABA)] == [NUMBER]
+
+
+async def test_a_reading_that_is_refused_for_another_field_is_refused() -> None:
+    body = error_body(100, message="(#100) Tried accessing nonexisting field (something_else)")
+    with pytest.raises(Rejected):
+        await graph_api(always(400, body)).number(NUMBER)
