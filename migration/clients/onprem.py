@@ -19,6 +19,7 @@ from migration.clients.onprem_login import LoginSession, OnPremLogin
 from migration.clients.onprem_parsing import (
     CallbackQueue,
     callback_queue,
+    contradicts_health,
     expiry,
     gateway_connected,
     registered_numbers,
@@ -82,6 +83,8 @@ class OnPremApi:
             other = await self._of_another(registered_numbers(support))
             if other is not None:
                 return OnPremReading(Reading.UNREACHABLE, other, of_another=True)
+            if (contradiction := contradicts_health(support)) is not None:
+                return OnPremReading(Reading.UNREACHABLE, f"{detail}, {contradiction}")
             expires = expiry(support)
             return OnPremReading(Reading.SERVING, detail, expires.at, expires.readable)
         except Transient as exc:

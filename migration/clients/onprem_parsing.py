@@ -142,12 +142,29 @@ def registered_numbers(body: Mapping[str, Any]) -> frozenset[str]:
 
     `debug_info` is the phone number, or `unregistered`. https://developers.facebook.com/docs/whatsapp/api/support
     """
+    named = (plain_digits(text(value) or "").strip() for value in _of_nodes(body, "debug_info"))
+    return frozenset(one for one in named if _NUMBER.fullmatch(one))
+
+
+def contradicts_health(body: Mapping[str, Any]) -> str | None:
+    """What of `/v1/support` cannot be while health says `connected`, as the end of a sentence; None for nothing.
+
+    In a cluster the nodes without a shard have no socket, so it is one only where no node has one, or is registered.
+    """
+    sockets = {_word(value) for value in _of_nodes(body, "socket_conn")}
+    if sockets == {"dn"}:
+        return "and its socket to WhatsApp is down"
+    registered = {_word(value) for value in _of_nodes(body, "debug_info")}
+    return "and it says that it is not registered" if registered == {"unregistered"} else None
+
+
+def _of_nodes(body: Mapping[str, Any], name: str) -> list[Any]:
+    """The field of each node, None where a node has none: a single node has it at the top."""
     support = body.get("support")
     if not isinstance(support, Mapping):
-        return frozenset()
-    nodes = [support] if "debug_info" in support else list(support.values())
-    named = (plain_digits(text(inside(node, "debug_info")) or "").strip() for node in nodes)
-    return frozenset(one for one in named if _NUMBER.fullmatch(one))
+        return []
+    nodes = [support] if name in support else list(support.values())
+    return [inside(node, name) for node in nodes]
 
 
 @dataclass(frozen=True, slots=True)

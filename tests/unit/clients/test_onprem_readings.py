@@ -113,6 +113,27 @@ async def test_a_refused_connection_counts_only_when_it_is_refused_twice(closed:
     assert (await onprem(webapp).reading()).kind is Reading.SERVING
 
 
+@pytest.mark.parametrize(
+    ("nodes", "kind"),
+    [
+        ([{"socket_conn": "UP", "debug_info": "15550104321"}], Reading.SERVING),
+        ([{"socket_conn": "UP receiving offline"}], Reading.SERVING),
+        ([{"socket_conn": "UNK"}], Reading.SERVING),
+        ([{"socket_conn": None, "debug_info": ""}], Reading.SERVING),
+        ([{"socket_conn": "DN"}, {"socket_conn": "UP"}], Reading.SERVING),
+        ([{"socket_conn": "DN"}, {"role": "coreapp"}], Reading.SERVING),
+        ([{"debug_info": "unregistered"}, {"debug_info": "15550104321"}], Reading.SERVING),
+        ([{"socket_conn": "DN", "debug_info": "15550104321"}], Reading.UNREACHABLE),
+        ([{"socket_conn": "DN"}, {"socket_conn": "DN"}], Reading.UNREACHABLE),
+        ([{"socket_conn": "UP", "debug_info": "unregistered"}], Reading.UNREACHABLE),
+    ],
+)
+async def test_what_contradicts_health_proves_neither(nodes: list[dict[str, Any]], kind: Reading) -> None:
+    support = {"support": nodes[0] if len(nodes) == 1 else {f"node-{place}": one for place, one in enumerate(nodes)}}
+    webapp = Webapp({HEALTH: [health("connected")], SUPPORT: [support]})
+    assert (await onprem(webapp).reading()).kind is kind
+
+
 OURS = "+525512345678"
 
 
@@ -123,7 +144,6 @@ OURS = "+525512345678"
         ("+52 1 55 1234 5678", False),
         (5215512345678, False),
         ("5512345678", False),  # without the code of its country
-        ("unregistered", False),
         ("2026-11-28 build 1234567", False),
         (None, False),
         ("", False),
@@ -140,7 +160,7 @@ async def test_a_client_of_another_number_says_nothing_about_this_one(
     named: Any, nodes: int, *, of_another: bool
 ) -> None:
     told = {"debug_info": named}
-    support = {"support": told if nodes == 1 else {"master": {"debug_info": "unregistered"}, "coreapp": told}}
+    support = {"support": told if nodes == 1 else {"master": {"socket_conn": "DN"}, "coreapp": told}}
     webapp = Webapp({HEALTH: [health("connected")], SUPPORT: [support]})
     read = await onprem(webapp, e164=OURS, others=["+525587654321"]).reading()
     assert (read.kind, read.of_another) == (Reading.UNREACHABLE if of_another else Reading.SERVING, of_another)
