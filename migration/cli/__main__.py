@@ -22,8 +22,8 @@ gc.set_threshold(50_000, 20, 20)
 LOG_OPTIONS = ("--log-json", "--verbose")
 HELP = """Move WhatsApp Business phone numbers from the On-Premises API to Cloud API.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 10 no such number or wave,
-11 held by another worker, 12 credentials refused.
+Exit codes: 0 done, 1 error, 2 usage, 3 some numbers not moved, 4 moved and not proved to work,
+10 no such number or wave, 11 held by another worker, 12 credentials refused.
 """
 
 # What a shell shows for a command that SIGPIPE ended, such as `cutover status | head`.

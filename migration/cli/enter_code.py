@@ -35,7 +35,7 @@ def enter_code_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Type in the verification code of a number. It is asked for, so that it does not stay in the shell's history."""
+    """Type in the verification code of a number. It is read from a prompt, so no shell keeps it in its history."""
     if (number is None) == (many is None):
         usage_error("name one number, or give --many FILE; nothing was stored")
     if many is not None:

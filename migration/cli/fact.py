@@ -35,7 +35,7 @@ def fact(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """List field facts, or state one. It counts from now on, for every number."""
+    """List what was measured at Meta, or state such a fact. It applies to every number from now on."""
     question = None if name is None else _find_question(name)
     if question is None or value is None:
         run_verb(_list(question, every, as_json))

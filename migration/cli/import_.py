@@ -36,7 +36,7 @@ def import_(
     roster: Annotated[Path | None, typer.Option(help="A CSV file of operators on duty; replaces the last one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Take a fleet in: check the file, check it against Graph, write all of it or nothing, choose each way."""
+    """Import a fleet: check the file and each number at Graph, write all rows or none, choose each itinerary."""
     if file is None and customers is None and roster is None:
         usage_error("name a file: of numbers, --customers or --roster")
     if file is None and correct:

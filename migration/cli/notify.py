@@ -26,7 +26,7 @@ def notify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List what people have to know now, try the targets, or take a cause over."""
+    """List what people have to know now, send every target a trial message, or take a cause over."""
     if test and take_over is not None:
         usage_error("give either --test or --take-over")
     if test:

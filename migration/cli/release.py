@@ -34,7 +34,7 @@ def release(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Let a number or a wave cross. A wave that is held or halted goes on by it; what was released can be narrowed."""
+    """Let a number or a wave cross. A held or halted wave goes on; a release that was wider can be narrowed."""
     if canary + everything + bool(only) > 1:
         usage_error("give one of --canary, --only and --all")
     report, selection = ChangeReport(as_json, dry_run), Selection(what or (), wave, blocked, file)

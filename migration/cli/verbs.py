@@ -25,7 +25,7 @@ VERBS = {
     "import": Verb(
         "import_",
         "import_",
-        "Take a fleet in: check the file, check it against Graph, write all of it or nothing, choose each way.",
+        "Import a fleet: check the file and each number at Graph, write all rows or none, choose each itinerary.",
     ),
     "preflight": Verb(
         "preflight",
@@ -61,7 +61,7 @@ VERBS = {
     "enter-code": Verb(
         "enter_code",
         "enter_code_",
-        "Type in the verification code of a number. It is asked for, so that it does not stay in the shell's history.",
+        "Type in the verification code of a number. It is read from a prompt, so no shell keeps it in its history.",
     ),
     "ask-code": Verb(
         "ask_code",
@@ -82,7 +82,7 @@ VERBS = {
     "release": Verb(
         "release",
         "release",
-        "Let a number or a wave cross. A wave that is held or halted goes on by it; what was released can be narrowed.",
+        "Let a number or a wave cross. A held or halted wave goes on; a release that was wider can be narrowed.",
     ),
     "stop": Verb("stop", "stop", "Stop a wave for good; `hold` is what can be taken back."),
     "abort": Verb(
@@ -104,8 +104,14 @@ VERBS = {
         "sweep",
         "Go on with every number that is due and that nobody moves. What nobody has begun yet is left alone.",
     ),
-    "notify": Verb("notify", "notify", "List what people have to know now, try the targets, or take a cause over."),
-    "fact": Verb("fact", "fact", "List field facts, or state one. It counts from now on, for every number."),
+    "notify": Verb(
+        "notify",
+        "notify",
+        "List what people have to know now, send every target a trial message, or take a cause over.",
+    ),
+    "fact": Verb(
+        "fact", "fact", "List what was measured at Meta, or state such a fact. It applies to every number from now on."
+    ),
     "backup": Verb(
         "backup",
         "backup",

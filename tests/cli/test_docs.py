@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from migration.cli.__main__ import app
+from migration.cli.__main__ import HELP, app
 from migration.cli.exit_codes import ExitCode
 from migration.fleet.inventory import OPTIONAL, REQUIRED, read_inventory
 from migration.fleet.inventory_row import REGIONS
@@ -61,6 +61,12 @@ def test_every_exit_code_is_on_the_page() -> None:
     text = (DOCS / "commands.md").read_text()
     assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in ExitCode)
     assert all(f"`{word.value}`" in text for word in Disposition)
+
+
+@pytest.mark.parametrize("text", [HELP, (DOCS.parent / "README.md").read_text()], ids=["--help", "README"])
+def test_every_exit_code_is_in_the_short_list_of(text: str) -> None:
+    listed = re.findall(r"\b(\d+) [a-z]", text[text.index("Exit codes: ") :].split(".", maxsplit=1)[0])
+    assert [int(code) for code in listed] == [code for code in ExitCode if code is not ExitCode.INTERRUPTED]
 
 
 def test_the_page_has_the_columns_of_an_inventory() -> None:
