@@ -43,7 +43,21 @@ PHONES = "tests/journeys/test_somebody_at_the_phone.py"
 
 WEBHOOKS = "tests/web/test_webhooks.py"
 
+CALLS = "tests/unit/clients/test_rate_budget.py"
+
 REMOVALS = {
+    "the wait of all uploads where Graph has refused one": Removal(
+        "migration/clients/rate_budget.py",
+        "            await self._budget.check_open_to_all(key)\n",
+        "            pass\n",
+        (CALLS + "::test_no_upload_is_sent_while_graph_takes_none_of_the_app",),
+    ),
+    "what another worker has met of a limit of the app": Removal(
+        "migration/clients/rate_budget.py",
+        "        closed = await self._store.closed_until(key)\n",
+        "        closed = None\n",
+        (CALLS + "::test_what_another_worker_knows_of_uploads_counts_for_this_one",),
+    ),
     "the signature of a webhook": Removal(
         "migration/web/webhooks/receiving.py",
         '                if not is_signed(body, request.headers.get("x-hub-signature-256", ""), keys.app_secret):\n',
