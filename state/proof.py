@@ -180,7 +180,9 @@ def _readable(reported: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _is_mended(position: Provable, topic: str, report: Mapping[str, Any]) -> bool:
-    """The profile was compared with what it was after the report, and its picture was there."""
+    """The profile was compared with what it was after the report, and its picture was there; or it has sent since."""
+    if topic == "registration":
+        return sends(position) and position.sends_at is not None and position.sends_at.timestamp() > report["at"]
     read = position.profile_read_at
     return topic == "picture" and read is not None and read.timestamp() >= report["at"]
 

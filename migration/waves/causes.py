@@ -11,7 +11,7 @@ from migration.scrubbing.masking import masked
 from migration.waves.next_command import extend_window_command, next_command, release_of
 from migration.waves.proof_causes import proof_causes
 from state.code_steps import VERIFY_STEPS
-from state.enums import Party, Status, WaveState
+from state.enums import Party, Side, Status, WaveState
 from state.notices import NUMBERS, FoundCause
 from state.rows import Position, WaveRow
 
@@ -24,6 +24,7 @@ ENDED_FOR = timedelta(days=1)  # a window with numbers left
 FINISHED_FOR = timedelta(days=1)  # a target that is named later is not told of all waves there ever were
 LEFT_LATELY = timedelta(minutes=2)  # so long it is told that a worker has exited, also where another has gone on
 _LEFT = f"a worker has gone and left {NUMBERS} ({{wave}})"
+_DARK, _MAY_BE_DARK = "dark, on neither side", "perhaps dark, it is not known on which side"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -57,7 +58,10 @@ def find_causes(
             of_wave.append(position)
     found = [
         FoundCause(
-            f"{kind}:{scope}"[:300], kind, _counted(title, numbers), tuple(_line(one, now, kind) for one in numbers)
+            f"{kind}:{scope}"[:300],
+            kind,
+            _counted(_maybe(title, kind, numbers), numbers),
+            tuple(_line(one, now, kind) for one in numbers),
         )
         for (scope, kind, title), numbers in groups.items()
     ]
@@ -78,7 +82,7 @@ def _of_number(position: Position, now: datetime, *, dark: bool) -> Iterable[tup
     """Kind, what makes one cause of several numbers, and the title, in which NUMBERS stands for how many they are."""
     wave = position.wave or "no wave"
     if dark:
-        yield CauseKind.DARK, wave, f"{NUMBERS} dark, on neither side ({wave})"
+        yield CauseKind.DARK, wave, f"{NUMBERS} {_DARK} ({wave})"
     if position.status is Status.BLOCKED:
         page = position.runbook or "no page"
         yield CauseKind.BLOCKED, f"{page}:{wave}", f"{NUMBERS} blocked ({wave}): see {page}"
@@ -135,6 +139,13 @@ def _of_window(wave: WaveRow, end: datetime, now: datetime) -> Iterable[FoundCau
     yield FoundCause(f"window_ending:wave:{wave.id}", CauseKind.WINDOW_ENDING, f"{title}, and {left} {begun}", (line,))
 
 
+def _maybe(title: str, kind: CauseKind, numbers: Sequence[Position]) -> str:
+    """What is not known to be dark is not said to be: a call may have moved it, and both sides are still read."""
+    if kind is CauseKind.DARK and all(number.side is Side.UNKNOWN for number in numbers):
+        return title.replace(_DARK, _MAY_BE_DARK)
+    return title
+
+
 def _counted(title: str, numbers: Sequence[Position]) -> str:
     return title.replace(NUMBERS, numbers[0].ref if len(numbers) == 1 else f"{len(numbers)} numbers")
 
@@ -149,7 +160,8 @@ def _line(position: Position, now: datetime, kind: CauseKind) -> str:
         return f"{who}: another worker has gone on, and it is at its end ({position.status})"
     if kind is CauseKind.WORKER_GONE and not lost_its_worker(position, now):
         return f"{who}: another worker goes on with it. Next: cutover show {position.ref}"
-    since = f", dark since {position.dark_since:%H:%M:%S} UTC" if position.dark_by_us and position.dark_since else ""
+    dark = "perhaps dark" if position.side is Side.UNKNOWN else "dark"
+    since = f", {dark} since {position.dark_since:%H:%M:%S} UTC" if position.dark_by_us and position.dark_since else ""
     waits = position.status is Status.WAITING and position.waiting_until is not None and position.waiting_on is not None
     until = f" until {position.waiting_until:%H:%M} UTC" if waits else ""  # of one that is held: when it is looked at
     why = f": {position.reason.rstrip('. ')}" if position.reason and position.status is not Status.RUNNING else ""

@@ -76,7 +76,13 @@ ALERTS: Mapping[str, ReportEffect] = {"PROFILE_PICTURE_LOST": ReportEffect("pict
 ALERT_IS_OVER = frozenset({"RESOLVED", "INACTIVE", "NONE"})
 # Account-level errors: the number cannot send, whatever it is sent. Meta's table of error codes. They come as errors
 # of their own, or with a message of the partner's that has failed.
-ERRORS: Mapping[int, str] = {131042: "payment", 131031: "locked", 368: "locked", 131045: "registration"}
+ERRORS: Mapping[int, str] = {
+    131042: "payment",
+    131031: "locked",
+    368: "locked",
+    131045: "registration",
+    133010: "registration",
+}
 
 
 def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning | None:

@@ -16,6 +16,7 @@ from tests.web.test_serving import serving
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.browser]
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+PAPER_PX = 718  # of A4 between its usual margins
 PATIENCE_MS = 60_000
 
 
@@ -39,6 +40,20 @@ async def look(page: Page, name: str) -> None:
         "[...document.querySelectorAll('button')].filter(b => b.offsetParent && b.offsetHeight < 44).length"
     )
     assert small == 0, f"{name}: {small} buttons are lower than 44 px"
+    await look_at_paper(page, name)
+
+
+async def look_at_paper(page: Page, name: str) -> None:
+    """Nothing is cut off on A4, and it says as of when it is."""
+    size = page.viewport_size
+    await page.emulate_media(media="print")
+    await page.set_viewport_size({"width": PAPER_PX, "height": 1000})
+    cut = await page.evaluate("[...document.querySelectorAll('.scroll')].some(e => e.scrollWidth > e.clientWidth)")
+    assert not cut, f"{name} is cut off on paper"
+    assert await page.locator("#live-state").is_hidden()
+    await page.emulate_media(media="screen")
+    if size is not None:
+        await page.set_viewport_size(size)
 
 
 async def open_page(browser: Browser, ready: dict[str, Any], size: str, scheme: Any = "light") -> Page:

@@ -513,6 +513,29 @@ async def test_a_later_message_of_ours_that_arrives_ends_what_kept_an_account_fr
     assert await topics(web) == [[], []]
 
 
+@pytest.mark.parametrize("code", [131045, 133010])
+async def test_a_number_that_has_sent_since_is_registered(web: Web, meta: Meta, code: int) -> None:
+    await moved(web)
+    failed = meta.status("wamid.OF THE PARTNER", "failed", errors=[{"code": code}], timestamp="1767225700")
+    await told(web, meta, failed)
+    assert await topics(web) == [["registration"], []]
+    for at, found in (("1767225650", ["registration"]), ("1767225750", [])):
+        async with web.app.database.begin() as tx:
+            await tx.execute(update(MessageTable).values(delivered_at=None))
+        position = await told(web, meta, meta.status(OURS, "delivered", timestamp=at))
+        assert (await topics(web), is_proved(position)) == ([found, []], not found)
+
+
+async def test_people_are_not_kept_from_what_is_wrong_by_all_that_is_well(web: Web, meta: Meta) -> None:
+    """So many numbers are looked at in a pass; each account of which a message was delivered has a good report."""
+    await moved(web)
+    paid = {"pricing": {"pricing_model": "PMP", "type": "regular"}}
+    position = await told(web, meta, meta.status(OURS, "delivered", **paid))
+    assert (position.waba_reported is not None, await web.app.queries.proofs.to_tell()) == (True, ())
+    await told(web, meta, change_of(meta, "security", {"event": "PIN_RESET_REQUEST"}))
+    assert [one.ref for one in await web.app.queries.proofs.to_tell()] == ["N-0001"]
+
+
 async def test_a_pin_that_somebody_has_changed_is_known_no_more(web: Web, meta: Meta) -> None:
     position = await web.app.queries.positions.find("N-0001")
     before = await web.harness.advance_to(web.app, position, "back_up")

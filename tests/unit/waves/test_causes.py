@@ -166,6 +166,15 @@ def test_one_message_a_cause_with_the_numbers_in_it() -> None:
     assert second.title == "N-0009 blocked (no wave): see runbooks/y.md"
 
 
+def test_what_is_not_known_to_be_dark_is_not_said_to_be() -> None:
+    unknown = replace(DARK, migration_id=2, ref="N-0002", side=Side.UNKNOWN)
+    (cause,) = find_causes([unknown], (), (), NOW)
+    assert cause.title == "N-0002 perhaps dark, it is not known on which side (no wave)"
+    assert ", perhaps dark since 07:59:00 UTC" in cause.lines[0]
+    (cause,) = find_causes([DARK, unknown], (), (), NOW)
+    assert cause.title == "2 numbers dark, on neither side (no wave)"
+
+
 def test_its_words_change_with_its_state_and_not_with_time() -> None:
     later = find_causes([DARK], (), (), NOW + MINUTE)
     assert later == find_causes([DARK], (), (), NOW)
