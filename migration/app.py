@@ -30,9 +30,9 @@ from migration.engine.runner import NumberRunner
 from migration.errors import BadSetting, MigrationError
 from migration.home.admin_file import AdminSettings, read_admin_settings
 from migration.home.anchor_writer import AnchorWriter
+from migration.home.database_location import copied_from
 from migration.home.opening import begin_epoch_by_hand, check_key, count_closing, count_opening
 from migration.home.ownership import read_home
-from migration.home.place import copied_from
 from migration.home.reader import open_home
 from migration.home.record_anchor import FILE, RecordAnchor
 from migration.runtime.log import get_logger

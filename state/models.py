@@ -79,7 +79,9 @@ class HomeTable(Base):
     events: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     events_head: Mapped[str] = mapped_column(String(64), default=NO_EVENT, server_default=NO_EVENT)
     record_epoch: Mapped[int | None]  # the epoch whose chains were anchored; None: none yet
-    place: Mapped[str | None] = mapped_column(Text)  # where the database lay at its last opening: migration.home.place
+    place: Mapped[str | None] = mapped_column(
+        Text
+    )  # where the database lay at its last opening: migration.home.database_location
 
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
 

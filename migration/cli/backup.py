@@ -10,8 +10,8 @@ from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
 from migration.cli.running import run_verb
 from migration.cli.session import open_cli_reader
-from migration.home.beginning import has_key
-from migration.home.taking import take_backup
+from migration.home.making_home import has_key
+from migration.home.writing_backup import take_backup
 
 
 def backup(

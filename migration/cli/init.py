@@ -10,7 +10,7 @@ from migration.cli.exit_codes import ExitCode
 from migration.cli.options import Json
 from migration.cli.output import print_json, print_line
 from migration.cli.running import run_verb
-from migration.home.beginning import check_before_init, settle_identity
+from migration.home.making_home import check_before_init, settle_identity
 from migration.home.ownership import shown_database
 from migration.home.private_files import check_private_files, repair_private_files
 from migration.settings import Settings, read_settings

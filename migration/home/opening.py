@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from migration.home.database_location import read_place
 from migration.home.identity_file import Identity, identities, write_identity
-from migration.home.place import read_place
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.sealing import MasterKeys, WrongKey, key_id

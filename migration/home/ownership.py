@@ -7,8 +7,8 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.errors import BadSetting
+from migration.home.database_location import database_file
 from migration.home.identity_file import Identity, identities
-from migration.home.place import database_file
 from migration.settings import Settings
 from state.home import HomeRecord, HomeRow
 from state.revisions import applied_revisions, check_revisions

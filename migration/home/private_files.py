@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.errors import BadSetting
+from migration.home.database_location import database_file
 from migration.home.identity_file import FILE_NAME, identity_paths
-from migration.home.place import database_file
 from migration.runtime.file_access import our_access, with_log_files
 from migration.settings import Settings
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from migration.home.database_location import copied_from
 from migration.home.ownership import check_database, read_home, refuse_missing_file
-from migration.home.place import copied_from
 from migration.home.private_files import check_private_files
 from migration.runtime.worker_identity import is_gone
 from migration.settings import Settings

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migration.errors import BadSetting
 from migration.home.backup_file import BackupReader, BadBackup, Manifest, reading
-from migration.home.beginning import has_key
+from migration.home.database_location import database_file
 from migration.home.identity_file import Identity, identities, write_identity
+from migration.home.making_home import has_key
 from migration.home.opening import wrong_key
-from migration.home.place import database_file
 from migration.home.sqlite_file import into_one_file, keep, new_beside, remove_unfinished
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX

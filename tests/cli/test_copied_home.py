@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.home.place import DatabasePlace, is_copy
+from migration.home.database_location import DatabasePlace, is_copy
 from tests.harness.cli_fixture import CliFixture
 
 SAID = "his database is a copy of the one of {home}/cutover.db"

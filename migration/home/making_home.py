@@ -2,10 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from migration.home.database_location import database_file
 from migration.home.identity_file import Identity, identities, write_identity
 from migration.home.opening import check_key, wrong_key
 from migration.home.ownership import read_home, refuse_vanished
-from migration.home.place import database_file
 from migration.settings import Settings
 from migration.vault.sealing import MasterKeys, WrongKey, key_id
 from state.database import open_database

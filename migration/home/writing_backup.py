@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from migration.home.backup_file import BackupWriter, Manifest, writing
-from migration.home.place import database_file
+from migration.home.database_location import database_file
 from migration.settings import Settings
 from migration.vault.backup_shelf import SUFFIX
 from migration.vault.private_file import errors_name
