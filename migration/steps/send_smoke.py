@@ -15,21 +15,10 @@ from state.proof import SENDING, message_key, mode_of
 # Refusals that speak of the message or its recipient, and not of the number. Meta gives the same codes later, by a
 # webhook, where it has accepted the message first: there too the number is not proved, and nobody waits for it.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
-ABOUT_THE_MESSAGE = frozenset(
-    {
-        *(130403, 130472, 130497),  # the recipient: blocked by the business, in an experiment, in a restricted country
-        *(
-            131021,
-            131026,
-            131030,
-            131047,
-            131049,
-            131050,
-        ),  # ... itself, unreachable, no test recipient, silent, unwilling
-        *(131051, 131052, 131053),  # the kind of message, or its media
-        *(132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132018),  # the template
-    }
-)
+_RECIPIENT = (130403, 130472, 130497, 131021, 131026, 131030, 131047, 131049, 131050)
+_CONTENT = (131051, 131052, 131053)
+_TEMPLATE = (132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132018)
+ABOUT_THE_MESSAGE = frozenset(_RECIPIENT + _CONTENT + _TEMPLATE)
 
 
 class SendSmoke:
