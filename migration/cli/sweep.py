@@ -64,6 +64,7 @@ async def _sweep(patience: timedelta, *, as_json: bool, dry_run: bool) -> int:
             await loop.run(NumberSelection(only=set(due)))
         elif not dry_run and not app.stop.requested:
             await keep_senders_informed(app)
+            await app.ledger.waves.finish()
         if not dry_run and not app.stop.requested:
             await apply_webhooks(app)
             await end_restrictions(app)

@@ -91,7 +91,9 @@ async def abort(
     """
     await settle_open_call(app, await _find_live(app, number), tell)
     position = await switch_to_abort(app, number, because, by)
-    return await app.runner.run_one(position.migration_id)
+    outcome = await app.runner.run_one(position.migration_id)
+    await app.ledger.waves.finish()  # it may have been the last number of its wave, which then stands open for nobody
+    return outcome
 
 
 async def retry_number(app: App, number: str, because: str, by: str) -> Position:
@@ -207,6 +209,7 @@ async def dispose(app: App, number: str, disposition: str, because: str, by: str
         raise Conflict(f"{position.ref} is past its point of no return; nothing was changed")
     evidence: Mapping[str, Any] = {"side": position.side, "step": position.next_step, "reason": position.reason}
     await app.ledger.migrations.dispose(position.number_id, end, because, evidence, by)
+    await app.ledger.waves.finish()
     return await app.queries.positions.get(position.migration_id)
 
 

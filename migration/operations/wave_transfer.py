@@ -30,3 +30,4 @@ async def move_numbers(
         else:
             check_window_fits(window_of(row), numbers, await app.queries.now())
     await app.ledger.wave_moves.move([number.migration_id for number in numbers], to, because, by)
+    await app.ledger.waves.finish()  # of a wave that they leave, the others may have ended

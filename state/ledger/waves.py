@@ -207,13 +207,13 @@ class Waves:
             await self._record(tx, row.id, "released", by, facts=facts)
 
     async def finish(self) -> None:
-        """Set running waves whose numbers have all ended to done."""
+        """Set waves whose numbers have all ended to done, held ones too; those that are only planned stay so."""
         numbers = select(MigrationTable.id).where(MigrationTable.wave_pk == WaveTable.id).correlate(WaveTable)
         async with self._engine.begin() as tx:
             done = await tx.execute(
                 update(WaveTable)
                 .where(
-                    WaveTable.state == WaveState.RUNNING,
+                    WaveTable.state.in_((WaveState.RUNNING, WaveState.HELD, WaveState.HALTED)),
                     numbers.exists(),
                     ~numbers.where(MigrationTable.ended_at.is_(None)).exists(),
                 )

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from state.enums import Side, SmokeMode, WaveState
 from state.ledger.wave_events import HALT_RULE
 from state.proof import mode_of
@@ -200,6 +202,24 @@ def test_a_held_wave_goes_on_with_what_was_released_by_name(make_operator: MakeO
     assert operator.cutover(*command.split()[1:]).exit_code == 0
     operator.cutover("run", "north", "--patience", "0")
     assert registered(operator, "N-0001", "N-0002", "N-0003") == ["N-0003"]
+
+
+@pytest.mark.parametrize("end", ["abort", "resolve", "move"])
+@pytest.mark.parametrize("state", ["running", "held"])
+def test_a_wave_whose_last_number_a_person_ends_is_done(make_operator: MakeOperator, state: str, end: str) -> None:
+    operator = make_operator(kinds=["healthy"] * 2)
+    operator.import_numbers()
+    operator.cutover("plan", "north", "--canary", "1")
+    operator.cutover("run", "north", "--patience", "0")
+    if state == "held":
+        operator.cutover("hold", "north", "--because", "storm")
+    assert operator.cutover("abort", "N-0001", "--because", "it stays", "--confirm", "N-0001").exit_code == 0
+    assert wave_document(operator)["state"] == state
+    how = {"resolve": ("--dispose", "churned", "--confirm", "N-0002"), "abort": ("--confirm", "N-0002")}
+    last = operator.cutover(end, "N-0002", *how.get(end, ("--out",)), "--because", "it stays")
+    assert last.exit_code == 0, last.stderr
+    assert wave_document(operator)["state"] == "done"
+    assert "next: cutover" not in operator.cutover("status", "north").stdout
 
 
 def test_a_held_wave_says_that_its_hold_wins_over_its_release(make_operator: MakeOperator) -> None:
