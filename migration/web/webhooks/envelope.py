@@ -201,7 +201,7 @@ def _words(value: Mapping[str, Any]) -> Iterator[tuple[str, Fact]]:
             if len(words) == 1:
                 yield f"{part}.{name}", words[0]
             elif words:
-                yield f"{part}.{name}", ",".join(sorted({str(word) for word in words}))[:60]
+                yield f"{part}.{name}", ",".join(sorted({str(word) for word in words}))[:200]
     ends = _end_of(value.get("restriction_info"))
     if ends is not None:
         yield "restriction_info.ends", ends
