@@ -145,7 +145,8 @@ def next_wave_command(row: WaveRow, now: datetime) -> str | None:
         return None
     if row.window_end is not None and row.window_end <= now:
         return extend_window_command(row.name)
-    if row.state in (WaveState.HELD, WaveState.HALTED) or row.released == Released.NONE:
+    closed = row.released == Released.NONE and not row.named_left
+    if row.state in (WaveState.HELD, WaveState.HALTED) or closed:
         return release_of(row)
     return f"cutover run {row.name}"
 

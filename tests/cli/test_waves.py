@@ -485,7 +485,7 @@ def test_a_number_at_its_gate_names_the_command_that_opens_it(make_operator: Mak
     assert operator.cutover("hold", "N-0002").exit_code == 0
     operator.cutover("run", "north", "--patience", "0")
     assert (next_of(operator, "N-0001"), next_of(operator, "N-0002")) == (
-        "cutover release north",
+        "cutover release north --canary",
         "cutover release N-0002",
     )
     operator.cutover("release", "N-0002")

@@ -21,6 +21,7 @@ PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
         ({}, "cutover run north"),
         ({"released": "none"}, "cutover release north"),
         ({"released": "none", "canary": ("N-0001",)}, "cutover release north --canary"),
+        ({"released": "none", "named_left": ("N-0002",)}, "cutover run north"),
         (HELD | {"released": "none", "named_left": ("N-0002", "N-0003")}, ONLY),
         (HELD | {"released": "canary", "canary": ("N-0001",), "named_left": ("N-0002", "N-0003")}, ONLY),
         (HELD | {"released": "canary", "canary": ("N-0001",)}, "cutover release north --canary"),
