@@ -8,7 +8,7 @@ from bench.sizes import scaled
 from bench.table import Row
 
 NUMBERS, AT_ONCE, AT_LEAST = 80, 20, 1.5
-SECONDS = 140
+SECONDS = 200
 OPTIONS = ("--kinds", "healthy", "--switch", "management_limits=off")
 LIMIT = """The sandbox has one of the two cores for itself as long as it needs it, and with PostgreSQL its server runs
 beside both: what is left for the second process is less than a core."""
