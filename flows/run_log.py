@@ -35,7 +35,7 @@ def keep_transitions_off_console() -> None:
     Prefect's console handler is one of the root logger:
     https://docs.prefect.io/v3/advanced/logging-customization
     """
-    for handler in logging.getLogger().handlers:
+    for handler in logging.root.handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_is_for_console)  # adding the same one again changes nothing
 
