@@ -59,6 +59,7 @@ class _Account:
     seen_at: float = 0.0  # when it showed it
     others_told: int = 0  # what of it the other workers know
     active: bool | None = None
+    asked_at: float = float("-inf")  # when it was known whether any worker has met a limit of the app itself
 
 
 class RateBudget:
@@ -107,14 +108,20 @@ class RateBudget:
         account.closed_until = None
 
     async def check_open_to_all(self, key: BudgetKey) -> None:
-        """Raises CallsSpent while Graph takes no calls, as far as any worker of this home knows."""
+        """For calls of the app itself. Raises CallsSpent while Graph takes none, as far as any worker knows.
+
+        Each block tells it too, so the store is asked only where none was taken lately.
+        """
         self.check_open(key)
+        account, now = self._account(key), self._boot_time()
+        if now - account.asked_at < BLOCK_LASTS_S:
+            return
+        account.asked_at = now
         closed = await self._store.closed_until(key)
         if closed is not None:
-            until, wait = closed
-            account = self._account(key)
-            account.closed_at, account.closed_until = self._boot_time() + wait.total_seconds(), until
-            raise CallsSpent(closed_reason(key, until), wait)
+            account.closed_until, wait = closed
+            account.closed_at = now + wait.total_seconds()
+            self.check_open(key)
 
     async def _take_block(self, key: BudgetKey, account: _Account, *, urgent: bool) -> None:
         back, others = account.unused, account.used_by_others
@@ -122,6 +129,7 @@ class RateBudget:
             others = None  # it was true then; the next answer shows it anew
         block = await self._store.take(key, urgent=urgent, unused=back, used_by_others=others)
         account.block, account.unused, account.taken_at = block, block.granted, self._boot_time()
+        self._note_app(key.app_id, block)
         account.used_by_others = None
         account.others_told = account.others_told if others is None else others
         if block.granted:
@@ -132,6 +140,13 @@ class RateBudget:
             raise CallsSpent(closed_reason(key, block.free_at), wait)
         left = f"{key.whose} has {block.left} of {block.limit} calls left this hour"
         raise CallsSpent(f"{left}, kept for numbers that cross; more at {block.free_at:%H:%M} UTC", wait)
+
+    def _note_app(self, app_id: str, block: CallBlock) -> None:
+        """What a block shows of the limit of the app itself."""
+        account, until = self._account(BudgetKey(app_id)), block.app_closed_until
+        account.asked_at = self._boot_time()
+        if until is not None:
+            account.closed_at, account.closed_until = account.asked_at + (until - block.now).total_seconds(), until
 
     async def observe(self, key: BudgetKey, headers: Mapping[str, str]) -> None:
         """What an answer shows of the usage: where it is more than we counted, others use calls too.

@@ -38,7 +38,10 @@ ALONE = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class CallBlock:
-    """Calls that one worker may make. `granted` 0: none before `free_at`; `closed`: because Graph said so."""
+    """Calls that one worker may make. `granted` 0: none before `free_at`; `closed`: because Graph said so.
+
+    `app_closed_until`: Graph takes no calls of the app itself until then, such as uploads.
+    """
 
     granted: int
     left: int  # of the hour, after this block
@@ -47,6 +50,7 @@ class CallBlock:
     now: datetime
     free_at: datetime
     closed: bool = False
+    app_closed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,11 @@ class CallBudgets:
                 values |= {"used_by_others": used_by_others, "seen_at": window.now}
             await tx.execute(update(CallBudgetTable).where(_is(key)).values(**values))
         ours = sum(window.recent.values()) + granted
-        return CallBlock(granted, max(window.left - granted, 0), ours, window.limit, window.now, free_at, closed)
+        of_app = row.uploads_closed_until
+        of_app = of_app if of_app is not None and of_app > row.now else None
+        return CallBlock(
+            granted, max(window.left - granted, 0), ours, window.limit, window.now, free_at, closed, of_app
+        )
 
     async def give_back(self, key: BudgetKey, unused: int, used_by_others: int | None = None) -> None:
         """A worker makes fewer calls than it took, or saw that others use calls of the same budget."""
@@ -200,11 +208,14 @@ class CallBudgets:
         app = aliased(CallBudgetTable, "budget_of_app")
         of_app = select(app.closed_until).where(app.app_id == app_id, app.waba_id == EVERY_WABA)
         app_closed = of_app.scalar_subquery().label("app_closed_until")
+        itself = aliased(CallBudgetTable, "budget_of_app_itself")
+        of_itself = select(itself.closed_until).where(itself.app_id == app_id, itself.waba_id == "")
+        uploads_closed = of_itself.scalar_subquery().label("uploads_closed_until")
         return (
             update(CallBudgetTable)
             .where(CallBudgetTable.app_id == app_id, CallBudgetTable.waba_id == waba_id)
             .values(app_id=app_id)
-            .returning(*CallBudgetTable.__table__.columns, self._clock.now().label("now"), app_closed)
+            .returning(*CallBudgetTable.__table__.columns, self._clock.now().label("now"), app_closed, uploads_closed)
         )
 
     async def _reserved(self, tx: AsyncConnection, key: BudgetKey, but: int = 0) -> int:

@@ -50,7 +50,7 @@ COMMANDS = [
     r"backup FILE|restore (FILE( --move-aside)?|--look)",
     rf"(preflight|status)( {WAVE})?",
     rf"run( {NUMBER_OR_WAVE})?",
-    rf"(show|enter-code|parity) {NUMBER}",
+    rf"(show|enter-code|parity|prove) {NUMBER}",
     rf"ask-code {NUMBER}( --(lost|answering-machine))?",
     rf"hold ({NUMBER_OR_WAVE}|N-0002)( --because {TEXT})?",
     rf"release ({NUMBER}|{WAVE}( --canary)?)",

@@ -26,6 +26,7 @@ class Store:
         self.closed: dict[BudgetKey, timedelta] = {}
         self.granted = 3
         self.active: list[bool] = []
+        self.asked = 0  # whether a budget is closed
 
     async def take(
         self, key: BudgetKey, *, urgent: bool, unused: int = 0, used_by_others: int | None = None
@@ -34,7 +35,8 @@ class Store:
         now = self.clock.now()
         if key in self.closed:
             return CallBlock(0, 0, 10, 200, now, now + self.closed[key], closed=True)
-        return CallBlock(self.granted, 190, 10, 200, now, now + TEN_MINUTES)
+        of_app = now + self.closed[APP] if APP in self.closed else None
+        return CallBlock(self.granted, 190, 10, 200, now, now + TEN_MINUTES, app_closed_until=of_app)
 
     async def give_back(self, key: BudgetKey, unused: int, used_by_others: int | None = None) -> None:
         self.given_back.append((unused, used_by_others))
@@ -44,6 +46,7 @@ class Store:
         return self.clock.now() + duration
 
     async def closed_until(self, key: BudgetKey) -> tuple[datetime, timedelta] | None:
+        self.asked += 1
         return (self.clock.now() + self.closed[key], self.closed[key]) if key in self.closed else None
 
     async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> bool:
@@ -182,6 +185,21 @@ async def test_what_another_worker_knows_of_uploads_counts_for_this_one() -> Non
     rig.clock.advance(TEN_MINUTES.total_seconds() + 1)
     rig.store.closed.clear()
     await calls.before_write("/7/uploads")
+
+
+async def test_a_block_tells_what_another_worker_knows_of_uploads() -> None:
+    """So no statement is spent to ask for it."""
+    rig = Rig()
+    calls = rig.budget.of("7", "w")
+    await calls.before("/123")
+    rig.store.asked = 0
+    await calls.before_write("/7/uploads")
+    await rig.budget.of("7", "w").after_write("/7/uploads", {}, Throttled("too many", TEN_MINUTES, "app"))
+    other = RateBudget(rig.store, rig.clock.boot_time).of("7", "another")
+    await other.before("/456")
+    with pytest.raises(CallsSpent, match="no calls for app 7 until"):
+        await other.before_write("/7/uploads")
+    assert rig.store.asked == 0
 
 
 async def test_another_failure_closes_nothing() -> None:

@@ -283,3 +283,20 @@ async def test_a_number_that_has_crossed_is_not_stopped_by_a_throttled_waba(fixt
         await tx.execute(crossed.values(crossed_at=fixture.now - MINUTE))
     await fixture.ledger.call_budgets.close(KEY, timedelta(minutes=4))
     await fixture.open_attempt(lease, gated=True)
+
+
+async def test_a_limit_of_the_app_itself_is_told_with_each_block_and_keeps_no_call_of_a_waba(
+    fixture: LedgerFixture,
+) -> None:
+    budgets, app = fixture.ledger.call_budgets, BudgetKey("77")
+    assert await budgets.closed_until(app) is None
+    assert (await budgets.take(KEY, urgent=False)).app_closed_until is None
+    until = await budgets.close(app, timedelta(minutes=4))
+    block = await budgets.take(KEY, urgent=False)
+    assert block.granted > 0
+    assert block.app_closed_until == until
+    assert await budgets.closed_until(app) == (until, timedelta(minutes=4))
+    assert (await budgets.take(BudgetKey("78", "10229"), urgent=False)).app_closed_until is None
+    fixture.advance(minutes=5)
+    assert await budgets.closed_until(app) is None
+    assert (await budgets.take(KEY, urgent=False)).app_closed_until is None
