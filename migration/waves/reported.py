@@ -67,9 +67,8 @@ NAMES: Mapping[str, ReportEffect] = {
 }
 SECURITY: Mapping[str, ReportEffect] = {
     "PIN_CHANGED": ReportEffect("pin", TELL, changes_pin=True),
-    "PIN_REQUEST_SUCCESS": ReportEffect(
-        "pin", TELL, changes_pin=True
-    ),  # two-step verification was turned off by its owner
+    # Its owner has turned two-step verification off.
+    "PIN_REQUEST_SUCCESS": ReportEffect("pin", TELL, changes_pin=True),
     "PIN_RESET_REQUEST": ReportEffect("pin", TELL),
 }
 ALERTS: Mapping[str, ReportEffect] = {"PROFILE_PICTURE_LOST": ReportEffect("picture", DOUBT)}
