@@ -15,7 +15,7 @@ from bench.table import Row
 from migration.demo.servers import DemoServers
 
 FEW, MANY, IN_FLOW, IN_SCRIPT, AT_ONCE = 300, 1_000, 100, 100, 20
-SECONDS = 360
+SECONDS = 420
 AT_MOST, FLAT, FLOW_AT_MOST, MEBIBYTES = 2.0, 1.1, 1.3, 250
 OPTIONS = ("--kinds", "healthy", "--switch", "management_limits=off")
 LIMIT = """A number takes 17 steps. Each is a lease and an outcome on the disk, and where it calls something an intent
