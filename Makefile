@@ -52,7 +52,7 @@ contracts: setup
 	$(BIN)/lint-imports --no-logo
 
 # A missed target is a line of the page, not a failure of the benchmarks.
-bench: setup ## what a number, an outage, a reading and a start cost here, into docs/performance.md: under 15 minutes
+bench: setup ## what a number, an outage, a reading and a start cost here, into docs/performance.md: 15 to 25 minutes
 	$(CLEAN) $(BIN)/python -m bench --record || test $$? = 1
 
 bench-large: setup ## 10,000 numbers over 40 WABAs, into docs/performance.md: an hour
