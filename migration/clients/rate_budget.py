@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from migration.clients.figures import number
 from migration.clients.json_values import objects, parse_json
@@ -60,6 +60,10 @@ class _Account:
     others_told: int = 0  # what of it the other workers know
     active: bool | None = None
     asked_at: float = float("-inf")  # when it was known whether any worker has met a limit of the app itself
+
+    def close(self, until: datetime, wait: timedelta, now: float) -> None:
+        """Graph takes no calls for `wait` from `now` on, which is on the boot-time clock."""
+        self.closed_at, self.closed_until = now + wait.total_seconds(), until
 
 
 class RateBudget:
@@ -119,8 +123,7 @@ class RateBudget:
         account.asked_at = now
         closed = await self._store.closed_until(key)
         if closed is not None:
-            account.closed_until, wait = closed
-            account.closed_at = now + wait.total_seconds()
+            account.close(*closed, now)
             self.check_open(key)
 
     async def _take_block(self, key: BudgetKey, account: _Account, *, urgent: bool) -> None:
@@ -136,7 +139,7 @@ class RateBudget:
             return
         wait = max(block.free_at - block.now, timedelta(seconds=1))
         if block.closed:
-            account.closed_at, account.closed_until = account.taken_at + wait.total_seconds(), block.free_at
+            account.close(block.free_at, wait, account.taken_at)
             raise CallsSpent(closed_reason(key, block.free_at), wait)
         left = f"{key.whose} has {block.left} of {block.limit} calls left this hour"
         raise CallsSpent(f"{left}, kept for numbers that cross; more at {block.free_at:%H:%M} UTC", wait)
@@ -146,7 +149,7 @@ class RateBudget:
         account, until = self._account(BudgetKey(app_id)), block.app_closed_until
         account.asked_at = self._boot_time()
         if until is not None:
-            account.closed_at, account.closed_until = account.asked_at + (until - block.now).total_seconds(), until
+            account.close(until, until - block.now, account.asked_at)
 
     async def observe(self, key: BudgetKey, headers: Mapping[str, str]) -> None:
         """What an answer shows of the usage: where it is more than we counted, others use calls too.
@@ -167,8 +170,8 @@ class RateBudget:
     async def close(self, key: BudgetKey, throttled: Throttled) -> None:
         """Graph refused a call: none is made before the time that it named, by any worker of this home."""
         account = self._account(key)
-        account.closed_until = await self._store.close(key, throttled.retry_after)
-        account.closed_at = self._boot_time() + throttled.retry_after.total_seconds()
+        until = await self._store.close(key, throttled.retry_after)
+        account.close(until, throttled.retry_after, self._boot_time())
         account.unused = 0  # after that time the store is asked: another worker may know of a longer one
 
     async def saw_numbers(self, key: BudgetKey, *, any_on_cloud: bool) -> None:
@@ -237,13 +240,12 @@ class GraphCalls:
         WABA have their calls kept for them before the number's gate.
         """
         key = self._key(path)
-        if key is not None and not key.waba_id:
+        if _is_of_app(key):
             await self._budget.check_open_to_all(key)
 
     async def after_write(self, path: str, headers: Mapping[str, str], error: Throttled) -> None:
         """A write was refused for a limit of reads and writes; one of messages alone closes nothing."""
-        key = self._key(path)
-        if error.limit is not None or (key is not None and not key.waba_id):
+        if error.limit is not None or _is_of_app(self._key(path)):
             await self.after(path, headers, error)
 
     async def saw_numbers(self, waba_id: str, *, any_on_cloud: bool) -> None:
@@ -259,6 +261,11 @@ class GraphCalls:
         if path.endswith(_NOT_COUNTED) or self._waba_id is None:
             return None
         return BudgetKey(self._app_id, self._waba_id)
+
+
+def _is_of_app(key: BudgetKey | None) -> TypeGuard[BudgetKey]:
+    """Whether the call counts for the app itself, and not for a WABA."""
+    return key is not None and not key.waba_id
 
 
 def _refuses_every_waba(headers: Mapping[str, str], error: Throttled) -> bool:
