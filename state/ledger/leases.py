@@ -67,27 +67,21 @@ class Leases:
 
         Never call it for a worker that is alive: it would make its call and then find that its fence is gone.
         """
-        ended = (
-            update(MigrationTable)
-            .where(MigrationTable.lease_holder == holder, MigrationTable.lease_until > self._clock.now())
-            .values(lease_until=self._clock.now())
-        )
         async with self._engine.begin() as tx:
-            return (await tx.execute(ended)).rowcount
+            return (await tx.execute(self._end_leases_of(holder))).rowcount
 
     async def end_of_dead(self, holder: str) -> int:
         """The same for a worker that is known to have exited, with an event for each number that it left."""
         async with self._engine.begin() as tx:
-            ended = (
-                update(MigrationTable)
-                .where(MigrationTable.lease_holder == holder, MigrationTable.lease_until > self._clock.now())
-                .values(lease_until=self._clock.now())
-                .returning(MigrationTable.id, MigrationTable.next_step, self._clock.now().label("now"))
-            )
-            left = (await tx.execute(ended)).all()
+            returned = (MigrationTable.id, MigrationTable.next_step, self._clock.now().label("now"))
+            left = (await tx.execute(self._end_leases_of(holder).returning(*returned))).all()
             for row in left:
                 await events.append(tx, row.id, row.now, LEFT_BY_WORKER, {"step": row.next_step})
         return len(left)
+
+    def _end_leases_of(self, holder: str) -> Update:
+        running = (MigrationTable.lease_holder == holder, MigrationTable.lease_until > self._clock.now())
+        return update(MigrationTable).where(*running).values(lease_until=self._clock.now())
 
     async def _claim_with_slot(self, tx: AsyncConnection, duration: timedelta, who: Mapping[str, Any]) -> Any:
         """Lock the wave's row, then count: two workers that counted at once would both find the last free slot."""
