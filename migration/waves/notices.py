@@ -21,6 +21,7 @@ from migration.runtime.log import get_logger
 from migration.waves.background_pass import BackgroundPass
 from migration.waves.causes import LEFT_LATELY, dark_ones, find_causes
 from state.notices import CauseRow, FoundCause, NoticeKind, NoticeRow
+from state.rows import WaveRow
 
 BETWEEN_PASSES_S = 10.0
 MOST_LOOKED_AT = 5_000
@@ -96,13 +97,18 @@ async def _deliveries(app: App, *, leaving: bool) -> list[Coroutine[Any, Any, No
 
 
 async def current_causes(
-    app: App, known: Sequence[CauseRow], *, leaving: bool = False, most: int = MOST_LOOKED_AT
+    app: App,
+    known: Sequence[CauseRow],
+    waves: Sequence[WaveRow],
+    *,
+    leaving: bool = False,
+    most: int = MOST_LOOKED_AT,
 ) -> tuple[FoundCause, ...]:
-    """What somebody has to know of now, by the record; nothing is written. `known`: the open causes.
+    """What somebody has to know of now, by the record; nothing is written. `known`: the open causes. `waves`: all.
 
     `most`: so many numbers are looked at, those that may be dark first.
     """
-    now, waves = await app.queries.now(), await app.queries.waves.all()
+    now = await app.queries.now()
     positions = await app.queries.positions.needing_attention(most)
     halted = [row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None]
     dark = dark_ones(line for row in known if row.kind == CauseKind.DARK for line in row.lines)
@@ -113,7 +119,7 @@ async def current_causes(
 
 async def _synced_causes(app: App, *, leaving: bool) -> tuple[CauseRow, ...]:
     rows = await app.queries.notices.open_causes()
-    found = await current_causes(app, rows, leaving=leaving)
+    found = await current_causes(app, rows, await app.queries.waves.all(), leaving=leaving)
     if await app.ledger.notices.sync(found, rows):
         rows = await app.queries.notices.open_causes()
     return rows

@@ -1,6 +1,6 @@
 """The first page: what is down now, what people have to know of, the waves, and how many numbers are where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,7 @@ class Overview:
             age=_age(figures.oldest_reading, figures.now),
             down=[down_card(position, figures.now) for position in down],
             more_down=max(figures.down - len(down), 0),
-            causes=await self._causes(),
+            causes=await self._causes(waves),
             tells=bool(self.site.app.admin.notify),
             looked_at=MOST_LOOKED_AT,
             waves=[wave_card(row, progress.get(row.id, NO_NUMBERS), figures.now) for row in waves],
@@ -54,10 +54,11 @@ class Overview:
             halted=[row for row in await queries.fleet.profiles() if row["halted_at"] is not None],
         )
 
-    async def _causes(self) -> list[Mapping[str, Any]]:
+    async def _causes(self, waves: Sequence[WaveRow]) -> list[Mapping[str, Any]]:
         """From what is so now, with or without somebody who is told of it; those first that were found first."""
         rows = await self.site.app.queries.notices.open_causes()
-        told, found = {row.key: row for row in rows}, await current_causes(self.site.app, rows, most=MOST_LOOKED_AT)
+        told = {row.key: row for row in rows}
+        found = await current_causes(self.site.app, rows, waves, most=MOST_LOOKED_AT)
         cards = [{"found": cause, "told": told.get(cause.key), "lines": len(cause.lines)} for cause in found]
         return sorted(cards, key=lambda card: (card["told"] is None, card["told"].id if card["told"] else 0))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, or_, select
 
 from state.code_steps import VERIFY_STEPS
 from state.declaring import aliased
@@ -55,34 +55,24 @@ class FigureQueries:
         self._reader = reader
 
     async def read(self) -> Figures:
-        """All of them; the migrations are read once."""
+        """All of them. What is grouped is sorted row by row, so no more than two short columns are."""
         migration, now = MigrationTable, await self._reader.now()
-        live = migration.ended_at.is_(None)
-        query = select(
-            migration.status,
-            migration.side,
-            func.count().label("numbers"),
-            _sum(and_(live, migration.dark_from.is_not(None))).label("dark"),
-            _sum(and_(live, migration.dark_by_us.is_(True))).label("by_us"),
-            _sum(and_(live, or_(migration.dark_from.is_not(None), migration.dark_by_us.is_(True)))).label("down"),
-            _sum(and_(live, _waits_for_code())).label("codes"),
-            func.min(case((and_(live, migration.dark_by_us.is_(True)), migration.served_at))).label("served"),
-            func.min(case((live, func.coalesce(migration.seen_at, migration.side_read_at)))).label("seen"),
-        )
-        rows = await self._reader.rows(query.where(is_newest()).group_by(migration.status, migration.side))
+        by_place = select(migration.status, migration.side, func.count().label("numbers")).where(is_newest())
+        rows = await self._reader.rows(by_place.group_by(migration.status, migration.side))
         total = (await self._reader.rows(select(func.count().label("all")).select_from(NumberTable)))[0]["all"]
-        served = min((row["served"] for row in rows if row["served"] is not None), default=None)
+        (live,) = await self._reader.rows(_of_live())
+        served = live["served"]
         return Figures(
             by_status={one.value: _of(rows, "status", one.value) for one in Status},
             by_side={one.value: _of(rows, "side", one.value) for one in Side},
             numbers=total,
             without_migration=total - sum(row["numbers"] for row in rows),
-            dark=sum(row["dark"] for row in rows),
-            dark_by_us=sum(row["by_us"] for row in rows),
-            down=sum(row["down"] for row in rows),
-            waiting_for_code=sum(row["codes"] for row in rows),
+            dark=live["dark"],
+            dark_by_us=live["by_us"],
+            down=live["down"],
+            waiting_for_code=live["codes"],
             dark_for_s=max((now - served).total_seconds(), 0.0) if served is not None else 0.0,
-            oldest_reading=min((row["seen"] for row in rows if row["seen"] is not None), default=None),
+            oldest_reading=live["seen"],
             by_proof=await self.by_proof(),
             waves=await self._counts(WaveTable.state),
             open_causes=await self._counts(CauseTable.kind, CauseTable.resolved_at.is_(None)),
@@ -156,6 +146,20 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _of(rows: Sequence[Mapping[str, Any]], column: str, value: str) -> int:
     return sum(row["numbers"] for row in rows if row[column] == value)
+
+
+def _of_live() -> Select[*tuple[Any, ...]]:
+    """Of migrations that have not ended: how many are dark or wait for a code, since when, and the oldest reading."""
+    migration = MigrationTable
+    dark, by_us = migration.dark_from.is_not(None), migration.dark_by_us.is_(True)
+    return select(
+        _sum(dark).label("dark"),
+        _sum(by_us).label("by_us"),
+        _sum(or_(dark, by_us)).label("down"),
+        _sum(_waits_for_code()).label("codes"),
+        func.min(case((by_us, migration.served_at))).label("served"),
+        func.min(func.coalesce(migration.seen_at, migration.side_read_at)).label("seen"),
+    ).where(migration.ended_at.is_(None))
 
 
 def _waits_for_code() -> ColumnElement[bool]:

@@ -94,6 +94,21 @@ async def test_a_long_history_is_not_read_whole(web: Web) -> None:
         assert "LIMIT" in statement or "events.seq >" in statement or "events.seq =" in statement, statement
 
 
+async def test_the_first_page_asks_nothing_of_the_fleet_twice(web: Web) -> None:
+    await plan(web)
+    browser, asked = await web.signed_in(), []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        asked.append(statement)
+
+    event.listen(web.app.database.sync_engine, "before_cursor_execute", note)
+    assert (await browser.get("/")).status_code == 200
+    event.remove(web.app.database.sync_engine, "before_cursor_execute", note)
+    of_the_fleet = [statement for statement in asked if "number_migrations" in statement]
+    assert len(of_the_fleet) > 5
+    assert len(of_the_fleet) == len(set(of_the_fleet))
+
+
 async def test_one_number_is_told_in_sentences_with_evidence_folded(make_web: MakeWeb) -> None:
     web = await make_web(kinds=("healthy",))
     await web.harness.run_number(web.app, "N-0001")
