@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.waiting import unless_stopped
+from state.queries.due import Crossing
 
 # Seconds that a ready task may wait for the loop. Between a stop's effect and the first byte of `register` lie about
 # five such waits; together they must stay below a few tenths of a second.
@@ -22,13 +23,14 @@ SETTLES_IN_S = 0.25
 # So many are let in at first, and always: where other programs keep the machine busy, fewer would help nobody.
 LEAST_CROSSING, LEAST_OTHERS = 4.0, 8.0
 SHRINKS_TO = 0.7
-# Seconds between two counts of what crosses at the hands of all workers.
-COUNT_EVERY_S = 1.0
+# Seconds between two counts of what crosses at the hands of all workers. A number takes a few tenths of a second to
+# cross: at one count a second the room that another worker had left stood empty most of the time.
+COUNT_EVERY_S = 0.25
 
 
-async def nothing_crosses() -> int:
+async def nothing_crosses() -> Crossing:
     """Of a worker that shares its database with nobody."""
-    return 0
+    return Crossing(numbers=0, workers=0)
 
 
 class _Limit:
@@ -54,20 +56,22 @@ class _Limit:
 class CrossingRoom:
     """Of one process. `boot_time` in seconds.
 
-    `crossing_now`: how many numbers all workers of the database have across. They share one room: what this worker
-    admits stands beside what the others have. Each may have one number across, whatever the others do.
+    `crossing_now`: what all workers of the database have across. They share one room: what this worker admits stands
+    beside what the others have. Each may have its equal part of the room across, and one number at least, whatever the
+    others do: a worker that had measured more room before the others began would leave them next to nothing.
     """
 
     def __init__(
         self,
         boot_time: Callable[[], float],
         stop: StopRequest,
-        crossing_now: Callable[[], Awaitable[int]] = nothing_crosses,
+        crossing_now: Callable[[], Awaitable[Crossing]] = nothing_crosses,
     ) -> None:
         self._boot_time = boot_time
         self._stop = stop
         self._crossing_now = crossing_now
-        self._elsewhere, self._counted_at = 0, float("-inf")
+        self._elsewhere = Crossing(numbers=0, workers=0)  # what the others had when they were counted last
+        self._counted_at = float("-inf")
         self._crossing, self._others = _Limit(LEAST_CROSSING), _Limit(LEAST_OTHERS)
         self._shrunk_at = float("-inf")
         self._resting: set[int] = set()  # they have left their places for a while
@@ -110,11 +114,14 @@ class CrossingRoom:
         if not across or self._boot_time() - self._counted_at < COUNT_EVERY_S:
             return
         self._counted_at = self._boot_time()
-        self._elsewhere = max(await self._crossing_now() - across - len(self._resting), 0)
+        everywhere = await self._crossing_now()
+        ours = across + len(self._resting)
+        self._elsewhere = Crossing(max(everywhere.numbers - ours, 0), max(everywhere.workers - 1, 0))
 
     def _is_full_by_others(self) -> bool:
-        across = len(self._crossing.taken)
-        return across > 0 and across + self._elsewhere >= int(self._crossing.most)
+        across, most = len(self._crossing.taken), int(self._crossing.most)
+        has_its_part = across >= max(most // (self._elsewhere.workers + 1), 1)
+        return has_its_part and across + self._elsewhere.numbers >= most
 
     def rest(self, migration_id: int) -> None:
         """It only lets time pass: its place is for another one meanwhile."""

@@ -56,6 +56,7 @@ from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused, Change
 from state.ledger.ledger import Ledger
 from state.ledger.moves import Move, as_one
+from state.queries.due import Crossing
 from state.queries.queries import Queries
 from state.rows import Lease, OpenAttempt, Position
 
@@ -118,8 +119,8 @@ class StepExecutor:
         """The database's time, which waits are measured by: our own clock may be wrong, and may be set."""
         return self._clock.now() + self._ahead
 
-    async def crossing_now(self) -> int:
-        """How many numbers all workers of this database have across."""
+    async def crossing_now(self) -> Crossing:
+        """What all workers of this database have across."""
         return await self._queries.due.crossing_now()
 
     async def look(self, migration_id: int) -> tuple[Place, Position | None]:

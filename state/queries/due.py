@@ -34,6 +34,13 @@ class Due(NamedTuple):
     held: bool
 
 
+class Crossing(NamedTuple):
+    """What all workers of the database have across now: how many numbers, and how many workers move them."""
+
+    numbers: int
+    workers: int
+
+
 class DueQueries:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -115,16 +122,19 @@ class DueQueries:
         )
         return bool(await self._reader.rows(_only_part(query, part)))
 
-    async def crossing_now(self) -> int:
-        """How many numbers that have crossed, or whose senders are paused, are moved by some worker now."""
+    async def crossing_now(self) -> Crossing:
+        """The numbers that have crossed, or whose senders are paused, and that some worker moves now."""
+        (row,) = await self._reader.rows(self._reader.prepared.get("crossing_now", self._select_crossing))
+        return Crossing(int(row["numbers"]), int(row["workers"]))
+
+    def _select_crossing(self) -> Select[*tuple[Any, ...]]:
         migration = MigrationTable
-        query = select(func.count().label("numbers")).where(
+        numbers, workers = func.count().label("numbers"), migration.lease_holder.distinct()
+        return select(numbers, func.count(workers).label("workers")).where(
             migration.ended_at.is_(None),
             or_(migration.crossed_at.is_not(None), migration.paused_at.is_not(None)),
             migration.moving_until > self._reader.clock.now(),
         )
-        prepared = self._reader.prepared.get("crossing_now", lambda: query)
-        return int((await self._reader.rows(prepared))[0]["numbers"])
 
     async def lease_holders(self) -> tuple[str, ...]:
         """Names of the workers that hold a number now."""

@@ -16,6 +16,7 @@ from migration.engine.crossing_room import (
 from migration.engine.places import Place, place_of
 from migration.runtime.stop_request import StopRequest
 from state.enums import Side
+from state.queries.due import Crossing
 from tests.harness.clock import FakeClock
 from tests.harness.hand_made_number import NOW, POSITION
 
@@ -191,32 +192,58 @@ async def test_whoever_had_to_wait_is_told_because_what_it_read_before_may_be_ol
     assert await late
 
 
+class OtherWorkers:
+    """What the other workers of the database have across, beside the numbers of `room`."""
+
+    def __init__(self, numbers: int, workers: int = 1) -> None:
+        self.numbers, self.workers = numbers, workers
+        self.rooms = Rooms()
+        self.room = CrossingRoom(self.rooms.clock.boot_time, self.rooms.stop, self._crossing_now)
+
+    async def _crossing_now(self) -> Crossing:
+        return Crossing(self.numbers + self.room.crossing, self.workers + bool(self.room.crossing))
+
+    def count_again(self) -> None:
+        self.rooms.clock.advance(COUNT_EVERY_S)
+
+
 async def test_workers_of_one_database_share_the_room_and_each_may_have_one_number() -> None:
-    rooms, everywhere = Rooms(), int(LEAST_CROSSING)
-
-    async def crossing_now() -> int:
-        return everywhere
-
-    room = CrossingRoom(rooms.clock.boot_time, rooms.stop, crossing_now)
-    assert not await room.enter(1)  # others have as many across as there is room for
-    second = asyncio.ensure_future(room.enter(2))
+    others = OtherWorkers(numbers=int(LEAST_CROSSING), workers=int(LEAST_CROSSING))
+    assert not await others.room.enter(1)  # others have as many across as there is room for
+    second = asyncio.ensure_future(others.room.enter(2))
     await _settled()
     assert not second.done()
-    everywhere = 1  # those of the others have ended
-    rooms.clock.advance(COUNT_EVERY_S)
+    others.numbers = others.workers = 0  # theirs have ended
+    others.count_again()
     await asyncio.wait_for(second, 10 * COUNT_EVERY_S)
-    assert room.crossing == 2
+    assert others.room.crossing == 2
+
+
+async def test_each_worker_may_have_its_equal_part_of_the_room_whatever_the_others_have() -> None:
+    """One that had measured room for twenty before the other began left it one number at a time."""
+    others = OtherWorkers(numbers=20)
+    part = int(LEAST_CROSSING) // 2
+    for number in range(part):
+        await asyncio.wait_for(others.room.enter(number), 10 * COUNT_EVERY_S)
+        others.count_again()
+    third = asyncio.ensure_future(others.room.enter(90))
+    await _settled()
+    assert (others.room.crossing, third.done()) == (part, False)
+    third.cancel()
+
+
+async def test_what_the_others_leave_of_their_part_is_for_whoever_needs_it() -> None:
+    others = OtherWorkers(numbers=1)
+    for number in range(int(LEAST_CROSSING) - 1):
+        await asyncio.wait_for(others.room.enter(number), 10 * COUNT_EVERY_S)
+        others.count_again()
+    assert others.room.crossing == int(LEAST_CROSSING) - 1
 
 
 async def test_a_request_to_stop_ends_the_wait_for_other_workers() -> None:
-    rooms = Rooms()
-
-    async def crossing_now() -> int:
-        return 100
-
-    room = CrossingRoom(rooms.clock.boot_time, rooms.stop, crossing_now)
-    await room.enter(1)
-    second = asyncio.ensure_future(room.enter(2))
+    others = OtherWorkers(numbers=100, workers=100)
+    await others.room.enter(1)
+    second = asyncio.ensure_future(others.room.enter(2))
     await _settled()
-    rooms.stop.request()
+    others.rooms.stop.request()
     await asyncio.wait_for(second, 10 * COUNT_EVERY_S)

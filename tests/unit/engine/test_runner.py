@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from migration.engine.crossing_room import nothing_crosses
 from migration.engine.executor import StepExecutor
 from migration.engine.places import Place
 from migration.engine.runner import Busy, NumberRunner, sentence
@@ -13,6 +14,7 @@ from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.enums import Party
 from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound
+from state.queries.due import Crossing
 from state.rows import Position
 from tests.harness.clock import FakeClock
 from tests.harness.hand_made_number import NOW
@@ -33,8 +35,8 @@ class FakeExecutor:
 
     async def let_go(self, migration_id: int) -> None: ...
 
-    async def crossing_now(self) -> int:
-        return 0
+    async def crossing_now(self) -> Crossing:
+        return await nothing_crosses()
 
     async def run_next(self, migration_id: int, _seen: Position | None, *, goes_on: bool) -> Outcome:
         self.asked.append(migration_id)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from state.queries.due import Crossing
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture
 
 
@@ -10,6 +11,6 @@ async def test_those_count_that_a_worker_moves_past_their_gate(fixture: LedgerFi
     await fixture.open_attempt(await fixture.lease(first, "worker-1"), changes_side=True)
     await fixture.open_attempt(await fixture.lease(second, "worker-2"), changes_side=True)
     await fixture.lease(third, "worker-2")  # it has not crossed
-    assert await fixture.queries.due.crossing_now() == 2
+    assert await fixture.queries.due.crossing_now() == Crossing(numbers=2, workers=2)
     fixture.now += timedelta(minutes=10) + MINUTE  # both workers are gone
-    assert await fixture.queries.due.crossing_now() == 0
+    assert await fixture.queries.due.crossing_now() == Crossing(numbers=0, workers=0)
