@@ -327,6 +327,8 @@ class StepExecutor:
             return self._stopped_by(run, obstacle)
         if (wait := await self._admission.why_wait(run)) is not None:
             return Decision(wait)
+        if (stale := await self._obstacles.soon_stale(run)) is not None:
+            return self._stopped_by(run, stale)
         if run.contract.promise is Promise.READ:
             return await self._read(run)
         match await step.probe(number, None):

@@ -1,6 +1,6 @@
 """What stands against a step now: the gate, a stale input, a call that was refused a moment ago, its own check."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from migration.engine.outside_failures import UNREACHABLE_PAGE
 from migration.engine.person_at_the_phone import PersonAtThePhone
@@ -15,6 +15,11 @@ from state.rows import OpenAttempt
 COMMANDS_WITHOUT_EFFECT = 3
 # How often a call that may be repeated is made without an answer that says what it did, while its number serves.
 CALLS_WITHOUT_ANSWER = 5
+# From the pause to the end of the drain: two looks at an empty queue, two seconds apart, and what both take on a busy
+# machine.
+DRAINS_WITHIN = timedelta(seconds=20)
+# So often a number is sent back from its pause before it goes on with inputs that it may have to renew after it.
+RENEWED_BEFORE_PAUSE = 2
 
 
 class Obstacles:
@@ -45,6 +50,22 @@ class Obstacles:
             return soon
         obstacle = await run.step.check(run.number)
         return obstacle if obstacle is not None else await self._person.missing(run)
+
+    async def soon_stale(self, run: StepRun) -> Reopen | None:
+        """What would be too old for the crossing once the queue is empty: it is done again before senders are paused.
+
+        A number that stood at its gate for a minute had its PIN set anew after the pause, while its senders waited.
+        """
+        state = run.number.state
+        pauses = run.entry.gated and run.contract.notifies_senders and not run.entry.changes_side
+        if not pauses or state.paused_at is not None or state.crossed_at is not None:
+            return None
+        stale = run.stale_input(DRAINS_WITHIN)
+        if stale is None:
+            return None
+        if await self._queries.records.reopened(state.migration_id, stale) >= RENEWED_BEFORE_PAUSE:
+            return None  # a machine that is slower than this would send it back for ever
+        return Reopen(stale, f"{stale} would be too old before the queue is empty")
 
     async def _never_answered(self, run: StepRun, attempt: OpenAttempt) -> Blocked | None:
         """Such a call would be repeated for ever, and nobody would hear of it. A dark number is tried further."""

@@ -51,8 +51,8 @@ class StepRun:
         """Whether this step's last result is still good, so that the step costs nothing."""
         return self._is_fresh(self.entry)
 
-    def stale_input(self) -> str | None:
-        """The first earlier step whose result has become too old to cross on.
+    def stale_input(self, ahead: timedelta = timedelta()) -> str | None:
+        """The first earlier step whose result has become too old to cross on, or will be so within `ahead`.
 
         A number that is on neither side has crossed already: what its client still held, and the PIN as it was set, no
         longer change. Each step that is done again would lengthen its outage; only its pause has to last.
@@ -61,13 +61,13 @@ class StepRun:
         for entry in self.itinerary.before(self.entry.name):
             contract = entry.step.contract
             keeps = dark and not contract.notifies_senders and entry.name in self.number.results
-            if contract.fresh_for is not None and not keeps and not self._is_fresh(entry):
+            if contract.fresh_for is not None and not keeps and not self._is_fresh(entry, ahead):
                 return entry.name
         return None
 
-    def _is_fresh(self, entry: ItineraryStep) -> bool:
+    def _is_fresh(self, entry: ItineraryStep, ahead: timedelta = timedelta()) -> bool:
         fresh_for, row = entry.step.contract.fresh_for, self.number.results.get(entry.name)
-        return fresh_for is not None and row is not None and self.number.now - row.at <= fresh_for
+        return fresh_for is not None and row is not None and self.number.now + ahead - row.at <= fresh_for
 
     def at_time(self, now: datetime) -> Number:
         """The number from now on. Discards cached readings: a call may have changed what they show."""

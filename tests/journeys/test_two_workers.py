@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from migration.engine.runner import Busy
 from migration.operations.numbers import hand_in_pin
-from migration.steps.outcomes import Advanced, Reopen, Waiting
+from migration.steps.outcomes import Advanced, Held, Reopen, Waiting
 from migration.vault.backup_shelf import BackupShelf, parse_file_name
 from state.enums import Side, Status
 from state.errors import LeaseLost
@@ -112,6 +112,23 @@ async def test_a_pin_older_than_60_seconds_is_set_again(make_harness: MakeHarnes
         assert outcome == Reopen("secure_pin", "secure_pin is too old for register")
         assert isinstance(await harness.run_number(app, position.ref), Advanced)
     assert harness.mutations(position).count("onprem.two_step") == 2
+
+
+async def test_a_number_that_stood_at_its_gate_has_its_pin_set_before_its_senders_are_paused(
+    make_harness: MakeHarness,
+) -> None:
+    """Once its hold ends, nothing is left to do between the empty queue and `register`."""
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app, hook="senders")
+        await app.ledger.operator_changes.hold(position.migration_id, True, "tester")
+        assert isinstance(await harness.run_number(app, position.ref), Held)
+        harness.clock.advance(3600)
+        await app.ledger.operator_changes.hold(position.migration_id, False, "tester")
+        assert isinstance(await harness.run_number(app, position.ref), Advanced)
+    made = harness.mutations(position)
+    assert made.count("onprem.two_step") == 2
+    assert "onprem.two_step" not in made[made.index("pause_sends") :]
 
 
 async def test_a_pin_handed_in_before_register_is_set_before_it_is_sent(make_harness: MakeHarness) -> None:
