@@ -24,8 +24,14 @@ ARRIVED = ("delivered", "read", "played")  # statuses of Meta
 ECHO = "echo"  # our word for a message that the number itself has written
 NO_MESSAGE = frozenset({ECHO, "system", "unsupported", "unknown", "request_welcome", "errors"})
 SENDING = (SmokeMode.OUTBOUND, SmokeMode.ROUND_TRIP)  # modes in which a message is sent
+# Reports of a number that a message of ours ends, which was delivered after them.
+MENDED_BY_SENDING = ("registration", "health")
 NOT_TO_CLOUD = ("BACK_TO_ONPREM", "ABORT")
 PASSIVE_HOURS = 24
+# Errors with which Cloud refuses every message of an account, and those of a number that is not registered there.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+ACCOUNT_ERRORS: Mapping[int, str] = {131042: "payment", 131031: "locked", 368: "locked"}
+NUMBER_ERRORS: Mapping[int, str] = {131045: "registration", 133010: "registration"}
 
 
 LIMITS = ("TIER_NOT_SET", "TIER_50", "TIER_250", "TIER_1K", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED")
@@ -181,7 +187,7 @@ def _readable(reported: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _is_mended(position: Provable, topic: str, report: Mapping[str, Any]) -> bool:
     """The profile was compared with what it was after the report, and its picture was there; or it has sent since."""
-    if topic == "registration":
+    if topic in MENDED_BY_SENDING:
         return sends(position) and position.sends_at is not None and position.sends_at.timestamp() > report["at"]
     read = position.profile_read_at
     return topic == "picture" and read is not None and read.timestamp() >= report["at"]

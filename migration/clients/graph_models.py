@@ -199,6 +199,8 @@ class Health(GraphModel):
 
     messaging: str
     why: str
+    number: str | None = None  # the state of the phone number alone; None: not shown
+    codes: tuple[int, ...] = ()  # errors of what is BLOCKED
     limit: str | None = None  # the messaging limit, where it was shown
 
 

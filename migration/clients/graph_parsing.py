@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from migration.clients.figures import text
+from migration.clients.figures import text, whole
 from migration.clients.graph_models import Health, SubscribedApp
 from migration.clients.json_values import inside, objects
 from migration.errors import Transient
@@ -57,4 +57,14 @@ def parse_health(health_status: Any) -> Health:
         for entity in entities
         for error in objects(entity.get("errors"))
     ]
-    return Health(messaging=messaging, why="; ".join(reasons[:MOST_REASONS]) or "no reason given")
+    number = next((one for one in entities if one.get("entity_type") == "PHONE_NUMBER"), {}).get("can_send_message")
+    stopped = [
+        one for one in entities if SEVERITY.get(text(one.get("can_send_message")) or "", 0) == SEVERITY["BLOCKED"]
+    ]
+    codes = (whole(error.get("error_code")) for one in stopped for error in objects(one.get("errors")))
+    return Health(
+        messaging=messaging,
+        why="; ".join(reasons[:MOST_REASONS]) or "no reason given",
+        number=text(number),
+        codes=tuple(code for code in codes if code is not None),
+    )

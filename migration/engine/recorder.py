@@ -22,6 +22,7 @@ from migration.steps.traffic import outbox_key
 from state.enums import AttemptEnd, OutsideFailure, Party, Side, Status
 from state.errors import LeaseLost, NotStored
 from state.ledger.changes import (
+    AnswerKept,
     AttemptClosed,
     Change,
     CodeUsed,
@@ -165,6 +166,8 @@ def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
         yield MessageSent(evidence.message)
     if evidence.compared:
         yield Compared(evidence.compared)
+    if evidence.answered is not None:
+        yield AnswerKept(*evidence.answered)
     if evidence.outbox_key is not None:
         yield OutboxAnswered(evidence.outbox_key)
         yield EpochRaised()

@@ -58,6 +58,7 @@ TOPICS: Mapping[str, str] = {
     "payment": "its account cannot pay for messages",
     "locked": "its account is locked",
     "registration": "its registration is not right",
+    "health": "its health says that it cannot send",
     "throughput": "its throughput changed",
 }
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes

@@ -91,6 +91,8 @@ class Evidence:
     message: Mapping[str, Any] | None = None  # the row of a message that was sent
     # What of the profile or the limit was found lost: columns that `state/proof.py` reads.
     compared: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    # What Meta has answered about the number or its account, as a webhook would say it: its kind and facts.
+    answered: tuple[str, Mapping[str, Any]] | None = None
     outbox_key: str | None = None  # the announcement that the senders have confirmed
     paused: bool = False
     resumed: bool = False

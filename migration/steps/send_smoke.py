@@ -10,15 +10,17 @@ from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import READS_LAG, StepContract
 from state.enums import Promise
-from state.proof import SENDING, message_key, mode_of
+from state.proof import ACCOUNT_ERRORS, NUMBER_ERRORS, SENDING, message_key, mode_of
 
-# Refusals that speak of the message or its recipient, and not of the number. Meta gives the same codes later, by a
-# webhook, where it has accepted the message first: there too the number is not proved, and nobody waits for it.
+# Refusals that say that the number may not be on Cloud: not registered (133010, 131045), not there (33, also as a
+# subcode of 100), or under maintenance for a minute (131057). Its senders wait on: the engine waits, and then a person
+# looks. After any other refusal it is on Cloud, as `confirm` has read, and pausing its senders longer keeps nothing
+# from being lost: what they send gets the same answer. Meta gives such codes later too, by a webhook, where it has
+# accepted the message first: there too the number is not proved, and nobody waits for it.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
-_RECIPIENT = (130403, 130472, 130497, 131021, 131026, 131030, 131047, 131049, 131050)
-_CONTENT = (131051, 131052, 131053)
-_TEMPLATE = (132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132018)
-ABOUT_THE_MESSAGE = frozenset(_RECIPIENT + _CONTENT + _TEMPLATE)
+_NOT_THERE = 33
+NOT_ON_CLOUD = frozenset({*NUMBER_ERRORS, _NOT_THERE, 131057})
+NO_CODE = 0  # as `smoke_error` has a failure without one
 
 
 class SendSmoke:
@@ -50,13 +52,20 @@ class SendSmoke:
         try:
             wamid = await send_message(number, to, correlation, intent.send_by)
         except Rejected as exc:
-            if exc.error_code not in ABOUT_THE_MESSAGE:
+            if exc.error_code in NOT_ON_CLOUD or exc.error_subcode == _NOT_THERE:
                 raise
-            facts = {"sent": False, "refused": exc.error_code, "why": str(exc), "correlation": correlation}
-            return Evidence(facts, message={"correlation": correlation, "state": "failed", "error": exc.error_code})
+            return _refused(exc, correlation)
         key = message_key(wamid)
         message = {"correlation": correlation, "wamid": key, "state": "accepted"}
         return Evidence({"sent": True, "correlation": correlation, "message": key}, message=message)
+
+
+def _refused(exc: Rejected, correlation: str) -> Evidence:
+    """The number goes on, and is not proved. What concerns its account concerns all numbers of it."""
+    code = exc.error_code or NO_CODE
+    facts = {"sent": False, "refused": code, "why": str(exc), "correlation": correlation}
+    message = {"correlation": correlation, "state": "failed", "error": code}
+    return Evidence(facts, message=message, answered=("error", {"code": code}) if code in ACCOUNT_ERRORS else None)
 
 
 async def send_message(number: Number, to: str, correlation: str, send_by: float) -> str:

@@ -13,6 +13,7 @@ from migration.steps.number import Number
 from migration.steps.outcomes import CannotTell, Draft, Evidence, Intent
 from migration.steps.pause_rules import PAUSE_LEASE, may_be_dark
 from state.enums import Party, Side
+from state.proof import ACCOUNT_ERRORS
 from state.rows import Position
 
 
@@ -40,6 +41,8 @@ def announcement_body(state: Position, now: datetime, event: str, came_from: Sid
         body["home"] = state.home
     if event == "pause_sends":
         body["after_deadline"] = "stay" if may_be_dark(state) else "resume"
+    if event == "resume_sends" and goes_to is Side.CLOUD and state.smoke_error in ACCOUNT_ERRORS:
+        body["refused"] = state.smoke_error  # the senders may rather keep their messages than have them refused
     return body
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from state.ledger.proofs import Meaning
-from state.proof import LIMITS, Report, Weight, at_time, limit_lowered
+from state.ledger.webhooks import ANSWERS
+from state.proof import ACCOUNT_ERRORS, LIMITS, NUMBER_ERRORS, Report, Weight, at_time, limit_lowered
 
 FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
 Facts = Mapping[str, Any]
@@ -75,19 +76,16 @@ ALERTS: Mapping[str, ReportEffect] = {"PROFILE_PICTURE_LOST": ReportEffect("pict
 ALERT_IS_OVER = frozenset({"RESOLVED", "INACTIVE", "NONE"})
 # Account-level errors: the number cannot send, whatever it is sent. Meta's table of error codes. They come as errors
 # of their own, or with a message of the partner's that has failed.
-ERRORS: Mapping[int, str] = {
-    131042: "payment",
-    131031: "locked",
-    368: "locked",
-    131045: "registration",
-    133010: "registration",
-}
+ERRORS: Mapping[int, str] = {**ACCOUNT_ERRORS, **NUMBER_ERRORS}
+# The same as health shows them, and what else may stand there: a number that may not send for any other reason.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
+IN_HEALTH: Mapping[int, str] = {141006: "payment", **ACCOUNT_ERRORS}
 
 
 def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning | None:
     """None for what has no effect. `received`: Unix time, where the webhook has none of its own."""
     has_failed = kind == "error" or (kind == "status" and said.get("status") == "failed")
-    found = _error(said) if has_failed and field == "messages" else _READERS.get(field, _nothing)(said)
+    found = _error(said) if has_failed and field in ("messages", ANSWERS) else _READERS.get(field, _nothing)(said)
     if found is None:
         return None
     (topic, weight, halts, changes_pin), word = found
@@ -109,6 +107,14 @@ def _error(said: Facts) -> tuple[ReportEffect, str] | None:
     code = said.get("code")
     topic = ERRORS.get(code) if isinstance(code, int) else None
     return (ReportEffect(topic, DOUBT), str(code)) if topic is not None else None
+
+
+def _health(said: Facts) -> tuple[ReportEffect, str] | None:
+    code = said.get("code")
+    topic = IN_HEALTH.get(code, "health") if isinstance(code, int) else "health"
+    return ReportEffect(topic, DOUBT if said.get("health") == "BLOCKED" else TELL), " ".join(
+        str(said[name]) for name in ("health", "code") if name in said
+    )
 
 
 def _account(said: Facts) -> tuple[ReportEffect, str] | None:
@@ -160,4 +166,5 @@ _READERS: Mapping[str, Callable[[Facts], tuple[ReportEffect, str] | None]] = {
     "phone_number_quality_update": _quality,
     "phone_number_name_update": _by("decision", NAMES),
     "security": _by("event", SECURITY),
+    ANSWERS: _health,
 }

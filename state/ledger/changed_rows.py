@@ -13,6 +13,7 @@ from state.enums import AttemptEnd, OutsideFailure, Side
 from state.errors import LeaseLost
 from state.ledger import findings, recorded_rows, terms
 from state.ledger.changes import (
+    AnswerKept,
     AttemptClosed,
     AttemptRefused,
     Change,
@@ -35,6 +36,7 @@ from state.ledger.inserting import write_or_nothing
 from state.ledger.sealed import replace_secret
 from state.ledger.senders import NOT_PAUSED
 from state.ledger.versions import on_profile, raise_versions
+from state.ledger.webhooks import keep_answer
 from state.models import (
     AttemptTable,
     BudgetCallTable,
@@ -102,8 +104,8 @@ async def apply_to_migration(tx: AsyncConnection, change: Change, target: Change
                 await findings.forget(tx, target.migration_id, step)
         case CodeUsed(code_id, state):
             await tx.execute(update(CodeTable).where(CodeTable.id == code_id).values(state=state))
-        case MessageSent(columns):
-            await _keep_message(tx, columns, target)
+        case MessageSent() | AnswerKept():
+            await _keep_proof(tx, change, target)
 
 
 async def apply_to_number(tx: AsyncConnection, clock: SqlClock, change: Change, target: ChangeTarget) -> None:
@@ -172,6 +174,14 @@ async def _put_finding(
     tx: AsyncConnection, target: ChangeTarget, kind: str, facts: Mapping[str, Any], at: datetime
 ) -> None:
     await findings.put_finding(tx, target.migration_id, target.step, kind, plain(facts) or {}, at)
+
+
+async def _keep_proof(tx: AsyncConnection, change: MessageSent | AnswerKept, target: ChangeTarget) -> None:
+    if isinstance(change, MessageSent):
+        await _keep_message(tx, change.columns, target)
+    else:
+        call = f"{target.migration_id}:{target.step}"
+        await keep_answer(tx, target.number_id, change.kind, change.facts, target.at, call)
 
 
 async def _keep_message(tx: AsyncConnection, columns: Mapping[str, Any], target: ChangeTarget) -> None:

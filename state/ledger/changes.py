@@ -119,6 +119,14 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerKept:
+    """What Meta has answered about the number or its account: `keep_answer` of `state/ledger/webhooks.py`."""
+
+    kind: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxAnswered:
     """The senders have confirmed the announcement under this key."""
 
@@ -191,6 +199,7 @@ Change = (
     | CodeUsed
     | MessageSent
     | Compared
+    | AnswerKept
     | OutboxAnswered
     | OutboxRefused
     | ProfileHalted

@@ -15,7 +15,9 @@ from state.errors import Conflict
 from state.ledger import events
 from state.ledger.proofs import count_again, update_smoke
 from state.ledger.versions import locked
+from state.ledger.webhooks import keep_answer
 from state.models import MessageTable, MigrationTable, NumberTable
+from state.proof import ACCOUNT_ERRORS, NUMBER_ERRORS
 from state.types import SqlClock
 
 ASKED, TAKEN, REFUSED, WITHDRAWN = "proof_asked", "unknown", "proof_refused", "proof_withdrawn"
@@ -131,6 +133,11 @@ class ProofRequests:
             if not (await tx.execute(mine.values(**values))).rowcount:
                 return False
             await update_smoke(tx, asked.migration_pk)
+            code = values.get("error")
+            if isinstance(code, int) and code in {**ACCOUNT_ERRORS, **NUMBER_ERRORS}:
+                number = select(MigrationTable.number_pk).where(MigrationTable.id == asked.migration_pk)
+                of = (await tx.execute(number)).scalar_one()
+                await keep_answer(tx, of, "error", {"code": code}, now, asked.correlation)
             if event is not None:
                 await events.append(
                     tx, asked.migration_pk, now, event, {"correlation": asked.correlation, "reason": why}

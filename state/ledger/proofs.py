@@ -5,7 +5,7 @@ What comes out does not depend on the order, the copies and the batches in which
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from state.enums import WaveState
 from state.ledger import account_limits, wave_events, wave_members
 from state.ledger.versions import raise_versions
 from state.ledger.waiting_webhooks import has_end, is_waiting
-from state.ledger.webhooks import ON_PREMISES
+from state.ledger.webhooks import ANSWERS, ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
 from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, without_ended, word_for
 from state.types import SqlClock
@@ -26,6 +26,7 @@ AT_ONCE = 500  # rows in one transaction
 FUTURE = timedelta(minutes=10)  # a time that lies further ahead says nothing about whether it is after the move
 REPORTED = "what Meta's webhooks report of an account or a number of it; `cutover status` says what"
 META = "Meta's webhook"
+QUALITY_TOO = 368
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Meaning:
     halts: bool = False
     changes_pin: bool = False
     of_account: bool = False
+    once: bool = False  # it halts nothing where it was known before, and a person has released the wave since
 
 
 # Field, kind and facts of a row, and the Unix time to use where it has none of its own.
@@ -86,7 +88,7 @@ class Proofs:
                 mine = [row for row in migrations if row.number_pk == number_pk]
                 delivered = await _apply_messages(tx, found, mine)
                 if mine:  # all of one number, and so of one WABA
-                    ended[mine[0].waba_pk] += _ended_by_deliveries(delivered)
+                    ended[mine[0].waba_pk] += [*_ended_by_deliveries(delivered), *_refused(delivered, read)]
             halting = await _apply_reports(tx, batch, read, ended)
             waves = await self._halt(tx, halting)
         return Applied(len(rows), waves)
@@ -201,7 +203,7 @@ async def _apply_reports(tx: AsyncConnection, batch: _Batch, read: ReadMeaning, 
             reported = {**(reported or {}), **{one.topic: one.as_row() for one in reports}} or None
         if reported != waba.reported:
             await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(reported=reported))
-        halting.wabas |= {waba.id for meaning in found if meaning.halts}
+        halting.wabas |= {waba.id for one in found if one.halts and not (one.once and _stands(waba.reported, one))}
     return halting
 
 
@@ -209,7 +211,28 @@ def _meanings(rows: Sequence[Any], read: ReadMeaning) -> Iterable[Meaning]:
     for row in rows:
         meaning = read(row.field, row.kind, row.facts, int(row.received_at.timestamp()))
         if meaning is not None:
-            yield meaning
+            yield _of_our_own(meaning, row.facts) if row.field == ANSWERS else meaning
+
+
+def _of_our_own(meaning: Meaning, facts: Mapping[str, Any]) -> Meaning:
+    """A call of ours, or a message, that was refused for the account: others would cross into the same.
+
+    Not 368: a number whose quality is low gets it too.
+    """
+    return replace(meaning, halts=meaning.of_account and facts.get("code") != QUALITY_TOO, once=True)
+
+
+def _refused(rows: Sequence[tuple[Any, datetime]], read: ReadMeaning) -> Iterable[Meaning]:
+    """Of rows about messages of ours: one that was taken, and then failed for its account."""
+    for meaning, row in (
+        (read(row.field, row.kind, row.facts, int(row.received_at.timestamp())), row) for row, _ in rows
+    ):
+        if meaning is not None and meaning.of_account:
+            yield _of_our_own(meaning, row.facts)
+
+
+def _stands(reported: Mapping[str, Any] | None, meaning: Meaning) -> bool:
+    return bool((reported or {}).get(meaning.report.topic, {}).get("weight") == Weight.DOUBT)
 
 
 def _over(known: Mapping[str, Any] | None, found: Sequence[Meaning]) -> Mapping[str, Any] | None:

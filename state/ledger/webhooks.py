@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, or_, select
@@ -17,6 +17,9 @@ from state.types import SqlClock
 
 # Fields that always concern one number: where it is not ours, nothing of them is, even in a WABA of ours.
 ON_PREMISES = "onprem_messages"  # our name for what an On-Premises client posts
+# What Meta has answered to a call of ours has the effects of a webhook that says the same. No webhook has such a field:
+# it is no single word.
+ANSWERS = "answer to our call"
 OF_ONE_NUMBER = (ON_PREMISES, "messages", "phone_number_quality_update", "phone_number_name_update", "security")
 
 
@@ -102,6 +105,26 @@ class Webhooks:
         async with self._engine.begin() as tx:
             old = WebhookTable.received_at <= self._clock.now(-than)
             return int((await tx.execute(delete(WebhookTable).where(old))).rowcount)
+
+
+async def keep_answer(
+    tx: AsyncConnection, number_id: int, kind: str, facts: Mapping[str, str | int | bool], at: datetime, call: str
+) -> None:
+    """What Meta has answered about the number, or its account, to a call of ours.
+
+    `kind`: as of a webhook, `error` or `change`. `call`: names the call, and is kept as its SHA-256.
+    """
+    told = {**facts, "at": int(at.timestamp())}
+    query = (
+        select(CredentialProfileTable.name, CredentialProfileTable.app_id, WabaTable.waba_id)
+        .join(WabaTable, WabaTable.profile_id == CredentialProfileTable.id)
+        .join(NumberTable, NumberTable.waba_pk == WabaTable.id)
+        .where(NumberTable.id == number_id)
+    )
+    of = (await tx.execute(query)).one()
+    digest = hashlib.sha256(call.encode()).hexdigest()
+    answer = WebhookUpdate(of.name, of.app_id or "", of.waba_id, None, None, ANSWERS, kind, None, told, digest)
+    await _write(tx, [_row(answer, number_id) | {"received_at": at}])
 
 
 def _row(update: WebhookUpdate, number: int | None) -> dict[str, Any]:

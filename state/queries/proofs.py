@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 
 from state.enums import OutsideFailure, Status
 from state.ledger.waiting_webhooks import has_end, is_waiting
-from state.ledger.webhooks import ON_PREMISES
+from state.ledger.webhooks import ANSWERS, ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
 from state.proof import Weight, without_ended
 from state.queries.figures import is_newest
@@ -46,12 +46,12 @@ class ProofQueries:
 
     async def any_received(self, waba_id: str) -> bool:
         """Whether a webhook of this WABA has ever come in, of those that are still kept."""
-        query = select(WebhookTable.id).where(WebhookTable.waba_id == waba_id).limit(1)
+        query = select(WebhookTable.id).where(WebhookTable.waba_id == waba_id, WebhookTable.field != ANSWERS).limit(1)
         return bool(await self._reader.rows(query))
 
     async def any_of_profile(self, profile: str) -> bool:
         """Whether a webhook for this credential profile has ever come in, of those that are still kept."""
-        query = select(WebhookTable.id).where(WebhookTable.profile == profile).limit(1)
+        query = select(WebhookTable.id).where(WebhookTable.profile == profile, WebhookTable.field != ANSWERS).limit(1)
         return bool(await self._reader.rows(query))
 
     async def messages(self, migration_id: int) -> Sequence[Mapping[str, Any]]:

@@ -299,12 +299,8 @@ TROUBLES: tuple[Trouble, ...] = (
     # -- its word at Graph
     *(
         # All are registered and moved; the last two may not send the message that would prove it.
-        Trouble(f"Graph says {word}", in_world(flagged=word), ends, page)
-        for word, ends, page in (
-            ("FLAGGED", MOVED, ""),
-            ("RESTRICTED", ON_CLOUD, "smoke-failed"),
-            ("RATE_LIMITED", ON_CLOUD, "smoke-failed"),
-        )
+        Trouble(f"Graph says {word}", in_world(flagged=word), MOVED)
+        for word in ("FLAGGED", "RESTRICTED", "RATE_LIMITED")
     ),
     # -- its kind
     Trouble("133005 to register", fault("register", "error", code=133005, times=0), BLOCKED, "wrong-pin"),

@@ -110,13 +110,17 @@ def test_refused(runbook: RunbookExecution) -> None:
 
 def test_smoke_failed(runbook: RunbookExecution) -> None:
     operator = runbook.begin("payment_problem")
+    operator.harness.sandbox.faults.add("messages", "error", operator.position().e164, code=133010, times=0)
     drive_to_block(operator, "smoke-failed")
     assert operator.sandbox_number().side == "cloud"
     runbook.execute("show")
-    health.remove_problem(operator.harness.sandbox.world, operator.sandbox_number(), health.PAYMENT)
+    operator.harness.sandbox.faults.clear()
     runbook.execute("--look-again")
-    runbook.execute("run")
+    runbook.execute("run", exit_code=4)
     assert_on_cloud(operator)
+    health.remove_problem(operator.harness.sandbox.world, operator.sandbox_number(), health.PAYMENT)
+    runbook.execute("prove", exit_code=None)
+    assert operator.position().smoke_error is None
     runbook.execute("parity", exit_code=None)
     assert operator.position().profile_read_at is not None
     runbook.assert_all_executed()

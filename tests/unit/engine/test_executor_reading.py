@@ -21,6 +21,7 @@ from tests.harness.hand_made_number import (
     ON_CLOUD,
     ON_PREMISE,
     REFUSED,
+    REGISTERED_NOWHERE,
     SERVING,
 )
 
@@ -92,7 +93,9 @@ async def test_the_customer_s_wait_stays_the_customer_s() -> None:
 
 async def test_a_reading_that_stops_the_number_empties_its_note() -> None:
     """Whoever has it checked again gives it as much time as at first."""
-    engine = EngineInMemory("prove_smoke", graph=FakeGraph(health=Health(messaging="BLOCKED", why="payment")))
+    engine = EngineInMemory(
+        "prove_smoke", graph=FakeGraph(health=Health(messaging="BLOCKED", why="payment"), number=REGISTERED_NOWHERE)
+    )
     await engine.run()
     engine.clock.advance(400)
     assert await engine.run() == Blocked("Meta says the number can not send: payment", "runbooks/smoke-failed.md")

@@ -10,7 +10,16 @@ from migration.steps.protocol import Step, StepContract
 from migration.steps.prove_smoke import ProveSmoke
 from state.enums import Party, Promise
 from tests.harness.fake_clients import FakeGraph
-from tests.harness.hand_made_number import NOW, PHONE_NUMBER_ID, kinds, make_intent, make_number, read_repeatedly
+from tests.harness.hand_made_number import (
+    NOW,
+    ON_CLOUD,
+    PHONE_NUMBER_ID,
+    REGISTERED_NOWHERE,
+    kinds,
+    make_intent,
+    make_number,
+    read_repeatedly,
+)
 
 STEP: Step = ProveSmoke()
 AVAILABLE = Health(messaging="AVAILABLE", why="")
@@ -46,13 +55,30 @@ async def test_any_other_health_is_read_again_in_five_seconds(messaging: str) ->
     )
 
 
-async def test_after_five_minutes_a_person_is_asked_with_meta_s_reason() -> None:
-    number = make_number(FakeGraph(health=BLOCKED))
+async def test_after_five_minutes_a_person_is_asked_where_it_is_not_on_cloud() -> None:
+    number = make_number(FakeGraph(health=BLOCKED, number=REGISTERED_NOWHERE))
     assert kinds(await read_repeatedly(STEP, number, 3, seconds=150)) == ["CannotTell"] * 3
     answers = await read_repeatedly(STEP, number, 3, seconds=151)
     assert answers[-1] == Blocked(
         "Meta says the number can not send: payment method is missing", "runbooks/smoke-failed.md"
     )
+
+
+async def test_after_five_minutes_the_senders_of_a_number_that_is_on_cloud_wait_no_longer() -> None:
+    number = make_number(FakeGraph(health=BLOCKED, number=ON_CLOUD))
+    last = (await read_repeatedly(STEP, number, 3, seconds=151))[-1]
+    assert isinstance(last, Evidence)
+    assert last.answered == ("change", {"health": "BLOCKED"})
+
+
+@pytest.mark.parametrize("why", ["its account is what is blocked", "its message was refused"])
+async def test_senders_do_not_wait_for_an_account_that_somebody_has_to_mend(why: str) -> None:
+    of_number, results = ("AVAILABLE", {}) if "account" in why else ("BLOCKED", {"send_smoke": {"refused": 131042}})
+    health = Health(messaging="BLOCKED", why="WABA: no payment method", number=of_number, codes=(141006,))
+    evidence = await STEP.apply(make_number(FakeGraph(health=health), results=results), make_intent())
+    assert isinstance(evidence, Evidence)
+    assert evidence.facts["why"] == "WABA: no payment method"
+    assert evidence.answered == ("change", {"health": "BLOCKED", "code": 141006})
 
 
 async def test_health_that_comes_and_goes() -> None:

@@ -111,9 +111,23 @@ async def test_a_refusal_of_the_message_is_a_message_that_failed_and_keeps_no_nu
     assert evidence.facts["sent"] is False
 
 
-@pytest.mark.parametrize("code", [131042, 131031, 131045, 133010, 368, 100, None])
-async def test_a_refusal_of_the_number_is_raised(code: int | None) -> None:
+@pytest.mark.parametrize(
+    ("code", "of_account"), [(131042, True), (131031, True), (368, True), (100, False), (None, False)]
+)
+async def test_a_refusal_of_its_account_or_of_no_known_kind_keeps_no_senders_waiting(
+    code: int | None, of_account: bool
+) -> None:
+    """It is on Cloud: what its senders send gets the same answer, now or when somebody has mended it."""
     graph = FakeGraph(send_template=Rejected("POST /messages: no", code, SafeText("no")))
+    evidence = await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
+    assert isinstance(evidence, Evidence)
+    assert evidence.message == {"correlation": "smoke-1", "state": "failed", "error": code or 0}
+    assert evidence.answered == (("error", {"code": code}) if of_account else None)
+
+
+@pytest.mark.parametrize(("code", "subcode"), [(131045, None), (133010, None), (33, None), (100, 33), (131057, None)])
+async def test_a_refusal_that_says_that_it_may_not_be_on_cloud_is_raised(code: int, subcode: int | None) -> None:
+    graph = FakeGraph(send_template=Rejected("POST /messages: no", code, SafeText("no"), subcode))
     with pytest.raises(Rejected):
         await STEP.apply(make_number(graph, smoke_to="+15550109999"), INTENT)
 
