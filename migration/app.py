@@ -194,6 +194,7 @@ class NumberLoader:
             notes=notes,
             code=code,
             code_refused_at=refused_at,
+            has_router=any(one.reads_for(position.customer) for one in self._clients.admin.web.routers.values()),
             drain=DrainRule(timedelta(minutes=drain.limit_min), drain.at_limit == "go_on"),
             smoke=SmokeMessage(smoke.to, smoke.template, smoke.language, smoke.text),
             facts=await self._queries.fleet.field_facts(),

@@ -259,6 +259,9 @@ class RouterSettings(_AdminTable):
     token: SecretSource
     customers: frozenset[str] | None = None
 
+    def reads_for(self, customer: str) -> bool:
+        return self.customers is None or customer in self.customers
+
 
 class WebSettings(_AdminTable):
     """`cutover serve`: who may sign in, and where its pages and doors are reached from outside."""

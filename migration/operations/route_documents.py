@@ -3,10 +3,13 @@
 docs/hooks.md describes each field.
 """
 
+from datetime import datetime
 from typing import Any
 
 from migration.engine.itineraries import known_itinerary
-from state.enums import Side, Status
+from migration.steps.pause_rules import FEED_NOTICE, PAUSE_LEASE
+from state.enums import Party, Side, Status
+from state.proof import ACCOUNT_ERRORS
 from state.queries.routes import RouteFacts
 
 OPEN, HELD = "open", "held"
@@ -15,7 +18,7 @@ PAUSE, RESUME = "pause_sends", "resume_sends"
 
 def route_document(facts: RouteFacts, home: str) -> dict[str, Any]:
     """One number as the feed has it."""
-    waits = sends(facts)
+    waits, until = sends(facts), _pause_ends(facts)
     return {
         "e164": facts.e164,
         "phone_number_id": facts.phone_number_id,
@@ -24,8 +27,9 @@ def route_document(facts: RouteFacts, home: str) -> dict[str, Any]:
         "traffic": facts.traffic,
         "side": route_of(facts),
         "sends": waits,
-        "until": facts.pause_until.isoformat() if waits == HELD and facts.pause_until is not None else None,
+        "until": until.isoformat() if waits == HELD and until is not None else None,
         "after_deadline": ("stay" if _may_be_dark(facts) else "resume") if waits == HELD else None,
+        "refused": refused(facts) if waits == OPEN else None,
         "migration_id": facts.migration_id,
         "epoch": facts.epoch,
         "home": home,
@@ -42,7 +46,8 @@ def route_of(facts: RouteFacts) -> str:
 def sends(facts: RouteFacts) -> str:
     """Held while a hook has paused them, while the number may be dark, and between its pause and its crossing.
 
-    The last also for a customer without a hook: a router that only asks learns of the pause by it.
+    The last also for a customer without a hook: a router that only asks learns of the pause by it, FEED_NOTICE before
+    anything is stopped.
     """
     if facts.paused_at is not None:
         return HELD
@@ -50,7 +55,28 @@ def sends(facts: RouteFacts) -> str:
         return HELD
     if facts.hook is not None or facts.ended_at is not None or facts.next_step is None:
         return OPEN
-    return HELD if _between_pause_and_resume(facts) else OPEN
+    return HELD if _between_pause_and_resume(facts) or _is_noticed(facts) else OPEN
+
+
+def refused(facts: RouteFacts) -> int | None:
+    """The code with which Cloud refuses what its account sends; None where it is not known to."""
+    on_cloud = facts.side == Side.CLOUD and facts.crossed_at is not None
+    return facts.smoke_error if on_cloud and facts.smoke_error in ACCOUNT_ERRORS else None
+
+
+def _is_noticed(facts: RouteFacts) -> bool:
+    """It waits until the routers have had time to ask: `pause_sends` waits for nothing else of ours."""
+    of_us = facts.status in (Status.WAITING, Status.RUNNING) and facts.waiting_on == Party.US
+    return facts.next_step == PAUSE and of_us and facts.waiting_until is not None
+
+
+def _pause_ends(facts: RouteFacts) -> datetime | None:
+    """As told to a hook. Without one it counts from when the feed said first that sends are held."""
+    if facts.pause_until is not None or facts.hook is not None:
+        return facts.pause_until
+    if _is_noticed(facts) and facts.waiting_until is not None:
+        return facts.waiting_until - FEED_NOTICE + PAUSE_LEASE
+    return facts.pause_found_at + PAUSE_LEASE if facts.pause_found_at is not None else None
 
 
 def _between_pause_and_resume(facts: RouteFacts) -> bool:

@@ -65,6 +65,7 @@ class Number:
     randomness: Callable[[int], bytes]
     code_refused_at: datetime | None = None  # when the last code was typed in, if Meta or the client refused it
     drain: DrainRule = DrainRule()
+    has_router: bool = False  # a router of the admin file reads the routes feed for its customer
     reading_cache: ReadingCache = field(default_factory=ReadingCache)
     service: ServiceLog = field(default_factory=ServiceLog)
 

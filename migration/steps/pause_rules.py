@@ -10,6 +10,9 @@ SWEEP_EVERY = timedelta(seconds=60)
 # A pause ends by itself after this long unless it is renewed, so that a dead worker keeps no sender waiting. Two sweeps
 # may be late or be lost before it does.
 PAUSE_LEASE = 3 * SWEEP_EVERY
+# Before a number of a customer without a hook crosses, the routes feed says for so long that sends are held, where a
+# router reads it for that customer. A router asks at least every five seconds; the feed itself is a second old at most.
+FEED_NOTICE = timedelta(seconds=10)
 
 
 def may_be_dark(state: Position) -> bool:

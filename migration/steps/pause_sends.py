@@ -9,10 +9,10 @@ from typing import ClassVar
 from migration.errors import Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe
-from migration.steps.pause_rules import PAUSE_LEASE, may_be_dark
+from migration.steps.pause_rules import FEED_NOTICE, PAUSE_LEASE, may_be_dark
 from migration.steps.protocol import StepContract
 from migration.steps.traffic import announce, announcement, ask_again
-from state.enums import Promise, Side
+from state.enums import Party, Promise, Side
 
 ADVISORY_TRIES = 6  # the pauses between them are 2, 4, 8, 16 and 32 s: a minute together
 
@@ -43,7 +43,7 @@ class PauseSends:
 
     async def probe(self, number: Number, intent: Intent | None) -> Probe:
         if number.hooks is None:
-            return Done(Evidence({"told": "no hook"}))
+            return _shown_in_feed(number) if number.has_router else Done(Evidence({"told": "no hook"}))
         if intent is not None:
             match await ask_again(number, intent, number.note_of(self.contract.name)):
                 case Evidence() as evidence:
@@ -62,6 +62,23 @@ class PauseSends:
                 raise
             return Evidence({"told": f"nobody: the hook is advisory and does not answer ({exc})"})
         return _paused(answer, intent) if isinstance(answer, Evidence) else answer
+
+
+def _shown_in_feed(number: Number) -> Done | CannotTell:
+    """Held in the feed for FEED_NOTICE, so that a router which only asks has stopped before the number crosses.
+
+    Its deadline counts from the beginning. A notice that was left standing until then is given anew.
+    """
+    noted = number.note_of("pause_sends").get("shown")
+    since = datetime.fromisoformat(noted) if noted is not None else number.now
+    if number.now - since >= PAUSE_LEASE:
+        since = number.now
+    if number.now - since >= FEED_NOTICE:
+        return Done(Evidence({"told": "no hook; held in the routes feed"}, fresh_from=since))
+    # Each notice is told with its time: what repeats the last reason is no change of the number, and the feed would
+    # not be read anew.
+    why = f"the routes feed says since {since:%H:%M:%S} UTC that sends are held"
+    return CannotTell(since + FEED_NOTICE, why, {"shown": since.isoformat()}, on=Party.US)
 
 
 def _paused(evidence: Evidence, intent: Intent) -> Evidence:

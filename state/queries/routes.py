@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from state.declaring import aliased
-from state.models import CustomerTable, MigrationTable, NumberTable, WabaTable
+from state.models import CustomerTable, FindingTable, MigrationTable, NumberTable, WabaTable
 from state.queries.reader import Reader
 
 
@@ -32,6 +32,10 @@ class RouteFacts:
     crossed_at: datetime | None
     ended_at: datetime | None
     epoch: int
+    waiting_on: str | None
+    waiting_until: datetime | None
+    smoke_error: int | None
+    pause_found_at: datetime | None  # from when its pause counts, once that step is done
 
 
 class RouteQueries:
@@ -61,11 +65,23 @@ class RouteQueries:
                 migration.crossed_at,
                 migration.ended_at,
                 migration.epoch,
+                migration.waiting_on,
+                migration.waiting_until,
+                migration.smoke_error,
+                FindingTable.at,
             )
             .select_from(number)
             .join(migration, migration.number_pk == number.id)
             .join(WabaTable, WabaTable.id == number.waba_pk)
             .join(CustomerTable, CustomerTable.id == WabaTable.customer_id)
+            .outerjoin(
+                FindingTable,
+                and_(
+                    FindingTable.migration_pk == migration.id,
+                    FindingTable.step == "pause_sends",
+                    FindingTable.kind == "result",
+                ),
+            )
             .where(or_(migration.ended_at.is_(None), ~newer.correlate(number, migration).exists()))
             .order_by(number.id)
         )

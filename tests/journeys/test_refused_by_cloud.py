@@ -29,7 +29,7 @@ async def _moved(harness: Harness, app: App, *faults: int) -> Position:
     return await app.queries.positions.find("N-0001")
 
 
-async def _told(app: App) -> set[CauseKind]:
+async def _told(app: App) -> set[str]:
     now, to_tell = await app.queries.now(), await app.queries.proofs.to_tell()
     return {cause.kind for cause in find_causes(await app.queries.positions.needing_attention(), [], [], now, to_tell)}
 

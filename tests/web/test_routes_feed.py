@@ -113,6 +113,42 @@ async def test_the_feed_follows_a_number_through_its_move(
     assert other.e164 in {row["e164"] for row in (await ask(web)).json()["routes"]}
 
 
+async def test_a_router_that_only_asks_sends_nothing_to_a_side_that_is_off(
+    make_web: MakeWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks every five seconds, and sends a message each second. It learned of the pause as the number crossed."""
+    monkeypatch.setenv("ROUTER_TOKEN", TOKEN)
+    monkeypatch.setenv("ACME_TOKEN", OF_ACME)
+    web = await make_web(admin=ADMIN, kinds=("healthy", "verified"))
+    for moved in await web.app.queries.positions.board():
+        dead, deadlines, row = [], set[str](), {}
+        for second in range(900):
+            if second % 5 == 0:
+                (row,) = [one for one in (await ask(web)).json()["routes"] if one["e164"] == moved.e164]
+                deadlines |= {row["until"]} if (row["sends"], row["after_deadline"]) == ("held", "resume") else set()
+            if row["sends"] == "open" and row["side"] != web.harness.sandbox_number(moved).side:
+                dead.append((second, row))
+            if (await web.app.queries.positions.get(moved.migration_id)).ended_at is None:
+                await web.app.runner.run_step(moved.migration_id)
+            web.harness.clock.advance(1)
+            if row["side"] == "cloud" and row["sends"] == "open":
+                break
+        assert (row["side"], dead) == ("cloud", [])
+        assert None not in deadlines
+        assert deadlines
+
+
+async def test_the_feed_says_with_which_code_cloud_refuses(make_web: MakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_TOKEN", TOKEN)
+    monkeypatch.setenv("ACME_TOKEN", OF_ACME)
+    web = await make_web(admin=ADMIN, kinds=("healthy",), columns={"hook": "senders", "smoke_to": "+15550109999"})
+    web.harness.sandbox.faults.add("messages", "error", None, code=131042, times=0)
+    assert [row["refused"] for row in (await ask(web)).json()["routes"]] == [None]
+    await web.harness.run_number(web.app, "N-0001")
+    rows = (await ask(web)).json()["routes"]
+    assert [(row["side"], row["sends"], row["refused"]) for row in rows] == [("cloud", "open", 131042)]
+
+
 async def test_server_sent_events_bring_each_change_with_its_place(fed: Web) -> None:
     feed = RoutesFeed(fed.site)
     await feed.refresh()

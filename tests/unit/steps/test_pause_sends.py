@@ -1,6 +1,7 @@
 """The customer's senders are asked to stop until a deadline; before the point of no return they may refuse."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.errors import Rejected, Transient
 from migration.scrubbing.texts import SafeText
+from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone
+from migration.steps.pause_rules import FEED_NOTICE, PAUSE_LEASE
 from migration.steps.pause_sends import ADVISORY_TRIES, PauseSends
 from migration.steps.protocol import Step, StepContract
 from state.enums import Party, Promise, Side
@@ -221,3 +224,35 @@ async def test_what_a_draining_hook_says_of_its_senders_is_told() -> None:
         answer.reason
         == f"the senders are draining, 12 messages in flight, until {until:%H:%M:%S} UTC by their own word"
     )
+
+
+# -- a router that only asks
+
+
+def without_hook(*, shown: datetime | None = None, has_router: bool = True) -> Number:
+    notes = {"pause_sends": {"shown": shown.isoformat()}} if shown is not None else {}
+    return replace(make_number(notes=notes), has_router=has_router)
+
+
+async def test_without_a_hook_it_waits_until_routers_have_read_that_sends_are_held() -> None:
+    at_first = await STEP.probe(without_hook(), None)
+    assert isinstance(at_first, CannotTell)
+    assert (at_first.recheck_at, at_first.on, at_first.note) == (
+        NOW + FEED_NOTICE,
+        Party.US,
+        {"shown": NOW.isoformat()},
+    )
+    assert kinds([await STEP.probe(without_hook(shown=NOW - timedelta(seconds=9)), None)]) == ["CannotTell"]
+    began = NOW - FEED_NOTICE
+    after = await STEP.probe(without_hook(shown=began), None)
+    assert after == Done(Evidence({"told": "no hook; held in the routes feed"}, fresh_from=began))
+
+
+async def test_a_notice_whose_deadline_has_passed_is_given_anew() -> None:
+    late = await STEP.probe(without_hook(shown=NOW - PAUSE_LEASE), None)
+    assert isinstance(late, CannotTell)
+    assert late.recheck_at == NOW + FEED_NOTICE
+
+
+async def test_where_no_router_reads_the_feed_nobody_waits() -> None:
+    assert await STEP.probe(without_hook(has_router=False), None) == Done(Evidence({"told": "no hook"}))
