@@ -75,14 +75,16 @@ class OnPremApi:
         try:
             health = await self._http.get("/v1/health", by=min(by, self._http.within(READING_S)))
             connected, detail = gateway_connected(health)
+            # A client that does not serve is asked too: one of another number says nothing about this one either.
+            support = await self._support(by)
+            registered = registered_numbers(support)
+            other = await self._of_another(registered)
+            if other is not None:
+                return OnPremReading(Reading.UNREACHABLE, other, of_another=True)
             if connected is None:
                 return OnPremReading(Reading.UNREACHABLE, detail)
             if not connected:
-                return OnPremReading(Reading.NOT_SERVING, detail)
-            support = await self._support(by)
-            other = await self._of_another(registered_numbers(support))
-            if other is not None:
-                return OnPremReading(Reading.UNREACHABLE, other, of_another=True)
+                return OnPremReading(Reading.NOT_SERVING, detail, names_a_number=bool(registered))
             if (contradiction := contradicts_health(support)) is not None:
                 return OnPremReading(Reading.UNREACHABLE, f"{detail}, {contradiction}")
             expires = expiry(support)

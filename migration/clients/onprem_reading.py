@@ -29,6 +29,7 @@ class OnPremReading:
     expires_at: datetime | None = None
     expiry_readable: bool = True  # False: the client names a time that cannot be read
     of_another: bool = False  # the client is registered for another number, and says nothing about this one
+    names_a_number: bool = True  # False: it does not say for which number it is, or was, registered
 
 
 def _closed_in_handshake(error: BaseException) -> bool:

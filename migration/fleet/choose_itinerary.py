@@ -7,7 +7,7 @@ from migration.clients.cloud_standing import ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.engine.itineraries import ItineraryName
-from migration.steps.both_sides import not_movable
+from migration.steps.both_sides import is_unidentified, not_movable, unnamed_client
 from migration.steps.sunset import SUNSET
 from state.enums import Disposition, Side
 
@@ -69,6 +69,8 @@ def _side(readings: NumberReadings, now: datetime) -> tuple[Side, bool]:
         return Side.ON_PREMISES, False
     if cloud.standing is CloudStanding.CANNOT_TELL:
         return Side.UNKNOWN, False
+    if onprem is not None and is_unidentified(onprem, cloud):
+        return Side.UNKNOWN, False
     if onprem is not None and onprem.kind is Reading.NOT_SERVING:
         return Side.NEITHER, True
     if cloud.client is not ClientConnection.DOWN and cloud.standing is not CloudStanding.COMING_UP:
@@ -91,6 +93,9 @@ def _itinerary(readings: NumberReadings, now: datetime) -> tuple[ItineraryName, 
         return ItineraryName.ONBOARD, "new to Cloud: Embedded Signup done, no On-Premises instance"
     if kind is None:
         return ItineraryName.CODE_AFTER, "no On-Premises instance is left"
+    if readings.onprem is not None and is_unidentified(readings.onprem, cloud):
+        shown = f"Graph shows it connected, and its client {unnamed_client(readings.onprem)}"
+        return ItineraryName.WITH_BACKUP, shown
     if kind is Reading.NOT_SERVING:
         return ItineraryName.CODE_AFTER, "its instance is not connected"
     if cloud.client is ClientConnection.LIVE:

@@ -78,14 +78,13 @@ async def look_again(number: Number, *, ask_graph: bool = True) -> None:
 
 def _noted(number: Number, both: BothSides, begun: datetime) -> BothSides:
     """The reading, noted for what is known of the number's service."""
-    number.service.add(serves_now(both), begun, number.time(), READS_LAG)
+    number.service.add(serves_now(both, number), begun, number.time(), READS_LAG)
     return both
 
 
-def serves_now(both: BothSides) -> Side:
+def serves_now(both: BothSides, number: Number) -> Side:
     """Which side serves the number at this moment, `neither` where none does; no proof that a side is off for good."""
-    says_so = both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING
-    return _side(both, lambda: says_so or graph_agrees_gone(both))
+    return _side(both, lambda: _says_off(both, number) or graph_agrees_gone(both))
 
 
 async def cloud_before_crossing(number: Number, max_age: timedelta) -> CloudNumber:
@@ -141,11 +140,35 @@ def serving_side(both: BothSides) -> Side | None:
 
 def off_for_sure(both: BothSides, number: Number) -> bool:
     """Whether it is proved that On-Premises does not serve; failing to reach it is no proof."""
-    if both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING:
-        return True
-    if number.state.onprem_off_stated_by is not None:
+    if _says_off(both, number) or number.state.onprem_off_stated_by is not None:
         return True
     return graph_agrees_gone(both) and (both.onprem is None or expired(both, number))
+
+
+def _says_off(both: BothSides, number: Number) -> bool:
+    """Whether the number's own client says that it does not serve."""
+    says_so = both.onprem is not None and both.onprem.kind is Reading.NOT_SERVING
+    return says_so and not client_unidentified(both, number)
+
+
+def client_unidentified(both: BothSides, number: Number) -> bool:
+    """Whether the client may be another number's: it serves none and names none, and Graph shows this one connected.
+
+    Not where this migration has known the client for its own: then Graph lags.
+    """
+    if both.onprem is None or not is_unidentified(both.onprem, both.cloud):
+        return False
+    state = number.state
+    stated = state.onprem_off_stated_by is not None
+    moved_by_us = state.register_sent or state.dark_by_us or state.crossed_at is not None
+    served = number.result_of("snapshot").get("onprem") == Reading.SERVING
+    return not (stated or moved_by_us or served or number.result_of("deregister_onprem"))
+
+
+def is_unidentified(onprem: OnPremReading, cloud: CloudNumber) -> bool:
+    """By one reading of each side; see `client_unidentified`."""
+    unnamed = onprem.kind is Reading.NOT_SERVING and not onprem.names_a_number
+    return unnamed and cloud.client is ClientConnection.LIVE
 
 
 def graph_agrees_gone(both: BothSides) -> bool:
@@ -184,16 +207,21 @@ UNCLEAR_FOR = timedelta(minutes=5)
 
 
 def unclear(both: BothSides, number: Number, step: str) -> Waiting | Blocked | None:
-    """Why nothing may be done now that cannot be taken back: Graph does not show whether the number is on Cloud."""
-    if both.cloud.standing is not CloudStanding.CANNOT_TELL:
-        return None
+    """Why nothing may be done now that cannot be taken back: what both sides show does not say where the number is."""
     shown = f"status {both.cloud.status} on platform {both.cloud.platform_type}"
-    reason = f"Graph shows {shown}; that does not say whether the number is on Cloud"
+    if both.cloud.standing is CloudStanding.CANNOT_TELL:
+        reason = f"Graph shows {shown}; that does not say whether the number is on Cloud"
+        page, whose = UNCLEAR_PAGE, Party.META
+    elif both.onprem is not None and client_unidentified(both, number):
+        reason = f"Graph shows {shown}, and its client {unnamed_client(both.onprem)}"
+        page, whose = LOGIN_PAGE, Party.OPERATOR
+    else:
+        return None
     since = datetime.fromisoformat(number.note_of(step).get("unclear_since") or number.now.isoformat())
     if number.now - since > UNCLEAR_FOR:
-        return Blocked(reason, UNCLEAR_PAGE)
+        return Blocked(reason, page)
     note = {**number.note_of(step), "unclear_since": since.isoformat()}
-    return Waiting(number.next_check(since, 2), Party.META, reason, note)
+    return Waiting(number.next_check(since, 2), whose, reason, note)
 
 
 LOGIN_PAGE = "runbooks/onprem-login.md"
@@ -203,6 +231,11 @@ CORRECT = "`cutover import FILE --correct` gives each number its own client"
 def wrong_client(reading: OnPremReading) -> str:
     """In words, that the client of the number's row is another number's."""
     return f"its On-Premises client is not its own: {reading.detail}"
+
+
+def unnamed_client(reading: OnPremReading) -> str:
+    """In words, as the end of a sentence, what may mean that the client is another number's."""
+    return f"says {reading.detail} and names no number: it may be another number's; {CORRECT}"
 
 
 def not_its_own_client(both: BothSides) -> Blocked | None:

@@ -8,7 +8,15 @@ Taken back by: starting the client again, as long as its registration is live.
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from migration.steps.both_sides import cached_sides, expired, graph_agrees_gone, not_its_own_client, side_of, unclear
+from migration.steps.both_sides import (
+    cached_sides,
+    client_unidentified,
+    expired,
+    graph_agrees_gone,
+    not_its_own_client,
+    side_of,
+    unclear,
+)
 from migration.steps.client_command import run_client_command
 from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
@@ -41,7 +49,7 @@ class DeregisterOnPrem:
             return stop
         if _stop_command(number) is not None or _gone(both, number) or _serves_from_cloud(both):
             return None
-        if both.kind == "not_serving":
+        if both.kind == "not_serving" and not client_unidentified(both, number):
             return None  # a second reading will prove it
         return Blocked(f"On-Premises reads {both.kind} and no stop command is named for it", STOP_PAGE)
 
@@ -68,7 +76,7 @@ class DeregisterOnPrem:
         served = {"served_at": number.now.isoformat()} if both.serving else None
         if _stop_first(number, intent):
             return NotDone(both.facts(), side_of(both, number), served)
-        if both.kind == "not_serving":
+        if both.kind == "not_serving" and not client_unidentified(both, number):
             return CannotTell(
                 number.now + BETWEEN_READINGS,
                 "not serving; a second reading will prove it",
@@ -84,17 +92,23 @@ class DeregisterOnPrem:
         noted = number.note_of(self.contract.name)
         if both.kind == "refused":
             before = intent.facts.get("onprem_before") if intent is not None else None
-            return "stopped_at" in noted or before in ("serving", "not_serving")
+            if before in ("serving", "not_serving"):
+                return True
+            # Refused before the stop as well, it may be the port of another number's client: Graph has to agree.
+            showed_nothing = noted.get("onprem_before", before) == "refused"
+            return "stopped_at" in noted and (not showed_nothing or graph_agrees_gone(both))
         first = noted.get("not_serving_at")
         return (
             both.kind == "not_serving"
+            and not client_unidentified(both, number)
             and first is not None
             and number.now - datetime.fromisoformat(first) >= BETWEEN_READINGS
         )
 
     async def apply(self, number: Number, intent: Intent) -> CannotTell:
         await run_client_command(number, intent)
-        note = {"stopped_at": number.now.isoformat(), "answered": intent.key}
+        before = intent.facts.get("onprem_before")
+        note = {"stopped_at": number.now.isoformat(), "answered": intent.key, "onprem_before": before}
         return CannotTell(number.after(seconds=1), "stopped; proof is being read", note)
 
 

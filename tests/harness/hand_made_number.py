@@ -48,6 +48,7 @@ UNCLEAR = CloudNumber(id=PHONE_NUMBER_ID, platform_type="CLOUD_API", status="UNK
 # What the On-Premises client shows.
 SERVING = OnPremReading(Reading.SERVING, "connected")
 NOT_SERVING = OnPremReading(Reading.NOT_SERVING, "not registered")
+NAMELESS = OnPremReading(Reading.NOT_SERVING, "unregistered", names_a_number=False)
 REFUSED = OnPremReading(Reading.REFUSED, "nobody listens")
 UNREACHABLE = OnPremReading(Reading.UNREACHABLE, "timed out")
 

@@ -168,6 +168,23 @@ async def test_a_client_of_another_number_says_nothing_about_this_one(
         assert read.detail == "it is registered for +525•••4321, which is another number"
 
 
+@pytest.mark.parametrize("status", ["connected", "connecting", "disconnected", "uninitialized", "unregistered"])
+async def test_a_client_of_another_number_is_not_believed_in_any_state(status: str) -> None:
+    webapp = Webapp({HEALTH: [health(status)], SUPPORT: [{"support": {"debug_info": "525587654321"}}]})
+    read = await onprem(webapp, e164=OURS, others=["+525587654321"]).reading()
+    assert (read.kind, read.of_another) == (Reading.UNREACHABLE, True)
+
+
+@pytest.mark.parametrize(
+    ("named", "names_a_number"),
+    [("525512345678", True), ("5512345678", True), ("unregistered", False), (None, False), ("", False)],
+)
+async def test_a_client_that_does_not_serve_is_asked_whose_it_is(named: Any, names_a_number: bool) -> None:
+    webapp = Webapp({HEALTH: [health("disconnected")], SUPPORT: [{"support": {"debug_info": named}}]})
+    read = await onprem(webapp, e164=OURS).reading()
+    assert (read.kind, read.names_a_number) == (Reading.NOT_SERVING, names_a_number)
+
+
 async def test_a_refused_login_is_unreachable() -> None:
     webapp = Webapp({HEALTH: [{}]}, logins=[(401, None)])
     assert (await onprem(webapp).reading()).kind is Reading.UNREACHABLE

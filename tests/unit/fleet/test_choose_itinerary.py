@@ -15,16 +15,18 @@ NOW = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
 AFTER = SUNSET + timedelta(days=400)
 SERVING, DOWN, REFUSED, SILENT = Reading.SERVING, Reading.NOT_SERVING, Reading.REFUSED, Reading.UNREACHABLE
 
+NAMELESS = OnPremReading(Reading.NOT_SERVING, "unregistered", names_a_number=False)
+
 
 def read(
-    reading: Reading | None,
+    reading: Reading | OnPremReading | None,
     backup: bool | None = None,
     fact: str | None = None,
     expires: datetime | None = None,
     **cloud: Any,
 ) -> NumberReadings:
     fields = {"id": "1", "platform_type": "ON_PREMISE", "status": "CONNECTED"} | cloud
-    onprem = OnPremReading(reading, "", expires) if reading is not None else None
+    onprem = OnPremReading(reading, "", expires) if isinstance(reading, Reading) else reading
     return NumberReadings(CloudNumber.model_validate(fields), onprem, backup, fact)
 
 
@@ -51,6 +53,9 @@ TABLE: list[tuple[NumberReadings, datetime, str, Side, bool]] = [
     (read(DOWN), NOW, "CODE_AFTER", Side.NEITHER, True),
     (read(DOWN, **LOST), NOW, "CODE_AFTER", Side.NEITHER, True),
     (read(DOWN, **VERIFIED), NOW, "CODE_AFTER", Side.NEITHER, True),
+    # it names no number: where Graph shows this one connected, it may be another's
+    (read(NAMELESS), NOW, "WITH_BACKUP", Side.UNKNOWN, False),
+    (read(NAMELESS, **LOST), NOW, "CODE_AFTER", Side.NEITHER, True),
     # silence: Graph decides what may be believed
     (read(REFUSED), NOW, "WITH_BACKUP", Side.UNKNOWN, False),
     (read(SILENT), NOW, "WITH_BACKUP", Side.UNKNOWN, False),

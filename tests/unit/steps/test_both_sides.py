@@ -18,6 +18,7 @@ from migration.steps.both_sides import (
     read_graph,
     read_sides,
     side_of,
+    unclear,
 )
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence
@@ -29,6 +30,7 @@ from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import (
     COMING_UP,
     DISCONNECTED,
+    NAMELESS,
     NOT_SERVING,
     NOW,
     ON_CLOUD,
@@ -254,6 +256,26 @@ def test_a_number_of_which_that_cannot_be_read_is_not_moved_either() -> None:
     stop = not_movable(CloudNumber(id="1", status="CONNECTED", is_on_biz_app=["yes"]))  # type: ignore[arg-type]
     assert stop is not None
     assert stop.reason == "what Graph shows of the WhatsApp Business app cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "known", "side"),
+    [
+        (ON_PREMISE, {}, Side.UNKNOWN),
+        (DISCONNECTED, {}, Side.NEITHER),
+        (REGISTERED_NOWHERE, {}, Side.NEITHER),
+        (ON_PREMISE, {"register_sent": True}, Side.NEITHER),
+        (ON_PREMISE, {"dark_by_us": True}, Side.NEITHER),
+        (ON_PREMISE, {"results": {"snapshot": {"onprem": "serving"}}}, Side.NEITHER),
+        (ON_PREMISE, {"onprem_off_stated_by": "ana"}, Side.NEITHER),
+    ],
+)
+async def test_a_client_that_names_no_number_takes_none_down_that_graph_shows_connected(
+    cloud: CloudNumber, known: dict[str, Any], side: Side
+) -> None:
+    number = make_both(cloud, NAMELESS, **known)
+    assert side_of(await read_both(number), number) is side
+    assert (unclear(await read_both(number), number, "register") is not None) is (side is Side.UNKNOWN)
 
 
 async def test_a_status_that_cannot_be_read_proves_no_outage() -> None:

@@ -19,6 +19,7 @@ from tests.harness.clock import AFTER_SUNSET
 from tests.harness.fake_clients import FakeCommands
 from tests.harness.hand_made_number import (
     DISCONNECTED,
+    NAMELESS,
     NOT_SERVING,
     NOW,
     OF_ANOTHER,
@@ -44,6 +45,7 @@ NAME = "deregister_onprem"
 NO_COMMAND = make_instance(stop_command=None)
 STOPPED = {"stopped_at": (NOW - timedelta(seconds=3)).isoformat()}
 INTENT = make_intent({"command": "stop-client", "onprem_before": "serving"})
+INTENT_REFUSED = make_intent({"command": "stop-client", "onprem_before": "refused"})
 
 
 def number_with(
@@ -183,7 +185,7 @@ async def test_what_does_not_prove_it(number: Number) -> None:
         ("refused", None, False),
         ("unreachable", None, False),
         ("no instance", None, False),
-        ("refused", STOPPED, True),
+        ("refused", STOPPED, False),
         ("unreachable", STOPPED, True),
     ],
 )
@@ -193,6 +195,21 @@ async def test_a_closed_port_is_proof_where_the_client_was_there_or_was_stopped(
     number = number_with(ON_PREMISE, REFUSED, note)
     probe = await STEP.probe(number, make_intent({"onprem_before": onprem_before}))
     assert isinstance(probe, Done) is done
+
+
+async def test_a_port_that_was_closed_before_the_stop_needs_graph_s_word_too() -> None:
+    """It may be the port of another number's client, whose address the row has."""
+    number = number_with([ON_PREMISE, DISCONNECTED], REFUSED, STOPPED | {"onprem_before": "refused"})
+    assert kinds(await probe_repeatedly(STEP, number, INTENT_REFUSED, 2)) == ["CannotTell", "Done"]
+
+
+async def test_a_client_that_names_no_number_proves_nothing_while_graph_shows_the_number_connected() -> None:
+    number = number_with(ON_PREMISE, NAMELESS, instance=NO_COMMAND)
+    waiting = await STEP.check(number)
+    assert isinstance(waiting, Waiting)
+    assert "it may be another number's" in waiting.reason
+    assert isinstance(await STEP.probe(number_with(ON_PREMISE, NAMELESS, instance=NO_COMMAND), None), NotDone)
+    assert await STEP.check(number_with(DISCONNECTED, NAMELESS, instance=NO_COMMAND)) is None
 
 
 async def test_before_a_first_attempt_a_closed_port_is_proof_only_after_a_stop() -> None:
@@ -251,7 +268,7 @@ async def test_a_client_that_was_stopped_once_is_not_stopped_again_before_its_pr
 
 async def test_without_a_stop_command_not_serving_is_proved_by_readings() -> None:
     number = number_with(ON_PREMISE, NOT_SERVING, instance=NO_COMMAND)
-    assert kinds(await probe_repeatedly(STEP, number, None, 2)) == ["CannotTell", "Done"]
+    assert kinds(await probe_repeatedly(STEP, number, INTENT_REFUSED, 2)) == ["CannotTell", "Done"]
 
 
 @pytest.mark.parametrize("reading", [NOT_SERVING, REFUSED, UNREACHABLE])
@@ -347,11 +364,12 @@ async def test_a_client_that_serves_again_after_its_stop_is_not_gone_by_a_closed
 
 async def test_apply_runs_the_command_of_the_intent_once_and_proves_nothing() -> None:
     commands = FakeCommands()
-    answer = await STEP.apply(make_number(commands=commands), make_intent({"command": "stop-it"}))
+    intent = make_intent({"command": "stop-it", "onprem_before": "refused"})
+    answer = await STEP.apply(make_number(commands=commands), intent)
     assert answer == CannotTell(
         NOW + timedelta(seconds=1),
         "stopped; proof is being read",
-        {"stopped_at": NOW.isoformat(), "answered": make_intent().key},
+        {"stopped_at": NOW.isoformat(), "answered": make_intent().key, "onprem_before": "refused"},
     )
     assert commands.script.arguments("run") == [
         {"name": "stop-it", "arguments": {"container": "wa-0001"}, "send_by": SEND_BY}
