@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from migration.clients.figures import LONGEST_PAUSE, number, pause, retry_after, text, whole
+from migration.clients.figures import LONGEST_PAUSE, pause, retry_after, text, whole
 from migration.clients.http import Answer
-from migration.clients.json_values import inside, objects, parse_json
+from migration.clients.json_values import inside, parse_json
+from migration.clients.usage_headers import ANYBODY, LONGEST_WAIT, Concerned, time_to_regain_access
 from migration.errors import CredentialsRefused, Limit, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
@@ -40,20 +41,23 @@ EFFECT_UNKNOWN = frozenset({1, 2, 131000})
 UNAUTHORIZED_STATUS, THROTTLED_STATUS = 401, 429
 
 DEFAULT_RETRY_AFTER = timedelta(seconds=30)
-# The longest that a text may ask for: the counters of register and deregister cover 72 hours.
-LONGEST_WAIT = timedelta(days=7)
 MOST_DETAILS = 2_000  # characters of a text that are looked at
 _WAIT = re.compile(r"\b([0-9]{1,9})\s*(second|sec|minute|min|hour|day)", re.IGNORECASE)
 _UNIT_SECONDS = {"sec": 1, "min": 60, "hou": 3600, "day": 86400}
 
 
-def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: bool) -> MigrationError:
-    """The body, already scrubbed, decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal."""
+def graph_error(
+    call: str, answer: Answer, body: Any, now: datetime, *, write: bool, concerned: Concerned = ANYBODY
+) -> MigrationError:
+    """The body, already scrubbed, decides before the HTTP status: 133000 comes with HTTP 500 and is a refusal.
+
+    `concerned`: whose rows of the usage headers say how long a refused call has to wait.
+    """
     error = inside(body, "error")
     error_code = whole(error.get("code")) if isinstance(error, Mapping) else None
     by_status = error_code is None and (answer.status_code >= 500 or answer.status_code == THROTTLED_STATUS)
     if not isinstance(error, Mapping) or by_status:
-        return _status_error(call, answer, now, write=write)
+        return _status_error(call, answer, now, concerned, write=write)
     details = _details(error)
     message = f"{call}: {details}"
     error_subcode, trace_id = whole(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
@@ -61,7 +65,7 @@ def graph_error(call: str, answer: Answer, body: Any, now: datetime, *, write: b
     if unauthorized or error_code in CREDENTIALS | PERMISSIONS or _is_wrong_app_secret(error_code, error):
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
     if error_code in THROTTLED:
-        asked = _asked_pause(answer, now) or parsed_wait(details, LONGEST_PAUSE)
+        asked = _asked_pause(answer, now, concerned) or parsed_wait(details, LONGEST_PAUSE)
         return Throttled(message, asked or DEFAULT_RETRY_AFTER, _LIMITS.get(error_code or 0))
     if error_code in UNAVAILABLE:
         return Transient(message, True)
@@ -86,9 +90,9 @@ def credentials_problem(exc: Rejected) -> str:
     return "the app secret" if exc.error_code == 100 else "the token"
 
 
-def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> MigrationError:
+def _status_error(call: str, answer: Answer, now: datetime, concerned: Concerned, *, write: bool) -> MigrationError:
     if answer.status_code == THROTTLED_STATUS:
-        return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now) or DEFAULT_RETRY_AFTER)
+        return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now, concerned) or DEFAULT_RETRY_AFTER)
     message = f"{call}: HTTP {answer.status_code}, {answer.unreadable or 'without a readable body'}"
     return OutcomeUnknown(message, answer.status_code >= 500) if write else Transient(message, True)
 
@@ -105,24 +109,9 @@ def _details(error: Mapping[str, Any]) -> SafeText:
     return as_safe(details or "no details")
 
 
-def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
+def _asked_pause(answer: Answer, now: datetime, concerned: Concerned) -> timedelta | None:
     """The pause that the headers ask for; None where they ask for none that can be read."""
-    return time_to_regain_access(answer.headers) or retry_after(answer.headers, now)
-
-
-def time_to_regain_access(headers: Mapping[str, str]) -> timedelta | None:
-    """The longest `estimated_time_to_regain_access`, which Meta gives in minutes. What is no such figure is left out.
-
-    A day at most: where Graph still takes no calls then, it says so again. What is longer than a week, nobody means.
-
-    https://developers.facebook.com/docs/graph-api/overview/rate-limiting
-    """
-    usage = parse_json(headers.get("x-business-use-case-usage", "").encode())
-    rows = [row for value in usage.values() for row in objects(value)] if isinstance(usage, Mapping) else []
-    minutes = (number(row.get("estimated_time_to_regain_access")) for row in rows)
-    pauses = (pause(figure * 60, LONGEST_WAIT) for figure in minutes if figure is not None)
-    longest = max((each for each in pauses if each is not None), default=None)
-    return min(longest, LONGEST_PAUSE) if longest is not None else None
+    return time_to_regain_access(answer.headers, concerned) or retry_after(answer.headers, now)
 
 
 def parsed_wait(details: str, longest: timedelta = LONGEST_WAIT) -> timedelta | None:

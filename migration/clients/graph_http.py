@@ -14,6 +14,7 @@ from migration.clients.graph_errors import graph_error
 from migration.clients.graph_models import PROFILE_FIELDS
 from migration.clients.http import READ_S, WRITE_S, Answer, HttpClient
 from migration.clients.rate_budget import GraphCalls
+from migration.clients.usage_headers import ANYBODY
 from migration.errors import OutcomeUnknown, Rejected, Throttled
 from migration.scrubbing.texts import Fields, Scrubber, as_safe, ids_of, numbers_of, secrets_of
 
@@ -108,7 +109,7 @@ class GraphHttp:
         )
         error: Exception | None = None
         try:
-            return self._checked(call, answer, self._scrubber(path, query), write=False)
+            return self._checked(call, path, answer, self._scrubber(path, query), write=False)
         except Throttled as exc:
             error = exc
             raise
@@ -154,7 +155,7 @@ class GraphHttp:
                 send_by=send_by,
             )
         try:
-            given = self._checked(call, answer, self._scrubber(path, body), write=True)
+            given = self._checked(call, path, answer, self._scrubber(path, body), write=True)
         except Throttled as exc:
             if self.calls is not None:
                 await self.calls.after_write(path, answer.headers, exc)
@@ -165,11 +166,12 @@ class GraphHttp:
             raise OutcomeUnknown(f"{call}: answered without `{required}`")
         return given
 
-    def _checked(self, call: str, answer: Answer, scrubber: Scrubber, *, write: bool) -> dict[str, Any]:
+    def _checked(self, call: str, path: str, answer: Answer, scrubber: Scrubber, *, write: bool) -> dict[str, Any]:
         body = answer.read(scrubber, FIELDS)
         if isinstance(body, dict) and body.get("error") is None and answer.is_success:
             return body
-        raise graph_error(call, answer, body, self._client.clock.now(), write=write)
+        concerned = self.calls.concerned(path) if self.calls is not None else ANYBODY
+        raise graph_error(call, answer, body, self._client.clock.now(), write=write, concerned=concerned)
 
     def _scrubber(self, path: str, sent: Mapping[str, Any]) -> Scrubber:
         secrets = [self._token, self._app_secret, *self._proof().values(), *secrets_of(sent)]

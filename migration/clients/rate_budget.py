@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeGuard
+from typing import Protocol, TypeGuard
 
-from migration.clients.figures import number
-from migration.clients.json_values import objects, parse_json
+from migration.clients.usage_headers import ANYBODY, Concerned, app_percent, ids_named, usage_percent
 from migration.errors import CallsSpent, Throttled
 from state.ledger.call_budgets import EVERY_WABA, BudgetKey, CallBlock, closed_reason
 from state.ledger.call_window import ACTIVE
@@ -21,9 +20,6 @@ from state.ledger.call_window import ACTIVE
 BLOCK_LASTS_S = 60.0
 # The part of a limit (a tenth) by which the use of others has to change for the other workers to be told at once.
 TOLD_AT_ONCE = 10
-_PERCENT = ("call_count", "total_cputime", "total_time")
-# Of a limit: whatever lies outside is a mistake of the far side. Meta shows more than 100 where calls are refused.
-MOST_PERCENT = 1_000
 # Not among the management calls that Meta counts for a WABA.
 _NOT_COUNTED = ("/settings", "/whatsapp_business_profile")
 _OF_WABA = ("/phone_numbers", "/subscribed_apps")
@@ -73,6 +69,7 @@ class RateBudget:
         self._store = store
         self._boot_time = boot_time
         self._accounts: dict[BudgetKey, _Account] = {}
+        self._businesses: dict[str, str] = {}  # WABA -> the id under which its usage was shown
 
     @contextmanager
     def counted_in(self, store: CallStore) -> Iterator[None]:
@@ -156,7 +153,10 @@ class RateBudget:
 
         The other workers are told at once where it is much more, and else with the next block.
         """
-        account, percent = self._account(key), usage_percent(headers, of_app=not key.waba_id)
+        account, named = self._account(key), ids_named(headers)
+        if key.waba_id and len(named) == 1:
+            self._businesses[key.waba_id] = named[0]  # of a later header with several, its rows are this WABA's
+        percent = usage_percent(headers, self.concerned(key)) if key.waba_id else app_percent(headers)
         if percent is None or account.block is None:
             return
         block = account.block
@@ -166,6 +166,14 @@ class RateBudget:
         if abs(others - account.others_told) * TOLD_AT_ONCE >= block.limit:
             account.used_by_others, account.others_told = None, others
             await self._store.give_back(key, 0, others)
+
+    def concerned(self, key: BudgetKey | None) -> Concerned:
+        """Whose usage counts for this budget, as far as answers have shown it."""
+        if key is None or not key.waba_id:
+            return ANYBODY
+        own = (key.waba_id, self._businesses.get(key.waba_id, key.waba_id))
+        wabas = {each.waba_id for each in self._accounts if each.waba_id} | self._businesses.keys()
+        return Concerned(tuple(dict.fromkeys(own)), wabas - {*own})
 
     async def close(self, key: BudgetKey, throttled: Throttled) -> None:
         """Graph refused a call: none is made before the time that it named, by any worker of this home."""
@@ -228,7 +236,7 @@ class GraphCalls:
         if key is None:
             return
         if isinstance(error, Throttled):
-            every = key.waba_id and _refuses_every_waba(headers, error)
+            every = key.waba_id and _refuses_every_waba(headers, error, self.concerned(path))
             await self._budget.close(BudgetKey(self._app_id, EVERY_WABA) if every else key, error)
         else:  # a throttled answer shows 100 percent, and names the time when that is over
             await self._budget.observe(key, headers)
@@ -248,6 +256,10 @@ class GraphCalls:
         if error.limit is not None or _is_of_app(self._key(path)):
             await self.after(path, headers, error)
 
+    def concerned(self, path: str) -> Concerned:
+        """Whose rows of the usage headers are about this call."""
+        return self._budget.concerned(self._key(path) or _of_number(self._app_id, self._waba_id))
+
     async def saw_numbers(self, waba_id: str, *, any_on_cloud: bool) -> None:
         """All numbers of a WABA were listed."""
         await self._budget.saw_numbers(BudgetKey(self._app_id, waba_id), any_on_cloud=any_on_cloud)
@@ -263,31 +275,17 @@ class GraphCalls:
         return BudgetKey(self._app_id, self._waba_id)
 
 
+def _of_number(app_id: str, waba_id: str | None) -> BudgetKey | None:
+    return BudgetKey(app_id, waba_id) if waba_id is not None else None
+
+
 def _is_of_app(key: BudgetKey | None) -> TypeGuard[BudgetKey]:
     """Whether the call counts for the app itself, and not for a WABA."""
     return key is not None and not key.waba_id
 
 
-def _refuses_every_waba(headers: Mapping[str, str], error: Throttled) -> bool:
+def _refuses_every_waba(headers: Mapping[str, str], error: Throttled, concerned: Concerned) -> bool:
     """Of a call on a WABA. Its own limit counts first: which code it is refused with is not documented."""
-    if error.limit == "waba" or (usage_percent(headers) or 0) >= 100:
+    if error.limit == "waba" or (usage_percent(headers, concerned) or 0) >= 100:
         return False
-    return error.limit == "app" or (usage_percent(headers, of_app=True) or 0) >= 100
-
-
-def usage_percent(headers: Mapping[str, str], *, of_app: bool = False) -> int | None:
-    """The highest percentage that the headers name; None where they name none.
-
-    The header of a business has a row for each kind of limit. That of WhatsApp has no documented name, so all count
-    unless one names it.
-    """
-    header = parse_json(headers.get("x-app-usage" if of_app else "x-business-use-case-usage", "").encode())
-    rows = [header] if of_app else [row for rows in _values(header) for row in objects(rows)]
-    named = objects(rows)
-    whatsapp = [row for row in named if "whatsapp" in str(row.get("type", "")).lower()]
-    percents = [number(row.get(name)) for row in whatsapp or named for name in _PERCENT]
-    return max((int(one) for one in percents if one is not None and 0 <= one <= MOST_PERCENT), default=None)
-
-
-def _values(header: Any) -> list[Any]:
-    return list(header.values()) if isinstance(header, Mapping) else []
+    return error.limit == "app" or (app_percent(headers) or 0) >= 100

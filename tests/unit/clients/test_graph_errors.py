@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from migration.clients.graph import GraphApi
-from migration.clients.graph_errors import credentials_problem, parsed_wait, time_to_regain_access
+from migration.clients.graph_errors import credentials_problem, parsed_wait
 from migration.clients.rate_budget import GraphCalls
+from migration.clients.usage_headers import ANYBODY, Concerned, time_to_regain_access
 from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
 from tests.unit.clients.graph_stub import LATER, NUMBER, WABA, always, error_body, graph_api, raising
 
@@ -29,6 +30,9 @@ class EveryCall(GraphCalls):
         self.throttled.append(path)
 
     async def before(self, path: str) -> None: ...
+
+    def concerned(self, path: str) -> Concerned:
+        return ANYBODY
 
     async def before_write(self, path: str) -> None: ...
 

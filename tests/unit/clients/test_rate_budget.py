@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from migration.clients.rate_budget import BLOCK_LASTS_S, RateBudget, usage_percent
+from migration.clients.rate_budget import BLOCK_LASTS_S, RateBudget
+from migration.clients.usage_headers import time_to_regain_access, usage_percent
 from migration.errors import CallsSpent, Throttled, Transient
 from state.ledger.call_budgets import EVERY_WABA, BudgetKey, CallBlock
 from tests.harness.clock import START, FakeClock
@@ -253,6 +254,52 @@ async def test_a_percentage_of_more_than_all_is_all() -> None:
 )
 def test_the_highest_percentage_of_whatsapp_counts(text: str, percent: int | None) -> None:
     assert usage_percent({"x-business-use-case-usage": text}) == percent
+
+
+def usage(**by_id: int) -> dict[str, str]:
+    """A percentage for each id of a business or WABA."""
+    rows = {name.removeprefix("_"): [{"type": "whatsapp", "total_time": used}] for name, used in by_id.items()}
+    return {"x-business-use-case-usage": json.dumps(rows)}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "header", "used"),
+    [
+        ([], usage(w=30, other=90), 30),
+        ([("w", usage(_1=5)), ("v", usage(_2=5))], usage(_1=30, _2=90), 30),
+        ([("v", usage(_2=5))], usage(_1=20, _2=90), 90),  # both WABAs may be of that business
+        ([("v", usage(_2=5))], usage(_1=30, v=90), 30),
+        ([], usage(_1=20, _2=90), 90),
+    ],
+    ids=["names the WABA", "names its business", "may be the business", "names another WABA", "cannot be told"],
+)
+async def test_of_several_ids_the_usage_of_the_call_s_own_counts(
+    earlier: list[tuple[str, dict[str, str]]], header: dict[str, str], used: int
+) -> None:
+    rig = Rig()
+    for waba, shown in earlier:
+        await rig.budget.of("7", waba).before("/123")
+        await rig.budget.of("7", waba).after("/123", shown, None)
+    rig.store.given_back.clear()
+    calls = rig.budget.of("7", "w")
+    await calls.before("/123")
+    await calls.after("/123", header, None)
+    made = 2 if ("w", usage(_1=5)) in earlier else 1
+    assert [others for _, others in rig.store.given_back] == [used * 2 - 7 - made]  # of 200, without those of this home
+
+
+async def test_a_refused_call_waits_for_its_own_limit_and_not_for_that_of_another() -> None:
+    rig = Rig()
+
+    def rows(minutes: int) -> list[dict[str, Any]]:
+        return [{"type": "whatsapp", "call_count": 100, "estimated_time_to_regain_access": minutes}]
+
+    calls = rig.budget.of("7", "w")
+    waits = [
+        time_to_regain_access({"x-business-use-case-usage": json.dumps(header)}, calls.concerned("/123"))
+        for header in ({"w": rows(4), "2": rows(90)}, {"1": rows(4), "2": rows(90)}, {"w": rows(0), "2": rows(90)})
+    ]
+    assert waits == [timedelta(minutes=4), timedelta(minutes=90), timedelta(minutes=90)]
 
 
 async def test_what_a_list_shows_is_told_once() -> None:
