@@ -86,7 +86,7 @@ class CloudNumber(GraphModel):
     quality_rating: str | None = None
     name_status: str | None = None
     new_name_status: str | None = None
-    is_on_biz_app: bool | None = False  # None: it is there and cannot be read
+    is_on_biz_app: bool | Literal["unreadable"] | None = None  # None: not shown
     is_pin_enabled: bool | None = None  # None: not shown, or not readable
     health_status: NumberHealth = NumberHealth()
     last_onboarded_time: datetime | Literal["unreadable"] | None = None
@@ -113,8 +113,11 @@ class CloudNumber(GraphModel):
 
     @field_validator("is_on_biz_app", mode="plain")
     @classmethod
-    def _flag(cls, value: Any) -> bool | None:
-        return False if value is None else flag(value)
+    def _flag(cls, value: Any) -> bool | Literal["unreadable"] | None:
+        if value is None:
+            return None
+        read = flag(value)
+        return "unreadable" if read is None else read
 
     @field_validator("is_pin_enabled", mode="plain")
     @classmethod

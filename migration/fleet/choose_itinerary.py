@@ -7,7 +7,7 @@ from migration.clients.cloud_standing import ClientConnection, CloudStanding
 from migration.clients.graph_models import CloudNumber
 from migration.clients.onprem_reading import OnPremReading, Reading
 from migration.engine.itineraries import ItineraryName
-from migration.steps.both_sides import is_unidentified, not_movable, unnamed_client
+from migration.steps.both_sides import is_unidentified, may_be_on_app, not_movable, unnamed_client
 from migration.steps.sunset import SUNSET
 from state.enums import Disposition, Side
 
@@ -67,7 +67,7 @@ def _side(readings: NumberReadings, now: datetime) -> tuple[Side, bool]:
         return Side.UNKNOWN, False  # if something serves it, it is none of our two platforms
     if onprem is not None and onprem.kind is Reading.SERVING:
         return Side.ON_PREMISES, False
-    if cloud.standing is CloudStanding.CANNOT_TELL:
+    if cloud.standing is CloudStanding.CANNOT_TELL or may_be_on_app(cloud, onprem):
         return Side.UNKNOWN, False
     if onprem is not None and is_unidentified(onprem, cloud):
         return Side.UNKNOWN, False

@@ -84,7 +84,7 @@ def _noted(number: Number, both: BothSides, begun: datetime) -> BothSides:
 
 def serves_now(both: BothSides, number: Number) -> Side:
     """Which side serves the number at this moment, `neither` where none does; no proof that a side is off for good."""
-    return _side(both, lambda: _says_off(both, number) or graph_agrees_gone(both))
+    return _side(both, number, lambda: _says_off(both, number) or graph_agrees_gone(both))
 
 
 async def cloud_before_crossing(number: Number, max_age: timedelta) -> CloudNumber:
@@ -119,16 +119,16 @@ def _is_recent(number: Number, read: GraphReading | None) -> bool:
 
 def side_of(both: BothSides, number: Number) -> Side:
     """What the two readings show together; `unknown` when they contradict each other or one is missing."""
-    return _side(both, lambda: off_for_sure(both, number))
+    return _side(both, number, lambda: off_for_sure(both, number))
 
 
-def _side(both: BothSides, onprem_is_off: Callable[[], bool]) -> Side:
+def _side(both: BothSides, number: Number, onprem_is_off: Callable[[], bool]) -> Side:
     if both.cloud.registered:
         # A number lives on one platform: both sides claiming it means one of them lags.
         return Side.UNKNOWN if both.serving else Side.CLOUD
     if both.serving:
         return Side.ON_PREMISES
-    if both.cloud.standing is CloudStanding.CANNOT_TELL:
+    if both.cloud.standing is CloudStanding.CANNOT_TELL or _may_be_on_app(both, number):
         return Side.UNKNOWN
     return Side.NEITHER if onprem_is_off() else Side.UNKNOWN
 
@@ -156,13 +156,17 @@ def client_unidentified(both: BothSides, number: Number) -> bool:
 
     Not where this migration has known the client for its own: then Graph lags.
     """
-    if both.onprem is None or not is_unidentified(both.onprem, both.cloud):
-        return False
+    unidentified = both.onprem is not None and is_unidentified(both.onprem, both.cloud)
+    return unidentified and not _was_on_premises(number)
+
+
+def _was_on_premises(number: Number) -> bool:
+    """Whether this migration has found the number on its own client, or a person has said that it was there."""
     state = number.state
     stated = state.onprem_off_stated_by is not None
     moved_by_us = state.register_sent or state.dark_by_us or state.crossed_at is not None
     served = number.result_of("snapshot").get("onprem") == Reading.SERVING
-    return not (stated or moved_by_us or served or number.result_of("deregister_onprem"))
+    return stated or moved_by_us or served or bool(number.result_of("deregister_onprem"))
 
 
 def is_unidentified(onprem: OnPremReading, cloud: CloudNumber) -> bool:
@@ -245,14 +249,43 @@ def not_its_own_client(both: BothSides) -> Blocked | None:
     return Blocked(f"{wrong_client(both.onprem)}; {CORRECT}", LOGIN_PAGE)
 
 
+APP_PAGE = "runbooks/business-app.md"
+
+
 def not_movable(cloud: CloudNumber) -> Blocked | None:
     """Why this number must not be touched, if Graph says so."""
-    if cloud.is_on_biz_app:
+    if cloud.is_on_biz_app is True:
         # Such a number reads platform_type ON_PREMISE although it never was: field reports of 2026.
-        return Blocked("the number lives in the WhatsApp Business app", "runbooks/business-app.md")
-    if cloud.is_on_biz_app is None:
-        reason = "what Graph shows of the WhatsApp Business app cannot be read"
-        return Blocked(reason, "runbooks/business-app.md")
+        return Blocked("the number lives in the WhatsApp Business app", APP_PAGE)
+    if cloud.is_on_biz_app == "unreadable":
+        return Blocked("what Graph shows of the WhatsApp Business app cannot be read", APP_PAGE)
     if cloud.status in ENDED:
         return Blocked(f"Graph shows the number {cloud.status}", "runbooks/not-movable.md")
     return None
+
+
+MAY_BE_ON_APP = "Graph does not show whether the number lives in the WhatsApp Business app, and no client of its own"
+
+
+def may_be_on_app(cloud: CloudNumber, onprem: OnPremReading | None) -> bool:
+    """Whether a number that Graph shows On-Premises may live in the app instead: the field that tells is absent.
+
+    A version of Graph that does not know the field leaves it out for every number. A client that is registered for the
+    number shows it too.
+    """
+    own = onprem is not None and onprem.kind in (Reading.SERVING, Reading.NOT_SERVING) and onprem.names_a_number
+    return cloud.is_on_biz_app is None and cloud.platform_type == "ON_PREMISE" and not own
+
+
+def _may_be_on_app(both: BothSides, number: Number) -> bool:
+    return may_be_on_app(both.cloud, both.onprem) and not _was_on_premises(number)
+
+
+def not_known_to_be_movable(both: BothSides, number: Number) -> Blocked | None:
+    """As `not_movable`, and why it must not be touched as long as the two sides do not show whose it is."""
+    if (stop := not_movable(both.cloud)) is not None:
+        return stop
+    if not _may_be_on_app(both, number):
+        return None
+    state = f"`cutover resolve {number.state.ref} --onprem-off` where it was on the On-Premises API"
+    return Blocked(f"{MAY_BE_ON_APP} answers; {state}", APP_PAGE)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from migration.steps.both_sides import not_movable, read_both, side_of
+from migration.steps.both_sides import not_known_to_be_movable, read_both, side_of
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
@@ -18,7 +18,7 @@ class ReadBothSides(ReadStep):
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | CannotTell | Blocked:
         both = await read_both(number)
-        stop = not_movable(both.cloud)
+        stop = not_known_to_be_movable(both, number)
         if stop is not None:
             return stop
         side = side_of(both, number)

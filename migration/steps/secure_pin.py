@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from migration.steps.both_sides import cached_early, graph_sets_no_pin, not_movable, unclear
+from migration.steps.both_sides import cached_early, graph_sets_no_pin, not_known_to_be_movable, unclear
 from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
@@ -29,7 +29,7 @@ class SecurePin:
     async def check(self, number: Number) -> None | Waiting | Blocked:
         both = await cached_early(number)
         # Checked here too: in some itineraries the snapshot is optional or absent.
-        stop = not_movable(both.cloud) or unclear(both, number, self.contract.name)
+        stop = not_known_to_be_movable(both, number) or unclear(both, number, self.contract.name)
         stop = stop or moved_by_others(both, number, self.contract.name) or refused_after_the_stop(both, number)
         if stop is not None:
             return stop

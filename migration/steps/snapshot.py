@@ -16,7 +16,14 @@ from migration.clients.graph_models import Profile
 from migration.clients.shared_readings import BEFORE_CROSSING_AGE
 from migration.errors import MigrationError
 from migration.runtime.concurrency import both_of
-from migration.steps.both_sides import cloud_before_crossing, not_its_own_client, not_movable, read_early, side_of
+from migration.steps.both_sides import (
+    cloud_before_crossing,
+    not_its_own_client,
+    not_known_to_be_movable,
+    not_movable,
+    read_early,
+    side_of,
+)
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Intent
 from migration.steps.protocol import ReadStep, StepContract
@@ -36,7 +43,8 @@ class Snapshot(ReadStep):
 
     async def apply(self, number: Number, intent: Intent) -> Evidence | Blocked:
         both = await read_early(number)
-        if (stop := not_its_own_client(both)) is not None:
+        stop = not_its_own_client(both) or not_known_to_be_movable(both, number)
+        if stop is not None:
             return stop
         facts: dict[str, Any] = (
             _only_known_from_the_client(number)

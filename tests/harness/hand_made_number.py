@@ -36,9 +36,9 @@ APP_ID = "7001"
 
 # What Graph shows of a number.
 ON_CLOUD = CloudNumber(id=PHONE_NUMBER_ID, platform_type="CLOUD_API", status="CONNECTED")
-ON_PREMISE = CloudNumber(id=PHONE_NUMBER_ID, platform_type="ON_PREMISE", status="CONNECTED")
+ON_PREMISE = CloudNumber(id=PHONE_NUMBER_ID, platform_type="ON_PREMISE", status="CONNECTED", is_on_biz_app=False)
 REGISTERED_NOWHERE = CloudNumber(id=PHONE_NUMBER_ID, platform_type="NOT_APPLICABLE", status="DISCONNECTED")
-DISCONNECTED = CloudNumber(id=PHONE_NUMBER_ID, platform_type="ON_PREMISE", status="DISCONNECTED")
+DISCONNECTED = CloudNumber(id=PHONE_NUMBER_ID, platform_type="ON_PREMISE", status="DISCONNECTED", is_on_biz_app=False)
 # A move in progress: Cloud is named as the platform, and the number is not connected yet.
 COMING_UP = CloudNumber(id=PHONE_NUMBER_ID, platform_type="CLOUD_API", status="PENDING")
 

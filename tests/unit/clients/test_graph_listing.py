@@ -87,7 +87,7 @@ FIELDS = {
     "code_verification_status": None,
     "quality_rating": None,
     "new_name_status": None,
-    "is_on_biz_app": None,
+    "is_on_biz_app": "unreadable",
     "is_pin_enabled": None,
     "last_onboarded_time": "unreadable",
 }

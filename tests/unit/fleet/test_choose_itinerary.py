@@ -25,7 +25,7 @@ def read(
     expires: datetime | None = None,
     **cloud: Any,
 ) -> NumberReadings:
-    fields = {"id": "1", "platform_type": "ON_PREMISE", "status": "CONNECTED"} | cloud
+    fields = {"id": "1", "platform_type": "ON_PREMISE", "status": "CONNECTED", "is_on_biz_app": False} | cloud
     onprem = OnPremReading(reading, "", expires) if isinstance(reading, Reading) else reading
     return NumberReadings(CloudNumber.model_validate(fields), onprem, backup, fact)
 
@@ -56,6 +56,12 @@ TABLE: list[tuple[NumberReadings, datetime, str, Side, bool]] = [
     # it names no number: where Graph shows this one connected, it may be another's
     (read(NAMELESS), NOW, "WITH_BACKUP", Side.UNKNOWN, False),
     (read(NAMELESS, **LOST), NOW, "CODE_AFTER", Side.NEITHER, True),
+    # Graph does not show whether it lives in the Business app: its own client does
+    (read(SERVING, True, is_on_biz_app=None), NOW, "WITH_BACKUP", Side.ON_PREMISES, False),
+    (read(DOWN, **LOST, is_on_biz_app=None), NOW, "CODE_AFTER", Side.NEITHER, True),
+    (read(REFUSED, **LOST, is_on_biz_app=None), AFTER, "CODE_AFTER", Side.UNKNOWN, False),
+    (read(None, **LOST, is_on_biz_app=None), AFTER, "CODE_AFTER", Side.UNKNOWN, False),
+    (read(None, **NOWHERE, is_on_biz_app=None), NOW, "CODE_AFTER", Side.NEITHER, True),
     # silence: Graph decides what may be believed
     (read(REFUSED), NOW, "WITH_BACKUP", Side.UNKNOWN, False),
     (read(SILENT), NOW, "WITH_BACKUP", Side.UNKNOWN, False),

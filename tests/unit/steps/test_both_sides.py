@@ -13,6 +13,7 @@ from migration.scrubbing.texts import SafeText
 from migration.steps.both_sides import (
     cached_sides,
     expired,
+    not_known_to_be_movable,
     not_movable,
     read_both,
     read_graph,
@@ -276,6 +277,41 @@ async def test_a_client_that_names_no_number_takes_none_down_that_graph_shows_co
     number = make_both(cloud, NAMELESS, **known)
     assert side_of(await read_both(number), number) is side
     assert (unclear(await read_both(number), number, "register") is not None) is (side is Side.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("reading", "known", "movable"),
+    [
+        (SERVING, {}, True),
+        (NOT_SERVING, {}, True),
+        (NAMELESS, {}, False),
+        (REFUSED, {}, False),
+        (UNREACHABLE, {}, False),
+        (None, {}, False),
+        (None, {"onprem_off_stated_by": "ana"}, True),
+        (REFUSED, {"dark_by_us": True}, True),
+        (REFUSED, {"results": {"snapshot": {"onprem": "serving"}}}, True),
+    ],
+)
+async def test_without_the_field_only_what_knows_the_number_says_that_it_is_not_in_the_app(
+    reading: OnPremReading | None, known: dict[str, Any], movable: bool
+) -> None:
+    absent = CloudNumber(id=PHONE_NUMBER_ID, platform_type="ON_PREMISE", status="DISCONNECTED")
+    number = make_both(absent, reading, now=AFTER_SUNSET, **known)
+    both = await read_both(number)
+    stop = not_known_to_be_movable(both, number)
+    assert (stop is None) is movable
+    assert (side_of(both, number) is Side.UNKNOWN) is not movable
+    assert stop is None or (stop.runbook, "resolve N-0001 --onprem-off" in stop.reason) == (
+        "runbooks/business-app.md",
+        True,
+    )
+
+
+@pytest.mark.parametrize("platform", ["NOT_APPLICABLE", "CLOUD_API"])
+async def test_on_another_platform_no_number_of_the_app_is_shown(platform: str) -> None:
+    number = make_both(CloudNumber(id=PHONE_NUMBER_ID, platform_type=platform, status="DISCONNECTED"), None)
+    assert not_known_to_be_movable(await read_both(number), number) is None
 
 
 async def test_a_status_that_cannot_be_read_proves_no_outage() -> None:
