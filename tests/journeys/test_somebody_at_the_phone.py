@@ -74,14 +74,14 @@ async def test_an_intent_is_refused_where_the_word_ends_before_it_is_committed(m
         (position,) = await harness.import_numbers(app)
         await app.runner.run_one(position.migration_id)
         asked = await say(app, position.ref, lasts=timedelta(seconds=20))  # less than a lease lasts
-        checked = app.runner._executor._obstacles.find
+        checked = app.runner._executor._decider._obstacles.find
 
         async def too_slow(run: Any) -> Any:
             obstacle = await checked(run)
             harness.clock.advance((asked.until - harness.clock.now()).total_seconds() + 1)
             return obstacle
 
-        app.runner._executor._obstacles.find = too_slow  # type: ignore[method-assign]
+        app.runner._executor._decider._obstacles.find = too_slow  # type: ignore[method-assign]
         await app.runner.run_step(position.migration_id)
         assert harness.sandbox.sms(position.e164) == []
 

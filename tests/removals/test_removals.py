@@ -47,7 +47,7 @@ CALLS = "tests/unit/clients/test_rate_budget.py"
 
 REMOVALS = {
     "the PIN that is set before the pause where it would be too old after it": Removal(
-        "migration/engine/executor.py",
+        "migration/engine/step_decider.py",
         "if (stale := await self._obstacles.soon_stale(run)) is not None:",
         "if (stale := None) is not None:",
         ("tests/unit/engine/test_reopening.py",),
@@ -355,13 +355,13 @@ REMOVALS = {
         ("tests/unit/clients/test_rate_budget.py",),
     ),
     "the admission before the gate's step": Removal(
-        "migration/engine/executor.py",
+        "migration/engine/step_decider.py",
         "        if (wait := await self._admission.why_wait(run)) is not None:",
         "        if (wait := None) is not None:",
         ("tests/journeys/test_call_limits.py",),
     ),
     "what a call makes of readings before it": Removal(
-        "migration/engine/executor.py",
+        "migration/engine/step_decider.py",
         "            run.number.shared.forget(run.number.state.phone_number_id)",
         "            pass",
         ("tests/journeys/test_shared_readings.py",),

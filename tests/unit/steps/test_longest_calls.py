@@ -17,8 +17,8 @@ from migration.clients.http import HttpClient
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
 from migration.clients.traffic_hooks import TrafficHooks
-from migration.engine.executor import LEASE_MARGIN
 from migration.engine.itineraries import ITINERARIES
+from migration.engine.step_decider import LEASE_MARGIN
 from migration.engine.step_run import READING, SEND_WITHIN
 from migration.errors import MigrationError
 from migration.runtime import command_guard
