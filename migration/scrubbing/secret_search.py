@@ -3,6 +3,7 @@
 Two texts count as alike when their letters and digits are: case, spaces, dashes and other signs make no difference.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 from migration.scrubbing.decoding import decoded, encoded_parts
@@ -18,7 +19,8 @@ MAX_DEPTH = 3  # base64 in base64 in base64
 
 
 def compact(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
+    """Its letters and digits, without the marks that stand on them."""
+    return "".join(filter(str.isalnum, text if text.isascii() else unicodedata.normalize("NFKD", text)))
 
 
 class SecretTexts:
@@ -110,7 +112,7 @@ class SecretTexts:
             if not found or text.isalnum():  # as most texts of an answer are: each character stands where it stood
                 yield from found
                 return
-        places = [(at, letter) for at, char in enumerate(text) for letter in char.lower() if letter.isalnum()]
+        places = [(at, letter) for at, char in enumerate(text) for letter in compact(char).lower()]
         letters = "".join(letter for _, letter in places)
         for start, end in self._matches(letters):
             yield places[start][0], places[end - 1][0] + 1

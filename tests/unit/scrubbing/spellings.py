@@ -1,8 +1,10 @@
 """The ways in which an answer may write a secret or a phone number that it quotes."""
 
 import base64
+import gzip
 import html
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, quote_plus
 
@@ -20,6 +22,13 @@ def _url_safe(text: str) -> str:
 
 def _hex(text: str, separator: str = "") -> str:
     return separator.join(f"{byte:02x}" for byte in text.encode())
+
+
+def _in_layers(text: str, layers: int) -> str:
+    text = "".join(f"%{byte:02X}" for byte in text.encode())
+    for _ in range(layers - 1):
+        text = quote(text, safe="")
+    return text
 
 
 SPELLINGS: Mapping[str, Callable[[str], str]] = {
@@ -80,6 +89,19 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
     "with Arabic digits": lambda secret: secret.translate(ARABIC),
     "with full-width digits": lambda secret: secret.translate(FULL_WIDTH),
     "with its case turned": str.swapcase,
+    "%2525...XX, in eight layers": lambda secret: _in_layers(secret, 8),
+    "quoted-printable in small letters": lambda secret: "".join(f"={ord(char):02x}" for char in secret),
+    "0xNN, 0xNN": lambda secret: ", ".join(f"0x{byte:02x}" for byte in secret.encode()),
+    "bits": lambda secret: " ".join(f"{byte:08b}" for byte in secret.encode()),
+    "U+NNNN": lambda secret: " ".join(f"U+{ord(char):04X}" for char in secret),
+    "spread as JavaScript does": lambda secret: json.dumps({str(at): char for at, char in enumerate(secret)}),
+    "spread as forms do": lambda secret: "&".join(f"pin[{at}]={char}" for at, char in enumerate(secret)),
+    "a list of characters": lambda secret: json.dumps(list(secret)),
+    "with markup between its letters": lambda secret: "".join(f"<b>{html.escape(char)}</b>" for char in secret),
+    "with accents": lambda secret: "".join(f"{char}\u0301" for char in secret),
+    "base64 of gzip": lambda secret: base64.b64encode(gzip.compress(secret.encode(), mtime=0)).decode(),
+    "base64 of zlib": lambda secret: base64.b64encode(zlib.compress(f"pin={secret}".encode())).decode(),
+    "hex of zlib": lambda secret: zlib.compress(secret.encode()).hex(),
 }
 
 # Of a long secret, where an answer is cut in the middle of it.
