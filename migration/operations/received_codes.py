@@ -1,6 +1,7 @@
 """Verification codes that a person read from a phone, and what becomes of one, whichever door it came through."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,12 @@ from state.rows import Position
 
 CODE_PATTERN = re.compile(r"[0-9]{6}")
 NO_CODE = "there is no code of six digits in it; nothing was stored"
+
+# In these states of the same digits, typed for another number, they are taken for that number's.
+ANY_STATE = ("entered", "verified", "refused", "replaced")
+# A gateway says which number has received the message, cannot be asked whether it is sure, and sends it once: what
+# somebody has typed for a wrong number may not cost this number its code.
+PROVED_ELSEWHERE = ("verified",)
 
 
 class CodeVerdict(StrEnum):
@@ -77,7 +84,8 @@ async def take_code(app: App, number: str, text: SecretStr, *, door: str, by: st
         verdict = CodeVerdict.SEVERAL if found else CodeVerdict.NO_CODE
         return CodeAnswer(verdict, position.ref, several if found else NO_CODE)
     tag = hash_under(record_key_of(app.database), "code", found[0])
-    refusal = await _refusal(app, position, tag, anyway=anyway)
+    elsewhere = PROVED_ELSEWHERE if door == "gateway" else ANY_STATE
+    refusal = await _refusal(app, position, tag, () if anyway else elsewhere)
     if refusal is not None:
         return refusal
     owner = f"number:{position.number_id}"
@@ -87,8 +95,8 @@ async def take_code(app: App, number: str, text: SecretStr, *, door: str, by: st
     return CodeAnswer(CodeVerdict.ACCEPTED, position.ref, message)
 
 
-async def _refusal(app: App, position: Position, tag: str, *, anyway: bool) -> CodeAnswer | None:
-    """Why this code is not stored, or None."""
+async def _refusal(app: App, position: Position, tag: str, elsewhere: Collection[str]) -> CodeAnswer | None:
+    """Why this code is not stored, or None. `elsewhere`: states in which the same digits are another number's."""
     ref, ask = position.ref, f"`cutover ask-code {position.ref}`"
     if position.ended_at is not None:
         return CodeAnswer(CodeVerdict.NOT_NEEDED, ref, f"{ref} is {position.status}; it needs no code")
@@ -117,7 +125,7 @@ async def _refusal(app: App, position: Position, tag: str, *, anyway: bool) -> C
             return CodeAnswer(CodeVerdict.TWICE, ref, f"this code of {ref} is stored already; there is nothing to do")
     # Two numbers get the same digits now and then: only those that may still be in somebody's hand are a mistake.
     recently = await app.queries.now() - 2 * CODE_LIVES
-    if not anyway and await app.queries.people.typed_elsewhere(tag, position.number_id, recently):
+    if elsewhere and await app.queries.people.typed_elsewhere(tag, position.number_id, recently, elsewhere):
         message = f"the same digits were typed for another number; are they those of {ref}? Nothing was stored"
         return CodeAnswer(CodeVerdict.ANOTHER, ref, message)
     return None

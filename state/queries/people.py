@@ -1,5 +1,6 @@
 """Who is called for a code: customers, operators on duty, rooms, and what codes were asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -118,16 +119,16 @@ class PeopleQueries:
         rows = await self._reader.rows(query)
         return position_of(rows[0], lambda _holder: False) if rows else None
 
-    async def typed_elsewhere(self, tag: str, number_id: int, since: datetime) -> tuple[str, ...]:
-        """References of other numbers for which the same digits were typed since then."""
+    async def typed_elsewhere(self, tag: str, number_id: int, since: datetime, states: Collection[str]) -> bool:
+        """Whether the same digits were typed for another number since then, and have one of these states there."""
         query = (
-            select(NumberTable.ref)
-            .join(MigrationTable, MigrationTable.number_pk == NumberTable.id)
-            .join(CodeTable, CodeTable.migration_pk == MigrationTable.id)
-            .where(CodeTable.tag == tag, MigrationTable.number_pk != number_id, CodeTable.entered_at >= since)
-            .distinct()
+            select(CodeTable.id)
+            .join(MigrationTable, MigrationTable.id == CodeTable.migration_pk)
+            .where(CodeTable.tag == tag, CodeTable.state.in_(states))
+            .where(MigrationTable.number_pk != number_id, CodeTable.entered_at >= since)
+            .limit(1)
         )
-        return tuple(row["ref"] for row in await self._reader.rows(query))
+        return bool(await self._reader.rows(query))
 
     async def typed_here(self, tag: str, migration_id: int, since: datetime) -> str | None:
         """What became of the same digits, where they were typed for this number since then."""

@@ -183,6 +183,26 @@ async def test_a_code_for_another_number_goes_to_that_number_alone(web: Web) -> 
     assert not await stored(web, "N-0001")
 
 
+async def test_what_was_typed_for_a_wrong_number_costs_no_other_its_code(web: Web) -> None:
+    """A gateway sends a message once; nobody is there who could say that the digits are those of this number."""
+    code = await newest(web)
+    assert (await post_json(web, (await number(web, "N-0002")).e164, code)).status_code == 200
+    assert (await post_json(web, (await number(web)).e164, code)).status_code == 200, "before Meta has refused it there"
+    for ref in ("N-0001", "N-0002"):
+        await web.app.runner.run_one((await number(web, ref)).migration_id)
+    assert (await number(web)).status is not Status.WAITING
+    assert (await number(web, "N-0002")).status is Status.WAITING
+
+
+async def test_the_right_code_of_another_number_is_refused(web: Web) -> None:
+    code = await newest(web)
+    assert (await post_json(web, (await number(web)).e164, code)).status_code == 200
+    await web.app.runner.run_one((await number(web)).migration_id)
+    answer = await post_json(web, (await number(web, "N-0002")).e164, code)
+    assert (answer.status_code, "typed for another number" in answer.text) == (409, True)
+    assert not await stored(web, "N-0002")
+
+
 @pytest.mark.parametrize("form", ["{0}", "00{0}", "tel:+{0}", "whatsapp:+{0}", "SMS:00{0}", " +{0} "])
 async def test_the_receiving_number_is_known_in_the_forms_of_gateways(web: Web, form: str) -> None:
     to = form.format((await number(web)).e164.lstrip("+"))
