@@ -38,7 +38,11 @@ UNAVAILABLE = frozenset({131016, 133004})
 EFFECT_UNKNOWN = frozenset({1, 2, 131000})
 
 # What counts where the body names no code. https://www.rfc-editor.org/rfc/rfc9110#section-15.5
-UNAUTHORIZED_STATUS, THROTTLED_STATUS = 401, 429
+UNAUTHORIZED_STATUS, FORBIDDEN_STATUS, THROTTLED_STATUS = 401, 403, 429
+# On each of Graph's own answers, and on none of a proxy that answers in its place.
+# https://developers.facebook.com/docs/graph-api/guides/debugging
+GRAPH_HEADERS = ("facebook-api-version", "x-fb-trace-id", "x-fb-request-id", "x-fb-rev")
+GRAPH_CHALLENGE = "facebook platform"
 
 DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 MOST_DETAILS = 2_000  # characters of a text that are looked at
@@ -94,7 +98,17 @@ def _status_error(call: str, answer: Answer, now: datetime, concerned: Concerned
     if answer.status_code == THROTTLED_STATUS:
         return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now, concerned) or DEFAULT_RETRY_AFTER)
     message = f"{call}: HTTP {answer.status_code}, {answer.unreadable or 'without a readable body'}"
+    if answer.status_code in (UNAUTHORIZED_STATUS, FORBIDDEN_STATUS):
+        if _is_of_graph(answer.headers):
+            details = as_safe(f"HTTP {answer.status_code} without an error code")
+            return CredentialsRefused(message, None, details, refused_by="graph")
+        message += "; it is not Graph's own answer: something between may have refused the call"
     return OutcomeUnknown(message, answer.status_code >= 500) if write else Transient(message, True)
+
+
+def _is_of_graph(headers: Mapping[str, str]) -> bool:
+    challenge = headers.get("www-authenticate", "").lower()
+    return GRAPH_CHALLENGE in challenge or any(headers.get(name) for name in GRAPH_HEADERS)
 
 
 def _details(error: Mapping[str, Any]) -> SafeText:

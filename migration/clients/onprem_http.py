@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from migration.clients.bodies import MOST_BYTES
 from migration.clients.http import Answer, HttpClient
 from migration.clients.onprem_login import OnPremLogin
-from migration.clients.onprem_parsing import envelope_error
+from migration.clients.onprem_parsing import envelope_error, is_of_proxy
 from migration.errors import OutcomeUnknown, Transient
 from migration.scrubbing.texts import Fields, Scrubber, numbers_of, secrets_of
 from state.enums import Party
@@ -100,6 +100,8 @@ class OnPremHttp:
         response = await self._send(call, token)
         if response.status_code == 401:
             response = await self._send(call, await self._login.renew(token, call.by))
+            if response.status_code == 401 and not is_of_proxy(response):
+                raise self._login.token_refused(self._name_of(call))
         return response
 
     def _scrubber(self, call: _Call) -> Scrubber:

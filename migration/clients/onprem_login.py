@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from migration.clients.deadline import cut_at
 from migration.clients.http import READING_S, HttpClient, transport_errors
 from migration.clients.json_values import inside
-from migration.clients.onprem_parsing import envelope_error
+from migration.clients.onprem_parsing import envelope_error, is_of_proxy
 from migration.errors import CredentialsRefused, MigrationError, Rejected, Transient
 from migration.scrubbing.texts import Fields, Scrubber, as_safe
 
@@ -96,7 +96,8 @@ class OnPremLogin:
         )
         body = answer.read(Scrubber(self.secrets()), FIELDS)
         error = envelope_error(self._call, answer, body, self._client.clock.now(), write=False)
-        if answer.status_code in (401, 403) or (isinstance(error, Rejected) and error.error_code == FIRST_LOGIN):
+        refused = answer.status_code in (401, 403) and not is_of_proxy(answer)
+        if refused or (isinstance(error, Rejected) and error.error_code == FIRST_LOGIN):
             raise self._refused(error)
         if error is not None:
             raise error
@@ -104,6 +105,11 @@ class OnPremLogin:
         if not isinstance(token, SecretStr) or not token.get_secret_value():
             raise Transient(f"{self._call}: answered without a token", True)
         return token
+
+    def token_refused(self, call: str) -> CredentialsRefused:
+        """A token was refused that the instance has just given for the password."""
+        details = f"it gives user {self._username} a token and does not take it"
+        return CredentialsRefused(f"{call}: {details}", None, as_safe(details), refused_by="onprem")
 
     def _refused(self, error: MigrationError | None) -> CredentialsRefused:
         error_code = error.error_code if isinstance(error, Rejected) else None

@@ -53,10 +53,15 @@ def _status_error(call: str, answer: Answer, now: datetime, *, write: bool) -> M
         return None
     if status in (429, 503):
         return Throttled(f"{call}: HTTP {status}", retry_after(answer.headers, now) or RETRY_AFTER)
-    if status >= 500:
+    if status >= 500 or is_of_proxy(answer):
         message = f"{call}: HTTP {status}, {answer.unreadable or 'without a readable body'}"
         return OutcomeUnknown(message) if write else Transient(message, True)
     return Rejected(f"{call}: HTTP {status}", None, as_safe(f"HTTP {status}"))
+
+
+def is_of_proxy(answer: Answer) -> bool:
+    """Whether a refusal is that of a proxy in front of the client: a client's own has no body, or one that is JSON."""
+    return answer.status_code == 407 or (answer.status_code in (401, 403) and answer.unreadable is not None)
 
 
 def _first_error(body: Any) -> Mapping[str, Any] | None:

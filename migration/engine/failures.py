@@ -152,7 +152,8 @@ class FailurePolicy:
             if run.entry.optional and (refused or run.attempt is None):
                 return pass_over(verdict.reason, refused, side_before=closing.side_before if closing else None)
             return Decision(verdict, closing)
-        because = f"Graph refused {credentials_problem(exc)} (code {exc.error_code})"
+        code = f"code {exc.error_code}" if exc.error_code is not None else exc.details
+        because = f"Graph refused {credentials_problem(exc)} ({code})"
         held = Held(f"credential profile {state.profile} is halted: {because}", halts_profile_because=because)
         return Decision(held, closing)
 

@@ -103,6 +103,32 @@ async def test_the_status_counts_where_an_error_has_no_code(status: int, kind: t
     assert type(await error_of_read(status, body)) is kind
 
 
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", ["", "<html>no</html>", "{}", '{"message": "Unauthorized"}'])
+@pytest.mark.parametrize(
+    ("header", "of_a_read", "of_a_write"),
+    [
+        ({}, Transient, OutcomeUnknown),
+        ({"www-authenticate": 'Basic realm="proxy"'}, Transient, OutcomeUnknown),
+        ({"www-authenticate": 'OAuth "Facebook Platform" "invalid_token"'}, CredentialsRefused, CredentialsRefused),
+        ({"x-fb-trace-id": "Abc"}, CredentialsRefused, CredentialsRefused),
+        ({"facebook-api-version": "v25.0"}, CredentialsRefused, CredentialsRefused),
+    ],
+    ids=["nobody's", "a proxy's", "Graph's challenge", "Graph's trace", "Graph's version"],
+)
+async def test_a_bare_refusal_is_the_token_s_fault_only_where_graph_itself_answered(
+    status: int, body: str, header: dict[str, str], of_a_read: type[MigrationError], of_a_write: type[MigrationError]
+) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, text=body, headers=header)
+
+    with pytest.raises(MigrationError) as read:
+        await graph_api(answer).number(NUMBER)
+    with pytest.raises(MigrationError) as written:
+        await graph_api(answer).set_pin(NUMBER, PIN, send_by=LATER)
+    assert (type(read.value), type(written.value)) == (of_a_read, of_a_write)
+
+
 def sees(*, waba: httpx.Response) -> GraphApi:
     """A client of which Graph shows no number; how it answers for the number's WABA."""
 

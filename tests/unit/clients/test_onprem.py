@@ -90,6 +90,28 @@ async def test_a_login_response_without_a_token_is_transient(status: int, body: 
         await onprem(Webapp({HEALTH: [OK]}, logins=[(status, body)])).login()
 
 
+@pytest.mark.parametrize("status", [401, 403, 407])
+async def test_the_page_of_a_proxy_says_nothing_about_password_or_token(status: int) -> None:
+    page = httpx.Response(status, text="<html>Sign in to the proxy</html>")
+    with pytest.raises(Transient):
+        await onprem(lambda _: page).login()
+    client, _ = client_with_responses("/v1/health", page)
+    with pytest.raises(Transient):
+        await client.health()
+    client, _ = client_with_responses("/v1/settings/account/two-step", page)
+    with pytest.raises(OutcomeUnknown):
+        await client.set_two_step(SecretStr("112233"), send_by=LATER)
+
+
+@pytest.mark.parametrize("body", [None, {}, {"errors": [{"code": 1005, "title": "Access denied"}]}])
+async def test_a_token_that_is_refused_as_soon_as_it_is_given_is_a_matter_of_the_login(body: Any) -> None:
+    client, webapp = client_with_responses("/v1/health", httpx.Response(401, json=body))
+    with pytest.raises(CredentialsRefused) as raised:
+        await client.health()
+    assert (raised.value.refused_by, webapp.requests.count("GET /v1/health")) == ("onprem", 2)
+    assert "gives user admin a token and does not take it" in str(raised.value)
+
+
 async def test_login_asks_the_instance_each_time() -> None:
     session = LoginSession()
     webapp = Webapp({HEALTH: [OK]})
