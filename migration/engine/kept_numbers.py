@@ -20,6 +20,7 @@ from state.ledger.changes import (
     Change,
     CodeUsed,
     Compared,
+    FactMeasured,
     FactRefuted,
     NoteTaken,
     OutboxAnswered,
@@ -190,7 +191,7 @@ def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
     open_attempt = run.attempt
     for change in move.changes:
         match change:
-            case CodeUsed() | FactRefuted():
+            case CodeUsed() | FactRefuted() | FactMeasured():
                 return None
             case AttemptClosed(attempt_id) if open_attempt is not None and attempt_id == open_attempt.id:
                 open_attempt = None
@@ -226,7 +227,9 @@ def state_after(run: StepRun, move: Move, columns: Mapping[str, Any]) -> Positio
 def _shown_after(run: StepRun, move: Move, change: Change) -> Mapping[str, Any] | None:
     """What a row shows of other tables after one change; None where that is not known."""
     match change:
-        case FactRefuted() | ProfileHalted() | OutsideFailed() | AttemptClosed(end=AttemptEnd.NEVER_LEFT):
+        case FactRefuted() | FactMeasured() | ProfileHalted() | OutsideFailed():
+            return None
+        case AttemptClosed(end=AttemptEnd.NEVER_LEFT):
             return None
         case AttemptClosed(end=AttemptEnd.DONE) if move.step == REGISTER:
             return {"terms_known": True}

@@ -201,8 +201,12 @@ async def read_sides(number: Number) -> Evidence:
 
 def graph_sets_no_pin(cloud: CloudNumber, facts: Mapping[str, str]) -> bool:
     """By the field fact, Graph's PIN call would not set the PIN that `register` of this number has to name."""
-    measured = facts.get("pin_while_not_on_cloud")
-    return measured == "refused" or (measured == "onprem_keeps" and cloud.platform_type == "ON_PREMISE")
+    return facts.get("pin_while_not_on_cloud") == "refused" or keeps_its_pin(cloud, facts)
+
+
+def keeps_its_pin(cloud: CloudNumber, facts: Mapping[str, str]) -> bool:
+    """By the field fact, Graph's PIN call is answered with success, and the PIN stays that of On-Premises."""
+    return facts.get("pin_while_not_on_cloud") == "onprem_keeps" and cloud.platform_type == "ON_PREMISE"
 
 
 UNCLEAR_PAGE = "runbooks/graph-unclear.md"

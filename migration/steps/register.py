@@ -16,14 +16,14 @@ from pydantic import SecretStr
 
 from migration.clients.cloud_standing import CloudStanding
 from migration.clients.graph_models import Backup
-from migration.steps.both_sides import cached_sides, not_its_own_client, side_of, unclear
+from migration.steps.both_sides import cached_sides, keeps_its_pin, not_its_own_client, side_of, unclear
 from migration.steps.foreign_register import moved_by_others
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, CannotTell, Done, Draft, Evidence, Intent, NotDone, Probe, Waiting
 from migration.steps.protocol import READS_LAG, StepContract
 from migration.steps.reading_cache import BothSides
 from migration.steps.secure_pin import PIN_PAGE
-from state.enums import Promise, Side
+from state.enums import PinProvenance, Promise, Side
 
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/solution-providers/get-started-for-solution-partners
 EMBEDDED_SIGNUP_DAYS = 14
@@ -49,6 +49,8 @@ class Register:
         if self._with_backup and await number.secret("backup") is None:
             return Blocked("there is no backup to register with", "runbooks/no-backup.md")
         both = await cached_sides(number)
+        if number.state.pin_provenance is PinProvenance.SET_ON_CLOUD and keeps_its_pin(both.cloud, number.facts):
+            return Blocked("Graph has not set the PIN of this number: On-Premises keeps its own", PIN_PAGE)
         if number.state.crossed_at is None and (wrong := not_its_own_client(both)) is not None:
             return wrong
         stop = moved_by_others(both, number, self.contract.name) or unclear(both, number, self.contract.name)

@@ -18,6 +18,7 @@ from state.ledger.changes import (
     AttemptRefused,
     Change,
     CodeUsed,
+    FactMeasured,
     FactRefuted,
     MessageSent,
     NoteTaken,
@@ -125,8 +126,8 @@ async def apply_to_number(tx: AsyncConnection, clock: SqlClock, change: Change, 
             await _answer_outbox(tx, key, target)
         case OutboxRefused(key):
             await _refuse_outbox(tx, key, target)
-        case FactRefuted(name, value, answer):
-            await _refute(tx, clock, FactRefuted(name, value, answer), target)
+        case FactRefuted() | FactMeasured():
+            await _correct_fact(tx, clock, change, target)
         case ProfileHalted(profile_id, because):
             await tx.execute(
                 update(CredentialProfileTable)
@@ -135,6 +136,15 @@ async def apply_to_number(tx: AsyncConnection, clock: SqlClock, change: Change, 
             )
             # Workers that are at other numbers of it read them anew before their next intent.
             await raise_versions(tx, on_profile(profile_id), MigrationTable.id != target.migration_id)
+
+
+async def _correct_fact(
+    tx: AsyncConnection, clock: SqlClock, fact: FactRefuted | FactMeasured, target: ChangeTarget
+) -> None:
+    if isinstance(fact, FactRefuted):
+        await _refute(tx, clock, fact, target)
+    else:
+        await _measure(tx, clock, fact, target)
 
 
 async def _refute(tx: AsyncConnection, clock: SqlClock, fact: FactRefuted, target: ChangeTarget) -> None:
@@ -150,10 +160,38 @@ async def _refute(tx: AsyncConnection, clock: SqlClock, fact: FactRefuted, targe
         .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {fact.answer}"))
     )
     if refuted.rowcount:
-        await recorded_rows.note_fact(tx, clock, recorded_rows.FACT_REFUTED, fact.name)
-        # Workers that are at other numbers read anew what is believed.
-        others = and_(MigrationTable.id != target.migration_id, MigrationTable.moving_until > target.at)
-        await raise_versions(tx, others)
+        await _tell_of_fact(tx, clock, recorded_rows.FACT_REFUTED, fact.name, target)
+
+
+async def _measure(tx: AsyncConnection, clock: SqlClock, fact: FactMeasured, target: ChangeTarget) -> None:
+    """Not in place of what somebody stated otherwise, or has refuted."""
+    ref = (await tx.execute(select(NumberTable.ref).where(NumberTable.id == target.number_id))).scalar_one()
+    row = {
+        "name": fact.name,
+        "value": fact.value,
+        "measured_at": target.at,
+        "measured_by": f"{ref} at {target.step}",
+        "evidence": fact.answer,
+    }
+    written = await write_or_nothing(tx, FieldFactTable, row)
+    if not written.rowcount:
+        written = await tx.execute(
+            update(FieldFactTable)
+            .where(
+                FieldFactTable.name == fact.name,
+                FieldFactTable.value == fact.believed,
+                FieldFactTable.refuted_at.is_(None),
+            )
+            .values({name: value for name, value in row.items() if name != "name"})
+        )
+    if written.rowcount:
+        await _tell_of_fact(tx, clock, recorded_rows.FACT_STATED, fact.name, target)
+
+
+async def _tell_of_fact(tx: AsyncConnection, clock: SqlClock, kind: str, name: str, target: ChangeTarget) -> None:
+    """Record it. Workers that are at other numbers read anew what is believed."""
+    await recorded_rows.note_fact(tx, clock, kind, name)
+    await raise_versions(tx, and_(MigrationTable.id != target.migration_id, MigrationTable.moving_until > target.at))
 
 
 async def _close_attempt(tx: AsyncConnection, change: AttemptClosed, target: ChangeTarget) -> None:

@@ -156,6 +156,16 @@ class FactRefuted:
 
 
 @dataclass(frozen=True, slots=True)
+class FactMeasured:
+    """An answer shows what holds, in place of `believed`, where somebody stated that or nobody measured it."""
+
+    name: str
+    value: str
+    believed: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutsideFailed:
     """The call failed for a reason that would stop other numbers too; they do not cross while it stands."""
 
@@ -204,6 +214,7 @@ Change = (
     | OutboxRefused
     | ProfileHalted
     | FactRefuted
+    | FactMeasured
     | OutsideFailed
     | OutsideSettled
     | SendersPaused

@@ -26,6 +26,37 @@ async def pins(app: Any, position: Any) -> tuple[str | None, str | None]:
     return kept[0] and kept[0].get_secret_value(), kept[1] and kept[1].get_secret_value()
 
 
+async def test_one_wrong_pin_that_graph_said_it_had_set_keeps_all_others_from_sending_one(
+    make_harness: MakeHarness,
+) -> None:
+    """Whether Graph's PIN call works there is measured by the first register, and by no second number."""
+    harness = await make_harness(kinds=["expired"] * 3, switches={"pin_while_not_on_cloud": "onprem_keeps"})
+    async with harness.worker() as app:
+        first, second, third = await harness.import_numbers(app)
+        second = await harness.advance_to(app, second, "register")  # its PIN was set before anybody knew
+        outcome = await harness.run_number(app, first.ref)
+        assert isinstance(outcome, Blocked)
+        assert outcome.runbook == "runbooks/wrong-pin.md"
+        (fact,) = await app.queries.fleet.field_fact_rows()
+        assert (fact["name"], fact["value"]) == ("pin_while_not_on_cloud", "onprem_keeps")
+        assert fact["measured_by"] == f"{first.ref} at register"
+        for other in (second, third):
+            outcome = await harness.run_number(app, other.ref)
+            assert isinstance(outcome, Blocked)
+            assert outcome.runbook == "runbooks/pin-unknown.md"
+        assert [harness.sandbox_number(each).wrong_pins for each in (first, second, third)] == [1, 0, 0]
+
+
+async def test_a_wrong_pin_takes_the_place_of_a_statement_that_it_refutes(make_harness: MakeHarness) -> None:
+    harness = await make_harness(kinds=["expired"], switches={"pin_while_not_on_cloud": "onprem_keeps"})
+    async with harness.worker() as app:
+        await app.ledger.field_facts.record("pin_while_not_on_cloud", "accepted", "one number in May", "ana")
+        (position,) = await harness.import_numbers(app)
+        await harness.run_number(app, position.ref)
+        (fact,) = await app.queries.fleet.field_fact_rows()
+        assert (fact["value"], fact["measured_by"]) == ("onprem_keeps", f"{position.ref} at register")
+
+
 async def test_a_new_pin_takes_the_place_of_the_one_before(make_harness: MakeHarness) -> None:
     harness = await make_harness()
     async with harness.worker() as app:

@@ -8,7 +8,7 @@ from migration.engine.refuted_facts import refuted_by
 from migration.errors import Rejected, Transient
 from migration.scrubbing.texts import as_safe
 from state.enums import Side
-from state.ledger.changes import FactRefuted
+from state.ledger.changes import FactMeasured, FactRefuted
 from tests.harness.hand_made_number import make_number
 from tests.harness.hand_made_run import make_run
 
@@ -18,7 +18,9 @@ OPEN = {"onprem_registration": "open"}
 ACCEPTED = {"code_while_on_premises": "accepted"}
 
 
-def refuted(step: str, exc: Rejected | Transient, facts: dict[str, str], **columns: Any) -> tuple[FactRefuted, ...]:
+def refuted(
+    step: str, exc: Rejected | Transient, facts: dict[str, str], **columns: Any
+) -> tuple[FactRefuted | FactMeasured, ...]:
     return refuted_by(make_run(step, number=make_number(facts=facts, **columns)), exc)
 
 
