@@ -101,7 +101,9 @@ def _status_error(call: str, answer: Answer, now: datetime, concerned: Concerned
     if answer.status_code in (UNAUTHORIZED_STATUS, FORBIDDEN_STATUS):
         if _is_of_graph(answer.headers):
             details = as_safe(f"HTTP {answer.status_code} without an error code")
-            return CredentialsRefused(message, None, details, refused_by="graph")
+            if answer.status_code == UNAUTHORIZED_STATUS:
+                return CredentialsRefused(message, None, details, refused_by="graph")
+            return Rejected(message, None, details)  # it may concern this number or WABA alone
         message += "; it is not Graph's own answer: something between may have refused the call"
     return OutcomeUnknown(message, answer.status_code >= 500) if write else Transient(message, True)
 
