@@ -26,6 +26,7 @@ NO_MESSAGE = frozenset({ECHO, "system", "unsupported", "unknown", "request_welco
 SENDING = (SmokeMode.OUTBOUND, SmokeMode.ROUND_TRIP)  # modes in which a message is sent
 # Reports of a number that a message of ours ends, which was delivered after them.
 MENDED_BY_SENDING = ("registration", "health")
+MAY_BE_MENDED = (*MENDED_BY_SENDING, "picture")  # a profile that was read since ends the last
 NOT_TO_CLOUD = ("BACK_TO_ONPREM", "ABORT")
 PASSIVE_HOURS = 24
 # Errors with which Cloud refuses every message of an account, and those of a number that is not registered there.

@@ -14,8 +14,7 @@ from migration.waves.background_pass import BackgroundPass
 from migration.waves.reported import read_meaning
 from state.database import is_database_error
 from state.enums import SmokeMode
-from state.errors import DatabaseBusy, StateError
-from state.ledger.wave_events import OURSELVES
+from state.errors import DatabaseBusy
 from state.proof import is_doubted, is_moved, mode_of
 from state.rows import Position
 
@@ -52,11 +51,8 @@ async def end_restrictions(app: App) -> None:
     """
     if not await app.queries.proofs.any_restriction_over():
         return
-    ended = await app.ledger.proofs.end_restrictions()
-    _LOG.info("restrictions of %d accounts have ended by their own time", len(ended))
-    for migration_id in await app.queries.proofs.refused_for_account(ended):
-        with suppress(StateError):  # somebody has changed it since
-            await app.ledger.operator_changes.retry(migration_id, "the restriction of its account has ended", OURSELVES)
+    ended, due = await app.ledger.proofs.end_restrictions()
+    _LOG.info("restrictions of %d accounts have ended by their own time; %d numbers are tried again", ended, due)
 
 
 async def await_deliveries(app: App, includes: Callable[[int], bool], wave: str | None, patience: timedelta) -> None:

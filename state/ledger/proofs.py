@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.declaring import aliased
 from state.enums import WaveState
-from state.ledger import account_limits, wave_events, wave_members
+from state.ledger import account_limits, restriction_ends, wave_events, wave_members
 from state.ledger.versions import raise_versions
-from state.ledger.waiting_webhooks import has_end, is_waiting
+from state.ledger.waiting_webhooks import is_waiting
 from state.ledger.webhooks import ANSWERS, ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
-from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, without_ended, word_for
+from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, word_for
 from state.types import SqlClock
 
 AT_ONCE = 500  # rows in one transaction
@@ -93,18 +93,10 @@ class Proofs:
             waves = await self._halt(tx, halting)
         return Applied(len(rows), waves)
 
-    async def end_restrictions(self) -> Sequence[int]:
-        """What Meta has reported with an end that has passed doubts nothing any more. Returns the rows of the WABAs."""
-        ended = []
+    async def end_restrictions(self) -> tuple[int, int]:
+        """How many accounts are doubted no longer for what has an end, and how many of their numbers are due again."""
         async with self._engine.begin() as tx:
-            now = (await tx.execute(select(self._clock.now()))).scalar_one()
-            query = select(WabaTable.id, WabaTable.reported).where(has_end()).order_by(WabaTable.id)
-            for waba in (await tx.execute(query.with_for_update(of=WabaTable.__table__))).all():
-                reported = without_ended(waba.reported, now)
-                if reported != waba.reported:
-                    ended.append(waba.id)
-                    await tx.execute(update(WabaTable).where(WabaTable.id == waba.id).values(reported=reported))
-        return ended
+            return await restriction_ends.end_restrictions(tx, self._clock)
 
     async def _take(self, tx: AsyncConnection, limit: int) -> Sequence[Any]:
         """Mark them first: this takes SQLite's lock. On PostgreSQL two processes take different rows."""

@@ -1,5 +1,6 @@
 """Counts of the whole fleet, by the database: for a page's head line and for a program that watches."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +12,8 @@ from state.code_steps import VERIFY_STEPS
 from state.declaring import aliased
 from state.enums import Party, Side, Status
 from state.models import CauseTable, MigrationTable, NoticeTable, NumberTable, OutboxTable, WabaTable, WaveTable
-from state.proof import NOT_TO_CLOUD, Proof, Weight
-from state.queries.position_rows import foreign_waba
+from state.proof import MAY_BE_MENDED, NOT_TO_CLOUD, Proof, Weight, proof_of
+from state.queries.position_rows import foreign_waba, position_of, select_positions
 from state.queries.reader import Reader
 
 
@@ -82,7 +83,10 @@ class FigureQueries:
         )
 
     async def by_proof(self, wave_id: int | None = None) -> Mapping[str, int]:
-        """Moved numbers, of all or of one wave, as `state.proof` says, in SQL: 50,000 are counted and not read."""
+        """Moved numbers, of all or of one wave, as `state.proof` says, in SQL: 50,000 are counted and not read.
+
+        Only those are read whose report may have ended since by what the number has shown: few ever have one.
+        """
         migration = MigrationTable
         moved = and_(
             migration.status == Status.DONE, migration.side == Side.CLOUD, migration.itinerary.not_in(NOT_TO_CLOUD)
@@ -106,10 +110,14 @@ class FigureQueries:
             .join(NumberTable, NumberTable.id == migration.number_pk)
             .join(WabaTable, WabaTable.id == NumberTable.waba_pk)
             .where(moved, is_newest(), *((migration.wave_pk == wave_id,) if wave_id is not None else ()))
-            .group_by(state)
         )
-        counts = {row["proved_as"]: row["numbers"] for row in await self._reader.rows(query)}
-        return {one.value: counts.get(one.value, 0) for one in Proof}
+        may_be_mended = and_(or_(*reported), or_(*(_names(topic) for topic in MAY_BE_MENDED)))
+        counts = Counter[str]()
+        for row in await self._reader.rows(query.where(~may_be_mended).group_by(state)):
+            counts[row["proved_as"]] += row["numbers"]
+        read = select_positions().where(migration.id.in_(query.with_only_columns(migration.id).where(may_be_mended)))
+        counts.update(proof_of(position_of(row, lambda _: False)) for row in await self._reader.rows(read))
+        return {one.value: counts[one.value] for one in Proof}
 
     async def of_waves(self, wave_id: int | None = None) -> Mapping[int, WaveCount]:
         """By the wave's id; of all waves that have numbers, or of one."""
@@ -138,6 +146,11 @@ class FigureQueries:
 
 
 _OF_NUMBER, _OF_WABA = NumberTable.reported, WabaTable.reported
+
+
+def _names(topic: str) -> ColumnElement[bool]:
+    texts = (func.coalesce(cast(one, String), "") for one in (_OF_NUMBER, _OF_WABA))
+    return or_(*(text.like(f'%"{topic}"%') for text in texts))
 
 
 def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -1,12 +1,12 @@
 """Reads of what webhooks have shown: what is not recorded yet, the evidence of one number, what people are told of."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 
-from state.enums import OutsideFailure, Status
+from state.enums import Status
 from state.ledger.waiting_webhooks import has_end, is_waiting
 from state.ledger.webhooks import ANSWERS, ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
@@ -33,16 +33,6 @@ class ProofQueries:
         """Whether an account is still doubted for what has an end that has passed."""
         rows, now = await self._reader.rows(select(WabaTable.reported).where(has_end())), await self._reader.now()
         return any(without_ended(row["reported"], now) != row["reported"] for row in rows)
-
-    async def refused_for_account(self, wabas: Collection[int]) -> Sequence[int]:
-        """Migrations that are blocked because Meta has refused a call for the account, by the rows of the WABAs."""
-        numbers = select(NumberTable.id).where(NumberTable.waba_pk.in_(wabas))
-        query = select(MigrationTable.id).where(
-            MigrationTable.number_pk.in_(numbers),
-            MigrationTable.status == Status.BLOCKED,
-            MigrationTable.outside_failure == OutsideFailure.ACCOUNT,
-        )
-        return [row["id"] for row in await self._reader.rows(query.order_by(MigrationTable.id))]
 
     async def any_received(self, waba_id: str) -> bool:
         """Whether a webhook of this WABA has ever come in, of those that are still kept."""

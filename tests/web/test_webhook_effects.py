@@ -375,8 +375,10 @@ async def test_a_number_that_was_refused_for_its_account_is_tried_again_at_the_e
     await end_restrictions(web.app)
     assert (await number(web)).status == "blocked"
     web.harness.clock.advance(61)
+    commits = web.harness.crash_point.commits
     await end_restrictions(web.app)
     assert (await number(web)).status == "ready"
+    assert web.harness.crash_point.commits == commits + 1, "a process may die after the first of two"
 
 
 CAPABILITY = "business_capability_update"
@@ -524,6 +526,8 @@ async def test_a_number_that_has_sent_since_is_registered(web: Web, meta: Meta, 
             await tx.execute(update(MessageTable).values(delivered_at=None))
         position = await told(web, meta, meta.status(OURS, "delivered", timestamp=at))
         assert (await topics(web), is_proved(position)) == ([found, []], not found)
+        by_proof = await web.app.queries.figures.by_proof()
+        assert by_proof == {one.value: int(one is proof_of(position)) for one in Proof}
 
 
 async def test_people_are_not_kept_from_what_is_wrong_by_all_that_is_well(web: Web, meta: Meta) -> None:
