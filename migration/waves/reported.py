@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from state.ledger.proofs import Meaning
-from state.ledger.webhooks import ANSWERS
+from state.ledger.webhooks import ANSWERS, OF_NAMED_NUMBER
 from state.proof import ACCOUNT_ERRORS, LIMITS, NUMBER_ERRORS, Report, Weight, at_time, limit_lowered
 
 FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
@@ -20,7 +20,6 @@ OF_ACCOUNT = frozenset(
     {"ban", "deleted", "restriction", "beginning", "violation", "review", "access", "payment", "locked"}
 )
 RESTRICTIONS = ("restriction", "beginning")
-OF_NAMED_NUMBER = ("ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
 
 
 class ReportEffect(NamedTuple):

@@ -20,6 +20,8 @@ ON_PREMISES = "onprem_messages"  # our name for what an On-Premises client posts
 # What Meta has answered to a call of ours has the effects of a webhook that says the same. No webhook has such a field:
 # it is no single word.
 ANSWERS = "answer to our call"
+# The same of events of `account_update`: a number that is on the Business app too was disconnected, or connected again.
+OF_NAMED_NUMBER = ("ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
 OF_ONE_NUMBER = (ON_PREMISES, "messages", "phone_number_quality_update", "phone_number_name_update", "security")
 
 
@@ -75,7 +77,8 @@ class _Ours:
         number = self.numbers.get((update.app_id, update.phone or ""))
         if number is not None:
             return (number,)
-        of_waba = update.field not in OF_ONE_NUMBER and (update.app_id, update.waba_id) in self.wabas
+        of_another = update.phone is not None and update.facts.get("event") in OF_NAMED_NUMBER
+        of_waba = update.field not in OF_ONE_NUMBER and (update.app_id, update.waba_id) in self.wabas and not of_another
         return (None,) if of_waba else None
 
 

@@ -469,6 +469,9 @@ async def test_what_is_true_of_an_account_is_true_of_its_numbers_that_the_webhoo
     coexisting = account("ACCOUNT_OFFBOARDED", phone_number=meta.number["e164"].lstrip("+"))
     await told(web, meta, meta.change("account_update", **coexisting))
     assert await topics(web) == [["access"], []], "that one was taken to the Business app alone"
+    await forget_all(web)
+    await told(web, meta, meta.change("account_update", **account("ACCOUNT_OFFBOARDED", phone_number="15550107777")))
+    assert await topics(web) == [[], []], "that number is in nobody's fleet"
 
 
 async def test_a_message_of_the_partner_that_fails_for_its_account_doubts_the_account(web: Web, meta: Meta) -> None:

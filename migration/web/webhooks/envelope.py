@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from state.ledger.webhooks import ON_PREMISES, WebhookUpdate
-from state.proof import CORRELATION, ECHO, at_time, message_key, word_in
+from state.phone_spelling import is_same_number
+from state.proof import ACCOUNT_ERRORS, CORRELATION, ECHO, NUMBER_ERRORS, at_time, message_key, word_in
 
 CLOUD = "whatsapp_business_account"
 MESSAGES = "messages"
@@ -22,6 +23,7 @@ Fact = str | int | bool
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 _ID = re.compile(r"[0-9]{1,30}")
 _SMALL = re.compile(r"[0-9]{1,15}")
+ERRORS_OF_NUMBERS = frozenset({*ACCOUNT_ERRORS, *NUMBER_ERRORS})
 UNLIMITED = -1  # how Meta writes that a limit is none
 MOST_CODE = 2**31  # what an INTEGER of PostgreSQL holds, and this one not
 # What a change may say, and where: of numbers, WABAs and templates. Names, texts and people are not among them.
@@ -132,12 +134,14 @@ class _Change:
     def _of_message(self, kind: str, row: Mapping[str, Any]) -> WebhookUpdate:
         given = row.get("id")
         message = message_key(given) if isinstance(given, str) else None
-        code = next((error.get("code") for error in _objects(row.get("errors"))), row.get("code"))
+        codes = [code for error in _objects(row.get("errors")) if (code := _code(error.get("code"))) is not None]
+        # The one of several that concerns more than this message.
+        code = next((one for one in codes if one in ERRORS_OF_NUMBERS), codes[0] if codes else _code(row.get("code")))
         facts = {
             "status": _word(row.get("status")),
             "type": self._type(row) if kind == "message" else None,
             "at": _number(row.get("timestamp") if kind != "error" else self._entry.get("time")),
-            "code": _code(code),
+            "code": code,
             "word": _word_of_ours(row) if kind == "message" else None,
             "paid": _is_paid(row.get("pricing")) or None,
         }
@@ -148,7 +152,9 @@ class _Change:
 
     def _type(self, row: Mapping[str, Any]) -> Fact | None:
         """ECHO: the number itself wrote it, as on its phone, and no consumer did."""
-        return ECHO if self._phone is not None and _phone(row.get("from")) == self._phone else _word(row.get("type"))
+        given = _phone(row.get("from"))
+        own = self._phone is not None and given is not None and is_same_number(self._phone, given)
+        return ECHO if own else _word(row.get("type"))
 
     def _update(
         self, kind: str, message: str | None, facts: Mapping[str, Fact], digest: str, correlation: str | None = None

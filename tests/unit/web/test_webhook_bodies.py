@@ -99,3 +99,23 @@ def test_a_word_in_a_list_of_one_is_that_word(given: object) -> None:
     entry = {"id": "10229", "time": 1764144000, "changes": [{"field": "account_update", "value": value}]}
     (update,) = read_envelope(json.dumps({"object": CLOUD, "entry": [entry]}).encode(), US)
     assert update.facts["ban_info.waba_ban_state"] == "REINSTATE"
+
+
+def of_messages(**value: Any) -> Any:
+    entry = {"id": "10229", "changes": [{"field": "messages", "value": value}]}
+    (update,) = read_envelope(json.dumps({"object": CLOUD, "entry": [entry]}).encode(), US)
+    return update.facts
+
+
+@pytest.mark.parametrize("author", ["5511987654321", "551187654321"])
+def test_what_the_number_itself_wrote_is_an_echo_however_meta_spells_it(author: str) -> None:
+    """Brazil, with its ninth digit and without: taken for a consumer's, it would prove that the number receives."""
+    place = {"display_phone_number": "5511987654321", "phone_number_id": "106540352242922"}
+    row = {"from": author, "id": "wamid.1", "timestamp": "1764144000", "type": "text"}
+    assert of_messages(metadata=place, messages=[row])["type"] == "echo"
+
+
+def test_of_several_errors_the_one_that_concerns_the_account_counts() -> None:
+    errors = [{"code": 131026}, {"code": "131042"}, {"title": "without a code"}]
+    status = {"id": "wamid.1", "status": "failed", "timestamp": "1764144000", "errors": errors}
+    assert of_messages(metadata={"phone_number_id": "106540352242922"}, statuses=[status])["code"] == 131042
