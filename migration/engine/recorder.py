@@ -119,6 +119,7 @@ class StepRecorder:
             *([_result(run, evidence)] if outcome.event != "still_good" else []),
             *(SecretSealed(owner, secret) for secret in sealed),
             *_evidence(run, evidence),
+            *_passed_over(run, outcome),
         ]
         status = run.itinerary.ends_as if to is None else Status.READY
         move = Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))
@@ -175,6 +176,11 @@ def _evidence(run: StepRun, evidence: Evidence) -> Iterator[Change]:
         yield SendersPaused(run.number.now)
     if evidence.resumed and state.paused_at is not None:
         yield SendersResumed((run.number.now - state.paused_at).total_seconds())
+
+
+def _passed_over(run: StepRun, outcome: Advance) -> Iterator[Change]:
+    if outcome.event == "passed_over" and run.contract.if_passed_over:
+        yield Compared(dict(run.contract.if_passed_over))
 
 
 def _why(outcome: Waiting | Blocked | Held | Reopen | Switch) -> str:

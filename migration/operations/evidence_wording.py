@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from state.proof import at_time
+
+TIMES = ("at", "restriction_info.ends")
 Row = Mapping[str, Any]
 
 
@@ -28,7 +31,13 @@ def webhook_document(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in ("received_at", "field", "kind", "waba_id", "facts")}
 
 
+def _shown(name: str, value: Any) -> Any:
+    """Meta's times are whole numbers of ten digits, which every screen would mask as somebody's phone number."""
+    at = at_time(value) if name in TIMES else None
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else value
+
+
 def webhook_text(row: Row) -> str:
-    """`messages status: status delivered, at 1767225600`."""
-    facts = ", ".join(f"{name} {value}" for name, value in row["facts"].items())
+    """`messages status: status delivered, at 2026-01-01 00:00:00 UTC`."""
+    facts = ", ".join(f"{name} {_shown(name, value)}" for name, value in row["facts"].items())
     return f"{row['field']} {row['kind']}{': ' if facts else ''}{facts}"

@@ -33,6 +33,9 @@ class StepContract:
     uses_code: bool = False  # the call sends the verification code that somebody typed in
     notifies_senders: bool = False  # the call is an announcement to the customer's traffic hook
     runs_command: bool = False  # the call is a command of ours, which may run for as long as its intent says
+    # Of an optional step that could not be done: columns and values of `state/proof.py`, so that nobody takes its
+    # number for proved.
+    if_passed_over: tuple[tuple[str, str], ...] = ()
     unsent_needs_new_key: bool = False  # an announcement whose answer was lost is made again under another key
 
     @property

@@ -3,23 +3,32 @@
 Whether the profile survives is undocumented (docs/unconfirmed.md); Meta's list of what is kept does not name it.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from migration.clients.profile_picture import opened_picture
+from migration.errors import Rejected
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import READS_LAG, StepContract
 from migration.steps.snapshot import PICTURE
 from state.enums import Promise
 
+# A parameter that is not valid, or is missing: any other refusal is not about what was sent.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+ABOUT_A_FIELD = (100, 131008, 131009)
+
 
 class RestoreProfile:
     contract: ClassVar[StepContract] = StepContract(
         name="restore_profile",
         promise=Promise.REPEATABLE,
-        longest_call=timedelta(seconds=80),  # four calls: the texts, the two of an upload, the picture
+        # The texts, the two calls of an upload, the picture; where Meta refuses the texts together, each by itself. All
+        # of them leave within the time in which the first one may.
+        longest_call=timedelta(seconds=80),
         repeats_after=READS_LAG,
+        if_passed_over=(("profile_lost", "it could not be put back"),),
     )
 
     async def check(self, number: Number) -> None:
@@ -36,23 +45,52 @@ class RestoreProfile:
         return NotDone({"differs": sorted(missing)})
 
     async def apply(self, number: Number, intent: Intent) -> Evidence:
-        """The texts first: a picture that is refused costs no text."""
+        """The texts first: a picture that is refused costs no text, nor a text that is refused another one."""
         texts = {name: value for name, value in intent.facts["changes"].items() if name != PICTURE}
-        phone_number_id = number.state.phone_number_id
-        if texts:
-            await number.cloud.set_profile(phone_number_id, texts, send_by=intent.send_by)
+        lost = await self._put_back(number, texts, intent.send_by)
         if PICTURE in intent.facts["changes"]:
-            kept = await number.secret(PICTURE)
-            picture = opened_picture(kept) if kept is not None else None
-            if picture is None:
-                lost = {**_not_carried(number).get("not_carried", {}), PICTURE: "it is no longer kept"}
-                compared = _compared(number, lost=PICTURE)
-                return Evidence({"changed": sorted(texts), "not_carried": lost}, compared=compared)
-            handle = await number.cloud.upload_picture(number.state.app_id, picture, send_by=intent.send_by)
+            why = await self._put_picture_back(number, intent.send_by)
+            lost |= {PICTURE: why} if why is not None else {}
+        known = _not_carried(number)
+        if lost:
+            known = {"not_carried": {**known.get("not_carried", {}), **lost}}
+        found = {"changed": sorted(set(intent.facts["changes"]) - set(lost)), **known}
+        return Evidence(found, compared=_compared(number, lost=", ".join(sorted(lost)) or None))
+
+    async def _put_back(self, number: Number, texts: Mapping[str, Any], send_by: float) -> dict[str, str]:
+        """Why Meta refuses those that it refuses; its answer to all together does not say which one is meant."""
+        phone_number_id = number.state.phone_number_id
+        if not texts:
+            return {}
+        try:
+            await number.cloud.set_profile(phone_number_id, texts, send_by=send_by)
+        except Rejected as exc:
+            if exc.error_code not in ABOUT_A_FIELD:
+                raise
+            if len(texts) == 1:
+                return {next(iter(texts)): f"Meta refuses it: {exc.details}"}
+        else:
+            return {}
+        lost: dict[str, str] = {}
+        for name, value in texts.items():
+            lost |= await self._put_back(number, {name: value}, send_by)
+        return lost
+
+    async def _put_picture_back(self, number: Number, send_by: float) -> str | None:
+        """Why it could not be put back, or None."""
+        kept = await number.secret(PICTURE)
+        picture = opened_picture(kept) if kept is not None else None
+        if picture is None:
+            return "it is no longer kept"
+        try:
+            handle = await number.cloud.upload_picture(number.state.app_id, picture, send_by=send_by)
             changes = {"profile_picture_handle": handle}
-            await number.cloud.set_profile(phone_number_id, changes, send_by=intent.send_by)
-        found = {"changed": sorted(intent.facts["changes"]), **_not_carried(number)}
-        return Evidence(found, compared=_compared(number))
+            await number.cloud.set_profile(number.state.phone_number_id, changes, send_by=send_by)
+        except Rejected as exc:
+            if exc.error_code not in ABOUT_A_FIELD:
+                raise
+            return f"Meta refuses it: {exc.details}"
+        return None
 
 
 def _compared(number: Number, lost: str | None = None) -> dict[str, Any]:
@@ -60,7 +98,7 @@ def _compared(number: Number, lost: str | None = None) -> dict[str, Any]:
     snapshot = number.result_of("snapshot")
     if not snapshot.get("profile"):
         return {}
-    with_picture = snapshot.get(PICTURE) and lost is None
+    with_picture = snapshot.get(PICTURE) and PICTURE not in (lost or "")
     return {"profile_lost": lost} | ({"profile_read_at": number.time()} if with_picture else {})
 
 

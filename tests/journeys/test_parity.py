@@ -12,6 +12,8 @@ from migration.operations.parity_reading import read_parity
 from migration.operations.parity_wording import Comparison, Line, kept_parity
 from sandbox.world.accounts import Subscription
 from sandbox.world.number import Storage
+from state.enums import Status
+from state.proof import is_doubted
 from tests.harness.in_process import Harness, MakeHarness
 
 TEXTS = ("about", "address", "description", "email", "vertical", "websites")
@@ -144,3 +146,15 @@ async def test_lines_that_need_a_person_are_the_sandbox_s_own_differences(make_h
             number.webhooks.clear()
             waba.subscriptions = {app_row.id: Subscription(app_row.id)}
             waba.templates[0].status, business.health_problem = "APPROVED", None
+
+
+async def test_a_profile_that_could_not_be_put_back_is_doubted(make_harness: MakeHarness) -> None:
+    """A step that is passed over left its number green, with an empty profile."""
+    harness = await make_harness(world="open", kinds=["verified"], switches={"profile_survives": "no"})
+    async with harness.worker() as app:
+        await harness.import_numbers(app)
+        harness.sandbox.faults.add("profile", "error", None, code=200_001, times=0)
+        await harness.run_number(app, "N-0001")
+        position = await app.queries.positions.find("N-0001")
+    assert (position.status, position.profile_lost) == (Status.DONE, "it could not be put back")
+    assert is_doubted(position)

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import update
 
 from migration.errors import OperationRefused
+from migration.operations.evidence_wording import webhook_text
 from migration.operations.proving import ask_for_proof
 from migration.waves.asked_proofs import send_asked
 from migration.waves.proofs import apply_webhooks
 from state.enums import SmokeMode
 from state.models import MessageTable, MigrationTable
-from state.proof import Proof, is_proved, proof_of
+from state.proof import Proof, is_proved, proof_of, reports_of
 from state.rows import Position
 from tests.web.conftest import Web
 from tests.web.test_webhook_effects import OURS, moved, number
@@ -63,6 +64,20 @@ async def test_what_was_taken_by_a_process_that_ended_is_not_sent_again(web: Web
     assert await web.app.ledger.proof_requests.take(asked)
     await send_asked(web.app)
     assert (sent(web, position), (await number(web)).smoke_state) == (before, "unknown")
+
+
+async def test_a_message_that_is_refused_for_its_account_doubts_the_account(web: Web) -> None:
+    position = await moved(web)
+    web.harness.clock.advance(600)
+    await ask(web)
+    web.harness.sandbox.faults.add("messages", "error", None, code=131042, times=0)
+    await send_asked(web.app)
+    await apply_webhooks(web.app)
+    assert [topic for topic, _ in reports_of(await number(web))] == ["payment"]
+    (answer,) = await web.app.queries.proofs.webhooks(position.number_id)
+    at = f"{web.harness.clock.now():%Y-%m-%d %H:%M:%S}"
+    assert webhook_text(answer) == f"answer to our call error: code 131042, at {at} UTC"
+    assert not await web.app.queries.proofs.any_of_profile(position.profile), "no webhook has come in"
 
 
 async def test_a_request_that_nobody_sent_in_time_is_withdrawn(web: Web) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from migration.clients.graph_models import Profile
 from migration.clients.profile_picture import Picture
+from migration.errors import Rejected
+from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
 from migration.steps.outcomes import Done, Draft, Evidence, NotDone
 from migration.steps.protocol import READS_LAG, Step, StepContract
@@ -38,6 +40,7 @@ def test_contract() -> None:
         promise=Promise.REPEATABLE,
         longest_call=timedelta(seconds=80),
         repeats_after=READS_LAG,
+        if_passed_over=(("profile_lost", "it could not be put back"),),
     )
 
 
@@ -128,3 +131,24 @@ async def test_a_picture_that_is_no_longer_kept_is_named() -> None:
     number = make_number(FakeGraph(), results=WITH_PICTURE)
     evidence = await STEP.apply(number, make_intent({"changes": {"picture": PICTURE.as_facts()}}))
     assert evidence == Evidence({"changed": [], "not_carried": {"picture": "it is no longer kept"}})
+
+
+async def test_a_text_that_meta_refuses_costs_no_other_one() -> None:
+    """Its answer to all together does not say which it means: all of them were left out, and nobody was told."""
+    no = Rejected("POST /whatsapp_business_profile: no", 100, SafeText("Param email is not valid"))
+    graph = FakeGraph(set_profile=[no, None, no])
+    changes = {"about": "We are open", "email": "hello@acme"}
+    evidence = await STEP.apply(make_number(graph, results=WITH_PICTURE), make_intent({"changes": changes}))
+    assert isinstance(evidence, Evidence)
+    assert (evidence.facts["changed"], list(evidence.facts["not_carried"])) == (["about"], ["email"])
+    assert evidence.compared["profile_lost"] == "email"
+    assert [call["changes"] for call in graph.script.arguments("set_profile")] == [
+        changes, {"about": "We are open"}, {"email": "hello@acme"},
+    ]  # fmt: skip
+
+
+async def test_a_refusal_that_is_not_about_a_text_is_the_engine_s() -> None:
+    graph = FakeGraph(set_profile=Rejected("no", 131057, SafeText("in maintenance")))
+    with pytest.raises(Rejected):
+        await STEP.apply(make_number(graph), make_intent({"changes": {"about": "a", "email": "b"}}))
+    assert graph.script.names() == ["set_profile"]
