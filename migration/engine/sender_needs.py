@@ -9,6 +9,7 @@ from state.enums import Party, Side, Status, WaveState
 from state.rows import Position
 
 RESUME = "resume_sends"
+PROVING = ("send_smoke", "prove_smoke")  # after `confirm` and `switch_route`
 LONGEST_BETWEEN_TRIES = timedelta(minutes=1)
 # A number that has not crossed keeps no senders paused for a longer wait, counted from the end of their pause.
 LONGEST_WAIT_PAUSED = timedelta(minutes=5)
@@ -39,6 +40,8 @@ def sender_need(state: Position) -> SenderNeed:
         return SenderNeed.RESUME if waits_for_person else SenderNeed.NOTHING
     if any(entry.name == RESUME for entry in itinerary.before(step)):
         return SenderNeed.RESUME
+    if step in PROVING and state.side is Side.CLOUD and state.status is Status.WAITING and _waits_long(state):
+        return SenderNeed.RESUME  # it is on Cloud, and only its own test message or its health has to wait for calls
     if may_be_dark(state):
         return SenderNeed.PAUSE
     if state.wave_state == WaveState.STOPPED:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from migration.engine.itineraries import known_itinerary
+from migration.engine.sender_needs import LONGEST_WAIT_PAUSED, PROVING
 from migration.steps.pause_rules import FEED_NOTICE, PAUSE_LEASE
 from state.enums import Party, Side, Status
 from state.proof import ACCOUNT_ERRORS
@@ -87,8 +88,18 @@ def _between_pause_and_resume(facts: RouteFacts) -> bool:
     done = {entry.name for entry in itinerary.before(step)}
     if PAUSE not in done or RESUME in done:
         return False
+    if step in PROVING and facts.side == Side.CLOUD and _waits_long(facts):
+        return False
     # Before its crossing a number that waits for a person serves where it was: much may wait if its senders do.
     return facts.crossed_at is not None or facts.status not in (Status.BLOCKED, Status.HELD)
+
+
+def _waits_long(facts: RouteFacts) -> bool:
+    """As `sender_need` counts it, for a customer without a hook."""
+    until, ends = facts.waiting_until, _pause_ends(facts)
+    if facts.status != Status.WAITING or until is None or ends is None:
+        return False
+    return until - ends > LONGEST_WAIT_PAUSED
 
 
 def _may_be_dark(facts: RouteFacts) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from migration.app import App
 from migration.notify.notify_targets import CauseKind
 from migration.operations.numbers import retry_number
+from migration.operations.route_documents import route_document
 from migration.operations.waves import begin_wave, release_wave
 from migration.waves.causes import find_causes
 from migration.waves.proofs import apply_webhooks
@@ -77,6 +78,28 @@ async def test_a_number_that_may_not_be_on_cloud_keeps_its_senders_paused_and_is
         await retry_number(app, position.ref, "Meta has mended it", "tester")
         await harness.run_number(app, position.ref)
     assert harness.sandbox_number(position).sender.running
+
+
+@pytest.mark.parametrize("hook", ["senders", ""])
+async def test_senders_do_not_wait_hours_for_a_test_message_that_graph_takes_later(
+    make_harness: MakeHarness, hook: str
+) -> None:
+    """Graph takes no calls of the WABA for an hour; messages of the partner's own app are not counted there."""
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app, **(HOOK | {"hook": hook}))
+        await harness.advance_to(app, position, "send_smoke")
+        harness.sandbox.faults.add("messages", "error", None, code=80008, details="try again in 60 minutes")
+        await app.runner.run_one(position.migration_id)
+        waits = await app.queries.positions.get(position.migration_id)
+        assert (waits.status, waits.next_step) == (Status.WAITING, "send_smoke")
+        await keep_senders_informed(app)
+        (route,) = await app.queries.routes.all()
+        assert (route_document(route, "")["side"], route_document(route, "")["sends"]) == ("cloud", "open")
+        sender = harness.sandbox_number(position).sender
+        assert (sender.running, sender.route) == (True, "cloud" if hook else "on_premises")
+        await harness.run_number(app, position.ref)
+        assert (await app.queries.positions.get(position.migration_id)).status is Status.DONE
 
 
 @pytest.mark.parametrize(("how", "switch"), [("by its answer", "sync"), ("by health", "async"), ("later", "async")])
