@@ -67,9 +67,10 @@ class PauseSends:
 def _shown_in_feed(number: Number) -> Done | CannotTell:
     """Held in the feed for FEED_NOTICE, so that a router which only asks has stopped before the number crosses.
 
-    Its deadline counts from the beginning. A notice that was left standing until then is given anew.
+    Its deadline counts from the beginning. A notice that was left standing until then is given anew, and one that was
+    interrupted: where the gate was closed meanwhile, the feed has said that sends are open.
     """
-    noted = number.note_of("pause_sends").get("shown")
+    noted = number.note_of("pause_sends").get("shown") if number.state.waiting_on is Party.US else None
     since = datetime.fromisoformat(noted) if noted is not None else number.now
     if number.now - since >= PAUSE_LEASE:
         since = number.now

@@ -229,9 +229,11 @@ async def test_what_a_draining_hook_says_of_its_senders_is_told() -> None:
 # -- a router that only asks
 
 
-def without_hook(*, shown: datetime | None = None, has_router: bool = True) -> Number:
+def without_hook(
+    *, shown: datetime | None = None, has_router: bool = True, waiting_on: Party | None = Party.US
+) -> Number:
     notes = {"pause_sends": {"shown": shown.isoformat()}} if shown is not None else {}
-    return replace(make_number(notes=notes), has_router=has_router)
+    return replace(make_number(notes=notes, waiting_on=waiting_on), has_router=has_router)
 
 
 async def test_without_a_hook_it_waits_until_routers_have_read_that_sends_are_held() -> None:
@@ -248,8 +250,11 @@ async def test_without_a_hook_it_waits_until_routers_have_read_that_sends_are_he
     assert after == Done(Evidence({"told": "no hook; held in the routes feed"}, fresh_from=began))
 
 
-async def test_a_notice_whose_deadline_has_passed_is_given_anew() -> None:
-    late = await STEP.probe(without_hook(shown=NOW - PAUSE_LEASE), None)
+@pytest.mark.parametrize(("since", "on"), [(PAUSE_LEASE, Party.US), (FEED_NOTICE, Party.OPERATOR), (FEED_NOTICE, None)])
+async def test_a_notice_that_has_lapsed_or_that_the_gate_interrupted_is_given_anew(
+    since: timedelta, on: Party | None
+) -> None:
+    late = await STEP.probe(without_hook(shown=NOW - since, waiting_on=on), None)
     assert isinstance(late, CannotTell)
     assert late.recheck_at == NOW + FEED_NOTICE
 
