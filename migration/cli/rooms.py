@@ -18,6 +18,7 @@ from migration.cli.session import open_cli_app, operator_name
 from migration.cli.target import select_target
 from migration.clients.addresses import BadAddress, parse_address
 from migration.operations.customer_rooms import RoomLink, make_links, revoke_room
+from migration.scrubbing.rendering import for_csv
 from migration.vault.private_file import write_private
 
 COLUMNS = ("ref", "e164", "customer", "contact", "language", "url", "expires_at")
@@ -82,10 +83,5 @@ def _as_csv(links: Sequence[RoomLink]) -> str:
     for link in links:
         ends = f"{link.expires_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         cells = (link.ref, link.e164, link.customer, link.contact or "", link.language, link.url, ends)
-        writer.writerow([_plain(cell) for cell in cells])
+        writer.writerow([for_csv(cell, show_numbers=True) for cell in cells])
     return text.getvalue()
-
-
-def _plain(cell: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula; a phone number's plus is harmless."""
-    return f"'{cell}" if cell[:1] in "=-@" else cell

@@ -27,7 +27,9 @@ _BLANK_LETTERS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 _ROW_OF_SPACES = re.compile(r" {30,}")
 # As texts: `re` compiles them at their first use, and a terminal needs neither.
 _MARKUP = r"(?i)[\[\]<>|*!\\]|(?<=\])\(|(?<=:)/(?=/)|(?<=\bwww)\.|(?<=\w)@(?=\w)"
-_FORMULA = r"[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+# At the beginning of a cell, and after a semicolon: where spreadsheets take it for the separator, a cell begins there.
+# A phone number's plus is harmless, and whoever dials it needs no apostrophe before it.
+_FORMULA = r"(^|;)(?=[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])(?!\s*\+[0-9][0-9 ().-]{4,24}(?:$|[;,]))"
 
 
 def for_terminal(text: object, *, show_numbers: bool = False) -> str:
@@ -102,13 +104,12 @@ def for_markdown(text: object, *, show_numbers: bool = False) -> str:
     return re.sub(_MARKUP, lambda found: f"\\{found[0]}", for_cell(text, show_numbers=show_numbers))
 
 
-def for_csv(text: object) -> str:
+def for_csv(text: object, *, show_numbers: bool = False) -> str:
     """A cell that a spreadsheet takes for text: what it would run as a formula gets an apostrophe in front.
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
-    cell = for_cell(text)
-    return f"'{cell}" if re.match(_FORMULA, cell) else cell
+    return re.sub(_FORMULA, r"\1'", for_cell(text, show_numbers=show_numbers))
 
 
 def for_json(value: Any, *, show_numbers: bool = False) -> Any:

@@ -1,5 +1,6 @@
 """Each medium has one function, and no text does there what it says."""
 
+import re
 import unicodedata
 
 import pytest
@@ -103,7 +104,18 @@ def test_a_formula_is_a_text_in_a_spreadsheet(text: str) -> None:
     assert for_csv(text).startswith("'")
 
 
-@pytest.mark.parametrize("text", ["Acme", "N-0001", "2026-11-27", "a=b", "3", ""])
+@pytest.mark.parametrize("text", ["Acme;=1+1", "Acme; @SUM(A1)", "a;;-2+3", 'x;"=1+1'])
+def test_no_formula_begins_where_a_semicolon_separates_cells(text: str) -> None:
+    for cell in for_csv(text).split(";")[1:]:
+        assert not re.match(r"[\s\"]*[=+@-]", cell)
+
+
+@pytest.mark.parametrize("text", ["+49 151 5550104", "anna, +49 (151) 555-0104; bob", "a; +4915155501043"])
+def test_a_phone_number_in_a_cell_stays_dialable(text: str) -> None:
+    assert for_csv(text, show_numbers=True) == text
+
+
+@pytest.mark.parametrize("text", ["Acme", "N-0001", "2026-11-27", "a=b", "3", "", "a; b"])
 def test_other_cells_stay(text: str) -> None:
     assert for_csv(text) == text
 
