@@ -87,7 +87,7 @@ def main() -> int:
     rows, failed = [], 0
     for what, tests in GROUPS.items():
         passed, wrong = run(tests, quick=quick)
-        failed += wrong
+        failed += wrong or passed == 0  # a group of which nothing ran, as of a file that was renamed, shows nothing
         rows.append(f"| {what} | {passed} | {wrong} |")
         print(rows[-1], flush=True)
     table = "\n".join(["| what is shown | cases that hold | cases that do not |", "|---|---|---|", *rows])
