@@ -24,9 +24,11 @@ from state.models import (
     BudgetCallTable,
     CallBudgetTable,
     CauseTable,
+    CredentialProfileTable,
     CustomerTable,
     EventTable,
     FindingTable,
+    HomeEventTable,
     InstanceTable,
     MessageTable,
     MigrationTable,
@@ -172,6 +174,7 @@ class Forgetting:
         await _forget_migrations(tx, ids)
         names = [str(waba.waba_id) for waba in ids.wabas]
         await _forget_messages_to_people(tx, [row.ref for row in ids.numbers], [ids.name, *names])
+        await _forget_reasons(tx, ids)
         await self._destroy_secrets(tx, ids)
         await self._forget_instances_of_nobody(tx, key)
         for waba in ids.wabas:
@@ -202,7 +205,8 @@ class Forgetting:
 
 async def _still_named(tx: AsyncConnection, customer: str, ids: _Ids) -> int:
     names = [customer, *(row.e164 for row in ids.numbers), *(row.phone_number_id for row in ids.numbers)]
-    count = 0
+    of_home = (await tx.execute(select(HomeEventTable.facts))).scalars()  # such as the reason for which a PIN was shown
+    count = sum(any(name in json.dumps(facts, ensure_ascii=False) for name in names) for facts in of_home)
     for part in chunks(ids.migrations):
         found = await tx.execute(select(EventTable.facts).where(EventTable.migration_pk.in_(part)))
         texts = (json.dumps(facts, ensure_ascii=False) for facts in found.scalars())
@@ -281,3 +285,20 @@ async def _forget_messages_to_people(tx: AsyncConnection, refs: Sequence[str], n
     for part in chunks(ids):
         await tx.execute(delete(NoticeTable).where(NoticeTable.cause_pk.in_(part)))
         await tx.execute(delete(CauseTable).where(CauseTable.id.in_(part)))
+
+
+async def _forget_reasons(tx: AsyncConnection, ids: _Ids) -> None:
+    """What people have typed as a reason, where it stands in a row that shows what is so now."""
+    for table, name in ((WaveTable.__table__, "because"), (CredentialProfileTable.__table__, "halted_because")):
+        reason = table.c[name]
+        for row in (await tx.execute(select(table.c.id, reason).where(reason.is_not(None)))).all():
+            left = _without_names(row[1], ids)
+            if left != row[1]:
+                await tx.execute(update(table).where(table.c.id == row.id).values({name: left}))
+
+
+def _without_names(text: str, ids: _Ids) -> str:
+    names = [ids.name, *(str(value) for row in ids.numbers for value in (row.e164, row.phone_number_id))]
+    for name in names:
+        text = text.replace(name, GONE)
+    return text

@@ -81,6 +81,31 @@ def test_it_says_which_events_still_name_the_customer(make_operator: MakeOperato
     assert (output.exit_code, output.document["after"]["events_that_name_it"]) == (0, 1)
 
 
+def test_reasons_that_people_typed_are_emptied_or_counted(make_operator: MakeOperator) -> None:
+    """A stopped wave keeps its reason; the event of a reveal does too, and cannot be changed."""
+    operator = make_operator(kinds=["healthy", "healthy"])
+    operator.import_numbers(customer="Bäckerei")
+    operator.cutover("plan", "first", "--limit", "1")
+    stopped = operator.cutover("stop", "first", "--because", "Bäckerei wants it so", "--confirm", "first")
+    assert stopped.exit_code == 0, stopped.stderr
+    operator.run_number("N-0002")
+    shown = operator.cutover("reveal", "N-0002", "--because", "Bäckerei rang", "--confirm", "N-0002")
+    assert shown.exit_code == 0, shown.stderr
+    assert operator.cutover("abort", "N-0001", "--because", "left", "--confirm", "N-0001").exit_code == 0
+    operator.harness.clock.advance(4 * DAY)
+    output = operator.cutover("forget", "Bäckerei", "--because", "law", "--confirm", "Bäckerei", "--json")
+    assert output.exit_code == 0, output.stderr
+    assert output.document["after"]["events_that_name_it"] == 2, "the decision and the reveal"
+    reasons: list[object] = []
+
+    async def read(app: App) -> None:
+        reasons.extend(wave.because for wave in await app.queries.waves.all())
+
+    operator.with_app(read)
+    assert reasons == ["forgotten wants it so"]
+    assert operator.cutover("audit", "verify").exit_code == 0
+
+
 def test_a_wave_that_holds_the_name_is_said_at_plan_and_by_forget(make_operator: MakeOperator) -> None:
     operator = make_operator(kinds=["healthy", "healthy"])
     operator.import_numbers(customer="Bäckerei Süd")
