@@ -8,7 +8,7 @@ STAMP := .venv/.set-up
 CLEAN := env -u PREFECT_API_URL -u PREFECT_PROFILE -u PREFECT_HOME -u PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash security wheel-demo lock sbom audit revision programs clean
+.PHONY: help setup demo test test-slow check lint types contracts bench bench-large odd-answers crash all-cases security wheel-demo lock sbom audit revision programs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,9 +61,12 @@ bench-large: setup ## 10,000 numbers over 40 WABAs, into docs/performance.md: an
 odd-answers: setup ## 25,000 odd answers of far sides through the clients: errors of ours only, under 200 MiB, each call in its time
 	$(BIN)/python -W error -m tests.odd_answers 25000 11
 
-# All of it takes hours on two slow cores; `make crash PART=2/6` runs the second sixth of the cases, spread over all of them.
+crash: setup ## every step of every itinerary killed at every commit and every send, on both databases: half an hour
+	$(CLEAN) $(BIN)/pytest -n 2 --dist worksteal tests/crash -k "registers_once or inside_a_step"
+
+# All of it takes hours on two slow cores; `PART=2/6` runs the second sixth of the cases, spread over all of them.
 PART ?= 1/1
-crash: setup ## the crash matrix: every step killed at every commit and send, and the large waves, on both databases
+all-cases: setup ## with `make crash`, every case of the big matrices and the large waves, on both databases: hours
 	$(CLEAN) $(BIN)/pytest -n 2 --part $(PART) tests/crash tests/journeys tests/removals
 	$(CLEAN) $(BIN)/pytest --part $(PART) -m "slow or crash" tests/waves
 	$(CLEAN) $(BIN)/pytest -n 2 --part $(PART) -m crash tests/cli tests/runbooks tests/unit tests/web

@@ -40,7 +40,7 @@ TESTS = Path(__file__).resolve().parent
 PART_OF_MATRIX = 32
 # Of those among them that interrupt a number at every step and crash, it runs one in so many.
 PART_OF_STEPS = 96
-# Waves of 300 numbers, minutes each: `make test-slow` runs them on SQLite, `make crash` on PostgreSQL too.
+# Waves of 300 numbers, minutes each: `make test-slow` runs them on SQLite, `make all-cases` on PostgreSQL too.
 LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # In these folders `make test` runs one in so many of the cases of one test, and of its cases on PostgreSQL, always the
 # same ones. A test that has no cases runs in `make test`, on SQLite at least. Of the unit tests on PostgreSQL it runs
@@ -48,7 +48,7 @@ LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
 PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 6, 16, 8
 # Of what it leaves, `make test-slow` runs all but two thirds of the cases on PostgreSQL, and of the hundreds of cases
-# of these files one in so many. `make crash` runs the others.
+# of these files one in so many. `make all-cases` runs the others.
 MATRICES = {"test_service_record.py": 5, "test_lost_responses.py": 4, "test_interruptions.py": 4, "test_removals.py": 3}
 PART_OF_POSTGRES = 3
 
@@ -67,7 +67,7 @@ def _part(text: str) -> tuple[int, int]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark a part of the tests that `make crash` runs as slow instead, and leave out those of another `--part`."""
+    """Mark a part of the tests that `make all-cases` runs as slow instead, and leave out those of another `--part`."""
     _mark(items)
     place, parts = config.getoption("part")
     # By the name in reverse, or what one in so many has left above would be uneven.
@@ -130,7 +130,7 @@ def make_harness(database_url: str, tmp_path: Path) -> MakeHarness:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.crash])])
 def make_matrix_harness(request: pytest.FixtureRequest, tmp_path: Path) -> MakeHarness:
-    """As `make_harness`, for hundreds of cases: `make test` runs them on SQLite, `make crash` on PostgreSQL too."""
+    """As `make_harness`, for hundreds of cases: `make test` runs them on SQLite, `make all-cases` on PostgreSQL too."""
     url = url_of_kind(request, request.param)
 
     async def make(**options: Any) -> Harness:

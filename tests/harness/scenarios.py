@@ -79,7 +79,7 @@ SCENARIOS = {
 }
 
 # `make test` runs one scenario of each world, the first of them with crashes too; `make test-slow` runs a part of the
-# others and of their crashes, `make crash` all of both.
+# others and of their crashes, `make all-cases` all of both.
 DAILY_SCENARIOS = ("open, with backup", "closing, back and forward again", "after-sunset, expired")
 
 # Interrupted in the middle of a step too: a cutover of one call, one of two calls, and one with a code in between.
