@@ -288,28 +288,8 @@ async def open_app(
     holder = holder or holder_name()
     stop = stop or StopRequest()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_home(settings))
-        admin, home_record = read_admin_settings(settings.admin_path), HomeRecord(database, sql_clock)
-        home, is_older_copy = await read_home(settings, home_record)
-        keys = settings.keys()  # after the row that names one of them: a rotation only adds to them
-        vault = Vault(keys, settings.keys, settings.key_file_state)
-        await check_key(settings, home_record, home, keys)
-        if not dry_run:
-            if is_older_copy:
-                await begin_epoch_by_hand(settings, database, sql_clock)
-            copied = await copied_from(settings, home_record, home)
-            if copied is not None:
-                _LOG.warning(copied)
-            home = await count_opening(settings, home_record, keys)
-            stack.push_async_callback(count_closing, settings, home_record, keys)
-        shelf = BackupShelf(settings.backup_folder)
-        unkeyed = SecretStore(vault, Secrets(database, sql_clock), shelf)
-        record_key = await unkeyed.record_key(make=not dry_run)
-        database = with_record_key(database, record_key)
-        secret_store = SecretStore(vault, Secrets(database, sql_clock), shelf)
-        anchor = _anchor(settings, admin, record_key, clock)
-        if not dry_run:
-            await take_over_chains(database, sql_clock, lambda: anchor.read_all().every or {} if anchor else {})
+        opened = await _open_record(stack, settings, clock, sql_clock, dry_run=dry_run)
+        admin, database, secret_store = opened.admin, opened.database, opened.secret_store
         ledger, queries = Ledger(database, sql_clock), Queries(database, sql_clock, is_gone)
         if not dry_run:  # whatever a person types must not be refused for the sake of a worker that was killed
             await end_leases_of_dead_workers(ledger, queries, is_gone)
@@ -329,7 +309,9 @@ async def open_app(
             *(ledger, queries, loader, secret_store, clock, holder, read_sides, stop, admission, kept),
             codes_per_operator=admin.codes.per_operator,
         )
-        anchors = AnchorWriter(anchor, queries, http.graph, admin.record.anchor_webhook) if anchor else None
+        anchors = (
+            AnchorWriter(opened.anchor, queries, http.graph, admin.record.anchor_webhook) if opened.anchor else None
+        )
         if anchors is not None and not dry_run:
             stack.push_async_callback(anchors.write)
         yield App(
@@ -337,11 +319,11 @@ async def open_app(
             admin=admin,
             database=database,
             sql_clock=sql_clock,
-            home=home,
+            home=opened.home,
             home_record=HomeRecord(database, sql_clock),
             ledger=ledger,
             queries=queries,
-            vault=vault,
+            vault=opened.vault,
             secret_store=secret_store,
             clients=clients,
             loader=loader,
@@ -356,6 +338,46 @@ async def open_app(
             anchors=anchors,
         )
         await budget.give_back()
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenedRecord:
+    """The database of a home, checked, with what is sealed in it and what keeps its record whole."""
+
+    admin: AdminSettings
+    database: AsyncEngine
+    home: HomeRow
+    vault: Vault
+    secret_store: SecretStore
+    anchor: RecordAnchor | None
+
+
+async def _open_record(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, sql_clock: SqlClock, *, dry_run: bool
+) -> _OpenedRecord:
+    """The home's own checks come first: a dry run writes nothing, and every other opening is counted."""
+    database = await stack.enter_async_context(open_home(settings))
+    admin, home_record = read_admin_settings(settings.admin_path), HomeRecord(database, sql_clock)
+    home, is_older_copy = await read_home(settings, home_record)
+    keys = settings.keys()  # after the row that names one of them: a rotation only adds to them
+    vault = Vault(keys, settings.keys, settings.key_file_state)
+    await check_key(settings, home_record, home, keys)
+    if not dry_run:
+        if is_older_copy:
+            await begin_epoch_by_hand(settings, database, sql_clock)
+        copied = await copied_from(settings, home_record, home)
+        if copied is not None:
+            _LOG.warning(copied)
+        home = await count_opening(settings, home_record, keys)
+        stack.push_async_callback(count_closing, settings, home_record, keys)
+    shelf = BackupShelf(settings.backup_folder)
+    record_key = await SecretStore(vault, Secrets(database, sql_clock), shelf).record_key(make=not dry_run)
+    database = with_record_key(database, record_key)
+    anchor = _anchor(settings, admin, record_key, clock)
+    if not dry_run:
+        await take_over_chains(database, sql_clock, lambda: anchor.read_all().every or {} if anchor else {})
+    secret_store = SecretStore(vault, Secrets(database, sql_clock), shelf)
+    return _OpenedRecord(admin, database, home, vault, secret_store, anchor)
 
 
 def _anchor(settings: Settings, admin: AdminSettings, key: RecordKey | None, clock: Clock) -> RecordAnchor | None:
