@@ -156,7 +156,7 @@ class RateBudget:
         account, named = self._account(key), ids_named(headers)
         if key.waba_id and len(named) == 1:
             self._businesses[key.waba_id] = named[0]  # of a later header with several, its rows are this WABA's
-        percent = usage_percent(headers, self.concerned(key)) if key.waba_id else app_percent(headers)
+        percent = usage_percent(headers, self.concerned(key), accepted=True) if key.waba_id else app_percent(headers)
         if percent is None or account.block is None:
             return
         block = account.block

@@ -15,6 +15,7 @@ from migration.clients.json_values import objects, parse_json
 _PERCENT = ("call_count", "total_cputime", "total_time")
 # Of a limit: whatever lies outside is a mistake of the far side. Meta shows more than 100 where calls are refused.
 MOST_PERCENT = 1_000
+USED_UP = 100
 # The longest pause that a row may ask for; what is longer nobody means.
 LONGEST_WAIT = timedelta(days=7)
 
@@ -31,9 +32,14 @@ class Concerned:
     ids: tuple[str, ...] = ()
     others: Collection[str] = ()
 
-    def rows(self, headers: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        """Those of WhatsApp, which has no documented name, where a row names it; else of every kind of limit."""
+    def rows(self, headers: Mapping[str, str], *, accepted: bool = False) -> list[Mapping[str, Any]]:
+        """Those of WhatsApp, which has no documented name, where a row names it; else of every kind of limit.
+
+        `accepted`: the call was not refused. Then an id whose limit is used up is not the one that it counted for.
+        """
         by_id = _business_rows(headers)
+        if accepted and len(by_id) > 1:
+            by_id = {one: rows for one, rows in by_id.items() if (_highest(rows) or 0) < USED_UP} or by_id
         own = [row for one in self.ids for row in by_id.get(one, ())]
         rows = own or [row for one, each in by_id.items() if one not in self.others for row in each]
         return [row for row in rows if "whatsapp" in str(row.get("type", "")).lower()] or rows
@@ -52,9 +58,9 @@ def app_percent(headers: Mapping[str, str]) -> int | None:
     return _highest(objects([parse_json(headers.get("x-app-usage", "").encode())]))
 
 
-def usage_percent(headers: Mapping[str, str], concerned: Concerned = ANYBODY) -> int | None:
-    """The highest percentage of the limits that concern a call; None where none is named."""
-    return _highest(concerned.rows(headers))
+def usage_percent(headers: Mapping[str, str], concerned: Concerned = ANYBODY, *, accepted: bool = False) -> int | None:
+    """The highest percentage of the limits that concern a call; None where none is named. `accepted`: see `rows`."""
+    return _highest(concerned.rows(headers, accepted=accepted))
 
 
 def time_to_regain_access(headers: Mapping[str, str], concerned: Concerned = ANYBODY) -> timedelta | None:
