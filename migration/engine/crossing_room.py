@@ -115,8 +115,7 @@ class CrossingRoom:
             return
         self._counted_at = self._boot_time()
         everywhere = await self._crossing_now()
-        ours = across + len(self._resting)
-        self._elsewhere = Crossing(max(everywhere.numbers - ours, 0), max(everywhere.workers - 1, 0))
+        self._elsewhere = Crossing(max(everywhere.numbers - across, 0), max(everywhere.workers - 1, 0))
 
     def _is_full_by_others(self) -> bool:
         across, most = len(self._crossing.taken), int(self._crossing.most)

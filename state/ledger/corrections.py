@@ -176,7 +176,7 @@ async def _read(connection: AsyncConnection, numbers: Sequence[NewNumber], *, lo
     for part in chunks(numbers):
         found = query.where(NumberTable.e164.in_([new.e164 for new in part])).order_by(NumberTable.id)
         if lock:
-            found = found.with_for_update(of=NumberTable)
+            found = found.with_for_update(of=NumberTable, key_share=True)
         rows |= {row.e164: row for row in (await connection.execute(found)).all()}
     return rows
 

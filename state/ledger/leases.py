@@ -1,6 +1,8 @@
 """Which worker may act on a number, and until when: by the database's clock, without a heartbeat."""
 
+import asyncio
 from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +31,9 @@ _GIVE_BACK = (
     .values(lease_holder=None, lease_until=None, moving_until=None, status=Status.READY)
 )
 _WAVE_OF = select(MigrationTable.wave_pk).where(MigrationTable.id == bindparam("w_id")).scalar_subquery()
-_LOCK_WAVE = select(WaveTable.id).where(WaveTable.id == _WAVE_OF).with_for_update()
+# With each event PostgreSQL looks whether the row of its wave is there: the trigger that counts events updates a row
+# for the second time in its transaction. A plain FOR UPDATE would let every step of the wave wait for this.
+LOCK_WAVE = select(WaveTable.id).where(WaveTable.id == _WAVE_OF).with_for_update(key_share=True)
 
 
 class Leases:
@@ -39,6 +43,7 @@ class Leases:
         self._engine = engine
         self._clock = clock
         self._prepared = Prepared()
+        self._slot_turn = asyncio.Lock()  # one number of this process at a time asks for a slot of its wave
 
     async def acquire(
         self, migration_id: int, holder: str, duration: timedelta, *, exempt: Collection[str] = ()
@@ -48,14 +53,22 @@ class Leases:
         Raises LeaseLost while another worker holds the number, ConcurrencyLimitReached while its wave moves as many
         numbers as it may, TooEarly before the end of its wait, Conflict when it ended or is blocked, NotFound.
         """
-        async with self._engine.begin() as tx:
-            who = {"w_id": migration_id, "w_holder": holder}
-            row = (await tx.execute(self._claim(duration, exempt), who)).one_or_none()
-            if row is None:
-                row = await self._claim_with_slot(tx, duration, who)
+        row = await self._claimed(duration, exempt, {"w_id": migration_id, "w_holder": holder})
         if row is None:
             raise await self._refusal(migration_id, holder)
         return Lease(migration_id, holder, row.fence, row.now, row.lease_until, row.version)
+
+    async def _claimed(self, duration: timedelta, exempt: Collection[str], who: Mapping[str, Any]) -> Any:
+        async with AsyncExitStack() as until_committed, self._engine.begin() as tx:
+            row = (await tx.execute(self._claim(duration, exempt), who)).one_or_none()
+            if row is not None:
+                return row
+            if not self._slot_turn.locked():
+                await until_committed.enter_async_context(self._slot_turn)
+                return await self._claim_with_slot(tx, duration, who)
+        # Twenty that wait for the wave's row would keep every connection of this process, and what is dark needs one.
+        async with self._slot_turn, self._engine.begin() as tx:
+            return await self._claim_with_slot(tx, duration, who)
 
     async def give_back(self, lease: Lease) -> None:
         """Give the number up as if it had not been taken. Nothing is changed where somebody else has taken it since."""
@@ -85,7 +98,7 @@ class Leases:
 
     async def _claim_with_slot(self, tx: AsyncConnection, duration: timedelta, who: Mapping[str, Any]) -> Any:
         """Lock the wave's row, then count: two workers that counted at once would both find the last free slot."""
-        await tx.execute(_LOCK_WAVE, {"w_id": who["w_id"]})
+        await tx.execute(LOCK_WAVE, {"w_id": who["w_id"]})
         return (await tx.execute(self._claim(duration, None), who)).one_or_none()
 
     def _claim(self, duration: timedelta, exempt: Collection[str] | None) -> Any:

@@ -122,7 +122,10 @@ class Migrations:
         ids = [each.number_id for each in part]
         # In one order for all writers; on SQLite the update takes the lock of the whole file.
         await tx.execute(
-            select(NumberTable.id).where(NumberTable.id.in_(ids)).order_by(NumberTable.id).with_for_update()
+            select(NumberTable.id)
+            .where(NumberTable.id.in_(ids))
+            .order_by(NumberTable.id)
+            .with_for_update(key_share=True)
         )
         kept_out = update(NumberTable).where(NumberTable.id.in_(ids), NumberTable.disposition.is_(None))
         returned = (NumberTable.id, NumberTable.wave_name, self._clock.now().label("now"), *IDENTITY)

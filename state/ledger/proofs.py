@@ -101,7 +101,7 @@ class Proofs:
     async def _take(self, tx: AsyncConnection, limit: int) -> Sequence[Any]:
         """Mark them first: this takes SQLite's lock. On PostgreSQL two processes take different rows."""
         oldest = select(WebhookTable.id).where(is_waiting()).order_by(WebhookTable.id).limit(limit)
-        oldest = oldest.with_for_update(skip_locked=True)
+        oldest = oldest.with_for_update(skip_locked=True, key_share=True)
         taken = (
             update(WebhookTable)
             .where(WebhookTable.id.in_(oldest), WebhookTable.applied_at.is_(None))
@@ -159,7 +159,7 @@ async def _lock_migrations(tx: AsyncConnection, numbers: Iterable[int]) -> Seque
         .where(MigrationTable.number_pk.in_(sorted(numbers)))
         .order_by(MigrationTable.id)
     )
-    return (await tx.execute(query.with_for_update(of=MigrationTable.__table__))).all()
+    return (await tx.execute(query.with_for_update(of=MigrationTable.__table__, key_share=True))).all()
 
 
 # -- what Meta reports
@@ -175,7 +175,7 @@ async def _apply_reports(tx: AsyncConnection, batch: _Batch, read: ReadMeaning, 
         NumberTable.id, NumberTable.waba_pk, NumberTable.reported, NumberTable.pin_since, NumberTable.pin_provenance
     )
     numbers = numbers.where(NumberTable.id.in_(sorted(batch.of_number))).order_by(NumberTable.id)
-    for number in (await tx.execute(numbers.with_for_update(of=NumberTable.__table__))).all():
+    for number in (await tx.execute(numbers.with_for_update(of=NumberTable.__table__, key_share=True))).all():
         meanings = list(_meanings(batch.of_number[number.id], read))
         found = [meaning for meaning in meanings if not meaning.of_account]
         of_wabas[number.waba_pk] += [meaning for meaning in meanings if meaning.of_account]
@@ -187,7 +187,7 @@ async def _apply_reports(tx: AsyncConnection, batch: _Batch, read: ReadMeaning, 
     named = [waba_pk for waba_pk, found in of_wabas.items() if found]
     wabas = select(WabaTable.id, WabaTable.waba_id, WabaTable.reported).order_by(WabaTable.id)
     wabas = wabas.where(or_(WabaTable.waba_id.in_(sorted(batch.of_waba)), WabaTable.id.in_(sorted(named))))
-    for waba in (await tx.execute(wabas.with_for_update(of=WabaTable.__table__))).all():
+    for waba in (await tx.execute(wabas.with_for_update(of=WabaTable.__table__, key_share=True))).all():
         found = [*_meanings(batch.of_waba.get(waba.waba_id, ()), read), *of_wabas.get(waba.id, ())]
         reported = _over(waba.reported, found)
         if any(row.field == account_limits.FIELD for row in batch.of_waba.get(waba.waba_id, ())):

@@ -33,12 +33,12 @@ async def end_restrictions(tx: AsyncConnection, clock: SqlClock) -> tuple[int, i
             MigrationTable.outside_failure == OutsideFailure.ACCOUNT,
         )
         .order_by(MigrationTable.id)
-        .with_for_update(of=MigrationTable.__table__)
+        .with_for_update(of=MigrationTable.__table__, key_share=True)
     )
     blocked = (await tx.execute(refused)).all()
     ended = set()
     query = select(WabaTable.id, WabaTable.reported).where(has_end()).order_by(WabaTable.id)
-    for waba in (await tx.execute(query.with_for_update(of=WabaTable.__table__))).all():
+    for waba in (await tx.execute(query.with_for_update(of=WabaTable.__table__, key_share=True))).all():
         reported = without_ended(waba.reported, now)
         if reported != waba.reported:
             ended.add(waba.id)

@@ -123,7 +123,10 @@ class DueQueries:
         return bool(await self._reader.rows(_only_part(query, part)))
 
     async def crossing_now(self) -> Crossing:
-        """The numbers that have crossed, or whose senders are paused, and that some worker moves now."""
+        """The numbers that have crossed, or whose senders are paused, and that some worker moves now.
+
+        One that waits, for its queue or for Meta, lets time pass only: its worker has given its place to another one.
+        """
         (row,) = await self._reader.rows(self._reader.prepared.get("crossing_now", self._select_crossing))
         return Crossing(int(row["numbers"]), int(row["workers"]))
 
@@ -132,6 +135,7 @@ class DueQueries:
         numbers, workers = func.count().label("numbers"), migration.lease_holder.distinct()
         return select(numbers, func.count(workers).label("workers")).where(
             migration.ended_at.is_(None),
+            migration.status != Status.WAITING,
             or_(migration.crossed_at.is_not(None), migration.paused_at.is_not(None)),
             migration.moving_until > self._reader.clock.now(),
         )

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from state.database import open_database
 from state.enums import Party, Status, WaveState
 from state.errors import ConcurrencyLimitReached, LeaseLost
 from state.ledger.changes import SendersPaused
 from state.ledger.concurrency_limit import BETWEEN_STEPS, SHORT_WAIT
+from state.ledger.leases import LOCK_WAVE
 from state.ledger.moves import Move
 from state.ledger.waves import NewWave
 from tests.harness.ledger_fixture import MINUTE, LedgerFixture, open_ledger_fixture
@@ -123,3 +125,20 @@ async def test_the_limit_holds_for_simultaneous_requests(database_url: str) -> N
     assert all(
         isinstance(result, ConcurrencyLimitReached) or not isinstance(result, BaseException) for result in results
     )
+
+
+@pytest.mark.postgres
+async def test_numbers_that_ask_for_a_place_keep_no_other_number_from_its_step(postgres_url: str) -> None:
+    """Another process has just counted its wave's places. Two processes moved half as many numbers as one."""
+    other_process = open_database(postgres_url)
+    async with open_ledger_fixture(postgres_url) as fixture:
+        crossing, *others = await start_wave(fixture, 14, concurrency=14)
+        lease = await fixture.lease(crossing)
+        async with other_process.begin() as tx:
+            await tx.execute(LOCK_WAVE, {"w_id": others[0]})
+            asking = [asyncio.ensure_future(fixture.lease(number)) for number in others]
+            await asyncio.sleep(0)  # each has asked for a connection before the next line does
+            await asyncio.wait_for(fixture.ledger.moves.record(lease, NEXT), 3)
+            assert not any(task.done() for task in asking)
+        assert len({lease.migration_id for lease in await asyncio.gather(*asking)}) == len(others)
+    await other_process.dispose()
