@@ -60,6 +60,7 @@ class OnPremApi:
         self._http = OnPremHttp(client, base_url, self._login, instance)
         self._instance = instance
         self._e164, self._is_ours = e164, is_ours
+        self._session = session
 
     # -- reading
 
@@ -75,9 +76,12 @@ class OnPremApi:
         try:
             health = await self._http.get("/v1/health", by=min(by, self._http.within(READING_S)))
             connected, detail = gateway_connected(health)
-            # A client that does not serve is asked too: one of another number says nothing about this one either.
-            support = await self._support(by)
-            registered = registered_numbers(support)
+            # A client that does not serve is asked too, once: one of another number says nothing about this one either.
+            stopped = connected is False
+            support = {} if stopped and self._session.named is not None else await self._support(by)
+            if support:
+                self._session.named = registered_numbers(support)
+            registered = (self._session.named or frozenset()) if stopped else registered_numbers(support)
             other = await self._of_another(registered)
             if other is not None:
                 return OnPremReading(Reading.UNREACHABLE, other, of_another=True)

@@ -26,10 +26,14 @@ TOKEN_LIFE = timedelta(days=6)
 
 @dataclass(slots=True)
 class LoginSession:
-    """The token of one instance. Shared between steps, so that not every step logs in again."""
+    """The token of one instance, and what it has said of itself. Shared between steps: not every step asks again.
+
+    `named`: the numbers for which it said last that it is registered; None: it has not said it yet.
+    """
 
     token: SecretStr | None = None
     renew_at: datetime | None = None
+    named: frozenset[str] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 

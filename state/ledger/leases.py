@@ -1,8 +1,8 @@
 """Which worker may act on a number, and until when: by the database's clock, without a heartbeat."""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +43,8 @@ class Leases:
         self._engine = engine
         self._clock = clock
         self._prepared = Prepared()
-        self._slot_turn = asyncio.Lock()  # one number of this process at a time asks for a slot of its wave
+        self._nobody_asks = asyncio.Event()  # no number of this process asks for a slot of its wave
+        self._nobody_asks.set()
 
     async def acquire(
         self, migration_id: int, holder: str, duration: timedelta, *, exempt: Collection[str] = ()
@@ -59,16 +60,29 @@ class Leases:
         return Lease(migration_id, holder, row.fence, row.now, row.lease_until, row.version)
 
     async def _claimed(self, duration: timedelta, exempt: Collection[str], who: Mapping[str, Any]) -> Any:
-        async with AsyncExitStack() as until_committed, self._engine.begin() as tx:
-            row = (await tx.execute(self._claim(duration, exempt), who)).one_or_none()
-            if row is not None:
-                return row
-            if not self._slot_turn.locked():
-                await until_committed.enter_async_context(self._slot_turn)
-                return await self._claim_with_slot(tx, duration, who)
+        with ExitStack() as until_committed:
+            async with self._engine.begin() as tx:
+                row = (await tx.execute(self._claim(duration, exempt), who)).one_or_none()
+                if row is not None:
+                    return row
+                if self._nobody_asks.is_set():
+                    until_committed.enter_context(self._asking())
+                    return await self._claim_with_slot(tx, duration, who)
         # Twenty that wait for the wave's row would keep every connection of this process, and what is dark needs one.
-        async with self._slot_turn, self._engine.begin() as tx:
-            return await self._claim_with_slot(tx, duration, who)
+        while not self._nobody_asks.is_set():
+            await self._nobody_asks.wait()
+        with self._asking():
+            async with self._engine.begin() as tx:
+                return await self._claim_with_slot(tx, duration, who)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One number of this process at a time asks for a slot of its wave."""
+        self._nobody_asks.clear()
+        try:
+            yield
+        finally:
+            self._nobody_asks.set()
 
     async def give_back(self, lease: Lease) -> None:
         """Give the number up as if it had not been taken. Nothing is changed where somebody else has taken it since."""

@@ -52,12 +52,6 @@ REMOVALS = {
         "if (stale := None) is not None:",
         ("tests/unit/engine/test_reopening.py",),
     ),
-    "the turn of a process's numbers to ask for a place": Removal(
-        "state/ledger/leases.py",
-        "            if not self._slot_turn.locked():",
-        "            if True:",
-        ("tests/unit/state/test_concurrency_limit.py",),
-    ),
     "each worker's part of the room to cross": Removal(
         "migration/engine/crossing_room.py",
         "        return has_its_part and across",
