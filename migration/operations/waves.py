@@ -17,8 +17,10 @@ from migration.waves.plan import WaveRule, select_numbers
 from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState
 from state.errors import Conflict, NotFound
+from state.ledger.proofs import META, REPORTED
 from state.ledger.wave_events import OURSELVES
 from state.ledger.waves import NOT_OVER, NewWave
+from state.proof import account_keeps
 from state.rows import Position, WaveRow
 
 MAX_CONCURRENCY = 200
@@ -86,10 +88,12 @@ async def change_concurrency(app: App, name: str, concurrency: int, by: str = OU
 async def begin_wave(app: App, name: str, by: str = OURSELVES) -> WaveRow:
     """Set a planned wave running; a running wave stays so.
 
-    Raises NotFound, or OperationRefused for a wave that is empty, held or stopped, or whose window has ended.
+    Raises NotFound, or OperationRefused for a wave that is empty, held or stopped, whose window has ended, or of whose
+    accounts Meta has reported what halts a running wave: it is halted before its first number, until it is released.
     """
-    row = await app.queries.waves.get(name)
     board = await app.queries.positions.board(wave=name)
+    await _halt_before_its_first_number(app, name, board)
+    row = await app.queries.waves.get(name)
     reject_empty_wave(row, board)
     if row.state in (WaveState.HELD, WaveState.HALTED, WaveState.STOPPED):
         reason = f": {row.because}" if row.because else ""
@@ -102,6 +106,16 @@ async def begin_wave(app: App, name: str, by: str = OURSELVES) -> WaveRow:
         with suppress(Conflict):  # another worker may begin it at the same time
             await app.ledger.waves.set_state(name, WaveState.RUNNING, allowed=[WaveState.PLANNED], by=by)
     return await app.queries.waves.get(name)
+
+
+async def _halt_before_its_first_number(app: App, name: str, board: Sequence[Position]) -> None:
+    """Where it is only planned, and an account of it is restricted, say: else it would not hear of that any more."""
+    now = await app.queries.now()
+    if any(account_keeps(position, now) for position in not_crossed(board)):
+        with suppress(Conflict):  # it runs already, or a person has decided about it
+            await app.ledger.waves.set_state(
+                name, WaveState.HALTED, allowed=[WaveState.PLANNED], because=REPORTED, by=META
+            )
 
 
 def reject_empty_wave(row: WaveRow, board: Sequence[Position]) -> None:

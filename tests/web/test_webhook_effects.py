@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from migration.errors import OperationRefused
 from migration.operations.caller_changes import CALLED, QUIET, read_called_sides
 from migration.operations.customer_rooms import make_links
 from migration.operations.proof_wording import reported_texts
-from migration.operations.waves import begin_wave
+from migration.operations.waves import begin_wave, release_wave
 from migration.waves.proofs import apply_webhooks, await_deliveries, end_restrictions, without_a_proof
 from migration.waves.reported import read_meaning
 from state.enums import WaveState
@@ -290,6 +291,29 @@ async def test_each_report_is_shown_and_halts_its_wave_where_no_number_should_cr
         assert (value, row.state) == (value, WaveState.HALTED if halts else WaveState.RUNNING)
         if halts:
             assert [event.by for event in await web.app.queries.waves.events("north")][-1] == "Meta's webhook"
+
+
+BEGINNING = [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]
+RESTRICTED = account("ACCOUNT_RESTRICTION", restriction_info=BEGINNING)
+
+
+async def test_a_wave_of_an_account_that_was_restricted_before_waits_for_a_person(web: Web, meta: Meta) -> None:
+    await told(web, meta, meta.change("account_update", **RESTRICTED))
+    board = await web.app.queries.positions.board()
+    await web.app.ledger.waves.create(NewWave("north"), [position.migration_id for position in board])
+    with pytest.raises(OperationRefused, match=r"wave north is halted: what Meta's webhooks report .*`cutover release"):
+        await begin_wave(web.app, "north")
+    await release_wave(web.app, "north", canary=False, only=())
+    assert (await begin_wave(web.app, "north")).state is WaveState.RUNNING
+    assert [event.kind for event in await web.app.queries.waves.events("north")] == ["planned", "halted", "continued"]
+
+
+async def test_what_has_ended_or_is_only_told_keeps_no_wave(web: Web, meta: Meta) -> None:
+    now = int(web.harness.clock.now().timestamp())
+    for at, event in enumerate(("PARTNER_REMOVED", "PARTNER_ADDED", "ACCOUNT_VIOLATION"), now):
+        await told(web, meta, meta.change("account_update", **account(event)), time=at)
+    await in_wave(web)
+    assert (await web.app.queries.waves.get("north")).state is WaveState.RUNNING
 
 
 GOOD = (
