@@ -47,10 +47,10 @@ LARGE_WAVES = frozenset(("test_scheduled_wave.py", "test_wave_of_troubles.py"))
 # one in eight.
 SHARED_FOLDERS = frozenset(("cli", "crash", "journeys", "runbooks", "waves"))
 PART_OF_CASES, PART_ON_POSTGRES, PART_OF_UNITS_ON_POSTGRES = 6, 16, 8
-# Of what it leaves, `make test-slow` runs all but two thirds of the cases on PostgreSQL, and of the hundreds of cases
+# Of what it leaves, `make test-slow` runs a sixth of the cases on PostgreSQL, and of the hundreds of cases
 # of these files one in so many. `make all-cases` runs the others.
-MATRICES = {"test_service_record.py": 5, "test_lost_responses.py": 4, "test_interruptions.py": 4, "test_removals.py": 3}
-PART_OF_POSTGRES = 3
+MATRICES = {"test_service_record.py": 5, "test_lost_responses.py": 4, "test_interruptions.py": 4, "test_removals.py": 6}
+PART_OF_POSTGRES = 6
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
