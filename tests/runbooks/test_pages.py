@@ -45,6 +45,7 @@ REMEDY = rf"({REMEDY}|--switch {ITINERARY}|--dispose already_on_cloud)"
 CONFIRMATION = rf"( --confirm ({NUMBER}|N-0002))?"
 PLAN = rf"( --(rule|from|to) {TEXT}| --tz \S+| --(limit|canary|concurrency) \d+)+"
 COMMANDS = [
+    r"fact pin_while_not_on_cloud",
     r"init( --key-lost)?|deploy|worker|sweep|rotate-key|sandbox|demo",
     r"import FILE( --correct)?",
     r"backup FILE|restore (FILE( --move-aside)?|--look)",
