@@ -178,15 +178,9 @@ def reports_of(position: Provable, least: Weight = Weight.TELL) -> list[tuple[st
     return sorted(against, key=lambda one: (-one[1]["weight"], one[0]))
 
 
-# Of an account: no number of it should cross while it stands, whoever has told of it first. What only a message of ours
-# has met halts the waves that run, and a person decides.
-KEEP_ITS_NUMBERS = frozenset({"ban", "deleted", "restriction", "beginning", "access", "review"})
-
-
-def account_keeps(position: Provable, now: datetime) -> bool:
-    """Whether Meta has reported of the number's account what keeps numbers from crossing, and it has not ended."""
-    doubts = [one for one in _readable(position.waba_reported) if one[1]["weight"] >= Weight.DOUBT]
-    return any(topic in KEEP_ITS_NUMBERS and not _has_ended(report, now) for topic, report in doubts)
+def doubted_topics(reported: Mapping[str, Any] | None, now: datetime) -> set[str]:
+    """What reports that stand, and have not ended by themselves, say against a number or an account."""
+    return {topic for topic, report in _readable(without_ended(reported, now)) if report["weight"] >= Weight.DOUBT}
 
 
 def _readable(reported: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -6,11 +6,12 @@ security, messages/errors. An event that is not in the table is kept and has no 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from state.ledger.proofs import Meaning
 from state.ledger.webhooks import ANSWERS, OF_NAMED_NUMBER
-from state.proof import ACCOUNT_ERRORS, LIMITS, NUMBER_ERRORS, Report, Weight, at_time, limit_lowered
+from state.proof import ACCOUNT_ERRORS, LIMITS, NUMBER_ERRORS, Report, Weight, at_time, doubted_topics, limit_lowered
 
 FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
 Facts = Mapping[str, Any]
@@ -51,6 +52,8 @@ REVIEWS: Mapping[str, ReportEffect] = {
     "PENDING": ReportEffect("review", FINE),
     "APPROVED": ReportEffect("review", FINE),
 }
+# While one of them stands no number of the account should cross, also in a wave that is begun after its webhook came.
+HALTING = {row.topic for row in (*ACCOUNT.values(), *REVIEWS.values()) if row.halts} | {"beginning"}
 QUALITY: Mapping[str, ReportEffect] = {
     "FLAGGED": ReportEffect("quality", TELL),
     "UNFLAGGED": ReportEffect("quality", FINE),
@@ -96,6 +99,11 @@ def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning |
         weight, halts = FINE, False
     of_account = topic in OF_ACCOUNT and not word.startswith(OF_NAMED_NUMBER)
     return Meaning(Report(topic, seconds, word, weight, until), halts, changes_pin, of_account)
+
+
+def account_keeps(reported: Mapping[str, Any] | None, now: datetime) -> bool:
+    """Whether Meta has reported of an account what keeps its numbers from crossing."""
+    return not HALTING.isdisjoint(doubted_topics(reported, now))
 
 
 def _nothing(_said: Facts) -> None:
