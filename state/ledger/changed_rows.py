@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from state.enums import AttemptEnd, OutsideFailure, Side
@@ -152,11 +152,7 @@ async def _refute(tx: AsyncConnection, clock: SqlClock, fact: FactRefuted, targe
     ref = select(NumberTable.ref).where(NumberTable.id == target.number_id).scalar_subquery()
     refuted = await tx.execute(
         update(FieldFactTable)
-        .where(
-            FieldFactTable.name == fact.name,
-            FieldFactTable.value == fact.value,
-            FieldFactTable.refuted_at.is_(None),
-        )
+        .where(*_is_believed(fact.name, fact.value))
         .values(refuted_at=target.at, refuted_by=ref.concat(f" at {target.step}: {fact.answer}"))
     )
     if refuted.rowcount:
@@ -177,15 +173,15 @@ async def _measure(tx: AsyncConnection, clock: SqlClock, fact: FactMeasured, tar
     if not written.rowcount:
         written = await tx.execute(
             update(FieldFactTable)
-            .where(
-                FieldFactTable.name == fact.name,
-                FieldFactTable.value == fact.believed,
-                FieldFactTable.refuted_at.is_(None),
-            )
+            .where(*_is_believed(fact.name, fact.believed))
             .values({name: value for name, value in row.items() if name != "name"})
         )
     if written.rowcount:
         await _tell_of_fact(tx, clock, recorded_rows.FACT_STATED, fact.name, target)
+
+
+def _is_believed(name: str, value: str) -> tuple[ColumnElement[bool], ...]:
+    return FieldFactTable.name == name, FieldFactTable.value == value, FieldFactTable.refuted_at.is_(None)
 
 
 async def _tell_of_fact(tx: AsyncConnection, clock: SqlClock, kind: str, name: str, target: ChangeTarget) -> None:
