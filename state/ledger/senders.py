@@ -14,6 +14,7 @@ from state.enums import Status
 from state.errors import NotFound
 from state.ledger import events, findings
 from state.ledger.guard import due_now, not_leased
+from state.ledger.versions import raise_versions
 from state.models import MigrationTable, NumberTable, OutboxTable
 from state.rows import Position
 from state.types import SqlClock
@@ -68,7 +69,11 @@ class Senders:
         return True
 
     async def confirm(self, position: Position, body: Mapping[str, Any], key: str) -> None:
-        """The senders have done what the message asks for."""
+        """The senders have done what the message asks for.
+
+        They may have been paused anew since it was sent. Then its answer, which may have been on its way for long, does
+        not say that they go on: a number with such senders would cross with nobody who tells them to.
+        """
         async with self._engine.begin() as tx:
             now = (await tx.execute(select(self._clock.now()))).scalar_one()
             await tx.execute(update(OutboxTable).where(OutboxTable.key == key).values(answer="done", answered_at=now))
@@ -81,13 +86,17 @@ class Senders:
                 await tx.execute(update(MigrationTable).where(this).values(**told, **again))
             else:
                 gap = (now - position.paused_at).total_seconds() if position.paused_at is not None else None
-                await tx.execute(update(MigrationTable).where(this).values(**NOT_PAUSED, sender_gap_seconds=gap))
+                go_on = {**NOT_PAUSED, "sender_gap_seconds": gap, "version": MigrationTable.version + 1}
+                resumed = update(MigrationTable).where(this, ~_paused_since(position, body)).values(**go_on)
+                if (await tx.execute(resumed)).rowcount == 0:
+                    return
                 at_step = (MigrationTable.next_step == "resume_sends", MigrationTable.status == Status.BLOCKED)
                 await tx.execute(update(MigrationTable).where(this, *at_step).values(**due_now()))
                 await events.append(tx, position.migration_id, now, "senders_resumed", {"to": body["to"]})
             if body["event"] == "switch_route":
                 route = update(NumberTable).where(NumberTable.id == position.number_id)
                 await tx.execute(route.values(route=body["to"]))
+                await raise_versions(tx, this)
 
     async def fail(self, position: Position, error: str) -> None:
         """The message was not confirmed; it is sent again at the time that `claim` has set."""
@@ -110,3 +119,9 @@ class Senders:
             for row in rows:
                 await findings.forget(tx, row.id, "pause_sends", "result")
                 await events.append(tx, row.id, row.now, "senders_resumed_stated", {"reason": because, "by": by})
+
+
+def _paused_since(position: Position, body: Mapping[str, Any]) -> ColumnElement[bool]:
+    """A pause was announced for the number after this message."""
+    later = (OutboxTable.event == "pause_sends", OutboxTable.epoch > body["epoch"])
+    return select(OutboxTable.id).where(OutboxTable.migration_pk == position.migration_id, *later).exists()

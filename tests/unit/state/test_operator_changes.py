@@ -4,14 +4,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from state.enums import AttemptEnd, Disposition, Side, Status
+from state.enums import AttemptEnd, Disposition, PinProvenance, Side, Status
 from state.errors import Conflict, LeaseLost, NotFound, Outdated
 from state.ledger.changes import AttemptClosed, ResultFound, SideRestored
 from state.ledger.moves import Move
+from state.ledger.readiness import AtThePhone
 from state.ledger.waves import NewWave
+from state.models import MigrationTable
 from state.rows import SealedSecret
-from tests.harness.ledger_fixture import MINUTE, LedgerFixture
+from tests.harness.ledger_fixture import MINUTE, LedgerFixture, NoSecrets, new_number
 
 SEALED = SealedSecret("code", b"c", b"k", "id")
 Change = Callable[[LedgerFixture, int], Awaitable[Any]]
@@ -172,7 +175,28 @@ ARRIVALS: dict[str, Callable[[LedgerFixture, int], Awaitable[object]]] = {
     "a release": lambda f, m: f.ledger.operator_changes.hold(m, False, "tester"),
     "a statement that On-Premises is off": lambda f, m: f.ledger.operator_inputs.record_onprem_off(1, "tester"),
     "a wave that takes it in": lambda f, m: f.ledger.waves.create(NewWave("first"), [m]),
+    "an answer of its hook that senders go on": lambda f, m: _hook_answers(f, m, "resume_sends"),
+    "an answer of its hook about their route": lambda f, m: _hook_answers(f, m, "switch_route"),
+    "a person's word that senders go on": lambda f, m: _senders_go_on(f, m),
+    "a correction": lambda f, m: f.ledger.corrections.correct([new_number(1, smoke_to="+15550109999")], NoSecrets()),
+    "somebody at its phone": lambda f, m: f.ledger.readiness.say(m, AtThePhone("run", "tester", MINUTE)),
+    "accepted terms": lambda f, m: f.ledger.terms.state(1, "seen", "tester"),
+    "a fact": lambda f, m: f.ledger.field_facts.record("code_while_on_premises", "refused", "seen", "tester"),
+    "credentials that are good again": lambda f, m: f.ledger.profiles.resume("main"),
 }
+
+
+async def _hook_answers(fixture: LedgerFixture, migration: int, event: str) -> None:
+    """It was told before the worker took the number."""
+    position = await fixture.queries.positions.get(migration)
+    body = {"event": event, "epoch": position.epoch, "to": "on_premises"}
+    await fixture.ledger.senders.confirm(position, body, f"{migration}:{event}:{position.epoch}")
+
+
+async def _senders_go_on(fixture: LedgerFixture, migration: int) -> None:
+    async with fixture.engine.begin() as tx:
+        await tx.execute(update(MigrationTable).values(paused_at=fixture.now))
+    await fixture.ledger.senders.state_resumed(1, "seen", "tester")
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)
@@ -186,6 +210,28 @@ async def test_what_arrives_for_a_number_makes_its_worker_read_it_again(fixture:
     with pytest.raises(Outdated):
         await fixture.open_attempt(lease)
     await fixture.ledger.moves.record(await fixture.reread(lease), wait)
+
+
+SHUT: dict[str, Callable[[LedgerFixture, int], Awaitable[object]]] = {
+    "a PIN": lambda f, m: f.ledger.operator_inputs.record_pin(1, "number:1", SEALED, PinProvenance.HANDED_IN, "ana"),
+    "look again": lambda f, m: f.ledger.operator_changes.retry(m, "mended", "ana"),
+    "calls of the reserve": lambda f, m: f.ledger.operator_changes.spend_reserve(m, "ana"),
+}
+
+
+@pytest.mark.parametrize("door", SHUT)
+async def test_what_may_not_arrive_while_a_worker_is_there_is_fenced_afterwards(
+    fixture: LedgerFixture, door: str
+) -> None:
+    """Refused while the lease holds; from its end on that worker writes nothing any more."""
+    migration = await fixture.import_number()
+    lease = await fixture.lease(migration)
+    with pytest.raises(LeaseLost, match="held by another worker"):
+        await SHUT[door](fixture, migration)
+    fixture.advance(minutes=2)
+    await SHUT[door](fixture, migration)
+    with pytest.raises(LeaseLost):
+        await fixture.ledger.moves.record(lease, Move("register", Status.WAITING, "waiting", until=fixture.now))
 
 
 async def test_a_window_makes_the_workers_of_its_wave_read_their_numbers_again(fixture: LedgerFixture) -> None:
