@@ -60,7 +60,8 @@ def _is_due(position: Position, now: datetime) -> bool:
     too_early = position.senders_try_at is not None and position.senders_try_at > now
     if too_early or need is SenderNeed.NOTHING:
         return False
-    return need is not SenderNeed.PAUSE or renewal_is_due(position, now)
+    # A renewal that was not confirmed is sent again within seconds: at its hook the earlier pause runs out meanwhile.
+    return need is not SenderNeed.PAUSE or position.senders_tries > 0 or renewal_is_due(position, now)
 
 
 async def _keep(app: App, position: Position) -> None:

@@ -65,6 +65,22 @@ async def test_a_dark_number_that_waits_for_its_code_keeps_its_pause(make_harnes
     assert epochs == sorted(set(epochs))
 
 
+async def test_a_renewal_that_did_not_reach_its_hook_is_sent_again_within_seconds(make_harness: MakeHarness) -> None:
+    """Away for a moment at two renewals in turn, the hook would let the pause of a dark number lapse."""
+    harness = await make_harness(kinds=["no_backup"])
+    async with harness.worker() as app:
+        position = await _dark_before_its_code(harness, app)
+        harness.clock.advance(61)
+        harness.sandbox.faults.add("pause_sends", "reset_before", position.e164)
+        await keep_senders_informed(app)
+        harness.clock.advance(5)
+        await keep_senders_informed(app)
+        outbox = await app.queries.records.outbox(position.migration_id)
+    assert [row["answer"] for row in outbox if row["event"] == "pause_sends"][-2:] == [None, "done"]
+    harness.clock.advance(170)
+    assert not harness.sandbox_number(position).sender.running
+
+
 async def test_a_pause_of_a_dark_number_outlives_all_workers(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["no_backup"])
     async with harness.worker() as app:
