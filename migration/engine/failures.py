@@ -129,11 +129,10 @@ class FailurePolicy:
         """The token of a call that was made. It may have moved the number all the same, and Graph cannot be asked.
 
         Only a client that serves proves that it has not. Without one the attempt stays open, and is settled when the
-        profile goes on: the side is not what it was before.
+        profile goes on: the side is not what it was before, and no second call is made before reads can show the first.
         """
-        served = attempt.side_before in (Side.ON_PREMISES, Side.CLOUD)
         decision = self.after_refused_credentials(run, exc, attempt)
-        if exc.refused_by == "onprem" or not run.entry.changes_side or not served or await _still_serves(run, attempt):
+        if exc.refused_by == "onprem" or not run.entry.changes_side or await _still_serves(run, attempt):
             return decision
         return replace(decision, closing=None)
 

@@ -173,6 +173,31 @@ async def test_a_register_that_worked_and_was_refused_for_its_token_is_settled_w
     assert (engine.graph.script.names().count("register"), engine.row.position.side) == (1, Side.CLOUD)
 
 
+@pytest.mark.parametrize("error_code", [190, 10])
+async def test_a_register_of_a_dark_number_that_was_refused_for_its_token_is_not_sent_again(error_code: int) -> None:
+    """Nothing serves it, so nothing shows that the call had no effect; reads may lag when the profile goes on."""
+    refused = CredentialsRefused(f"Graph: {error_code}", error_code, SafeText("expired"))
+    engine = EngineInMemory(
+        "register",
+        "FORWARD_RECOVERY",
+        graph=FakeGraph(register=refused),
+        onprem=FakeOnPrem(reading=REFUSED),
+        secrets=SECRETS,
+        side=Side.NEITHER,
+    )
+    called: list[None] = []
+    engine.journal.during("graph.register", lambda: called.append(None))
+    shows = NOW + timedelta(seconds=50)
+    engine.graph.script.answers_with(
+        "number", lambda: ON_CLOUD if called and engine.now() >= shows else REGISTERED_NOWHERE
+    )
+    assert isinstance(await engine.run(), Held)
+    engine.clock.advance(5)
+    engine.row.update(profile_halted_at=None, status=Status.READY)
+    assert await run_with_fresh_inputs(engine) == Advanced("register")
+    assert (engine.graph.script.names().count("register"), engine.row.position.side) == (1, Side.CLOUD)
+
+
 @pytest.mark.parametrize("error_code", [100, 136025])
 async def test_a_code_that_was_taken_although_it_was_refused_is_not_asked_for_again(error_code: int) -> None:
     refused = Rejected(f"Graph: {error_code}", error_code, SafeText("no"))
