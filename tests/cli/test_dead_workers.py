@@ -106,6 +106,8 @@ def test_what_a_person_types_is_not_refused_for_a_dead_worker(
     refused = operator.cutover(*verb)
     assert refused.exit_code == 11
     assert f"N-0001 is held by another worker ({holder}) until it waits or has ended; if that" in refused.error_line
+    until = operator.harness.clock.now() + timedelta(minutes=1)
+    assert refused.error_line.split("is lost, until ")[1].startswith(f"{until:%Y-%m-%d %H:%M}")
     operator.harness.dead.add(holder)
     assert operator.cutover(*verb).exit_code == 0
 
