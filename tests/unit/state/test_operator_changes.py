@@ -169,23 +169,6 @@ async def test_a_call_that_was_never_sent_restores_the_side(fixture: LedgerFixtu
     assert (await fixture.row_counts())["budget_calls"] == 0
 
 
-ARRIVALS: dict[str, Callable[[LedgerFixture, int], Awaitable[object]]] = {
-    "a code": lambda f, m: f.ledger.operator_inputs.enter_code(m, SEALED, "number:1", "tester"),
-    "a hold": lambda f, m: f.ledger.operator_changes.hold(m, True, "tester"),
-    "a release": lambda f, m: f.ledger.operator_changes.hold(m, False, "tester"),
-    "a statement that On-Premises is off": lambda f, m: f.ledger.operator_inputs.record_onprem_off(1, "tester"),
-    "a wave that takes it in": lambda f, m: f.ledger.waves.create(NewWave("first"), [m]),
-    "an answer of its hook that senders go on": lambda f, m: _hook_answers(f, m, "resume_sends"),
-    "an answer of its hook about their route": lambda f, m: _hook_answers(f, m, "switch_route"),
-    "a person's word that senders go on": lambda f, m: _senders_go_on(f, m),
-    "a correction": lambda f, m: f.ledger.corrections.correct([new_number(1, smoke_to="+15550109999")], NoSecrets()),
-    "somebody at its phone": lambda f, m: f.ledger.readiness.say(m, AtThePhone("run", "tester", MINUTE)),
-    "accepted terms": lambda f, m: f.ledger.terms.state(1, "seen", "tester"),
-    "a fact": lambda f, m: f.ledger.field_facts.record("code_while_on_premises", "refused", "seen", "tester"),
-    "credentials that are good again": lambda f, m: f.ledger.profiles.resume("main"),
-}
-
-
 async def _hook_answers(fixture: LedgerFixture, migration: int, event: str) -> None:
     """It was told before the worker took the number."""
     position = await fixture.queries.positions.get(migration)
@@ -197,6 +180,23 @@ async def _senders_go_on(fixture: LedgerFixture, migration: int) -> None:
     async with fixture.engine.begin() as tx:
         await tx.execute(update(MigrationTable).values(paused_at=fixture.now))
     await fixture.ledger.senders.state_resumed(1, "seen", "tester")
+
+
+ARRIVALS: dict[str, Callable[[LedgerFixture, int], Awaitable[object]]] = {
+    "a code": lambda f, m: f.ledger.operator_inputs.enter_code(m, SEALED, "number:1", "tester"),
+    "a hold": lambda f, m: f.ledger.operator_changes.hold(m, True, "tester"),
+    "a release": lambda f, m: f.ledger.operator_changes.hold(m, False, "tester"),
+    "a statement that On-Premises is off": lambda f, m: f.ledger.operator_inputs.record_onprem_off(1, "tester"),
+    "a wave that takes it in": lambda f, m: f.ledger.waves.create(NewWave("first"), [m]),
+    "an answer of its hook that senders go on": lambda f, m: _hook_answers(f, m, "resume_sends"),
+    "an answer of its hook about their route": lambda f, m: _hook_answers(f, m, "switch_route"),
+    "a person's word that senders go on": _senders_go_on,
+    "a correction": lambda f, m: f.ledger.corrections.correct([new_number(1, smoke_to="+15550109999")], NoSecrets()),
+    "somebody at its phone": lambda f, m: f.ledger.readiness.say(m, AtThePhone("run", "tester", MINUTE)),
+    "accepted terms": lambda f, m: f.ledger.terms.state(1, "seen", "tester"),
+    "a fact": lambda f, m: f.ledger.field_facts.record("code_while_on_premises", "refused", "seen", "tester"),
+    "credentials that are good again": lambda f, m: f.ledger.profiles.resume("main"),
+}
 
 
 @pytest.mark.parametrize("arrival", ARRIVALS)
