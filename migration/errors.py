@@ -2,6 +2,7 @@
 
 * MigrationError
   x Transient           the call can be repeated without harm; wait longer each time
+    - Intercepted       something between answered in Graph's place: no number is blocked for it
     - Throttled         repeat it, but not before `retry_after`
       - CallsSpent      the call was not made: none of the calls that Graph allows in an hour is left for it
   x OutcomeUnknown      the call may have had its effect; probe before anything else
@@ -42,6 +43,12 @@ class Transient(MigrationError):
         super().__init__(message)
         self.args = (*self.args, answered)
         self.answered = answered
+
+
+class Intercepted(Transient):
+    """A proxy refused the call in Graph's place. The calls of every number meet that, until somebody mends it."""
+
+    whose_move = Party.OPERATOR
 
 
 class Throttled(Transient):

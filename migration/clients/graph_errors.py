@@ -13,7 +13,16 @@ from migration.clients.figures import LONGEST_PAUSE, pause, retry_after, text, w
 from migration.clients.http import Answer
 from migration.clients.json_values import inside, parse_json
 from migration.clients.usage_headers import ANYBODY, LONGEST_WAIT, Concerned, time_to_regain_access
-from migration.errors import CredentialsRefused, Limit, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.errors import (
+    CredentialsRefused,
+    Intercepted,
+    Limit,
+    MigrationError,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Transient,
+)
 from migration.scrubbing.texts import SafeText, Scrubber, as_safe
 
 # The token is expired, revoked or malformed (190), missing (104), the session is (102), or the caller cannot be
@@ -36,9 +45,13 @@ _LIMITS: Mapping[int, Limit] = {4: "app", 17: "app", **dict.fromkeys((32, 613, *
 UNAVAILABLE = frozenset({131016, 133004})
 # "Unknown error" (1), "temporarily unavailable" (2), "something went wrong" (131000): the effect is not known.
 EFFECT_UNKNOWN = frozenset({1, 2, 131000})
+# That Terms are not accepted is told by this word, under any code (docs/unconfirmed.md). Such an answer
+# is about neither the token nor a service that is down, whatever its code says elsewhere.
+TERMS = "terms"
+SHARED_WITH_TERMS = PERMISSIONS | UNAVAILABLE | EFFECT_UNKNOWN
 
 # What counts where the body names no code. https://www.rfc-editor.org/rfc/rfc9110#section-15.5
-UNAUTHORIZED_STATUS, FORBIDDEN_STATUS, THROTTLED_STATUS = 401, 403, 429
+UNAUTHORIZED_STATUS, FORBIDDEN_STATUS, PROXY_STATUS, THROTTLED_STATUS = 401, 403, 407, 429
 # On each of Graph's own answers, and on none of a proxy that answers in its place.
 # https://developers.facebook.com/docs/graph-api/guides/debugging
 GRAPH_HEADERS = ("facebook-api-version", "x-fb-trace-id", "x-fb-request-id", "x-fb-rev")
@@ -60,11 +73,13 @@ def graph_error(
     error = inside(body, "error")
     error_code = whole(error.get("code")) if isinstance(error, Mapping) else None
     by_status = error_code is None and (answer.status_code >= 500 or answer.status_code == THROTTLED_STATUS)
-    if not isinstance(error, Mapping) or by_status:
+    if not isinstance(error, Mapping) or by_status or _repeats_the_status(error_code, answer):
         return _status_error(call, answer, now, concerned, write=write)
     details = _details(error)
     message = f"{call}: {details}"
     error_subcode, trace_id = whole(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
+    if error_code in SHARED_WITH_TERMS and TERMS in details.lower():
+        return Rejected(message, error_code, details, error_subcode, None, trace_id)
     unauthorized = error_code is None and answer.status_code == UNAUTHORIZED_STATUS
     if unauthorized or error_code in CREDENTIALS | PERMISSIONS or _is_wrong_app_secret(error_code, error):
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
@@ -98,14 +113,21 @@ def _status_error(call: str, answer: Answer, now: datetime, concerned: Concerned
     if answer.status_code == THROTTLED_STATUS:
         return Throttled(f"{call}: HTTP 429", _asked_pause(answer, now, concerned) or DEFAULT_RETRY_AFTER)
     message = f"{call}: HTTP {answer.status_code}, {answer.unreadable or 'without a readable body'}"
-    if answer.status_code in (UNAUTHORIZED_STATUS, FORBIDDEN_STATUS):
-        if _is_of_graph(answer.headers):
+    if answer.status_code in (UNAUTHORIZED_STATUS, FORBIDDEN_STATUS, PROXY_STATUS):
+        if answer.status_code != PROXY_STATUS and _is_of_graph(answer.headers):
             details = as_safe(f"HTTP {answer.status_code} without an error code")
             if answer.status_code == UNAUTHORIZED_STATUS:
                 return CredentialsRefused(message, None, details, refused_by="graph")
             return Rejected(message, None, details)  # it may concern this number or WABA alone
         message += "; it is not Graph's own answer: something between may have refused the call"
+        return OutcomeUnknown(message) if write else Intercepted(message, True)
     return OutcomeUnknown(message, answer.status_code >= 500) if write else Transient(message, True)
+
+
+def _repeats_the_status(error_code: int | None, answer: Answer) -> bool:
+    """Gateways put the HTTP status in the place of a code; Graph has no codes like that."""
+    refuses = answer.status_code in (UNAUTHORIZED_STATUS, FORBIDDEN_STATUS, PROXY_STATUS, THROTTLED_STATUS)
+    return error_code == answer.status_code and (refuses or answer.status_code >= 500)
 
 
 def _is_of_graph(headers: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from migration.engine.outside_failures import UNREACHABLE_PAGE, enough
 from migration.engine.refusals import REFUSED_PAGE, Refusal, page_of, rule_for
 from migration.engine.refuted_facts import refuted_by
 from migration.engine.step_run import StepRun
-from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
+from migration.errors import CredentialsRefused, Intercepted, Rejected, Throttled, Transient
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Held, Reopen, Switch, Waiting
 from state.enums import AttemptEnd, Party, Side
@@ -178,7 +178,8 @@ class FailurePolicy:
     def _back_off(self, run: StepRun, exc: Transient) -> Waiting | Blocked:
         state = run.number.state
         tries_allowed = TRIES_OF_AN_OPTIONAL_STEP if run.entry.optional else TRIES_BEFORE_A_PERSON
-        if state.tries + 1 >= tries_allowed and state.crossed_at is None and not isinstance(exc, Throttled):
+        waits = isinstance(exc, Throttled | Intercepted)  # for what no number can help; it goes on when that is over
+        if state.tries + 1 >= tries_allowed and state.crossed_at is None and not waits:
             return Blocked(f"{run.contract.name}: {exc} ({state.tries + 1} tries)", UNREACHABLE_PAGE)
         wait = _pause(state)
         if isinstance(exc, Throttled):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from migration.clients.graph_errors import TERMS
+from migration.clients.graph_models import LOCKED
 from migration.steps.outcomes import Blocked, Reopen, Switch, Waiting
 from state.enums import Party
 
@@ -131,7 +133,7 @@ BY_TEXT: tuple[tuple[str, str, Rule], ...] = (
     # https://developers.facebook.com/docs/whatsapp/on-premises/reference/account
     ("onprem", "reg_blocked", SwitchTo("FORWARD_RECOVERY")),
     # The code of a missing acceptance is undocumented, its text is not: docs/unconfirmed.md.
-    ("", "terms", Stop(TERMS_PAGE)),
+    ("", TERMS, Stop(TERMS_PAGE)),
 )
 
 STEP_PAGES: Mapping[str, str] = {
@@ -158,7 +160,10 @@ STEP_PAGES: Mapping[str, str] = {
 def rule_for(refusal: Refusal) -> RefusalRule:
     """The most exact rule there is; a refusal without a rule stops the number and names a page."""
     for part, words, by_text in BY_TEXT:
-        if part in refusal.step and words in refusal.details.lower():
+        known = (
+            words == TERMS and refusal.error_code in LOCKED
+        )  # "restricted for violating our Terms": not theirs to accept
+        if part in refusal.step and words in refusal.details.lower() and not known:
             return RefusalRule(by_text, refusal)
     if refusal.step == "pause_sends" and refusal.error_code == HOOK_VETO and refusal.wait is not None:
         return RefusalRule(WaitFor(SHORTEST_VETO, Party.CUSTOMER), refusal)  # the hook says when to ask again

@@ -12,6 +12,7 @@ from migration.errors import (
     BadSetting,
     CallsSpent,
     CredentialsRefused,
+    Intercepted,
     MigrationError,
     OperationRefused,
     OutcomeUnknown,
@@ -31,6 +32,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EACH: list[Exception] = [
     MigrationError("it went wrong"),
     Transient("come back", answered=True),
+    Intercepted("a proxy", answered=True),
     Throttled("slower", WAIT),
     Throttled("slower", WAIT, "app"),
     CallsSpent("none left", WAIT),

@@ -116,3 +116,23 @@ async def test_a_dark_number_is_tried_further_and_further_apart(make_harness: Ma
     assert len(calls) == 4
     assert gaps == sorted(gaps)
     assert gaps[-1] >= 240
+
+
+@pytest.mark.parametrize("code", [100, 200, 133004])
+async def test_terms_are_the_customer_s_whatever_code_says_so(make_harness: MakeHarness, code: int) -> None:
+    """Under 200 they were taken for a permission of the token, and under 133004 for a service that is down."""
+    harness = await make_harness(kinds=["healthy"] * 3, switches={"tos_code": code})
+    for number in harness.sandbox.world.numbers.values():
+        number.tos_missing = True
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app, hook="senders")
+        await begin(app, board)
+        await run(app)
+        row = await app.queries.waves.get("north")
+        profiles = await app.queries.fleet.profiles()
+        after = await app.queries.positions.board(wave="north")
+    assert (row.state, [profile["halted_at"] for profile in profiles]) == (WaveState.RUNNING, [None])
+    assert sum(registers(harness, board)) == 1
+    (blocked,) = [position for position in after if position.status is Status.BLOCKED]
+    assert blocked.runbook == "runbooks/terms-of-service.md"
+    assert {position.status for position in after if position is not blocked} == {Status.HELD}

@@ -13,7 +13,15 @@ from migration.clients.graph import GraphApi
 from migration.clients.graph_errors import credentials_problem, parsed_wait
 from migration.clients.rate_budget import GraphCalls
 from migration.clients.usage_headers import ANYBODY, Concerned, time_to_regain_access
-from migration.errors import CredentialsRefused, MigrationError, OutcomeUnknown, Rejected, Throttled, Transient
+from migration.errors import (
+    CredentialsRefused,
+    Intercepted,
+    MigrationError,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Transient,
+)
 from tests.unit.clients.graph_stub import LATER, NUMBER, WABA, always, error_body, graph_api, raising
 
 PIN = SecretStr("123456")
@@ -127,7 +135,7 @@ async def test_a_bare_refusal_is_one_only_where_graph_itself_answered(
     with pytest.raises(MigrationError) as written:
         await graph_api(answer).set_pin(NUMBER, PIN, send_by=LATER)
     kinds = (type(read.value), type(written.value))
-    assert kinds == ((refusal, refusal) if of_graph else (Transient, OutcomeUnknown))
+    assert kinds == ((refusal, refusal) if of_graph else (Intercepted, OutcomeUnknown))
 
 
 def sees(*, waba: httpx.Response) -> GraphApi:
@@ -329,3 +337,43 @@ async def test_a_wrong_app_secret_is_told_by_its_text(message: str, credentials:
     body = {"error": {"code": 100, "message": message, "type": "GraphMethodException"}}
     for error in (await error_of_write(400, body), await error_of_read(400, body)):
         assert isinstance(error, CredentialsRefused) is credentials
+
+
+@pytest.mark.parametrize(
+    ("status", "read", "written"),
+    [
+        (401, Intercepted, OutcomeUnknown),
+        (403, Intercepted, OutcomeUnknown),
+        (407, Intercepted, OutcomeUnknown),
+        (429, Throttled, Throttled),
+        (502, Transient, OutcomeUnknown),
+    ],
+)
+async def test_a_code_that_only_repeats_the_status_is_a_gateway_s(
+    status: int, read: type[MigrationError], written: type[MigrationError]
+) -> None:
+    body = {"error": {"code": status, "message": "Request had invalid authentication credentials"}}
+    assert type(await error_of_read(status, body)) is read
+    assert type(await error_of_write(status, body)) is written
+
+
+async def test_a_proxy_that_asks_for_its_own_login_is_not_graph() -> None:
+    assert type(await error_of_read(407, {})) is Intercepted
+    assert type(await error_of_read(407, {}, {"x-fb-trace-id": "Abc"})) is Intercepted
+
+
+TERMS = "The WhatsApp Business Platform Terms of Service have not been accepted."
+
+
+@pytest.mark.parametrize("error_code", [3, 10, 200, 131005, 133004, 131016, 1, 2, 131000, 100])
+async def test_terms_are_told_by_their_word_under_any_code(error_code: int) -> None:
+    """They are the customer's to accept: no token is at fault, and no service is down."""
+    body = {"error": {"message": "(#0) no", "code": error_code, "error_data": {"details": TERMS}}}
+    for error in (await error_of_write(500, body), await error_of_read(400, body)):
+        assert type(error) is Rejected
+        assert (error.error_code, "Terms of Service" in error.details) == (error_code, True)
+
+
+async def test_a_token_that_is_not_accepted_stays_one_whatever_its_text_says() -> None:
+    body = {"error": {"message": "See the terms of the app", "code": 190}}
+    assert type(await error_of_read(401, body)) is CredentialsRefused

@@ -9,7 +9,7 @@ import pytest
 from migration.engine.decisions import Advance, Closing, Decision, advance, pass_over
 from migration.engine.failures import FailurePolicy
 from migration.engine.step_run import StepRun
-from migration.errors import CredentialsRefused, Rejected, Throttled, Transient
+from migration.errors import CredentialsRefused, Intercepted, Rejected, Throttled, Transient
 from migration.scrubbing.texts import SafeText
 from migration.steps.number import Number
 from migration.steps.outcomes import Blocked, Evidence, Held, Reopen, Switch, Waiting
@@ -497,3 +497,14 @@ async def test_a_repeat_that_the_budget_does_not_allow_closes_the_earlier_attemp
     assert decision == Decision(
         Blocked(str(SPENT), BUDGET_PAGE), Closing(ATTEMPT, AttemptEnd.NOT_DONE), side=Side.NEITHER
     )
+
+
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize("open_attempt", [False, True])
+async def test_a_proxy_that_refuses_in_graph_s_place_blocks_no_number(*, optional: bool, open_attempt: bool) -> None:
+    """Every number meets it at each call: blocked one by one, each would need a person when it is mended."""
+    run = make_run(number=make_number(tries=40), optional=optional, attempt=ATTEMPT if open_attempt else None)
+    decision = policy().after_failed_reading(run, Intercepted("HTTP 401; not Graph's own answer", True))
+    assert isinstance(decision.outcome, Waiting)
+    assert decision.outcome.on is Party.OPERATOR
+    assert decision.outcome.until <= NOW + timedelta(minutes=5)
