@@ -88,6 +88,10 @@ class TooManyCodes(StateError):
     """As many codes are on their way as those on duty can type; nothing was sent."""
 
 
+class PinBeingTried(StateError):
+    """Another number sends a PIN of which nobody knows whether it is right; nothing was sent."""
+
+
 class BudgetSpent(GateClosed):
     """Only the reserve of register or deregister calls is left in this moving 72 h."""
 

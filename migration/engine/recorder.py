@@ -13,6 +13,7 @@ from migration.engine.itineraries import itinerary_named
 from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.places import goes_on_without_gate
 from migration.engine.refusals import TERMS_PAGE
+from migration.engine.refuted_facts import shown_by_success
 from migration.engine.step_run import READING, StepRun
 from migration.engine.transition_log import log_transition
 from migration.errors import BackupNotKept
@@ -120,6 +121,7 @@ class StepRecorder:
             *(SecretSealed(owner, secret) for secret in sealed),
             *_evidence(run, evidence),
             *_passed_over(run, outcome),
+            *(shown_by_success(run) if closing is not None else ()),
         ]
         status = run.itinerary.ends_as if to is None else Status.READY
         move = Move(step, status, outcome.event, evidence.facts, to=to, changes=tuple(changes))

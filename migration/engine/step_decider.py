@@ -18,6 +18,7 @@ from migration.engine.outside_failures import counted_failure, too_often
 from migration.engine.person_at_the_phone import LOOKED_AT_AGAIN
 from migration.engine.recorder import SecretKeeper
 from migration.engine.refused_calls import record_of
+from migration.engine.refuted_facts import tries_a_pin
 from migration.engine.settlement import NoEffect, Settlement
 from migration.engine.step_run import SEND_WITHIN, StepRun
 from migration.engine.transition_log import log_transition
@@ -37,7 +38,7 @@ from migration.steps.outcomes import (
     Waiting,
 )
 from state.enums import AttemptEnd, Party, Promise, Side
-from state.errors import BudgetSpent, GateClosed, TooManyCodes
+from state.errors import BudgetSpent, GateClosed, PinBeingTried, TooManyCodes
 from state.ledger.attempts import NewIntent
 from state.ledger.changes import AttemptRefused
 from state.ledger.ledger import Ledger
@@ -46,6 +47,8 @@ from state.rows import OpenAttempt, Position
 
 # Between the last moment an answer can come and the moment another worker may take over.
 LEASE_MARGIN = timedelta(seconds=10)
+# A register takes up to 15 s; the others look again so often.
+PIN_TRIED_AGAIN = timedelta(seconds=5)
 
 
 class StepDecider:
@@ -163,6 +166,7 @@ class StepDecider:
             witnesses=witnesses,
             person_for=run.person_for,
             code_limit=run.code_limit,
+            tries_a_pin=tries_a_pin(run),
             service=run.service(),
             before=run.before,
         )
@@ -174,6 +178,8 @@ class StepDecider:
             return Decision(Held(str(exc)))
         except TooManyCodes as exc:  # another number took the last place meanwhile
             return Decision(Waiting(run.number.now + LOOKED_AT_AGAIN, Party.OPERATOR, str(exc)))
+        except PinBeingTried as exc:
+            return Decision(Waiting(run.number.now + PIN_TRIED_AGAIN, Party.US, str(exc)))
         run.attempt, run.called, run.before = attempt, True, ()
         run.number.service.doubt = run.doubt()
         run.write_by = send_by + (contract.longest_call + LEASE_MARGIN).total_seconds()

@@ -9,8 +9,8 @@ from sqlalchemy import Boolean, ColumnElement, Row, bindparam, case, func, inser
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import AttemptEnd, Side, Status
-from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, TooManyCodes
-from state.ledger import call_budgets, code_pacing, events, gates, readiness
+from state.errors import BudgetSpent, GateClosed, LeaseLost, Outdated, PinBeingTried, TooManyCodes
+from state.ledger import call_budgets, code_pacing, events, gates, readiness, untried_pins
 from state.ledger.counted_calls import BUDGET_CALLS, BUDGET_RESERVE, BUDGET_WINDOW
 from state.ledger.inserting import write_or_nothing
 from state.ledger.moves import Move, Moves
@@ -53,6 +53,7 @@ class NewIntent:
     witnesses: Mapping[str, Any] | None = None
     person_for: timedelta | None = None  # somebody has to be at the phone, and for so long from now
     code_limit: int | None = None  # fewer codes than so many have to be on their way
+    tries_a_pin: bool = False  # no other number may send a PIN of this kind before its outcome is known
     service: Service | None = None  # what this pass has seen of the number's service so far
     before: tuple[Move, ...] = ()  # steps that only read and were done just before it; written with it
 
@@ -69,9 +70,9 @@ class Attempts:
         self._prepared = Prepared()
 
     async def open(self, lease: Lease, new: NewIntent) -> OpenAttempt:
-        """Commit an intent. Raises LeaseLost, Outdated, GateClosed or TooManyCodes; then nothing was written."""
+        """Commit an intent. Raises LeaseLost, Outdated, GateClosed, TooManyCodes, PinBeingTried; then nothing was."""
         async with self._engine.begin() as tx:
-            if new.code_limit is not None:
+            if new.code_limit is not None or new.tries_a_pin:
                 await code_pacing.one_at_a_time(tx)
             await self._moves.pass_over(tx, lease, new.before)
             moved = (await tx.execute(*self._guarded(lease, new))).one_or_none()
@@ -85,7 +86,7 @@ class Attempts:
     def _guarded(self, lease: Lease, new: NewIntent) -> tuple[Any, Mapping[str, Any]]:
         """The update, made once for each kind of step, and its values."""
         service = new.service.columns() if new.service is not None else {}
-        gate = (new.gated, new.fits_in, new.person_for, new.code_limit)
+        gate = (new.gated, new.fits_in, new.person_for, new.code_limit, new.tries_a_pin)
         kind = (new.longest_call, new.lease_margin, new.changes_side, *gate, new.budget, _pauses(new))
         statement = self._prepared.get((kind, tuple(service)), lambda: self._made(new, service))
         values = {"w_id": lease.migration_id, "w_fence": lease.fence, "w_version": lease.version, "w_step": new.step}
@@ -129,6 +130,8 @@ class Attempts:
             conditions.append(readiness.somebody_ready(self._clock, new.person_for))
         if new.code_limit is not None:
             conditions.append(code_pacing.awaited(self._clock) < new.code_limit)
+        if new.tries_a_pin:
+            conditions.append(~untried_pins.being_tried(self._clock))
         if new.budget is not None:
             conditions.append(self._budget_left(new.budget))
         return (
@@ -189,6 +192,8 @@ class Attempts:
         limit = new.code_limit
         if limit is not None and await code_pacing.is_full(tx, self._clock, lease.migration_id, limit):
             return TooManyCodes(f"{code_pacing.PACED}: {limit} at once")
+        if new.tries_a_pin and await untried_pins.is_being_tried(tx, self._clock, lease.migration_id):
+            return PinBeingTried(untried_pins.TRIED)
         return BudgetSpent(f"only the reserve of {BUDGET_RESERVE} {new.budget} calls is left in this moving 72 h")
 
     async def _close_as_not_done(

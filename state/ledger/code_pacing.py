@@ -16,7 +16,7 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7204, hashtext(current_schem
 
 
 async def one_at_a_time(tx: AsyncConnection) -> None:
-    """Two intents that count the same codes come one after the other; SQLite has one writer anyway."""
+    """Two intents that count the same codes, or try a PIN, follow one another; SQLite has one writer anyway."""
     if tx.dialect.name == "postgresql":
         await tx.execute(_ONE_AT_A_TIME)
 

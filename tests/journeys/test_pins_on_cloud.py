@@ -1,5 +1,6 @@
 """A PIN on Cloud is set anew without losing it, and one that was set behind our back is noticed."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ from migration.errors import OperationRefused
 from migration.operations.numbers import record_two_step_off
 from migration.operations.pin_rotation import rotate_pin
 from migration.steps.outcomes import Advanced, Blocked
+from migration.waves.loop import NumberSelection, WaveLoop
 from state.ledger.pins import NEXT, ROTATED
 from tests.harness.in_process import Harness, MakeHarness
 
@@ -127,3 +129,20 @@ async def test_a_pin_that_somebody_has_set_meanwhile_is_noticed(make_harness: Ma
         assert isinstance(outcome, Blocked)
         assert outcome.runbook == "runbooks/pin-unknown.md"
         assert "register" not in harness.mutations(position)
+
+
+@pytest.mark.parametrize(
+    ("switch", "wrong", "sides"), [("onprem_keeps", 1, {"on_premises", "neither"}), ("accepted", 0, {"cloud"})]
+)
+async def test_of_numbers_that_register_at_once_one_tries_the_pin_of_graph(
+    make_harness: MakeHarness, switch: str, wrong: int, sides: set[str]
+) -> None:
+    """All of them have passed their checks before the first one is answered."""
+    harness = await make_harness(kinds=["on_cloud", *["expired"] * 4], switches={"pin_while_not_on_cloud": switch})
+    async with harness.worker() as app:
+        board = [await harness.advance_to(app, one, "register") for one in await harness.import_numbers(app)]
+        await WaveLoop(app, app.runner.run_one, concurrency=4, patience=timedelta(minutes=20)).run(NumberSelection())
+        (fact,) = await app.queries.fleet.field_fact_rows()
+    assert (fact["name"], fact["value"]) == ("pin_while_not_on_cloud", switch)
+    assert sum(harness.sandbox_number(one).wrong_pins for one in board) == wrong
+    assert {harness.sandbox_number(one).side for one in board} <= sides

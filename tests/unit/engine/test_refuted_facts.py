@@ -10,7 +10,7 @@ from migration.scrubbing.texts import as_safe
 from state.enums import Side
 from state.ledger.changes import FactMeasured, FactRefuted
 from tests.harness.hand_made_number import make_number
-from tests.harness.hand_made_run import make_run
+from tests.harness.hand_made_run import make_attempt, make_run
 
 BLOCKED = Rejected("no", 1005, as_safe("biz_link_on_prem_reg_blocked"))
 NOT_ELIGIBLE = Rejected("no", 136024, as_safe("not eligible"), 2388091)
@@ -50,3 +50,27 @@ def test_another_answer_refutes_nothing(
     step: str, exc: Rejected | Transient, facts: dict[str, str], side: Side
 ) -> None:
     assert refuted(step, exc, facts, side=side) == ()
+
+
+PIN_ACCEPTED = {"pin_while_not_on_cloud": "accepted"}
+
+
+@pytest.mark.parametrize("code", [133010, 100])
+def test_a_pin_call_that_graph_refuses_refutes_that_it_sets_the_pin(code: int) -> None:
+    refusal = Rejected("no", code, as_safe("not registered"))
+    run = make_run("secure_pin", attempt=make_attempt({"route": "cloud"}), number=make_number(facts=PIN_ACCEPTED))
+    assert refuted_by(run, refusal) == (FactRefuted("pin_while_not_on_cloud", "accepted", "no"),)
+
+
+@pytest.mark.parametrize(
+    ("route", "refusal", "facts"),
+    [
+        ("onprem", Rejected("no", 100, as_safe("no")), PIN_ACCEPTED),
+        ("cloud", Rejected("no", 368, as_safe("restricted")), PIN_ACCEPTED),
+        ("cloud", Transient("busy", True), PIN_ACCEPTED),
+        ("cloud", Rejected("no", 133010, as_safe("no")), {}),
+    ],
+)
+def test_no_other_answer_to_a_pin_call_refutes_it(route: str, refusal: Any, facts: dict[str, str]) -> None:
+    run = make_run("secure_pin", attempt=make_attempt({"route": route}), number=make_number(facts=facts))
+    assert refuted_by(run, refusal) == ()
