@@ -109,7 +109,8 @@ async def _connect(*arguments: Any, **options: Any) -> Any:
     try:
         return await asyncpg.connect(*arguments, **options)
     except Exception as exc:
-        if not is_away(exc):
+        # InterfaceError: what the URL asks for cannot be, as a file of certificates that is not there.
+        if not is_away(exc) and not isinstance(exc, asyncpg.InterfaceError):
             raise
         raise DatabaseAway(first_line_of(exc)) from exc
 

@@ -21,8 +21,9 @@ _BEFORE_A_VALUE = r"(?<=\$\d):|(?<=\$\d\d):|(?<=\$\d\d\d):|: (?=['\"])"
 _QUOTED = r"(?<!column )(?<!relation )(?<!constraint )(?<!index )(?:\"[^\"]*\"|'[^']*')"
 _NAME = r"[a-z]+[a-z0-9]*(_[a-z0-9]+)+|asyncpg\.exceptions\.\w+|sqlalchemy\.[\w.]+"
 _DIGITS = r"\+?\d{5,}"
-# The server starts, stops, takes no more connections, or has ended this one.
-_AWAY = r"08...|57P0[1-3]|53300"
+# The server starts, stops, takes no more connections, has ended this one, or does not let us in: another password, no
+# such role or database. Somebody mends that while we wait, or is told of it in one line.
+_AWAY = r"08...|57P0[1-3]|53300|28...|3D000"
 _BUSY = {
     "55P03": "another writer held a row or table for longer than a statement waits",  # lock_timeout
     "57014": "a statement took longer than it may",  # statement_timeout

@@ -23,7 +23,8 @@ def database_url(written: str) -> str:
     written = written.strip()
     scheme, mark, rest = written.partition("://")
     if not mark:
-        if written.startswith(PATHS) or (written.endswith(FILES) and "@" not in written):
+        is_name = written.endswith(FILES) and not any(sign in written for sign in "@:\\")
+        if written.startswith(PATHS) or is_name:
             return _sqlite(written)
         raise ValueError(f"it has no scheme; {FORMS}")
     scheme = scheme.lower()
@@ -82,6 +83,8 @@ def _host(written: str) -> str:
     """Without the brackets of an IPv6 address."""
     if written.startswith("[") and written.endswith("]"):
         written = written[1:-1]
+    if "," in written:
+        raise ValueError("it names several hosts; name one, or the address that their failover keeps")
     if any(sign in "[]" or sign.isspace() for sign in written):
         raise ValueError("the host is not a name or an address; an IPv6 address stands in brackets: [::1]")
     return written

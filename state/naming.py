@@ -22,7 +22,7 @@ def possible_names(typed: str) -> tuple[str, ...]:
     short = re.fullmatch(r"N-?([0-9]{1,9})", name)
     if short:
         return name, number_reference(int(short[1]))
-    digits = re.sub(r"[\s().\u00a0\u2010-\u2015-]", "", name).removeprefix("+")
+    digits = re.sub(r"[\s().'/\u00a0\u2010-\u2015-]", "", name).removeprefix("+")
     # An E.164 number has at most 15 digits; Graph's ids may have more.
     return (name, digits, *spellings(digits)) if re.fullmatch(r"[0-9]{5,20}", digits) else (name,)
 

@@ -1,5 +1,6 @@
 """One change of many numbers: a list, a file, a wave, or all that are blocked. Each is named with its result."""
 
+import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ FromFile = Annotated[
     str | None, typer.Option("--file", help="A file of numbers, one a line; - is standard input. # begins a comment.")
 ]
 Change = Callable[[App, str], Awaitable[object]]
+_CELL_ENDS = re.compile("[,;\\t]")  # as spreadsheets of different countries write them
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +145,5 @@ def _lines_of(file: str | None) -> list[str]:
         usage_error(f"{file} is not text in UTF-8; nothing was changed")
     except OSError as exc:
         usage_error(f"{file}: {exc.strerror}; nothing was changed")
-    lines = (line.split("#")[0].split(",")[0].strip() for line in text.splitlines())
+    lines = (_CELL_ENDS.split(line.split("#")[0])[0].strip(" \t\"'") for line in text.splitlines())
     return [line for line in lines if line]

@@ -76,7 +76,10 @@ def time_to_regain_access(headers: Mapping[str, str], concerned: Concerned = ANY
 
 def _business_rows(headers: Mapping[str, str]) -> Rows:
     header = parse_json(headers.get("x-business-use-case-usage", "").encode())
-    return {one: objects(rows) for one, rows in header.items()} if isinstance(header, Mapping) else {}
+    if not isinstance(header, Mapping):
+        return {}
+    # Meta shows a list of rows; one row by itself says as much.
+    return {one: objects([rows] if isinstance(rows, Mapping) else rows) for one, rows in header.items()}
 
 
 def _highest(rows: Collection[Mapping[str, Any]]) -> int | None:

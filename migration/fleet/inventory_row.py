@@ -205,6 +205,9 @@ class RowReader:
             return value
         if parsed is not None and parsed.extension:
             self.report(column, "has an extension, and no number of WhatsApp has one")
+        elif any(map(str.isalpha, value.removeprefix("tel:"))):
+            # They would be left out, or read as the digits beside them on a telephone: an O for a 0 is another number.
+            self.report(column, "has a letter in it, where a phone number has digits only")
         return e164
 
     def _name_in(self, column: str, known: Mapping[str, object], *, required: bool = False) -> str | None:

@@ -41,6 +41,8 @@ async def _check_existing(settings: Settings, database: AsyncEngine, *, key_lost
         return False
     record = HomeRecord(database, DatabaseClock())
     row, _ = await read_home(settings, record, any_schema=True)
+    if not key_lost and not has_key(settings) and row.key_id is not None:
+        raise _missing_key(settings, row.key_id)
     if not key_lost and has_key(settings):
         await check_key(settings, record, row, settings.keys())
     return True
@@ -55,12 +57,16 @@ async def _check_key_of_rows(settings: Settings, database: AsyncEngine) -> None:
     under = await sealed_keys(database) if await has_table(database, "secrets") else frozenset()
     names = ", ".join(sorted(under))
     if under and not has_key(settings):
-        raise WrongKey(
-            f"this home's secrets are sealed under master key {names}, and there is no key at {settings.key_path}; "
-            "nothing was made. Put the copy that you kept there; if it is lost for good, see `cutover runbook key-lost`"
-        )
+        raise _missing_key(settings, names)
     if under and not under & settings.keys().by_id().keys():
         raise wrong_key(settings, names, settings.keys())
+
+
+def _missing_key(settings: Settings, names: str) -> WrongKey:
+    return WrongKey(
+        f"this home's secrets are sealed under master key {names}, and there is no key at {settings.key_path}; "
+        "nothing was made. Put the copy that you kept there; if it is lost for good, see `cutover runbook key-lost`"
+    )
 
 
 async def settle_identity(settings: Settings, keys: MasterKeys, *, had_identity: bool, key_lost: bool) -> str:

@@ -70,6 +70,18 @@ def test_init_makes_no_key_beside_what_another_one_has_sealed(cli: CliFixture) -
     assert cli.cutover("init").exit_code == 0
 
 
+def test_init_makes_no_key_for_a_home_that_has_sealed_nothing_yet(cli: CliFixture) -> None:
+    """Its record names its key: with a new one beside it each verb would be refused from then on."""
+    with sqlite3.connect(cli.home / "cutover.db") as database:
+        database.execute("DELETE FROM secrets")
+    database.close()
+    (cli.home / "master.key").unlink()
+    (cli.home / "cutover.toml").unlink()
+    output = cli.cutover("init")
+    assert (output.exit_code, "nothing was made" in output.error_line) == (1, True)
+    assert [name for name in ("master.key", "cutover.toml") if (cli.home / name).exists()] == []
+
+
 def test_a_key_that_is_lost_for_good_is_given_up_by_name(cli: CliFixture) -> None:
     old = (cli.home / "master.key").read_text().strip()
     (cli.home / "master.key").unlink()

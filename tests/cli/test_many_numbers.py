@@ -300,3 +300,15 @@ def test_a_correction_without_the_column_leaves_every_number_in_its_wave(make_op
     output = operator.cutover("import", str(path), "--correct")
     assert output.exit_code == 0, output.stderr
     assert refs_of(operator, "north") == ["N-0001", "N-0002", "N-0003"]
+
+
+@pytest.mark.parametrize("line", ["N-0001,Acme", "N-0001;Acme", "N-0001\tAcme", '"N-0001";"Acme"', "  N-0001  # first"])
+def test_a_file_of_numbers_may_be_as_spreadsheets_save_it(
+    make_operator: MakeOperator, tmp_path: Path, line: str
+) -> None:
+    operator = three(make_operator)
+    path = tmp_path / "numbers.csv"
+    path.write_text(f"{line}\n\n# N-0002\nN-0003\n")
+    output = operator.cutover("hold", "--file", str(path))
+    assert output.exit_code == 0, output.stderr
+    assert [operator.position(ref).hold for ref in ("N-0001", "N-0002", "N-0003")] == [True, False, True]

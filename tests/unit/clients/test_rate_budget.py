@@ -250,6 +250,7 @@ async def test_a_percentage_of_more_than_all_is_all() -> None:
         ("[]", None),
         ("{", None),
         ("", None),
+        ('{"1": {"type": "whatsapp_business_account", "call_count": "98"}}', 98),  # one row, and not in a list
     ],
 )
 def test_the_highest_percentage_of_whatsapp_counts(text: str, percent: int | None) -> None:

@@ -143,6 +143,8 @@ MISTAKES: dict[str, tuple[dict[str, str], str, str]] = {
     "no plus": ({"e164": "4915123456781"}, "e164", "is not an E.164 number"),
     "letters": ({"e164": "not a number"}, "e164", "is not an E.164 number"),
     "extension": ({"e164": "+4915123456781 ext. 12"}, "e164", "has an extension"),
+    "an O for a 0": ({"e164": "+49151O23456781"}, "e164", "has a letter in it"),
+    "a word for digits": ({"smoke_to": "+1800FLOWERS"}, "smoke_to", "has a letter in it"),
     "too short": ({"e164": "+4915"}, "e164", "is not an E.164 number"),
     "too long": ({"e164": "+49151234567812345"}, "e164", "is not an E.164 number"),
     "only local": ({"e164": "+12530000"}, "e164", "is not an E.164 number"),

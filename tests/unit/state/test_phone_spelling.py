@@ -122,3 +122,8 @@ def test_spaces_that_a_spreadsheet_puts_between_digits_are_left_out() -> None:
 
 def test_a_reference_may_come_with_what_a_chat_puts_around_it() -> None:
     assert "N-0007" in possible_names("\u2068n-7\u2069 ")
+
+
+@pytest.mark.parametrize("typed", ["+52/55/1234 5678", "'+525512345678", "+52 (55) 1234.5678", "٥٢٥٥١٢٣٤٥٦٧٨"])
+def test_a_number_is_found_as_it_may_stand_in_an_inventory(typed: str) -> None:
+    assert "+525512345678" in possible_names(typed)

@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import event, text
 
 from state.database import open_database
+from state.errors import DatabaseAway
 from state.queries.queries import Queries
 from state.types import DatabaseClock
+from tests.harness.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres
 
@@ -40,3 +42,28 @@ async def test_a_connection_that_the_server_has_closed_is_replaced(postgres_url:
     assert await queries.positions.board() == ()
     await engine.dispose()
     await other.dispose()
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "said"), [("postgres", "no_such", "database"), ("nobody", "postgres", "role")]
+)
+async def test_a_server_that_does_not_let_us_in_is_away(
+    postgres_server: PostgresServer, user: str, name: str, said: str
+) -> None:
+    """A password that was changed, a database that is not there: one line, and a worker waits for whoever mends it."""
+    engine = open_database(f"postgresql+asyncpg://{user}@/{name}?host={postgres_server.host}")
+    with pytest.raises(DatabaseAway, match=f'{said} ".*" does not exist'):
+        async with engine.connect():
+            pass
+    await engine.dispose()
+
+
+async def test_a_file_of_certificates_that_is_not_there_is_said(
+    postgres_server: PostgresServer, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("PGSSLROOTCERT", "/nowhere/root.crt")
+    engine = open_database("postgresql+asyncpg://u@127.0.0.1:9/fleet?ssl=verify-ca")
+    with pytest.raises(DatabaseAway):
+        async with engine.connect():
+            pass
+    await engine.dispose()
