@@ -33,6 +33,13 @@ PASSIVE_HOURS = 24
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 ACCOUNT_ERRORS: Mapping[int, str] = {131042: "payment", 131031: "locked", 368: "locked"}
 NUMBER_ERRORS: Mapping[int, str] = {131045: "registration", 133010: "registration"}
+# While one of these stands against an account, no number of it should cross: in no wave, and in one that begins later.
+KEEPING = frozenset({"ban", "deleted", "restriction", "beginning", "access", "review", *ACCOUNT_ERRORS.values()})
+RESTRICTING = ("ban", "restriction", "beginning", "review")  # of them: for what calls of an account are refused
+# Each message that fails reports them anew: whoever has let numbers cross all the same has done so for the next ones.
+AGAIN_AND_AGAIN = frozenset(ACCOUNT_ERRORS.values())
+ACCOUNT_REPORTED = "Meta reports of its account"  # so begins why a number in no wave is held for it
+QUALITY_TOO = "368"  # the error of a locked account, which a number whose quality is low gets too
 
 
 LIMITS = ("TIER_NOT_SET", "TIER_50", "TIER_250", "TIER_1K", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED")
@@ -178,9 +185,38 @@ def reports_of(position: Provable, least: Weight = Weight.TELL) -> list[tuple[st
     return sorted(against, key=lambda one: (-one[1]["weight"], one[0]))
 
 
-def doubted_topics(reported: Mapping[str, Any] | None, now: datetime) -> set[str]:
-    """What reports that stand, and have not ended by themselves, say against a number or an account."""
-    return {topic for topic, report in _readable(without_ended(reported, now)) if report["weight"] >= Weight.DOUBT}
+def restricted_until(reported: Mapping[str, Any] | None) -> float | None:
+    """Unix time at which the last restriction, ban or refused review that is known of an account has ended or ends.
+
+    None where none is known to have an end. A ban ends, and a review is passed, when Meta says so.
+    """
+    ends = [
+        report["until"] if isinstance(report.get("until"), int) else report["at"]
+        for topic, report in _readable(reported)
+        if topic in RESTRICTING and (isinstance(report.get("until"), int) or report["weight"] <= Weight.FINE)
+    ]
+    return max(ends, default=None)
+
+
+def keeps_from_crossing(topic: str, weight: int, word: str) -> bool:
+    """Whether a report of an account says that no number of it should cross."""
+    return topic in KEEPING and weight >= Weight.DOUBT and word != QUALITY_TOO
+
+
+def account_keeps(
+    reported: Mapping[str, Any] | None, now: datetime, decided: datetime | None = None
+) -> tuple[str, Mapping[str, Any]] | None:
+    """Topic and report of an account that stands, has not ended by itself, and keeps its numbers from crossing.
+
+    `decided`: when a person last let them cross all the same. What was reported before it keeps nobody.
+    """
+    if not isinstance(reported, Mapping):
+        return None
+    for topic, report in _readable(without_ended(reported, now)):
+        known = decided is not None and (topic in AGAIN_AND_AGAIN or report["at"] <= decided.timestamp())
+        if keeps_from_crossing(topic, report["weight"], str(report["word"])) and not known:
+            return topic, report
+    return None
 
 
 def _readable(reported: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -185,7 +185,9 @@ class KeptNumbers:
 def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
     """The number with what the move has changed of its findings; None where more has changed than that."""
     waits = move.status is Status.WAITING and move.until is not None and move.until - at <= SHORT_WAIT
-    if not (move.status is Status.READY or waits) or move.itinerary is not None:
+    goes_on = move.status is Status.READY or waits
+    # While its call was out something arrived: the PIN, its profile or its account may be another one now.
+    if not goes_on or move.itinerary is not None or run.changed_meanwhile:
         return None
     results, notes = dict(run.number.results), dict(run.number.notes)
     open_attempt = run.attempt
@@ -213,6 +215,8 @@ def number_after(run: StepRun, move: Move, at: datetime) -> Number | None:
 
 def state_after(run: StepRun, move: Move, columns: Mapping[str, Any]) -> Position | None:
     """The row after the move, whose own `columns` were returned; None where other tables may show it otherwise now."""
+    if run.changed_meanwhile:
+        return None
     shown: dict[str, Any] = {}
     if run.contract.budget == REGISTER and run.called:
         shown["register_sent"] = True

@@ -2,12 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from migration.engine.itineraries import ItineraryName
 from migration.engine.outside_failures import UNREACHABLE_PAGE
 from migration.engine.person_at_the_phone import PersonAtThePhone
 from migration.engine.refusals import page_of
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Blocked, Held, Reopen, Waiting
 from state.enums import Party, Promise, Side
+from state.proof import ACCOUNT_REPORTED, account_keeps, until_text
 from state.queries.queries import Queries
 from state.rows import OpenAttempt
 
@@ -38,6 +40,8 @@ class Obstacles:
             closed = await self._queries.gate.why_closed(state.migration_id, run.entry.fits_in)
             if closed is not None:
                 return Held(closed)
+            if run.entry.gated and (kept := await self._kept_by_account(run)) is not None:
+                return kept
         if run.contract.runs_command and (nothing := await self._does_nothing(run)) is not None:
             return nothing
         if run.attempt is not None and (silent := await self._never_answered(run, run.attempt)) is not None:
@@ -50,6 +54,25 @@ class Obstacles:
             return soon
         obstacle = await run.step.check(run.number)
         return obstacle if obstacle is not None else await self._person.missing(run)
+
+    async def _kept_by_account(self, run: StepRun) -> Held | None:
+        """What halts a wave holds a number that is in none: it would cross into an account that Meta has restricted.
+
+        Not one that serves nobody: a gate would make its outage longer.
+        """
+        state = run.number.state
+        dark = state.side is Side.NEITHER and run.itinerary.name is not ItineraryName.ONBOARD
+        if state.wave is not None or state.crossed_at is not None or dark or run.itinerary.goes_to is not Side.CLOUD:
+            return None
+        if account_keeps(state.waba_reported, run.number.now) is None:
+            return None
+        decided = await self._queries.records.last_released(state.migration_id)
+        found = account_keeps(state.waba_reported, run.number.now, decided)
+        if found is None:
+            return None
+        topic, report = found
+        why = f"{ACCOUNT_REPORTED}: {topic} ({report['word']}{until_text(report)})"
+        return Held(f"{why}; `cutover release {state.ref}` lets it cross all the same")
 
     async def soon_stale(self, run: StepRun) -> Reopen | None:
         """What would be too old for the crossing once the queue is empty: it is done again before senders are paused.

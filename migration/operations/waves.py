@@ -14,13 +14,13 @@ from migration.operations.wave_wording import ENDED_STATES, window_ended_message
 from migration.scrubbing.masking import mask_numbers
 from migration.waves.next_command import is_released, release_of
 from migration.waves.plan import WaveRule, select_numbers
-from migration.waves.reported import account_keeps
 from migration.waves.window import Window, check_window_fits, window_of
 from state.enums import Released, WaveState
 from state.errors import Conflict, NotFound
 from state.ledger.proofs import META, REPORTED
 from state.ledger.wave_events import OURSELVES
 from state.ledger.waves import NOT_OVER, NewWave
+from state.proof import account_keeps
 from state.rows import Position, WaveRow
 
 MAX_CONCURRENCY = 200

@@ -12,6 +12,7 @@ from migration.steps.terms_statement import TERMS_UNKNOWN, terms_command
 from state.code_steps import VERIFY_STEPS
 from state.enums import Released, Status, WaveState
 from state.ledger.readiness import NOBODY, WAITS_FOR_PERSON_BEFORE
+from state.proof import ACCOUNT_REPORTED
 from state.rows import AnyPosition, WaveRow
 
 NO_COMMAND = "-"
@@ -77,7 +78,7 @@ def _command_to_continue(position: AnyPosition, status: Status, now: datetime) -
     """For a ready or held number: the command that opens its gate or, if the gate is open, that moves the number."""
     if position.crossed_at is not None or position.itinerary == ItineraryName.ABORT:
         return _command_to_move(position, now, position.ref)  # neither a hold nor its wave stops it any more
-    if position.hold:
+    if position.hold or (status is Status.HELD and (position.reason or "").startswith(ACCOUNT_REPORTED)):
         return f"cutover release {position.ref}"
     blocked_by_wave = _command_to_open_wave(position, now)
     if blocked_by_wave is not None:

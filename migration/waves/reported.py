@@ -6,12 +6,21 @@ security, messages/errors. An event that is not in the table is kept and has no 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from state.ledger.proofs import Meaning
 from state.ledger.webhooks import ANSWERS, OF_NAMED_NUMBER
-from state.proof import ACCOUNT_ERRORS, LIMITS, NUMBER_ERRORS, Report, Weight, at_time, doubted_topics, limit_lowered
+from state.proof import (
+    ACCOUNT_ERRORS,
+    AGAIN_AND_AGAIN,
+    LIMITS,
+    NUMBER_ERRORS,
+    Report,
+    Weight,
+    at_time,
+    keeps_from_crossing,
+    limit_lowered,
+)
 
 FINE, TELL, DOUBT = Weight.FINE, Weight.TELL, Weight.DOUBT
 Facts = Mapping[str, Any]
@@ -24,36 +33,33 @@ RESTRICTIONS = ("restriction", "beginning")
 
 
 class ReportEffect(NamedTuple):
-    """`halts`: no further number should cross. `changes_pin`: the PIN is another one."""
+    """`changes_pin`: the PIN is another one. What no further number should cross for: `state.proof.KEEPING`."""
 
     topic: str
     weight: Weight
-    halts: bool = False
     changes_pin: bool = False
 
 
 BEGINNING = "RESTRICTED_BIZ_INITIATED_MESSAGING"  # alone: a template that is paid for shows that it has ended
 BANS: Mapping[str, Weight] = {"SCHEDULE_FOR_DISABLE": DOUBT, "DISABLE": DOUBT, "REINSTATE": FINE}
 ACCOUNT: Mapping[str, ReportEffect] = {
-    "DISABLED_UPDATE": ReportEffect("ban", DOUBT, halts=True),
-    "ACCOUNT_DELETED": ReportEffect("deleted", DOUBT, halts=True),
-    "ACCOUNT_RESTRICTION": ReportEffect("restriction", DOUBT, halts=True),
+    "DISABLED_UPDATE": ReportEffect("ban", DOUBT),
+    "ACCOUNT_DELETED": ReportEffect("deleted", DOUBT),
+    "ACCOUNT_RESTRICTION": ReportEffect("restriction", DOUBT),
     "ACCOUNT_VIOLATION": ReportEffect("violation", TELL),
-    "ACCOUNT_OFFBOARDED": ReportEffect("access", DOUBT, halts=True),
-    "PARTNER_REMOVED": ReportEffect("access", DOUBT, halts=True),
-    "PARTNER_APP_UNINSTALLED": ReportEffect("access", DOUBT, halts=True),
+    "ACCOUNT_OFFBOARDED": ReportEffect("access", DOUBT),
+    "PARTNER_REMOVED": ReportEffect("access", DOUBT),
+    "PARTNER_APP_UNINSTALLED": ReportEffect("access", DOUBT),
     "ACCOUNT_RECONNECTED": ReportEffect("access", FINE),
     "PARTNER_ADDED": ReportEffect("access", FINE),
     "PARTNER_APP_INSTALLED": ReportEffect("access", FINE),
 }
 REVIEWS: Mapping[str, ReportEffect] = {
-    "REJECTED": ReportEffect("review", DOUBT, halts=True),
+    "REJECTED": ReportEffect("review", DOUBT),
     "DEFERRED": ReportEffect("review", TELL),
     "PENDING": ReportEffect("review", FINE),
     "APPROVED": ReportEffect("review", FINE),
 }
-# While one of them stands no number of the account should cross, also in a wave that is begun after its webhook came.
-HALTING = {row.topic for row in (*ACCOUNT.values(), *REVIEWS.values()) if row.halts} | {"beginning"}
 QUALITY: Mapping[str, ReportEffect] = {
     "FLAGGED": ReportEffect("quality", TELL),
     "UNFLAGGED": ReportEffect("quality", FINE),
@@ -90,20 +96,17 @@ def read_meaning(field: str, kind: str, said: Facts, received: int) -> Meaning |
     found = _error(said) if has_failed and field in ("messages", ANSWERS) else _READERS.get(field, _nothing)(said)
     if found is None:
         return None
-    (topic, weight, halts, changes_pin), word = found
+    (topic, weight, changes_pin), word = found
     at = at_time(said.get("at"))
     seconds = int(at.timestamp()) if at is not None else received
     until = said.get("restriction_info.ends") if topic in RESTRICTIONS else None
     until = until if isinstance(until, int) else None
     if until is not None and until <= received:  # it came in late, or again
-        weight, halts = FINE, False
+        weight = FINE
     of_account = topic in OF_ACCOUNT and not word.startswith(OF_NAMED_NUMBER)
-    return Meaning(Report(topic, seconds, word, weight, until), halts, changes_pin, of_account)
-
-
-def account_keeps(reported: Mapping[str, Any] | None, now: datetime) -> bool:
-    """Whether Meta has reported of an account what keeps its numbers from crossing."""
-    return not HALTING.isdisjoint(doubted_topics(reported, now))
+    halts = keeps_from_crossing(topic, weight, word)
+    report, once = Report(topic, seconds, word, weight, until), topic in AGAIN_AND_AGAIN
+    return Meaning(report, halts, changes_pin, of_account, once)
 
 
 def _nothing(_said: Facts) -> None:
@@ -127,7 +130,7 @@ def _health(said: Facts) -> tuple[ReportEffect, str] | None:
 def _account(said: Facts) -> tuple[ReportEffect, str] | None:
     event, ban = str(said.get("event", "")), str(said.get("ban_info.waba_ban_state", ""))
     if ban in BANS:
-        return ReportEffect("ban", BANS[ban], halts=BANS[ban] is DOUBT), ban
+        return ReportEffect("ban", BANS[ban]), ban
     row = ACCOUNT.get(event)
     if row is None or (row.topic == "access" and said.get("other_partner")):
         return None
@@ -139,13 +142,13 @@ def _account(said: Facts) -> tuple[ReportEffect, str] | None:
 
 def _quality(said: Facts) -> tuple[ReportEffect, str] | None:
     event = str(said.get("event", ""))
-    new, old = (said.get(name) for name in ("current_limit", "old_limit"))
+    # `current_limit` was to be removed in February 2026; the other name has the same words.
+    new, old = said.get("current_limit") or said.get("max_daily_conversations_per_business"), said.get("old_limit")
     if new in LIMITS and old in LIMITS and new != old:
         lower = limit_lowered(str(old), str(new)) is not None
         return ReportEffect("limit", DOUBT if lower else FINE), f"{old} to {new}"
     row = QUALITY.get(event)
-    limit = new or said.get("max_daily_conversations_per_business")
-    return (row, f"{event}: {limit}" if limit else event) if row is not None else None
+    return (row, f"{event}: {new}" if new else event) if row is not None else None
 
 
 def _alert(said: Facts) -> tuple[ReportEffect, str] | None:

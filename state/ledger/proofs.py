@@ -5,19 +5,19 @@ What comes out does not depend on the order, the copies and the batches in which
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.declaring import aliased
 from state.enums import WaveState
 from state.ledger import account_limits, restriction_ends, wave_events, wave_members
-from state.ledger.versions import raise_versions
+from state.ledger.versions import of_waba, raise_versions
 from state.ledger.waiting_webhooks import is_waiting
-from state.ledger.webhooks import ANSWERS, ON_PREMISES
+from state.ledger.webhooks import ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
 from state.proof import ARRIVED, NO_MESSAGE, STATES, Report, Weight, at_time, word_for
 from state.types import SqlClock
@@ -26,7 +26,6 @@ AT_ONCE = 500  # rows in one transaction
 FUTURE = timedelta(minutes=10)  # a time that lies further ahead says nothing about whether it is after the move
 REPORTED = "what Meta's webhooks report of an account or a number of it; `cutover status` says what"
 META = "Meta's webhook"
-QUALITY_TOO = 368
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Proofs:
                 mine = [row for row in migrations if row.number_pk == number_pk]
                 delivered = await _apply_messages(tx, found, mine)
                 if mine:  # all of one number, and so of one WABA
-                    ended[mine[0].waba_pk] += [*_ended_by_deliveries(delivered), *_refused(delivered, read)]
+                    ended[mine[0].waba_pk] += _ended_by_deliveries(delivered)
             halting = await _apply_reports(tx, batch, read, ended)
             waves = await self._halt(tx, halting)
         return Applied(len(rows), waves)
@@ -111,9 +110,15 @@ class Proofs:
         return (await tx.execute(taken)).all()
 
     async def _halt(self, tx: AsyncConnection, halting: "_Halting") -> tuple[str, ...]:
-        """Running waves with numbers that have not crossed, of those accounts and numbers."""
+        """Running waves with numbers that have not crossed, of those accounts and numbers.
+
+        A number in no wave is held at its gate: its worker has to read again.
+        """
         if not halting.numbers and not halting.wabas:
             return ()
+        alone = and_(MigrationTable.wave_pk.is_(None), MigrationTable.crossed_at.is_(None))
+        for waba_pk in sorted(halting.wabas):
+            await raise_versions(tx, alone, of_waba(waba_pk))
         concerned = or_(NumberTable.id.in_(sorted(halting.numbers)), WabaTable.id.in_(sorted(halting.wabas)))
         waves = (
             select(MigrationTable.wave_pk)
@@ -203,24 +208,7 @@ def _meanings(rows: Sequence[Any], read: ReadMeaning) -> Iterable[Meaning]:
     for row in rows:
         meaning = read(row.field, row.kind, row.facts, int(row.received_at.timestamp()))
         if meaning is not None:
-            yield _of_our_own(meaning, row.facts) if row.field == ANSWERS else meaning
-
-
-def _of_our_own(meaning: Meaning, facts: Mapping[str, Any]) -> Meaning:
-    """A call of ours, or a message, that was refused for the account: others would cross into the same.
-
-    Not 368: a number whose quality is low gets it too.
-    """
-    return replace(meaning, halts=meaning.of_account and facts.get("code") != QUALITY_TOO, once=True)
-
-
-def _refused(rows: Sequence[tuple[Any, datetime]], read: ReadMeaning) -> Iterable[Meaning]:
-    """Of rows about messages of ours: one that was taken, and then failed for its account."""
-    for meaning, row in (
-        (read(row.field, row.kind, row.facts, int(row.received_at.timestamp())), row) for row, _ in rows
-    ):
-        if meaning is not None and meaning.of_account:
-            yield _of_our_own(meaning, row.facts)
+            yield meaning
 
 
 def _stands(reported: Mapping[str, Any] | None, meaning: Meaning) -> bool:

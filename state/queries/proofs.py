@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 
 from state.enums import Status
+from state.ledger import restriction_ends
 from state.ledger.waiting_webhooks import has_end, is_waiting
 from state.ledger.webhooks import ANSWERS, ON_PREMISES
 from state.models import MessageTable, MigrationTable, NumberTable, WabaTable, WaveTable, WebhookTable
@@ -30,9 +31,11 @@ class ProofQueries:
         return bool(await self._reader.rows(query))
 
     async def any_restriction_over(self) -> bool:
-        """Whether an account is still doubted for what has an end that has passed."""
+        """Whether an account is still doubted for what has ended, or keeps a number that it was refused for."""
         rows, now = await self._reader.rows(select(WabaTable.reported).where(has_end())), await self._reader.now()
-        return any(without_ended(row["reported"], now) != row["reported"] for row in rows)
+        if any(without_ended(row["reported"], now) != row["reported"] for row in rows):
+            return True
+        return bool(restriction_ends.are_due(await self._reader.tuples(restriction_ends.refused_numbers()), now))
 
     async def any_received(self, waba_id: str) -> bool:
         """Whether a webhook of this WABA has ever come in, of those that are still kept."""

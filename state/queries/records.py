@@ -73,6 +73,14 @@ class RecordQueries:
         values = {"of_migration": migration_id, "of_step": step}
         return int((await self._reader.rows(_reopened(), values))[0]["times"])
 
+    async def last_released(self, migration_id: int) -> datetime | None:
+        """When a person last let the number cross."""
+        query = select(func.max(EventTable.at).label("at")).where(
+            EventTable.migration_pk == migration_id, EventTable.kind == "released"
+        )
+        at: datetime | None = (await self._reader.rows(query))[0]["at"]
+        return at
+
     async def findings(self, migration_id: int, kind: str = "result") -> dict[str, FindingRow]:
         """By step: its latest result, or (`kind` "note") what it noted for its next run."""
         rows = await self._reader.rows(_findings(), {"of_migration": migration_id, "of_kind": kind})

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from migration.app import App
@@ -20,11 +21,13 @@ from migration.steps.both_sides import read_sides
 from migration.steps.number import Number
 from migration.steps.outcomes import Waiting
 from migration.steps.reading_cache import ReadingCache
+from migration.waves.proofs import apply_webhooks
 from state.enums import Party, Status
 from state.errors import LeaseLost
 from state.ledger.changes import ProfileHalted
 from state.ledger.moves import Move
 from state.ledger.waves import NewWave
+from state.ledger.webhooks import WebhookUpdate
 from state.rows import Lease, Position
 from tests.harness.in_process import Harness, MakeHarness
 from tests.harness.scenarios import BACK, SCENARIOS, Scenario
@@ -155,6 +158,29 @@ async def test_whatever_arrives_for_a_number_has_it_read_anew(make_harness: Make
         harness.clock.advance(1)
         await app.runner.run_step(position.migration_id)
         assert kept.used == used + 1
+
+
+async def test_a_pin_that_is_changed_while_a_call_is_out_is_not_sent(make_harness: MakeHarness) -> None:
+    """What a call was answered is recorded all the same, and the number is read anew before its next step."""
+    harness = await make_harness(kinds=["healthy"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app, hook="senders")
+
+        async def change(request: httpx.Request) -> None:
+            if b'"pause_sends"' in request.content:
+                harness.before_answer = None
+                harness.sandbox_number(position).pin = "000001"
+                now = int(harness.clock.now().timestamp()) + 1
+                of = (position.profile, harness.sandbox.manifest()["app_id"], position.waba_id)
+                facts: dict[str, Any] = {"event": "PIN_CHANGED", "at": now}
+                told = WebhookUpdate(*of, position.phone_number_id, None, "security", "change", None, facts)
+                assert (await app.ledger.webhooks.store([told])).stored == 1
+                await apply_webhooks(app)
+
+        harness.before_answer = change
+        await harness.run_number(app, position.ref)
+        position = await app.queries.positions.get(position.migration_id)
+    assert harness.sandbox_number(position).wrong_pins == 0, position.reason
 
 
 # -- the lease that a step's write takes for the next one

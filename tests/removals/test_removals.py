@@ -84,11 +84,23 @@ REMOVALS = {
     ),
     "the wave that a report of Meta halts": Removal(
         "migration/waves/reported.py",
-        "    return Meaning(Report(topic, seconds, word, weight, until), halts, changes_pin, of_account)\n",
-        "    return Meaning(Report(topic, seconds, word, weight))\n",
+        "    return Meaning(report, halts, changes_pin, of_account, once)\n",
+        "    return Meaning(report)\n",
         (
             "tests/web/test_webhook_effects.py::test_each_report_is_shown_and_halts_its_wave_where_no_number_should_cross",
         ),
+    ),
+    "what Meta reports of the account of a number in no wave": Removal(
+        "migration/engine/obstacles.py",
+        "        if found is None:\n            return None\n        topic, report = found\n",
+        "        if found is not None:\n            return None\n        topic, report = 'x', {'word': ''}\n",
+        ("tests/journeys/test_kept_by_account.py",),
+    ),
+    "what arrives while a call is out": Removal(
+        "migration/engine/kept_numbers.py",
+        "    if run.changed_meanwhile:\n        return None\n    shown",
+        "    shown",
+        ("tests/journeys/test_kept_numbers.py::test_a_pin_that_is_changed_while_a_call_is_out_is_not_sent",),
     ),
     "the statuses that wait until their message is on record": Removal(
         "state/ledger/waiting_webhooks.py",

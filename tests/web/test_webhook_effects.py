@@ -262,7 +262,11 @@ REPORTS: Sequence[tuple[str, dict[str, Any], str, Weight, bool]] = (
     ("phone_number_quality_update", {"event": "NEW", "current_limit": "TIER_250", "old_limit": "TIER_10K"}, "limit", Weight.DOUBT, False),
     ("phone_number_name_update", {"decision": "REJECTED"}, "name", Weight.TELL, False),
     ("security", {"event": "PIN_RESET_REQUEST"}, "pin", Weight.TELL, False),
-    ("messages", {"errors": [{"code": 131042}]}, "payment", Weight.DOUBT, False),
+    ("messages", {"errors": [{"code": 131042}]}, "payment", Weight.DOUBT, True),
+    ("messages", {"errors": [{"code": 131031}]}, "locked", Weight.DOUBT, True),
+    ("messages", {"errors": [{"code": 368}]}, "locked", Weight.DOUBT, False),
+    ("messages", {"errors": [{"code": 131045}]}, "registration", Weight.DOUBT, False),
+    ("phone_number_quality_update", {"event": "NEW", "max_daily_conversations_per_business": "TIER_250", "old_limit": "TIER_10K"}, "limit", Weight.DOUBT, False),
 )  # fmt: skip
 OF_NUMBER = ("phone_number_quality_update", "phone_number_name_update", "security")
 
@@ -297,8 +301,11 @@ BEGINNING = [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]
 RESTRICTED = account("ACCOUNT_RESTRICTION", restriction_info=BEGINNING)
 
 
-async def test_a_wave_of_an_account_that_was_restricted_before_waits_for_a_person(web: Web, meta: Meta) -> None:
-    await told(web, meta, meta.change("account_update", **RESTRICTED))
+@pytest.mark.parametrize(("field", "value"), [row[:2] for row in REPORTS if row[-1]])
+async def test_a_wave_of_an_account_that_was_restricted_before_waits_for_a_person(
+    web: Web, meta: Meta, field: str, value: dict[str, Any]
+) -> None:
+    await told(web, meta, change_of(meta, field, value))
     board = await web.app.queries.positions.board()
     await web.app.ledger.waves.create(NewWave("north"), [position.migration_id for position in board])
     with pytest.raises(OperationRefused, match=r"wave north is halted: what Meta's webhooks report .*`cutover release"):
@@ -310,6 +317,7 @@ async def test_a_wave_of_an_account_that_was_restricted_before_waits_for_a_perso
 
 async def test_what_has_ended_or_is_only_told_keeps_no_wave(web: Web, meta: Meta) -> None:
     now = int(web.harness.clock.now().timestamp())
+    await told(web, meta, meta.change("messages", errors=[{"code": 368}]))
     for at, event in enumerate(("PARTNER_REMOVED", "PARTNER_ADDED", "ACCOUNT_VIOLATION"), now):
         await told(web, meta, meta.change("account_update", **account(event)), time=at)
     await in_wave(web)
