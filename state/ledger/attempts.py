@@ -240,6 +240,8 @@ class Attempts:
         if new.announcement is not None:
             await self._announce(tx, lease, new.announcement, moved)
         facts = {"attempt": moved.attempts, "step": new.step, "intent": dict(new.facts)}
+        if new.changes_side:
+            facts["side"] = Side.UNKNOWN
         times = {name: values[name] for name in ("answer_due", "settle_by")}
         await events.append(tx, lease.migration_id, moved.now, "intent", facts | times, head)
         return OpenAttempt(

@@ -34,6 +34,9 @@ class NewMigration:
     signup_ends_at: datetime | None = None
 
 
+# In the first event of a migration whose events say each change of its side, and how it ended: `cutover audit verify`
+# compares its row with them. Those of older releases left some of it out.
+SAYS_SIDE_AND_END = "says_side_and_end"
 # Whose chain it is, so that `cutover audit verify` finds rows of `numbers` that were exchanged.
 IDENTITY = (NumberTable.ref, NumberTable.e164, NumberTable.phone_number_id)
 
@@ -103,7 +106,7 @@ class Migrations:
             await _take_over_pause(tx, number_id, migration_id)
             if after is not None:
                 await findings.copy_what_holds(tx, self._clock, after, migration_id)
-            facts = {"itinerary": itinerary, "because": because, "side": side, "by": by}
+            facts = {"itinerary": itinerary, "because": because, "side": side, "by": by, SAYS_SIDE_AND_END: True}
             await events.append(tx, migration_id, now, "started", facts | _identity(number))
         return migration_id
 
@@ -150,6 +153,7 @@ class Migrations:
                 "because": each.because,
                 "side": each.side,
                 "by": by,
+                SAYS_SIDE_AND_END: True,
                 **identities[each.number_id],
             }
             for each in taken
@@ -211,7 +215,7 @@ class Migrations:
         )
         for row in ended.all():
             await tx.execute(shredded(of_ended(number_owner(number_id)), at=now))
-            await events.append(tx, row.id, now, "skipped", facts)
+            await events.append(tx, row.id, now, "skipped", {**facts, "ended_as": Status.SKIPPED})
 
 
 def _columns(new: NewMigration, wave_pk: int | None, now: datetime) -> dict[str, Any]:

@@ -287,9 +287,11 @@ def _event_facts(move: Move) -> dict[str, Any]:
         value = getattr(move, name)
         if value is not None:
             facts[name] = value
+    if move.status in ENDED:
+        facts["ended_as"] = move.status
     for change in move.changes:
         match change:
-            case SideRead(side):
+            case SideRead(side) | SideRestored(side):
                 facts["side"] = side
             case ServiceSeen(_, ended):
                 facts |= ended or {}

@@ -1,7 +1,7 @@
 """Is the record of one home whole? Every chain, its head, the rows that follow from it, the database's triggers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from state.models import (
     WaveTable,
 )
 from state.queries.row_check import AttemptsOnRecord, changed_rows, forgotten_numbers
+from state.queries.standing_check import MigrationStanding, WaveStanding
 from state.record_key import GENESIS, RecordKey, record_key_of
 from state.triggers import digests_of
 
@@ -63,6 +64,9 @@ class CheckedRecord:
 
     def add(self, place: str, what: str) -> None:
         self.problems.append(Problem(place, what))
+
+    def add_all(self, place: str, found: Iterable[str]) -> None:
+        self.problems += [Problem(place, what) for what in found]
 
 
 async def check_record(engine: AsyncEngine) -> CheckedRecord:
@@ -185,18 +189,20 @@ async def _check_handed_in(connection: AsyncConnection, key: RecordKey, record: 
 
 
 async def _check_waves(connection: AsyncConnection, key: RecordKey, record: CheckedRecord) -> None:
-    waves = (
-        await connection.execute(select(WaveTable.id, WaveTable.name, WaveTable.events, WaveTable.events_head))
-    ).all()
+    waves = (await connection.execute(select(WaveTable.__table__))).mappings().all()
     hashed = select(WaveEventTable.__table__).where(WaveEventTable.seq.is_not(None))
     rows = (await connection.execute(hashed.order_by(WaveEventTable.wave_pk, WaveEventTable.seq))).mappings().all()
     for wave in waves:
-        chain = _Chain(f"w{wave.id}", f"wave {wave.name}", record)
-        count, head = record.waves_taken_over.get(f"w{wave.id}", (0, GENESIS))
-        for row in (row for row in rows if row["wave_pk"] == wave.id):
+        name, label = f"w{wave['id']}", f"wave {wave['name']}"
+        chain, standing = _Chain(name, label, record), WaveStanding()
+        count, head = record.waves_taken_over.get(name, (0, GENESIS))
+        for row in (row for row in rows if row["wave_pk"] == wave["id"]):
             untried = row["seq"] < count or (row["seq"], row["hash"]) == (count, head)
             chain.link(row, untried or row["hash"] == wave_events.digest(key, dict(row)))
-        chain.end(wave.events, wave.events_head)
+            standing.take(row)
+        chain.end(wave["events"], wave["events_head"])
+        if not chain.is_broken:
+            record.add_all(label, standing.differences(wave))
 
 
 Calls = dict[tuple[int, int], tuple[str, Any]]  # (migration, attempt) -> call and time
@@ -205,9 +211,15 @@ Calls = dict[tuple[int, int], tuple[str, Any]]  # (migration, attempt) -> call a
 async def _check_numbers(
     connection: AsyncConnection, key: RecordKey, record: CheckedRecord, attempts: AttemptsOnRecord
 ) -> Calls:
-    columns = (MigrationTable.events, MigrationTable.events_head, MigrationTable.anchored_events, MigrationTable.anchor)
+    of_chain = (
+        MigrationTable.events,
+        MigrationTable.events_head,
+        MigrationTable.anchored_events,
+        MigrationTable.anchor,
+    )
+    of_standing = (MigrationTable.attempts, MigrationTable.side, MigrationTable.status)
     query = (
-        select(MigrationTable.id, MigrationTable.attempts, *IDENTITY, *columns)
+        select(MigrationTable.id, *IDENTITY, *of_chain, *of_standing)
         .join(NumberTable, NumberTable.id == MigrationTable.number_pk)
         .order_by(MigrationTable.id)
     )
@@ -262,22 +274,22 @@ class _Chain:
         self.label = label
         self._record = record
         self._last: Link = (0, GENESIS)
-        self._broken = False
+        self.is_broken = False
         record.labels[name] = label
         self._links = record.chains.setdefault(name, {})
 
     def link(self, row: RowMapping | Mapping[Any, Any], hash_fits: bool) -> None:
         seq = int(row["seq"])
         follows = (seq - 1, row["previous"]) == self._last
-        if not self._broken and not (follows and hash_fits):
-            self._broken = True
+        if not self.is_broken and not (follows and hash_fits):
+            self.is_broken = True
             what = "it was changed or forged" if follows else "it does not follow from the one before it"
             self._record.add(f"{self.label}, event {seq}", what)
         self._links[seq] = row["hash"]
         self._last = (seq, row["hash"])
 
     def end(self, count: int, head: str) -> None:
-        if self._last == (count, head) or self._broken:
+        if self._last == (count, head) or self.is_broken:
             return
         what = f"{count} events were counted, {self._last[0]} are there"
         if self._last[0] == count:
@@ -293,6 +305,7 @@ class _NumberChain:
     ) -> None:
         self._row, self._key, self._record, self._calls, self._attempts = row, key, record, calls, attempts
         self._chain = _Chain(f"m{row['id']}", str(row["ref"]), record)
+        self._standing = MigrationStanding()
         self._intents = 0
         self._open: int | None = None
         self._anchored = int(row["anchored_events"])
@@ -312,6 +325,7 @@ class _NumberChain:
                 self._check_identity(event["facts"])
             self._note_call(event)
             self._attempts.take(event)
+            self._standing.take(event)
 
     def _check_identity(self, facts: Mapping[str, Any]) -> None:
         """Whose number it was when its migration began. Migrations of older releases do not say."""
@@ -345,3 +359,5 @@ class _NumberChain:
         elif self._intents != self._row["attempts"]:
             what = f"{self._row['attempts']} calls were counted, {self._intents} are in its events"
             self._record.add(self._chain.label, what)
+        elif not self._chain.is_broken:
+            self._record.add_all(self._chain.label, self._standing.differences(self._row))

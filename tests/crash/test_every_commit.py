@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.calls import Call
 from state.enums import Side, Status
+from state.queries.record_check import check_record
 from tests.harness.crash_matrix import CRASH_KINDS, for_each_crash_point, lane_cases, run_until_crash
 from tests.harness.databases import Databases
 from tests.harness.in_process import Harness, build_harness
@@ -59,7 +60,7 @@ async def _crash_and_continue(url: str, folder: Path, case: CrashCase, crash_kin
         where = f"killed {crash_kind} {nth}: {position.status} at {position.next_step}: {position.reason}"
         assert (position.side, position.status) == (Side.CLOUD, Status.DONE), where
         assert await app.queries.records.open_attempt(position.migration_id) is None, where
-        assert await app.queries.records.broken_link(position.migration_id) is None, where
+        assert (await check_record(app.database)).problems == [], where
         assert position.dark_since is None, where
     _assert_promises_kept(harness, harness.sandbox.mutations(position.e164), position.e164, where)
     return reached

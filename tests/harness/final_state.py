@@ -13,6 +13,7 @@ from migration.cli.__main__ import app as command_line
 from migration.cli.runbook import pages
 from migration.operations.wording import whose_move
 from migration.waves.next_command import next_command
+from state.queries.record_check import check_record
 from state.rows import Position
 from tests.harness.in_process import Harness
 
@@ -77,7 +78,7 @@ async def assert_ended_on_one_side(
     sides = (harness.sandbox_number(position).side, position.side.value, serving_sides(harness, position))
     assert sides == (side, side, [side] if side != "neither" else []), where
     assert await app.queries.records.open_attempt(position.migration_id) is None, where
-    assert await app.queries.records.broken_link(position.migration_id) is None, where
+    assert (await check_record(app.database)).problems == [], where
     _assert_nothing_twice(harness, baseline, position, left_cloud=left_cloud, where=where)
     await _assert_senders_resumed(harness, app, position, where)
 
