@@ -11,7 +11,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from state.database_errors import first_line_of, is_away, translate_errors
 from state.errors import DatabaseAway, DatabaseBusy
-from state.sqlite_driver import GOES_FIRST, SqliteFile
+from state.sqlite_driver import GOES_FIRST, TAKES_LONG, SqliteFile
 
 T = TypeVar("T")
 
@@ -74,6 +74,11 @@ def write_first(first: bool) -> None:
     GOES_FIRST.set(first)
 
 
+def goes_first() -> bool:
+    """What `write_first` was told last."""
+    return GOES_FIRST.get()
+
+
 def for_reading(engine: AsyncEngine) -> AsyncEngine:
     """The same connections, for reads of one statement each: on PostgreSQL they are no transaction of their own.
 
@@ -84,8 +89,17 @@ def for_reading(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def read(engine: AsyncEngine, query: Executable, values: Mapping[str, Any] | None, take: Callable[[Any], T]) -> T:
+async def read(
+    engine: AsyncEngine,
+    query: Executable,
+    values: Mapping[str, Any] | None,
+    take: Callable[[Any], T],
+    *,
+    long: bool = False,
+) -> T:
     """What `take` makes of the result of one statement that reads. `values` are those of its parameters.
+
+    `long`: it looks at every row of a table that grows with the fleet; on SQLite a thread does that.
 
     As with a connection of `for_reading`, in half of its time: the connection is taken, used and given back in one
     go. Where the caller is cancelled, it is given back all the same.
@@ -94,7 +108,11 @@ async def read(engine: AsyncEngine, query: Executable, values: Mapping[str, Any]
     if not hasattr(reading, "sync_engine"):  # a dry run reads what it has written itself
         async with reading.connect() as connection:
             return take(await connection.execute(query, values))
-    return await greenlet_spawn(_read, reading.sync_engine, query, values, take)
+    before = TAKES_LONG.set(long)
+    try:
+        return await greenlet_spawn(_read, reading.sync_engine, query, values, take)
+    finally:
+        TAKES_LONG.reset(before)
 
 
 def _read(engine: Engine, query: Executable, values: Mapping[str, Any] | None, take: Callable[[Any], T]) -> T:

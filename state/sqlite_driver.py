@@ -1,9 +1,10 @@
 """SQLite as SQLAlchemy's asyncio part speaks to it: Python's own driver, called where the event loop runs.
 
 A statement on a local file takes some ten microseconds; handing each to a thread and back cost many times that and kept
-numbers that were dark waiting. Only what may take long goes to a thread: a COMMIT, which waits for the disk, and many
-rows. A transaction that writes begins with BEGIN IMMEDIATE at its first statement that changes anything, and the
-writers of one process wait for each other in a queue of their own, so that SQLite's lock is asked for by one of them.
+numbers that were dark waiting. Only what may take long goes to a thread: a COMMIT, which waits for the disk, many
+rows, and a read whose caller says that it looks at the whole fleet. A transaction that writes begins with BEGIN
+IMMEDIATE at its first statement that changes anything, and the writers of one process wait for each other in a queue of
+their own, so that SQLite's lock is asked for by one of them.
 
 SQLAlchemy's dialect `sqlite+aiosqlite` uses these classes in place of aiosqlite's: they have the methods that
 `sqlalchemy/dialects/sqlite/aiosqlite.py` calls (SQLAlchemy 2.1).
@@ -36,6 +37,8 @@ _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 # Whether a write of this task goes before those that wait: of a number that is dark, or may be soon.
 GOES_FIRST: ContextVar[bool] = ContextVar("goes_first", default=False)
+# Whether reads of this task look at every row of a table: several of them run beside each other and beside the loop.
+TAKES_LONG: ContextVar[bool] = ContextVar("takes_long", default=False)
 
 
 # So many of those that go first have a turn before one of the others has: nobody waits for ever.
@@ -262,7 +265,10 @@ class SqliteCursor:
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "SqliteCursor":
         await self._connection.ready_for(statement)
-        self._cursor.execute(statement, parameters)
+        if TAKES_LONG.get():
+            await self._connection.in_thread(lambda: self._cursor.execute(statement, parameters))
+        else:
+            self._cursor.execute(statement, parameters)
         return self
 
     async def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> "SqliteCursor":

@@ -109,11 +109,14 @@ async def current_causes(
     `most`: so many numbers are looked at, those that may be dark first.
     """
     now = await app.queries.now()
-    positions = await app.queries.positions.needing_attention(most)
-    halted = [row for row in await app.queries.fleet.profiles() if row["halted_at"] is not None]
+    positions, to_tell, left, profiles = await asyncio.gather(
+        app.queries.positions.needing_attention(most),
+        app.queries.proofs.to_tell(),
+        app.queries.positions.left_by_workers(LEFT_LATELY),
+        app.queries.fleet.profiles(),
+    )
+    halted = [row for row in profiles if row["halted_at"] is not None]
     dark = dark_ones(line for row in known if row.kind == CauseKind.DARK for line in row.lines)
-    to_tell = await app.queries.proofs.to_tell()
-    left = await app.queries.positions.left_by_workers(LEFT_LATELY)
     return find_causes(positions, waves, halted, now, to_tell, left, known_dark=dark, leaving=leaving)
 
 

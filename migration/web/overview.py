@@ -1,5 +1,6 @@
 """The first page: what is down now, what people have to know of, the waves, and how many numbers are where."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,8 +37,9 @@ class Overview:
 
     async def show(self, request: Request) -> Response:
         session, queries = self.site.operator(request), self.site.app.queries
-        figures, down = await queries.figures.read(), await queries.down.now(MOST_SHOWN)
-        waves, progress = await queries.waves.all(), await queries.figures.of_waves()
+        figures, down, progress, (waves, causes) = await asyncio.gather(
+            queries.figures.read(), queries.down.now(MOST_SHOWN), queries.figures.of_waves(), self._waves_and_causes()
+        )
         return self.site.page(
             request,
             "overview.html",
@@ -46,7 +48,7 @@ class Overview:
             age=_age(figures.oldest_reading, figures.now),
             down=[down_card(position, figures.now) for position in down],
             more_down=max(figures.down - len(down), 0),
-            causes=await self._causes(waves),
+            causes=causes,
             tells=bool(self.site.app.admin.notify),
             looked_at=MOST_LOOKED_AT,
             waves=[wave_card(row, progress.get(row.id, NO_NUMBERS), figures.now) for row in waves],
@@ -54,13 +56,13 @@ class Overview:
             halted=[row for row in await queries.fleet.profiles() if row["halted_at"] is not None],
         )
 
-    async def _causes(self, waves: Sequence[WaveRow]) -> list[Mapping[str, Any]]:
-        """From what is so now, with or without somebody who is told of it; those first that were found first."""
-        rows = await self.site.app.queries.notices.open_causes()
+    async def _waves_and_causes(self) -> tuple[Sequence[WaveRow], list[Mapping[str, Any]]]:
+        """Causes are of what is so now, with or without somebody who is told; those first that were found first."""
+        waves, rows = await self.site.app.queries.waves.all(), await self.site.app.queries.notices.open_causes()
         told = {row.key: row for row in rows}
         found = await current_causes(self.site.app, rows, waves, most=MOST_LOOKED_AT)
         cards = [{"found": cause, "told": told.get(cause.key), "lines": len(cause.lines)} for cause in found]
-        return sorted(cards, key=lambda card: (card["told"] is None, card["told"].id if card["told"] else 0))
+        return waves, sorted(cards, key=lambda card: (card["told"] is None, card["told"].id if card["told"] else 0))
 
     async def take_over(self, request: Request) -> Response:
         session, _ = await self.site.change(request)

@@ -23,7 +23,7 @@ class DownQueries:
         since = func.coalesce(MigrationTable.served_at, MigrationTable.dark_from, MigrationTable.dark_since)
         order = (MigrationTable.dark_by_us.desc(), since, MigrationTable.id)
         ids = select(MigrationTable.id).where(_is_down()).order_by(*order).limit(limit)
-        wanted = [row["id"] for row in await self._reader.rows(ids)]
+        wanted = [row["id"] for row in await self._reader.rows(ids, long=True)]
         query = select_positions().where(MigrationTable.id.in_(wanted)).order_by(*order)
         return tuple(position_of(row, self._is_gone) for row in await self._reader.rows(query))
 
@@ -40,7 +40,7 @@ class DownQueries:
             func.sum(MigrationTable.version).label("versions"),
             *(part.scalar_subquery().label(f"part_{at}") for at, part in enumerate(others)),
         )
-        (row,) = await self._reader.rows(query)
+        (row,) = await self._reader.rows(query, long=True)
         return "/".join(str(value) for value in row.values())
 
 

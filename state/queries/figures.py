@@ -1,5 +1,6 @@
 """Counts of the whole fleet, by the database: for a page's head line and for a program that watches."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,12 @@ class FigureQueries:
         """All of them. What is grouped is sorted row by row, so no more than two short columns are."""
         migration, now = MigrationTable, await self._reader.now()
         by_place = select(migration.status, migration.side, func.count().label("numbers")).where(is_newest())
-        rows = await self._reader.rows(by_place.group_by(migration.status, migration.side))
+        rows, (live,), by_proof = await asyncio.gather(
+            self._reader.rows(by_place.group_by(migration.status, migration.side), long=True),
+            self._reader.rows(_of_live(), long=True),
+            self.by_proof(),
+        )
         total = (await self._reader.rows(select(func.count().label("all")).select_from(NumberTable)))[0]["all"]
-        (live,) = await self._reader.rows(_of_live())
         served = live["served"]
         return Figures(
             by_status={one.value: _of(rows, "status", one.value) for one in Status},
@@ -74,7 +78,7 @@ class FigureQueries:
             waiting_for_code=live["codes"],
             dark_for_s=max((now - served).total_seconds(), 0.0) if served is not None else 0.0,
             oldest_reading=live["seen"],
-            by_proof=await self.by_proof(),
+            by_proof=by_proof,
             waves=await self._counts(WaveTable.state),
             open_causes=await self._counts(CauseTable.kind, CauseTable.resolved_at.is_(None)),
             unsent_messages=await self._count(NoticeTable.id, NoticeTable.sent_at.is_(None)),
@@ -113,10 +117,11 @@ class FigureQueries:
         )
         may_be_mended = and_(or_(*reported), or_(*(_names(topic) for topic in MAY_BE_MENDED)))
         counts = Counter[str]()
-        for row in await self._reader.rows(query.where(~may_be_mended).group_by(state)):
+        for row in await self._reader.rows(query.where(~may_be_mended).group_by(state), long=True):
             counts[row["proved_as"]] += row["numbers"]
         read = select_positions().where(migration.id.in_(query.with_only_columns(migration.id).where(may_be_mended)))
-        counts.update(proof_of(position_of(row, lambda _: False)) for row in await self._reader.rows(read))
+        mended = await self._reader.rows(read, long=True)
+        counts.update(proof_of(position_of(row, lambda _: False)) for row in mended)
         return {one.value: counts[one.value] for one in Proof}
 
     async def of_waves(self, wave_id: int | None = None) -> Mapping[int, WaveCount]:
@@ -127,7 +132,7 @@ class FigureQueries:
         of = migration.wave_pk == wave_id if wave_id is not None else migration.wave_pk.is_not(None)
         query = select(migration.wave_pk, ended, step, func.count().label("numbers")).where(of, is_newest())
         found: dict[int, WaveCount] = {}
-        for row in await self._reader.rows(query.group_by(migration.wave_pk, ended, step)):
+        for row in await self._reader.rows(query.group_by(migration.wave_pk, ended, step), long=True):
             so_far, numbers = found.get(row["wave_pk"], NO_NUMBERS), row["numbers"]
             at = {row["running_step"]: numbers} if row["running_step"] is not None else {}
             found[row["wave_pk"]] = WaveCount(

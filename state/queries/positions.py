@@ -97,7 +97,7 @@ class PositionQueries:
             .order_by(migration.dark_by_us.desc(), migration.id)
             .limit(limit)
         )
-        return tuple(self._position(row) for row in await self._reader.rows(query))
+        return tuple(self._position(row) for row in await self._reader.rows(query, long=True))
 
     async def left_by_workers(self, lately: timedelta) -> tuple[Position, ...]:
         """Migrations whose worker was found to have exited within that time, whatever has become of them since."""

@@ -89,7 +89,7 @@ class ProofQueries:
         reported = or_(*(_says_something(column) for column in (NumberTable.reported, WabaTable.reported)))
         failed = or_(migration.smoke_error.is_not(None), migration.foreign_waba.is_not(None))
         query = select_positions().where(is_newest(), or_(silent, reported, failed))
-        rows = await self._reader.rows(query.order_by(migration.id).limit(limit))
+        rows = await self._reader.rows(query.order_by(migration.id).limit(limit), long=True)
         return tuple(position_of(row, lambda _holder: False) for row in rows)
 
 

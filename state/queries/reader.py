@@ -20,10 +20,10 @@ class Reader:
     prepared: Prepared = field(default_factory=Prepared, compare=False)
 
     async def rows(
-        self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
+        self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None, *, long: bool = False
     ) -> Sequence[Mapping[str, Any]]:
-        """All rows of the query; `values` are those of its parameters."""
-        rows: Sequence[Any] = await read(self.engine, query, values, lambda result: result.mappings().all())
+        """All rows of the query; `values` are those of its parameters. `long`: as of `state.database.read`."""
+        rows: Sequence[Any] = await read(self.engine, query, values, lambda result: result.mappings().all(), long=long)
         return rows
 
     async def tuples(self, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:

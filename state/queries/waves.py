@@ -1,5 +1,7 @@
 """Waves, and those of them that their halt rule must stop."""
 
+import asyncio
+
 from sqlalchemy import and_, case, func, or_, select
 
 from state.enums import Codes, WaveState
@@ -45,8 +47,7 @@ class WaveQueries:
             .outerjoin(of_wave, of_wave.c.wave_pk == WaveTable.id)
             .order_by(WaveTable.id)
         )
-        rows = await self._reader.rows(query)
-        chosen = await self._chosen()
+        rows, chosen = await asyncio.gather(self._reader.rows(query, long=True), self._chosen())
         return tuple(
             WaveRow(
                 **{name: row[name] for name in WaveRow.__slots__ if name not in CHOSEN}
@@ -68,7 +69,7 @@ class WaveQueries:
             .order_by(*LOW_VOLUME_FIRST)
         )
         chosen: dict[int, dict[str, list[str]]] = {}
-        for row in await self._reader.rows(query):
+        for row in await self._reader.rows(query, long=True):
             of_wave = chosen.setdefault(row["wave_pk"], {name: [] for name in CHOSEN})
             for name in CHOSEN:
                 if row[name]:

@@ -1,14 +1,16 @@
 """SQLite's driver: when a transaction begins, who waits for whom, and what a cancelled one leaves."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from state.database import open_database
+from state.database import open_database, read
 from state.errors import DatabaseBusy
 
 RAISE = text("UPDATE counters SET value = value + 1 WHERE name = 'numbers'")
@@ -144,3 +146,16 @@ async def test_a_commit_waits_for_the_disk(engine: AsyncEngine) -> None:
         assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == 2
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
         assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+
+
+async def test_a_read_of_the_whole_fleet_keeps_nobody_waiting(engine: AsyncEngine) -> None:
+    """A worker's loop has numbers that are dark, and a page's loop has other people's pages."""
+    went_on = threading.Event()
+
+    def add_function(connection: Any, _record: Any) -> None:
+        connection.driver_connection.raw.create_function("loop_went_on", 0, lambda: int(went_on.wait(10)))
+
+    event.listen(engine.sync_engine, "connect", add_function)
+    asyncio.get_running_loop().call_soon(went_on.set)
+    query = text("SELECT loop_went_on()")
+    assert await read(engine, query, None, lambda result: result.scalar_one(), long=True) == 1
