@@ -2,8 +2,9 @@
 
 A number that has crossed, may be dark or has its senders paused never waits here. A number passes its gate only while
 there is room among those that cross, and a step before the gate waits while too many others take one. Both limits
-follow from what is measured: where a task that is ready has to wait for the loop, they shrink; where it does not, they
-grow with every number and step that ends. So a worker on a busy machine admits fewer, one with slow far sides more.
+follow from what is measured: where a task that is ready has to wait for the loop, or a write of a number that crosses
+for its turn, they shrink; where neither does, they grow with every number and step that ends. So a worker on a busy
+machine admits fewer, one with slow far sides more.
 """
 
 import asyncio
@@ -15,8 +16,8 @@ from migration.runtime.stop_request import StopRequest
 from migration.runtime.waiting import unless_stopped
 from state.queries.due import Crossing
 
-# Seconds that a ready task may wait for the loop. Between a stop's effect and the first byte of `register` lie about
-# five such waits; together they must stay below a few tenths of a second.
+# Seconds that a ready task may wait for the loop, and a write for its turn. Between a stop's effect and the first byte
+# of `register` lie about five such waits; together they must stay below a few tenths of a second.
 LONGEST_LAG_S = 0.05
 # A limit shrinks not more often than this: what was let in has to get through first.
 SETTLES_IN_S = 0.25
@@ -31,6 +32,11 @@ COUNT_EVERY_S = 0.25
 async def nothing_crosses() -> Crossing:
     """Of a worker that shares its database with nobody."""
     return Crossing(numbers=0, workers=0)
+
+
+def no_write_waits() -> float:
+    """Of a worker that writes nothing."""
+    return 0.0
 
 
 class _Limit:
@@ -59,6 +65,8 @@ class CrossingRoom:
     `crossing_now`: what all workers of the database have across. They share one room: what this worker admits stands
     beside what the others have. Each may have its equal part of the room across, and one number at least, whatever the
     others do: a worker that had measured more room before the others began would leave them next to nothing.
+
+    `write_lag`: seconds that a write of a number that crosses has waited, at most, since it was asked before.
     """
 
     def __init__(
@@ -66,10 +74,12 @@ class CrossingRoom:
         boot_time: Callable[[], float],
         stop: StopRequest,
         crossing_now: Callable[[], Awaitable[Crossing]] = nothing_crosses,
+        write_lag: Callable[[], float] = no_write_waits,
     ) -> None:
         self._boot_time = boot_time
         self._stop = stop
         self._crossing_now = crossing_now
+        self._write_lag = write_lag
         self._elsewhere = Crossing(numbers=0, workers=0)  # what the others had when they were counted last
         self._counted_at = float("-inf")
         self._crossing, self._others = _Limit(LEAST_CROSSING), _Limit(LEAST_OTHERS)
@@ -156,10 +166,10 @@ class CrossingRoom:
         return len(self._others.taken) > int(self._others.most)
 
     async def measure(self) -> None:
-        """How long a ready task waits for the loop, measured by waiting once."""
+        """How long a ready task waits for the loop, measured by waiting once, and how long writes have waited since."""
         began = self._boot_time()
         await asyncio.sleep(0)
-        self.note_lag(self._boot_time() - began)
+        self.note_lag(max(self._boot_time() - began, self._write_lag()))
 
     def note_lag(self, seconds: float) -> None:
         now = self._boot_time()

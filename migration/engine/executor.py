@@ -26,6 +26,7 @@ from migration.engine.reopening import bounded
 from migration.engine.step_decider import StepDecider, check_not_stopped
 from migration.engine.step_run import READING, StepRun
 from migration.engine.transition_log import log_position
+from migration.engine.write_lag import WriteLag
 from migration.errors import Stopped
 from migration.runtime.stop_request import StopRequest
 from migration.steps.number import Number
@@ -79,10 +80,20 @@ class StepExecutor:
         self._holder = holder
         self._stop = stop
         self._kept = kept
-        self._recorder = StepRecorder(ledger.moves, secrets, kept)
+        self.write_lag = WriteLag(clock.boot_time)
+        self._recorder = StepRecorder(ledger.moves, secrets, kept, self.write_lag)
         self._writer = AnswerWriter(self._recorder, queries, clock)
         self._decider = StepDecider(
-            ledger, queries, secrets, clock, read_sides, stop, admission, self._writer, codes_per_operator
+            ledger,
+            queries,
+            secrets,
+            clock,
+            read_sides,
+            stop,
+            admission,
+            self._writer,
+            self.write_lag,
+            codes_per_operator,
         )
         self._ahead = timedelta()  # of our clock: the database's, when it was last read
 

@@ -1,6 +1,6 @@
 """Translates one decision about a step into one write of the ledger."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from migration.engine.refusals import TERMS_PAGE
 from migration.engine.refuted_facts import shown_by_success
 from migration.engine.step_run import READING, StepRun
 from migration.engine.transition_log import log_transition
+from migration.engine.write_lag import WriteLag
 from migration.errors import BackupNotKept
 from migration.scrubbing.texts import once_more
 from migration.steps.outcomes import Advanced, Blocked, Evidence, Held, Outcome, Reopen, Switch, Waiting
@@ -69,8 +70,9 @@ class SecretKeeper(Protocol):
 
 
 class StepRecorder:
-    def __init__(self, moves: Moves, secrets: SecretKeeper, kept: KeptNumbers) -> None:
+    def __init__(self, moves: Moves, secrets: SecretKeeper, kept: KeptNumbers, lag: WriteLag) -> None:
         self._moves = moves
+        self._lag = lag
         self._secrets = secrets
         self._kept = kept
 
@@ -80,7 +82,9 @@ class StepRecorder:
         if isinstance(outcome, Advance):
             return await self._advance(run, outcome, decision.closing)
         move = replace(_stay_or_turn(run, outcome, decision), before=run.before)
-        self._kept.keep(run, move, *await self._moves.record(run.lease, move))
+        with self._lag.timing():
+            written = await self._moves.record(run.lease, move)
+        self._kept.keep(run, move, *written)
         if move.kind:  # else it only repeats the last one
             log_transition(run, move.kind, once_more(_why(outcome)))
         return outcome
@@ -142,10 +146,13 @@ class StepRecorder:
             return
         move = replace(move, before=run.before)
         if goes_on:
-            lease, columns = await self._moves.record_and_keep(run.lease, move, READING)
+            with self._lag.timing():
+                lease, columns = await self._moves.record_and_keep(run.lease, move, READING)
             self._kept.keep_leased(run, move, lease, columns)
-        else:
-            self._kept.keep(run, move, *await self._moves.record(run.lease, move))
+            return
+        with self._lag.timing():
+            written = await self._moves.record(run.lease, move)
+        self._kept.keep(run, move, *written)
 
     async def _drop_older_copies(self, owner: str, names: Iterable[str]) -> None:
         for name in names:
@@ -193,7 +200,6 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
     """The step did not advance: why, until when, and whose move it is."""
     step = run.contract.name
     reason: str = once_more(_why(outcome))
-    kind = _event_kind(run, outcome, decision.closing)
     tries = run.number.state.tries + 1 if decision.failed else 0
     changes = (
         *_closing(run, decision.closing),
@@ -201,6 +207,7 @@ def _stay_or_turn(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Swi
         *_consequences(run, outcome, decision.note),
         *decision.changes,
     )
+    kind = _event_kind(run, outcome, changes)
     match outcome:
         case Waiting(until, on, _, _, for_calls):
             return Move(
@@ -301,14 +308,22 @@ def _side(run: StepRun, side: Side | None) -> SideRead | None:
     return SideRead(side, undone=serves and side is not run.itinerary.goes_to)
 
 
-def _event_kind(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, closing: Closing | None) -> str:
+def _event_kind(run: StepRun, outcome: Waiting | Blocked | Held | Reopen | Switch, changes: Sequence[Change]) -> str:
     """The event's kind; empty where it would only repeat the last one."""
     match outcome:
         case Reopen():
             return "reopened"
         case Switch():
             return "switched"
-        case _ if closing is None and once_more(outcome.reason) == run.number.state.reason:
+        case _ if once_more(outcome.reason) == run.number.state.reason and not any(
+            _is_told(run, one) for one in changes
+        ):
             return ""
         case _:
             return type(outcome).__name__.lower()
+
+
+def _is_told(run: StepRun, change: Change) -> bool:
+    """The record has to say it, whatever the event before it said."""
+    moved = isinstance(change, SideRead | SideRestored) and change.side is not run.number.state.side
+    return moved or isinstance(change, AttemptClosed)

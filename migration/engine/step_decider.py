@@ -22,6 +22,7 @@ from migration.engine.refuted_facts import tries_a_pin
 from migration.engine.settlement import NoEffect, Settlement
 from migration.engine.step_run import SEND_WITHIN, StepRun
 from migration.engine.transition_log import log_transition
+from migration.engine.write_lag import WriteLag
 from migration.errors import CredentialsRefused, OutcomeUnknown, Rejected, Stopped, Throttled, Transient
 from migration.runtime.stop_request import StopRequest
 from migration.steps.number import Number
@@ -62,9 +63,11 @@ class StepDecider:
         stop: StopRequest,
         admission: CallAdmission,
         writer: AnswerWriter,
+        lag: WriteLag,
         codes_per_operator: int,
     ) -> None:
         self._ledger = ledger
+        self._lag = lag
         self._queries = queries
         self._secrets = secrets
         self._clock = clock
@@ -171,7 +174,8 @@ class StepDecider:
             before=run.before,
         )
         try:
-            attempt = await self._ledger.attempts.open(run.lease, new)
+            with self._lag.timing():
+                attempt = await self._ledger.attempts.open(run.lease, new)
         except BudgetSpent as exc:
             return await self._failures.after_spent_budget(run, exc, closes)
         except GateClosed as exc:

@@ -11,6 +11,7 @@ from migration.engine.itineraries import Itinerary, ItineraryName, ItineraryStep
 from migration.engine.kept_numbers import KeptNumbers
 from migration.engine.recorder import StepRecorder
 from migration.engine.step_run import StepRun
+from migration.engine.write_lag import WriteLag
 from migration.steps.number import Number
 from migration.steps.outcomes import Advanced, CannotTell, Draft, Evidence, Intent, NotDone, Probe
 from migration.steps.protocol import Step, StepContract
@@ -131,10 +132,17 @@ class FakeStore:
         raise NotImplementedError  # the executor's part
 
 
+def no_lag() -> WriteLag:
+    """Where nobody's writes wait."""
+    return WriteLag(lambda: 0.0)
+
+
 async def move_of(run: StepRun, decision: Decision, store: FakeStore | None = None) -> Move:
     """The one write that the decision becomes; it also asserts what the recorder returns."""
     moves = FakeMoves()
-    outcome = await StepRecorder(cast(Moves, moves), store or FakeStore(), KeptNumbers()).record(run, decision)
+    outcome = await StepRecorder(cast(Moves, moves), store or FakeStore(), KeptNumbers(), no_lag()).record(
+        run, decision
+    )
     (move,) = moves.moves
     assert moves.fences == [run.lease.fence]
     if isinstance(decision.outcome, Advance):

@@ -52,6 +52,18 @@ REMOVALS = {
         "if (stale := None) is not None:",
         ("tests/unit/engine/test_reopening.py",),
     ),
+    "writes that wait leave less room to cross": Removal(
+        "migration/engine/crossing_room.py",
+        "max(self._boot_time() - began, self._write_lag())",
+        "self._boot_time() - began",
+        ("tests/unit/engine/test_write_lag.py",),
+    ),
+    "a read of the whole fleet goes to a thread": Removal(
+        "state/sqlite_driver.py",
+        "        if TAKES_LONG.get():\n",
+        "        if False:\n",
+        ("tests/unit/state/test_sqlite_driver.py",),
+    ),
     "each worker's part of the room to cross": Removal(
         "migration/engine/crossing_room.py",
         "        return has_its_part and across",
@@ -239,6 +251,18 @@ REMOVALS = {
         "            self._attempts.take(event)\n",
         "",
         (RECORD,),
+    ),
+    "what the events say of a number's side and end": Removal(
+        "state/queries/record_check.py",
+        "            self._standing.take(event)\n",
+        "",
+        (RECORD + "::test_each_way_of_changing_the_record_is_found",),
+    ),
+    "what a wave's events say of its state": Removal(
+        "state/queries/record_check.py",
+        "            record.add_all(label, standing.differences(wave))\n",
+        "            pass\n",
+        (RECORD + "::test_each_way_of_changing_the_record_is_found",),
     ),
     "what the home's events say of facts and dispositions": Removal(
         "state/queries/record_check.py",

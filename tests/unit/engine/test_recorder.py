@@ -14,7 +14,7 @@ from state.errors import LeaseLost
 from state.ledger import changes as c
 from state.ledger.moves import Move, Moves
 from tests.harness.hand_made_number import NOW, make_code, make_number
-from tests.harness.hand_made_run import FakeMoves, FakeStore, declared, make_attempt, make_run, move_of
+from tests.harness.hand_made_run import FakeMoves, FakeStore, declared, make_attempt, make_run, move_of, no_lag
 
 LATER = NOW + timedelta(minutes=5)
 ATTEMPT = make_attempt()
@@ -206,12 +206,14 @@ async def test_an_event_that_would_only_repeat_the_last_one_is_left_out(
 
 async def test_a_note_of_an_event_keeps_the_lease_and_changes_nothing() -> None:
     moves = FakeMoves()
-    recorder = StepRecorder(cast(Moves, moves), FakeStore(), KeptNumbers())
+    recorder = StepRecorder(cast(Moves, moves), FakeStore(), KeptNumbers(), no_lag())
     await recorder.note_event(make_run(), "unanswered", {"attempt": 1})
     assert moves.moves == [Move("the_step", Status.RUNNING, "unanswered", {"attempt": 1}, keep_lease=True)]
 
 
 async def test_a_lease_that_was_lost_is_raised() -> None:
-    recorder = StepRecorder(cast(Moves, FakeMoves(LeaseLost("no longer at the_step"))), FakeStore(), KeptNumbers())
+    recorder = StepRecorder(
+        cast(Moves, FakeMoves(LeaseLost("no longer at the_step"))), FakeStore(), KeptNumbers(), no_lag()
+    )
     with pytest.raises(LeaseLost):
         await recorder.record(make_run(), Decision(WAITING))

@@ -18,7 +18,7 @@ from state.ledger.moves import Move, Moves
 from state.rows import SealedSecret
 from state.service import service_of_row
 from tests.harness.hand_made_number import NOW, make_code, make_number
-from tests.harness.hand_made_run import FakeMoves, FakeStore, make_attempt, make_run, move_of
+from tests.harness.hand_made_run import FakeMoves, FakeStore, make_attempt, make_run, move_of, no_lag
 
 LATER = NOW + timedelta(minutes=5)
 ATTEMPT = make_attempt()
@@ -121,7 +121,7 @@ async def test_the_row_of_a_backup_is_written_with_the_move_and_names_the_file_o
 
 async def test_a_row_that_the_database_did_not_give_back_is_a_backup_that_is_not_kept() -> None:
     store = FakeStore()
-    recorder = StepRecorder(cast(Moves, FakeMoves(NotStored("given back otherwise"))), store, KeptNumbers())
+    recorder = StepRecorder(cast(Moves, FakeMoves(NotStored("given back otherwise"))), store, KeptNumbers(), no_lag())
     with pytest.raises(BackupNotKept, match="given back otherwise"):
         await recorder.record(make_run(), advance(Evidence(backups={"backup": SecretStr("blob")})))
     assert store.dropped == []
@@ -129,7 +129,9 @@ async def test_a_row_that_the_database_did_not_give_back_is_a_backup_that_is_not
 
 async def test_a_backup_that_is_not_kept_leaves_the_move_unwritten() -> None:
     moves = FakeMoves()
-    recorder = StepRecorder(cast(Moves, moves), FakeStore(BackupNotKept("read back otherwise")), KeptNumbers())
+    recorder = StepRecorder(
+        cast(Moves, moves), FakeStore(BackupNotKept("read back otherwise")), KeptNumbers(), no_lag()
+    )
     with pytest.raises(BackupNotKept):
         await recorder.record(make_run(), advance(Evidence(backups={"backup": SecretStr("blob")})))
     assert moves.moves == []
