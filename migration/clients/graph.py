@@ -27,7 +27,7 @@ from migration.clients.graph_models import (
     TokenFacts,
 )
 from migration.clients.graph_parsing import parse, parse_health, parse_rows, parse_subscribed_app
-from migration.clients.http import REGISTER_S, HttpClient
+from migration.clients.http import READ_S, REGISTER_S, HttpClient
 from migration.clients.json_values import inside
 from migration.clients.profile_picture import Picture
 from migration.clients.rate_budget import GraphCalls
@@ -70,20 +70,21 @@ class GraphApi:
 
     async def number(self, phone_number_id: str) -> CloudNumber:
         """Raises CredentialsRefused where the token may not see its WABA either: then the number is as it should be."""
+        by = self._http.within(READ_S)
         try:
-            body = await self._http.get(_path(phone_number_id), fields=NUMBER_FIELDS)
+            body = await self._http.get(_path(phone_number_id), by=by, fields=NUMBER_FIELDS)
         except Rejected as exc:
             if is_not_visible(exc):
-                await self._check_sees_waba()
+                await self._check_sees_waba(by)
             raise
         return parse(CloudNumber, body)
 
-    async def _check_sees_waba(self) -> None:
+    async def _check_sees_waba(self, by: float) -> None:
         waba_id = self._http.calls.waba_id if self._http.calls is not None else None
         if waba_id is None:
             return
         try:
-            await self._http.get(_path(waba_id), fields="id")
+            await self._http.get(_path(waba_id), by=by, fields="id")
         except Rejected as exc:
             if not is_not_visible(exc):
                 raise
@@ -138,12 +139,13 @@ class GraphApi:
 
     async def health(self, phone_number_id: str) -> Health:
         """With the messaging limit, where this version of Graph has that field; one that has not refuses the call."""
+        by = self._http.within(READ_S)
         try:
-            body = await self._http.get(_path(phone_number_id), fields=f"health_status,{LIMIT}")
+            body = await self._http.get(_path(phone_number_id), by=by, fields=f"health_status,{LIMIT}")
         except Rejected as exc:
             if exc.error_code != UNKNOWN_FIELD:
                 raise
-            body = await self._http.get(_path(phone_number_id), fields="health_status")
+            body = await self._http.get(_path(phone_number_id), by=by, fields="health_status")
         health = parse_health(body.get("health_status"))
         return health.model_copy(update={"limit": text(body.get(LIMIT))})
 

@@ -79,12 +79,13 @@ class GraphHttp:
         return self._client.within(seconds)
 
     async def get(self, path: str, *, by: float | None = None, **query: str) -> dict[str, Any]:
-        """The body of the response, which is an object. `by`: the deadline; by default READ_S from now.
+        """The body of the response, which is an object. `by`: the deadline of all of it; by default READ_S from now.
 
         A field that this version of Graph does not know would refuse the whole reading: it is left out, and absent.
         Raises what `graph_error` says, or Transient where there is no response; CallsSpent where it was not sent for
         want of calls.
         """
+        by = self.within(READ_S) if by is None else by
         while True:
             try:
                 return await self._get(path, by, query)
@@ -94,7 +95,7 @@ class GraphHttp:
                     raise
                 query = known
 
-    async def _get(self, path: str, by: float | None, query: Mapping[str, str]) -> dict[str, Any]:
+    async def _get(self, path: str, by: float, query: Mapping[str, str]) -> dict[str, Any]:
         if self.calls is not None:
             await self.calls.before(path)
         call = f"GET {path}"
@@ -102,7 +103,7 @@ class GraphHttp:
             "GET",
             self._base + path,
             call=call,
-            by=self.within(READ_S) if by is None else by,
+            by=by,
             write=False,
             params={**query, **self._proof()},
             headers=self._headers(),

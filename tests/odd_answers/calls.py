@@ -16,12 +16,14 @@ from migration.clients.graph import GraphApi
 from migration.clients.http import BACKUP_S, LISTING_S, READ_S, READING_S, REGISTER_S, WRITE_S, HttpClient
 from migration.clients.onprem import OnPremApi
 from migration.clients.onprem_login import LoginSession
+from migration.clients.profile_picture import Picture
 from migration.clients.traffic_hooks import TrafficHooks
 from migration.errors import MigrationError
 from tests.harness.virtual_time import VirtualClock, run_virtually
 from tests.odd_answers.generator import OddAnswers
 
 PIN = SecretStr("482913")
+PICTURE = Picture(b"\x89PNG\r\n\x1a\n", "image/png")
 ASK = "https://senders.test/ask"
 Clients = tuple[GraphApi, OnPremApi, TrafficHooks]
 Call = Callable[[GraphApi, OnPremApi, TrafficHooks, float], Awaitable[Any]]
@@ -33,6 +35,9 @@ CALLS: dict[str, tuple[Call, float]] = {
     "settings": (lambda g, o, h, by: g.settings("1"), READ_S),
     "profile": (lambda g, o, h, by: g.profile("1"), READ_S),
     "health": (lambda g, o, h, by: g.health("1"), READ_S),
+    "details": (lambda g, o, h, by: g.details("1"), READ_S),
+    "details_of_all": (lambda g, o, h, by: g.details_of_all("1"), LISTING_S),
+    "approved_templates": (lambda g, o, h, by: g.approved_templates("1"), READ_S),
     "debug_token": (lambda g, o, h, by: g.debug_token(), READ_S),
     "register": (lambda g, o, h, by: g.register("1", PIN, None, send_by=by), REGISTER_S),
     "deregister": (lambda g, o, h, by: g.deregister("1", send_by=by), WRITE_S),
@@ -42,10 +47,15 @@ CALLS: dict[str, tuple[Call, float]] = {
     "subscribe": (lambda g, o, h, by: g.subscribe("1", send_by=by), WRITE_S),
     "set_storage": (lambda g, o, h, by: g.set_storage("1", "BR", send_by=by), WRITE_S),
     "send_template": (lambda g, o, h, by: g.send_template("1", "+15550100000", "t", "en", "c", send_by=by), WRITE_S),
+    "send_text": (lambda g, o, h, by: g.send_text("1", "+15550100000", "Hello", "c", send_by=by), WRITE_S),
+    "upload_picture": (lambda g, o, h, by: g.upload_picture("1", PICTURE, send_by=by), 2 * WRITE_S),
     "set_profile": (lambda g, o, h, by: g.set_profile("1", {}, send_by=by), WRITE_S),
     "instance reading": (lambda g, o, h, by: o.reading(), READ_S),
     "instance login": (lambda g, o, h, by: o.login(), READING_S),
+    "instance health": (lambda g, o, h, by: o.health(), READING_S),
     "instance profile": (lambda g, o, h, by: o.profile(), READ_S),
+    "instance record": (lambda g, o, h, by: o.record(), READ_S),
+    "instance counters": (lambda g, o, h, by: o.message_calls(), READ_S),
     "instance queue": (lambda g, o, h, by: o.callback_queue(), READ_S),
     "instance backup": (lambda g, o, h, by: o.backup(PIN), BACKUP_S),
     "instance PIN": (lambda g, o, h, by: o.set_two_step(PIN, send_by=by), WRITE_S),

@@ -1,11 +1,17 @@
 """Odd answers through both clients and the hooks: no error outside our tree, bounded memory, every call in its time."""
 
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from migration.clients.graph import GraphApi
+from migration.clients.onprem import OnPremApi
+from migration.clients.traffic_hooks import TrafficHooks
+from tests.odd_answers.calls import CALLS
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_MIB = 200
@@ -22,3 +28,10 @@ def test_odd_answers_become_errors_of_ours_in_time_and_in_little_memory(count: i
     assert report["too_long"] == []
     assert report["peak_mib"] < MOST_MIB, report
     assert {"answered", "Transient", "OutcomeUnknown", "Rejected", "Throttled"} <= report["outcomes"].keys()
+
+
+def test_every_call_of_the_clients_is_sent_through() -> None:
+    made = {name for call, _ in CALLS.values() for name in call.__code__.co_names}
+    clients = (GraphApi, OnPremApi, TrafficHooks)
+    calls = {name for client in clients for name, of in vars(client).items() if inspect.iscoroutinefunction(of)}
+    assert {name for name in calls if not name.startswith("_")} <= made

@@ -191,3 +191,23 @@ def test_nothing_begins_after_its_deadline() -> None:
                 raise AssertionError("it began")
 
     run_virtually(work)
+
+
+async def _knows_no_field(request: httpx.Request) -> httpx.Response:
+    """Graph refuses one field more each time, and takes its time."""
+    await asyncio.sleep(4.0)
+    name = request.url.params.get("fields", "id").split(",")[0]
+    message = f"(#100) Tried accessing nonexisting field ({name}) on node type (WhatsAppBusinessPhoneNumber)"
+    return httpx.Response(400, json={"error": {"code": 100, "message": message}})
+
+
+@pytest.mark.parametrize("name", ["number", "certificate", "profile", "health"])
+def test_fields_that_graph_does_not_know_are_part_of_the_call(name: str) -> None:
+    call, longest, _ = CALLS[name]
+
+    async def work(clock: VirtualClock) -> float:
+        with pytest.raises(MigrationError):
+            await call(*clients(_knows_no_field, clock, LoginSession()))
+        return clock.boot_time()
+
+    assert run_virtually(work) <= longest + 0.1
