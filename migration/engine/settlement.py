@@ -63,7 +63,8 @@ class Settlement:
             if now >= attempt.settle_by:
                 unknown = f"{run.contract.name}: the outcome is not known: {probe.reason}"
                 return Decision(Blocked(unknown, UNKNOWN_OUTCOME_PAGE), note=probe.note)
-            return wait_for(probe)
+            latest = now + BETWEEN_PROBES if run.contract.reads_lag else probe.recheck_at
+            return wait_for(replace(probe, recheck_at=min(probe.recheck_at, latest)))
         shows_by = attempt.answer_due + run.contract.settles_after
         if now < shows_by:
             # The call may still be in flight: absent now is no proof, and a second call would be one too many.

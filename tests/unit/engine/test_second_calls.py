@@ -24,6 +24,7 @@ from tests.harness.fake_clients import FakeGraph, FakeOnPrem
 from tests.harness.hand_made_number import NOT_SERVING, NOW, ON_CLOUD, ON_PREMISE, SERVING
 
 SEND_WITHIN = timedelta(seconds=5)
+PAGE = "runbooks/unknown-outcome.md"
 
 
 @dataclass
@@ -171,6 +172,22 @@ async def run_to_its_end(engine: EngineInMemory) -> object:
             return outcome
         engine.clock.advance(max((outcome.until - engine.now()).total_seconds(), 0.0))
     return outcome
+
+
+async def test_sides_that_disagree_after_a_lost_answer_are_read_every_ten_seconds_at_last_and_stop_the_number() -> None:
+    """The client is off, and Graph shows nothing: the call arrived, and what it did is not known."""
+    engine, sent = engine_of("register", OutcomeUnknown("no answer"))
+    assert engine.onprem is not None
+    engine.onprem.script.answers_with("reading", lambda: NOT_SERVING if sent else SERVING)
+    waits: list[float] = []
+    while isinstance(outcome := await engine.run(), Waiting):
+        waits.append((outcome.until - engine.now()).total_seconds())
+        engine.clock.advance(waits[-1])
+    assert outcome == Blocked("register: the outcome is not known: On-Premises is down and Cloud is not up yet", PAGE)
+    assert waits[0] == 2.0
+    assert waits == sorted(waits)
+    assert waits[-1] == 10.0
+    assert len(sent) == 1
 
 
 async def test_a_code_that_was_refused_keeps_nobody_who_types_another() -> None:
