@@ -8,9 +8,10 @@ from migration.steps.pause_rules import PAUSE_LEASE, SWEEP_EVERY, may_be_dark
 from state.enums import Party, Side, Status, WaveState
 from state.rows import Position
 
-RESUME = "resume_sends"
+ROUTE, RESUME = "switch_route", "resume_sends"
 PROVING = ("send_smoke", "prove_smoke")  # after `confirm` and `switch_route`
 LONGEST_BETWEEN_TRIES = timedelta(minutes=1)
+RENEWED_AFTER = SWEEP_EVERY * 3 / 4  # a sweep may come some seconds before its minute is over
 # A number that has not crossed keeps no senders paused for a longer wait, counted from the end of their pause.
 LONGEST_WAIT_PAUSED = timedelta(minutes=5)
 
@@ -57,6 +58,13 @@ def _waits_long(state: Position) -> bool:
     return until - ends > LONGEST_WAIT_PAUSED
 
 
+def owes_route(state: Position) -> bool:
+    """It serves where it was to go, and stands still because its hook has refused to be told so."""
+    itinerary = known_itinerary(state.itinerary, state.next_step)
+    refused = state.status is Status.BLOCKED and state.next_step == ROUTE
+    return refused and itinerary is not None and state.side is itinerary.goes_to
+
+
 def owes_resume(state: Position) -> bool:
     """Senders are to go on, and have not confirmed it: by a step that is telling them, or outside of it."""
     at_step = state.ended_at is None and (state.next_step == RESUME or state.itinerary == ItineraryName.ABORT)
@@ -64,9 +72,9 @@ def owes_resume(state: Position) -> bool:
 
 
 def renewal_is_due(state: Position, now: datetime) -> bool:
-    """A third of the lease has passed: two more sweeps fit into what is left."""
+    """A quarter of the lease has passed: the next sweep renews it, also one that comes early, and two more fit in."""
     until = pause_ends(state)
-    return until is None or until - now <= PAUSE_LEASE - SWEEP_EVERY
+    return until is None or until - now <= PAUSE_LEASE - RENEWED_AFTER
 
 
 def pause_ends(state: Position) -> datetime | None:

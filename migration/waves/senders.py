@@ -10,7 +10,14 @@ from datetime import datetime
 from migration.app import App
 from migration.clients.traffic_hooks import HookDone, HookDraining, HookVetoed
 from migration.engine.itineraries import known_itinerary
-from migration.engine.sender_needs import SenderNeed, next_try, renewal_is_due, sender_need, serving_side
+from migration.engine.sender_needs import (
+    SenderNeed,
+    next_try,
+    owes_route,
+    renewal_is_due,
+    sender_need,
+    serving_side,
+)
 from migration.errors import MigrationError
 from migration.runtime.concurrency import gather_all
 from migration.runtime.log import get_logger
@@ -61,12 +68,16 @@ def _is_due(position: Position, now: datetime) -> bool:
     if too_early or need is SenderNeed.NOTHING:
         return False
     # A renewal that was not confirmed is sent again within seconds: at its hook the earlier pause runs out meanwhile.
-    return need is not SenderNeed.PAUSE or position.senders_tries > 0 or renewal_is_due(position, now)
+    unconfirmed = position.senders_tries > 0 or owes_route(position)
+    return need is not SenderNeed.PAUSE or unconfirmed or renewal_is_due(position, now)
 
 
 async def _keep(app: App, position: Position) -> None:
     try:
         if sender_need(position) is SenderNeed.PAUSE:
+            if owes_route(position) and not renewal_is_due(position, await app.queries.now()):
+                await _tell(app, position, "switch_route", position.side)
+                return
             itinerary = known_itinerary(position.itinerary, position.next_step)
             goes_to = (itinerary.goes_to if itinerary is not None else None) or serving_side(position)
             await _tell(app, position, "pause_sends", goes_to)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from state.enums import Status
 from state.errors import NotFound
@@ -90,13 +90,18 @@ class Senders:
                 resumed = update(MigrationTable).where(this, ~_paused_since(position, body)).values(**go_on)
                 if (await tx.execute(resumed)).rowcount == 0:
                     return
-                at_step = (MigrationTable.next_step == "resume_sends", MigrationTable.status == Status.BLOCKED)
-                await tx.execute(update(MigrationTable).where(this, *at_step).values(**due_now()))
+                await self._go_on(tx, this, body["event"])
                 await events.append(tx, position.migration_id, now, "senders_resumed", {"to": body["to"]})
             if body["event"] == "switch_route":
                 route = update(NumberTable).where(NumberTable.id == position.number_id)
                 await tx.execute(route.values(route=body["to"]))
                 await raise_versions(tx, this)
+                await self._go_on(tx, this, body["event"])
+
+    async def _go_on(self, tx: AsyncConnection, this: ColumnElement[bool], event: str) -> None:
+        """A number that the hook's refusal of this message has stopped."""
+        stopped = (MigrationTable.next_step == event, MigrationTable.status == Status.BLOCKED)
+        await tx.execute(update(MigrationTable).where(this, *stopped).values(**due_now()))
 
     async def fail(self, position: Position, error: str) -> None:
         """The message was not confirmed; it is sent again at the time that `claim` has set."""

@@ -81,6 +81,23 @@ async def test_a_renewal_that_did_not_reach_its_hook_is_sent_again_within_second
     assert not harness.sandbox_number(position).sender.running
 
 
+async def test_a_pause_outlives_two_sweeps_that_do_not_reach_its_hook(make_harness: MakeHarness) -> None:
+    """Sweeps come once a minute, and a pause covers three of them."""
+    harness = await make_harness(kinds=["no_backup"])
+    async with harness.worker() as app:
+        position = await _dark_before_its_code(harness, app)
+        paused = next(call for call in harness.sandbox.world.calls if call.call == "pause_sends")
+        harness.sandbox.faults.add("pause_sends", "reset_before", position.e164, times=2)
+        for sweep in (1, 2, 3):
+            at = paused.at + timedelta(seconds=59.5 * sweep)
+            harness.clock.advance((at - harness.clock.now()).total_seconds())
+            assert not harness.sandbox_number(position).sender.running
+            await keep_senders_informed(app)
+    harness.clock.advance(3600)
+    sender = harness.sandbox_number(position).sender
+    assert (sender.running, sender.to_dead_side, sender.lost) == (False, 0, 0)
+
+
 async def test_a_pause_of_a_dark_number_outlives_all_workers(make_harness: MakeHarness) -> None:
     harness = await make_harness(kinds=["no_backup"])
     async with harness.worker() as app:
@@ -208,3 +225,24 @@ async def test_a_renewal_that_arrives_after_the_senders_may_go_on_has_no_effect(
     assert answer.status_code == 200
     sender = harness.sandbox_number(position).sender
     assert (sender.running, sender.route) == (True, "cloud")
+
+
+async def test_a_route_that_its_hook_refuses_is_told_again_until_it_is_taken(make_harness: MakeHarness) -> None:
+    """It is on Cloud, its senders wait, and nobody has to come for it once the hook is mended."""
+    harness = await make_harness()
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app, **HOOK)
+        harness.sandbox.faults.add("switch_route", "error", position.e164, code=409, status=409, times=5)
+        await harness.run_number(app, position.ref)
+        for _ in range(12):
+            position = await app.queries.positions.get(position.migration_id)
+            if position.status is not Status.BLOCKED:
+                break
+            assert (position.next_step, harness.sandbox_number(position).sender.running) == ("switch_route", False)
+            harness.clock.advance(40)
+            await keep_senders_informed(app)
+        await harness.run_number(app, position.ref)
+        after = await app.queries.positions.get(position.migration_id)
+    assert after.status is Status.DONE
+    sender = harness.sandbox_number(position).sender
+    assert (sender.running, sender.route, sender.to_dead_side, sender.lost) == (True, "cloud", 0, 0)
