@@ -95,6 +95,22 @@ def test_a_secret_under_another_key_ends_no_other_number_s_run(make_operator: Ma
     assert "sealed under master key 0000000000000000" in output.document["numbers"][0]["reason"]
 
 
+def test_an_internal_error_counts_for_the_halt_rule_of_its_wave(make_operator: MakeOperator) -> None:
+    operator = make_operator(kinds=["healthy"] * 3)
+    operator.import_numbers(wave="north")
+    assert operator.cutover("plan", "north", "--halt-count", "1").exit_code == 0
+    operator.with_app(
+        lambda app: _write(app, update(SecretTable).where(SecretTable.owner == "instance:1"), ciphertext=b"not ours")
+    )
+    output = operator.cutover("run", "north", "--concurrency", "1", "--json")
+    first, *others = output.document["numbers"]
+    assert (first["status"], first["runbook"]) == ("blocked", "runbooks/internal-error.md")
+    assert {row["side"] for row in others} == {"on_premises"}
+    status = operator.cutover("status", "north").stdout
+    assert "halted" in status
+    assert "1 number failed; the halt rule allows 0" in status
+
+
 async def _write(app: App, statement: Any, **values: Any) -> None:
     async with app.database.begin() as connection:
         assert (await connection.execute(statement.values(**values))).rowcount

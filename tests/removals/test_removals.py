@@ -45,7 +45,131 @@ WEBHOOKS = "tests/web/test_webhooks.py"
 
 CALLS = "tests/unit/clients/test_rate_budget.py"
 
+ARRIVALS = "tests/unit/state/test_operator_changes.py::test_what_arrives_for_a_number_makes_its_worker_read_it_again"
+
+MEANWHILE = "tests/unit/engine/test_changed_meanwhile.py"
+
 REMOVALS = {
+    "the barrier around the work on one number": Removal(
+        "migration/engine/executor.py",
+        "            if concerns_every_number(exc):\n                raise\n            return await self._block(",
+        "            if exc is not None:\n                raise\n            return await self._block(",
+        ("tests/unit/engine/test_unexpected.py",),
+    ),
+    "the version that a fenced write names": Removal(
+        "state/ledger/moves.py",
+        '                MigrationTable.version == bindparam("w_version"),\n',
+        "",
+        (ARRIVALS,),
+    ),
+    "the version that an intent names": Removal(
+        "state/ledger/attempts.py",
+        'conditions = [*self._lease_holds(), MigrationTable.version == bindparam("w_version")]',
+        "conditions = [*self._lease_holds()]",
+        (ARRIVALS,),
+    ),
+    "the version that a hook's answer raises": Removal(
+        "state/ledger/senders.py", "                await raise_versions(tx, this)\n", "", (ARRIVALS,)
+    ),
+    "the newer pause that a late answer does not end": Removal(
+        "state/ledger/senders.py",
+        ".where(this, ~_paused_since(position, body))",
+        ".where(this)",
+        ("tests/unit/state/test_senders.py",),
+    ),
+    "the renewal that is sent again at once": Removal(
+        "migration/waves/senders.py",
+        "    unconfirmed = position.senders_tries > 0 or owes_route(position)\n",
+        "    unconfirmed = owes_route(position)\n",
+        (
+            "tests/journeys/test_paused_senders.py::test_a_renewal_that_did_not_reach_its_hook_is_sent_again_within_seconds",
+        ),
+    ),
+    "the route that a hook has refused": Removal(
+        "migration/waves/senders.py",
+        "    unconfirmed = position.senders_tries > 0 or owes_route(position)\n",
+        "    unconfirmed = position.senders_tries > 0\n",
+        ("tests/journeys/test_paused_senders.py::test_a_route_that_its_hook_refuses_is_told_again_until_it_is_taken",),
+    ),
+    "the senders of a number that has ended": Removal(
+        "migration/engine/sender_needs.py",
+        "    if state.ended_at is not None:\n        return SenderNeed.RESUME\n",
+        "",
+        ("tests/unit/waves/test_senders.py",),
+    ),
+    "the side that only a step which moves the number takes away": Removal(
+        "migration/engine/recorder.py",
+        "    if side is None or not (run.entry.changes_side or resolves):\n",
+        "    if side is None:\n",
+        ("tests/unit/engine/test_reads_that_go_backwards.py",),
+    ),
+    "the lag before a refusal is believed": Removal(
+        "migration/engine/settlement.py",
+        "await self._read_sides(run.number) if now >= shows_by else None",
+        "await self._read_sides(run.number)",
+        (MEANWHILE,),
+    ),
+    "the open attempt of a register whose token was refused": Removal(
+        "migration/engine/failures.py",
+        'exc.refused_by == "onprem" or not run.entry.changes_side or await',
+        'exc.refused_by == "onprem" or run.entry.changes_side or await',
+        (MEANWHILE,),
+    ),
+    "the ten seconds between two readings of an open call": Removal(
+        "migration/engine/settlement.py",
+        "recheck_at=min(probe.recheck_at, latest)",
+        "recheck_at=probe.recheck_at",
+        ("tests/unit/engine/test_second_calls.py",),
+    ),
+    "the time of a command whose worker is gone": Removal(
+        "migration/engine/settlement.py",
+        "        if now < ends_by:\n",
+        "        if False:\n",
+        ("tests/unit/engine/test_commands_of_dead_workers.py",),
+    ),
+    "the end of all that a command has begun": Removal(
+        "migration/runtime/command_guard.py",
+        "                os.kill(pid, signal.SIGKILL)\n",
+        "                pass\n                refused.add(pid)\n",
+        ("tests/unit/clients/test_commands.py",),
+    ),
+    "the request to stop between an intent and its call": Removal(
+        "migration/engine/step_decider.py",
+        "        if self._stop.requested and run.entry.changes_side and state.crossed_at is None:\n",
+        "        if False:\n",
+        ("tests/waves/test_stopping.py",),
+    ),
+    "the leases of dead workers, where a person types": Removal(
+        "migration/app.py",
+        "            await end_leases_of_dead_workers(ledger, queries, is_gone)\n",
+        "            pass\n",
+        ("tests/cli/test_dead_workers.py",),
+    ),
+    "the map of every error of the network": Removal(
+        "migration/clients/http.py",
+        "    except Exception as exc:\n        if isinstance(exc, NOT_SENT)",
+        "    except httpx.HTTPError as exc:\n        if isinstance(exc, NOT_SENT)",
+        ("tests/unit/clients/test_http.py",),
+    ),
+    "the bound of a body's depth": Removal(
+        "migration/clients/json_values.py",
+        "    if depth > MOST_DEPTH:\n",
+        "    if False:\n",
+        ("tests/unit/clients/test_json_values.py",),
+    ),
+    "the one deadline of a reading that is asked for again": Removal(
+        "migration/clients/graph_http.py",
+        "            by=by,\n            write=False,\n",
+        "            by=self.within(READ_S),\n            write=False,\n",
+        ("tests/unit/clients/test_deadline.py::test_fields_that_graph_does_not_know_are_part_of_the_call",),
+    ),
+    "the secrets of a call, in its answer": Removal(
+        "migration/scrubbing/texts.py",
+        "        text = KNOWN.without_secrets(replaced(text, self._known.spans(text), SIGN))\n"
+        "        text = without_likely_secrets(text)\n",
+        "        text = without_likely_secrets(text)\n",
+        ("tests/unit/clients/test_scrubbed_answers.py",),
+    ),
     "the PIN that is set before the pause where it would be too old after it": Removal(
         "migration/engine/step_decider.py",
         "if (stale := await self._obstacles.soon_stale(run)) is not None:",

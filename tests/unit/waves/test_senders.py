@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from migration.clients.traffic_hooks import HookDone
+from migration.engine.itineraries import ITINERARIES
 from migration.engine.sender_needs import SenderNeed, owes_resume, sender_need
 from migration.waves.senders import BETWEEN_PASSES_S, SenderKeeper, keep_senders_informed
 from state.enums import Side, Status, WaveState
@@ -93,3 +94,15 @@ def test_senders_of_a_number_whose_wave_was_stopped_go_on_at_once() -> None:
     assert sender_need(make_position(**waits, wave_state=WaveState.STOPPED)) is SenderNeed.RESUME
     crossed = make_position(**waits, wave_state=WaveState.STOPPED, crossed_at=NOW)
     assert sender_need(crossed) is SenderNeed.PAUSE
+
+
+@pytest.mark.parametrize("end", [Status.DONE, Status.ABORTED, Status.SKIPPED])
+@pytest.mark.parametrize("itinerary", ITINERARIES)
+@pytest.mark.parametrize("side", list(Side))
+def test_senders_that_are_still_paused_at_any_end_of_a_number_have_to_go_on(
+    itinerary: str, end: Status, side: Side
+) -> None:
+    ended = {"itinerary": itinerary, "status": end, "side": side, "next_step": None, "ended_at": NOW}
+    row = make_position(**PAUSED | ended)
+    assert sender_need(row) is SenderNeed.RESUME
+    assert owes_resume(row)
