@@ -203,6 +203,13 @@ def keeps_from_crossing(topic: str, weight: int, word: str) -> bool:
     return topic in KEEPING and weight >= Weight.DOUBT and word != QUALITY_TOO
 
 
+def kept_by_reports(
+    position: Provable, now: datetime, decided: datetime | None = None
+) -> tuple[str, Mapping[str, Any]] | None:
+    """As `account_keeps`, of a number: what is reported of itself, as that it was taken away, keeps it too."""
+    return account_keeps(position.waba_reported, now, decided) or account_keeps(position.reported, now, decided)
+
+
 def account_keeps(
     reported: Mapping[str, Any] | None, now: datetime, decided: datetime | None = None
 ) -> tuple[str, Mapping[str, Any]] | None:

@@ -9,7 +9,7 @@ from migration.engine.refusals import page_of
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Blocked, Held, Reopen, Waiting
 from state.enums import Party, Promise, Side
-from state.proof import ACCOUNT_REPORTED, account_keeps, until_text
+from state.proof import ACCOUNT_REPORTED, kept_by_reports, until_text
 from state.queries.queries import Queries
 from state.rows import OpenAttempt
 
@@ -64,10 +64,10 @@ class Obstacles:
         dark = state.side is Side.NEITHER and run.itinerary.name is not ItineraryName.ONBOARD
         if state.wave is not None or state.crossed_at is not None or dark or run.itinerary.goes_to is not Side.CLOUD:
             return None
-        if account_keeps(state.waba_reported, run.number.now) is None:
+        if kept_by_reports(state, run.number.now) is None:
             return None
         decided = await self._queries.records.last_released(state.migration_id)
-        found = account_keeps(state.waba_reported, run.number.now, decided)
+        found = kept_by_reports(state, run.number.now, decided)
         if found is None:
             return None
         topic, report = found

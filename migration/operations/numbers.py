@@ -32,7 +32,7 @@ from state.code_steps import NO_CODE_PAGE, REQUESTED_BY
 from state.enums import Disposition, PinProvenance, Side, Status
 from state.errors import Conflict
 from state.phone_spelling import plain_figure
-from state.proof import account_keeps
+from state.proof import kept_by_reports
 from state.rows import Position
 from state.service import Service, Sighting, follow, service_of_row
 
@@ -64,7 +64,7 @@ async def hold_number(app: App, number: str, by: str, because: str = "") -> Posi
 async def release_number(app: App, number: str, by: str) -> Position:
     """Let a number pass its gate: one that is on hold, or in no wave and kept by what Meta reports of its account."""
     position = await _find_live(app, number)
-    kept = position.wave is None and account_keeps(position.waba_reported, await app.queries.now()) is not None
+    kept = position.wave is None and kept_by_reports(position, await app.queries.now()) is not None
     if not position.hold and not kept:
         wave = f"; its wave is {position.wave}" if position.wave else ""
         raise OperationRefused(f"{position.ref} is not on hold{wave}")

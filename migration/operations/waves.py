@@ -20,7 +20,7 @@ from state.errors import Conflict, NotFound
 from state.ledger.proofs import META, REPORTED
 from state.ledger.wave_events import OURSELVES
 from state.ledger.waves import NOT_OVER, NewWave
-from state.proof import account_keeps
+from state.proof import kept_by_reports
 from state.rows import Position, WaveRow
 
 MAX_CONCURRENCY = 200
@@ -111,7 +111,7 @@ async def begin_wave(app: App, name: str, by: str = OURSELVES) -> WaveRow:
 async def _halt_before_its_first_number(app: App, name: str, board: Sequence[Position]) -> None:
     """Where it is only planned, and an account of it is restricted, say: else it would not hear of that any more."""
     now = await app.queries.now()
-    if any(account_keeps(position.waba_reported, now) for position in not_crossed(board)):
+    if any(kept_by_reports(position, now) for position in not_crossed(board)):
         with suppress(Conflict):  # it runs already, or a person has decided about it
             await app.ledger.waves.set_state(
                 name, WaveState.HALTED, allowed=[WaveState.PLANNED], because=REPORTED, by=META

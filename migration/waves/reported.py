@@ -142,12 +142,14 @@ def _account(said: Facts) -> tuple[ReportEffect, str] | None:
 
 def _quality(said: Facts) -> tuple[ReportEffect, str] | None:
     event = str(said.get("event", ""))
-    # `current_limit` was to be removed in February 2026; the other name has the same words.
+    row = QUALITY.get(event)
+    # `current_limit` was to be removed in February 2026; the other name has the same words, but is a limit also where
+    # `old_limit` is a level of throughput.
     new, old = said.get("current_limit") or said.get("max_daily_conversations_per_business"), said.get("old_limit")
-    if new in LIMITS and old in LIMITS and new != old:
+    of_limits = said.get("current_limit") is not None or row is None or row.topic != "throughput"
+    if of_limits and new in LIMITS and old in LIMITS and new != old:
         lower = limit_lowered(str(old), str(new)) is not None
         return ReportEffect("limit", DOUBT if lower else FINE), f"{old} to {new}"
-    row = QUALITY.get(event)
     return (row, f"{event}: {new}" if new else event) if row is not None else None
 
 

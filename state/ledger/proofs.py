@@ -117,8 +117,8 @@ class Proofs:
         if not halting.numbers and not halting.wabas:
             return ()
         alone = and_(MigrationTable.wave_pk.is_(None), MigrationTable.crossed_at.is_(None))
-        for waba_pk in sorted(halting.wabas):
-            await raise_versions(tx, alone, of_waba(waba_pk))
+        of_them = [MigrationTable.number_pk.in_(sorted(halting.numbers)), *map(of_waba, sorted(halting.wabas))]
+        await raise_versions(tx, alone, or_(*of_them))
         concerned = or_(NumberTable.id.in_(sorted(halting.numbers)), WabaTable.id.in_(sorted(halting.wabas)))
         waves = (
             select(MigrationTable.wave_pk)

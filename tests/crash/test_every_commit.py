@@ -25,9 +25,10 @@ class CrashCase:
     columns: dict[str, str] = field(default_factory=dict)
 
 
+REQUIRED = {"hook": "senders", "hook_required": "yes"}
 CASES = {
-    "with backup": CrashCase({"kinds": ["healthy"]}, {"hook": "senders"}),
-    "code first": CrashCase({"kinds": ["no_backup"]}, {"hook": "senders"}),
+    "with backup": CrashCase({"kinds": ["healthy"]}, REQUIRED),
+    "code first": CrashCase({"kinds": ["no_backup"]}, REQUIRED),
     "code after": CrashCase({"kinds": ["code_refused"]}, {"itinerary": "CODE_AFTER"}),
     "dark on arrival": CrashCase({"kinds": ["dark"]}),
     "onboard": CrashCase({"kinds": ["new"]}),
@@ -63,7 +64,20 @@ async def _crash_and_continue(url: str, folder: Path, case: CrashCase, crash_kin
         assert (await check_record(app.database)).problems == [], where
         assert position.dark_since is None, where
     _assert_promises_kept(harness, harness.sandbox.mutations(position.e164), position.e164, where)
+    if "hook" in case.columns:
+        _assert_no_message_lost(harness, position.e164, where)
     return reached
+
+
+def _assert_no_message_lost(harness: Harness, e164: str, where: str) -> None:
+    """The partner's senders send a message a second, to the end of the move and a minute beyond it."""
+    harness.clock.advance(60)
+    number = harness.sandbox.world.number(e164)
+    harness.sandbox.world.refresh(number, harness.clock.now())
+    sender = number.sender
+    assert (sender.to_dead_side, sender.lost, sender.doubled) == (0, 0, 0), where
+    assert (sender.running, sender.paused_at, sender.route, sender.waiting) == (True, None, "cloud", 0), where
+    assert sender.sent >= 60, where
 
 
 def _assert_promises_kept(harness: Harness, calls: tuple[str, ...], e164: str, where: str) -> None:

@@ -23,13 +23,19 @@ RESTRICTED = {"event": "ACCOUNT_RESTRICTION", "restriction_info.restriction_type
 
 
 async def report(
-    harness: Harness, app: App, facts: dict[str, Any], *, field: str = "account_update", kind: str = "change"
+    harness: Harness,
+    app: App,
+    facts: dict[str, Any],
+    *,
+    field: str = "account_update",
+    kind: str = "change",
+    of: str = "the account",
 ) -> None:
     """A webhook about the account of all numbers."""
     position = await app.queries.positions.find("N-0001")
     now = int(harness.clock.now().timestamp())
     ids = (position.profile, harness.sandbox.manifest()["app_id"], position.waba_id)
-    of_number = position.phone_number_id if field == "messages" else None
+    of_number = position.phone_number_id if "messages" in field or of == "the number" else None
     one = WebhookUpdate(*ids, of_number, None, field, kind, None, {"at": now, **facts}, digest=f"{facts}{now}")
     assert (await app.ledger.webhooks.store([one])).stored == 1
     await apply_webhooks(app)
@@ -46,6 +52,7 @@ REPORTS: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"ban_info.waba_ban_state": "DISABLE"}, {}),
     ({"decision": "REJECTED"}, {"field": "account_review_update"}),
     ({"code": 131042}, {"field": "messages", "kind": "error"}),
+    ({"event": "ACCOUNT_OFFBOARDED"}, {"of": "the number"}),
 ]
 
 
@@ -124,12 +131,15 @@ async def test_a_number_that_serves_nobody_goes_on(make_harness: MakeHarness) ->
         assert (await runs(harness, app)).side is Side.CLOUD
 
 
-async def test_a_number_of_a_wave_is_let_go_by_its_wave(make_harness: MakeHarness) -> None:
+@pytest.mark.parametrize(("facts", "where"), REPORTS)
+async def test_a_number_of_a_wave_is_let_go_by_its_wave(
+    make_harness: MakeHarness, facts: dict[str, Any], where: dict[str, str]
+) -> None:
     harness = await make_harness(kinds=["healthy"])
     async with harness.worker() as app:
         (position,) = await harness.import_numbers(app)
         await app.ledger.waves.create(NewWave("north"), [position.migration_id])
-        await report(harness, app, REMOVED)
+        await report(harness, app, facts, **where)
         with pytest.raises(OperationRefused, match="is halted"):
             await begin_wave(app, "north")
         with pytest.raises(OperationRefused, match="is not on hold; its wave is north"):

@@ -332,6 +332,7 @@ GOOD = (
     ("account_review_update", {"decision": "APPROVED"}),
     ("phone_number_quality_update", {"event": "THROUGHPUT_UPGRADE", "current_limit": "TIER_UNLIMITED"}),
     ("phone_number_quality_update", {"event": "ONBOARDING"}),
+    ("phone_number_quality_update", {"event": "THROUGHPUT_UPGRADE", "old_limit": "TIER_UNLIMITED", "max_daily_conversations_per_business": "TIER_1K"}),
     ("phone_number_name_update", {"decision": "APPROVED"}),
     ("messages", {"errors": [{"code": 131000}]}),
     ("message_template_status_update", {"event": "REJECTED", "reason": "X"}),
