@@ -18,15 +18,17 @@ from state.enums import Promise
 # A parameter that is not valid, or is missing: any other refusal is not about what was sent.
 # https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 ABOUT_A_FIELD = (100, 131008, 131009)
+# So many seconds after the first call the last one may leave: on a slow Graph each of them takes some.
+LATER_S = 75.0
 
 
 class RestoreProfile:
     contract: ClassVar[StepContract] = StepContract(
         name="restore_profile",
         promise=Promise.REPEATABLE,
-        # The texts, the two calls of an upload, the picture; where Meta refuses the texts together, each by itself. All
-        # of them leave within the time in which the first one may.
-        longest_call=timedelta(seconds=80),
+        # The texts, the two calls of an upload, the picture; where Meta refuses the texts together, each by itself. The
+        # last of them leaves within LATER_S, and takes 20 s.
+        longest_call=timedelta(seconds=100),
         repeats_after=READS_LAG,
         if_passed_over=(("profile_lost", "it could not be put back"),),
     )
@@ -47,9 +49,10 @@ class RestoreProfile:
     async def apply(self, number: Number, intent: Intent) -> Evidence:
         """The texts first: a picture that is refused costs no text, nor a text that is refused another one."""
         texts = {name: value for name, value in intent.facts["changes"].items() if name != PICTURE}
-        lost = await self._put_back(number, texts, intent.send_by)
+        later = intent.send_by + LATER_S
+        lost = await self._put_back(number, texts, intent.send_by, later)
         if PICTURE in intent.facts["changes"]:
-            why = await self._put_picture_back(number, intent.send_by)
+            why = await self._put_picture_back(number, later)
             lost |= {PICTURE: why} if why is not None else {}
         known = _not_carried(number)
         if lost:
@@ -57,8 +60,11 @@ class RestoreProfile:
         found = {"changed": sorted(set(intent.facts["changes"]) - set(lost)), **known}
         return Evidence(found, compared=_compared(number, lost=", ".join(sorted(lost)) or None))
 
-    async def _put_back(self, number: Number, texts: Mapping[str, Any], send_by: float) -> dict[str, str]:
-        """Why Meta refuses those that it refuses; its answer to all together does not say which one is meant."""
+    async def _put_back(self, number: Number, texts: Mapping[str, Any], send_by: float, later: float) -> dict[str, str]:
+        """Why Meta refuses those that it refuses; its answer to all together does not say which one is meant.
+
+        `later`: until then what follows the first call may leave.
+        """
         phone_number_id = number.state.phone_number_id
         if not texts:
             return {}
@@ -73,19 +79,19 @@ class RestoreProfile:
             return {}
         lost: dict[str, str] = {}
         for name, value in texts.items():
-            lost |= await self._put_back(number, {name: value}, send_by)
+            lost |= await self._put_back(number, {name: value}, later, later)
         return lost
 
-    async def _put_picture_back(self, number: Number, send_by: float) -> str | None:
+    async def _put_picture_back(self, number: Number, later: float) -> str | None:
         """Why it could not be put back, or None."""
         kept = await number.secret(PICTURE)
         picture = opened_picture(kept) if kept is not None else None
         if picture is None:
             return "it is no longer kept"
         try:
-            handle = await number.cloud.upload_picture(number.state.app_id, picture, send_by=send_by)
+            handle = await number.cloud.upload_picture(number.state.app_id, picture, send_by=later)
             changes = {"profile_picture_handle": handle}
-            await number.cloud.set_profile(number.state.phone_number_id, changes, send_by=send_by)
+            await number.cloud.set_profile(number.state.phone_number_id, changes, send_by=later)
         except Rejected as exc:
             if exc.error_code not in ABOUT_A_FIELD:
                 raise

@@ -29,3 +29,15 @@ def test_a_number_that_is_not_moved_is_only_given_a_mode(make_operator: MakeOper
     assert (given.exit_code, sent(operator)) == (0, [])
     assert operator.run_number().smoke == "read-only"
     assert not [call for call in sent(operator) if "message" in call.lower()]
+
+
+def test_a_number_without_a_recipient_is_moved_and_is_not_proved(make_operator: MakeOperator) -> None:
+    """`outbound` is the default: where nobody is named, nothing is sent, and nothing is green."""
+    operator = make_operator(kinds=["healthy"], world="open")
+    operator.import_numbers(smoke_to="")
+    output = operator.cutover("run", "N-0001", "--patience", "600")
+    assert output.exit_code == 4, output.stdout + output.stderr
+    assert "registered on Cloud and not proved: no message was sent: no recipient is named" in output.stdout
+    assert not [call for call in sent(operator) if "message" in call.lower()]
+    document = operator.cutover("status", "--json").document["numbers"][0]
+    assert (document["registered"], document["proved"], document["service"]) == (True, False, "registered, not proved")

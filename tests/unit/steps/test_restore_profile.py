@@ -38,7 +38,7 @@ def test_contract() -> None:
     assert STEP.contract == StepContract(
         name="restore_profile",
         promise=Promise.REPEATABLE,
-        longest_call=timedelta(seconds=80),
+        longest_call=timedelta(seconds=100),
         repeats_after=READS_LAG,
         if_passed_over=(("profile_lost", "it could not be put back"),),
     )
