@@ -11,6 +11,7 @@ from migration.cli.output import print_json, print_line
 from migration.cli.paused_senders import paused_document, paused_lines
 from migration.cli.rehearsal import open_for_change, rehearse
 from migration.cli.running import usage_error
+from migration.operations.open_calls import settle_open_call
 from migration.operations.wave_wording import wave_line
 from migration.operations.wording import status_line
 from migration.steps.rollback_options import RollbackOption, summarize_rollbacks
@@ -117,12 +118,19 @@ async def change_number(
     will: str | Callable[[Position], str],
     action: Action[object],
     rehearsal: Action[object] | None = None,
+    *,
+    settles: bool = False,
 ) -> int:
-    """Change one number, and report before and after."""
+    """Change one number, and report before and after.
+
+    `settles`: what a call that a worker left behind without an answer did is waited for first; it is not made again.
+    """
     async with open_for_change(dry_run=report.changes_nothing) as app:
         position = await app.queries.positions.find(number)
         report.check_confirmation(position.ref, position.e164, position.phone_number_id)
         await show_number(app, position, report.now)
+        if settles and position.ended_at is None and not report.changes_nothing:
+            await settle_open_call(app, position, lambda text: print_line(text, as_json=report.as_json))
         await carry_out(report, app, will if isinstance(will, str) else lambda: will(position), action, rehearsal)
         position = await app.queries.positions.find(number)
         if not report.changes_nothing:

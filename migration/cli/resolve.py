@@ -46,6 +46,7 @@ class Remedy:
     will: str
     action: Callable[[App, str, str], Awaitable[Position]]
     needs_confirm: bool = False
+    settles: bool = False  # it is refused while it is not known what a call did
 
 
 def resolve(
@@ -112,7 +113,11 @@ def resolve(
         run_verb(decide(selection, because, ChangeReport(as_json, dry_run)))
     remedy = given[0]()
     report = ChangeReport(as_json, dry_run, needs_confirm=remedy.needs_confirm, confirm=confirm)
-    run_verb(change_number(report, number, remedy.will, lambda app: remedy.action(app, because, operator_name())))
+
+    async def act(app: App) -> Position:
+        return await remedy.action(app, because, operator_name())
+
+    run_verb(change_number(report, number, remedy.will, act, settles=remedy.settles))
 
 
 async def _retry_many(selection: Selection, because: str, report: ChangeReport) -> int:
@@ -155,6 +160,7 @@ def _switch(number: str, itinerary: str) -> Remedy:
     return Remedy(
         f"put the number on {name}, at its first step",
         lambda app, because, by: switch_itinerary(app, number, name, because, by),
+        settles=True,
     )
 
 
@@ -221,4 +227,5 @@ def _dispose(number: str, disposition: str) -> Remedy:
         f"end the number for good, not moved: {disposition}",
         lambda app, because, by: dispose(app, number, disposition, because, by),
         needs_confirm=True,
+        settles=True,
     )

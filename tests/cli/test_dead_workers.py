@@ -81,6 +81,35 @@ def test_an_abort_settles_the_call_that_a_killed_worker_left_open(
     assert waited <= 120
 
 
+DECISIONS = [
+    ("--dispose", "churned", "--confirm", "N-0001"),
+    ("--switch", "CODE_FIRST"),
+]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["secure_pin", "pause_sends"])
+@pytest.mark.parametrize("decision", DECISIONS, ids=" ".join)
+def test_a_decision_settles_the_call_that_a_killed_worker_left_open(
+    make_operator: MakeOperator, when: str, step: str, decision: tuple[str, ...]
+) -> None:
+    """It was refused, with the advice to run the number: that would have moved it."""
+    operator = make_operator()
+    operator.import_numbers(**HOOK)
+    operator.harness.dead.add(_kill(operator, when, step))
+    before = _sent(operator).count(STEPS[step])
+    output = operator.cutover("resolve", "N-0001", *decision, "--because", "customer left")
+    assert output.exit_code == 0, output.stderr
+    assert f"waits: {step} of N-0001" in output.stdout
+    assert _sent(operator).count(STEPS[step]) == before
+    assert operator.sandbox_number().side == "on_premises"
+    if "--dispose" in decision:
+        assert operator.position().status is Status.SKIPPED
+        assert operator.sandbox_number().sender.running
+    else:
+        assert operator.position().itinerary == "CODE_FIRST"
+
+
 REFUSED_BY_A_LEASE = [
     ABORT,
     ("abort", "N-0001", "--because", "left", "--dry-run"),
