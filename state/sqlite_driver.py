@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 T = TypeVar("T")
 
 THREADS = 4  # commits wait for the disk one after another anyway
+LONG_READS = 2  # at once, in threads of their own: no commit waits for them
 FEW_ROWS = 200  # fetched or written where the loop runs; more of them go to a thread
 # Between two tries for the lock that another process holds; a part of it by chance, so that two do not keep step.
 TRY_AGAIN_S = 0.01
@@ -91,6 +92,7 @@ class SqliteFile:
         self._writers = WriterQueue()
         self._busy_at, self._turns = float("-inf"), 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
+        self._long_reads = ThreadPoolExecutor(LONG_READS, thread_name_prefix="sqlite-long-read")
 
     async def connect(self, path: str, **options: Any) -> "SqliteConnection":
         """As `sqlite3.connect`. Raises sqlite3.OperationalError where the file cannot be opened."""
@@ -135,7 +137,8 @@ class SqliteFile:
         await asyncio.sleep(TRY_AGAIN_S * (0.5 + self._chance()))
 
     def in_thread(self, work: Callable[[], T]) -> "asyncio.Future[T]":
-        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+        threads = self._long_reads if TAKES_LONG.get() else self._threads
+        return asyncio.get_running_loop().run_in_executor(threads, work)
 
 
 def locked() -> sqlite3.OperationalError:

@@ -30,19 +30,19 @@ def _masked_the_long_way(text: str) -> str:
     return masking._between(masking._OURS_STAYS, text, lambda part: masking._NUMBER.sub(mask, part))
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=500)
 @given(TEXTS)
 def test_no_number_passes_the_quick_look(text: str) -> None:
     assert masking.mask_numbers(text) == _masked_the_long_way(text)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_no_character_passes_the_quick_look(text: str) -> None:
     assert characters.visible(text) == characters._visible(characters._ESCAPES.sub("", text))
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_a_plain_text_is_what_the_last_net_makes_of_it(text: str) -> None:
     if is_plain(text, 300):
