@@ -6,6 +6,7 @@ was left is on record. https://developers.facebook.com/docs/whatsapp/api/stats/ 
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -51,6 +52,10 @@ class Drain(ReadStep):
         return self._of_queue(number, await number.onprem.callback_queue())
 
     def _of_queue(self, number: Number, queue: CallbackQueue) -> Evidence | CannotTell | Blocked:
+        nodes = self._nodes(number, queue)
+        if queue.nodes < nodes:  # what the silent one still holds would be lost
+            why = f"only {queue.nodes} of the client's {nodes} nodes tell how many callbacks are queued"
+            return self._until(number, PATIENCE_UNREAD, why, replace(queue, queued=None))
         if queue.queued == 0 and number.state.paused_at is None:
             return Evidence({"queued": 0})  # its senders go on, so there is nothing that could settle
         if queue.queued == 0:
@@ -60,6 +65,10 @@ class Drain(ReadStep):
         else:
             why, patience = f"{queue.queued} callbacks are still queued", number.drain.limit
         return self._until(number, patience, why, queue)
+
+    def _nodes(self, number: Number, queue: CallbackQueue) -> int:
+        """How many nodes have told of their queue at once, at any look."""
+        return max(int(number.note_of(self.contract.name).get("nodes", 0)), queue.nodes)
 
     def _stable(self, number: Number, queue: CallbackQueue) -> Evidence | CannotTell | Blocked:
         """Empty: whether it was so at an earlier look, and nothing was posted since."""
@@ -87,6 +96,8 @@ class Drain(ReadStep):
         if isinstance(answer, Blocked) and number.drain.goes_on:
             left: dict[str, Any] = {"queued": queue.queued, "left": queue.queued, "after_s": patience.total_seconds()}
             return Evidence(left | {"because": f"{stop.reason}; the admin file says go on"})
+        if isinstance(answer, CannotTell) and (nodes := self._nodes(number, queue)) > 1:
+            return replace(answer, note={**(answer.note or {}), "nodes": nodes})
         return answer
 
     def _of_a_silent_client(self, number: Number, both: BothSides) -> Evidence | CannotTell | Blocked:

@@ -220,6 +220,16 @@ RESPONSES: tuple[KnownDifference, ...] = (
         "flat on Meta's page, inside `business_profile` in the file: DOC/business-profiles",
     ),
     KnownDifference(
+        "GET phone/call_permissions",
+        ("response.permission.status",),
+        ("enum",),
+        "the page has `no_permission`, `temporary` and `permanent`: DOC/calling/user-call-permissions",
+    ),
+    KnownDifference(
+        "GET phone/username_suggestions", ("path",), ("unknown",), "newer than the file: DOC/business-scoped-user-ids"
+    ),
+    KnownDifference("GET waba/signups", ("path",), ("unknown",), "newer than the file: DOC/in-app-signup"),
+    KnownDifference(
         "POST phone/messages",
         ("request.*",),
         ("unknown", "required"),

@@ -232,6 +232,24 @@ REMOVALS = {
         "        if found is not None:\n            return None\n        topic, report = 'x', {'word': ''}\n",
         ("tests/journeys/test_kept_by_account.py",),
     ),
+    "the nodes that have told of their queue": Removal(
+        "migration/steps/drain.py",
+        "        if queue.nodes < nodes:",
+        "        if False:",
+        ("tests/unit/steps/test_drain.py",),
+    ),
+    "the end of a restriction that is told after it": Removal(
+        "state/queries/proofs.py",
+        "        return bool(restriction_ends.are_due(",
+        "        return False and bool(restriction_ends.are_due(",
+        ("tests/journeys/test_kept_by_account.py",),
+    ),
+    "the time in which a profile's later calls may leave": Removal(
+        "migration/steps/restore_profile.py",
+        "        later = intent.send_by + LATER_S\n",
+        "        later = intent.send_by\n",
+        ("tests/unit/steps/test_slow_profile.py",),
+    ),
     "what arrives while a call is out": Removal(
         "migration/engine/kept_numbers.py",
         "    if run.changed_meanwhile:\n        return None\n    shown",

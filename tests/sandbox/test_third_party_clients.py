@@ -14,6 +14,7 @@ import requests
 from pywa.client import WhatsApp
 from pywa.errors import WhatsAppError
 from pywa.handlers import MessageHandler, MessageStatusHandler
+from pywa.types.calls import CallPermissions
 from pywa.types.others import Industry, UserIdentityChangeSettings
 from pywa.types.templates import ParamFormat
 from pywa.utils import UserIdentifier
@@ -91,12 +92,17 @@ def test_pywa_reads_everything_of_numbers_on_which_nothing_was_set(manifest: dic
         assert cloud.get_commerce_settings(phone_id=phone_id).catalog_id == phone_id
         assert list(cloud.get_qr_codes(phone_id=phone_id)) == []
         assert list(cloud.get_blocked_users(phone_id=phone_id)) == []
+        assert list(cloud.get_groups(phone_id=phone_id)) == []
+        assert not cloud.get_reserved_usernames(phone_id=phone_id)
+        asked = CallPermissions.from_dict(cloud.api.get_call_permissions(phone_id, "4915112345678", None))
+        assert [action.can_perform_action for action in asked.actions] == [False, False]
     templates = cloud.get_templates()
     assert templates.total_count == len(list(templates))
     for template in templates:
         read = cloud.get_template(template.id)
         assert (read.id, read.parameter_format, read.status) == (template.id, ParamFormat.POSITIONAL, "APPROVED")
     assert list(cloud.get_flows()) == []
+    assert list(cloud.get_signups()) == []
     assert [account.id for account in cloud.get_owned_business_accounts(business_portfolio_id=business)] == [waba]
     assert list(cloud.get_shared_business_accounts(business_portfolio_id=business)) == []
 

@@ -181,3 +181,28 @@ async def test_the_second_look_reads_the_queue_alone_and_a_client_that_has_gone_
     answers = await read_repeatedly(STEP, make_number(FakeGraph(), onprem, paused_at=NOW), 2, seconds=3)
     assert isinstance(answers[-1], Evidence)
     assert onprem.script.names() == ["reading", "callback_queue", "callback_queue"]
+
+
+def of_nodes(*counts: tuple[int | None, int]) -> list[CallbackQueue]:
+    """Callbacks that wait, and how many nodes tell so."""
+    return [CallbackQueue(queued, 7, nodes) for queued, nodes in counts]
+
+
+@pytest.mark.parametrize(
+    "looks", [[(3, 2), (0, 1), (0, 1)], [(0, 2), (0, 1), (0, 1)], [(0, 2), (2, 1), (0, 1)]], ids=str
+)
+async def test_a_node_that_tells_nothing_any_more_is_not_drained(looks: list[tuple[int | None, int]]) -> None:
+    """What it still holds would be lost with it; the others look empty."""
+    answers = await answers_of([*of_nodes(*looks), *of_nodes((0, 2), (0, 2), (0, 2))], seconds=3)
+    assert kinds(answers)[:3] == ["CannotTell"] * 3
+    assert "only 1 of the client's 2 nodes" in str(answers[2])
+    assert isinstance(answers[-1], Evidence), "both are empty, and stay so"
+
+
+async def test_a_node_that_stays_away_is_for_a_person_and_a_rule_that_goes_on_leaves_its_figure_open() -> None:
+    answers = await answers_of(of_nodes((0, 2), (0, 1), (0, 1), (0, 1)), seconds=8)
+    assert kinds(answers)[-1] == "Blocked"
+    rule = DrainRule(timedelta(seconds=60), goes_on=True)
+    answers = await answers_of(of_nodes((0, 2), (0, 1), (0, 1), (0, 1)), seconds=8, rule=rule)
+    evidence = next(answer for answer in answers if isinstance(answer, Evidence))
+    assert evidence.facts["left"] is None
