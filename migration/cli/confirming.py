@@ -59,7 +59,11 @@ class ChangeReport:
         self._add("then" if self.changes_nothing else "after", text, document)
 
     def next(self, command: str, *, schedule: bool = False) -> None:
-        """`schedule`: the wave has a schedule in Prefect, which only `cutover deploy` changes."""
+        """After a dry run it is the same command without it, whatever `command` says: that would come after the change.
+
+        `schedule`: the wave has a schedule in Prefect, which only `cutover deploy` changes.
+        """
+        command = forecast_command(self, command)
         if schedule:
             self.document["schedule"] = "cutover deploy"
         self._add("next", command + ("; for its schedule in Prefect: cutover deploy" if schedule else ""), command)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from migration.app import App
-from migration.cli.confirming import DRY_RUN_NEXT, ChangeReport, carry_out
+from migration.cli.confirming import ChangeReport, carry_out
 from migration.cli.exit_codes import ExitCode
 from migration.cli.options import DryRun, Json, NumberArgument
 from migration.cli.rehearsal import open_for_change
@@ -60,7 +60,7 @@ async def _prove(number: str, mode: SmokeMode | None, because: str, report: Chan
         unproved = is_moved(position) and not is_proved(position) and not report.changes_nothing
         if unproved:
             report.note(not_proved_line(position))
-        report.next(DRY_RUN_NEXT if report.changes_nothing else next_command_after_show(position, now))
+        report.next(next_command_after_show(position, now))
         return report.finish(ExitCode.NOT_ALL_PROVED if unproved else ExitCode.DONE)
 
 

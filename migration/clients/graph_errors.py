@@ -36,11 +36,16 @@ PERMISSIONS = frozenset({3, 10, *range(200, 300), 131005})
 WRONG_APP_SECRET = re.compile(r"app\s*_?secret", re.IGNORECASE)
 # "Object with ID ... does not exist, cannot be loaded due to missing permissions": code and subcode.
 NOT_VISIBLE = (100, 33)
-# Limits of the app (4), the user (17), the page (32), one API (613), a business use case (80000 to 80014; the WABA is
-# 80007, its management calls are 80008); throughput (130429); messages to one recipient (131056).
-THROTTLED = frozenset({4, 17, 32, 613, *range(80000, 80015), 130429, 131056})
+# Limits of the app (4, 341), the user (17), the page (32), one API (613), a business use case (80000 to 80014; 80007
+# is the WABA, its management calls are 80008); throughput (130429); messages to one recipient (131056).
+THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015), 130429, 131056})
 # A system user's calls (17) are those of its app, whatever WABA they are about.
-_LIMITS: Mapping[int, Limit] = {4: "app", 17: "app", **dict.fromkeys((32, 613, *range(80000, 80015)), "waba")}
+_LIMITS: Mapping[int, Limit] = {
+    4: "app",
+    17: "app",
+    341: "app",
+    **dict.fromkeys((32, 613, *range(80000, 80015)), "waba"),
+}
 # The service reports that it was not available; the call had no effect.
 UNAVAILABLE = frozenset({131016, 133004})
 # "Unknown error" (1), "temporarily unavailable" (2), "something went wrong" (131000): the effect is not known.
@@ -80,7 +85,9 @@ def graph_error(
     error_subcode, trace_id = whole(error.get("error_subcode")), Scrubber().identifier(error.get("fbtrace_id"))
     if error_code in SHARED_WITH_TERMS and TERMS in details.lower():
         return Rejected(message, error_code, details, error_subcode, None, trace_id)
-    unauthorized = error_code is None and answer.status_code == UNAUTHORIZED_STATUS
+    # Without any code this type means the token: https://developers.facebook.com/docs/graph-api/guides/error-handling
+    by_type = answer.status_code == UNAUTHORIZED_STATUS or error.get("type") == "OAuthException"
+    unauthorized = error_code is None and by_type
     if unauthorized or error_code in CREDENTIALS | PERMISSIONS or _is_wrong_app_secret(error_code, error):
         return CredentialsRefused(message, error_code, details, error_subcode, None, trace_id, "graph")
     if error_code in THROTTLED:

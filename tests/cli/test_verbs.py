@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from migration.app import App
+from migration.cli.confirming import ChangeReport
 from migration.engine.itineraries import ABORT
 from migration.fleet.field_facts import field_facts
 from migration.vault.rotation_lock import rotation_lock
@@ -48,6 +49,7 @@ DRY = [
     ("plan", "north", "--canary", "1"),
     ("fact", "onprem_registration", "blocked", "--because", "N-0003 answered 1005"),
     ("rotate-key",),
+    ("move", "N-0002", "--to", "south", "--new", "--because", "later"),
     ("sweep",),
 ]
 
@@ -70,9 +72,23 @@ def test_a_dry_run_changes_no_row_no_file_and_neither_side(make_operator: MakeOp
     assert [call.call for call in operator.harness.sandbox.world.calls if call.write] == writes
     if verb[0] != "back-to-onprem":
         assert len(operator.harness.sandbox.world.log) == calls, "neither side was even read"
+    said = [line for line in output.stdout.splitlines() if line.startswith("next")]
+    assert all("the same command with" in line for line in said), "not what would come after the change"
     document = operator.cutover(*verb, "--dry-run", "--json").document
     assert document["dry_run"] is True
+    assert "the same command with" in document.get("next", "the same command without --dry-run")
     assert everything(operator) == rows
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "said"),
+    [(False, "the same command without --dry-run"), (True, "the same command with --confirm N-0001")],
+)
+def test_no_report_of_a_dry_run_names_what_would_come_after(confirmed: bool, said: str) -> None:
+    """Whatever the verb gives as its next command: rotate-pin named `reveal`, which would have shown the old PIN."""
+    report = ChangeReport(as_json=True, dry_run=True, needs_confirm=confirmed, subject="N-0001")
+    report.next("cutover reveal N-0001")
+    assert report.document["next"] == said
 
 
 IRREVERSIBLE = [verb for verb in DRY if verb[0] in ("stop", "abort", "back-to-onprem")] + [

@@ -84,6 +84,7 @@ TABLE: dict[tuple[int, int], tuple[type[MigrationError], type[MigrationError]]] 
     (17, 400): (Throttled, Throttled),
     (32, 400): (Throttled, Throttled),
     (613, 400): (Throttled, Throttled),
+    (341, 400): (Throttled, Throttled),
     (80007, 400): (Throttled, Throttled),
     (80008, 400): (Throttled, Throttled),
     (80004, 400): (Throttled, Throttled),
@@ -180,7 +181,17 @@ async def test_a_refused_token_names_graph() -> None:
     assert (refused.refused_by, refused.error_code, refused.error_subcode) == ("graph", 190, 463)
 
 
-LIMITS = {4: "app", 17: "app", 32: "waba", 613: "waba", 80007: "waba", 80008: "waba", 130429: None, 131056: None}
+LIMITS = {
+    4: "app",
+    17: "app",
+    341: "app",
+    32: "waba",
+    613: "waba",
+    80007: "waba",
+    80008: "waba",
+    130429: None,
+    131056: None,
+}
 
 
 @pytest.mark.parametrize("error_code", LIMITS)
@@ -377,3 +388,14 @@ async def test_terms_are_told_by_their_word_under_any_code(error_code: int) -> N
 async def test_a_token_that_is_not_accepted_stays_one_whatever_its_text_says() -> None:
     body = {"error": {"message": "See the terms of the app", "code": 190}}
     assert type(await error_of_read(401, body)) is CredentialsRefused
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "refusal"), [("OAuthException", 400, CredentialsRefused), ("Other", 400, Rejected)]
+)
+async def test_an_error_without_a_code_is_the_token_s_by_its_type(
+    kind: str, status: int, refusal: type[MigrationError]
+) -> None:
+    body = {"error": {"message": "no", "type": kind}}
+    assert type(await error_of_read(status, body)) is refusal
+    assert type(await error_of_write(status, body)) is refusal
