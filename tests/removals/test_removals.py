@@ -551,7 +551,9 @@ REMOVALS = {
         "migration/engine/failures.py",
         "isinstance(exc, Throttled | Intercepted)",
         "isinstance(exc, Throttled)",
-        ("tests/unit/engine/test_failures.py::test_a_proxy_that_refuses_in_graph_s_place_blocks_no_number",),
+        (
+            "tests/waves/test_outside_failures.py::test_a_proxy_that_refuses_each_reading_blocks_no_number_and_all_go_on_after_it",
+        ),
     ),
     "the fact that an answer refutes": Removal(
         "migration/engine/failures.py",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import httpx
 import pytest
 
 from migration.app import App
@@ -136,3 +137,32 @@ async def test_terms_are_the_customer_s_whatever_code_says_so(make_harness: Make
     (blocked,) = [position for position in after if position.status is Status.BLOCKED]
     assert blocked.runbook == "runbooks/terms-of-service.md"
     assert {position.status for position in after if position is not blocked} == {Status.HELD}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(401, b""), (403, b"<html>no</html>"), (407, b'{"error": {"code": 407}}')]
+)
+async def test_a_proxy_that_refuses_each_reading_blocks_no_number_and_all_go_on_after_it(
+    make_harness: MakeHarness, status: int, body: bytes
+) -> None:
+    """For half an hour, from the import on: nothing is booked on a number, a profile or the wave."""
+    harness = await make_harness(kinds=["healthy", "healthy", "verified"], numbers_per_waba=3)
+    async with harness.worker() as app:
+        board = await harness.import_numbers(app, hook="senders")
+        await begin(app, board)
+        mended = harness.clock.now() + timedelta(minutes=30)
+
+        async def intercepted(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+            graph = request.url.path.startswith("/v25.0/")
+            return httpx.Response(status, content=body) if graph and harness.clock.now() < mended else response
+
+        harness.change_answer = intercepted
+        for _ in range(3):
+            await run(app)
+            seen = await app.queries.positions.board(wave="north")
+            assert Status.BLOCKED not in {position.status for position in seen}, [one.reason for one in seen]
+            harness.clock.advance(300)
+        profiles = await app.queries.fleet.profiles()
+    assert [profile["halted_at"] for profile in profiles] == [None]
+    assert {position.side for position in seen} == {Side.CLOUD}
+    assert registers(harness, board) == [1, 1, 1]
