@@ -33,6 +33,7 @@ CREDENTIALS = frozenset({0, 102, 104, 190})
 PERMISSIONS = frozenset({3, 10, *range(200, 300), 131005})
 # Of code 100 only the text tells that the app secret is not the app's: "Invalid appsecret_proof provided".
 # https://developers.facebook.com/docs/graph-api/guides/secure-requests
+WRONG_SECRET_CODE = 100
 WRONG_APP_SECRET = re.compile(r"app\s*_?secret", re.IGNORECASE)
 # "Object with ID ... does not exist, cannot be loaded due to missing permissions": code and subcode.
 NOT_VISIBLE = (100, 33)
@@ -101,7 +102,10 @@ def graph_error(
 
 
 def _is_wrong_app_secret(error_code: int | None, error: Mapping[str, Any]) -> bool:
-    return error_code == 100 and WRONG_APP_SECRET.search(str(error.get("message") or "")[:MOST_DETAILS]) is not None
+    return (
+        error_code == WRONG_SECRET_CODE
+        and WRONG_APP_SECRET.search(str(error.get("message") or "")[:MOST_DETAILS]) is not None
+    )
 
 
 def is_not_visible(exc: Rejected) -> bool:
@@ -113,7 +117,12 @@ def credentials_problem(exc: Rejected) -> str:
     """In words, what of a profile's credentials Graph does not accept."""
     if exc.error_code in PERMISSIONS or is_not_visible(exc):
         return "a permission of the token"
-    return "the app secret" if exc.error_code == 100 else "the token"
+    return "the app secret" if is_of_app_secret(exc) else "the token"
+
+
+def is_of_app_secret(exc: Rejected) -> bool:
+    """Of what was raised as a refusal of credentials, whether it is about the app secret and not the token."""
+    return exc.error_code == WRONG_SECRET_CODE
 
 
 def _status_error(call: str, answer: Answer, now: datetime, concerned: Concerned, *, write: bool) -> MigrationError:

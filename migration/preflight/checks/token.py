@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from migration.clients.graph_errors import CREDENTIALS
-from migration.errors import Rejected
+from migration.clients.graph_errors import CREDENTIALS, is_of_app_secret
+from migration.errors import CredentialsRefused, Rejected
 from migration.preflight.check import CheckResult, Verdict
 from migration.steps.number import Number
 
@@ -21,12 +21,16 @@ class TokenCheck:
         try:
             facts = await number.shared.token()
         except Rejected as exc:
-            if exc.error_code in CREDENTIALS:
+            refused = isinstance(exc, CredentialsRefused)
+            if exc.error_code in CREDENTIALS or (refused and exc.error_code is None):
                 raise
             # Whether a token may look itself up says nothing about what it may do with the number.
-            return CheckResult(
-                self.name, Verdict.NOT_LOOKED, f"the token may not look itself up: {exc.details}", RUNBOOK
+            why = (
+                "Graph refuses the app secret"
+                if refused and is_of_app_secret(exc)
+                else "the token may not look itself up"
             )
+            return CheckResult(self.name, Verdict.NOT_LOOKED, f"{why}: {exc.details}", RUNBOOK)
         if facts.is_valid is None:
             return CheckResult(self.name, Verdict.NOT_LOOKED, "Graph did not say whether the token is valid", RUNBOOK)
         if not facts.is_valid:

@@ -26,6 +26,21 @@ async def test_a_token_that_may_not_look_itself_up(error_code: int) -> None:
     assert await verdict_of(Rejected("no", error_code, as_safe("not allowed"))) is Verdict.NOT_LOOKED
 
 
+async def test_a_wrong_app_secret_is_not_called_the_token_s() -> None:
+    refused = CredentialsRefused("no", 100, as_safe("Invalid appsecret_proof"))
+    result = await TokenCheck().run(make_number(FakeGraph(debug_token=refused)))
+    assert result is not None
+    assert result.message.startswith("Graph refuses the app secret: ")
+    result = await TokenCheck().run(make_number(FakeGraph(debug_token=Rejected("no", 100, as_safe("a parameter")))))
+    assert result is not None
+    assert result.message.startswith("the token may not look itself up: ")
+
+
+async def test_a_token_that_is_refused_without_a_code_is_refused() -> None:
+    with pytest.raises(CredentialsRefused):
+        await verdict_of(CredentialsRefused("no", None, as_safe("not accepted")))
+
+
 async def test_an_answer_that_does_not_say_whether_it_is_valid() -> None:
     assert await verdict_of(TokenFacts()) is Verdict.NOT_LOOKED
 
