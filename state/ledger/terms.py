@@ -68,11 +68,17 @@ class Terms:
 
 
 async def state_in_inventory(tx: AsyncConnection, stated: Mapping[str, str | None], now: datetime) -> None:
-    """By customer, who states it in the inventory; nothing where nobody does, or where it is known."""
+    """By customer, who states it in the inventory; nothing where nobody does, or where it is known.
+
+    Nor where a `register` was refused for it since: the same file, imported again for another reason, is no new word.
+    """
     for customer, by in sorted(stated.items()):
         if by is not None:
             unknown = (CustomerTable.name == customer, CustomerTable.terms_known_at.is_(None))
-            await tx.execute(update(CustomerTable).where(*unknown).values(terms_known_at=now, terms_known_by=by))
+            not_refuted = CustomerTable.terms_known_by.is_distinct_from(REFUTED)
+            await tx.execute(
+                update(CustomerTable).where(*unknown, not_refuted).values(terms_known_at=now, terms_known_by=by)
+            )
 
 
 async def refuted(tx: AsyncConnection, number_id: int) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -312,3 +313,63 @@ def test_a_file_of_numbers_may_be_as_spreadsheets_save_it(
     output = operator.cutover("hold", "--file", str(path))
     assert output.exit_code == 0, output.stderr
     assert [operator.position(ref).hold for ref in ("N-0001", "N-0002", "N-0003")] == [True, False, True]
+
+
+# Each column of docs/inventory.md that a correction may change while its number has not crossed, and another value.
+CORRECTED = {
+    "language": "pt_BR",
+    "code_method": "VOICE",
+    "storage_region": "DE",
+    "smoke_to": "+4915112345678",
+    "smoke": "inbound",
+    "tags": "blue",
+    "daily_volume": "7701",
+    "wave": "later",
+    "hook": "senders",
+    "instance": "renamed",
+    "onprem_username": "somebody",
+    "terms_accepted_by": "Ana Lima",
+    "customer_contact": "the night desk",
+    "customer_language": "pt_PT",
+    "customer_time_zone": "America/Bogota",
+    "customer_hours": "Mon-Fri 07:03-18:00",
+    "customer_consent": "Bea Cruz",
+}
+
+
+def test_a_correction_takes_every_column(make_operator: MakeOperator) -> None:
+    """Whatever the documentation lists and a row changes is in the record afterwards; a PIN and a password, sealed."""
+    operator = make_operator(kinds=["healthy"])
+    operator.import_numbers(terms_accepted_by="")
+    before = everything(operator)
+    cells = CORRECTED | {
+        "hook_required": "yes",
+        "pin": "846201",
+        "onprem_password": "another one",
+        "itinerary": "CODE_FIRST",
+    }
+    more = {"register_calls_72h": "3", "deregister_calls_72h": "2"}
+    output = operator.cutover("import", str(change_cells(operator, {0: cells | more})), "--correct")
+    assert output.exit_code == 0, output.stderr
+    after = everything(operator)
+    texts = [{str(value) for rows in dump.values() for row in rows for value in row} for dump in (before, after)]
+    assert {name: value for name, value in CORRECTED.items() if value not in texts[1]} == {}
+    assert operator.position().itinerary == "CODE_FIRST"
+    assert operator.position().hook_required
+    assert len(after["budget_calls"]) - len(before["budget_calls"]) == 5
+    assert {row[2] for row in after["secrets"] if row not in before["secrets"]} >= {"pin", "password"}
+    listed = set(
+        re.findall(
+            r"^\| `([a-z0-9_]+)` \|", (Path(__file__).parents[2] / "docs/inventory.md").read_text(), re.MULTILINE
+        )
+    )
+    fixed = {"e164", "phone_number_id", "waba_id", "customer", "profile"}  # they say which number it is, and whose
+    elsewhere = {
+        "onprem_url",
+        "onprem_self_signed",
+        "onprem_clear_http",
+        "onprem_certificate",
+        "stop_command",
+        "start_command",
+    }
+    assert listed - fixed - elsewhere - {"command_arguments"} == set(cells) | set(more)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from migration.fleet.importing import correct_fleet
 from migration.operations.numbers import state_terms
 from migration.preflight.assessment import run_preflight
 from migration.preflight.check import Verdict
@@ -92,6 +93,23 @@ async def test_a_refusal_takes_a_statement_back(make_harness: MakeHarness) -> No
         await app.runner.run_one(code.migration_id)
         code = await app.queries.positions.find(code.ref)
         assert (code.side, harness.sandbox_number(code).side) == (Side.ON_PREMISES, "on_premises")
+
+
+async def test_the_same_inventory_again_does_not_revive_a_statement_that_was_refuted(make_harness: MakeHarness) -> None:
+    """It is corrected for another reason; nobody has looked since. A person's new word counts."""
+    harness = await make_harness(kinds=["no_backup", "tos_missing"])
+    async with harness.worker() as app:
+        code, missing = await harness.import_numbers(app, customer="Acme", terms_accepted_by="Bea")
+        assert code.terms_known
+        await harness.run_number(app, missing.ref)
+        await correct_fleet(
+            app, harness.inventory(customer="Acme", terms_accepted_by="Bea"), "Ana", lambda done, of: None
+        )
+        assert not (await app.queries.positions.find(code.ref)).terms_known
+        await run_to_its_wait(harness, app, code.ref)
+        assert harness.sandbox_number(code).side == "on_premises"
+        await state_terms(app, code.ref, "accepted now", "Ana")
+        assert (await app.queries.positions.find(code.ref)).terms_known
 
 
 async def test_a_number_on_cloud_shows_nothing_against_a_later_refusal(make_harness: MakeHarness) -> None:
