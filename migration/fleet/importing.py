@@ -11,6 +11,7 @@ from migration.fleet.bad_inventory import BadInventory, BadRow
 from migration.fleet.census import Census, CensusNumber, CensusResult, CensusTarget
 from migration.fleet.inventory import read_inventory
 from migration.fleet.listed_numbers import read_listed_numbers, read_number, reject_another_number
+from migration.fleet.pins_of_file import leave_known_pins
 from migration.fleet.profile_secrets import graph_client, read_profile_secrets
 from migration.fleet.row_sealer import RowSealer
 from migration.preflight.clear_addresses import clear_graph, clear_hook, clear_instance, is_under_way
@@ -40,8 +41,12 @@ async def correct_fleet(
     Raises as `import_fleet` does, and LeaseLost while a worker holds a number that is newly forced on an itinerary;
     then nothing was written.
     """
-    under_way = {row.e164 for row in await app.queries.positions.board() if is_under_way(row)}
-    rows, listed, sealer = await _read_and_check(app, path, under_way)
+    board = await app.queries.positions.board()
+    rows, listed, sealer = await _read_and_check(app, path, {row.e164 for row in board if is_under_way(row)})
+    known = {row.phone_number_id: row for row in board}
+    rows, older = await leave_known_pins(rows, sealer, known, app.secret_store)
+    if older:
+        raise BadInventory(path, older)
     first_steps = {itinerary.name.value: itinerary.first for itinerary in FORWARD}
     corrected = await app.ledger.corrections.correct(rows, sealer, by, first_steps)
     again = {number.number_id for number in corrected if number.may_restart}

@@ -19,7 +19,7 @@ class RowSealer:
 
     secret_store: SecretStore
     profiles: Mapping[str, Mapping[str, SecretStr]]
-    rows: Mapping[int, InventoryRow] = field(default_factory=dict)
+    rows: dict[int, InventoryRow] = field(default_factory=dict)
 
     def profile(self, name: str, owner: str) -> Sequence[SealedSecret]:
         return [self.secret_store.seal(owner, secret, value) for secret, value in self.profiles[name].items()]

@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from migration.errors import OperationRefused
-from migration.operations.numbers import record_two_step_off
+from migration.fleet.bad_inventory import BadInventory
+from migration.fleet.importing import correct_fleet
+from migration.operations.numbers import record_two_step_off, retry_number
 from migration.operations.pin_rotation import rotate_pin
 from migration.steps.outcomes import Advanced, Blocked
 from migration.waves.loop import NumberSelection, WaveLoop
@@ -146,3 +148,31 @@ async def test_of_numbers_that_register_at_once_one_tries_the_pin_of_graph(
     assert (fact["name"], fact["value"]) == ("pin_while_not_on_cloud", switch)
     assert sum(harness.sandbox_number(one).wrong_pins for one in board) == wrong
     assert {harness.sandbox_number(one).side for one in board} <= sides
+
+
+async def test_the_same_inventory_again_does_not_revive_a_pin_that_was_refused(make_harness: MakeHarness) -> None:
+    """Corrected for another reason: the wrong PIN would have been sent a second time."""
+    harness = await make_harness(kinds=["dark"])
+    async with harness.worker() as app:
+        (position,) = await harness.import_numbers(app)
+        harness.sandbox_number(position).pin = "999999"
+        path = harness.inventory(pin="123456")
+        await correct_fleet(app, path, "Ana", lambda done, of: None)
+        await harness.run_number(app, position.ref)
+        assert harness.sandbox_number(position).wrong_pins == 1
+        await correct_fleet(app, path, "Ana", lambda done, of: None)
+        assert (await app.queries.positions.find(position.ref)).pin_provenance is None
+        await retry_number(app, position.ref, "its address was wrong", "Ana")
+        await harness.run_number(app, position.ref)
+    assert harness.sandbox_number(position).wrong_pins == 1
+
+
+async def test_an_older_inventory_does_not_replace_a_pin_that_was_rotated(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    async with harness.worker() as app:
+        position = await moved(harness, app)
+        await rotate_pin(app, position.ref, "Bea has left", "Ana")
+        after = await pins(app, position)
+        with pytest.raises(BadInventory, match="set another PIN since"):
+            await correct_fleet(app, harness.inventory(pin="123456"), "Ana", lambda done, of: None)
+        assert await pins(app, position) == after

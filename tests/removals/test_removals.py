@@ -561,6 +561,18 @@ REMOVALS = {
         "",
         ("tests/journeys/test_refuted_facts.py",),
     ),
+    "the PIN that an older inventory does not hand in again": Removal(
+        "migration/fleet/importing.py",
+        "    rows, older = await leave_known_pins(rows, sealer, known, app.secret_store)\n",
+        "    older = []\n",
+        ("tests/journeys/test_pins_on_cloud.py",),
+    ),
+    "the statement that an inventory does not revive": Removal(
+        "state/ledger/terms.py",
+        "update(CustomerTable).where(*unknown, not_refuted)",
+        "update(CustomerTable).where(*unknown)",
+        ("tests/journeys/test_terms.py",),
+    ),
     "the one number that tries a PIN of Graph": Removal(
         "state/ledger/attempts.py",
         "            conditions.append(~untried_pins.being_tried(self._clock))\n",
