@@ -34,9 +34,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+# In place of a time that cannot be read. Whoever reads a list meets one row that was changed by hand, and no error: one
+# number's row would keep every other number from being shown and moved.
+UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def _from_text(value: str | None) -> datetime | None:
     """As SQLAlchemy and `_sqlite_now` write it: `2026-11-27 08:00:00.000000`."""
-    return None if value is None else datetime.fromisoformat(f"{value}+00:00")  # half the time of a replace() after it
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(f"{value}+00:00")  # half the time of a replace() after it
+    except ValueError:
+        return UNREADABLE
 
 
 class _DatabaseNow(FunctionElement[datetime]):

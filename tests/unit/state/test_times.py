@@ -7,7 +7,7 @@ from sqlalchemy import literal, select, update
 from sqlalchemy.exc import StatementError
 
 from state.models import MigrationTable
-from state.types import DatabaseClock, UtcDateTime
+from state.types import UNREADABLE, DatabaseClock, UtcDateTime
 from tests.harness.ledger_fixture import START, LedgerFixture
 
 NAIVE = datetime(2025, 9, 1, 8, 0)  # noqa: DTZ001  naive on purpose
@@ -25,6 +25,20 @@ async def test_a_time_is_read_as_it_was_written(fixture: LedgerFixture, value: d
     stored = await round_trip(fixture, value)
     assert stored == value
     assert stored is None or stored.tzinfo is UTC
+
+
+@pytest.mark.parametrize("written", ["soon", "2026-13-45 00:00:00", "", 7, "2026-11-27T08:00:00Z and more"])
+async def test_a_time_that_cannot_be_read_keeps_no_other_row_from_being_read(
+    fixture: LedgerFixture, written: str | int
+) -> None:
+    """PostgreSQL takes none."""
+    if fixture.engine.dialect.name != "sqlite":
+        pytest.skip("its columns hold nothing but times")
+    odd, sound = await fixture.import_number(1), await fixture.import_number(2)
+    await fixture.sql("UPDATE number_migrations SET seen_at = :at WHERE id = :id", at=written, id=odd)
+    board = {row.migration_id: row for row in await fixture.queries.positions.board()}
+    assert board[odd].seen_at == UNREADABLE
+    assert board[sound].created_at == START
 
 
 async def test_a_time_of_another_zone_is_stored_as_the_same_moment(fixture: LedgerFixture) -> None:
