@@ -25,7 +25,7 @@ from sqlalchemy.orm import Mapped
 
 from state.declaring import TableBase, complete_indexes, mapped_column, partial_index
 from state.enums import AttemptEnd, Codes, Disposition, PinProvenance, Released, Side, SmokeMode, Status, WaveState
-from state.types import UtcDateTime
+from state.types import Facts, UtcDateTime
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite generates ids only for INTEGER primary keys
 
@@ -190,7 +190,7 @@ class InstanceTable(Base):
     verify_tls: Mapped[bool] = mapped_column(Boolean, default=True)
     stop_command: Mapped[str | None] = mapped_column(String(100))
     start_command: Mapped[str | None] = mapped_column(String(100))
-    command_arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    command_arguments: Mapped[dict[str, Any]] = mapped_column(Facts(), default=dict)
     clear_http: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     certificate: Mapped[str | None] = mapped_column(String(100))
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, DateTime, Dialect, Float, literal
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, Float, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -47,6 +47,24 @@ def _from_text(value: str | None) -> datetime | None:
         return datetime.fromisoformat(f"{value}+00:00")  # half the time of a replace() after it
     except ValueError:
         return UNREADABLE
+
+
+class Facts(TypeDecorator[dict[str, Any]]):
+    """A JSON object. One that cannot be read is empty: as a time, it keeps no other row from being read."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        read = super().result_processor(dialect, coltype)
+
+        def readable(value: Any) -> Any:
+            try:
+                return read(value) if read is not None else value
+            except ValueError:
+                return {}
+
+        return readable
 
 
 class _DatabaseNow(FunctionElement[datetime]):
