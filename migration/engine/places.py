@@ -1,6 +1,6 @@
 """Where a number is before its next step: before its gate, at it, or past it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from migration.engine.itineraries import Itinerary, ItineraryName, itinerary_named
@@ -19,6 +19,15 @@ class Place(Enum):
     BEFORE_GATE = "before its gate"
     AT_GATE = "at its gate"
     PAST_GATE = "past its gate, dark, or with its senders paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of a number before its next step. `seen`: its row, where it had to be read for that."""
+
+    place: Place
+    serves_still: bool  # only its senders wait, if anything does
+    seen: Position | None = None
 
 
 def place_of(state: Position, step: str) -> Place:

@@ -160,10 +160,9 @@ STEP_PAGES: Mapping[str, str] = {
 def rule_for(refusal: Refusal) -> RefusalRule:
     """The most exact rule there is; a refusal without a rule stops the number and names a page."""
     for part, words, by_text in BY_TEXT:
-        known = (
-            words == TERMS and refusal.error_code in LOCKED
-        )  # "restricted for violating our Terms": not theirs to accept
-        if part in refusal.step and words in refusal.details.lower() and not known:
+        # "Restricted for violating our Terms": a locked account, whose Terms nobody has to accept.
+        of_locked_account = words == TERMS and refusal.error_code in LOCKED
+        if part in refusal.step and words in refusal.details.lower() and not of_locked_account:
             return RefusalRule(by_text, refusal)
     if refusal.step == "pause_sends" and refusal.error_code == HOOK_VETO and refusal.wait is not None:
         return RefusalRule(WaitFor(SHORTEST_VETO, Party.CUSTOMER), refusal)  # the hook says when to ask again

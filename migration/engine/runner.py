@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from migration.clock import Clock
 from migration.engine.crossing_room import CrossingRoom
 from migration.engine.executor import StepExecutor
-from migration.engine.places import Place, serves_still
+from migration.engine.places import Place
 from migration.errors import Stopped
 from migration.runtime.stop_request import StopRequest
 from migration.runtime.waiting import unless_stopped
@@ -96,15 +96,16 @@ class NumberRunner:
         await self._room.measure()
         seen = None
         if not self._room.is_crossing(migration_id):
-            place, seen = await self._executor.look(migration_id)
-            match place:
+            look = await self._executor.look(migration_id)
+            seen = look.seen
+            match look.place:
                 case Place.BEFORE_GATE:
                     write_first(False)
                     async with self._room.other_step(migration_id) as waited:
                         return await self._steps_before_gate(migration_id, None if waited else seen)
                 case Place.AT_GATE:
                     seen = None if await self._room.enter(migration_id) else seen
-                case Place.PAST_GATE if self._room.is_resting(migration_id) and seen is not None and serves_still(seen):
+                case Place.PAST_GATE if self._room.is_resting(migration_id) and look.serves_still:
                     seen = None if await self._room.enter(migration_id, first=True) else seen
                 case Place.PAST_GATE:
                     self._room.let_in(migration_id)
@@ -121,9 +122,10 @@ class NumberRunner:
             if self._room.is_crowded:
                 await self.let_go(migration_id)
                 return outcome
-            place, seen = await self._executor.look(migration_id)
-            if place is not Place.BEFORE_GATE:
+            look = await self._executor.look(migration_id)
+            if look.place is not Place.BEFORE_GATE:
                 return outcome
+            seen = look.seen
 
     def is_final(self, outcome: Outcome | Busy) -> bool:
         """Whether a run ends here: at the end, or at a wait that is longer than a worker sleeps."""

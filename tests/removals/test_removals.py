@@ -176,6 +176,12 @@ REMOVALS = {
         "if (stale := None) is not None:",
         ("tests/unit/engine/test_reopening.py",),
     ),
+    "the room that a number waits for whose senders are paused": Removal(
+        "migration/engine/runner.py",
+        "if self._room.is_resting(migration_id) and look.serves_still:",
+        "if self._room.is_resting(migration_id) and look.serves_still and look.seen is not None:",
+        ("tests/unit/engine/test_runner.py",),
+    ),
     "writes that wait leave less room to cross": Removal(
         "migration/engine/crossing_room.py",
         "max(self._boot_time() - began, self._write_lag())",

@@ -1,15 +1,17 @@
 """Which outcome ends the run of a number, and which wait is slept out."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from migration.engine.crossing_room import nothing_crosses
+from migration.engine.crossing_room import LEAST_CROSSING, nothing_crosses
 from migration.engine.executor import StepExecutor
-from migration.engine.places import Place
+from migration.engine.places import Look, Place
 from migration.engine.runner import Busy, NumberRunner, sentence
+from migration.engine.write_lag import WriteLag
 from migration.runtime.stop_request import StopRequest
 from migration.steps.outcomes import Advanced, Blocked, Held, Outcome, Reopen, Switch, Waiting
 from state.enums import Party
@@ -17,7 +19,7 @@ from state.errors import ConcurrencyLimitReached, Conflict, LeaseLost, NotFound
 from state.queries.due import Crossing
 from state.rows import Position
 from tests.harness.clock import FakeClock
-from tests.harness.hand_made_number import NOW
+from tests.harness.hand_made_number import NOW, POSITION
 
 
 class FakeExecutor:
@@ -26,12 +28,14 @@ class FakeExecutor:
     def __init__(self, clock: FakeClock, outcomes: list[Any], ahead: timedelta = timedelta()) -> None:
         self._clock, self._outcomes, self._ahead = clock, outcomes, ahead
         self.asked: list[int] = []
+        self.looks: list[Look] = []
+        self.write_lag = WriteLag(clock.boot_time)
 
     def now(self) -> datetime:
         return self._clock.now() + self._ahead
 
-    async def look(self, _migration_id: int) -> tuple[Place, Position | None]:
-        return Place.BEFORE_GATE, None
+    async def look(self, _migration_id: int) -> Look:
+        return self.looks.pop(0) if self.looks else Look(Place.BEFORE_GATE, serves_still=False)
 
     async def let_go(self, migration_id: int) -> None: ...
 
@@ -160,3 +164,39 @@ async def test_an_error_of_another_kind_leaves_the_runner() -> None:
     runner, _, _ = make_runner(NotFound("no such migration"))
     with pytest.raises(NotFound):
         await runner.run_step(7)
+
+
+# -- room to cross
+
+
+async def _crosses(runner: NumberRunner, executor: FakeExecutor, number: int, look: Look) -> "asyncio.Task[Any]":
+    executor.looks.append(look)
+    task = asyncio.ensure_future(runner.run_one(number))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+@pytest.mark.parametrize("seen", [None, POSITION], ids=["kept in memory", "read anew"])
+async def test_a_number_that_rested_waits_for_room_while_a_side_serves_it(seen: Position | None) -> None:
+    """Its senders are paused, and nobody is dark: it is the one that can wait, whether its row was read or kept."""
+    runner, executor, _ = make_runner(Held("stop"))
+    for other in range(100, 100 + int(LEAST_CROSSING)):
+        await runner._room.enter(other)
+    runner._room.let_in(7)
+    runner._room.rest(7)
+    task = await _crosses(runner, executor, 7, Look(Place.PAST_GATE, serves_still=True, seen=seen))
+    assert executor.asked == []
+    runner._room.leave(100)
+    assert await task == Held("stop")
+
+
+async def test_a_dark_number_never_waits_for_room() -> None:
+    runner, executor, _ = make_runner(Held("stop"))
+    for other in range(100, 100 + int(LEAST_CROSSING)):
+        await runner._room.enter(other)
+    runner._room.let_in(7)
+    runner._room.rest(7)
+    task = await _crosses(runner, executor, 7, Look(Place.PAST_GATE, serves_still=False))
+    assert executor.asked == [7]
+    await task
