@@ -20,7 +20,7 @@ from migration.engine.barrier import (
 from migration.engine.call_admission import CallAdmission
 from migration.engine.itineraries import ITINERARIES, itinerary_named
 from migration.engine.kept_numbers import Continued, KeptNumbers
-from migration.engine.places import UNLIMITED, Look, Place, place_of, serves_still, under_lease
+from migration.engine.places import UNLIMITED, KnownPlace, Place, place_of, serves_still, under_lease
 from migration.engine.recorder import SecretKeeper, StepRecorder
 from migration.engine.reopening import bounded
 from migration.engine.step_decider import StepDecider, check_not_stopped
@@ -105,7 +105,7 @@ class StepExecutor:
         """What all workers of this database have across."""
         return await self._queries.due.crossing_now()
 
-    async def look(self, migration_id: int) -> Look:
+    async def look(self, migration_id: int) -> KnownPlace:
         """Where the number is before its next step.
 
         An unknown number, a lost database, or a row that this release does not understand is the step's to report:
@@ -113,12 +113,12 @@ class StepExecutor:
         """
         kept = self._kept.look_at(migration_id)
         if kept is not None and kept.last_state is not None:
-            return Look(place_of(kept.last_state, kept.next_step), serves_still(kept.last_state))
+            return KnownPlace(place_of(kept.last_state, kept.next_step), serves_still(kept.last_state))
         try:
             state = await self._queries.positions.get(migration_id)
-            return Look(place_of(state, state.next_step or ""), serves_still(state), state)
+            return KnownPlace(place_of(state, state.next_step or ""), serves_still(state), state)
         except Exception:  # noqa: BLE001 - the step meets it again, behind its barrier
-            return Look(Place.BEFORE_GATE, serves_still=False)
+            return KnownPlace(Place.BEFORE_GATE, serves_still=False)
 
     async def settle(self, migration_id: int) -> Outcome | None:
         """Find out what became of a call without an answer, and make no call. None where no call is open.

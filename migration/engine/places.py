@@ -22,7 +22,7 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class KnownPlace:
     """What is known of a number before its next step. `seen`: its row, where it had to be read for that."""
 
     place: Place

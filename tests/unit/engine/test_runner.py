@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from migration.engine.crossing_room import LEAST_CROSSING, nothing_crosses
 from migration.engine.executor import StepExecutor
-from migration.engine.places import Look, Place
+from migration.engine.places import KnownPlace, Place
 from migration.engine.runner import Busy, NumberRunner, sentence
 from migration.engine.write_lag import WriteLag
 from migration.runtime.stop_request import StopRequest
@@ -28,14 +28,14 @@ class FakeExecutor:
     def __init__(self, clock: FakeClock, outcomes: list[Any], ahead: timedelta = timedelta()) -> None:
         self._clock, self._outcomes, self._ahead = clock, outcomes, ahead
         self.asked: list[int] = []
-        self.looks: list[Look] = []
+        self.looks: list[KnownPlace] = []
         self.write_lag = WriteLag(clock.boot_time)
 
     def now(self) -> datetime:
         return self._clock.now() + self._ahead
 
-    async def look(self, _migration_id: int) -> Look:
-        return self.looks.pop(0) if self.looks else Look(Place.BEFORE_GATE, serves_still=False)
+    async def look(self, _migration_id: int) -> KnownPlace:
+        return self.looks.pop(0) if self.looks else KnownPlace(Place.BEFORE_GATE, serves_still=False)
 
     async def let_go(self, migration_id: int) -> None: ...
 
@@ -169,7 +169,7 @@ async def test_an_error_of_another_kind_leaves_the_runner() -> None:
 # -- room to cross
 
 
-async def _crosses(runner: NumberRunner, executor: FakeExecutor, number: int, look: Look) -> "asyncio.Task[Any]":
+async def _crosses(runner: NumberRunner, executor: FakeExecutor, number: int, look: KnownPlace) -> "asyncio.Task[Any]":
     executor.looks.append(look)
     task = asyncio.ensure_future(runner.run_one(number))
     for _ in range(5):
@@ -185,7 +185,7 @@ async def test_a_number_that_rested_waits_for_room_while_a_side_serves_it(seen: 
         await runner._room.enter(other)
     runner._room.let_in(7)
     runner._room.rest(7)
-    task = await _crosses(runner, executor, 7, Look(Place.PAST_GATE, serves_still=True, seen=seen))
+    task = await _crosses(runner, executor, 7, KnownPlace(Place.PAST_GATE, serves_still=True, seen=seen))
     assert executor.asked == []
     runner._room.leave(100)
     assert await task == Held("stop")
@@ -197,6 +197,6 @@ async def test_a_dark_number_never_waits_for_room() -> None:
         await runner._room.enter(other)
     runner._room.let_in(7)
     runner._room.rest(7)
-    task = await _crosses(runner, executor, 7, Look(Place.PAST_GATE, serves_still=False))
+    task = await _crosses(runner, executor, 7, KnownPlace(Place.PAST_GATE, serves_still=False))
     assert executor.asked == [7]
     await task

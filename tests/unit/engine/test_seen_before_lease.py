@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migration.engine.places import Look, Place, under_lease
+from migration.engine.places import KnownPlace, Place, under_lease
 from state.enums import Status
 from state.rows import Lease
 from tests.harness.engine_in_memory import EngineInMemory
@@ -34,4 +34,4 @@ def test_nothing_was_seen() -> None:
 async def test_a_row_that_this_release_does_not_understand_is_the_steps_to_report() -> None:
     engine = EngineInMemory("register")
     engine.row.update(itinerary="NONE")
-    assert await engine.executor.look(1) == Look(Place.BEFORE_GATE, serves_still=False)
+    assert await engine.executor.look(1) == KnownPlace(Place.BEFORE_GATE, serves_still=False)
