@@ -9,10 +9,11 @@ import pytest
 from migration.app import App
 from migration.errors import OperationRefused
 from migration.operations.numbers import release_number
+from migration.operations.wave_transfer import move_numbers
 from migration.operations.waves import begin_wave, release_wave
 from migration.waves.next_command import next_command
 from migration.waves.proofs import apply_webhooks, end_restrictions
-from state.enums import Side, Status
+from state.enums import Side, Status, WaveState
 from state.ledger.waves import NewWave
 from state.ledger.webhooks import WebhookUpdate
 from state.rows import Position
@@ -221,3 +222,25 @@ async def test_a_number_that_is_refused_again_is_not_tried_for_ever(make_harness
         position = await refused(harness, app)
         assert (await hear(harness, app, ENDS["a ban that is lifted"])).status is Status.BLOCKED
     assert harness.mutations(position).count("register") == 2
+
+
+async def test_a_number_does_not_slip_into_a_running_wave(make_harness: MakeHarness) -> None:
+    """The wave was halted by nobody: it had no number of that account when the report came."""
+    harness = await make_harness(kinds=["healthy", "healthy"])
+    async with harness.worker() as app:
+        first, second = await harness.import_numbers(app)
+        await app.ledger.waves.create(NewWave("east"), [second.migration_id], by="anna")
+        await begin_wave(app, "east", "anna")
+        await report(harness, app, REMOVED)
+        await set_state(app, "east", WaveState.RUNNING)
+        with pytest.raises(OperationRefused, match=r"N-0001 would cross with wave east.*PARTNER_REMOVED"):
+            await move_numbers(app, [await app.queries.positions.find("N-0001")], "east", "it is ready", "anna")
+        await set_state(app, "east", WaveState.HELD)
+        await move_numbers(app, [await app.queries.positions.find("N-0001")], "east", "it is ready", "anna")
+        assert (await app.queries.positions.find("N-0001")).wave == "east"
+    assert "register" not in harness.mutations(first)
+
+
+async def set_state(app: App, wave: str, to: WaveState) -> None:
+    """As `cutover hold` and `cutover run` decide."""
+    await app.ledger.waves.set_state(wave, to, allowed=[WaveState.RUNNING, WaveState.HELD, WaveState.HALTED], by="anna")
