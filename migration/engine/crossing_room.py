@@ -17,8 +17,8 @@ from migration.runtime.waiting import unless_stopped
 from state.queries.due import Crossing
 
 # Seconds that a ready task may wait for the loop, and a write for its turn. Between a stop's effect and the first byte
-# of `register` lie about five such waits; together they must stay below a few tenths of a second.
-LONGEST_LAG_S = 0.05
+# of `register` lie about five of the first and two of the second: together they must stay below a few tenths of one.
+LONGEST_LAG_S, LONGEST_WRITE_WAIT_S = 0.05, 0.025
 # A limit shrinks not more often than this: what was let in has to get through first.
 SETTLES_IN_S = 0.25
 # So many are let in at first, and always: where other programs keep the machine busy, fewer would help nobody.
@@ -66,7 +66,7 @@ class CrossingRoom:
     beside what the others have. Each may have its equal part of the room across, and one number at least, whatever the
     others do: a worker that had measured more room before the others began would leave them next to nothing.
 
-    `write_lag`: seconds that a write of a number that crosses has waited, at most, since it was asked before.
+    `write_lag`: seconds that writes of numbers that cross wait, each told once.
     """
 
     def __init__(
@@ -169,11 +169,12 @@ class CrossingRoom:
         """How long a ready task waits for the loop, measured by waiting once, and how long writes have waited since."""
         began = self._boot_time()
         await asyncio.sleep(0)
-        self.note_lag(max(self._boot_time() - began, self._write_lag()))
+        self.note_lag(self._boot_time() - began)
+        self.note_lag(self._write_lag(), LONGEST_WRITE_WAIT_S)
 
-    def note_lag(self, seconds: float) -> None:
+    def note_lag(self, seconds: float, longest: float = LONGEST_LAG_S) -> None:
         now = self._boot_time()
-        if seconds <= LONGEST_LAG_S or now - self._shrunk_at < SETTLES_IN_S:
+        if seconds <= longest or now - self._shrunk_at < SETTLES_IN_S:
             return
         self._shrunk_at = now
         for limit in (self._crossing, self._others):

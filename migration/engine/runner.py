@@ -29,7 +29,7 @@ class NumberRunner:
         self._executor = executor
         self._clock = clock
         self._stop = stop
-        self._room = CrossingRoom(clock.boot_time, stop, executor.crossing_now, executor.write_lag.since_asked)
+        self._room = CrossingRoom(clock.boot_time, stop, executor.crossing_now, executor.write_lag.standing)
         self._wait_for_meta: set[int] = set()
 
     @property

@@ -4,10 +4,14 @@ The loop may be free while they queue: a worker with 60 numbers across on one SQ
 within 10 ms, and each write waited for 300 ms for its turn.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from state.database import goes_first
+
+# Of so many, the middle one: a disk that is slow now and then makes one of them wait, a queue makes all of them.
+LAST_WRITES = 5
 
 
 class WriteLag:
@@ -16,7 +20,7 @@ class WriteLag:
     def __init__(self, boot_time: Callable[[], float]) -> None:
         self._boot_time = boot_time
         self._quickest = float("inf")
-        self._longest = 0.0
+        self._waits: deque[float] = deque(maxlen=LAST_WRITES)
 
     @contextmanager
     def timing(self) -> Iterator[None]:
@@ -26,9 +30,12 @@ class WriteLag:
         if goes_first():
             took = self._boot_time() - began
             self._quickest = min(self._quickest, took)
-            self._longest = max(self._longest, took - self._quickest)
+            self._waits.append(took - self._quickest)
 
-    def since_asked(self) -> float:
-        """The longest wait since it was asked before, in seconds."""
-        longest, self._longest = self._longest, 0.0
-        return longest
+    def standing(self) -> float:
+        """The middle wait of the last writes, in seconds; 0.0 before there are enough of them since it told one."""
+        if len(self._waits) < LAST_WRITES:
+            return 0.0
+        middle = sorted(self._waits)[LAST_WRITES // 2]
+        self._waits.clear()
+        return middle
