@@ -1,7 +1,8 @@
 """What is dark goes first: how many numbers of this process cross at once, and how many others take a step meanwhile.
 
-A number that has crossed, may be dark or has its senders paused never waits here. A number passes its gate only while
-there is room among those that cross, and a step before the gate waits while too many others take one. Both limits
+A number that has crossed or may be dark never waits here. One whose senders are paused, and which a side still serves,
+waits for room before all others. A number passes its gate only while there is room among those that cross, and room for
+those that will soon be back; a step before the gate waits while too many others take one. Both limits
 follow from what is measured: where a task that is ready has to wait for the loop, or a write of a number that crosses
 for its turn, they shrink; where neither does, they grow with every number and step that ends. So a worker on a busy
 machine admits fewer, one with slow far sides more.
@@ -24,6 +25,9 @@ SETTLES_IN_S = 0.25
 # So many are let in at first, and always: where other programs keep the machine busy, fewer would help nobody.
 LEAST_CROSSING, LEAST_OTHERS = 4.0, 8.0
 SHRINKS_TO = 0.7
+# For each place, so many numbers may be away for a moment with their senders paused. More would find the room full when
+# they come back: far sides may take long, and the senders wait meanwhile.
+SOON_BACK_A_PLACE = 3
 # Seconds between two counts of what crosses at the hands of all workers. A number takes a few tenths of a second to
 # cross: at one count a second the room that another worker had left stood empty most of the time.
 COUNT_EVERY_S = 0.25
@@ -85,6 +89,7 @@ class CrossingRoom:
         self._crossing, self._others = _Limit(LEAST_CROSSING), _Limit(LEAST_OTHERS)
         self._shrunk_at = float("-inf")
         self._resting: set[int] = set()  # they have left their places for a while
+        self._soon_back: set[int] = set()  # of those, whose senders are paused until they have crossed
 
     @property
     def crossing(self) -> int:
@@ -101,20 +106,24 @@ class CrossingRoom:
 
     def let_in(self, migration_id: int) -> None:
         """It crosses already, whatever the limit says."""
-        self._resting.discard(migration_id)
+        was_away = migration_id in self._soon_back
+        self._back(migration_id)
         self._crossing.taken.add(migration_id)
+        if was_away:
+            self._crossing.wake()  # one less will be back, so one more may pass its gate where there is room
 
     async def enter(self, migration_id: int, *, first: bool = False) -> bool:
         """Wait for room among those that cross; a request to stop ends the wait. Returns whether it had to wait.
 
         `first`: before all others that wait, because its senders are paused.
         """
-        waited = await self._wait(self._crossing, first=first)
+        has_room = self._takes_back if first else self._lets_in
+        waited = await self._wait(self._crossing, has_room, first=first)
         await self._count_others()
         while self._is_full_by_others() and not self._stop.requested:
             waited = True
             await unless_stopped(asyncio.sleep(COUNT_EVERY_S), self._stop)
-            await self._wait(self._crossing)
+            await self._wait(self._crossing, has_room, first=first)
             await self._count_others()
         self.let_in(migration_id)
         return waited
@@ -132,27 +141,44 @@ class CrossingRoom:
         has_its_part = across >= max(most // (self._elsewhere.workers + 1), 1)
         return has_its_part and across + self._elsewhere.numbers >= most
 
-    def rest(self, migration_id: int) -> None:
-        """It only lets time pass: its place is for another one meanwhile."""
+    def _takes_back(self) -> bool:
+        return self._crossing.has_room
+
+    def _lets_in(self) -> bool:
+        return self._crossing.has_room and len(self._soon_back) < SOON_BACK_A_PLACE * self.most
+
+    def rest(self, migration_id: int, *, soon_back: bool = False) -> None:
+        """It only lets time pass: its place is for another one meanwhile.
+
+        `soon_back`: after a moment, and its senders are paused meanwhile.
+        """
         if migration_id in self._crossing.taken:
             self._crossing.taken.discard(migration_id)
             self._resting.add(migration_id)
+            if soon_back:
+                self._soon_back.add(migration_id)
             self._crossing.wake()
+
+    def _back(self, migration_id: int) -> None:
+        self._resting.discard(migration_id)
+        self._soon_back.discard(migration_id)
 
     def is_resting(self, migration_id: int) -> bool:
         return migration_id in self._resting
 
     def leave(self, migration_id: int) -> None:
         """The number's run has ended. There is more room where the loop had time for it."""
-        self._resting.discard(migration_id)
+        self._back(migration_id)
         if migration_id in self._crossing.taken:
             self._crossing.taken.discard(migration_id)
             self._grow(self._crossing)
+        else:
+            self._crossing.wake()  # there may be room for one that waited until fewer would be back
 
     @asynccontextmanager
     async def other_step(self, migration_id: int) -> AsyncIterator[bool]:
         """Around steps of a number that does not cross yet. Yields whether it had to wait."""
-        waited = await self._wait(self._others)
+        waited = await self._wait(self._others, lambda: self._others.has_room)
         self._others.taken.add(migration_id)
         try:
             yield waited
@@ -185,9 +211,9 @@ class CrossingRoom:
             limit.most += 1
         limit.wake()
 
-    async def _wait(self, limit: _Limit, *, first: bool = False) -> bool:
+    async def _wait(self, limit: _Limit, has_room: Callable[[], bool], *, first: bool = False) -> bool:
         waited = False
-        while not limit.has_room and not self._stop.requested:
+        while not has_room() and not self._stop.requested:
             waited = True
             turn = asyncio.get_running_loop().create_future()
             (limit.waiting.appendleft if first else limit.waiting.append)(turn)

@@ -85,7 +85,7 @@ class NumberRunner:
         """Its place is for another one meanwhile: else the places would be kept by numbers that let time pass."""
         if on is Party.META and self._room.is_crossing(migration_id):
             self._wait_for_meta.add(migration_id)
-        self._room.rest(migration_id)
+        self._room.rest(migration_id, soon_back=on is Party.US)
 
     async def let_go(self, migration_id: int) -> None:
         """Give up a number whose next step is not taken now."""

@@ -182,6 +182,12 @@ REMOVALS = {
         "if self._room.is_resting(migration_id) and look.serves_still and look.seen is not None:",
         ("tests/unit/engine/test_runner.py",),
     ),
+    "as many past their gate as the room can take back": Removal(
+        "migration/engine/crossing_room.py",
+        " and len(self._soon_back) < SOON_BACK_A_PLACE * self.most\n",
+        "\n",
+        ("tests/unit/engine/test_crossing_room.py",),
+    ),
     "writes that wait leave less room to cross": Removal(
         "migration/engine/crossing_room.py",
         "        self.note_lag(self._write_lag(), LONGEST_WRITE_WAIT_S)\n",

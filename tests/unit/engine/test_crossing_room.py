@@ -11,6 +11,7 @@ from migration.engine.crossing_room import (
     LEAST_OTHERS,
     LONGEST_LAG_S,
     SETTLES_IN_S,
+    SOON_BACK_A_PLACE,
     CrossingRoom,
 )
 from migration.engine.places import Place, place_of
@@ -25,6 +26,11 @@ class Rooms:
     def __init__(self) -> None:
         self.clock, self.stop = FakeClock(NOW), StopRequest()
         self.room = CrossingRoom(self.clock.boot_time, self.stop)
+
+
+@pytest.fixture
+def rooms() -> Rooms:
+    return Rooms()
 
 
 async def _settled() -> None:
@@ -63,6 +69,41 @@ async def test_a_number_that_rests_leaves_its_place_and_comes_back_before_all_ot
     await back
     assert (room.is_resting(0), room.is_crossing(0)) == (False, True)
     late.cancel()
+
+
+async def test_no_more_pass_their_gate_than_the_room_can_take_back(rooms: Rooms) -> None:
+    """Their senders are paused while they look twice at an empty queue, and would be paused until there is room."""
+    room, away = rooms.room, int(LEAST_CROSSING) * SOON_BACK_A_PLACE
+    for number in range(away):
+        await room.enter(number)
+        room.rest(number, soon_back=True)
+    late = asyncio.ensure_future(room.enter(99))
+    await _settled()
+    assert not late.done()
+    assert await room.enter(0, first=True) is False, "there is room for each of them"
+    await _settled()
+    assert room.is_crossing(99)
+    assert late.done()
+
+
+async def test_whoever_ends_while_it_is_away_makes_room_for_one_at_its_gate(rooms: Rooms) -> None:
+    room = rooms.room
+    for number in range(int(LEAST_CROSSING) * SOON_BACK_A_PLACE):
+        await room.enter(number)
+        room.rest(number, soon_back=True)
+    late = asyncio.ensure_future(room.enter(99))
+    await _settled()
+    room.leave(5)
+    await _settled()
+    assert late.done()
+
+
+async def test_those_that_wait_for_meta_keep_nobody_at_the_gate(rooms: Rooms) -> None:
+    room = rooms.room
+    for number in range(int(LEAST_CROSSING) * SOON_BACK_A_PLACE * 2):
+        await room.enter(number)
+        room.rest(number)
+    assert await room.enter(99) is False
 
 
 async def test_what_crosses_already_is_let_in_whatever_the_limit_says() -> None:
