@@ -210,6 +210,11 @@ def kept_by_reports(
     return account_keeps(position.waba_reported, now, decided) or account_keeps(position.reported, now, decided)
 
 
+def why_kept(topic: str, report: Mapping[str, Any]) -> str:
+    """What `kept_by_reports` has found, in words."""
+    return f"{ACCOUNT_REPORTED}: {topic} ({report['word']}{until_text(report)})"
+
+
 def account_keeps(
     reported: Mapping[str, Any] | None, now: datetime, decided: datetime | None = None
 ) -> tuple[str, Mapping[str, Any]] | None:

@@ -9,7 +9,7 @@ from migration.engine.refusals import page_of
 from migration.engine.step_run import StepRun
 from migration.steps.outcomes import Blocked, Held, Reopen, Waiting
 from state.enums import Party, Promise, Side
-from state.proof import ACCOUNT_REPORTED, kept_by_reports, until_text
+from state.proof import kept_by_reports, why_kept
 from state.queries.queries import Queries
 from state.rows import OpenAttempt
 
@@ -70,9 +70,7 @@ class Obstacles:
         found = kept_by_reports(state, run.number.now, decided)
         if found is None:
             return None
-        topic, report = found
-        why = f"{ACCOUNT_REPORTED}: {topic} ({report['word']}{until_text(report)})"
-        return Held(f"{why}; `cutover release {state.ref}` lets it cross all the same")
+        return Held(f"{why_kept(*found)}; `cutover release {state.ref}` lets it cross all the same")
 
     async def soon_stale(self, run: StepRun) -> Reopen | None:
         """What would be too old for the crossing once the queue is empty: it is done again before senders are paused.

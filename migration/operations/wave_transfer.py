@@ -10,7 +10,7 @@ from migration.waves.window import check_window_fits, window_of
 from state.enums import WaveState
 from state.errors import NotFound
 from state.ledger.waves import NewWave
-from state.proof import ACCOUNT_REPORTED, kept_by_reports, until_text
+from state.proof import kept_by_reports, why_kept
 from state.rows import Position
 
 
@@ -43,9 +43,8 @@ def _check_accounts(numbers: Sequence[Position], running: str, now: datetime) ->
     """A wave is halted when an account of it is reported, and when it begins; who joins later would slip past both."""
     for number in numbers:
         if number.crossed_at is None and (found := kept_by_reports(number, now)) is not None:
-            topic, report = found
-            why = f"{ACCOUNT_REPORTED}: {topic} ({report['word']}{until_text(report)})"
             raise OperationRefused(
-                f"{number.ref} would cross with wave {running}, which runs, and {why}; `cutover hold {running}` first "
-                "and release it with the number in it, or move the number later; nothing was changed"
+                f"{number.ref} would cross with wave {running}, which runs, and {why_kept(*found)}; "
+                f"`cutover hold {running}` first and release it with the number in it, or move the number later; "
+                "nothing was changed"
             )
